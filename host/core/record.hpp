@@ -1,0 +1,69 @@
+// A record as the core sees it: generation and versions (no values), and, for systems to which
+// something is in flight, what each has been shown. It is what the shadow keeps.
+//
+// Threads: values. Encoded form: docs/formats/record.md.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/base/result.hpp"
+#include "host/model/entry.hpp"
+#include "host/model/version.hpp"
+
+namespace syncline::core {
+
+struct SentCell {
+  model::FieldIndex field = 0;
+  model::Version version;
+  uint64_t fingerprint = 0;
+  bool operator==(const SentCell&) const = default;
+};
+
+// A write to a system that its log has not shown yet.
+struct InFlight {
+  model::Sequence sequence = 0;
+  model::EntryKind kind = model::EntryKind::kSet;
+  uint64_t generation = 0;
+  std::vector<SentCell> cells;
+  bool operator==(const InFlight&) const = default;
+};
+
+// What a system has been shown at this place of its log. Kept only while something is in flight to
+// it (or its next write must be a full one); otherwise that is the accepted state.
+struct SystemView {
+  model::SystemId system = 0;
+  uint64_t generation = 0;             // of the highest life it was shown
+  std::vector<model::Version> cells;   // by value field (field index - key_count); may be none
+  std::vector<InFlight> flight;        // by sequence
+  bool needs_full_write = false;       // after a skipped entry
+  bool operator==(const SystemView&) const = default;
+};
+
+// The newest write of one origin that this appliance has met for a cell: the same news by another
+// way is no conflict. Kept only where a dataset has peers.
+struct Met {
+  model::FieldIndex field = 0;
+  model::Version version;
+  bool operator==(const Met&) const = default;
+};
+
+struct RecordState {
+  uint64_t generation = 0;            // odd: it exists
+  std::vector<model::Version> cells;  // by value field; none before its first value
+  std::vector<SystemView> views;      // sorted by system
+  std::vector<Met> met;
+
+  bool exists() const { return generation % 2 == 1; }
+  SystemView* view(model::SystemId system);
+  const SystemView* view(model::SystemId system) const;
+  bool operator==(const RecordState&) const = default;
+};
+
+// Compact: a dictionary of the distinct versions, then indexes.
+std::string encode(const RecordState& record);
+// Errors: kDamaged.
+Result<RecordState> decode_record(std::string_view bytes);
+
+}  // namespace syncline::core

@@ -1,0 +1,58 @@
+// What a lane needs to know of the config: per dataset its fields, policies and systems.
+//
+// Threads: immutable while a lane runs; replaced between steps.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "host/model/ids.hpp"
+#include "host/model/schema.hpp"
+
+namespace syncline::core {
+
+enum class Policy : uint8_t { kNewest, kOldest, kAuthority };
+
+struct FieldPolicy {
+  Policy policy = Policy::kNewest;
+  std::map<model::SystemId, int64_t> ranks;  // kAuthority: higher wins; unlisted rank below all
+  std::string text;                          // as the config wrote it, for conflict records
+  bool is_local = false;                     // each system keeps its own: never travels
+};
+
+enum class DeletePolicy : uint8_t { kDeleteWins, kUpdateWins };
+
+enum class SystemKind : uint8_t {
+  kDatabase,  // shows our writes in its log (markers), takes collapsed writes
+  kPeer,      // another appliance: takes every entry as it is, never in flight
+};
+
+// Where a system stands with a dataset.
+enum class SyncPhase : uint8_t {
+  kWaiting,  // its first sync has not come to it yet: nothing is written to it
+  kReading,  // its rows are being read (snapshot rows): writes go to it only for rows already read
+  kLive,
+};
+
+struct SystemRole {
+  model::SystemId system = 0;
+  SystemKind kind = SystemKind::kDatabase;
+  bool is_written_to = true;  // direction "both" or "to"
+  SyncPhase phase = SyncPhase::kLive;
+  int64_t first_rank = 0;     // which system's rows win in the first sync: higher wins
+};
+
+struct DatasetRules {
+  const model::Schema* schema = nullptr;  // outlives the lane
+  std::vector<FieldPolicy> fields;        // one per schema field; those of key fields are not used
+  DeletePolicy deletes = DeletePolicy::kDeleteWins;
+  uint32_t policy_number = 1;
+  std::vector<SystemRole> systems;        // sorted by id
+
+  const SystemRole* role(model::SystemId system) const;
+};
+
+using Rules = std::map<model::DatasetId, DatasetRules>;
+
+}  // namespace syncline::core

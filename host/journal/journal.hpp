@@ -1,0 +1,108 @@
+// The journal: the durable, ordered, sealed log of accepted changes; queue for every target, audit
+// trail, and what a restart rebuilds the lanes from.
+//
+//   append(frames)   the frames of all lanes one step touched, as one group: encoded in columns,
+//                    sealed on an engine, hash-chained, written to the current segment. Not durable.
+//   commit()         one fdatasync for every group appended so far; then, and only then, readers
+//                    see them. Returns the number of the last durable group.
+//   Cursor           reads committed frames in append order, from memory while they are recent,
+//                    else from the segments.
+//
+// On disk (docs/formats/journal.md): segments of blocks; a block is one lane's consecutive frames,
+// sealed; a group of blocks ends with a group record; SHA-256 chain over previous head, header, tag.
+// Owner: the pipeline appends and commits; deliveries and links own cursors.
+// Threads: append from one thread; commit from one (maybe other) thread, beside it; cursors from any.
+// Errors: kStorageFull (nothing of the group counts; the tail is cut), kStorageSync (the process
+// must stop), kDamaged naming segment and offset.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/base/disk.hpp"
+#include "host/base/random.hpp"
+#include "host/base/result.hpp"
+#include "host/dispatch/dispatcher.hpp"
+#include "host/model/frame.hpp"
+
+namespace syncline::journal {
+
+struct Options {
+  uint64_t segment_size_bytes = 64u << 20;
+  uint64_t limit_bytes = 16ull << 30;      // alarm, and where the slowest reader loses its cursor
+  int64_t retain_us = 7ll * 24 * 3600 * 1'000'000;
+  size_t recent_size_bytes = 64u << 20;    // committed frames kept in memory for cursors
+  uint32_t heads_every_blocks = 1000;      // a signed head at the latest then,
+  int64_t heads_every_us = 60'000'000;     // or then
+};
+
+// A committed group's place, from 1, without gaps. Cursors, shadow and tables speak of it.
+using GroupNumber = uint64_t;
+
+struct Group {
+  GroupNumber number = 0;
+  std::vector<model::FramePointer> frames;
+};
+using GroupPointer = std::shared_ptr<const Group>;
+
+class Cursor {
+ public:
+  virtual ~Cursor() = default;
+  // The next committed group, or null when there is none yet. Errors: kDamaged, kStorageOpen.
+  virtual Result<GroupPointer> next() = 0;
+  virtual GroupNumber position() const = 0;  // of the last group returned
+};
+
+struct Stats {
+  uint64_t size_bytes = 0;
+  uint64_t segment_count = 0;
+  GroupNumber appended = 0;
+  GroupNumber committed = 0;
+  uint64_t frame_bytes_total = 0;   // before sealing
+  uint64_t sealed_bytes_total = 0;  // after
+};
+
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  virtual Result<GroupNumber> append(std::span<const model::FramePointer> frames) = 0;
+  virtual Result<GroupNumber> commit() = 0;
+  // Reads from behind `after`. Errors: kDamaged where those groups are gone.
+  virtual Result<std::unique_ptr<Cursor>> open_cursor(GroupNumber after) = 0;
+  // Segments that hold only groups up to this one may go, once they are older than retain.
+  virtual Result<void> release(GroupNumber up_to) = 0;
+  virtual Stats stats() const = 0;
+  virtual std::string head() const = 0;  // the chain's value after the last committed block
+};
+
+// Opens or creates the journal in folder "journal" of the disk, with data keys wrapped by the key
+// file's 32 bytes. Cuts and reports a torn tail; damage anywhere else is kDamaged with segment and
+// offset. on_cut is told what was cut.
+struct OpenReport {
+  uint64_t cut_bytes = 0;
+  std::string cut_segment;
+  GroupNumber last_group = 0;
+};
+Result<std::unique_ptr<Journal>> open_journal(Disk& disk, Clock& clock, Random& random,
+                                              dispatch::Dispatcher& dispatcher,
+                                              std::string_view wrapping_key, const Options& options,
+                                              OpenReport& report);
+
+// Reads every segment, checks frames, tags, chain and signed heads. Errors: kDamaged naming the
+// first place that does not hold. For `syncline audit verify`; needs no lock.
+struct AuditReport {
+  uint64_t segment_count = 0;
+  uint64_t block_count = 0;
+  uint64_t entry_count = 0;
+  uint64_t signed_head_count = 0;
+  std::string head;
+};
+Result<AuditReport> audit(Disk& disk, dispatch::Dispatcher& dispatcher,
+                          std::string_view wrapping_key);
+
+}  // namespace syncline::journal

@@ -1,0 +1,50 @@
+// What a system holds and what it lacks: for init, plan, check, doctor and detach.
+//
+// Threads: one at a time. Errors: kSystemOpen, kSystemBusy.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/base/result.hpp"
+#include "host/model/types.hpp"
+
+namespace syncline::ports {
+
+struct ColumnInfo {
+  std::string name;
+  model::LogicalType type;
+  std::string native_type;
+  bool is_nullable = true;
+  bool is_generated = false;
+};
+
+struct TableInfo {
+  std::string name;
+  std::vector<ColumnInfo> columns;
+  std::vector<std::vector<std::string>> keys;  // primary first, then unique ones without NULLs
+  std::vector<std::string> references;         // tables that its foreign keys point to
+  uint64_t row_count = 0;
+};
+
+enum class Severity : uint8_t { kNote, kWarning, kStops };
+
+struct Finding {
+  Severity severity = Severity::kNote;
+  std::string dataset;  // empty: the whole system
+  std::string what;
+  std::string fix;      // the exact SQL or setting
+};
+
+class Catalog {
+ public:
+  virtual ~Catalog() = default;
+  virtual Result<std::vector<TableInfo>> tables() = 0;
+  // What stands in the way of syncing the configured datasets, and what Syncline would create.
+  virtual Result<std::vector<Finding>> findings() = 0;
+  // Removes everything of ours from the system; returns what was removed.
+  virtual Result<std::vector<std::string>> detach() = 0;
+};
+
+}  // namespace syncline::ports

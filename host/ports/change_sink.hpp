@@ -1,0 +1,51 @@
+// Where a Source puts what it read: whole transactions, in log order, rows and markers in the order
+// they happened. host/capture implements it with batch builders.
+//
+// Views handed to it need to live only for the call. Threads: one at a time.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "host/model/cell.hpp"
+#include "host/model/ids.hpp"
+#include "host/model/position.hpp"
+
+namespace syncline::ports {
+
+// Permanent values: they are the batch's op column (kernels/contract).
+enum class RowOp : uint8_t { kInsert = 1, kUpdate = 2, kDelete = 3, kSnapshot = 4 };
+
+struct TransactionInfo {
+  model::Position position;  // acknowledge up to here once it is durable
+  int64_t commit_time_us = 0;
+  int64_t time_resolution_us = 1;
+};
+
+struct MarkerRow {  // a row of syncline_checkpoint moved
+  std::string_view appliance;
+  uint32_t epoch = 0;
+  model::StreamId stream = 0;
+  model::LaneIndex lane = 0;
+  model::Sequence sequence = 0;
+};
+
+struct ChangeRow {
+  model::DatasetId dataset = 0;
+  RowOp op = RowOp::kUpdate;
+  bool is_ours = false;  // written by one of our marked transactions
+  std::span<const model::CellView> cells;  // every schema field, key first; unchanged where unknown
+  // An update that changed the key: the key cells before it. Empty otherwise.
+  std::span<const model::CellView> old_key;
+};
+
+class ChangeSink {
+ public:
+  virtual ~ChangeSink() = default;
+  virtual void begin(const TransactionInfo& transaction) = 0;
+  virtual void marker(const MarkerRow& marker) = 0;
+  virtual void row(const ChangeRow& row) = 0;
+  virtual void end() = 0;
+};
+
+}  // namespace syncline::ports

@@ -1,0 +1,70 @@
+// A system's log, to be read. One implementation per driver; all pass tests/conformance.
+//
+// Threads: one at a time per Source. Errors: kSystemBusy (try again), kSystemOpen, kSystemLost (the
+// log has a gap: re-sync), kSystemSchema (naming the dataset, which alone stops), kValue.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/base/result.hpp"
+#include "host/model/schema.hpp"
+#include "host/ports/change_sink.hpp"
+
+namespace syncline::ports {
+
+struct DatasetStop {  // one dataset cannot go on; the others do
+  model::DatasetId dataset = 0;
+  Error error;
+};
+
+struct PollResult {
+  size_t row_count = 0;
+  bool has_more = false;             // call again at once
+  std::vector<DatasetStop> stopped;  // e.g. a mapped column was dropped
+  std::vector<model::DatasetId> rescan;  // the table was rebuilt: read it whole, compare
+};
+
+struct SnapshotChunk {
+  std::string cursor;    // hand back to read on; empty: this was the last chunk
+  size_t row_count = 0;
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // Sets up what reading needs (triggers, slots), resumes behind `position` (start: from now on).
+  virtual Result<void> open(const model::Position& position) = 0;
+
+  // Reads whole transactions behind the last one read, at most about row_limit rows, waiting no
+  // longer than wait_ms for the first.
+  virtual Result<PollResult> poll(ChangeSink& sink, size_t row_limit, int wait_ms) = 0;
+
+  // Everything up to here is durable on our side: the system may forget it.
+  virtual Result<void> acknowledge(const model::Position& position) = 0;
+
+  // The place in the log that a snapshot begun now is consistent with.
+  virtual Result<model::Position> current_position() = 0;
+
+  // One chunk of a dataset's rows in key order behind cursor (empty: from the start), each as a
+  // kSnapshot row, in one transaction of the sink.
+  virtual Result<SnapshotChunk> read_snapshot(model::DatasetId dataset, const std::string& cursor,
+                                              size_t row_limit, ChangeSink& sink) = 0;
+
+  // Reads single records by key, as kSnapshot rows; keys that are not there give none.
+  virtual Result<void> read_records(model::DatasetId dataset, std::span<const std::string> keys,
+                                    ChangeSink& sink) = 0;
+
+  // What is not yet acknowledged, for lag and alarms.
+  struct Lag {
+    uint64_t bytes = 0;
+    uint64_t rows = 0;
+    int64_t oldest_us = 0;  // commit time of the oldest; 0: nothing waits
+  };
+  virtual Result<Lag> lag() = 0;
+};
+
+}  // namespace syncline::ports

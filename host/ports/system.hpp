@@ -1,0 +1,46 @@
+// A system as a driver makes it from its config: its three faces, and what it was told.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/base/random.hpp"
+#include "host/model/schema.hpp"
+#include "host/ports/catalog.hpp"
+#include "host/ports/source.hpp"
+#include "host/ports/target.hpp"
+
+namespace syncline::ports {
+
+enum class Capture : uint8_t { kLog, kPoll, kScan };
+enum class Direction : uint8_t { kBoth, kFrom, kTo };
+
+struct DatasetMapping {
+  const model::Schema* schema = nullptr;  // outlives the system
+  std::string table;
+  std::vector<std::string> columns;  // physical name per schema field
+  Direction direction = Direction::kBoth;
+  Capture capture = Capture::kLog;
+  std::string where;  // row filter; empty: all
+  std::string triggers = "suppress";
+};
+
+struct SystemConfig {
+  std::string appliance;
+  std::string name;
+  model::SystemId id = 0;
+  std::string url;
+  size_t lane_count = model::kLaneCountDefault;
+  std::vector<DatasetMapping> datasets;
+};
+
+struct System {
+  std::unique_ptr<Source> source;
+  std::unique_ptr<Target> target;
+  std::unique_ptr<Catalog> catalog;
+};
+
+}  // namespace syncline::ports

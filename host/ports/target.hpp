@@ -1,0 +1,72 @@
+// A system we write to: one marked transaction at a time.
+//
+// Threads: one at a time per Target. Errors of apply: kSystemBusy (nothing was written; try again),
+// kMarkerMoved (another writer holds our row: stop this system), kSystemOpen (outcome unknown:
+// probe), kSystemFull, kSystemSchema, kInternal. A row that the system will not take is no error of
+// the call: the transaction is rolled back and the row is named in ApplyResult::poison.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/base/result.hpp"
+#include "host/model/entry.hpp"
+#include "host/model/schema.hpp"
+
+namespace syncline::ports {
+
+struct RecordWrite {
+  model::DatasetId dataset = 0;
+  std::string_view key;              // joined key (model/key.hpp)
+  model::EntryKind kind = model::EntryKind::kSet;  // kSet, kPut or kDelete
+  std::span<const model::EntryCell> cells;         // kPut: every value field; kSet: only these
+};
+
+struct MarkerMove {  // the compare-and-set of one checkpoint row
+  model::StreamId stream = 0;
+  model::LaneIndex lane = 0;
+  model::Sequence previous = 0;
+  model::Sequence next = 0;
+};
+
+// One marked transaction. Moves are in (stream, lane) order, writes in key order per dataset.
+struct WriteBatch {
+  uint32_t epoch = 0;
+  std::vector<MarkerMove> moves;
+  std::vector<RecordWrite> writes;
+};
+
+struct Poison {
+  size_t write_index = 0;  // into WriteBatch::writes
+  Error error;
+};
+
+struct ApplyResult {
+  size_t rows_written = 0;
+  std::optional<Poison> poison;  // set: nothing was written
+};
+
+struct Checkpoint {
+  model::StreamId stream = 0;
+  model::LaneIndex lane = 0;
+  model::Sequence applied = 0;
+};
+
+class Target {
+ public:
+  virtual ~Target() = default;
+
+  virtual Result<void> open() = 0;
+  // Inserts the missing checkpoint rows of this epoch with sequence 0 (raised by plan and resync
+  // only) and forgets those of older epochs.
+  virtual Result<void> open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
+                                  size_t lane_count) = 0;
+  // Ends what may be left of an earlier session of ours, then reads what it applied.
+  virtual Result<std::vector<Checkpoint>> probe(uint32_t epoch) = 0;
+  virtual Result<ApplyResult> apply(const WriteBatch& batch) = 0;
+};
+
+}  // namespace syncline::ports
