@@ -1,0 +1,57 @@
+// The dispatcher: which engine runs this stage of this batch. It measures each engine at start-up
+// (under a second for all), models time = fixed cost + bytes / rate per stage, refits while running,
+// and falls back to the CPU, with one warning and a metric, when a device fails.
+//
+// Owner: engines, in priority order; the last one must be the CPU's. Threads: any. Errors: those of
+// the CPU engine.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/base/result.hpp"
+#include "kernels/engine/engine.hpp"
+
+namespace syncline::dispatch {
+
+struct StageCost {
+  double fixed_us = 0;
+  double bytes_per_us = 0;  // 0: not measured, or the stage is not there
+};
+
+struct EngineReport {
+  engine::Description description;
+  StageCost cost[engine::kStageCount];
+  uint64_t batches_total = 0;
+  uint64_t faults_total = 0;
+  bool is_out_of_service = false;
+};
+
+class Dispatcher {
+ public:
+  // forced: an engine's name, or "auto". Errors: kEngine when the forced one is not there.
+  static Result<std::unique_ptr<Dispatcher>> make(
+      std::vector<std::unique_ptr<engine::Engine>> engines, const std::string& forced,
+      Clock& clock);
+  virtual ~Dispatcher() = default;
+
+  // Measures all engines; without it costs are unknown and priority decides.
+  virtual void calibrate() = 0;
+
+  virtual Result<void> fingerprint(const syn_batch& batch, const engine::Secret& secret,
+                                   engine::Fingerprints& out) = 0;
+  virtual Result<void> detect(const syn_batch& batch, const engine::Fingerprints& fingerprints,
+                              const engine::TableRef& table, engine::Detected& out) = 0;
+  virtual Result<engine::Sealed> seal(std::span<const engine::ColumnView> columns,
+                                      const engine::SealKey& key,
+                                      std::string_view associated_data) = 0;
+  virtual Result<std::vector<engine::ColumnBytes>> open(std::string_view sealed,
+                                                        const engine::SealKey& key,
+                                                        std::string_view associated_data,
+                                                        std::array<uint8_t, 32>& tags_digest) = 0;
+  virtual std::vector<EngineReport> report() const = 0;
+};
+
+}  // namespace syncline::dispatch

@@ -1,0 +1,93 @@
+// A batch: changes of one dataset from one system, in the columns that kernels/contract/batch.h
+// lays out. It owns the memory; view() is what a device gets.
+//
+// BatchBuilder collects whole transactions; finish() gives the batch and leaves the builder empty
+// with its memory kept. A batch stays valid until it is destroyed or recycled into a builder.
+// Threads: values; one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/model/cell.hpp"
+#include "host/model/ids.hpp"
+#include "host/model/position.hpp"
+#include "host/model/schema.hpp"
+#include "kernels/contract/batch.h"
+
+namespace syncline::model {
+
+struct BatchTransaction {
+  Position position;
+  int64_t commit_time_us = 0;
+  int64_t time_resolution_us = 1;
+};
+
+class Batch {
+ public:
+  syn_batch view() const;
+
+  size_t row_count() const { return op_.size(); }
+  size_t size_bytes() const { return arena_.size(); }
+  DatasetId dataset() const { return schema_->dataset; }
+  const Schema& schema() const { return *schema_; }
+
+  uint8_t op(size_t row) const { return op_[row]; }
+  bool is_ours(size_t row) const { return is_ours_[row] != 0; }
+  LaneIndex lane(size_t row) const { return lane_[row]; }
+  const KeyHash& key_hash(size_t row) const { return key_hash_[row]; }
+  std::string_view key(size_t row) const;  // joined, as the system wrote it (not folded)
+  CellView cell(size_t row, FieldIndex field) const;
+  const BatchTransaction& transaction(size_t row) const {
+    return transactions_[transaction_of_row_[row]];
+  }
+  // The row's place among all rows and markers of one poll, over all datasets.
+  uint32_t ordinal(size_t row) const { return ordinal_[row]; }
+
+ private:
+  friend class BatchBuilder;
+  const Schema* schema_ = nullptr;
+  std::vector<uint8_t> op_;
+  std::vector<uint8_t> is_ours_;
+  std::vector<uint16_t> lane_;
+  std::vector<KeyHash> key_hash_;
+  std::vector<uint32_t> transaction_of_row_;
+  std::vector<uint32_t> ordinal_;
+  std::vector<uint32_t> key_offset_;  // folded
+  std::vector<uint32_t> key_length_;
+  std::vector<uint32_t> joined_offset_;  // as written; the same bytes where folding changed nothing
+  std::vector<uint32_t> joined_length_;
+  std::vector<uint32_t> cell_offset_;
+  std::vector<uint32_t> cell_length_;
+  std::vector<uint8_t> arena_;
+  std::vector<BatchTransaction> transactions_;
+};
+
+class BatchBuilder {
+ public:
+  // schema outlives builder and batches.
+  BatchBuilder(const Schema& schema, size_t lane_count);
+
+  void begin_transaction(const BatchTransaction& transaction);
+  // cells: every schema field, key first. REQUIRES: key cells are values.
+  void add_row(uint8_t op, bool is_ours, uint32_t ordinal, std::span<const CellView> cells);
+  // A delete or an unknown row by its key alone.
+  void add_key_row(uint8_t op, bool is_ours, uint32_t ordinal, std::span<const CellView> key_cells);
+
+  size_t row_count() const { return batch_.row_count(); }
+  size_t size_bytes() const { return batch_.size_bytes(); }
+  Batch finish();
+  void recycle(Batch&& batch);  // keeps its memory for the next one
+
+ private:
+  const Schema& schema_;
+  size_t lane_count_;
+  Batch batch_;
+  Batch spare_;
+};
+
+}  // namespace syncline::model

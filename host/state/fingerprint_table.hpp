@@ -1,0 +1,57 @@
+// The fingerprint table of one system and dataset: key -> fingerprints of what that system last
+// showed, partitioned by lane. The host's is the master; engines see a trivially copyable Ref.
+//
+// Detect changes nothing: it gives a delta, which apply() takes over together with the journal's
+// append, before that lane's next detect. Saved per lane at a frame number (write, fsync, rename).
+// 64 key bits a key stored, 48 bits a cell: at most 65 bytes a record at 8 fields and load 0.875.
+// Threads: one at a time per lane; different lanes side by side, except growth inside apply.
+// Errors: kStorage*, kDamaged (a saved table: it is then rebuilt by a scan).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/base/disk.hpp"
+#include "host/base/result.hpp"
+#include "host/model/ids.hpp"
+#include "kernels/engine/table_ref.hpp"
+
+namespace syncline::state {
+
+class FingerprintTable {
+ public:
+  FingerprintTable(size_t value_count, size_t lane_count);
+  ~FingerprintTable();
+  FingerprintTable(FingerprintTable&&) noexcept;
+  FingerprintTable& operator=(FingerprintTable&&) noexcept;
+
+  // What detect reads. Valid until the next apply.
+  engine::TableRef ref() const;
+
+  // Takes over one lane's delta, as detect gave it or as a frame kept it.
+  Result<void> apply(model::LaneIndex lane, std::string_view delta);
+
+  // Full scans: begin marks every key unseen; every key that a later delta touches or confirms is
+  // seen; sweep gives the delta that removes the unseen ones of a lane, and their keys' hashes.
+  void begin_sweep();
+
+  size_t record_count() const;
+  size_t record_count(model::LaneIndex lane) const;
+  size_t size_bytes() const;
+  bool contains(model::LaneIndex lane, const syn_hash128& key) const;
+  void clear(model::LaneIndex lane);
+
+  // One lane at a frame number, into a file of its own.
+  Result<void> save(Disk& disk, const std::string& path, model::LaneIndex lane,
+                    uint64_t frame_number) const;
+  // Returns the frame number it was saved at; 0 when there is no file.
+  Result<uint64_t> load(Disk& disk, const std::string& path, model::LaneIndex lane);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace syncline::state
