@@ -1,0 +1,69 @@
+// Capture: drives one system's Source and lays out what it reads as batches, one a dataset.
+//
+// Owner: the Source belongs to the caller and outlives the capture. Threads: one at a time.
+// Errors: those of the Source. A key that changed inside a row becomes a delete of the old key and
+// an insert of the new one, in that order.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/base/result.hpp"
+#include "host/model/batch.hpp"
+#include "host/ports/source.hpp"
+
+namespace syncline::capture {
+
+struct CapturedMarker {
+  uint32_t ordinal = 0;  // its place among all rows and markers of this poll
+  std::string appliance;
+  uint32_t epoch = 0;
+  model::StreamId stream = 0;
+  model::LaneIndex lane = 0;
+  model::Sequence sequence = 0;
+};
+
+// Whole transactions of one system, from one poll: the unit of acknowledgement.
+struct Captured {
+  model::SystemId system = 0;
+  model::Position position;     // of the last transaction; start if nothing was read
+  int64_t arrival_us = 0;
+  std::vector<model::Batch> batches;
+  std::vector<CapturedMarker> markers;
+  std::string snapshot_cursor;  // of a first sync's chunk; see pipeline/first_sync.hpp
+  ports::PollResult result;
+
+  bool is_empty() const { return batches.empty() && markers.empty(); }
+  size_t row_count() const;
+};
+
+class Capture {
+ public:
+  Capture(model::SystemId system, ports::Source& source,
+          const std::vector<const model::Schema*>& schemas, size_t lane_count, Clock& clock);
+  ~Capture();
+
+  Result<Captured> run_once(size_t row_limit, int wait_ms);
+  // One chunk of a dataset in key order; Captured::snapshot_cursor is where to read on.
+  Result<Captured> read_snapshot(model::DatasetId dataset, const std::string& cursor,
+                                 size_t row_limit);
+  // Single records as they stand now.
+  Result<Captured> read_records(model::DatasetId dataset, std::span<const std::string> keys);
+
+  ports::Source& source() { return source_; }
+  model::SystemId system() const { return system_; }
+
+ private:
+  class Sink;
+  Captured finish(const ports::PollResult& result);
+
+  model::SystemId system_;
+  ports::Source& source_;
+  Clock& clock_;
+  std::unique_ptr<Sink> sink_;
+};
+
+}  // namespace syncline::capture

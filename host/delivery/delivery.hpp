@@ -1,0 +1,91 @@
+// Delivery: one target's scheduler. It reads the journal with a cursor of its own, collapses what
+// waits for one record, writes marked transactions, sorts errors and names what a target will not
+// take.
+//
+// What it never does: append to the journal. An entry that the target refuses is reported through
+// take_skips(); the pipeline journals it, and delivery goes on past it when its cursor meets that
+// skip, committed.
+//
+// Owner: target, journal, clock outlive it. Threads: run_once from one thread; pause, resume and
+// stats from any. Errors of run_once: kMarkerMoved, kSystemLost (this target stops), kDamaged;
+// everything that may pass by itself is retried inside with jittered backoff and shows in stats.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/base/random.hpp"
+#include "host/core/rules.hpp"
+#include "host/journal/journal.hpp"
+#include "host/ports/target.hpp"
+
+namespace syncline::delivery {
+
+struct Options {
+  model::SystemId target = 0;
+  uint32_t epoch = 1;
+  size_t lane_count = model::kLaneCountDefault;
+  std::vector<const model::Schema*> schemas;  // of the datasets written to this target
+  size_t batch_entries_max = 2048;            // of one marked transaction
+  size_t pending_entries_max = 65536;         // read ahead of the target
+  int64_t backoff_us_min = 2'000;
+  int64_t backoff_us_max = 5'000'000;
+};
+
+struct Stats {
+  uint64_t entries_read_total = 0;       // that name this target
+  uint64_t entries_delivered_total = 0;  // written, or superseded inside one transaction
+  uint64_t entries_superseded_total = 0; // of those: collapsed into a later one
+  uint64_t entries_skipped_total = 0;
+  uint64_t rows_written_total = 0;
+  uint64_t transactions_total = 0;
+  uint64_t retries_total = 0;
+  uint64_t pending_entries = 0;
+  journal::GroupNumber cursor = 0;       // everything up to here has been applied or skipped
+  int64_t latency_us_last = 0;           // commit at the origin -> applied, of the last entry
+  bool is_retrying = false;
+  std::string last_error;
+};
+
+struct Delivered {  // one entry's way from its origin's commit to this target's commit
+  int64_t commit_time_us = 0;
+  int64_t applied_time_us = 0;
+};
+
+class Delivery {
+ public:
+  Delivery(const Options& options, ports::Target& target, journal::Journal& journal, Clock& clock,
+           Random& random);
+  ~Delivery();
+
+  // Opens the epoch at the target, probes what it applied, opens the cursor behind `after`.
+  Result<void> open(journal::GroupNumber after);
+
+  // A bounded amount of work: reads on, writes at most one marked transaction. Returns whether
+  // there was anything to do.
+  Result<bool> run_once();
+
+  // Entries the target refused, to be journalled. Each is reported once.
+  std::vector<model::Skip> take_skips();
+  // Deliveries since the last call, for latency histograms.
+  std::vector<Delivered> take_delivered();
+
+  void pause(model::StreamId stream);
+  void resume(model::StreamId stream);
+  Stats stats() const;
+  // Everything committed up to here needs this delivery no more.
+  journal::GroupNumber cursor() const;
+  // Microseconds until the next try after an error; 0: now.
+  int64_t wait_us() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace syncline::delivery

@@ -1,0 +1,103 @@
+// The pipeline: the only driver of the order of truth. It turns what captures read into accepted
+// frames in the journal:
+//
+//   fingerprint + detect (engine)  ->  lanes step  ->  journal append  ->  tables take the delta
+//   ->  commit: one fdatasync  ->  shadow takes over, source positions may be acknowledged
+//
+// Nothing is acknowledged, shown to deliveries or reported before the commit that makes it true.
+//
+// Threads: process, process_skips and checkpoint from one thread (the step thread); commit from one
+// other or the same; take_acknowledgement, phase and counters from any. With worker_count > 0 the
+// lanes of one poll are stepped side by side; the frames are the same.
+// Errors: those of journal, shadow and engines; kStorageSync means that the process must stop.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/base/disk.hpp"
+#include "host/capture/capture.hpp"
+#include "host/core/lane.hpp"
+#include "host/dispatch/dispatcher.hpp"
+#include "host/journal/journal.hpp"
+#include "host/state/fingerprint_table.hpp"
+#include "host/state/shadow.hpp"
+
+namespace syncline::pipeline {
+
+struct Options {
+  std::string appliance;
+  size_t lane_count = model::kLaneCountDefault;
+  size_t worker_count = 0;  // 0: lanes are stepped on the calling thread
+};
+
+struct Dependencies {
+  Clock& clock;
+  Disk& disk;  // of the data folder: fingerprint tables
+  dispatch::Dispatcher& dispatcher;
+  journal::Journal& journal;
+  state::Shadow& shadow;
+  const core::Rules& rules;
+  engine::Secret secret;
+};
+
+struct Counters {
+  uint64_t rows_captured_total = 0;
+  uint64_t rows_same_total = 0;        // showed nothing new
+  uint64_t changes_total = 0;          // changes that systems' users made
+  uint64_t entries_total = 0;
+  uint64_t conflicts_total = 0;
+  uint64_t echoes_dropped_total = 0;
+  uint64_t corrections_total = 0;
+  uint64_t markers_ignored_total = 0;
+  uint64_t times_clamped_total = 0;
+  uint64_t skips_total = 0;
+};
+
+class Pipeline {
+ public:
+  // Opens tables and lanes and replays the journal's frames above what each of them holds.
+  static Result<std::unique_ptr<Pipeline>> open(const Options& options,
+                                                const Dependencies& dependencies);
+  virtual ~Pipeline() = default;
+
+  // Where each source is to be read from on; start where the journal knows nothing of it.
+  virtual model::Position position(model::SystemId system) const = 0;
+
+  // One poll's worth through detect and the lanes into the journal (not yet durable).
+  virtual Result<void> process(const capture::Captured& captured) = 0;
+  // Entries that a target would not take.
+  virtual Result<void> process_skips(std::span<const model::Skip> skips) = 0;
+  // The end of a first sync: every record that the accepted state has and the system has not shown
+  // is put to it. Also brings single records back: `only` empty means all.
+  virtual Result<void> process_missing(model::SystemId system, model::DatasetId dataset) = 0;
+  // These records are put to the system as accepted (verify --repair).
+  virtual Result<void> process_redeliver(model::SystemId system, model::DatasetId dataset,
+                                         std::span<const std::string> keys) = 0;
+
+  // Makes all that was appended durable and hands it to the shadow.
+  virtual Result<void> commit() = 0;
+  // The position that may be acknowledged to a source now, once.
+  virtual std::optional<model::Position> take_acknowledgement(model::SystemId system) = 0;
+
+  // The epoch whose markers count for a system.
+  virtual void set_epoch(model::SystemId system, uint32_t epoch) = 0;
+
+  // Writes the state of up to lane_limit lanes that were checkpointed longest ago, so that the
+  // journal can let go of what they no longer need. Returns the group that may be released.
+  virtual Result<journal::GroupNumber> checkpoint(size_t lane_limit) = 0;
+
+  virtual Counters counters() const = 0;
+  virtual size_t in_flight_count(model::SystemId system) const = 0;
+  virtual model::Sequence confirmed(model::SystemId system, model::StreamId stream,
+                                    model::LaneIndex lane) const = 0;
+  virtual size_t table_size_bytes() const = 0;
+  virtual size_t table_record_count(model::SystemId system, model::DatasetId dataset) const = 0;
+};
+
+}  // namespace syncline::pipeline
