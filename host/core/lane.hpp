@@ -57,6 +57,11 @@ struct RowCell {
   model::CellState state = model::CellState::kNull;
   std::string_view bytes;
   uint64_t fingerprint = 0;
+  // Differs from what this system showed before. Rows of ours name every cell that is known, for
+  // the comparison with what we wrote: a system may have turned our value back into its old one,
+  // which is a correction though nothing changed. A cell of theirs that did not change and that we
+  // did not write means nothing.
+  bool is_changed = true;
 };
 
 struct Row {
