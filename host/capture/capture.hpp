@@ -26,14 +26,21 @@ struct CapturedMarker {
   model::Sequence sequence = 0;
 };
 
+enum class Kind : uint8_t {
+  kLog,        // the system's log
+  kFirstSync,  // a chunk of a first sync: its rows are older than everything in any log
+  kRescan,     // rows as they stand now, of a dataset that is live
+};
+
 // Whole transactions of one system, from one poll: the unit of acknowledgement.
 struct Captured {
+  Kind kind = Kind::kLog;
   model::SystemId system = 0;
-  model::Position position;     // of the last transaction; start if nothing was read
+  model::Position position;  // of the last transaction; start if nothing was read
   int64_t arrival_us = 0;
   std::vector<model::Batch> batches;
   std::vector<CapturedMarker> markers;
-  std::string snapshot_cursor;  // of a first sync's chunk; see pipeline/first_sync.hpp
+  std::string snapshot_cursor;  // where to read the next chunk; empty: this was the last
   ports::PollResult result;
 
   bool is_empty() const { return batches.empty() && markers.empty(); }
@@ -47,10 +54,10 @@ class Capture {
   ~Capture();
 
   Result<Captured> run_once(size_t row_limit, int wait_ms);
-  // One chunk of a dataset in key order; Captured::snapshot_cursor is where to read on.
-  Result<Captured> read_snapshot(model::DatasetId dataset, const std::string& cursor,
+  // One chunk of a dataset in key order. kind: kFirstSync or kRescan.
+  Result<Captured> read_snapshot(Kind kind, model::DatasetId dataset, const std::string& cursor,
                                  size_t row_limit);
-  // Single records as they stand now.
+  // Single records as they stand now (kRescan).
   Result<Captured> read_records(model::DatasetId dataset, std::span<const std::string> keys);
 
   ports::Source& source() { return source_; }
@@ -58,7 +65,7 @@ class Capture {
 
  private:
   class Sink;
-  Captured finish(const ports::PollResult& result);
+  Captured finish(Kind kind, ports::PollResult&& result);
 
   model::SystemId system_;
   ports::Source& source_;

@@ -48,8 +48,8 @@ struct Dependencies {
 
 struct Counters {
   uint64_t rows_captured_total = 0;
-  uint64_t rows_same_total = 0;        // showed nothing new
-  uint64_t changes_total = 0;          // changes that systems' users made
+  uint64_t rows_same_total = 0;  // showed nothing new
+  uint64_t changes_total = 0;    // changes that systems' users made
   uint64_t entries_total = 0;
   uint64_t conflicts_total = 0;
   uint64_t echoes_dropped_total = 0;
@@ -69,12 +69,17 @@ class Pipeline {
   // Where each source is to be read from on; start where the journal knows nothing of it.
   virtual model::Position position(model::SystemId system) const = 0;
 
-  // One poll's worth through detect and the lanes into the journal (not yet durable).
+  // One poll's worth through detect and the lanes into the journal (not yet durable). If the
+  // journal has no room (kStorageFull) what was decided waits, nothing else is taken, and
+  // append_waiting() tries again; `captured` is then done with.
   virtual Result<void> process(const capture::Captured& captured) = 0;
+  // REQUIRES of every process*: !is_waiting().
+  virtual bool is_waiting() const = 0;
+  virtual Result<void> append_waiting() = 0;
   // Entries that a target would not take.
   virtual Result<void> process_skips(std::span<const model::Skip> skips) = 0;
   // The end of a first sync: every record that the accepted state has and the system has not shown
-  // is put to it. Also brings single records back: `only` empty means all.
+  // is put to it.
   virtual Result<void> process_missing(model::SystemId system, model::DatasetId dataset) = 0;
   // These records are put to the system as accepted (verify --repair).
   virtual Result<void> process_redeliver(model::SystemId system, model::DatasetId dataset,

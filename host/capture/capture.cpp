@@ -1,0 +1,133 @@
+#include "host/capture/capture.hpp"
+
+#include <utility>
+
+#include "host/base/assert.hpp"
+
+namespace syncline::capture {
+
+using model::Batch, model::BatchBuilder, model::CellView;
+
+size_t Captured::row_count() const {
+  size_t count = 0;
+  for (const Batch& batch : batches) count += batch.row_count();
+  return count;
+}
+
+// Lays rows out as they come: one builder a dataset, one count of places over all of them.
+class Capture::Sink final : public ports::ChangeSink {
+ public:
+  Sink(const std::vector<const model::Schema*>& schemas, size_t lane_count) {
+    for (const model::Schema* schema : schemas) {
+      builders_.emplace(schema->dataset, BatchBuilder(*schema, lane_count));
+      schemas_.emplace(schema->dataset, schema);
+    }
+  }
+
+  void begin(const ports::TransactionInfo& transaction) override {
+    const model::BatchTransaction table_row{transaction.position, transaction.commit_time_us,
+                                            transaction.time_resolution_us};
+    for (auto& [dataset, builder] : builders_) builder.begin_transaction(table_row);
+    position_ = transaction.position;
+  }
+
+  void marker(const ports::MarkerRow& marker) override {
+    markers_.push_back({ordinal_++, std::string(marker.appliance), marker.epoch, marker.stream,
+                        marker.lane, marker.sequence});
+  }
+
+  void row(const ports::ChangeRow& row) override {
+    const auto found = builders_.find(row.dataset);
+    SYN_ASSERT(found != builders_.end());
+    BatchBuilder& builder = found->second;
+    if (!row.old_key.empty()) {
+      builder.add_key_row(SYN_OP_DELETE, row.is_ours, ordinal_++, row.old_key);
+    }
+    if (row.op == ports::RowOp::kDelete) {
+      const size_t key_count = schemas_.at(row.dataset)->key_count;
+      builder.add_key_row(SYN_OP_DELETE, row.is_ours, ordinal_++, row.cells.first(key_count));
+      return;
+    }
+    const ports::RowOp op = row.old_key.empty() ? row.op : ports::RowOp::kInsert;
+    builder.add_row(static_cast<uint8_t>(op), row.is_ours, ordinal_++, row.cells);
+  }
+
+  void end() override {}
+
+  void take(Captured& out) {
+    for (auto& [dataset, builder] : builders_) {
+      if (builder.row_count() > 0) out.batches.push_back(builder.finish());
+    }
+    out.markers = std::exchange(markers_, {});
+    out.position = std::exchange(position_, {});
+    ordinal_ = 0;
+  }
+
+  // What a poll that failed half-way had put here is read again.
+  void discard() {
+    Captured dropped;
+    take(dropped);
+  }
+
+ private:
+  std::map<model::DatasetId, BatchBuilder> builders_;
+  std::map<model::DatasetId, const model::Schema*> schemas_;
+  std::vector<CapturedMarker> markers_;
+  model::Position position_;
+  uint32_t ordinal_ = 0;
+};
+
+Capture::Capture(model::SystemId system, ports::Source& source,
+                 const std::vector<const model::Schema*>& schemas, size_t lane_count, Clock& clock)
+    : system_(system),
+      source_(source),
+      clock_(clock),
+      sink_(std::make_unique<Sink>(schemas, lane_count)) {}
+
+Capture::~Capture() = default;
+
+Captured Capture::finish(Kind kind, ports::PollResult&& result) {
+  Captured captured;
+  captured.kind = kind;
+  captured.system = system_;
+  captured.arrival_us = clock_.now_us();
+  captured.result = std::move(result);
+  sink_->take(captured);
+  return captured;
+}
+
+Result<Captured> Capture::run_once(size_t row_limit, int wait_ms) {
+  auto polled = source_.poll(*sink_, row_limit, wait_ms);
+  if (!polled) {
+    sink_->discard();
+    return std::move(polled).as_failure();
+  }
+  return finish(Kind::kLog, std::move(polled).value());
+}
+
+Result<Captured> Capture::read_snapshot(Kind kind, model::DatasetId dataset,
+                                        const std::string& cursor, size_t row_limit) {
+  const auto chunk = source_.read_snapshot(dataset, cursor, row_limit, *sink_);
+  if (!chunk) {
+    sink_->discard();
+    return chunk.as_failure();
+  }
+  Captured captured = finish(kind, {});
+  captured.position = {};
+  captured.snapshot_cursor = chunk.value().cursor;
+  return captured;
+}
+
+Result<Captured> Capture::read_records(model::DatasetId dataset,
+                                       std::span<const std::string> keys) {
+  const auto read = source_.read_records(dataset, keys, *sink_);
+  if (!read) {
+    sink_->discard();
+    return read.as_failure();
+  }
+  Captured captured = finish(Kind::kRescan, {});
+  captured.position = {};
+  return captured;
+}
+
+}  // namespace syncline::capture
