@@ -37,20 +37,28 @@ struct Description {
 inline constexpr size_t kSecretSizeBytes = 192;
 using Secret = std::array<uint8_t, kSecretSizeBytes>;
 
-// Sized once to the batch. cells: row-major, value fields only: row * value_count + (field - key_count).
+// Sized to the batch. cells: row-major, value fields only: row * value_count + (field - key_count).
 struct Fingerprints {
   std::vector<syn_hash128> keys;  // XXH3-128 with secret of the folded joined key
-  std::vector<uint64_t> cells;    // XXH3-64 with secret; see kernels/contract/fingerprint.h for NULL
+  std::vector<uint64_t> cells;  // XXH3-64 with secret; see kernels/contract/fingerprint.h for NULL
 };
 
 // Permanent values.
 enum class Verdict : uint8_t { kNew = 1, kChanged = 2, kSame = 3, kGone = 4 };
 
 struct Detected {
-  std::vector<Verdict> verdicts;         // per row; kGone: a delete of a known key (of an unknown: kSame)
-  size_t bitmap_words = 0;               // 64-bit words a row
-  std::vector<uint64_t> changed;         // row * bitmap_words: bit v = value field v changed
-  TableDeltaSet delta;                   // per lane, in batch order; the table itself is untouched
+  std::vector<Verdict> verdicts;  // per row; kGone: a delete of a known key (of an unknown: kSame)
+  size_t bitmap_words = 0;        // 64-bit words a row
+  std::vector<uint64_t> changed;  // row * bitmap_words: bit v = value field v changed
+  TableDeltaSet delta;            // per lane, in batch order; the table itself is untouched
+
+  // The engine's own, kept with its memory from batch to batch.
+  struct Scratch {
+    std::vector<uint32_t> row_of_key;
+    std::vector<uint32_t> repeats;
+    std::vector<uint32_t> state_of_row;
+    std::vector<uint64_t> states;
+  } scratch;
 };
 
 // One column of a block, before sealing or after opening.
@@ -76,8 +84,9 @@ struct SealKey {
 // A sealed block: self-describing chunks (docs/formats/block.md), each with its tag.
 struct Sealed {
   std::string bytes;
-  uint32_t chunk_count = 0;       // nonces used
-  std::array<uint8_t, 32> tags_digest{};  // SHA-256 over all chunk tags in order: the chain covers it
+  uint32_t chunk_count = 0;  // nonces used
+  std::array<uint8_t, 32>
+      tags_digest{};  // SHA-256 over all chunk tags in order: the chain covers it
 };
 
 class Engine {
@@ -87,7 +96,8 @@ class Engine {
 
   virtual Result<void> fingerprint(const syn_batch& batch, const Secret& secret,
                                    Fingerprints& out) = 0;
-  // Compares with what the system last showed. Rows of one key in one batch see each other in order.
+  // Compares with what the system last showed. Rows of one key in one batch see each other in
+  // order.
   virtual Result<void> detect(const syn_batch& batch, const Fingerprints& fingerprints,
                               const TableRef& table, Detected& out) = 0;
   // associated_data is authenticated with every chunk (the block's header).
