@@ -38,16 +38,16 @@ struct Options {
 };
 
 struct Stats {
-  uint64_t entries_read_total = 0;       // that name this target
-  uint64_t entries_delivered_total = 0;  // written, or superseded inside one transaction
-  uint64_t entries_superseded_total = 0; // of those: collapsed into a later one
+  uint64_t entries_read_total = 0;        // that name this target
+  uint64_t entries_delivered_total = 0;   // written, or superseded inside one transaction
+  uint64_t entries_superseded_total = 0;  // of those: collapsed into a later one
   uint64_t entries_skipped_total = 0;
   uint64_t rows_written_total = 0;
   uint64_t transactions_total = 0;
   uint64_t retries_total = 0;
   uint64_t pending_entries = 0;
-  journal::GroupNumber cursor = 0;       // everything up to here has been applied or skipped
-  int64_t latency_us_last = 0;           // commit at the origin -> applied, of the last entry
+  journal::GroupNumber cursor = 0;  // everything up to here has been applied or skipped
+  int64_t latency_us_last = 0;      // commit at the origin -> applied, of the last entry
   bool is_retrying = false;
   std::string last_error;
 };

@@ -1,0 +1,335 @@
+#include "host/delivery/delivery.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include "host/base/assert.hpp"
+#include "host/delivery/pending.hpp"
+
+namespace syncline::delivery {
+namespace {
+
+using model::Collapsed, model::EntryCell, model::EntryKind;
+
+constexpr size_t kGroupsPerRun = 64;
+constexpr size_t kDeliveredMax = 65536;
+
+// One marked transaction in the making: the flows it takes from and what each record comes to.
+struct Transaction {
+  struct Record {
+    const model::Entry* last = nullptr;
+    Collapsed<EntryCell> run;
+    std::vector<const model::Entry*> entries;
+  };
+  struct Part {
+    FlowId flow;
+    size_t entry_count = 0;
+  };
+  std::vector<Part> parts;
+  std::vector<Record> records;  // in the order of batch.writes
+  ports::WriteBatch batch;
+  size_t entry_count = 0;
+  size_t skipped_count = 0;
+};
+
+struct RecordKey {
+  model::DatasetId dataset;
+  model::KeyHash hash;
+  bool operator==(const RecordKey&) const = default;
+};
+struct RecordKeyHasher {
+  size_t operator()(const RecordKey& key) const { return key.hash.low ^ key.dataset; }
+};
+
+// Collects entries; finish() lays out moves and writes in the order the target wants them.
+class TransactionBuilder {
+ public:
+  void take(const FlowId& id, const Flow& flow, size_t count) {
+    if (count == 0) return;
+    transaction_.parts.push_back({id, count});
+    transaction_.entry_count += count;
+    transaction_.batch.moves.push_back(
+        {id.first, id.second, flow.applied, flow.entries[count - 1].entry->sequence});
+    for (size_t i = 0; i < count; ++i) add(flow.entries[i]);
+  }
+
+  Transaction finish(uint32_t epoch) {
+    auto& records = transaction_.records;
+    std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) {
+      return std::tie(a.last->dataset, a.last->key) < std::tie(b.last->dataset, b.last->key);
+    });
+    transaction_.batch.epoch = epoch;
+    for (const Transaction::Record& record : records) {
+      transaction_.batch.writes.push_back(
+          {record.last->dataset, record.last->key, record.run.kind, record.run.cells});
+    }
+    return std::move(transaction_);
+  }
+
+ private:
+  void add(const PendingEntry& pending) {
+    const model::Entry& entry = *pending.entry;
+    if (pending.state == PendingState::kSkipped) {
+      ++transaction_.skipped_count;
+      return;
+    }
+    if (entry.kind == EntryKind::kNote) return;
+    const auto [place, is_new] =
+        places_.emplace(RecordKey{entry.dataset, entry.key_hash}, transaction_.records.size());
+    if (is_new) transaction_.records.emplace_back();
+    Transaction::Record& record = transaction_.records[place->second];
+    record.last = &entry;
+    record.entries.push_back(&entry);
+    model::collapse_onto<EntryCell>(record.run, entry.kind, entry.generation, entry.cells);
+  }
+
+  Transaction transaction_;
+  std::unordered_map<RecordKey, size_t, RecordKeyHasher> places_;
+};
+
+}  // namespace
+
+struct Delivery::Impl {
+  Impl(const Options& options_in, ports::Target& target_in, journal::Journal& journal_in,
+       Clock& clock_in, Random& random_in)
+      : options(options_in),
+        target(target_in),
+        journal(journal_in),
+        clock(clock_in),
+        random(random_in),
+        pending(options_in.target, options_in.schemas) {}
+
+  Result<void> probe();
+  Result<size_t> read_on();
+  Transaction next_transaction();
+  Result<void> write(Transaction& transaction);
+  void finish(const Transaction& transaction, const ports::ApplyResult& applied);
+  void refuse(const Transaction& transaction, const ports::Poison& poison);
+  Result<void> handle(const Error& error);
+  void publish();
+
+  Options options;
+  ports::Target& target;
+  journal::Journal& journal;
+  Clock& clock;
+  Random& random;
+  Pending pending;
+  std::unique_ptr<journal::Cursor> cursor;
+  FlowId last_flow{};  // where the next round begins
+  bool is_probe_due = false;
+  int64_t backoff_us = 0;
+  int64_t retry_at_us = 0;
+
+  mutable std::mutex mutex;  // guards what follows
+  std::set<model::StreamId> paused;
+  std::vector<model::Skip> skips;
+  std::vector<Delivered> delivered;
+  Stats stats;
+};
+
+Result<void> Delivery::Impl::probe() {
+  SYN_TRY(const auto checkpoints, target.probe(options.epoch));
+  for (const ports::Checkpoint& checkpoint : checkpoints) {
+    pending.set_applied({checkpoint.stream, checkpoint.lane}, checkpoint.applied);
+  }
+  is_probe_due = false;
+  return success();
+}
+
+// Reads committed groups until enough waits. Returns how many groups it read.
+Result<size_t> Delivery::Impl::read_on() {
+  size_t groups = 0;
+  size_t named = 0;
+  while (groups < kGroupsPerRun && pending.entry_count() < options.pending_entries_max) {
+    SYN_TRY(const journal::GroupPointer group, cursor->next());
+    if (!group) break;
+    named += pending.add(group);
+    ++groups;
+  }
+  const std::lock_guard lock(mutex);
+  stats.entries_read_total += named;
+  return groups;
+}
+
+// Takes from every flow in turn, beginning behind the one that came last, up to the batch's limit.
+Transaction Delivery::Impl::next_transaction() {
+  std::set<model::StreamId> paused_now;
+  {
+    const std::lock_guard lock(mutex);
+    paused_now = paused;
+  }
+  TransactionBuilder builder;
+  size_t room = options.batch_entries_max;
+  auto& flows = pending.flows();
+  auto at = flows.upper_bound(last_flow);
+  for (size_t i = 0; i < flows.size() && room > 0; ++i, ++at) {
+    if (at == flows.end()) at = flows.begin();
+    const Flow& flow = at->second;
+    if (flow.entries.empty() || paused_now.contains(at->first.first)) continue;
+    size_t count = 0;
+    while (count < std::min(room, flow.entries.size()) &&
+           flow.entries[count].state != PendingState::kRefused) {
+      ++count;
+    }
+    builder.take(at->first, flow, count);
+    room -= count;
+    last_flow = at->first;
+  }
+  Transaction transaction = builder.finish(options.epoch);
+  std::sort(transaction.batch.moves.begin(), transaction.batch.moves.end(),
+            [](const auto& a, const auto& b) {
+              return std::tie(a.stream, a.lane) < std::tie(b.stream, b.lane);
+            });
+  return transaction;
+}
+
+Result<void> Delivery::Impl::write(Transaction& transaction) {
+  auto applied = target.apply(transaction.batch);
+  if (!applied) return handle(applied.error());
+  if (applied.value().poison) {
+    refuse(transaction, *applied.value().poison);
+  } else {
+    finish(transaction, applied.value());
+  }
+  backoff_us = 0;
+  retry_at_us = 0;
+  const std::lock_guard lock(mutex);
+  stats.is_retrying = false;
+  return success();
+}
+
+void Delivery::Impl::finish(const Transaction& transaction, const ports::ApplyResult& applied) {
+  const int64_t now_us = clock.now_us();
+  {
+    const std::lock_guard lock(mutex);
+    size_t written = 0;
+    for (const Transaction::Record& record : transaction.records) {
+      written += record.entries.size();
+      for (const model::Entry* entry : record.entries) {
+        stats.latency_us_last = now_us - entry->commit_time_us;
+        if (delivered.size() < kDeliveredMax) delivered.push_back({entry->commit_time_us, now_us});
+      }
+    }
+    stats.entries_delivered_total += written;
+    stats.entries_superseded_total += written - transaction.records.size();
+    stats.entries_skipped_total += transaction.skipped_count;
+    stats.rows_written_total += applied.rows_written;
+    ++stats.transactions_total;
+  }
+  for (const Transaction::Part& part : transaction.parts) {
+    pending.finish(part.flow, part.entry_count);
+  }
+}
+
+// The record's entries are reported; none of its flow goes on before the journal holds that.
+void Delivery::Impl::refuse(const Transaction& transaction, const ports::Poison& poison) {
+  SYN_ASSERT(poison.write_index < transaction.records.size());
+  const Transaction::Record& record = transaction.records[poison.write_index];
+  const std::set<const model::Entry*> refused(record.entries.begin(), record.entries.end());
+  for (const Transaction::Part& part : transaction.parts) {
+    for (PendingEntry& entry : pending.flows()[part.flow].entries) {
+      if (refused.contains(entry.entry)) entry.state = PendingState::kRefused;
+    }
+  }
+  const std::lock_guard lock(mutex);
+  for (const model::Entry* entry : record.entries) {
+    skips.push_back({options.target, entry->dataset, entry->key_hash, entry->key, entry->sequence,
+                     to_string(poison.error)});
+  }
+}
+
+// Sorts an error of the target: what may pass is tried again later, what may not is returned.
+Result<void> Delivery::Impl::handle(const Error& error) {
+  if (error.code == ErrorCode::kMarkerMoved || error.code == ErrorCode::kSystemLost) return error;
+  is_probe_due = is_probe_due || error.code != ErrorCode::kSystemBusy;
+  backoff_us = std::clamp(backoff_us * 2, options.backoff_us_min, options.backoff_us_max);
+  const auto jitter = static_cast<int64_t>(random.u64() % static_cast<uint64_t>(backoff_us));
+  retry_at_us = clock.steady_us() + backoff_us / 2 + jitter / 2;
+  const std::lock_guard lock(mutex);
+  ++stats.retries_total;
+  stats.is_retrying = error.code != ErrorCode::kSystemBusy;
+  stats.last_error = to_string(error);
+  return success();
+}
+
+void Delivery::Impl::publish() {
+  const std::lock_guard lock(mutex);
+  stats.pending_entries = pending.entry_count();
+  stats.cursor = pending.done();
+}
+
+Delivery::Delivery(const Options& options, ports::Target& target, journal::Journal& journal,
+                   Clock& clock, Random& random)
+    : impl_(std::make_unique<Impl>(options, target, journal, clock, random)) {}
+
+Delivery::~Delivery() = default;
+
+Result<void> Delivery::open(journal::GroupNumber after) {
+  std::vector<model::StreamId> streams;
+  for (const model::Schema* schema : impl_->options.schemas) streams.push_back(schema->stream);
+  std::sort(streams.begin(), streams.end());
+  streams.erase(std::unique(streams.begin(), streams.end()), streams.end());
+  SYN_TRY(impl_->target.open());
+  SYN_TRY(impl_->target.open_epoch(impl_->options.epoch, streams, impl_->options.lane_count));
+  SYN_TRY(impl_->probe());
+  SYN_TRY(impl_->cursor, impl_->journal.open_cursor(after));
+  return success();
+}
+
+Result<bool> Delivery::run_once() {
+  Impl& impl = *impl_;
+  SYN_TRY(const size_t groups, impl.read_on());
+  if (impl.retry_at_us > impl.clock.steady_us()) return groups > 0;
+  if (impl.is_probe_due) {
+    const auto probed = impl.probe();
+    if (!probed) {
+      SYN_TRY(impl.handle(probed.error()));
+      return true;
+    }
+  }
+  Transaction transaction = impl.next_transaction();
+  if (transaction.entry_count > 0) {
+    SYN_TRY(impl.write(transaction));
+  }
+  impl.publish();
+  return groups > 0 || transaction.entry_count > 0;
+}
+
+std::vector<model::Skip> Delivery::take_skips() {
+  const std::lock_guard lock(impl_->mutex);
+  return std::exchange(impl_->skips, {});
+}
+
+std::vector<Delivered> Delivery::take_delivered() {
+  const std::lock_guard lock(impl_->mutex);
+  return std::exchange(impl_->delivered, {});
+}
+
+void Delivery::pause(model::StreamId stream) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->paused.insert(stream);
+}
+
+void Delivery::resume(model::StreamId stream) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->paused.erase(stream);
+}
+
+Stats Delivery::stats() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->stats;
+}
+
+journal::GroupNumber Delivery::cursor() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->stats.cursor;
+}
+
+int64_t Delivery::wait_us() const {
+  return std::max<int64_t>(0, impl_->retry_at_us - impl_->clock.steady_us());
+}
+
+}  // namespace syncline::delivery

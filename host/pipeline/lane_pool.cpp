@@ -1,0 +1,55 @@
+#include "host/pipeline/lane_pool.hpp"
+
+namespace syncline::pipeline {
+
+LanePool::LanePool(size_t worker_count) {
+  for (size_t i = 0; i < worker_count; ++i) workers_.emplace_back([this] { work_loop(); });
+}
+
+LanePool::~LanePool() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_closing_ = true;
+  }
+  started_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void LanePool::take_all() {
+  for (size_t i = next_.fetch_add(1); i < count_; i = next_.fetch_add(1)) (*work_)(i);
+}
+
+void LanePool::run(size_t count, const std::function<void(size_t)>& work) {
+  if (workers_.empty() || count < 2) {
+    for (size_t i = 0; i < count; ++i) work(i);
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    work_ = &work;
+    count_ = count;
+    next_ = 0;
+    busy_ = workers_.size();
+    ++round_;
+  }
+  started_.notify_all();
+  take_all();
+  std::unique_lock lock(mutex_);
+  finished_.wait(lock, [this] { return busy_ == 0; });
+}
+
+void LanePool::work_loop() {
+  uint64_t seen = 0;
+  std::unique_lock lock(mutex_);
+  while (true) {
+    started_.wait(lock, [&] { return is_closing_ || round_ != seen; });
+    if (is_closing_) return;
+    seen = round_;
+    lock.unlock();
+    take_all();
+    lock.lock();
+    if (--busy_ == 0) finished_.notify_one();
+  }
+}
+
+}  // namespace syncline::pipeline

@@ -1,0 +1,43 @@
+// Steps the lanes of one poll side by side on a few threads, and waits for all of them.
+//
+// With worker_count 0 everything runs on the calling thread, in order. Threads: run from one thread
+// at a time.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace syncline::pipeline {
+
+class LanePool {
+ public:
+  explicit LanePool(size_t worker_count);
+  ~LanePool();
+  LanePool(const LanePool&) = delete;
+  LanePool& operator=(const LanePool&) = delete;
+
+  // Calls work(i) once for every i below count; returns when all are done. work must not throw.
+  void run(size_t count, const std::function<void(size_t)>& work);
+
+ private:
+  void work_loop();
+  void take_all();
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable started_;
+  std::condition_variable finished_;
+  const std::function<void(size_t)>* work_ = nullptr;
+  size_t count_ = 0;
+  std::atomic<size_t> next_{0};
+  size_t busy_ = 0;
+  uint64_t round_ = 0;
+  bool is_closing_ = false;
+};
+
+}  // namespace syncline::pipeline

@@ -1,0 +1,155 @@
+#include "host/pipeline/lane_work.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "host/base/assert.hpp"
+
+namespace syncline::pipeline {
+namespace {
+
+using capture::Captured, capture::Kind;
+using engine::Verdict;
+using model::Batch, model::CellState, model::CellView;
+
+// What a row means to the core, by what the system said and what the table knew.
+std::optional<core::RowOp> row_op(Kind kind, uint8_t op, bool is_ours, Verdict verdict) {
+  if (op == SYN_OP_DELETE) {
+    if (verdict == Verdict::kGone) return core::RowOp::kDelete;
+    // The system never showed this record: made and deleted between two reads.
+    return is_ours ? std::optional(core::RowOp::kDelete) : std::nullopt;
+  }
+  if (verdict == Verdict::kSame) {
+    return is_ours ? std::optional(core::RowOp::kUpdate) : std::nullopt;
+  }
+  if (kind == Kind::kFirstSync && verdict == Verdict::kNew) return core::RowOp::kSnapshot;
+  const bool is_insert = verdict == Verdict::kNew && op != SYN_OP_UPDATE;
+  return is_insert ? core::RowOp::kInsert : core::RowOp::kUpdate;
+}
+
+class Splitter {
+ public:
+  Splitter(const Captured& captured, const std::string& appliance, size_t lane_count)
+      : captured_(captured), appliance_(appliance), places_(lane_count) {}
+
+  void add_batch(const Batch& batch, Examined& examined) {
+    for (size_t row = 0; row < batch.row_count(); ++row) add_row(batch, examined, row);
+    auto& deltas = examined.detected.delta.lanes;
+    for (size_t lane = 0; lane < deltas.size(); ++lane) {
+      if (deltas[lane].empty()) continue;
+      work(static_cast<model::LaneIndex>(lane))
+          .deltas.push_back({captured_.system, batch.dataset(), std::move(deltas[lane])});
+      deltas[lane].clear();
+    }
+  }
+
+  void add_markers() {
+    for (const capture::CapturedMarker& marker : captured_.markers) {
+      if (marker.appliance != appliance_ || marker.lane >= places_.size()) continue;
+      add_item(marker.lane, marker.ordinal,
+               core::Marker{marker.stream, marker.epoch, marker.sequence});
+    }
+  }
+
+  Split finish() {
+    for (Ordered& ordered : ordered_) {
+      std::stable_sort(ordered.items.begin(), ordered.items.end(),
+                       [](const auto& a, const auto& b) { return a.first < b.first; });
+      ordered.work.input.items.reserve(ordered.items.size());
+      for (auto& [ordinal, item] : ordered.items) {
+        ordered.work.input.items.push_back(std::move(item));
+      }
+      split_.lanes.push_back(std::move(ordered.work));
+    }
+    std::sort(split_.lanes.begin(), split_.lanes.end(),
+              [](const LaneWork& a, const LaneWork& b) { return a.lane < b.lane; });
+    return std::move(split_);
+  }
+
+ private:
+  struct Ordered {
+    LaneWork work;
+    std::vector<std::pair<uint32_t, core::Item>> items;
+  };
+
+  void add_row(const Batch& batch, const Examined& examined, size_t row) {
+    const Verdict verdict = examined.detected.verdicts[row];
+    const bool is_ours = batch.is_ours(row);
+    const auto op = row_op(captured_.kind, batch.op(row), is_ours, verdict);
+    if (!op) {
+      ++split_.rows_same;
+      return;
+    }
+    core::Row out;
+    out.dataset = batch.dataset();
+    out.key_hash = batch.key_hash(row);
+    out.key = batch.key(row);
+    out.op = *op;
+    out.is_ours = is_ours;
+    out.commit_time_us = batch.transaction(row).commit_time_us;
+    out.time_resolution_us = batch.transaction(row).time_resolution_us;
+    if (*op != core::RowOp::kDelete) add_cells(batch, examined, row, out);
+    if (out.cells.empty() && *op == core::RowOp::kUpdate && !is_ours) return;
+    add_item(batch.lane(row), batch.ordinal(row), std::move(out));
+  }
+
+  static void add_cells(const Batch& batch, const Examined& examined, size_t row, core::Row& out) {
+    const size_t key_count = batch.schema().key_count;
+    const size_t value_count = batch.schema().value_count();
+    const bool is_whole = out.op == core::RowOp::kInsert || out.op == core::RowOp::kSnapshot;
+    const uint64_t* changed =
+        examined.detected.changed.data() + row * examined.detected.bitmap_words;
+    for (size_t value = 0; value < value_count; ++value) {
+      const bool is_changed = (changed[value / 64] >> (value % 64) & 1) != 0;
+      if (!is_changed && !is_whole && !out.is_ours) continue;
+      const auto field = static_cast<model::FieldIndex>(key_count + value);
+      const CellView cell = batch.cell(row, field);
+      if (cell.state == CellState::kUnchanged) continue;
+      const uint64_t fingerprint = examined.fingerprints.cells[row * value_count + value];
+      out.cells.push_back({field, cell.state, cell.bytes, fingerprint, is_changed});
+    }
+    // A row that is not whole cannot make a record: what is not known here stays so.
+    if (is_whole && out.cells.size() < value_count) out.op = core::RowOp::kUpdate;
+  }
+
+  Ordered& ordered(model::LaneIndex lane) {
+    SYN_ASSERT(lane < places_.size());
+    if (places_[lane] == 0) {
+      ordered_.emplace_back();
+      places_[lane] = ordered_.size();
+      LaneWork& made = ordered_.back().work;
+      made.lane = lane;
+      made.input.system = captured_.system;
+      made.input.now_us = captured_.arrival_us;
+      made.input.position = captured_.position;
+      made.input.snapshot_cursor = captured_.snapshot_cursor;
+    }
+    return ordered_[places_[lane] - 1];
+  }
+  LaneWork& work(model::LaneIndex lane) { return ordered(lane).work; }
+  void add_item(model::LaneIndex lane, uint32_t ordinal, core::Item item) {
+    ordered(lane).items.emplace_back(ordinal, std::move(item));
+  }
+
+  const Captured& captured_;
+  const std::string& appliance_;
+  std::vector<size_t> places_;  // lane -> index in ordered_ + 1
+  std::vector<Ordered> ordered_;
+  Split split_;
+};
+
+}  // namespace
+
+Split split_by_lane(const Captured& captured, std::vector<Examined>& examined,
+                    const std::string& appliance, size_t lane_count) {
+  SYN_ASSERT(examined.size() == captured.batches.size());
+  Splitter splitter(captured, appliance, lane_count);
+  for (size_t batch = 0; batch < captured.batches.size(); ++batch) {
+    splitter.add_batch(captured.batches[batch], examined[batch]);
+  }
+  splitter.add_markers();
+  return splitter.finish();
+}
+
+}  // namespace syncline::pipeline

@@ -1,0 +1,28 @@
+// What outlives the journal's segments: conflicts and quarantined entries, kept as the shadow's
+// items and written with the commit of the frame that holds them. And their serial form.
+//
+// Item names: "conflict/<lane>/<frame number>/<index>", numbers in 16 hex digits;
+// "quarantine/<target>/<dataset>/<key hash>/<sequence>". Threads: pure functions over the shadow.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "host/base/result.hpp"
+#include "host/model/frame.hpp"
+#include "host/state/shadow.hpp"
+
+namespace syncline::pipeline {
+
+inline constexpr std::string_view kConflictPrefix = "conflict/";
+inline constexpr std::string_view kQuarantinePrefix = "quarantine/";
+
+// Stores a durable frame's conflicts and skips. Storing a frame twice is harmless.
+Result<void> record_ledger(const model::Frame& frame, state::Shadow& shadow);
+
+std::string encode_conflict(const model::Conflict& conflict);
+Result<model::Conflict> decode_conflict(std::string_view bytes);
+std::string encode_skip(const model::Skip& skip);
+Result<model::Skip> decode_skip(std::string_view bytes);
+
+}  // namespace syncline::pipeline

@@ -1,0 +1,234 @@
+#include "host/pipeline/pipeline.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "host/base/assert.hpp"
+#include "host/pipeline/ledger.hpp"
+#include "host/pipeline/pipeline_internal.hpp"
+
+namespace syncline::pipeline {
+
+PipelineImpl::PipelineImpl(const Options& options, const Dependencies& dependencies)
+    : options_(options),
+      with_(dependencies),
+      tables_(dependencies.disk, dependencies.rules, options.lane_count),
+      pool_(options.worker_count),
+      applied_(options.lane_count),
+      checkpoints_(options.lane_count) {
+  lanes_.reserve(options.lane_count);
+  for (size_t lane = 0; lane < options.lane_count; ++lane) {
+    lanes_.emplace_back(static_cast<model::LaneIndex>(lane), with_.rules);
+  }
+}
+
+Result<std::unique_ptr<Pipeline>> Pipeline::open(const Options& options,
+                                                 const Dependencies& dependencies) {
+  auto pipeline = std::make_unique<PipelineImpl>(options, dependencies);
+  SYN_TRY(pipeline->recover());
+  return pipeline;
+}
+
+model::Position PipelineImpl::position(model::SystemId system) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = positions_.find(system);
+  return found == positions_.end() ? model::Position{} : found->second;
+}
+
+size_t PipelineImpl::value_count(model::DatasetId dataset) const {
+  return with_.rules.at(dataset).schema->value_count();
+}
+
+// Fingerprints and verdicts of every batch, into examined_.
+Result<void> PipelineImpl::examine(const capture::Captured& captured) {
+  examined_.resize(captured.batches.size());
+  for (size_t i = 0; i < captured.batches.size(); ++i) {
+    const syn_batch view = captured.batches[i].view();
+    Examined& examined = examined_[i];
+    SYN_TRY(with_.dispatcher.fingerprint(view, with_.secret, examined.fingerprints));
+    const state::FingerprintTable& table =
+        tables_.at(captured.system, captured.batches[i].dataset());
+    SYN_TRY(with_.dispatcher.detect(view, examined.fingerprints, table.ref(), examined.detected));
+  }
+  return success();
+}
+
+Result<void> PipelineImpl::process(const capture::Captured& captured) {
+  SYN_ASSERT(!is_waiting());
+  SYN_TRY(examine(captured));
+  Split split = split_by_lane(captured, examined_, options_.appliance, options_.lane_count);
+  {
+    const std::lock_guard lock(mutex_);
+    counters_.rows_captured_total += captured.row_count();
+    counters_.rows_same_total += split.rows_same;
+  }
+  return run_work(split.lanes, captured.system, captured.position);
+}
+
+Result<void> PipelineImpl::process_skips(std::span<const model::Skip> skips) {
+  SYN_ASSERT(!is_waiting());
+  std::map<std::pair<model::SystemId, model::LaneIndex>, LaneWork> by_lane;
+  for (const model::Skip& skip : skips) {
+    const model::LaneIndex lane = model::lane_of(skip.key_hash, options_.lane_count);
+    LaneWork& work = by_lane[{skip.target, lane}];
+    work.lane = lane;
+    work.input.system = skip.target;
+    work.input.now_us = with_.clock.now_us();
+    work.input.skips.push_back(skip);
+  }
+  for (auto& [id, lane_work] : by_lane) {
+    std::vector<LaneWork> work;
+    work.push_back(std::move(lane_work));
+    SYN_TRY(run_work(work, id.first, {}));
+  }
+  return success();
+}
+
+Result<void> PipelineImpl::run_work(std::vector<LaneWork>& work, model::SystemId system,
+                                    const model::Position& position) {
+  std::vector<Result<model::FramePointer>> stepped(work.size(), model::FramePointer{});
+  pool_.run(work.size(), [&](size_t i) { stepped[i] = step_lane(work[i]); });
+  Group group;
+  group.system = system;
+  group.position = position;
+  for (auto& frame : stepped) {
+    if (!frame) return std::move(frame).as_failure();
+    if (frame.value()) group.frames.push_back(std::move(frame).value());
+  }
+  if (group.frames.empty()) {
+    acknowledge_later(group);
+    return success();
+  }
+  waiting_ = std::move(group);
+  return append_waiting();
+}
+
+Result<core::RecordSet> PipelineImpl::load_records(const core::Lane& lane,
+                                                   const core::Input& input) {
+  core::RecordSet records;
+  for (const core::RecordId& id : lane.needs(input)) {
+    SYN_TRY(auto stored, with_.shadow.load(id.dataset, id.key_hash, value_count(id.dataset),
+                                           state::Load::kState));
+    core::LoadedRecord& record = records[id];
+    if (!stored.state.empty()) {
+      SYN_TRY(record.state, core::decode_record(stored.state));
+    }
+  }
+  for (const core::RecordId& id : lane.value_needs(input, records)) {
+    SYN_TRY(auto stored, with_.shadow.load(id.dataset, id.key_hash, value_count(id.dataset),
+                                           state::Load::kStateAndValues));
+    records[id].values = std::move(stored.values);
+  }
+  return records;
+}
+
+// Reads, decides, and gives the frame; null where there is nothing to remember.
+Result<model::FramePointer> PipelineImpl::step_lane(LaneWork& work) {
+  core::Lane& lane = lanes_[work.lane];
+  SYN_TRY(auto records, load_records(lane, work.input));
+  model::Frame frame = lane.step(work.input, records);
+  frame.deltas = std::move(work.deltas);
+  return std::make_shared<const model::Frame>(std::move(frame));
+}
+
+Result<void> PipelineImpl::append_waiting() {
+  SYN_ASSERT(is_waiting());
+  SYN_TRY(waiting_->number, with_.journal.append(waiting_->frames));
+  Group group = std::move(*waiting_);
+  waiting_.reset();
+  for (const model::FramePointer& frame : group.frames) {
+    SYN_TRY(tables_.apply(*frame));
+    with_.shadow.stage(frame);
+  }
+  const std::lock_guard lock(mutex_);
+  appended_number_ = group.number;
+  for (const model::FramePointer& frame : group.frames) {
+    counters_.entries_total += frame->entries.size();
+    counters_.conflicts_total += frame->conflicts.size();
+    counters_.skips_total += frame->skips.size();
+  }
+  appended_.push_back(std::move(group));
+  return success();
+}
+
+// Nothing to journal: its position may be acknowledged with what was appended before it.
+void PipelineImpl::acknowledge_later(const Group& group) {
+  if (group.position.is_start()) return;
+  const std::lock_guard lock(mutex_);
+  if (appended_.empty()) {
+    acknowledgements_[group.system] = group.position;
+    return;
+  }
+  appended_.push_back(group);
+  appended_.back().number = appended_number_;
+}
+
+Result<void> PipelineImpl::commit() {
+  const std::lock_guard committing(commit_mutex_);
+  SYN_TRY(const journal::GroupNumber durable, with_.journal.commit());
+  while (true) {
+    Group group;
+    {
+      const std::lock_guard lock(mutex_);
+      if (appended_.empty() || appended_.front().number > durable) break;
+      group = std::move(appended_.front());
+      appended_.pop_front();
+    }
+    SYN_TRY(commit_group(group));
+  }
+  const std::lock_guard lock(mutex_);
+  committed_number_ = durable;
+  return success();
+}
+
+Result<void> PipelineImpl::commit_group(const Group& group) {
+  for (const model::FramePointer& frame : group.frames) {
+    SYN_TRY(record_ledger(*frame, with_.shadow));
+    SYN_TRY(with_.shadow.apply(frame));
+  }
+  if (group.position.is_start()) return success();
+  const std::lock_guard lock(mutex_);
+  acknowledgements_[group.system] = group.position;
+  positions_[group.system] = group.position;
+  return success();
+}
+
+std::optional<model::Position> PipelineImpl::take_acknowledgement(model::SystemId system) {
+  const std::lock_guard lock(mutex_);
+  const auto found = acknowledgements_.find(system);
+  if (found == acknowledgements_.end()) return std::nullopt;
+  model::Position position = std::move(found->second);
+  acknowledgements_.erase(found);
+  return position;
+}
+
+void PipelineImpl::set_epoch(model::SystemId system, uint32_t epoch) {
+  for (core::Lane& lane : lanes_) lane.set_epoch(system, epoch);
+}
+
+Counters PipelineImpl::counters() const {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+size_t PipelineImpl::in_flight_count(model::SystemId system) const {
+  std::set<model::StreamId> streams;
+  for (const auto& [dataset, rule] : with_.rules) streams.insert(rule.schema->stream);
+  size_t count = 0;
+  for (const core::Lane& lane : lanes_) {
+    for (const model::StreamId stream : streams) count += lane.in_flight_count(system, stream);
+  }
+  return count;
+}
+
+model::Sequence PipelineImpl::confirmed(model::SystemId system, model::StreamId stream,
+                                        model::LaneIndex lane) const {
+  return lanes_[lane].confirmed(system, stream);
+}
+
+size_t PipelineImpl::table_record_count(model::SystemId system, model::DatasetId dataset) const {
+  const state::FingerprintTable* table = tables_.find(system, dataset);
+  return table == nullptr ? 0 : table->record_count();
+}
+
+}  // namespace syncline::pipeline

@@ -1,0 +1,96 @@
+// The pipeline's one implementation, split over pipeline.cpp (steps and commits), recovery.cpp
+// (restart and checkpoints) and sweep.cpp (records that a system lacks).
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <set>
+
+#include "host/pipeline/lane_pool.hpp"
+#include "host/pipeline/lane_work.hpp"
+#include "host/pipeline/pipeline.hpp"
+#include "host/pipeline/tables.hpp"
+
+namespace syncline::pipeline {
+
+class PipelineImpl final : public Pipeline {
+ public:
+  PipelineImpl(const Options& options, const Dependencies& dependencies);
+
+  Result<void> recover();
+
+  model::Position position(model::SystemId system) const override;
+  Result<void> process(const capture::Captured& captured) override;
+  bool is_waiting() const override { return waiting_.has_value(); }
+  Result<void> append_waiting() override;
+  Result<void> process_skips(std::span<const model::Skip> skips) override;
+  Result<void> process_missing(model::SystemId system, model::DatasetId dataset) override;
+  Result<void> process_redeliver(model::SystemId system, model::DatasetId dataset,
+                                 std::span<const std::string> keys) override;
+  Result<void> commit() override;
+  std::optional<model::Position> take_acknowledgement(model::SystemId system) override;
+  void set_epoch(model::SystemId system, uint32_t epoch) override;
+  Result<journal::GroupNumber> checkpoint(size_t lane_limit) override;
+  Counters counters() const override;
+  size_t in_flight_count(model::SystemId system) const override;
+  model::Sequence confirmed(model::SystemId system, model::StreamId stream,
+                            model::LaneIndex lane) const override;
+  size_t table_size_bytes() const override { return tables_.size_bytes(); }
+  size_t table_record_count(model::SystemId system, model::DatasetId dataset) const override;
+
+ private:
+  // Frames on their way: decided, then appended as one group, then committed.
+  struct Group {
+    journal::GroupNumber number = 0;
+    model::SystemId system = 0;
+    model::Position position;  // acknowledged with its commit
+    std::vector<model::FramePointer> frames;
+  };
+  struct LaneCheckpoint {
+    uint64_t frame_number = 0;
+    journal::GroupNumber group = 0;  // what it needs lies behind this group
+  };
+
+  Result<void> examine(const capture::Captured& captured);
+  Result<void> run_work(std::vector<LaneWork>& work, model::SystemId system,
+                        const model::Position& position);
+  Result<model::FramePointer> step_lane(LaneWork& work);
+  Result<core::RecordSet> load_records(const core::Lane& lane, const core::Input& input);
+  size_t value_count(model::DatasetId dataset) const;
+  Result<void> commit_group(const Group& group);
+  void acknowledge_later(const Group& group);
+
+  Result<void> restore_lane(model::LaneIndex lane);
+  Result<void> replay_group(const journal::Group& group);
+  Result<void> replay_frame(const model::FramePointer& frame);
+  Result<void> checkpoint_lane(model::LaneIndex lane);
+
+  Result<std::vector<std::string>> missing_keys(model::SystemId system, model::DatasetId dataset,
+                                                model::LaneIndex lane);
+  Result<void> filter_unknown(model::SystemId system, model::DatasetId dataset,
+                              std::vector<std::string>& keys);
+
+  Options options_;
+  Dependencies with_;
+  Tables tables_;
+  LanePool pool_;
+  std::vector<core::Lane> lanes_;
+  std::vector<Examined> examined_;  // kept with its memory from poll to poll
+
+  std::optional<Group> waiting_;  // decided, not yet in the journal
+  std::mutex commit_mutex_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::deque<Group> appended_;
+  journal::GroupNumber appended_number_ = 0;
+  journal::GroupNumber committed_number_ = 0;
+  std::map<model::SystemId, model::Position> acknowledgements_;
+  std::map<model::SystemId, model::Position> positions_;
+  Counters counters_;
+
+  std::vector<uint64_t> applied_;  // per lane: the shadow's frame number, during recovery
+  std::vector<LaneCheckpoint> checkpoints_;
+  size_t next_checkpoint_ = 0;
+};
+
+}  // namespace syncline::pipeline

@@ -1,0 +1,127 @@
+// Restart and checkpoints.
+//
+// A restart brings three things to the same frame, each from where it stands: the lanes (their
+// small state, from the last checkpoint), the fingerprint tables (saved per lane) and the shadow
+// (an exact prefix per lane). The journal's frames above each are replayed in order.
+#include <algorithm>
+#include <utility>
+
+#include "host/base/assert.hpp"
+#include "host/base/bytes.hpp"
+#include "host/pipeline/ledger.hpp"
+#include "host/pipeline/pipeline_internal.hpp"
+
+namespace syncline::pipeline {
+namespace {
+
+constexpr const char* kProgressItem = "pipeline/progress";
+
+std::string lane_item(model::LaneIndex lane) {
+  return "lane/" + std::to_string(lane);
+}
+
+}  // namespace
+
+Result<void> PipelineImpl::restore_lane(model::LaneIndex lane) {
+  SYN_TRY(applied_[lane], with_.shadow.applied(lane));
+  SYN_TRY(const std::string saved, with_.shadow.get_item(lane_item(lane)));
+  if (saved.empty()) return success();
+  SYN_TRY(lanes_[lane].restore(saved));
+  checkpoints_[lane].frame_number = lanes_[lane].last_frame_number();
+  return success();
+}
+
+Result<void> PipelineImpl::recover() {
+  std::set<model::DatasetId> damaged;
+  SYN_TRY(tables_.load(damaged));
+  for (size_t lane = 0; lane < lanes_.size(); ++lane) {
+    SYN_TRY(restore_lane(static_cast<model::LaneIndex>(lane)));
+  }
+  SYN_TRY(const std::string progress, with_.shadow.get_item(kProgressItem));
+  ByteReader in(progress);
+  const journal::GroupNumber released = progress.empty() ? 0 : in.u64();
+  for (uint64_t count = progress.empty() ? 0 : in.varint(); count > 0 && in.ok(); --count) {
+    const model::SystemId system = in.u32();
+    positions_[system].bytes = in.text();
+  }
+  SYN_TRY(const auto cursor, with_.journal.open_cursor(released));
+  while (true) {
+    SYN_TRY(const journal::GroupPointer group, cursor->next());
+    if (!group) break;
+    SYN_TRY(replay_group(*group));
+  }
+  for (LaneCheckpoint& checkpoint : checkpoints_) checkpoint.group = released;
+  return success();
+}
+
+Result<void> PipelineImpl::replay_group(const journal::Group& group) {
+  for (const model::FramePointer& frame : group.frames) {
+    SYN_TRY(replay_frame(frame));
+  }
+  appended_number_ = committed_number_ = group.number;
+  return success();
+}
+
+Result<void> PipelineImpl::replay_frame(const model::FramePointer& frame) {
+  if (frame->lane >= lanes_.size()) {
+    return fail(ErrorCode::kFormat, "the journal has more lanes than the config",
+                "the number of lanes is fixed at the first run",
+                "set [appliance] lanes back to what it was");
+  }
+  core::Lane& lane = lanes_[frame->lane];
+  if (frame->number > lane.last_frame_number()) lane.replay(*frame);
+  SYN_TRY(tables_.replay(*frame));
+  if (frame->number > applied_[frame->lane]) {
+    with_.shadow.stage(frame);
+    SYN_TRY(record_ledger(*frame, with_.shadow));
+    SYN_TRY(with_.shadow.apply(frame));
+    applied_[frame->lane] = frame->number;
+  }
+  for (const model::SourceProgress& progress : frame->progress) {
+    if (progress.position.is_start()) continue;
+    model::Position& known = positions_[progress.system];
+    known = std::max(known, progress.position);
+  }
+  return success();
+}
+
+Result<void> PipelineImpl::checkpoint_lane(model::LaneIndex lane) {
+  const uint64_t frame_number = lanes_[lane].last_frame_number();
+  if (frame_number != checkpoints_[lane].frame_number) {
+    SYN_TRY(tables_.save(lane, frame_number));
+    SYN_TRY(with_.shadow.put_item(lane_item(lane), lanes_[lane].snapshot()));
+  }
+  checkpoints_[lane] = {frame_number, appended_number_};
+  return success();
+}
+
+// Only what the journal already holds durably is saved: the commit comes first, on this thread, and
+// no step comes between it and the save.
+Result<journal::GroupNumber> PipelineImpl::checkpoint(size_t lane_limit) {
+  SYN_ASSERT(!is_waiting());
+  SYN_TRY(commit());
+  for (size_t i = 0; i < std::min(lane_limit, lanes_.size()); ++i) {
+    SYN_TRY(checkpoint_lane(static_cast<model::LaneIndex>(next_checkpoint_)));
+    next_checkpoint_ = (next_checkpoint_ + 1) % lanes_.size();
+  }
+  journal::GroupNumber oldest = appended_number_;
+  for (const LaneCheckpoint& checkpoint : checkpoints_) {
+    oldest = std::min(oldest, checkpoint.group);
+  }
+  std::string progress;
+  ByteWriter out(progress);
+  out.u64(oldest);
+  {
+    const std::lock_guard lock(mutex_);
+    out.varint(positions_.size());
+    for (const auto& [system, position] : positions_) {
+      out.u32(system);
+      out.text(position.bytes);
+    }
+  }
+  SYN_TRY(with_.shadow.put_item(kProgressItem, progress));
+  SYN_TRY(with_.shadow.flush());
+  return oldest;
+}
+
+}  // namespace syncline::pipeline

@@ -1,0 +1,49 @@
+// The fingerprint tables of an appliance: one per system and dataset, and their files.
+//
+// Files lie in "tables/<system>-<dataset>/<lane>", ids in hex. Threads: the step thread only.
+// Errors: those of FingerprintTable.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "host/base/disk.hpp"
+#include "host/base/result.hpp"
+#include "host/core/rules.hpp"
+#include "host/model/frame.hpp"
+#include "host/state/fingerprint_table.hpp"
+
+namespace syncline::pipeline {
+
+class Tables {
+ public:
+  Tables(Disk& disk, const core::Rules& rules, size_t lane_count);
+
+  // REQUIRES: the rules name this system for this dataset.
+  state::FingerprintTable& at(model::SystemId system, model::DatasetId dataset);
+  const state::FingerprintTable* find(model::SystemId system, model::DatasetId dataset) const;
+
+  // Reads every saved lane. A damaged file is as good as none: the lane starts empty, and its
+  // dataset is named for a re-scan.
+  Result<void> load(std::set<model::DatasetId>& damaged);
+  // The frames of a restart: deltas above what was saved.
+  Result<void> replay(const model::Frame& frame);
+  // A frame that is in the journal's order: tables follow it before the lane's next detect.
+  Result<void> apply(const model::Frame& frame);
+  Result<void> save(model::LaneIndex lane, uint64_t frame_number);
+
+  size_t size_bytes() const;
+
+ private:
+  using Id = std::pair<model::SystemId, model::DatasetId>;
+  static std::string folder(const Id& id);
+
+  Disk& disk_;
+  size_t lane_count_;
+  std::map<Id, state::FingerprintTable> tables_;
+  std::map<std::pair<Id, model::LaneIndex>, uint64_t> saved_at_;  // frame numbers
+};
+
+}  // namespace syncline::pipeline
