@@ -1,9 +1,15 @@
 // The dispatcher: which engine runs this stage of this batch. It measures each engine at start-up
-// (under a second for all), models time = fixed cost + bytes / rate per stage, refits while running,
-// and falls back to the CPU, with one warning and a metric, when a device fails.
+// (under a second for all), models time = fixed cost + bytes / rate per stage, refits while
+// running, and falls back to the CPU when a device fails; the report counts it and says why.
 //
-// Owner: engines, in priority order; the last one must be the CPU's. Threads: any. Errors: those of
-// the CPU engine.
+//   in service  --a call fails-->  out of service for 1 s, then 2 s, ... up to 64 s
+//   out, time is up  --the next batch is tried-->  in service, or out for twice as long
+//
+// What a failed call left behind is dropped here: a block it sealed never leaves the process, so
+// the CPU may seal the same columns under the same nonces.
+//
+// Owner: engines, in priority order; the last one must be the CPU's. Threads: any; no locks on the
+// path of a batch. Errors: those of the CPU engine.
 #pragma once
 
 #include <memory>
@@ -12,14 +18,10 @@
 
 #include "host/base/clock.hpp"
 #include "host/base/result.hpp"
+#include "host/dispatch/cost_model.hpp"
 #include "kernels/engine/engine.hpp"
 
 namespace syncline::dispatch {
-
-struct StageCost {
-  double fixed_us = 0;
-  double bytes_per_us = 0;  // 0: not measured, or the stage is not there
-};
 
 struct EngineReport {
   engine::Description description;
@@ -27,6 +29,7 @@ struct EngineReport {
   uint64_t batches_total = 0;
   uint64_t faults_total = 0;
   bool is_out_of_service = false;
+  std::string last_fault;  // why it last went out of service; to be logged once by whoever sees it
 };
 
 class Dispatcher {

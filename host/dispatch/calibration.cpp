@@ -1,0 +1,151 @@
+#include "host/dispatch/calibration.hpp"
+
+#include <string>
+
+namespace syncline::dispatch {
+namespace {
+
+constexpr uint32_t kRowCounts[] = {32, 2048};
+constexpr uint32_t kFieldCount = 9;
+constexpr uint32_t kCellSize = 12;
+constexpr int kRepeatMax = 16;
+
+// A batch of inserts with distinct keys and cells, all in lane 0.
+class SampleBatch {
+ public:
+  explicit SampleBatch(uint32_t row_count)
+      : ops_(row_count, SYN_OP_INSERT), lanes_(row_count, 0), key_lengths_(row_count, kCellSize) {
+    const uint32_t cell_count = row_count * kFieldCount;
+    arena_.resize(size_t{cell_count} * kCellSize);
+    uint32_t state = 1;
+    for (uint8_t& byte : arena_) {
+      state = state * 1664525u + 1013904223u;
+      byte = static_cast<uint8_t>('0' + (state >> 28));
+    }
+    cell_lengths_.assign(cell_count, kCellSize);
+    for (uint32_t i = 0; i < cell_count; ++i) cell_offsets_.push_back(i * kCellSize);
+    for (uint32_t row = 0; row < row_count; ++row) {
+      key_offsets_.push_back(row * kFieldCount * kCellSize);
+    }
+  }
+
+  syn_batch view() const {
+    syn_batch batch{};
+    batch.row_count = static_cast<uint32_t>(ops_.size());
+    batch.field_count = kFieldCount;
+    batch.key_count = 1;
+    batch.arena_size = static_cast<uint32_t>(arena_.size());
+    batch.op = ops_.data();
+    batch.lane = lanes_.data();
+    batch.key_offset = key_offsets_.data();
+    batch.key_length = key_lengths_.data();
+    batch.cell_offset = cell_offsets_.data();
+    batch.cell_length = cell_lengths_.data();
+    batch.arena = arena_.data();
+    return batch;
+  }
+  std::string_view arena() const {
+    return {reinterpret_cast<const char*>(arena_.data()), arena_.size()};
+  }
+
+ private:
+  std::vector<uint8_t> ops_;
+  std::vector<uint16_t> lanes_;
+  std::vector<uint32_t> key_offsets_;
+  std::vector<uint32_t> key_lengths_;
+  std::vector<uint32_t> cell_offsets_;
+  std::vector<uint32_t> cell_lengths_;
+  std::vector<uint8_t> arena_;
+};
+
+// Everything the four stages need, and what they give.
+struct Sample {
+  explicit Sample(uint32_t row_count) : rows(row_count), batch(rows.view()) {
+    table.lanes = &lane;
+    table.lane_count = 1;
+    table.value_count = kFieldCount - 1;
+    columns.push_back({1, 0, rows.arena()});
+  }
+
+  // What a stage takes that another one makes. The nonces are never used again: the key is zero.
+  Result<void> prepare(engine::Engine& engine, engine::Stage stage) {
+    if (stage == engine::Stage::kDetect) return engine.fingerprint(batch, secret, fingerprints);
+    if (stage != engine::Stage::kOpen) return success();
+    SYN_TRY(sealed, engine.seal(columns, key, "calibration"));
+    return success();
+  }
+
+  Result<void> run(engine::Engine& engine, engine::Stage stage) {
+    switch (stage) {
+      case engine::Stage::kFingerprint:
+        return engine.fingerprint(batch, secret, fingerprints);
+      case engine::Stage::kDetect:
+        return engine.detect(batch, fingerprints, table, detected);
+      case engine::Stage::kSeal: {
+        SYN_TRY(engine.seal(columns, key, "calibration"));
+        return success();
+      }
+      case engine::Stage::kOpen: {
+        SYN_TRY(engine.open(sealed.bytes, key, "calibration", digest));
+        return success();
+      }
+    }
+    return success();
+  }
+
+  double bytes(engine::Stage stage) const {
+    if (stage == engine::Stage::kFingerprint) return fingerprint_bytes(batch);
+    if (stage == engine::Stage::kDetect) return detect_bytes(fingerprints);
+    if (stage == engine::Stage::kSeal) return seal_bytes(columns);
+    return static_cast<double>(sealed.bytes.size());
+  }
+
+  SampleBatch rows;
+  syn_batch batch;
+  engine::Secret secret{};
+  engine::Fingerprints fingerprints;
+  engine::TableLaneRef lane;
+  engine::TableRef table;
+  engine::Detected detected;
+  std::vector<engine::ColumnView> columns;
+  engine::SealKey key;
+  engine::Sealed sealed;
+  std::array<uint8_t, 32> digest{};
+};
+
+}  // namespace
+
+double fingerprint_bytes(const syn_batch& batch) {
+  return batch.arena_size;
+}
+
+double detect_bytes(const engine::Fingerprints& fingerprints) {
+  return static_cast<double>(fingerprints.keys.size() * sizeof(syn_hash128) +
+                             fingerprints.cells.size() * sizeof(uint64_t));
+}
+
+double seal_bytes(std::span<const engine::ColumnView> columns) {
+  double size = 0;
+  for (const engine::ColumnView& column : columns) size += static_cast<double>(column.bytes.size());
+  return size;
+}
+
+Result<void> calibrate_stage(engine::Engine& engine, engine::Stage stage, Clock& clock,
+                             int64_t limit_us, const Observe& observe) {
+  const int64_t end_us = clock.steady_us() + limit_us;
+  for (const uint32_t row_count : kRowCounts) {
+    Sample sample(row_count);
+    SYN_TRY(sample.prepare(engine, stage));
+    SYN_TRY(sample.run(engine, stage));  // warms up: tables, buffers, clocks
+    for (int i = 0; i < kRepeatMax; ++i) {
+      const int64_t start_us = clock.steady_us();
+      SYN_TRY(sample.run(engine, stage));
+      const int64_t done_us = clock.steady_us();
+      observe(stage, sample.bytes(stage), static_cast<double>(done_us - start_us));
+      if (done_us >= end_us) break;
+    }
+  }
+  return success();
+}
+
+}  // namespace syncline::dispatch

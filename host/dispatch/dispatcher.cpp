@@ -1,0 +1,212 @@
+#include "host/dispatch/dispatcher.hpp"
+
+#include <limits>
+#include <utility>
+
+#include "host/base/assert.hpp"
+#include "host/dispatch/calibration.hpp"
+#include "host/dispatch/slot.hpp"
+
+namespace syncline::dispatch {
+namespace {
+
+using engine::Engine;
+using engine::Stage;
+
+constexpr int64_t kCalibrationLimitUs = 800'000;
+// A lone engine has nobody to be compared with: only every so many calls are timed, for the report.
+constexpr uint64_t kTimedEveryAlone = 64;
+// The second best engine gets one batch in so many, or its cost would never be measured again.
+constexpr uint64_t kSecondBestEvery = 512;
+// Unless it is predicted to be this many times slower.
+constexpr double kSecondBestFactorMax = 3;
+
+class EngineDispatcher final : public Dispatcher {
+ public:
+  EngineDispatcher(std::vector<std::unique_ptr<Engine>> engines, size_t forced, Clock& clock)
+      : forced_(forced), clock_(clock) {
+    for (auto& engine : engines) slots_.push_back(std::make_unique<Slot>(std::move(engine)));
+  }
+
+  void calibrate() override {
+    const int64_t limit_us =
+        kCalibrationLimitUs / static_cast<int64_t>(slots_.size() * engine::kStageCount);
+    for (const auto& slot : slots_) {
+      for (size_t i = 0; i < engine::kStageCount; ++i) {
+        calibrate_slot(*slot, static_cast<Stage>(i), limit_us);
+      }
+    }
+    is_calibrated_ = true;
+  }
+
+  Result<void> fingerprint(const syn_batch& batch, const engine::Secret& secret,
+                           engine::Fingerprints& out) override {
+    return run(Stage::kFingerprint, fingerprint_bytes(batch),
+               [&](Engine& engine) { return engine.fingerprint(batch, secret, out); });
+  }
+
+  Result<void> detect(const syn_batch& batch, const engine::Fingerprints& fingerprints,
+                      const engine::TableRef& table, engine::Detected& out) override {
+    return run(Stage::kDetect, detect_bytes(fingerprints),
+               [&](Engine& engine) { return engine.detect(batch, fingerprints, table, out); });
+  }
+
+  Result<engine::Sealed> seal(std::span<const engine::ColumnView> columns,
+                              const engine::SealKey& key,
+                              std::string_view associated_data) override {
+    return run(Stage::kSeal, seal_bytes(columns),
+               [&](Engine& engine) { return engine.seal(columns, key, associated_data); });
+  }
+
+  Result<std::vector<engine::ColumnBytes>> open(std::string_view sealed, const engine::SealKey& key,
+                                                std::string_view associated_data,
+                                                std::array<uint8_t, 32>& tags_digest) override {
+    return run(Stage::kOpen, static_cast<double>(sealed.size()), [&](Engine& engine) {
+      return engine.open(sealed, key, associated_data, tags_digest);
+    });
+  }
+
+  std::vector<EngineReport> report() const override {
+    std::vector<EngineReport> out;
+    for (const auto& slot : slots_) out.push_back(slot->report());
+    return out;
+  }
+
+ private:
+  struct Choice {
+    Slot* slot;
+    bool is_probe;  // the engine was out of service: this call says whether it is back
+  };
+
+  Slot& cpu() { return *slots_.back(); }
+
+  // A device's own word on damage is not believed, nor is any other: the CPU runs it again. What
+  // the caller got wrong stays wrong on any engine.
+  static bool is_fault(const Error& error) { return error.code != ErrorCode::kInvalidArgument; }
+
+  template <class Call>
+  auto run(Stage stage, double bytes, const Call& call) -> decltype(call(std::declval<Engine&>())) {
+    if (slots_.size() == 1) return run_alone(stage, bytes, call);
+    const Choice choice = choose(stage, bytes);
+    if (choice.slot == &cpu()) return run_timed(cpu(), stage, bytes, call);
+    auto result = run_timed(*choice.slot, stage, bytes, call);
+    if (result.has_value()) {
+      if (choice.is_probe) choice.slot->recover(stage);
+      return result;
+    }
+    if (!is_fault(result.error())) return result;
+    auto again = run_timed(cpu(), stage, bytes, call);
+    // The CPU says the same of damaged input: then the device was right and stays in service.
+    const bool is_agreed = !again.has_value() && again.error().code == result.error().code;
+    if (!is_agreed) choice.slot->fault(stage, result.error(), clock_.steady_us());
+    if (is_agreed && choice.is_probe) choice.slot->recover(stage);
+    return again;
+  }
+
+  template <class Call>
+  auto run_alone(Stage stage, double bytes, const Call& call) {
+    const bool is_timed = cpu().count() % kTimedEveryAlone == 0;
+    if (!is_timed) return call(cpu().engine());
+    const int64_t start_us = clock_.steady_us();
+    auto result = call(cpu().engine());
+    observe(cpu(), stage, bytes, start_us, result.has_value());
+    return result;
+  }
+
+  template <class Call>
+  auto run_timed(Slot& slot, Stage stage, double bytes, const Call& call) {
+    slot.count();
+    const double predicted_us = slot.cost(stage).predict_us(bytes);
+    slot.enter(predicted_us);
+    const int64_t start_us = clock_.steady_us();
+    auto result = call(slot.engine());
+    observe(slot, stage, bytes, start_us, result.has_value());
+    slot.leave(predicted_us);
+    return result;
+  }
+
+  void observe(Slot& slot, Stage stage, double bytes, int64_t start_us, bool is_good) {
+    if (!is_good) return;  // how long a failure took says nothing
+    slot.cost(stage).observe(bytes, static_cast<double>(clock_.steady_us() - start_us));
+  }
+
+  // When this engine would be done. Devices work through what waits for them; the CPU's callers
+  // each have a core of their own. Before calibration all are alike, and priority decides; an
+  // engine that came back counts as free until it is measured again.
+  double finish_us(Slot& slot, Stage stage, double bytes) {
+    if (!is_calibrated_.load(std::memory_order_relaxed)) return 0;
+    if (!slot.cost(stage).is_measured()) return 0;
+    const double backlog_us = &slot == &cpu() ? 0 : slot.backlog_us();
+    return backlog_us + slot.cost(stage).predict_us(bytes);
+  }
+
+  Choice choose(Stage stage, double bytes) {
+    Slot* best = nullptr;
+    Slot* second = nullptr;
+    double best_us = std::numeric_limits<double>::infinity();
+    double second_us = best_us;
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      Slot& slot = *slots_[i];
+      if (!may_use(i) || !slot.has(stage)) continue;
+      if (!slot.is_in_service()) {
+        if (slot.claim_probe(clock_.steady_us())) return {&slot, true};
+        continue;
+      }
+      const double us = finish_us(slot, stage, bytes);
+      if (us < best_us) {
+        second = std::exchange(best, &slot);
+        second_us = std::exchange(best_us, us);
+      } else if (us < second_us) {
+        second = &slot;
+        second_us = us;
+      }
+    }
+    if (best == nullptr) return {&cpu(), false};
+    if (second != nullptr && second_us > 0 && second_us <= kSecondBestFactorMax * best_us &&
+        turns_.fetch_add(1, std::memory_order_relaxed) % kSecondBestEvery == kSecondBestEvery - 1) {
+      return {second, false};
+    }
+    return {best, false};
+  }
+
+  bool may_use(size_t index) const { return forced_ == slots_.size() || forced_ == index; }
+
+  void calibrate_slot(Slot& slot, Stage stage, int64_t limit_us) {
+    if (!slot.has(stage)) return;
+    const auto result = calibrate_stage(slot.engine(), stage, clock_, limit_us,
+                                        [&slot](Stage measured, double bytes, double us) {
+                                          slot.cost(measured).observe(bytes, us);
+                                        });
+    if (!result.has_value() && &slot != &cpu()) {
+      slot.fault(stage, result.error(), clock_.steady_us());
+    }
+  }
+
+  std::vector<std::unique_ptr<Slot>> slots_;
+  size_t forced_;  // an index, or how many there are: any
+  Clock& clock_;
+  std::atomic<uint64_t> turns_ = 0;
+  std::atomic<bool> is_calibrated_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Dispatcher>> Dispatcher::make(std::vector<std::unique_ptr<Engine>> engines,
+                                                     const std::string& forced, Clock& clock) {
+  SYN_ASSERT(!engines.empty());
+  size_t index = 0;
+  std::string names;
+  for (; index < engines.size(); ++index) {
+    const std::string name = engines[index]->describe().name;
+    if (name == forced) break;
+    names += names.empty() ? name : ", " + name;
+  }
+  if (index == engines.size() && forced != "auto") {
+    return fail(ErrorCode::kEngine, "engine '" + forced + "' is not there",
+                "this machine has: " + names, "Set engine = \"auto\" or one of those.");
+  }
+  return std::unique_ptr<Dispatcher>(
+      std::make_unique<EngineDispatcher>(std::move(engines), index, clock));
+}
+
+}  // namespace syncline::dispatch
