@@ -1,0 +1,313 @@
+// The dispatcher's decisions, with engines that cost and fail as a test says, beside the CPU's
+// name.
+#include "host/dispatch/dispatcher.hpp"
+
+#include <string>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace syncline::dispatch {
+namespace {
+
+using engine::Stage;
+
+struct HandClock final : Clock {
+  int64_t now_us() override { return time_us; }
+  int64_t steady_us() override { return time_us; }
+  std::atomic<int64_t> time_us = 1'000'000;
+};
+
+// Takes fixed + bytes / rate of the clock, and fails while it is told to.
+struct Behaviour {
+  double fixed_us = 10;
+  double us_per_byte = 0.001;
+  std::atomic<int> calls = 0;
+  std::atomic<bool> is_failing = false;
+  ErrorCode code = ErrorCode::kEngine;
+  bool has_open = true;
+};
+
+class TestEngine final : public engine::Engine {
+ public:
+  TestEngine(std::string name, Behaviour& behaviour, HandClock& clock)
+      : name_(std::move(name)), behaviour_(behaviour), clock_(clock) {}
+
+  engine::Description describe() const override {
+    engine::Description out;
+    out.name = name_;
+    for (bool& has : out.has_stage) has = true;
+    out.has_stage[static_cast<size_t>(Stage::kOpen)] = behaviour_.has_open;
+    return out;
+  }
+  Result<void> fingerprint(const syn_batch& batch, const engine::Secret&,
+                           engine::Fingerprints& out) override {
+    out.keys.resize(batch.row_count);
+    return work(batch.arena_size);
+  }
+  Result<void> detect(const syn_batch& batch, const engine::Fingerprints&, const engine::TableRef&,
+                      engine::Detected& out) override {
+    out.verdicts.assign(batch.row_count, engine::Verdict::kNew);
+    return work(batch.arena_size);
+  }
+  Result<engine::Sealed> seal(std::span<const engine::ColumnView> columns, const engine::SealKey&,
+                              std::string_view) override {
+    engine::Sealed sealed;
+    sealed.bytes = name_;
+    SYN_TRY(work(columns.empty() ? 0 : static_cast<double>(columns[0].bytes.size())));
+    return sealed;
+  }
+  Result<std::vector<engine::ColumnBytes>> open(std::string_view sealed, const engine::SealKey&,
+                                                std::string_view,
+                                                std::array<uint8_t, 32>&) override {
+    SYN_TRY(work(static_cast<double>(sealed.size())));
+    return std::vector<engine::ColumnBytes>{{1, 0, name_}};
+  }
+
+ private:
+  Result<void> work(double bytes) {
+    ++behaviour_.calls;
+    clock_.time_us +=
+        static_cast<int64_t>(behaviour_.fixed_us + bytes * behaviour_.us_per_byte + 0.5);
+    if (behaviour_.is_failing) return fail(behaviour_.code, name_ + " failed", "told to");
+    return success();
+  }
+
+  std::string name_;
+  Behaviour& behaviour_;
+  HandClock& clock_;
+};
+
+class DispatcherTest : public testing::Test {
+ protected:
+  void start(const std::string& forced = "auto") {
+    std::vector<std::unique_ptr<engine::Engine>> engines;
+    engines.push_back(std::make_unique<TestEngine>("card", card_, clock_));
+    engines.push_back(std::make_unique<TestEngine>("cpu", cpu_, clock_));
+    auto made = Dispatcher::make(std::move(engines), forced, clock_);
+    ASSERT_TRUE(made.has_value()) << to_string(made.error());
+    dispatcher_ = std::move(made.value());
+  }
+
+  // The name of the engine that sealed a block of this size.
+  std::string seal(size_t size) {
+    const std::string bytes(size, 'x');
+    const engine::ColumnView column{1, 0, bytes};
+    auto sealed = dispatcher_->seal({&column, 1}, {}, "");
+    return sealed.has_value() ? sealed.value().bytes : to_string(sealed.error());
+  }
+
+  EngineReport report(size_t index) { return dispatcher_->report()[index]; }
+
+  HandClock clock_;
+  Behaviour card_;
+  Behaviour cpu_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+};
+
+constexpr size_t kSealStage = static_cast<size_t>(Stage::kSeal);
+
+TEST_F(DispatcherTest, PriorityDecidesBeforeCalibration) {
+  card_.fixed_us = 5000;
+  start();
+  EXPECT_EQ(seal(100), "card");
+  EXPECT_EQ(seal(100), "card");
+  EXPECT_EQ(cpu_.calls, 0);
+}
+
+TEST_F(DispatcherTest, CalibrationFindsFixedCostAndRate) {
+  card_.fixed_us = 200;
+  card_.us_per_byte = 0.0005;
+  start();
+  dispatcher_->calibrate();
+  EXPECT_NEAR(report(0).cost[kSealStage].fixed_us, 200, 4);
+  EXPECT_NEAR(report(0).cost[kSealStage].bytes_per_us, 2000, 100);
+  EXPECT_NEAR(report(1).cost[kSealStage].bytes_per_us, 1000, 50);
+}
+
+TEST_F(DispatcherTest, CalibrationTakesLessThanASecondHoweverSlowTheEngines) {
+  card_.fixed_us = 30'000;
+  start();
+  const int64_t before_us = clock_.time_us;
+  dispatcher_->calibrate();
+  EXPECT_LT(clock_.time_us - before_us, 1'000'000);
+}
+
+TEST_F(DispatcherTest, SmallBatchesGoToTheCpuAndLargeOnesToTheCard) {
+  card_.fixed_us = 100;
+  card_.us_per_byte = 0.0001;
+  cpu_.fixed_us = 2;
+  cpu_.us_per_byte = 0.002;
+  start();
+  dispatcher_->calibrate();
+  EXPECT_EQ(seal(1000), "cpu");
+  EXPECT_EQ(seal(40'000), "cpu");   // 82 us against 104
+  EXPECT_EQ(seal(65'000), "card");  // 132 us against 106
+  EXPECT_EQ(seal(1'000'000), "card");
+}
+
+TEST_F(DispatcherTest, FollowsAnEngineThatBecomesSlower) {
+  card_.fixed_us = 5;
+  start();
+  dispatcher_->calibrate();
+  ASSERT_EQ(seal(1000), "card");
+  card_.fixed_us = 500;
+  for (int i = 0; i < 200; ++i) seal(1000);
+  EXPECT_EQ(seal(1000), "cpu");
+}
+
+TEST_F(DispatcherTest, NoticesThatTheSecondBestHasBecomeTheBest) {
+  card_.fixed_us = 20;
+  start();
+  dispatcher_->calibrate();
+  ASSERT_EQ(seal(1000), "cpu");
+  card_.fixed_us = 1;
+  card_.us_per_byte = 0;
+  for (int i = 0; i < 50'000; ++i) seal(1000);
+  EXPECT_EQ(seal(1000), "card");
+}
+
+TEST_F(DispatcherTest, AFailingCardFallsBackToTheCpuAndIsCountedOnce) {
+  start();
+  card_.is_failing = true;
+  EXPECT_EQ(seal(100), "cpu");
+  EXPECT_EQ(seal(100), "cpu");
+  EXPECT_EQ(card_.calls, 1);
+  EXPECT_EQ(report(0).faults_total, 1u);
+  EXPECT_TRUE(report(0).is_out_of_service);
+  EXPECT_THAT(report(0).last_fault, testing::HasSubstr("card failed"));
+  EXPECT_EQ(report(1).faults_total, 0u);
+}
+
+TEST_F(DispatcherTest, ACardThatIsWellAgainComesBack) {
+  start();
+  card_.is_failing = true;
+  seal(100);
+  card_.is_failing = false;
+  EXPECT_EQ(seal(100), "cpu");
+  clock_.time_us += 1'100'000;
+  EXPECT_EQ(seal(100), "card");
+  EXPECT_FALSE(report(0).is_out_of_service);
+}
+
+TEST_F(DispatcherTest, ACardThatStaysIllIsTriedLessAndLess) {
+  start();
+  card_.is_failing = true;
+  for (int second = 0; second < 1000; ++second) {
+    EXPECT_EQ(seal(100), "cpu");
+    clock_.time_us += 1'000'000;
+  }
+  EXPECT_GT(card_.calls, 10);
+  EXPECT_LT(card_.calls, 30);
+}
+
+TEST_F(DispatcherTest, DamageThatBothSeeIsNoFaultOfTheCard) {
+  start();
+  card_.is_failing = cpu_.is_failing = true;
+  card_.code = cpu_.code = ErrorCode::kDamaged;
+  std::array<uint8_t, 32> digest{};
+  const auto opened = dispatcher_->open("bytes", {}, "", digest);
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code, ErrorCode::kDamaged);
+  EXPECT_EQ(report(0).faults_total, 0u);
+}
+
+TEST_F(DispatcherTest, DamageThatOnlyTheCardSeesIsItsFault) {
+  start();
+  card_.is_failing = true;
+  card_.code = ErrorCode::kDamaged;
+  std::array<uint8_t, 32> digest{};
+  const auto opened = dispatcher_->open("bytes", {}, "", digest);
+  ASSERT_TRUE(opened.has_value());
+  EXPECT_EQ(opened.value()[0].bytes, "cpu");
+  EXPECT_EQ(report(0).faults_total, 1u);
+}
+
+TEST_F(DispatcherTest, WhatTheCallerGotWrongIsReturnedAtOnce) {
+  start();
+  card_.is_failing = true;
+  card_.code = ErrorCode::kInvalidArgument;
+  EXPECT_THAT(seal(100), testing::HasSubstr("card failed"));
+  EXPECT_EQ(cpu_.calls, 0);
+  EXPECT_FALSE(report(0).is_out_of_service);
+}
+
+TEST_F(DispatcherTest, AStageThatAnEngineLacksGoesToTheCpu) {
+  card_.has_open = false;
+  start();
+  std::array<uint8_t, 32> digest{};
+  EXPECT_EQ(dispatcher_->open("bytes", {}, "", digest).value()[0].bytes, "cpu");
+  EXPECT_EQ(seal(100), "card");
+}
+
+TEST_F(DispatcherTest, AnEngineThatSaysUnsupportedIsNotAskedAgainNorBlamed) {
+  start();
+  card_.is_failing = true;
+  card_.code = ErrorCode::kUnsupported;
+  EXPECT_EQ(seal(100), "cpu");
+  EXPECT_EQ(seal(100), "cpu");
+  EXPECT_EQ(card_.calls, 1);
+  EXPECT_EQ(report(0).faults_total, 0u);
+  EXPECT_FALSE(report(0).description.has_stage[kSealStage]);
+}
+
+TEST_F(DispatcherTest, AForcedEngineRunsHoweverSlowItIs) {
+  card_.fixed_us = 100'000;
+  start("card");
+  dispatcher_->calibrate();
+  EXPECT_EQ(seal(10), "card");
+  card_.is_failing = true;
+  EXPECT_EQ(seal(10), "cpu");
+}
+
+TEST_F(DispatcherTest, TheForcedCpuLeavesTheCardAlone) {
+  start("cpu");
+  EXPECT_EQ(seal(1 << 20), "cpu");
+  EXPECT_EQ(card_.calls, 0);
+}
+
+TEST_F(DispatcherTest, AnUnknownForcedEngineIsRefusedWithWhatIsThere) {
+  std::vector<std::unique_ptr<engine::Engine>> engines;
+  engines.push_back(std::make_unique<TestEngine>("cpu", cpu_, clock_));
+  const auto made = Dispatcher::make(std::move(engines), "cuda", clock_);
+  ASSERT_FALSE(made.has_value());
+  EXPECT_EQ(made.error().code, ErrorCode::kEngine);
+  EXPECT_THAT(to_string(made.error()), testing::HasSubstr("this machine has: cpu"));
+}
+
+TEST_F(DispatcherTest, AllStagesPassThroughToALoneEngine) {
+  std::vector<std::unique_ptr<engine::Engine>> engines;
+  engines.push_back(std::make_unique<TestEngine>("cpu", cpu_, clock_));
+  dispatcher_ = std::move(Dispatcher::make(std::move(engines), "auto", clock_).value());
+  syn_batch batch{};
+  batch.row_count = 3;
+  engine::Fingerprints fingerprints;
+  engine::Detected detected;
+  ASSERT_TRUE(dispatcher_->fingerprint(batch, {}, fingerprints).has_value());
+  ASSERT_TRUE(dispatcher_->detect(batch, fingerprints, {}, detected).has_value());
+  EXPECT_EQ(fingerprints.keys.size(), 3u);
+  EXPECT_EQ(detected.verdicts.size(), 3u);
+  EXPECT_EQ(seal(5), "cpu");
+  EXPECT_EQ(report(0).batches_total, 3u);
+}
+
+TEST_F(DispatcherTest, ManyThreadsAtOnceLoseNoBatch) {
+  start();
+  dispatcher_->calibrate();
+  const int before = card_.calls + cpu_.calls;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([this, i] {
+      for (int n = 0; n < 2000; ++n) {
+        if (i == 0) card_.is_failing = n % 100 == 0;
+        EXPECT_THAT(seal(100), testing::AnyOf("cpu", "card"));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(card_.calls + cpu_.calls - before, 8000 + static_cast<int>(report(0).faults_total));
+}
+
+}  // namespace
+}  // namespace syncline::dispatch
