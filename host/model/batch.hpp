@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,7 +63,8 @@ class Batch {
   std::vector<uint32_t> cell_offset_;
   std::vector<uint32_t> cell_length_;
   std::vector<uint8_t> arena_;
-  std::vector<BatchTransaction> transactions_;
+  std::vector<BatchTransaction> transactions_;  // the first transaction_count_ are in use
+  size_t transaction_count_ = 0;
 };
 
 class BatchBuilder {
@@ -73,7 +73,8 @@ class BatchBuilder {
   BatchBuilder(const Schema& schema, size_t lane_count);
 
   void begin_transaction(const BatchTransaction& transaction);
-  // cells: every schema field, key first. REQUIRES: key cells are values.
+  // cells: every schema field, key first. REQUIRES: a transaction has begun, key cells are values,
+  // and the batch's bytes stay below SYN_ARENA_SIZE_MAX (callers finish() long before).
   void add_row(uint8_t op, bool is_ours, uint32_t ordinal, std::span<const CellView> cells);
   // A delete or an unknown row by its key alone.
   void add_key_row(uint8_t op, bool is_ours, uint32_t ordinal, std::span<const CellView> key_cells);
@@ -81,13 +82,21 @@ class BatchBuilder {
   size_t row_count() const { return batch_.row_count(); }
   size_t size_bytes() const { return batch_.size_bytes(); }
   Batch finish();
-  void recycle(Batch&& batch);  // keeps its memory for the next one
+  void recycle(Batch&& batch);  // keeps its memory for a later one
+
+  static constexpr size_t kSpareCountMax = 4;
 
  private:
+  void add_row_head(uint8_t op, bool is_ours, uint32_t ordinal);
+  void add_key(std::span<const CellView> key_cells);
+  void add_cell(const CellView& cell);
+  uint32_t append(std::string_view bytes);
+  void append_varint(uint64_t value);
+
   const Schema& schema_;
   size_t lane_count_;
   Batch batch_;
-  Batch spare_;
+  std::vector<Batch> spares_;
 };
 
 }  // namespace syncline::model

@@ -1,0 +1,226 @@
+#include "host/state/fingerprint_table.hpp"
+
+#include <cmath>
+#include <cstring>
+
+#include "host/base/assert.hpp"
+#include "host/state/table_file_internal.hpp"
+#include "host/state/table_lane_internal.hpp"
+
+namespace syncline::state {
+namespace {
+
+// One record of a delta, or none at its end. Sizes were checked by is_well_formed.
+struct DeltaRecord {
+  uint8_t kind = 0;
+  uint64_t key_bits = 0;
+  const uint8_t* bitmap = nullptr;
+  const uint8_t* cells = nullptr;
+  size_t size = 0;
+};
+
+size_t bits_set(const uint8_t* bitmap, size_t value_count) {
+  size_t count = 0;
+  for (size_t i = 0; i < value_count; ++i) count += bitmap[i / 8] >> (i % 8) & 1;
+  return count;
+}
+
+// Size 0: not a record.
+DeltaRecord read_record(std::string_view rest, size_t value_count) {
+  DeltaRecord record;
+  if (rest.size() < SYN_DELTA_HEAD_SIZE) return record;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(rest.data());
+  record.kind = bytes[0];
+  std::memcpy(&record.key_bits, bytes + 1, sizeof record.key_bits);
+  size_t size = SYN_DELTA_HEAD_SIZE;
+  if (record.kind == SYN_DELTA_PUT) {
+    record.cells = bytes + size;
+    size += value_count * SYN_CELL_SIZE;
+  } else if (record.kind == SYN_DELTA_CHANGE) {
+    const size_t bitmap_size = (value_count + 7) / 8;
+    if (rest.size() < size + bitmap_size) return record;
+    record.bitmap = bytes + size;
+    size += bitmap_size;
+    record.cells = bytes + size;
+    size += bits_set(record.bitmap, value_count) * SYN_CELL_SIZE;
+  } else if (record.kind != SYN_DELTA_REMOVE && record.kind != SYN_DELTA_SEEN) {
+    return record;
+  }
+  const bool is_whole = size <= rest.size() && record.key_bits != SYN_KEY_EMPTY;
+  record.size = is_whole ? size : 0;
+  return record;
+}
+
+bool is_well_formed(std::string_view delta, size_t value_count) {
+  while (!delta.empty()) {
+    const DeltaRecord record = read_record(delta, value_count);
+    if (record.size == 0) return false;
+    delta.remove_prefix(record.size);
+  }
+  return true;
+}
+
+void apply_change(TableLane& lane, const DeltaRecord& record, size_t value_count) {
+  uint8_t* cells = lane.cells(lane.put(record.key_bits));
+  const uint8_t* from = record.cells;
+  for (size_t i = 0; i < value_count; ++i) {
+    if ((record.bitmap[i / 8] >> (i % 8) & 1) == 0) continue;
+    std::memcpy(cells + i * SYN_CELL_SIZE, from, SYN_CELL_SIZE);
+    from += SYN_CELL_SIZE;
+  }
+}
+
+void apply_record(TableLane& lane, const DeltaRecord& record, size_t value_count) {
+  if (record.kind == SYN_DELTA_PUT) {
+    uint8_t* cells = lane.cells(lane.put(record.key_bits));
+    std::memcpy(cells, record.cells, lane.record_size());
+  } else if (record.kind == SYN_DELTA_CHANGE) {
+    apply_change(lane, record, value_count);
+  } else {
+    const uint64_t slot = lane.find(record.key_bits);
+    if (slot == TableLane::kAbsent) return;
+    if (record.kind == SYN_DELTA_REMOVE) {
+      lane.remove(slot);
+    } else {
+      lane.mark_seen(slot);
+    }
+  }
+}
+
+}  // namespace
+
+struct FingerprintTable::Parts {
+  size_t value_count = 0;
+  bool is_sweeping = false;
+  std::vector<TableLane> lanes;
+  std::vector<engine::TableLaneRef> refs;  // refs[i] is lanes[i].ref(), always
+};
+
+FingerprintTable::FingerprintTable(size_t value_count, size_t lane_count)
+    : parts_(std::make_unique<Parts>()) {
+  SYN_ASSERT(value_count <= SYN_FIELD_COUNT_MAX);
+  parts_->value_count = value_count;
+  for (size_t i = 0; i < lane_count; ++i) parts_->lanes.emplace_back(value_count);
+  parts_->refs.resize(lane_count);
+}
+
+FingerprintTable::~FingerprintTable() = default;
+FingerprintTable::FingerprintTable(FingerprintTable&&) noexcept = default;
+FingerprintTable& FingerprintTable::operator=(FingerprintTable&&) noexcept = default;
+
+engine::TableRef FingerprintTable::ref() const {
+  return {
+      .lanes = parts_->refs.data(),
+      .lane_count = static_cast<uint32_t>(parts_->refs.size()),
+      .value_count = static_cast<uint32_t>(parts_->value_count),
+      .is_sweeping = parts_->is_sweeping ? 1u : 0u,
+  };
+}
+
+Result<void> FingerprintTable::apply(model::LaneIndex lane, std::string_view delta) {
+  if (lane >= parts_->lanes.size() || !is_well_formed(delta, parts_->value_count)) {
+    return fail(ErrorCode::kDamaged, "a delta of a fingerprint table is not one",
+                "it was made for another schema, or its bytes were changed",
+                "run: syncline resync, which scans the dataset and builds the table anew");
+  }
+  constexpr int kAhead = 8;  // records whose lines are on their way
+  TableLane& table = parts_->lanes[lane];
+  std::string_view ahead = delta;
+  const auto ask_next = [&] {
+    if (ahead.empty()) return;
+    const DeltaRecord record = read_record(ahead, parts_->value_count);
+    table.prefetch(record.key_bits);
+    ahead.remove_prefix(record.size);
+  };
+  for (int i = 0; i < kAhead; ++i) ask_next();
+  while (!delta.empty()) {
+    ask_next();
+    const DeltaRecord record = read_record(delta, parts_->value_count);
+    apply_record(table, record, parts_->value_count);
+    delta.remove_prefix(record.size);
+  }
+  parts_->refs[lane] = table.ref();
+  return success();
+}
+
+void FingerprintTable::begin_sweep() {
+  for (TableLane& lane : parts_->lanes) lane.mark_all_unseen();
+  parts_->is_sweeping = true;
+}
+
+FingerprintTable::Unseen FingerprintTable::unseen(model::LaneIndex lane) const {
+  const TableLane& table = parts_->lanes[lane];
+  Unseen unseen;
+  for (uint64_t slot = 0; slot < table.slot_count(); ++slot) {
+    const uint64_t key_bits = table.key_bits(slot);
+    if (key_bits == SYN_KEY_EMPTY || table.is_seen(slot)) continue;
+    char record[SYN_DELTA_HEAD_SIZE] = {static_cast<char>(SYN_DELTA_REMOVE)};
+    std::memcpy(record + 1, &key_bits, sizeof key_bits);
+    unseen.delta.append(record, sizeof record);
+    unseen.key_bits.push_back(key_bits);
+  }
+  return unseen;
+}
+
+void FingerprintTable::end_sweep() {
+  parts_->is_sweeping = false;
+}
+
+bool FingerprintTable::is_sweeping() const {
+  return parts_->is_sweeping;
+}
+
+void FingerprintTable::reserve(size_t record_count) {
+  // Keys spread evenly over lanes, give or take a few standard deviations.
+  const size_t lane_count = parts_->lanes.size();
+  const double mean = static_cast<double>(record_count) / static_cast<double>(lane_count);
+  const auto per_lane = static_cast<size_t>(mean + 4 * std::sqrt(mean)) + 1;
+  for (size_t i = 0; i < lane_count; ++i) {
+    parts_->lanes[i].reserve(per_lane);
+    parts_->refs[i] = parts_->lanes[i].ref();
+  }
+}
+
+size_t FingerprintTable::record_count() const {
+  size_t count = 0;
+  for (const TableLane& lane : parts_->lanes) count += lane.record_count();
+  return count;
+}
+
+size_t FingerprintTable::record_count(model::LaneIndex lane) const {
+  return parts_->lanes[lane].record_count();
+}
+
+size_t FingerprintTable::size_bytes() const {
+  size_t size = sizeof(Parts) + parts_->lanes.size() * (sizeof(TableLane) + sizeof parts_->refs[0]);
+  for (const TableLane& lane : parts_->lanes) size += lane.size_bytes();
+  return size;
+}
+
+bool FingerprintTable::contains(model::LaneIndex lane, const syn_hash128& key) const {
+  return parts_->lanes[lane].find(syn_key_bits(key)) != TableLane::kAbsent;
+}
+
+void FingerprintTable::clear(model::LaneIndex lane) {
+  parts_->lanes[lane].clear();
+  parts_->refs[lane] = parts_->lanes[lane].ref();
+}
+
+Result<void> FingerprintTable::save(Disk& disk, const std::string& path, model::LaneIndex lane,
+                                    uint64_t frame_number) const {
+  return disk.replace(path, encode_table_lane(parts_->lanes[lane], lane, frame_number));
+}
+
+Result<uint64_t> FingerprintTable::load(Disk& disk, const std::string& path,
+                                        model::LaneIndex lane) {
+  clear(lane);
+  SYN_TRY(const bool is_there, disk.exists(path));
+  if (!is_there) return uint64_t{0};
+  SYN_TRY(const std::string bytes, disk.read_all(path));
+  auto frame_number = decode_table_lane(bytes, path, lane, parts_->lanes[lane]);
+  if (!frame_number) parts_->lanes[lane].clear();
+  parts_->refs[lane] = parts_->lanes[lane].ref();
+  return frame_number;
+}
+
+}  // namespace syncline::state
