@@ -1,13 +1,17 @@
 // The shadow: the accepted state of every record. States (generation, versions, what systems were
 // shown) and values, by (dataset, key hash).
 //
-// Ahead of the disk there is a memory tier: what a step left is seen by the next load() at once
-// (stage), and goes down with apply() when the journal holds it. RocksDB behind it: one column
-// family, WAL off, every write batch is one frame's effects plus that lane's frame number, so what a
-// crash leaves is an exact prefix per lane; frames above it are replayed from the journal.
+// What a step left is seen by the next load() at once (stage), and may go down to the disk from
+// apply() on, when the journal holds it. RocksDB keeps it: one column family, WAL off, every write
+// batch is the effects of one lane's consecutive frames plus the number of the last, so what a
+// crash leaves is an exact prefix per lane; frames above it are replayed from the journal. Applied
+// frames wait a little (some 64 MiB in all), so that what follows on the same record is one write.
+// Between them and the disk stands a memory tier of states; while it holds every record, a key that
+// was never seen costs no read.
 //
-// Threads: load and stage of one lane from one thread at a time, different lanes side by side; apply
-// from one thread. Errors: kStorageOpen, kStorageFull, kDamaged.
+// Threads: load, stage and scan of one lane from one thread at a time, different lanes side by
+// side; apply and flush from one thread; items from any. A visit may call load. Errors:
+// kStorageOpen, kStorageLocked, kStorageFull, kDamaged, kFormat.
 #pragma once
 
 #include <functional>
@@ -22,15 +26,15 @@
 namespace syncline::state {
 
 struct ShadowRecord {
-  std::string state;                   // core::encode(RecordState); empty: never heard of
-  std::vector<model::Cell> values;     // by value field; empty unless asked for
+  std::string state;                // core::encode(RecordState); empty: never heard of
+  std::vector<model::Cell> values;  // by value field (kUnchanged: unknown); empty unless asked for
 };
 
 enum class Load { kState, kStateAndValues };
 
 struct MemoryUse {
   size_t record_count = 0;
-  size_t size_bytes = 0;  // of the memory tier: states, indexes
+  size_t size_bytes = 0;  // of the memory tier (states, indexes) and of what waits to be written
 };
 
 class Shadow {
@@ -41,22 +45,28 @@ class Shadow {
                                     size_t value_count, Load what) = 0;
   // The frame is appended, not yet durable: later loads must see it.
   virtual void stage(const model::FramePointer& frame) = 0;
-  // The frame is durable: store it, with its lane's frame number, in one write batch.
-  // REQUIRES: frames of a lane come in order.
-  virtual Result<void> apply(const model::FramePointer& frame) = 0;
-  // The last frame of this lane that the store holds; replay begins behind it.
+  // These frames are durable: store them. A frame that was not staged is staged; one that is
+  // applied already is passed over. REQUIRES: frames of a lane come in order, an image with cells
+  // has its joined key.
+  virtual Result<void> apply(std::span<const model::FramePointer> frames) = 0;
+  Result<void> apply(const model::FramePointer& frame) { return apply(std::span(&frame, 1)); }
+  // The last frame of this lane that was applied; after opening, the last that the disk holds, and
+  // replay begins behind it.
   virtual Result<uint64_t> applied(model::LaneIndex lane) = 0;
   // Makes what was applied durable, so that the journal need not keep it.
   virtual Result<void> flush() = 0;
 
-  // Every record of a dataset's lane, in key hash order (for the first sync's sweep and verify).
+  // Every record whose key hash is of this lane, in key hash order (for the first sync's sweep and
+  // verify), staged ones too. The lane 0 of 1 is the whole dataset, as an atomic group's needs it.
   // visit returns false to stop.
-  using Visit = std::function<bool(const model::KeyHash&, std::string_view key,
-                                   const ShadowRecord&)>;
+  using Visit =
+      std::function<bool(const model::KeyHash&, std::string_view key, const ShadowRecord&)>;
   virtual Result<void> scan(model::DatasetId dataset, model::LaneIndex lane, size_t lane_count,
                             size_t value_count, const Visit& visit) = 0;
 
-  // Small named values that belong to the state: epochs, phases, quarantine, conflicts.
+  // Small named values that belong to the state: epochs, phases, quarantine, conflicts. Durable
+  // with the next flush; a crash that keeps a frame keeps every item put before that frame's apply.
+  // Empty bytes remove an item. Items are visited in the order of their names.
   virtual Result<std::string> get_item(const std::string& name) = 0;  // empty: not there
   virtual Result<void> put_item(const std::string& name, std::string_view bytes) = 0;
   using VisitItem = std::function<bool(const std::string& name, std::string_view bytes)>;
@@ -66,7 +76,9 @@ class Shadow {
 };
 
 struct ShadowOptions {
-  size_t memory_limit_bytes = 4ull << 30;  // of the memory tier; beyond it states are read from disk
+  size_t memory_limit_bytes = 4ull << 30;  // of the memory tier, which uses at most 6 GiB of it
+  size_t waiting_images_max = 65'536;      // of applied frames that wait to be written
+  size_t waiting_bytes_max = 64u << 20;    // likewise
   size_t lane_count = model::kLaneCountDefault;
 };
 

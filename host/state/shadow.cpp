@@ -1,0 +1,433 @@
+#include "host/state/shadow.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "host/base/assert.hpp"
+#include "host/state/shadow_overlay_internal.hpp"
+#include "host/state/shadow_record_internal.hpp"
+#include "host/state/shadow_store_internal.hpp"
+#include "host/state/shadow_tier_internal.hpp"
+
+namespace syncline::state {
+
+namespace {
+
+// By the first byte of the key hash, whatever the number of lanes: lanes of up to this many never
+// meet in a shard.
+constexpr size_t kShardCount = 256;
+constexpr size_t kWriteImagesMax = 4'096;  // one lane's in one write, or its first frame
+
+struct Shard {
+  explicit Shard(size_t limit_bytes) : tier(limit_bytes) {}
+  std::mutex mutex;
+  Overlay overlay;
+  TierShard tier;
+};
+
+struct LaneQueue {
+  std::mutex mutex;  // of frames
+  std::deque<StagedFrame> frames;
+  size_t applied_count = 0;  // of frames, from the front; the applying thread's
+  std::atomic<uint64_t> staged = 0;
+  std::atomic<uint64_t> applied = 0;
+};
+
+// One record's run of images that goes down in one write.
+struct Run {
+  RecordId id;
+  const PendingImage* last = nullptr;
+};
+
+RecordId id_of(const model::RecordImage& image) {
+  return {image.dataset, image.key_hash};
+}
+
+// About what a frame costs while it waits: it holds most cells twice, in entries as well.
+size_t waiting_bytes(const model::Frame& frame) {
+  size_t size = 2 * sizeof frame;
+  for (const model::RecordImage& image : frame.records) {
+    size += 2 * sizeof image + image.key.size() + image.state.size();
+    for (const model::EntryCell& cell : image.cells) size += 2 * (sizeof cell + cell.bytes.size());
+  }
+  return size;
+}
+
+// A frame without records counts too: its number has to go down.
+size_t image_count_of(const model::Frame& frame) {
+  return 1 + frame.records.size();
+}
+
+class RocksdbShadow : public Shadow {
+ public:
+  RocksdbShadow(std::string folder, std::unique_ptr<ShadowStore> store,
+                const ShadowOptions& options);
+  ~RocksdbShadow() override;
+  Result<void> recover();
+
+  Result<ShadowRecord> load(model::DatasetId dataset, const model::KeyHash& key_hash,
+                            size_t value_count, Load what) override;
+  void stage(const model::FramePointer& frame) override;
+  using Shadow::apply;
+  Result<void> apply(std::span<const model::FramePointer> frames) override;
+  Result<uint64_t> applied(model::LaneIndex lane) override { return queue(lane).applied.load(); }
+  Result<void> flush() override;
+  Result<void> scan(model::DatasetId dataset, model::LaneIndex lane, size_t lane_count,
+                    size_t value_count, const Visit& visit) override;
+  Result<std::string> get_item(const std::string& name) override { return store_->get_item(name); }
+  Result<void> put_item(const std::string& name, std::string_view bytes) override {
+    return store_->put_item(name, bytes);
+  }
+  Result<void> scan_items(const std::string& prefix, const VisitItem& visit) override {
+    return store_->scan_items(prefix, visit);
+  }
+  MemoryUse memory_use() const override;
+
+ private:
+  using PendingRecords = std::map<model::KeyHash, std::string>;
+
+  Shard& shard(const RecordId& id) { return *shards_[id.key_hash.high >> 56]; }
+  LaneQueue& queue(model::LaneIndex lane) {
+    SYN_ASSERT(lane < queues_.size());
+    return *queues_[lane];
+  }
+  Result<ShadowRecord> load_state(const RecordId& id);
+  Result<ShadowRecord> load_with_values(const RecordId& id, size_t value_count);
+  Result<void> read_below(const RecordId& id, std::string& bytes, RecordParts& parts) const;
+  PendingRecords pending_records(model::DatasetId dataset, const HashRange& range);
+  Result<bool> write_next_lane();
+  Result<void> write_all();
+  Result<void> write_some(model::LaneIndex lane);
+  std::vector<Run> gather(LaneQueue& queue, size_t frame_count, uint64_t last_number,
+                          std::vector<ShadowStore::Write>& writes);
+  void settle(LaneQueue& queue, size_t frame_count, const std::vector<Run>& runs);
+  Error damaged(const RecordId& id) const;
+
+  std::string folder_;
+  ShadowOptions options_;
+  std::unique_ptr<ShadowStore> store_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::unique_ptr<LaneQueue>> queues_;
+  std::atomic<size_t> waiting_bytes_ = 0;
+  size_t waiting_images_ = 0;  // the applying thread's, as is next_lane_
+  size_t waiting_applied_bytes_ = 0;
+  size_t next_lane_ = 0;
+};
+
+RocksdbShadow::RocksdbShadow(std::string folder, std::unique_ptr<ShadowStore> store,
+                             const ShadowOptions& options)
+    : folder_(std::move(folder)), options_(options), store_(std::move(store)) {
+  for (size_t i = 0; i < kShardCount; ++i) {
+    shards_.push_back(std::make_unique<Shard>(options.memory_limit_bytes / kShardCount));
+  }
+  for (size_t i = 0; i < options.lane_count; ++i) queues_.push_back(std::make_unique<LaneQueue>());
+}
+
+RocksdbShadow::~RocksdbShadow() {
+  // What cannot be written now is replayed from the journal.
+  (void)write_all();
+}
+
+// Reads the lanes' numbers, and states into memory until it is full.
+Result<void> RocksdbShadow::recover() {
+  for (size_t lane = 0; lane < queues_.size(); ++lane) {
+    SYN_TRY(const uint64_t number, store_->frame_number(static_cast<model::LaneIndex>(lane)));
+    queues_[lane]->staged = number;
+    queues_[lane]->applied = number;
+  }
+  size_t full_count = 0;
+  return store_->scan_all([&](const RecordId& id, std::string_view bytes) {
+    TierShard& tier = shard(id).tier;
+    const bool was_complete = tier.is_complete();
+    if (!tier.put_if_room(tier_key(id), decode_state(bytes)) && was_complete) ++full_count;
+    return full_count < kShardCount;
+  });
+}
+
+Error RocksdbShadow::damaged(const RecordId& id) const {
+  return {ErrorCode::kDamaged, "the shadow in " + folder_ + " is damaged",
+          "a record of dataset " + std::to_string(id.dataset) + " cannot be decoded",
+          "restore the data folder from a copy, or run syncline resync"};
+}
+
+Result<ShadowRecord> RocksdbShadow::load(model::DatasetId dataset, const model::KeyHash& key_hash,
+                                         size_t value_count, Load what) {
+  const RecordId id{dataset, key_hash};
+  return what == Load::kState ? load_state(id) : load_with_values(id, value_count);
+}
+
+Result<ShadowRecord> RocksdbShadow::load_state(const RecordId& id) {
+  ShadowRecord record;
+  const TierKey key = tier_key(id);
+  Shard& home = shard(id);
+  {
+    const std::lock_guard lock(home.mutex);
+    if (const Overlay::Pending* pending = home.overlay.find(id)) {
+      record.state = pending->newest->image->state;
+      return record;
+    }
+    if (home.tier.find(key, record.state) != TierShard::Found::kUnknown) return record;
+  }
+  std::string bytes;
+  SYN_TRY(const bool is_known, store_->get(id, bytes));
+  if (!is_known) return record;
+  record.state = decode_state(bytes);
+  if (record.state.empty()) return damaged(id);
+  // Nothing newer can have come meanwhile: stage for this record is this thread's own business.
+  const std::lock_guard lock(home.mutex);
+  home.tier.put(key, record.state);
+  return record;
+}
+
+Result<void> RocksdbShadow::read_below(const RecordId& id, std::string& bytes,
+                                       RecordParts& parts) const {
+  SYN_TRY(const bool is_known, store_->get(id, bytes));
+  if (is_known && !decode(bytes, parts)) return damaged(id);
+  return success();
+}
+
+Result<ShadowRecord> RocksdbShadow::load_with_values(const RecordId& id, size_t value_count) {
+  RecordParts parts;
+  std::string above;  // what waits, copied: its frames may go once the lock is released
+  {
+    Shard& home = shard(id);
+    const std::lock_guard lock(home.mutex);
+    if (const Overlay::Pending* pending = home.overlay.find(id)) {
+      above = encode(parts_of_run(pending->oldest, pending->newest));
+    } else {
+      std::string state;
+      if (home.tier.find(tier_key(id), state) == TierShard::Found::kNever) {
+        return ShadowRecord{{}, std::vector<model::Cell>(value_count)};
+      }
+    }
+  }
+  RecordParts newer;
+  if (!above.empty()) SYN_ASSERT(decode(above, newer));
+  std::string below;
+  if (!newer.is_full || newer.key.empty()) {
+    SYN_TRY(read_below(id, below, parts));
+  }
+  if (!above.empty()) overlay(parts, std::move(newer));
+  return ShadowRecord{std::string(parts.state), values_of(parts, value_count)};
+}
+
+void RocksdbShadow::stage(const model::FramePointer& frame) {
+  LaneQueue& lane = queue(frame->lane);
+  if (frame->number <= lane.staged) return;
+  StagedFrame staged{frame, std::make_unique<PendingImage[]>(frame->records.size()),
+                     waiting_bytes(*frame)};
+  for (size_t i = 0; i < frame->records.size(); ++i) {
+    const model::RecordImage& image = frame->records[i];
+    staged.images[i] = {&image, frame->number, nullptr};
+    const RecordId id = id_of(image);
+    Shard& home = shard(id);
+    const std::lock_guard lock(home.mutex);
+    home.overlay.push(id, &staged.images[i]);
+  }
+  waiting_bytes_ += staged.size_bytes;
+  lane.staged = frame->number;
+  const std::lock_guard lock(lane.mutex);
+  lane.frames.push_back(std::move(staged));
+}
+
+Result<void> RocksdbShadow::apply(std::span<const model::FramePointer> frames) {
+  for (const model::FramePointer& frame : frames) {
+    LaneQueue& lane = queue(frame->lane);
+    if (frame->number <= lane.applied) continue;
+    stage(frame);
+    {
+      const std::lock_guard lock(lane.mutex);
+      SYN_ASSERT(lane.applied_count < lane.frames.size());
+      const StagedFrame& next = lane.frames[lane.applied_count];
+      SYN_ASSERT(next.frame->number == frame->number);
+      waiting_applied_bytes_ += next.size_bytes;
+    }
+    ++lane.applied_count;
+    waiting_images_ += image_count_of(*frame);
+    lane.applied = frame->number;
+  }
+  while (waiting_images_ > options_.waiting_images_max ||
+         waiting_applied_bytes_ > options_.waiting_bytes_max) {
+    SYN_TRY(write_next_lane());
+  }
+  return success();
+}
+
+// Lane after lane, so that each gathers as much as it can before its turn. Returns false when there
+// was nothing to write.
+Result<bool> RocksdbShadow::write_next_lane() {
+  for (size_t i = 0; i < queues_.size(); ++i) {
+    const auto lane = static_cast<model::LaneIndex>(next_lane_);
+    next_lane_ = (next_lane_ + 1) % queues_.size();
+    if (queues_[lane]->applied_count == 0) continue;
+    SYN_TRY(write_some(lane));
+    return true;
+  }
+  return false;
+}
+
+Result<void> RocksdbShadow::write_all() {
+  bool goes_on = true;
+  while (goes_on) {
+    SYN_TRY(goes_on, write_next_lane());
+  }
+  return success();
+}
+
+Result<void> RocksdbShadow::write_some(model::LaneIndex lane) {
+  LaneQueue& from = queue(lane);
+  size_t frame_count = 0;
+  size_t image_count = 0;
+  uint64_t last_number = 0;
+  {
+    const std::lock_guard lock(from.mutex);
+    while (frame_count < from.applied_count && image_count < kWriteImagesMax) {
+      const model::Frame& frame = *from.frames[frame_count].frame;
+      image_count += image_count_of(frame);
+      last_number = frame.number;
+      ++frame_count;
+    }
+  }
+  std::vector<ShadowStore::Write> writes;
+  const std::vector<Run> runs = gather(from, frame_count, last_number, writes);
+  SYN_TRY(store_->write(lane, last_number, writes));
+  settle(from, frame_count, runs);
+  waiting_images_ -= image_count;
+  return success();
+}
+
+// The runs of images that the lane's first frames hold, one for each record, and their writes.
+std::vector<Run> RocksdbShadow::gather(LaneQueue& from, size_t frame_count, uint64_t last_number,
+                                       std::vector<ShadowStore::Write>& writes) {
+  std::vector<Run> runs;
+  for (size_t i = 0; i < frame_count; ++i) {
+    const PendingImage* images = nullptr;
+    size_t image_count = 0;
+    {
+      const std::lock_guard lock(from.mutex);
+      images = from.frames[i].images.get();
+      image_count = from.frames[i].frame->records.size();
+    }
+    for (const PendingImage* image = images; image != images + image_count; ++image) {
+      const RecordId id = id_of(*image->image);
+      const PendingImage* last = image;
+      {
+        Shard& home = shard(id);
+        const std::lock_guard lock(home.mutex);
+        if (home.overlay.find(id)->oldest != image) continue;  // in its record's run already
+        while (last->newer != nullptr && last->newer->frame_number <= last_number) {
+          last = last->newer;
+        }
+      }
+      // Only this thread takes images out, so the run stays as it is.
+      const RecordParts parts = parts_of_run(image, last);
+      writes.push_back({id, parts.is_full && !parts.key.empty(), encode(parts)});
+      runs.push_back({id, last});
+    }
+  }
+  return runs;
+}
+
+// The store holds the lane's first frames: the tier takes over their states, and the frames go.
+void RocksdbShadow::settle(LaneQueue& from, size_t frame_count, const std::vector<Run>& runs) {
+  for (const Run& run : runs) {
+    Shard& home = shard(run.id);
+    const std::lock_guard lock(home.mutex);
+    home.tier.put(tier_key(run.id), run.last->image->state);
+    home.overlay.pop_through(run.id, run.last);
+  }
+  std::vector<StagedFrame> done;  // freed after the lock
+  {
+    const std::lock_guard lock(from.mutex);
+    const auto end = from.frames.begin() + static_cast<std::ptrdiff_t>(frame_count);
+    done.assign(std::make_move_iterator(from.frames.begin()), std::make_move_iterator(end));
+    from.frames.erase(from.frames.begin(), end);
+  }
+  from.applied_count -= frame_count;
+  size_t size_bytes = 0;
+  for (const StagedFrame& frame : done) size_bytes += frame.size_bytes;
+  waiting_bytes_ -= size_bytes;
+  waiting_applied_bytes_ -= size_bytes;
+}
+
+Result<void> RocksdbShadow::flush() {
+  SYN_TRY(write_all());
+  return store_->flush();
+}
+
+RocksdbShadow::PendingRecords RocksdbShadow::pending_records(model::DatasetId dataset,
+                                                             const HashRange& range) {
+  PendingRecords records;
+  for (size_t i = range.first.high >> 56; i <= range.last.high >> 56; ++i) {
+    const std::lock_guard lock(shards_[i]->mutex);
+    shards_[i]->overlay.for_each([&](const RecordId& id, const Overlay::Pending& pending) {
+      if (id.dataset != dataset || id.key_hash < range.first || range.last < id.key_hash) return;
+      records.emplace(id.key_hash, encode(parts_of_run(pending.oldest, pending.newest)));
+    });
+  }
+  return records;
+}
+
+Result<void> RocksdbShadow::scan(model::DatasetId dataset, model::LaneIndex lane, size_t lane_count,
+                                 size_t value_count, const Visit& visit) {
+  const HashRange range = range_of(lane, lane_count);
+  // First what waits, then the store: an image that goes down in between is met twice, never
+  // missed.
+  const PendingRecords pending = pending_records(dataset, range);
+  auto next = pending.begin();
+  std::optional<Error> error;
+  bool goes_on = true;
+  const auto show = [&](const model::KeyHash& key_hash, const RecordParts& parts) {
+    goes_on = visit(key_hash, parts.key, {std::string(parts.state), values_of(parts, value_count)});
+    return goes_on;
+  };
+  const auto show_pending = [&](RecordParts below) {
+    RecordParts above;
+    SYN_ASSERT(decode(next->second, above));
+    overlay(below, std::move(above));
+    return show(std::exchange(next, std::next(next))->first, below);
+  };
+  SYN_TRY(store_->scan(dataset, range, [&](const RecordId& id, std::string_view bytes) {
+    while (next != pending.end() && next->first < id.key_hash) {
+      if (!show_pending({})) return false;
+    }
+    RecordParts parts;
+    if (!decode(bytes, parts)) {
+      error = damaged(id);
+      return false;
+    }
+    if (next != pending.end() && next->first == id.key_hash) return show_pending(std::move(parts));
+    return show(id.key_hash, parts);
+  }));
+  if (error) return *error;
+  while (goes_on && next != pending.end()) {
+    if (!show_pending({})) break;
+  }
+  return success();
+}
+
+MemoryUse RocksdbShadow::memory_use() const {
+  MemoryUse use{0, waiting_bytes_};
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    const std::lock_guard lock(shard->mutex);
+    use.record_count += shard->tier.record_count();
+    use.size_bytes += shard->tier.size_bytes() + shard->overlay.size_bytes();
+  }
+  return use;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Shadow>> open_rocksdb_shadow(const std::string& folder,
+                                                    const ShadowOptions& options) {
+  SYN_TRY(std::unique_ptr<ShadowStore> store, ShadowStore::open(folder, options.lane_count));
+  auto shadow = std::make_unique<RocksdbShadow>(folder, std::move(store), options);
+  SYN_TRY(shadow->recover());
+  return std::unique_ptr<Shadow>(std::move(shadow));
+}
+
+}  // namespace syncline::state

@@ -1,0 +1,204 @@
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "host/base/assert.hpp"
+#include "host/state/shadow.hpp"
+#include "host/state/shadow_record_internal.hpp"
+
+namespace syncline::state {
+
+namespace {
+
+using Records = std::map<RecordId, std::string>;  // encoded RecordParts
+using Items = std::map<std::string, std::string>;
+
+void take_over(Records& records, const model::Frame& frame) {
+  for (const model::RecordImage& image : frame.records) {
+    std::string& bytes = records[{image.dataset, image.key_hash}];
+    RecordParts parts = parts_of(image);
+    if (!bytes.empty()) {
+      RecordParts below;
+      SYN_ASSERT(decode(bytes, below));
+      overlay(below, std::move(parts));
+      parts = std::move(below);
+    }
+    bytes = encode(parts);
+  }
+}
+
+ShadowRecord record_of(std::string_view bytes, size_t value_count) {
+  RecordParts parts;
+  SYN_ASSERT(decode(bytes, parts));
+  return {std::string(parts.state), values_of(parts, value_count)};
+}
+
+// What happened since the last flush, in order.
+struct Applied {
+  uint64_t order = 0;
+  model::FramePointer frame;
+};
+struct PutItem {
+  uint64_t order = 0;
+  std::string name;
+  std::string bytes;
+};
+
+struct LaneState {
+  uint64_t staged = 0;
+  uint64_t applied = 0;
+  uint64_t flushed = 0;
+  std::vector<Applied> since_flush;
+};
+
+class MapShadow : public MemoryShadow {
+ public:
+  explicit MapShadow(size_t lane_count) : lanes_(lane_count) {}
+
+  Result<ShadowRecord> load(model::DatasetId dataset, const model::KeyHash& key_hash,
+                            size_t value_count, Load what) override {
+    const auto at = live_.find({dataset, key_hash});
+    ShadowRecord record;
+    if (at != live_.end()) {
+      record = record_of(at->second, value_count);
+    } else {
+      record.values.resize(value_count);
+    }
+    if (what == Load::kState) record.values.clear();
+    return record;
+  }
+
+  void stage(const model::FramePointer& frame) override {
+    LaneState& lane = lane_at(frame->lane);
+    if (frame->number <= lane.staged) return;
+    lane.staged = frame->number;
+    take_over(live_, *frame);
+  }
+
+  using Shadow::apply;
+  Result<void> apply(std::span<const model::FramePointer> frames) override {
+    for (const model::FramePointer& frame : frames) {
+      LaneState& lane = lane_at(frame->lane);
+      if (frame->number <= lane.applied) continue;
+      stage(frame);
+      lane.applied = frame->number;
+      lane.since_flush.push_back({++order_, frame});
+    }
+    return success();
+  }
+
+  Result<uint64_t> applied(model::LaneIndex lane) override { return lane_at(lane).applied; }
+
+  Result<void> flush() override {
+    for (LaneState& lane : lanes_) {
+      for (const Applied& applied : lane.since_flush) take_over(flushed_, *applied.frame);
+      lane.since_flush.clear();
+      lane.flushed = lane.applied;
+    }
+    flushed_items_ = items_;
+    items_since_flush_.clear();
+    return success();
+  }
+
+  Result<void> scan(model::DatasetId dataset, model::LaneIndex lane, size_t lane_count,
+                    size_t value_count, const Visit& visit) override {
+    const HashRange range = range_of(lane, lane_count);
+    const Records records(live_.lower_bound({dataset, range.first}),
+                          live_.upper_bound({dataset, range.last}));
+    for (const auto& [id, bytes] : records) {
+      RecordParts parts;
+      SYN_ASSERT(decode(bytes, parts));
+      if (!visit(id.key_hash, parts.key, record_of(bytes, value_count))) break;
+    }
+    return success();
+  }
+
+  Result<std::string> get_item(const std::string& name) override {
+    const auto at = items_.find(name);
+    return at == items_.end() ? std::string() : at->second;
+  }
+
+  Result<void> put_item(const std::string& name, std::string_view bytes) override {
+    items_since_flush_.push_back({++order_, name, std::string(bytes)});
+    store_item(items_, items_since_flush_.back());
+    return success();
+  }
+
+  Result<void> scan_items(const std::string& prefix, const VisitItem& visit) override {
+    const Items items(items_.lower_bound(prefix), items_.end());
+    for (const auto& [name, bytes] : items) {
+      if (!name.starts_with(prefix) || !visit(name, bytes)) break;
+    }
+    return success();
+  }
+
+  MemoryUse memory_use() const override {
+    MemoryUse use{live_.size(), 0};
+    for (const auto& [id, bytes] : live_) use.size_bytes += sizeof id + bytes.size();
+    return use;
+  }
+
+  void crash(const Keep& keep) override;
+
+ private:
+  static void store_item(Items& items, const PutItem& put) {
+    if (put.bytes.empty()) {
+      items.erase(put.name);
+    } else {
+      items[put.name] = put.bytes;
+    }
+  }
+
+  LaneState& lane_at(model::LaneIndex lane) {
+    SYN_ASSERT(lane < lanes_.size());
+    return lanes_[lane];
+  }
+
+  std::vector<LaneState> lanes_;
+  Records live_;     // staged frames included
+  Records flushed_;  // what a crash cannot take
+  Items items_;
+  Items flushed_items_;
+  std::vector<PutItem> items_since_flush_;
+  uint64_t order_ = 0;
+};
+
+void MapShadow::crash(const Keep& keep) {
+  uint64_t last_kept_order = 0;
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    LaneState& lane = lanes_[i];
+    const uint64_t kept = keep(static_cast<model::LaneIndex>(i), lane.flushed, lane.applied);
+    SYN_ASSERT(kept >= lane.flushed);
+    SYN_ASSERT(kept <= lane.applied);
+    std::erase_if(lane.since_flush,
+                  [&](const Applied& applied) { return applied.frame->number > kept; });
+    if (!lane.since_flush.empty()) {
+      last_kept_order = std::max(last_kept_order, lane.since_flush.back().order);
+    }
+    lane.staged = lane.applied = kept;
+  }
+  live_ = flushed_;
+  for (const LaneState& lane : lanes_) {
+    for (const Applied& applied : lane.since_flush) take_over(live_, *applied.frame);
+  }
+  std::erase_if(items_since_flush_,
+                [&](const PutItem& put) { return put.order > last_kept_order; });
+  items_ = flushed_items_;
+  for (const PutItem& put : items_since_flush_) store_item(items_, put);
+  // What a restart finds is on the disk.
+  flushed_ = live_;
+  flushed_items_ = items_;
+  items_since_flush_.clear();
+  for (LaneState& lane : lanes_) {
+    lane.since_flush.clear();
+    lane.flushed = lane.applied;
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<MemoryShadow> make_memory_shadow(size_t lane_count) {
+  return std::make_unique<MapShadow>(lane_count);
+}
+
+}  // namespace syncline::state

@@ -1,0 +1,341 @@
+#include <deque>
+#include <optional>
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/merge_operator.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include "host/base/bytes.hpp"
+#include "host/state/shadow_store_internal.hpp"
+
+namespace syncline::state {
+
+namespace {
+
+using rocksdb::Slice;
+
+// The first byte of every key. Permanent values.
+constexpr char kFormatTag = 0;
+constexpr char kLaneTag = 1;
+constexpr char kItemTag = 2;
+constexpr char kRecordTag = 3;
+
+constexpr uint32_t kFormatNumber = 1;
+constexpr size_t kRecordKeyBytes = 21;
+constexpr size_t kWriteBufferBytes = 64u << 20;
+constexpr size_t kBlockCacheBytes = 64u << 20;
+
+std::string_view view(const Slice& slice) {
+  return {slice.data(), slice.size()};
+}
+Slice slice(std::string_view bytes) {
+  return {bytes.data(), bytes.size()};
+}
+
+// Big endian, so that the store's order is that of the numbers.
+template <class T>
+void append_big_endian(std::string& out, T value) {
+  for (int shift = static_cast<int>(sizeof value) * 8 - 8; shift >= 0; shift -= 8) {
+    out.push_back(static_cast<char>(value >> shift));
+  }
+}
+
+template <class T>
+T big_endian_at(std::string_view bytes, size_t offset) {
+  T value = 0;
+  for (size_t i = 0; i < sizeof value; ++i) {
+    value = static_cast<T>(value << 8 | static_cast<uint8_t>(bytes[offset + i]));
+  }
+  return value;
+}
+
+std::string record_key(const RecordId& id) {
+  std::string key(1, kRecordTag);
+  append_big_endian(key, id.dataset);
+  append_big_endian(key, id.key_hash.high);
+  append_big_endian(key, id.key_hash.low);
+  return key;
+}
+
+std::optional<RecordId> record_id(std::string_view key) {
+  if (key.size() != kRecordKeyBytes) return std::nullopt;
+  return RecordId{big_endian_at<uint32_t>(key, 1),
+                  {big_endian_at<uint64_t>(key, 5), big_endian_at<uint64_t>(key, 13)}};
+}
+
+std::string lane_key(model::LaneIndex lane) {
+  std::string key(1, kLaneTag);
+  append_big_endian(key, lane);
+  return key;
+}
+
+std::string item_key(std::string_view name) {
+  return std::string(1, kItemTag).append(name);
+}
+std::string format_key() {
+  return {1, kFormatTag};
+}
+
+Error error_of(const rocksdb::Status& status, const std::string& folder) {
+  Error error{ErrorCode::kStorageOpen, "the shadow in " + folder + " cannot be used",
+              status.ToString(), "check the folder's rights and the disk"};
+  if (status.IsNoSpace()) {
+    error.code = ErrorCode::kStorageFull;
+    error.what = "the shadow in " + folder + " has no room left";
+    error.fix = "free some disk space and start again; nothing accepted is lost";
+  } else if (status.IsCorruption()) {
+    error.code = ErrorCode::kDamaged;
+    error.what = "the shadow in " + folder + " is damaged";
+    error.fix = "restore the data folder from a copy, or run syncline resync";
+  } else if (status.IsIOError() && status.ToString().find("/LOCK") != std::string::npos) {
+    error.code = ErrorCode::kStorageLocked;
+    error.fix = "stop the other process that uses this data folder";
+  }
+  return error;
+}
+
+Error damaged(const std::string& folder, const std::string& why) {
+  return error_of(rocksdb::Status::Corruption(why), folder);
+}
+
+// Lays operands over each other. Every result is again an operand, so partial merges are whole
+// ones.
+class RecordMerge : public rocksdb::MergeOperator {
+ public:
+  bool FullMergeV2(const MergeOperationInput& in, MergeOperationOutput* out) const override {
+    RecordParts parts;
+    bool is_first = true;
+    if (in.existing_value != nullptr && !lay_on(parts, *in.existing_value, is_first)) return false;
+    for (const Slice& operand : in.operand_list) {
+      if (!lay_on(parts, operand, is_first)) return false;
+    }
+    out->new_value = encode(parts);
+    return true;
+  }
+
+  bool PartialMergeMulti(const Slice&, const std::deque<Slice>& operands, std::string* new_value,
+                         rocksdb::Logger*) const override {
+    RecordParts parts;
+    bool is_first = true;
+    for (const Slice& operand : operands) {
+      if (!lay_on(parts, operand, is_first)) return false;
+    }
+    *new_value = encode(parts);
+    return true;
+  }
+
+  const char* Name() const override { return "syncline.record.1"; }
+
+ private:
+  static bool lay_on(RecordParts& parts, const Slice& bytes, bool& is_first) {
+    if (std::exchange(is_first, false)) return decode(view(bytes), parts);
+    RecordParts newer;
+    if (!decode(view(bytes), newer)) return false;
+    overlay(parts, std::move(newer));
+    return true;
+  }
+};
+
+rocksdb::Options options_for_small_machines() {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.merge_operator = std::make_shared<RecordMerge>();
+  options.write_buffer_size = kWriteBufferBytes;
+  options.max_write_buffer_number = 4;
+  options.max_background_jobs = 2;
+  options.level_compaction_dynamic_level_bytes = true;
+  options.compression = rocksdb::kLZ4Compression;
+  options.bottommost_compression = rocksdb::kZSTD;
+  options.memtable_prefix_bloom_size_ratio = 0.02;
+  options.memtable_whole_key_filtering = true;
+  options.bytes_per_sync = 1u << 20;
+  // An idle appliance writes nothing.
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.ttl = 0;
+  options.periodic_compaction_seconds = 0;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.keep_log_file_num = 2;
+
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  table.block_size = 16u << 10;
+  table.format_version = 5;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+rocksdb::WriteOptions without_wal() {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  return options;
+}
+
+// A folder keeps its number of lanes: the frames' numbers count per lane.
+Result<void> check_format(rocksdb::DB& database, const std::string& folder, size_t lane_count) {
+  std::string wanted;
+  ByteWriter out(wanted);
+  out.u32(kFormatNumber);
+  out.u32(static_cast<uint32_t>(lane_count));
+  std::string found;
+  rocksdb::Status status = database.Get({}, format_key(), &found);
+  if (status.IsNotFound()) {
+    status = database.Put(without_wal(), format_key(), wanted);
+    if (status.ok()) return success();
+  }
+  if (!status.ok()) return error_of(status, folder);
+  if (found == wanted) return success();
+  ByteReader in(found);
+  const uint32_t format = in.u32();
+  const uint32_t lanes = in.u32();
+  return fail(ErrorCode::kFormat,
+              "the shadow in " + folder + " has format " + std::to_string(format) + " and " +
+                  std::to_string(lanes) + " lanes",
+              "this version reads format " + std::to_string(kFormatNumber) + " and was told " +
+                  std::to_string(lane_count) + " lanes",
+              "start the version that made the folder, with its number of lanes");
+}
+
+// Visits the keys from `first` that begin with `prefix`, up to `end` where that is not empty.
+Result<void> iterate(rocksdb::DB& database, const std::string& folder, const std::string& first,
+                     const std::string& end,
+                     const std::function<bool(std::string_view, std::string_view)>& visit) {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  options.readahead_size = 2u << 20;
+  const Slice upper = slice(end);
+  options.iterate_upper_bound = &upper;
+  const std::unique_ptr<rocksdb::Iterator> at(database.NewIterator(options));
+  for (at->Seek(first); at->Valid(); at->Next()) {
+    if (!visit(view(at->key()), view(at->value()))) return success();
+  }
+  if (!at->status().ok()) return error_of(at->status(), folder);
+  return success();
+}
+
+// The first key behind all that begin with the prefix. REQUIRES: the prefix has a byte below 255.
+std::string end_of(std::string prefix) {
+  while (prefix.back() == '\xff') prefix.pop_back();
+  prefix.back() = static_cast<char>(static_cast<uint8_t>(prefix.back()) + 1);
+  return prefix;
+}
+
+}  // namespace
+
+struct ShadowStore::Database {
+  std::string folder;
+  std::unique_ptr<rocksdb::DB> rocksdb;
+
+  Result<void> result(const rocksdb::Status& status) const {
+    if (status.ok()) return success();
+    return error_of(status, folder);
+  }
+  Result<void> iterate_records(const std::string& first, const std::string& end,
+                               const VisitRecord& visit) const {
+    std::optional<Error> error;
+    SYN_TRY(
+        iterate(*rocksdb, folder, first, end, [&](std::string_view key, std::string_view bytes) {
+          const std::optional<RecordId> id = record_id(key);
+          if (!id)
+            error = damaged(folder, "a record's key has " + std::to_string(key.size()) + " bytes");
+          return id && visit(*id, bytes);
+        }));
+    if (error) return *error;
+    return success();
+  }
+};
+
+ShadowStore::ShadowStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+ShadowStore::~ShadowStore() = default;
+
+Result<std::unique_ptr<ShadowStore>> ShadowStore::open(const std::string& folder,
+                                                       size_t lane_count) {
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(options_for_small_machines(), folder, &opened);
+  if (!status.ok()) return error_of(status, folder);
+  auto database = std::make_unique<Database>(folder, std::unique_ptr<rocksdb::DB>(opened));
+  SYN_TRY(check_format(*database->rocksdb, folder, lane_count));
+  return std::unique_ptr<ShadowStore>(new ShadowStore(std::move(database)));
+}
+
+Result<bool> ShadowStore::get(const RecordId& id, std::string& bytes) const {
+  const rocksdb::Status status = database_->rocksdb->Get({}, record_key(id), &bytes);
+  if (status.IsNotFound()) return false;
+  if (!status.ok()) return error_of(status, database_->folder);
+  return true;
+}
+
+Result<void> ShadowStore::write(model::LaneIndex lane, uint64_t frame_number,
+                                std::span<const Write> writes) {
+  size_t size_bytes = 64;
+  for (const Write& write : writes) size_bytes += kRecordKeyBytes + 8 + write.bytes.size();
+  rocksdb::WriteBatch batch(size_bytes);
+  rocksdb::Status status;
+  for (const Write& write : writes) {
+    const std::string key = record_key(write.id);
+    status = write.replaces ? batch.Put(key, write.bytes) : batch.Merge(key, write.bytes);
+    if (!status.ok()) return error_of(status, database_->folder);
+  }
+  std::string number;
+  ByteWriter(number).u64(frame_number);
+  status = batch.Put(lane_key(lane), number);
+  if (status.ok()) status = database_->rocksdb->Write(without_wal(), &batch);
+  return database_->result(status);
+}
+
+Result<uint64_t> ShadowStore::frame_number(model::LaneIndex lane) const {
+  std::string bytes;
+  const rocksdb::Status status = database_->rocksdb->Get({}, lane_key(lane), &bytes);
+  if (status.IsNotFound()) return uint64_t{0};
+  if (!status.ok()) return error_of(status, database_->folder);
+  ByteReader in(bytes);
+  const uint64_t number = in.u64();
+  if (!in.ok()) return damaged(database_->folder, "a lane's frame number is cut short");
+  return number;
+}
+
+Result<void> ShadowStore::flush() {
+  return database_->result(database_->rocksdb->Flush(rocksdb::FlushOptions()));
+}
+
+Result<void> ShadowStore::scan_all(const VisitRecord& visit) const {
+  const std::string prefix(1, kRecordTag);
+  return database_->iterate_records(prefix, end_of(prefix), visit);
+}
+
+Result<void> ShadowStore::scan(model::DatasetId dataset, const HashRange& range,
+                               const VisitRecord& visit) const {
+  const std::string end = end_of(record_key({dataset, range.last}));
+  return database_->iterate_records(record_key({dataset, range.first}), end, visit);
+}
+
+Result<std::string> ShadowStore::get_item(const std::string& name) const {
+  std::string bytes;
+  const rocksdb::Status status = database_->rocksdb->Get({}, item_key(name), &bytes);
+  if (status.IsNotFound()) return std::string();
+  if (!status.ok()) return error_of(status, database_->folder);
+  return bytes;
+}
+
+Result<void> ShadowStore::put_item(const std::string& name, std::string_view bytes) {
+  const std::string key = item_key(name);
+  return database_->result(bytes.empty()
+                               ? database_->rocksdb->Delete(without_wal(), key)
+                               : database_->rocksdb->Put(without_wal(), key, slice(bytes)));
+}
+
+Result<void> ShadowStore::scan_items(const std::string& prefix,
+                                     const Shadow::VisitItem& visit) const {
+  const std::string first = item_key(prefix);
+  return iterate(*database_->rocksdb, database_->folder, first, end_of(first),
+                 [&](std::string_view key, std::string_view bytes) {
+                   return visit(std::string(key.substr(1)), bytes);
+                 });
+}
+
+}  // namespace syncline::state
