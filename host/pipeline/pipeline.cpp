@@ -14,6 +14,7 @@ PipelineImpl::PipelineImpl(const Options& options, const Dependencies& dependenc
       with_(dependencies),
       tables_(dependencies.disk, dependencies.rules, options.lane_count),
       pool_(options.worker_count),
+      in_flight_(options.lane_count),
       applied_(options.lane_count),
       checkpoints_(options.lane_count) {
   lanes_.reserve(options.lane_count);
@@ -140,15 +141,40 @@ Result<void> PipelineImpl::append_waiting() {
     SYN_TRY(tables_.apply(*frame));
     with_.shadow.stage(frame);
   }
+  publish(group);
   const std::lock_guard lock(mutex_);
   appended_number_ = group.number;
+  appended_.push_back(std::move(group));
+  return success();
+}
+
+// What other threads may ask for, as it stands after this group.
+void PipelineImpl::publish(const Group& group) {
+  const std::lock_guard lock(mutex_);
   for (const model::FramePointer& frame : group.frames) {
     counters_.entries_total += frame->entries.size();
     counters_.conflicts_total += frame->conflicts.size();
     counters_.skips_total += frame->skips.size();
+    publish_in_flight(frame->lane);
+    for (const model::TableDelta& delta : frame->deltas) {
+      const state::FingerprintTable& table = tables_.at(delta.system, delta.dataset);
+      table_use_[{delta.system, delta.dataset}] = {table.record_count(), table.size_bytes()};
+    }
   }
-  appended_.push_back(std::move(group));
-  return success();
+}
+
+// REQUIRES: mutex_ is held.
+void PipelineImpl::publish_in_flight(model::LaneIndex lane) {
+  std::map<model::SystemId, size_t>& counts = in_flight_[lane];
+  counts.clear();
+  std::set<std::pair<model::SystemId, model::StreamId>> flows;
+  for (const auto& [dataset, rule] : with_.rules) {
+    for (const core::SystemRole& role : rule.systems)
+      flows.emplace(role.system, rule.schema->stream);
+  }
+  for (const auto& [system, stream] : flows) {
+    counts[system] += lanes_[lane].in_flight_count(system, stream);
+  }
 }
 
 // Nothing to journal: its position may be acknowledged with what was appended before it.
@@ -212,11 +238,11 @@ Counters PipelineImpl::counters() const {
 }
 
 size_t PipelineImpl::in_flight_count(model::SystemId system) const {
-  std::set<model::StreamId> streams;
-  for (const auto& [dataset, rule] : with_.rules) streams.insert(rule.schema->stream);
+  const std::lock_guard lock(mutex_);
   size_t count = 0;
-  for (const core::Lane& lane : lanes_) {
-    for (const model::StreamId stream : streams) count += lane.in_flight_count(system, stream);
+  for (const auto& counts : in_flight_) {
+    const auto found = counts.find(system);
+    if (found != counts.end()) count += found->second;
   }
   return count;
 }
@@ -227,8 +253,16 @@ model::Sequence PipelineImpl::confirmed(model::SystemId system, model::StreamId 
 }
 
 size_t PipelineImpl::table_record_count(model::SystemId system, model::DatasetId dataset) const {
-  const state::FingerprintTable* table = tables_.find(system, dataset);
-  return table == nullptr ? 0 : table->record_count();
+  const std::lock_guard lock(mutex_);
+  const auto found = table_use_.find({system, dataset});
+  return found == table_use_.end() ? 0 : found->second.record_count;
+}
+
+size_t PipelineImpl::table_size_bytes() const {
+  const std::lock_guard lock(mutex_);
+  size_t size = 0;
+  for (const auto& [id, use] : table_use_) size += use.size_bytes;
+  return size;
 }
 
 }  // namespace syncline::pipeline

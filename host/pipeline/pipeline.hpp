@@ -81,6 +81,10 @@ class Pipeline {
   // The end of a first sync: every record that the accepted state has and the system has not shown
   // is put to it.
   virtual Result<void> process_missing(model::SystemId system, model::DatasetId dataset) = 0;
+  // A dataset read whole while it is live (capture::Kind::kRescan between the two): what a scan did
+  // not show is gone from the system.
+  virtual void begin_sweep(model::SystemId system, model::DatasetId dataset) = 0;
+  virtual Result<void> process_sweep(model::SystemId system, model::DatasetId dataset) = 0;
   // These records are put to the system as accepted (verify --repair).
   virtual Result<void> process_redeliver(model::SystemId system, model::DatasetId dataset,
                                          std::span<const std::string> keys) = 0;
@@ -97,8 +101,12 @@ class Pipeline {
   // journal can let go of what they no longer need. Returns the group that may be released.
   virtual Result<journal::GroupNumber> checkpoint(size_t lane_limit) = 0;
 
+  // Groups up to here are needed by no lane, table or shadow; cursors may begin behind it.
+  virtual journal::GroupNumber released() const = 0;
+
   virtual Counters counters() const = 0;
   virtual size_t in_flight_count(model::SystemId system) const = 0;
+  virtual model::Sequence last_sequence(model::StreamId stream, model::LaneIndex lane) const = 0;
   virtual model::Sequence confirmed(model::SystemId system, model::StreamId stream,
                                     model::LaneIndex lane) const = 0;
   virtual size_t table_size_bytes() const = 0;

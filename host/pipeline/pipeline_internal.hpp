@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <set>
 
@@ -25,6 +26,8 @@ class PipelineImpl final : public Pipeline {
   bool is_waiting() const override { return waiting_.has_value(); }
   Result<void> append_waiting() override;
   Result<void> process_skips(std::span<const model::Skip> skips) override;
+  void begin_sweep(model::SystemId system, model::DatasetId dataset) override;
+  Result<void> process_sweep(model::SystemId system, model::DatasetId dataset) override;
   Result<void> process_missing(model::SystemId system, model::DatasetId dataset) override;
   Result<void> process_redeliver(model::SystemId system, model::DatasetId dataset,
                                  std::span<const std::string> keys) override;
@@ -32,11 +35,15 @@ class PipelineImpl final : public Pipeline {
   std::optional<model::Position> take_acknowledgement(model::SystemId system) override;
   void set_epoch(model::SystemId system, uint32_t epoch) override;
   Result<journal::GroupNumber> checkpoint(size_t lane_limit) override;
+  journal::GroupNumber released() const override { return released_; }
   Counters counters() const override;
   size_t in_flight_count(model::SystemId system) const override;
+  model::Sequence last_sequence(model::StreamId stream, model::LaneIndex lane) const override {
+    return lanes_[lane].last_sequence(stream);
+  }
   model::Sequence confirmed(model::SystemId system, model::StreamId stream,
                             model::LaneIndex lane) const override;
-  size_t table_size_bytes() const override { return tables_.size_bytes(); }
+  size_t table_size_bytes() const override;
   size_t table_record_count(model::SystemId system, model::DatasetId dataset) const override;
 
  private:
@@ -46,6 +53,10 @@ class PipelineImpl final : public Pipeline {
     model::SystemId system = 0;
     model::Position position;  // acknowledged with its commit
     std::vector<model::FramePointer> frames;
+  };
+  struct TableUse {
+    size_t record_count = 0;
+    size_t size_bytes = 0;
   };
   struct LaneCheckpoint {
     uint64_t frame_number = 0;
@@ -66,10 +77,15 @@ class PipelineImpl final : public Pipeline {
   Result<void> replay_frame(const model::FramePointer& frame);
   Result<void> checkpoint_lane(model::LaneIndex lane);
 
-  Result<std::vector<std::string>> missing_keys(model::SystemId system, model::DatasetId dataset,
-                                                model::LaneIndex lane);
-  Result<void> filter_unknown(model::SystemId system, model::DatasetId dataset,
-                              std::vector<std::string>& keys);
+  Result<std::vector<syn_hash128>> fingerprint_keys(model::DatasetId dataset,
+                                                    std::span<const std::string> keys);
+  Result<std::vector<std::string>> pick_keys(
+      model::DatasetId dataset, model::LaneIndex lane,
+      const std::function<bool(const syn_hash128&)>& is_wanted);
+  core::Row key_row(model::DatasetId dataset, const std::string& key, core::RowOp op) const;
+  void publish(const Group& group);
+  void publish_in_flight(model::LaneIndex lane);
+  void publish_all();
 
   Options options_;
   Dependencies with_;
@@ -87,10 +103,13 @@ class PipelineImpl final : public Pipeline {
   std::map<model::SystemId, model::Position> acknowledgements_;
   std::map<model::SystemId, model::Position> positions_;
   Counters counters_;
+  std::vector<std::map<model::SystemId, size_t>> in_flight_;  // per lane
+  std::map<std::pair<model::SystemId, model::DatasetId>, TableUse> table_use_;
 
   std::vector<uint64_t> applied_;  // per lane: the shadow's frame number, during recovery
   std::vector<LaneCheckpoint> checkpoints_;
   size_t next_checkpoint_ = 0;
+  std::atomic<journal::GroupNumber> released_{0};
 };
 
 }  // namespace syncline::pipeline

@@ -39,19 +39,34 @@ Result<void> PipelineImpl::recover() {
   }
   SYN_TRY(const std::string progress, with_.shadow.get_item(kProgressItem));
   ByteReader in(progress);
-  const journal::GroupNumber released = progress.empty() ? 0 : in.u64();
+  released_ = progress.empty() ? 0 : in.u64();
   for (uint64_t count = progress.empty() ? 0 : in.varint(); count > 0 && in.ok(); --count) {
     const model::SystemId system = in.u32();
     positions_[system].bytes = in.text();
   }
-  SYN_TRY(const auto cursor, with_.journal.open_cursor(released));
+  SYN_TRY(const auto cursor, with_.journal.open_cursor(released_));
   while (true) {
     SYN_TRY(const journal::GroupPointer group, cursor->next());
     if (!group) break;
     SYN_TRY(replay_group(*group));
   }
-  for (LaneCheckpoint& checkpoint : checkpoints_) checkpoint.group = released;
+  for (LaneCheckpoint& checkpoint : checkpoints_) checkpoint.group = released_;
+  publish_all();
   return success();
+}
+
+void PipelineImpl::publish_all() {
+  const std::lock_guard lock(mutex_);
+  for (size_t lane = 0; lane < lanes_.size(); ++lane) {
+    publish_in_flight(static_cast<model::LaneIndex>(lane));
+  }
+  for (const auto& [dataset, rule] : with_.rules) {
+    for (const core::SystemRole& role : rule.systems) {
+      const state::FingerprintTable* table = tables_.find(role.system, dataset);
+      if (table == nullptr) continue;
+      table_use_[{role.system, dataset}] = {table->record_count(), table->size_bytes()};
+    }
+  }
 }
 
 Result<void> PipelineImpl::replay_group(const journal::Group& group) {
@@ -121,6 +136,7 @@ Result<journal::GroupNumber> PipelineImpl::checkpoint(size_t lane_limit) {
   }
   SYN_TRY(with_.shadow.put_item(kProgressItem, progress));
   SYN_TRY(with_.shadow.flush());
+  released_ = oldest;
   return oldest;
 }
 

@@ -14,11 +14,10 @@ constexpr size_t kChunkRecords = 4096;
 
 }  // namespace
 
-// Takes out the keys that the system's fingerprint table knows.
-Result<void> PipelineImpl::filter_unknown(model::SystemId system, model::DatasetId dataset,
-                                          std::vector<std::string>& keys) {
-  const model::Schema& schema = *with_.rules.at(dataset).schema;
-  model::BatchBuilder builder(schema, options_.lane_count);
+// The fingerprints under which the tables know these keys.
+Result<std::vector<syn_hash128>> PipelineImpl::fingerprint_keys(model::DatasetId dataset,
+                                                                std::span<const std::string> keys) {
+  model::BatchBuilder builder(*with_.rules.at(dataset).schema, options_.lane_count);
   builder.begin_transaction({});
   std::vector<model::CellView> cells;
   for (const std::string& key : keys) {
@@ -31,27 +30,27 @@ Result<void> PipelineImpl::filter_unknown(model::SystemId system, model::Dataset
   const model::Batch batch = builder.finish();
   engine::Fingerprints fingerprints;
   SYN_TRY(with_.dispatcher.fingerprint(batch.view(), with_.secret, fingerprints));
-  const state::FingerprintTable& table = tables_.at(system, dataset);
-  std::vector<std::string> unknown;
-  for (size_t row = 0; row < keys.size(); ++row) {
-    if (table.contains(batch.lane(row), fingerprints.keys[row])) continue;
-    unknown.push_back(std::move(keys[row]));
-  }
-  keys = std::move(unknown);
-  return success();
+  return std::move(fingerprints.keys);
 }
 
-Result<std::vector<std::string>> PipelineImpl::missing_keys(model::SystemId system,
-                                                            model::DatasetId dataset,
-                                                            model::LaneIndex lane) {
-  std::vector<std::string> missing;
+// The keys of a lane's existing records that `is_wanted` picks by fingerprint.
+Result<std::vector<std::string>> PipelineImpl::pick_keys(
+    model::DatasetId dataset, model::LaneIndex lane,
+    const std::function<bool(const syn_hash128&)>& is_wanted) {
+  std::vector<std::string> picked;
   std::vector<std::string> chunk;
   Result<void> outcome = success();
   const auto take_chunk = [&] {
-    outcome = filter_unknown(system, dataset, chunk);
-    std::move(chunk.begin(), chunk.end(), std::back_inserter(missing));
+    auto fingerprints = fingerprint_keys(dataset, chunk);
+    if (!fingerprints) {
+      outcome = std::move(fingerprints).as_failure();
+      return false;
+    }
+    for (size_t i = 0; i < chunk.size(); ++i) {
+      if (is_wanted(fingerprints.value()[i])) picked.push_back(std::move(chunk[i]));
+    }
     chunk.clear();
-    return outcome.has_value();
+    return true;
   };
   const auto visit = [&](const model::KeyHash&, std::string_view key,
                          const state::ShadowRecord& stored) {
@@ -67,13 +66,59 @@ Result<std::vector<std::string>> PipelineImpl::missing_keys(model::SystemId syst
   SYN_TRY(with_.shadow.scan(dataset, lane, options_.lane_count, value_count(dataset), visit));
   if (outcome && !chunk.empty()) take_chunk();
   if (!outcome) return std::move(outcome).as_failure();
-  return missing;
+  return picked;
+}
+
+void PipelineImpl::begin_sweep(model::SystemId system, model::DatasetId dataset) {
+  tables_.at(system, dataset).begin_sweep();
+}
+
+// What the scan did not show is a delete, as if the system's log had said so.
+Result<void> PipelineImpl::process_sweep(model::SystemId system, model::DatasetId dataset) {
+  SYN_ASSERT(!is_waiting());
+  SYN_TRY(commit());  // the shadow's scan shows what was applied
+  for (size_t index = 0; index < options_.lane_count; ++index) {
+    const auto lane = static_cast<model::LaneIndex>(index);
+    auto unseen = tables_.at(system, dataset).unseen(lane);
+    if (unseen.key_bits.empty()) continue;
+    std::sort(unseen.key_bits.begin(), unseen.key_bits.end());
+    SYN_TRY(const auto keys, pick_keys(dataset, lane, [&](const syn_hash128& key) {
+              return std::binary_search(unseen.key_bits.begin(), unseen.key_bits.end(),
+                                        syn_key_bits(key));
+            }));
+    std::vector<LaneWork> work(1);
+    work[0].lane = lane;
+    work[0].input.system = system;
+    work[0].input.now_us = with_.clock.now_us();
+    work[0].deltas.push_back({system, dataset, std::move(unseen.delta)});
+    for (const std::string& key : keys) {
+      work[0].input.items.emplace_back(key_row(dataset, key, core::RowOp::kDelete));
+    }
+    SYN_TRY(run_work(work, system, {}));
+  }
+  tables_.at(system, dataset).end_sweep();
+  return success();
+}
+
+core::Row PipelineImpl::key_row(model::DatasetId dataset, const std::string& key,
+                                core::RowOp op) const {
+  core::Row row;
+  row.dataset = dataset;
+  row.key_hash = model::record_hash(key, *with_.rules.at(dataset).schema);
+  row.key = key;
+  row.op = op;
+  row.commit_time_us = with_.clock.now_us();
+  return row;
 }
 
 Result<void> PipelineImpl::process_missing(model::SystemId system, model::DatasetId dataset) {
   SYN_TRY(commit());  // the shadow's scan shows what was applied
   for (size_t lane = 0; lane < options_.lane_count; ++lane) {
-    SYN_TRY(const auto keys, missing_keys(system, dataset, static_cast<model::LaneIndex>(lane)));
+    const state::FingerprintTable& table = tables_.at(system, dataset);
+    const auto index = static_cast<model::LaneIndex>(lane);
+    SYN_TRY(const auto keys, pick_keys(dataset, index, [&](const syn_hash128& key) {
+              return !table.contains(index, key);
+            }));
     for (size_t first = 0; first < keys.size(); first += kChunkRecords) {
       const size_t count = std::min(kChunkRecords, keys.size() - first);
       SYN_TRY(process_redeliver(system, dataset, std::span(keys).subspan(first, count)));
@@ -85,14 +130,9 @@ Result<void> PipelineImpl::process_missing(model::SystemId system, model::Datase
 Result<void> PipelineImpl::process_redeliver(model::SystemId system, model::DatasetId dataset,
                                              std::span<const std::string> keys) {
   SYN_ASSERT(!is_waiting());
-  const model::Schema& schema = *with_.rules.at(dataset).schema;
   std::map<model::LaneIndex, LaneWork> by_lane;
   for (const std::string& key : keys) {
-    core::Row row;
-    row.dataset = dataset;
-    row.key_hash = model::record_hash(key, schema);
-    row.key = key;
-    row.op = core::RowOp::kMissing;
+    core::Row row = key_row(dataset, key, core::RowOp::kMissing);
     const model::LaneIndex lane = model::lane_of(row.key_hash, options_.lane_count);
     LaneWork& work = by_lane[lane];
     work.lane = lane;

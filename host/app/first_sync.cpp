@@ -1,0 +1,103 @@
+// First sync: brings systems that already hold records together, by key, before their logs count.
+//
+// Per dataset, the system whose rows win goes first. Each system's rows are read in chunks and
+// matched with what is accepted so far; then what it lacks is put to it, and it is live. Phases are
+// kept in the shadow, so a restart goes on with the system it was at; rows read twice say nothing
+// new. Changes made meanwhile wait in the systems' own logs.
+#include <algorithm>
+
+#include "host/app/runtime_internal.hpp"
+
+namespace syncline::app {
+namespace {
+
+constexpr std::string_view kLive = "live";
+
+std::string phase_item(model::DatasetId dataset, model::SystemId system) {
+  return "phase/" + std::to_string(dataset) + "/" + std::to_string(system);
+}
+
+}  // namespace
+
+Result<void> RuntimeImpl::load_phases() {
+  for (auto& [dataset, rule] : parts_.rules) {
+    for (core::SystemRole& role : rule.systems) {
+      if (role.kind != core::SystemKind::kDatabase) continue;
+      SYN_TRY(const std::string stored, parts_.shadow.get_item(phase_item(dataset, role.system)));
+      role.phase = stored == kLive ? core::SyncPhase::kLive : core::SyncPhase::kWaiting;
+      phases_[{dataset, role.system}] = role.phase;
+    }
+  }
+  return success();
+}
+
+// On the step thread, where nothing else reads the rules.
+Result<void> RuntimeImpl::set_phase(model::DatasetId dataset, model::SystemId system,
+                                    core::SyncPhase phase) {
+  return on_step_thread([=, this](pipeline::Pipeline& pipeline) -> Result<void> {
+    for (core::SystemRole& role : parts_.rules.at(dataset).systems) {
+      if (role.system == system) role.phase = phase;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      phases_[{dataset, system}] = phase;
+    }
+    if (phase != core::SyncPhase::kLive) return success();
+    SYN_TRY(pipeline.commit());
+    SYN_TRY(parts_.shadow.put_item(phase_item(dataset, system), kLive));
+    return parts_.shadow.flush();
+  });
+}
+
+Result<void> RuntimeImpl::first_sync() {
+  for (const auto& [dataset, rule] : parts_.rules) {
+    SYN_TRY(sync_dataset(dataset));
+  }
+  return success();
+}
+
+Result<void> RuntimeImpl::sync_dataset(model::DatasetId dataset) {
+  std::vector<core::SystemRole> waiting;
+  for (const core::SystemRole& role : parts_.rules.at(dataset).systems) {
+    if (role.phase != core::SyncPhase::kLive) waiting.push_back(role);
+  }
+  std::stable_sort(waiting.begin(), waiting.end(),
+                   [](const auto& a, const auto& b) { return a.first_rank > b.first_rank; });
+  for (const core::SystemRole& role : waiting) {
+    SystemRun* run = find(role.system);
+    SYN_TRY(sync_system(*run, dataset));
+  }
+  return success();
+}
+
+Result<void> RuntimeImpl::sync_system(SystemRun& run, model::DatasetId dataset) {
+  const RuntimeSystem& system = *run.system;
+  SYN_TRY(set_phase(dataset, system.id, core::SyncPhase::kReading));
+  if (system.is_read(dataset)) {
+    SYN_TRY(read_whole(run, dataset, capture::Kind::kFirstSync));
+  }
+  if (system.is_written_to(dataset)) {
+    SYN_TRY(on_step_thread([&system, dataset](pipeline::Pipeline& pipeline) {
+      return pipeline.process_missing(system.id, dataset);
+    }));
+  }
+  return set_phase(dataset, system.id, core::SyncPhase::kLive);
+}
+
+// Every chunk of a dataset, in key order, through the step thread.
+Result<void> RuntimeImpl::read_whole(SystemRun& run, model::DatasetId dataset, capture::Kind kind) {
+  std::string cursor;
+  do {
+    SYN_TRY(auto chunk,
+            run.capture->read_snapshot(kind, dataset, cursor, parts_.options.sync_chunk_rows));
+    cursor = chunk.snapshot_cursor;
+    if (chunk.is_empty()) continue;
+    run.rows_captured += chunk.row_count();
+    if (!push(std::move(chunk))) {
+      return fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again");
+    }
+  } while (!cursor.empty());
+  return success();
+}
+
+}  // namespace syncline::app

@@ -1,0 +1,225 @@
+#include "host/app/runtime.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "host/app/runtime_internal.hpp"
+#include "host/base/bytes.hpp"
+
+namespace syncline::app {
+
+RuntimeImpl::RuntimeImpl(RuntimeParts&& parts)
+    : parts_(std::move(parts)),
+      queue_(parts_.options.queue_polls_max),
+      latency_(metrics_.histogram("syncline_delivery_latency_seconds",
+                                  "From the origin's commit to the target's commit.")) {}
+
+RuntimeImpl::~RuntimeImpl() {
+  stop_threads();
+}
+
+Result<std::unique_ptr<Runtime>> Runtime::open(RuntimeParts&& parts) {
+  auto runtime = std::make_unique<RuntimeImpl>(std::move(parts));
+  SYN_TRY(runtime->recover());
+  return runtime;
+}
+
+bool RuntimeSystem::is_read(model::DatasetId dataset) const {
+  return directions.at(dataset) != ports::Direction::kTo;
+}
+
+bool RuntimeSystem::is_written_to(model::DatasetId dataset) const {
+  return directions.at(dataset) != ports::Direction::kFrom;
+}
+
+SystemRun* RuntimeImpl::find(model::SystemId system) {
+  for (const auto& run : runs_) {
+    if (run->system->id == system) return run.get();
+  }
+  return nullptr;
+}
+
+Result<void> RuntimeImpl::recover() {
+  SYN_TRY(load_phases());
+  const pipeline::Options options{parts_.options.appliance, parts_.options.lane_count,
+                                  parts_.options.worker_count};
+  const pipeline::Dependencies dependencies{parts_.clock,   parts_.disk,   parts_.dispatcher,
+                                            parts_.journal, parts_.shadow, parts_.rules,
+                                            parts_.secret};
+  SYN_TRY(pipeline_, pipeline::Pipeline::open(options, dependencies));
+  for (RuntimeSystem& system : parts_.systems) {
+    auto run = std::make_unique<SystemRun>();
+    run->system = &system;
+    SYN_TRY(open_system(*run));
+    runs_.push_back(std::move(run));
+  }
+  return success();
+}
+
+// An epoch is set once per data folder and system; resync raises it.
+Result<uint32_t> RuntimeImpl::epoch_of(const RuntimeSystem& system) {
+  const std::string item = "epoch/" + system.name;
+  SYN_TRY(const std::string stored, parts_.shadow.get_item(item));
+  if (!stored.empty()) return ByteReader(stored).u32();
+  const auto epoch = static_cast<uint32_t>(parts_.clock.now_us() / 1'000'000);
+  std::string bytes;
+  ByteWriter(bytes).u32(epoch);
+  SYN_TRY(parts_.shadow.put_item(item, bytes));
+  SYN_TRY(parts_.shadow.flush());
+  return epoch;
+}
+
+Result<void> RuntimeImpl::refuse_foreign_checkpoints(const RuntimeSystem& system, uint32_t epoch) {
+  SYN_TRY(const auto checkpoints, system.ports.target->probe(epoch));
+  for (const ports::Checkpoint& checkpoint : checkpoints) {
+    if (checkpoint.applied <= pipeline_->last_sequence(checkpoint.stream, checkpoint.lane))
+      continue;
+    return fail(ErrorCode::kSystemLost,
+                "system '" + system.name + "' holds writes that this journal does not know",
+                "its checkpoint is at " + std::to_string(checkpoint.applied) +
+                    ", our journal's last entry there is " +
+                    std::to_string(pipeline_->last_sequence(checkpoint.stream, checkpoint.lane)) +
+                    ": this is an older copy of the data folder",
+                "start with the right data folder, or run `syncline resync --system " +
+                    system.name + "` to compare and start that system anew");
+  }
+  return success();
+}
+
+Result<void> RuntimeImpl::open_system(SystemRun& run) {
+  RuntimeSystem& system = *run.system;
+  SYN_TRY(const uint32_t epoch, epoch_of(system));
+  pipeline_->set_epoch(system.id, epoch);
+  run.capture = std::make_unique<capture::Capture>(system.id, *system.ports.source, system.schemas,
+                                                   parts_.options.lane_count, parts_.clock);
+  SYN_TRY(system.ports.source->open(pipeline_->position(system.id)));
+  delivery::Options options;
+  options.target = system.id;
+  options.epoch = epoch;
+  options.lane_count = parts_.options.lane_count;
+  for (const model::Schema* schema : system.schemas) {
+    if (system.is_written_to(schema->dataset)) options.schemas.push_back(schema);
+  }
+  if (options.schemas.empty()) return success();
+  run.delivery = std::make_unique<delivery::Delivery>(options, *system.ports.target, parts_.journal,
+                                                      parts_.clock, parts_.random);
+  SYN_TRY(const journal::GroupNumber cursor, load_cursor(system));
+  SYN_TRY(run.delivery->open(cursor));
+  return refuse_foreign_checkpoints(system, epoch);
+}
+
+Result<void> RuntimeImpl::start() {
+  started_us_ = parts_.clock.steady_us();
+  is_running_ = true;
+  is_reading_ = true;
+  phase_ = "first sync";
+  step_thread_ = std::thread([this] { step_loop(); });
+  commit_thread_ = std::thread([this] { commit_loop(); });
+  for (const auto& run : runs_) {
+    if (run->delivery) run->delivery_thread = std::thread([this, &run] { delivery_loop(*run); });
+  }
+  const auto synced = first_sync();
+  if (!synced) {
+    stop_threads();
+    return synced.as_failure();
+  }
+  phase_ = "running";
+  for (const auto& run : runs_) {
+    run->capture_thread = std::thread([this, &run] { capture_loop(*run); });
+  }
+  return success();
+}
+
+void RuntimeImpl::stop_captures() {
+  is_reading_ = false;
+  committed_.raise();
+  for (const auto& run : runs_) {
+    if (run->capture_thread.joinable()) run->capture_thread.join();
+  }
+}
+
+// Deliveries go on until nothing waits, the time is over, or only what cannot move is left.
+void RuntimeImpl::wait_for_deliveries() {
+  const int64_t deadline_us = parts_.clock.steady_us() + parts_.options.drain_us_max;
+  uint64_t seen = 0;
+  while (parts_.clock.steady_us() < deadline_us && !failure()) {
+    bool is_waiting = items_done_ != items_queued_;
+    for (const auto& run : runs_) {
+      if (!run->delivery || run->is_paused) continue;
+      const delivery::Stats stats = run->delivery->stats();
+      is_waiting =
+          is_waiting || (!stats.is_retrying && stats.cursor < parts_.journal.stats().committed);
+    }
+    if (!is_waiting) return;
+    seen = committed_.wait(seen, 10'000);
+  }
+}
+
+void RuntimeImpl::stop_threads() {
+  stop_captures();
+  is_running_ = false;
+  queue_.close();
+  appended_.raise();
+  committed_.raise();
+  if (step_thread_.joinable()) step_thread_.join();
+  if (commit_thread_.joinable()) commit_thread_.join();
+  for (const auto& run : runs_) {
+    if (run->delivery_thread.joinable()) run->delivery_thread.join();
+  }
+}
+
+Result<void> RuntimeImpl::drain_and_stop() {
+  phase_ = "draining";
+  stop_captures();
+  wait_for_deliveries();
+  stop_threads();
+  phase_ = "stopped";
+  if (const auto error = failure()) return *error;
+  if (pipeline_->is_waiting()) return success();  // no room: the sources keep it and tell it again
+  SYN_TRY(pipeline_->commit());
+  for (const auto& run : runs_) acknowledge(*run);
+  return checkpoint(parts_.options.lane_count);
+}
+
+void RuntimeImpl::fail_all(const Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) {
+      failure_ = error;
+      parts_.log.error(error);
+    }
+  }
+  is_reading_ = false;
+  is_running_ = false;
+  queue_.close();
+  appended_.raise();
+  committed_.raise();
+}
+
+std::optional<Error> RuntimeImpl::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+Result<void> RuntimeImpl::on_step_thread(std::function<Result<void>(pipeline::Pipeline&)> work) {
+  auto done = std::make_shared<std::promise<Result<void>>>();
+  auto outcome = done->get_future();
+  if (!push(Command{std::move(work), done})) {
+    return fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "try again when it runs");
+  }
+  return outcome.get();
+}
+
+bool RuntimeImpl::push(StepItem&& item) {
+  constexpr int64_t kWaitUs = 100'000;
+  ++items_queued_;
+  while (is_running_) {
+    const QueueState state = queue_.push(std::move(item), kWaitUs);
+    if (state == QueueState::kDone) return true;
+    if (state == QueueState::kClosed) break;
+  }
+  --items_queued_;
+  return false;
+}
+
+}  // namespace syncline::app

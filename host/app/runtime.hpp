@@ -1,0 +1,136 @@
+// The runtime: one running appliance. It connects captures, pipeline and deliveries by threads and
+// bounded queues, and nothing else: what is decided, in which order, lies below.
+//
+//   a capture thread per source   polls, queues what it read, acknowledges what was committed
+//   the step thread               the only one that calls Pipeline::process*; checkpoints
+//   the commit thread             one fdatasync for what gathered since the last one
+//   a delivery thread per target  run_once until nothing is left, then waits for the next commit
+//
+// A system that is away or refuses stops or slows only itself. kStorageSync stops everything.
+// Owner: Parts own the ports; the runtime owns the threads. Threads: all methods from any thread,
+// start and stop from one.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/base/disk.hpp"
+#include "host/base/log.hpp"
+#include "host/base/metrics.hpp"
+#include "host/base/random.hpp"
+#include "host/core/rules.hpp"
+#include "host/delivery/delivery.hpp"
+#include "host/dispatch/dispatcher.hpp"
+#include "host/journal/journal.hpp"
+#include "host/pipeline/pipeline.hpp"
+#include "host/ports/system.hpp"
+#include "host/state/shadow.hpp"
+
+namespace syncline::app {
+
+struct RuntimeSystem {
+  std::string name;
+  model::SystemId id = 0;
+  ports::System ports;
+  std::vector<const model::Schema*> schemas;  // of its datasets
+  std::map<model::DatasetId, ports::Direction> directions;
+
+  bool is_read(model::DatasetId dataset) const;
+  bool is_written_to(model::DatasetId dataset) const;
+};
+
+struct RuntimeOptions {
+  std::string appliance;
+  size_t lane_count = model::kLaneCountDefault;
+  size_t worker_count = 1;
+  size_t poll_rows_max = 4096;
+  size_t queue_polls_max = 8;  // polls between captures and the step thread
+  int poll_wait_ms = 20;
+  int64_t checkpoint_every_us = 2'000'000;
+  size_t checkpoint_lanes = 8;  // lanes a time
+  int64_t drain_us_max = 30'000'000;
+  size_t sync_chunk_rows = 8192;
+};
+
+// What a runtime is made of. rules and schemas outlive it; phases in rules are the runtime's to
+// set.
+struct RuntimeParts {
+  RuntimeOptions options;
+  Clock& clock;
+  Random& random;
+  Log& log;
+  Disk& disk;
+  dispatch::Dispatcher& dispatcher;
+  journal::Journal& journal;
+  state::Shadow& shadow;
+  core::Rules& rules;
+  engine::Secret secret;
+  std::vector<RuntimeSystem> systems;
+};
+
+struct DatasetStatus {
+  std::string name;
+  std::string phase;   // "waiting", "reading", "live", "paused", "stopped"
+  std::string error;   // why it stopped
+  size_t records = 0;  // that the system last showed
+};
+
+struct SystemStatus {
+  std::string name;
+  std::string state;  // "running", "paused", "retrying", "stopped"
+  std::string error;
+  uint64_t rows_captured_total = 0;
+  uint64_t lag_rows = 0;
+  uint64_t lag_bytes = 0;
+  double lag_seconds = 0;
+  uint64_t in_flight = 0;
+  delivery::Stats delivery;
+  std::vector<DatasetStatus> datasets;
+};
+
+struct Status {
+  std::string appliance;
+  double uptime_seconds = 0;
+  std::string state;  // "first sync", "running", "draining", "no room", "stopped"
+  pipeline::Counters counters;
+  journal::Stats journal;
+  state::MemoryUse shadow_memory;
+  size_t table_size_bytes = 0;
+  uint64_t delivered_total = 0;
+  uint64_t latency_us_p50 = 0;  // origin's commit to target's commit, since start
+  uint64_t latency_us_p99 = 0;
+  uint64_t latency_us_max = 0;
+  std::vector<SystemStatus> systems;
+};
+
+class Runtime {
+ public:
+  // Recovers from journal and shadow; refuses a target whose checkpoint is above our journal.
+  static Result<std::unique_ptr<Runtime>> open(RuntimeParts&& parts);
+  virtual ~Runtime() = default;
+
+  // First sync of what is not live yet, then threads. Returns when all is running.
+  virtual Result<void> start() = 0;
+  // Stops reading, commits, lets deliveries finish what waits (up to drain_us_max), checkpoints.
+  virtual Result<void> drain_and_stop() = 0;
+  // Set when the appliance cannot go on (a failed fsync, a damaged journal).
+  virtual std::optional<Error> failure() const = 0;
+
+  virtual Status status() const = 0;
+  // Names of datasets or systems; empty: all. Errors: kInvalidArgument for unknown names.
+  virtual Result<void> pause(const std::string& name) = 0;
+  virtual Result<void> resume(const std::string& name) = 0;
+  // Reads these records anew from every system, takes what they changed, and puts the accepted
+  // state to every system that differs.
+  virtual Result<void> repair(model::DatasetId dataset, const std::vector<std::string>& keys) = 0;
+  // Whether everything read has been delivered and confirmed and nothing waits.
+  virtual bool is_at_rest() const = 0;
+  virtual Metrics& metrics() = 0;
+};
+
+}  // namespace syncline::app

@@ -1,0 +1,159 @@
+// The runtime's one implementation: runtime.cpp (open, start, stop), runtime_threads.cpp (the
+// loops), first_sync.cpp, checkpoint.cpp,
+// runtime_status.cpp.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <variant>
+
+#include "host/app/runtime.hpp"
+#include "host/base/bounded_queue.hpp"
+#include "host/capture/capture.hpp"
+
+namespace syncline::app {
+
+// What the step thread is given. A command's outcome goes to whoever asked.
+struct Command {
+  std::function<Result<void>(pipeline::Pipeline&)> run;
+  std::shared_ptr<std::promise<Result<void>>> done;
+};
+using StepItem = std::variant<capture::Captured, std::vector<model::Skip>, Command>;
+
+// Tells waiting threads that something moved on; each remembers the count it saw last.
+class Signal {
+ public:
+  void raise() {
+    {
+      const std::lock_guard lock(mutex_);
+      ++count_;
+    }
+    raised_.notify_all();
+  }
+  // Waits until the count is above `seen` or the time is over; returns the count.
+  uint64_t wait(uint64_t seen, int64_t timeout_us) {
+    std::unique_lock lock(mutex_);
+    raised_.wait_for(lock, std::chrono::microseconds(timeout_us), [&] { return count_ > seen; });
+    return count_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable raised_;
+  uint64_t count_ = 0;
+};
+
+// One system's threads and what is known of it.
+struct SystemRun {
+  RuntimeSystem* system = nullptr;
+  std::unique_ptr<capture::Capture> capture;
+  std::unique_ptr<delivery::Delivery> delivery;
+  std::thread capture_thread;
+  std::thread delivery_thread;
+  std::atomic<bool> is_paused{false};
+  std::atomic<uint64_t> rows_captured{0};
+  std::atomic<bool> is_caught_up{false};  // the last poll read nothing and all before it was taken
+
+  std::mutex mutex;  // guards what follows
+  std::string state = "running";
+  std::string error;
+  ports::Source::Lag lag;
+  std::map<model::DatasetId, std::string> stopped;
+  std::deque<std::function<void()>> requests;  // for the capture thread: the source is its own
+};
+
+class RuntimeImpl final : public Runtime {
+ public:
+  explicit RuntimeImpl(RuntimeParts&& parts);
+  ~RuntimeImpl() override;
+
+  Result<void> recover();
+  Result<void> start() override;
+  Result<void> drain_and_stop() override;
+  std::optional<Error> failure() const override;
+  Status status() const override;
+  Result<void> pause(const std::string& name) override;
+  Result<void> resume(const std::string& name) override;
+  Result<void> repair(model::DatasetId dataset, const std::vector<std::string>& keys) override;
+  bool is_at_rest() const override;
+  Metrics& metrics() override { return metrics_; }
+
+ private:
+  enum class PauseAction : uint8_t { kPause, kResume };
+
+  // runtime.cpp
+  Result<void> open_system(SystemRun& run);
+  Result<uint32_t> epoch_of(const RuntimeSystem& system);
+  Result<void> refuse_foreign_checkpoints(const RuntimeSystem& system, uint32_t epoch);
+  void start_threads();
+  void stop_captures();
+  void wait_for_deliveries();
+  void stop_threads();
+  void fail_all(const Error& error);
+  Result<void> on_step_thread(std::function<Result<void>(pipeline::Pipeline&)> work);
+  Result<void> set_paused(const std::string& name, PauseAction action);
+  void set_stream_paused(model::StreamId stream, PauseAction action);
+
+  // first_sync.cpp
+  Result<void> load_phases();
+  Result<void> first_sync();
+  Result<void> sync_dataset(model::DatasetId dataset);
+  Result<void> sync_system(SystemRun& run, model::DatasetId dataset);
+  Result<void> read_whole(SystemRun& run, model::DatasetId dataset, capture::Kind kind);
+  Result<void> set_phase(model::DatasetId dataset, model::SystemId system, core::SyncPhase phase);
+
+  // checkpoint.cpp
+  void checkpoint_if_due();
+  Result<void> checkpoint(size_t lane_limit);
+  Result<journal::GroupNumber> load_cursor(const RuntimeSystem& system);
+
+  // runtime_threads.cpp
+  void capture_loop(SystemRun& run);
+  Result<void> capture_once(SystemRun& run, int64_t& backoff_us);
+  void note_stops(SystemRun& run, const ports::PollResult& result);
+  Result<void> rescan(SystemRun& run, model::DatasetId dataset);
+  Result<void> reread(SystemRun& run, model::DatasetId dataset,
+                      const std::vector<std::string>& keys);
+  void answer_requests(SystemRun& run);
+  void acknowledge(SystemRun& run);
+  void delivery_loop(SystemRun& run);
+  void report_deliveries(SystemRun& run);
+  void step_loop();
+  Result<void> step(StepItem& item);
+  Result<void> append_when_there_is_room();
+  void commit_loop();
+  bool push(StepItem&& item);
+  SystemRun* find(model::SystemId system);
+
+  RuntimeParts parts_;
+  Metrics metrics_;
+  std::unique_ptr<pipeline::Pipeline> pipeline_;
+  std::vector<std::unique_ptr<SystemRun>> runs_;
+  BoundedQueue<StepItem> queue_;
+  std::thread step_thread_;
+  std::thread commit_thread_;
+  Signal appended_;
+  Signal committed_;
+  std::atomic<bool> is_reading_{false};  // captures go on
+  std::atomic<bool> is_running_{false};  // deliveries, steps and commits go on
+  std::atomic<bool> is_out_of_room_{false};
+  std::atomic<uint64_t> items_queued_{0};
+  std::atomic<uint64_t> items_done_{0};
+  std::atomic<const char*> phase_{"starting"};
+  int64_t started_us_ = 0;
+  int64_t checkpoint_due_us_ = 0;
+  Histogram& latency_;
+  std::atomic<uint64_t> delivered_{0};
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::optional<Error> failure_;
+  std::set<model::StreamId> paused_streams_;
+  std::map<std::pair<model::DatasetId, model::SystemId>, core::SyncPhase> phases_;
+};
+
+}  // namespace syncline::app

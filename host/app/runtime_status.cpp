@@ -1,0 +1,158 @@
+#include <algorithm>
+
+#include "host/app/runtime_internal.hpp"
+
+namespace syncline::app {
+namespace {
+
+const char* phase_name(core::SyncPhase phase) {
+  switch (phase) {
+    case core::SyncPhase::kWaiting:
+      return "waiting";
+    case core::SyncPhase::kReading:
+      return "reading";
+    case core::SyncPhase::kLive:
+      return "live";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+Status RuntimeImpl::status() const {
+  Status status;
+  status.appliance = parts_.options.appliance;
+  status.uptime_seconds = static_cast<double>(parts_.clock.steady_us() - started_us_) / 1e6;
+  status.state = failure() ? "stopped" : is_out_of_room_ ? "no room" : phase_.load();
+  status.counters = pipeline_->counters();
+  status.journal = parts_.journal.stats();
+  status.shadow_memory = parts_.shadow.memory_use();
+  status.table_size_bytes = pipeline_->table_size_bytes();
+  status.delivered_total = delivered_;
+  status.latency_us_p50 = latency_.percentile_us(50);
+  status.latency_us_p99 = latency_.percentile_us(99);
+  status.latency_us_max = latency_.max_us();
+  std::set<model::StreamId> paused;
+  std::map<std::pair<model::DatasetId, model::SystemId>, core::SyncPhase> phases;
+  {
+    const std::lock_guard lock(mutex_);
+    paused = paused_streams_;
+    phases = phases_;
+  }
+  for (const auto& run : runs_) {
+    SystemStatus system;
+    const std::lock_guard lock(run->mutex);
+    system.name = run->system->name;
+    system.state = run->is_paused ? "paused" : run->state;
+    system.error = run->error;
+    system.rows_captured_total = run->rows_captured;
+    system.lag_rows = run->lag.rows;
+    system.lag_bytes = run->lag.bytes;
+    if (run->lag.oldest_us > 0) {
+      system.lag_seconds =
+          std::max(0.0, static_cast<double>(parts_.clock.now_us() - run->lag.oldest_us) / 1e6);
+    }
+    if (run->delivery) {
+      system.delivery = run->delivery->stats();
+      system.in_flight = system.delivery.pending_entries;
+      if (system.delivery.is_retrying && system.state == "running") {
+        system.state = "retrying";
+        system.error = system.delivery.last_error;
+      }
+    }
+    for (const model::Schema* schema : run->system->schemas) {
+      const model::DatasetId dataset = schema->dataset;
+      DatasetStatus one;
+      one.name = schema->name;
+      one.phase = phase_name(phases.at({dataset, run->system->id}));
+      one.records = pipeline_->table_record_count(run->system->id, dataset);
+      if (paused.contains(schema->stream)) one.phase = "paused";
+      const auto stopped = run->stopped.find(dataset);
+      if (stopped != run->stopped.end()) {
+        one.phase = "stopped";
+        one.error = stopped->second;
+      }
+      system.datasets.push_back(std::move(one));
+    }
+    status.systems.push_back(std::move(system));
+  }
+  return status;
+}
+
+Result<void> RuntimeImpl::pause(const std::string& name) {
+  return set_paused(name, PauseAction::kPause);
+}
+
+Result<void> RuntimeImpl::resume(const std::string& name) {
+  return set_paused(name, PauseAction::kResume);
+}
+
+Result<void> RuntimeImpl::set_paused(const std::string& name, PauseAction action) {
+  bool is_known = name.empty();
+  for (const auto& run : runs_) {
+    if (!name.empty() && run->system->name != name) continue;
+    run->is_paused = action == PauseAction::kPause;
+    is_known = true;
+  }
+  if (!name.empty()) {
+    for (const auto& [dataset, rule] : parts_.rules) {
+      if (rule.schema->name != name) continue;
+      set_stream_paused(rule.schema->stream, action);
+      is_known = true;
+    }
+  }
+  if (is_known) return success();
+  return fail(ErrorCode::kInvalidArgument, "there is no system or dataset '" + name + "'", "",
+              "`syncline status` lists them");
+}
+
+void RuntimeImpl::set_stream_paused(model::StreamId stream, PauseAction action) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (action == PauseAction::kPause) {
+      paused_streams_.insert(stream);
+    } else {
+      paused_streams_.erase(stream);
+    }
+  }
+  for (const auto& run : runs_) {
+    if (!run->delivery) continue;
+    if (action == PauseAction::kPause) {
+      run->delivery->pause(stream);
+    } else {
+      run->delivery->resume(stream);
+    }
+  }
+}
+
+// Read anew first, so that what a system's log did not tell is taken as its change; then what is
+// accepted goes to every system once more.
+Result<void> RuntimeImpl::repair(model::DatasetId dataset, const std::vector<std::string>& keys) {
+  for (const auto& run : runs_) {
+    const RuntimeSystem& system = *run->system;
+    if (!system.directions.contains(dataset) || !system.is_read(dataset)) continue;
+    SYN_TRY(reread(*run, dataset, keys));
+  }
+  for (const auto& run : runs_) {
+    const RuntimeSystem& system = *run->system;
+    if (!system.directions.contains(dataset) || !system.is_written_to(dataset)) continue;
+    SYN_TRY(on_step_thread([&](pipeline::Pipeline& pipeline) {
+      return pipeline.process_redeliver(system.id, dataset, keys);
+    }));
+  }
+  return success();
+}
+
+bool RuntimeImpl::is_at_rest() const {
+  if (items_done_ != items_queued_) return false;
+  const journal::Stats journal = parts_.journal.stats();
+  if (journal.appended != journal.committed) return false;
+  for (const auto& run : runs_) {
+    if (!run->is_caught_up) return false;
+    if (run->delivery && run->delivery->cursor() != journal.committed) return false;
+    if (pipeline_->in_flight_count(run->system->id) != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace syncline::app

@@ -1,0 +1,251 @@
+// The runtime's loops. Each does a bounded amount of work a turn and looks whether to stop.
+#include <algorithm>
+#include <utility>
+
+#include "host/app/runtime_internal.hpp"
+
+namespace syncline::app {
+namespace {
+
+constexpr int64_t kBackoffUsMin = 5'000;
+constexpr int64_t kBackoffUsMax = 5'000'000;
+constexpr int64_t kIdleUs = 20'000;
+constexpr int64_t kRoomRetryUs = 200'000;
+constexpr int64_t kLagEveryUs = 500'000;
+
+}  // namespace
+
+void RuntimeImpl::capture_loop(SystemRun& run) {
+  int64_t backoff_us = kBackoffUsMin;
+  int64_t lag_due_us = 0;
+  uint64_t seen = 0;
+  while (is_reading_) {
+    acknowledge(run);
+    answer_requests(run);
+    if (run.is_paused) {
+      seen = committed_.wait(seen, kIdleUs);
+      continue;
+    }
+    const auto read = capture_once(run, backoff_us);
+    if (!read) {
+      seen = committed_.wait(seen, backoff_us);
+      backoff_us = std::min(backoff_us * 2, kBackoffUsMax);
+    }
+    if (parts_.clock.steady_us() >= lag_due_us) {
+      lag_due_us = parts_.clock.steady_us() + kLagEveryUs;
+      const auto lag = run.system->ports.source->lag();
+      const std::lock_guard lock(run.mutex);
+      if (lag) run.lag = lag.value();
+    }
+  }
+  answer_requests(run);
+}
+
+// One poll. An error is noted where status shows it; the loop waits and tries again.
+Result<void> RuntimeImpl::capture_once(SystemRun& run, int64_t& backoff_us) {
+  auto polled = run.capture->run_once(parts_.options.poll_rows_max, parts_.options.poll_wait_ms);
+  if (!polled) {
+    const Error& error = polled.error();
+    run.is_caught_up = false;
+    if (error.code != ErrorCode::kSystemBusy) {
+      const std::lock_guard lock(run.mutex);
+      const std::string text = to_string(error);
+      if (run.error != text) parts_.log.warning(run.system->name + ": " + text);
+      run.error = text;
+      run.state = error.code == ErrorCode::kSystemLost ? "stopped" : "retrying";
+    }
+    return error;
+  }
+  backoff_us = kBackoffUsMin;
+  {
+    const std::lock_guard lock(run.mutex);
+    if (run.state == "retrying") {
+      run.state = "running";
+      run.error.clear();
+    }
+  }
+  capture::Captured& captured = polled.value();
+  run.rows_captured += captured.row_count();
+  const ports::PollResult result = std::move(captured.result);
+  note_stops(run, result);
+  if (!captured.is_empty() || !captured.position.is_start()) push(std::move(captured));
+  run.is_caught_up = result.row_count == 0 && !result.has_more;
+  for (const model::DatasetId dataset : result.rescan) {
+    SYN_TRY(rescan(run, dataset));
+  }
+  return success();
+}
+
+void RuntimeImpl::note_stops(SystemRun& run, const ports::PollResult& result) {
+  const std::lock_guard lock(run.mutex);
+  for (const ports::DatasetStop& stop : result.stopped) {
+    const std::string text = to_string(stop.error);
+    if (run.stopped[stop.dataset] != text) parts_.log.error(run.system->name + ": " + text);
+    run.stopped[stop.dataset] = text;
+  }
+}
+
+// The dataset as it stands now, through detect: what differs is a change, what is gone a delete.
+Result<void> RuntimeImpl::rescan(SystemRun& run, model::DatasetId dataset) {
+  const model::SystemId system = run.system->id;
+  SYN_TRY(on_step_thread([=](pipeline::Pipeline& pipeline) -> Result<void> {
+    pipeline.begin_sweep(system, dataset);
+    return success();
+  }));
+  SYN_TRY(read_whole(run, dataset, capture::Kind::kRescan));
+  return on_step_thread(
+      [=](pipeline::Pipeline& pipeline) { return pipeline.process_sweep(system, dataset); });
+}
+
+// Asked for on another thread, done on the capture's.
+Result<void> RuntimeImpl::reread(SystemRun& run, model::DatasetId dataset,
+                                 const std::vector<std::string>& keys) {
+  auto done = std::make_shared<std::promise<Result<void>>>();
+  auto outcome = done->get_future();
+  {
+    const std::lock_guard lock(run.mutex);
+    if (!is_reading_) {
+      return fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again");
+    }
+    run.requests.push_back([this, &run, dataset, &keys, done] {
+      auto read = run.capture->read_records(dataset, keys);
+      if (read && !read.value().is_empty()) push(std::move(read).value());
+      done->set_value(read ? Result<void>(success()) : Result<void>(read.error()));
+    });
+  }
+  return outcome.get();
+}
+
+void RuntimeImpl::answer_requests(SystemRun& run) {
+  std::deque<std::function<void()>> requests;
+  {
+    const std::lock_guard lock(run.mutex);
+    requests.swap(run.requests);
+  }
+  for (const auto& request : requests) request();
+}
+
+void RuntimeImpl::acknowledge(SystemRun& run) {
+  const auto position = pipeline_->take_acknowledgement(run.system->id);
+  if (!position) return;
+  const auto done = run.system->ports.source->acknowledge(*position);
+  if (!done && done.error().code != ErrorCode::kSystemBusy) {
+    parts_.log.warning(run.system->name + ": " + to_string(done.error()));
+  }
+}
+
+void RuntimeImpl::delivery_loop(SystemRun& run) {
+  uint64_t seen = 0;
+  while (is_running_) {
+    if (run.is_paused) {
+      seen = committed_.wait(seen, kIdleUs);
+      continue;
+    }
+    const auto worked = run.delivery->run_once();
+    report_deliveries(run);
+    if (!worked) {
+      const std::lock_guard lock(run.mutex);
+      run.state = "stopped";
+      run.error = to_string(worked.error());
+      parts_.log.error(run.system->name + ": " + run.error);
+      return;
+    }
+    const int64_t wait_us = run.delivery->wait_us();
+    if (!worked.value() || wait_us > 0) {
+      seen = committed_.wait(seen, wait_us > 0 ? std::min(wait_us, kIdleUs) : kIdleUs);
+    }
+  }
+}
+
+void RuntimeImpl::report_deliveries(SystemRun& run) {
+  for (const delivery::Delivered& delivered : run.delivery->take_delivered()) {
+    ++delivered_;
+    latency_.record(static_cast<uint64_t>(
+        std::max<int64_t>(0, delivered.applied_time_us - delivered.commit_time_us)));
+  }
+  auto skips = run.delivery->take_skips();
+  if (skips.empty()) return;
+  for (const model::Skip& skip : skips) {
+    parts_.log.warning(run.system->name + ": quarantined: " + skip.reason);
+  }
+  push(std::move(skips));
+}
+
+void RuntimeImpl::step_loop() {
+  StepItem item;
+  while (true) {
+    const QueueState state = queue_.pop(item, kIdleUs);
+    if (state == QueueState::kClosed) break;
+    if (state == QueueState::kDone) {
+      const auto done = step(item);
+      item = StepItem{};
+      ++items_done_;
+      if (!done) {
+        fail_all(done.error());
+        break;
+      }
+    }
+    checkpoint_if_due();
+  }
+  // Whoever still waits for a command is told.
+  while (queue_.pop(item, 0) == QueueState::kDone) {
+    if (auto* command = std::get_if<Command>(&item)) {
+      command->done->set_value(
+          fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again"));
+    }
+    ++items_done_;
+  }
+}
+
+Result<void> RuntimeImpl::step(StepItem& item) {
+  Result<void> done = success();
+  if (auto* command = std::get_if<Command>(&item)) {
+    auto outcome = command->run(*pipeline_);
+    while (!outcome && outcome.error().code == ErrorCode::kStorageFull && pipeline_->is_waiting()) {
+      outcome = append_when_there_is_room();
+    }
+    command->done->set_value(outcome);
+    appended_.raise();
+    return success();
+  }
+  if (auto* skips = std::get_if<std::vector<model::Skip>>(&item)) {
+    done = pipeline_->process_skips(*skips);
+  } else {
+    done = pipeline_->process(std::get<capture::Captured>(item));
+  }
+  if (!done && done.error().code == ErrorCode::kStorageFull) {
+    parts_.log.error(done.error());
+    done = append_when_there_is_room();
+  }
+  appended_.raise();
+  return done;
+}
+
+// What was decided waits for room; sources wait behind it and keep what they have.
+Result<void> RuntimeImpl::append_when_there_is_room() {
+  is_out_of_room_ = true;
+  uint64_t seen = 0;
+  while (is_running_ && pipeline_->is_waiting()) {
+    const auto appended = pipeline_->append_waiting();
+    if (!appended && appended.error().code != ErrorCode::kStorageFull) return appended;
+    if (!appended) seen = committed_.wait(seen, kRoomRetryUs);
+  }
+  is_out_of_room_ = false;
+  return success();
+}
+
+void RuntimeImpl::commit_loop() {
+  uint64_t seen = 0;
+  while (true) {
+    const auto committed = pipeline_->commit();
+    if (!committed && committed.error().code != ErrorCode::kStorageFull) {
+      fail_all(committed.error());
+      return;
+    }
+    committed_.raise();
+    if (!is_running_) return;
+    seen = appended_.wait(seen, kIdleUs);
+  }
+}
+
+}  // namespace syncline::app
