@@ -1,0 +1,93 @@
+// What SIGKILL leaves of the shadow on disk: of each lane exactly the frames up to some number.
+#include <random>
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <time.h>
+
+#include "tests/unit/state/shadow_fixture.hpp"
+
+namespace syncline::state {
+namespace {
+
+constexpr uint32_t kSeed = 20261123;
+constexpr int kKills = 12;
+
+std::unique_ptr<Shadow> open(const std::string& folder) {
+  ShadowOptions options;
+  options.lane_count = kTestLanes;
+  options.waiting_images_max = 24;
+  options.memory_limit_bytes = 40'000;
+  return open_rocksdb_shadow(folder, options).value();
+}
+
+// The kernel kills this process when the time is up, wherever it is then.
+void be_killed_after(long microseconds) {
+  sigevent event{};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = SIGKILL;
+  timer_t timer{};
+  ASSERT_EQ(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+  itimerspec when{};
+  when.it_value.tv_sec = microseconds / 1'000'000;
+  when.it_value.tv_nsec = microseconds % 1'000'000 * 1'000;
+  ASSERT_EQ(timer_settime(timer, 0, &when, nullptr), 0);
+}
+
+// Goes on from where the folder stands, flushing now and then, until it is killed.
+void work_until_killed(const std::string& folder, long microseconds) {
+  const auto shadow = open(folder);
+  std::array<uint64_t, kTestLanes> numbers{};
+  for (size_t lane = 0; lane < kTestLanes; ++lane) {
+    numbers[lane] = shadow->applied(static_cast<model::LaneIndex>(lane)).value();
+  }
+  be_killed_after(microseconds);
+  std::mt19937 random(static_cast<uint32_t>(numbers[0] + numbers[1]));
+  while (true) {
+    const auto lane = static_cast<model::LaneIndex>(random() % kTestLanes);
+    shadow->apply(seeded_frame(kSeed, lane, ++numbers[lane])).value();
+    if (random() % 200 == 0) shadow->flush().value();
+  }
+}
+
+// Returns how many frames of all lanes the folder holds.
+uint64_t expect_exact_prefixes(const std::string& folder) {
+  const auto shadow = open(folder);
+  ShadowModel model;
+  uint64_t sum = 0;
+  for (size_t i = 0; i < kTestLanes; ++i) {
+    const auto lane = static_cast<model::LaneIndex>(i);
+    const uint64_t applied = shadow->applied(lane).value();
+    for (uint64_t n = 1; n <= applied; ++n) model.take_over(*seeded_frame(kSeed, lane, n));
+    sum += applied;
+  }
+  EXPECT_EQ(everything(*shadow), model.records());
+  return sum;
+}
+
+TEST(ShadowDeathTest, AKillLeavesAnExactPrefixOfEachLane) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // a process of its own, not a copy of this one
+  // The killed process begins this test anew: it must find the same folder.
+  const char* inherited = getenv("SHADOW_KILL_TEST_FOLDER");
+  std::unique_ptr<TemporaryFolder> own;
+  if (inherited == nullptr) {
+    own = std::make_unique<TemporaryFolder>();
+    setenv("SHADOW_KILL_TEST_FOLDER", own->path().c_str(), 1);
+  }
+  const std::string folder = own != nullptr ? own->path() : inherited;
+  std::mt19937 random(kSeed);
+  uint64_t frames_kept = 0;
+  for (int i = 0; i < kKills; ++i) {
+    const long microseconds = 1'000 + static_cast<long>(random() % 60'000);
+    EXPECT_EXIT(work_until_killed(folder, microseconds), testing::KilledBySignal(SIGKILL), "");
+    if (own == nullptr) continue;
+    const uint64_t now = expect_exact_prefixes(folder);
+    EXPECT_GE(now, frames_kept);
+    frames_kept = now;
+  }
+  EXPECT_GT(frames_kept, 100u);
+  unsetenv("SHADOW_KILL_TEST_FOLDER");
+}
+
+}  // namespace
+}  // namespace syncline::state
