@@ -66,6 +66,11 @@ class ByteReader {
   bool ok() const { return is_ok_; }
   bool at_end() const { return rest_.empty(); }
   size_t remaining() const { return rest_.size(); }
+  // For a caller that finds what it read to be impossible.
+  void fail() {
+    is_ok_ = false;
+    rest_ = {};
+  }
 
   uint8_t u8() { return fixed<uint8_t>(); }
   uint16_t u16() { return fixed<uint16_t>(); }

@@ -5,9 +5,13 @@
 // every appliance and in the simulator. Reads come before a step (needs(), RecordSet), writes after
 // it (the frame). tests/model/core-model.py is its executable model: merge, change, confirm.
 //
-// Threads: one at a time per Lane. Errors: none; a step cannot fail.
+// A skip comes before the markers that pass it by: delivery goes on only when it is journalled. One
+// skip names one entry; a collapsed run that is refused gives one for each of its entries.
+//
+// Threads: one at a time per Lane. Errors: none in a step; it cannot fail.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
@@ -17,7 +21,7 @@
 
 #include "host/core/record.hpp"
 #include "host/core/rules.hpp"
-#include "host/model/cell.hpp"
+#include "host/model/fingerprint.hpp"
 #include "host/model/frame.hpp"
 
 namespace syncline::core {
@@ -45,11 +49,12 @@ struct LoadedRecord {
 using RecordSet = std::unordered_map<RecordId, LoadedRecord, RecordIdHasher>;
 
 enum class RowOp : uint8_t {
-  kInsert,    // cells: every value field
-  kUpdate,    // cells: those that changed at the system
-  kDelete,    // cells: none
-  kSnapshot,  // a row of a first sync or scan without a log: cells: every value field
-  kMissing,   // the end of a first sync: this system does not have this record
+  kInsert,     // cells: every value field
+  kUpdate,     // cells: those that changed at the system
+  kDelete,     // cells: none
+  kSnapshot,   // a row of a first sync: cells: every value field
+  kMissing,    // the end of a first sync: this system does not have this record
+  kRedeliver,  // write this record to this system again, whole (repair, retry of a quarantine)
 };
 
 struct RowCell {
@@ -81,7 +86,8 @@ struct Marker {
   model::Sequence sequence = 0;
 };
 
-// From a peer's journal: the state it reached, to be joined with ours.
+// From a peer's journal: the state it reached, to be joined with ours. Its fingerprints, of the
+// peer's secret, are not used.
 struct Joined {
   const model::Entry* entry = nullptr;
 };
@@ -98,15 +104,19 @@ struct Input {
   std::vector<model::Skip> skips;
 };
 
-struct Need {
-  RecordId id;
-  bool needs_values = false;
+// What happened in a lane since it was made, for metrics.
+struct Counters {
+  uint64_t changes = 0;          // that a system's own users made
+  uint64_t echoes_dropped = 0;   // rows that showed only what we wrote
+  uint64_t corrections = 0;      // cells that a system stored otherwise than we wrote them
+  uint64_t markers_ignored = 0;  // of another epoch, or of a sequence never given out
+  uint64_t times_clamped = 0;    // commit times beyond the future limit
 };
 
 class Lane {
  public:
-  // rules outlives the lane and changes only between steps.
-  Lane(model::LaneIndex index, const Rules& rules);
+  // rules outlives the lane and changes only between steps. secret: of the fingerprints in inputs.
+  Lane(model::LaneIndex index, const Rules& rules, const model::Secret& secret);
 
   // The records that step(input) will touch, those confirmed by its markers included. Values are
   // asked for by value_needs once the states are loaded.
@@ -125,24 +135,47 @@ class Lane {
   // in order of their numbers. (The record images in it are the shadow's business.)
   void replay(const model::Frame& frame);
 
+  // The lane's own small state (sequences, what is in flight, confirmations; no records), so that a
+  // restart replays only the frames behind it. restore: kDamaged.
+  std::string snapshot() const;
+  Result<void> restore(std::string_view bytes);
+
   // What is in flight to a system at a (stream): for metrics and tests.
   size_t in_flight_count(model::SystemId system, model::StreamId stream) const;
   model::Sequence last_sequence(model::StreamId stream) const;
   model::Sequence confirmed(model::SystemId system, model::StreamId stream) const;
-  uint64_t last_frame_number() const;
+  uint64_t last_frame_number() const { return frame_number_; }
+  const Counters& counters() const { return counters_; }
 
  private:
   friend class Step;
-  struct Flow {  // of one (system, stream)
+  using FlowId = std::pair<model::SystemId, model::StreamId>;
+  struct Flow {
     std::deque<std::pair<model::Sequence, RecordId>> in_flight;
     model::Sequence confirmed = 0;
+
+    // Takes out what lies at or below the sequence, one visit an entry.
+    template <class Visit>
+    void confirm(model::Sequence sequence, const Visit& visit) {
+      while (!in_flight.empty() && in_flight.front().first <= sequence) {
+        const RecordId id = in_flight.front().second;
+        in_flight.pop_front();
+        visit(id);
+      }
+      confirmed = std::max(confirmed, sequence);
+    }
   };
+
+  const DatasetRules* rules_of(model::DatasetId dataset) const;
+  bool counts(model::SystemId system, const Marker& marker) const;
 
   model::LaneIndex index_;
   const Rules& rules_;
+  model::Secret secret_;
+  Counters counters_;
   uint64_t frame_number_ = 0;
   std::map<model::StreamId, model::Sequence> sequences_;
-  std::map<std::pair<model::SystemId, model::StreamId>, Flow> flows_;
+  std::map<FlowId, Flow> flows_;
   std::map<model::SystemId, uint32_t> epochs_;
 };
 

@@ -27,17 +27,23 @@ struct InFlight {
   model::EntryKind kind = model::EntryKind::kSet;
   uint64_t generation = 0;
   std::vector<SentCell> cells;
+  // Waits in quarantine: no marker confirms it, a later full write supersedes it.
+  bool is_skipped = false;
   bool operator==(const InFlight&) const = default;
 };
 
-// What a system has been shown at this place of its log. Kept only while something is in flight to
-// it (or its next write must be a full one); otherwise that is the accepted state.
+// What a system has been shown at this place of its log. It counts only while something is in
+// flight to it; otherwise that is the accepted state. An empty one says that the first sync has
+// read this record at a system that it has not done with yet.
 struct SystemView {
   model::SystemId system = 0;
-  uint64_t generation = 0;             // of the highest life it was shown
-  std::vector<model::Version> cells;   // by value field (field index - key_count); may be none
-  std::vector<InFlight> flight;        // by sequence
-  bool needs_full_write = false;       // after a skipped entry
+  uint64_t generation = 0;            // of the highest life it was shown
+  std::vector<model::Version> cells;  // by value field (field index - key_count); may be none
+  std::vector<InFlight> flight;       // by sequence
+
+  bool is_in_flight() const { return !flight.empty(); }
+  // After a skipped entry, until a full one is on its way.
+  bool needs_full_write() const;
   bool operator==(const SystemView&) const = default;
 };
 
@@ -56,8 +62,9 @@ struct RecordState {
   std::vector<Met> met;
 
   bool exists() const { return generation % 2 == 1; }
-  SystemView* view(model::SystemId system);
+  SystemView* view(model::SystemId system);  // null: there is none
   const SystemView* view(model::SystemId system) const;
+  SystemView& make_view(model::SystemId system);  // the one there is, or a new one
   bool operator==(const RecordState&) const = default;
 };
 

@@ -40,7 +40,7 @@ struct SystemRole {
   SystemKind kind = SystemKind::kDatabase;
   bool is_written_to = true;  // direction "both" or "to"
   SyncPhase phase = SyncPhase::kLive;
-  int64_t first_rank = 0;     // which system's rows win in the first sync: higher wins
+  int64_t first_rank = 0;  // which system's rows win in the first sync: higher wins
 };
 
 struct DatasetRules {
@@ -48,9 +48,12 @@ struct DatasetRules {
   std::vector<FieldPolicy> fields;        // one per schema field; those of key fields are not used
   DeletePolicy deletes = DeletePolicy::kDeleteWins;
   uint32_t policy_number = 1;
-  std::vector<SystemRole> systems;        // sorted by id
+  std::vector<SystemRole> systems;  // sorted by id
 
-  const SystemRole* role(model::SystemId system) const;
+  const SystemRole* role(model::SystemId system) const;  // null: the system has no part in it
+  bool has_peers() const;
+  bool travels(model::FieldIndex field) const;  // a value field that is not each system's own
+  size_t travelling_count() const;
 };
 
 using Rules = std::map<model::DatasetId, DatasetRules>;

@@ -1,0 +1,142 @@
+// Emit: every system ends on the accepted state. An accepted change goes to every other system, and
+// back to its own behind whatever is in flight there, which would otherwise overwrite it.
+#include <algorithm>
+#include <utility>
+
+#include "host/base/assert.hpp"
+#include "host/core/step_internal.hpp"
+
+namespace syncline::core {
+
+using model::EntryCell, model::EntryKind, model::SystemId;
+
+namespace {
+
+std::vector<EntryCell> changed_cells(const Touched& record, const Arriving& arriving) {
+  std::vector<EntryCell> cells;
+  cells.reserve(arriving.cells.size());
+  for (const ArrivingCell& cell : arriving.cells) {
+    if (cell.is_accepted) cells.push_back(*record.find_changed(cell.field));
+  }
+  return cells;
+}
+
+}  // namespace
+
+void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generation) {
+  const RecordState& state = record.state();
+  const bool is_new_life = state.generation != old_generation;
+  const bool is_writer_behind = state.generation > arriving.generation;
+  const EntryKind full_kind = state.exists() ? EntryKind::kPut : EntryKind::kDelete;
+  const EntryKind kind = is_new_life      ? full_kind
+                         : state.exists() ? EntryKind::kSet
+                                          : EntryKind::kNote;
+  std::vector<SystemId> targets;
+  std::vector<SystemId> full_targets;  // those that a set is not enough for
+  for (const SystemRole& role : record.rules->systems) {
+    if (!takes_writes(role, state)) continue;
+    const bool is_writer = role.system == arriving.system;
+    bool needs_full = false;
+    if (role.kind == SystemKind::kPeer) {
+      if (is_writer && !is_writer_behind) continue;
+      needs_full = is_writer;
+    } else {
+      if (kind == EntryKind::kNote) continue;
+      const SystemView* view = state.view(role.system);
+      const bool is_in_flight = view != nullptr && view->is_in_flight();
+      if (is_writer && !is_in_flight && !is_writer_behind) continue;
+      needs_full = is_in_flight && view->needs_full_write();
+      if (!is_in_flight) show_before(record, arriving, old_generation, role.system);
+    }
+    (needs_full && !is_new_life ? full_targets : targets).push_back(role.system);
+  }
+  if (!targets.empty() || full_targets.empty()) {
+    write(record, kind, is_new_life ? full_cells(record) : changed_cells(record, arriving),
+          std::move(targets), arriving.commit_time_us);
+  }
+  if (!full_targets.empty()) {
+    write(record, full_kind, full_cells(record), std::move(full_targets), arriving.commit_time_us);
+  }
+}
+
+// Nothing is in flight to this system yet: what it was shown is the state before this change, or,
+// where it made the change, that with the change.
+void Step::show_before(Touched& record, const Arriving& arriving, uint64_t old_generation,
+                       SystemId system) {
+  RecordState& state = record.state();
+  const bool is_writer = system == arriving.system;
+  SystemView& view = state.make_view(system);
+  view.generation = is_writer ? arriving.generation : old_generation;
+  view.cells = state.cells;
+  for (const ArrivingCell& cell : arriving.cells) {
+    if (is_writer) {
+      view.cells[record.value_index(cell.field)] = cell.version;
+    } else if (cell.is_accepted) {
+      view.cells[record.value_index(cell.field)] = cell.replaced;
+    }
+  }
+}
+
+EntryCell Step::accepted_cell(const Touched& record, model::FieldIndex field) const {
+  EntryCell cell;
+  if (const EntryCell* changed = record.find_changed(field)) {
+    cell = *changed;
+  } else {
+    const model::CellView known = record.accepted_value(field);
+    cell.field = field;
+    cell.state = known.state;
+    cell.bytes = known.bytes;
+    cell.fingerprint = model::fingerprint(known, lane_.secret_);
+  }
+  cell.version = record.state().cells[record.value_index(field)];
+  return cell;
+}
+
+// Every cell that has a value; of a tombstone only peers want them.
+std::vector<EntryCell> Step::full_cells(const Touched& record) const {
+  const RecordState& state = record.state();
+  std::vector<EntryCell> cells;
+  if (!state.exists() && !record.rules->has_peers()) return cells;
+  cells.reserve(state.cells.size());
+  for (size_t value = 0; value < state.cells.size(); ++value) {
+    const model::FieldIndex field = record.field_at(value);
+    if (state.cells[value].is_none() || !record.rules->travels(field)) continue;
+    cells.push_back(accepted_cell(record, field));
+  }
+  return cells;
+}
+
+// REQUIRES: every database among the targets has a view.
+void Step::write(Touched& record, EntryKind kind, std::vector<EntryCell> cells,
+                 std::vector<SystemId> targets, int64_t commit_time_us) {
+  const model::StreamId stream = record.rules->schema->stream;
+  model::Entry& entry = frame_.entries.emplace_back();
+  entry.dataset = record.id.dataset;
+  entry.sequence = ++lane_.sequences_[stream];
+  entry.key_hash = record.id.key_hash;
+  entry.key = record.key;
+  entry.kind = kind;
+  entry.generation = record.state().generation;
+  entry.cells = std::move(cells);
+  entry.targets = std::move(targets);
+  entry.origin = input_.system;
+  entry.commit_time_us = commit_time_us;
+  for (const SystemId target : entry.targets) {
+    if (record.rules->role(target)->kind == SystemKind::kPeer) continue;
+    SystemView* view = record.state().view(target);
+    SYN_ASSERT(view != nullptr);
+    InFlight& write = view->flight.emplace_back();
+    write.sequence = entry.sequence;
+    write.kind = kind;
+    write.generation = entry.generation;
+    if (kind != EntryKind::kDelete) {
+      write.cells.reserve(entry.cells.size());
+      for (const EntryCell& cell : entry.cells) {
+        write.cells.push_back({cell.field, cell.version, cell.fingerprint});
+      }
+    }
+    lane_.flows_[{target, stream}].in_flight.emplace_back(entry.sequence, record.id);
+  }
+}
+
+}  // namespace syncline::core

@@ -1,0 +1,143 @@
+// First sync: rows that a system already held, and those that it lacks. Their versions lie below
+// every change that was made while anyone watched.
+#include <algorithm>
+#include <utility>
+
+#include "host/core/step_internal.hpp"
+
+namespace syncline::core {
+
+using model::EntryKind, model::Version;
+
+namespace {
+
+// By the order of the systems, or by the row's own time where the dataset says so.
+Version snapshot_version(const SystemRole& role, const Row& row) {
+  Version version;
+  version.time_us = row.commit_time_us > 0 ? row.commit_time_us : role.first_rank;
+  version.origin = role.system;
+  return version;
+}
+
+}  // namespace
+
+// From now on writes may go there, though its first sync goes on.
+void Step::mark_read(Touched& record, const SystemRole& role) {
+  if (role.phase != SyncPhase::kReading || record.state().view(role.system) != nullptr) return;
+  record.state().make_view(role.system);
+  record.is_dirty = true;
+}
+
+void Step::take_snapshot(Touched& record, const SystemRole& role, const Row& row) {
+  mark_read(record, role);
+  RecordState& state = record.state();
+  if (!state.exists() && state.generation != 0) return end_snapshot(record, role, row);
+  state.cells.resize(record.rules->schema->value_count());
+  Arriving arriving;
+  arriving.system = role.system;
+  arriving.generation = std::max<uint64_t>(state.generation, 1);
+  arriving.conflict_type = model::ConflictType::kInsertExists;
+  arriving.commit_time_us = row.commit_time_us;
+  for (const RowCell& cell : row.cells) add_snapshot_cell(record, role, row, cell, arriving);
+  merge(record, arriving);
+  write_back(record, role, arriving);
+}
+
+void Step::add_snapshot_cell(Touched& record, const SystemRole& role, const Row& row,
+                             const RowCell& cell, Arriving& arriving) {
+  if (!record.rules->travels(cell.field)) return;
+  Version version = snapshot_version(role, row);
+  Version base;
+  Version& accepted = record.state().cells[record.value_index(cell.field)];
+  const model::CellView value{cell.state, cell.bytes};
+  if (!accepted.is_none()) {
+    if (record.accepted_value(cell.field) == value) {  // agreement: the larger version
+      record.is_dirty |= version > accepted;
+      accepted = std::max(accepted, version);
+      return;
+    }
+    if (accepted.origin == role.system && accepted.policy_number == 0) {  // read once more, later
+      base = accepted;
+      version.time_us = std::max(version.time_us, accepted.time_us + 1);
+    }
+    // An old reading of a record that this system has since changed.
+    const bool is_own = accepted.corrector == 0 || accepted.corrector == role.system;
+    if (accepted.origin == role.system && is_own && version < accepted) return;
+  }
+  ArrivingCell& taken = arriving.add(cell.field, value, cell.fingerprint);
+  taken.version = std::move(version);
+  taken.base = std::move(base);
+}
+
+// Where the accepted value stands against this system's own, it is written there.
+void Step::write_back(Touched& record, const SystemRole& role, const Arriving& arriving) {
+  RecordState& state = record.state();
+  std::vector<model::EntryCell> cells;
+  for (const ArrivingCell& cell : arriving.cells) {
+    if (!cell.is_accepted) cells.push_back(accepted_cell(record, cell.field));
+  }
+  if (cells.empty() || !takes_writes(role, state)) return;
+  SystemView& view = state.make_view(role.system);
+  if (!view.is_in_flight()) {
+    view.generation = state.generation;
+    view.cells = state.cells;
+    for (const ArrivingCell& cell : arriving.cells) {
+      view.cells[record.value_index(cell.field)] = cell.version;
+    }
+  }
+  record.is_dirty = true;
+  write(record, EntryKind::kSet, std::move(cells), {role.system}, arriving.commit_time_us);
+}
+
+// The record was deleted elsewhere while the sync went on: it ends here too.
+void Step::end_snapshot(Touched& record, const SystemRole& role, const Row& row) {
+  RecordState& state = record.state();
+  std::vector<Version> shown(record.rules->schema->value_count());
+  for (const RowCell& cell : row.cells) {
+    if (!record.rules->travels(cell.field)) continue;
+    const size_t value = record.value_index(cell.field);
+    shown[value] = snapshot_version(role, row);
+    const model::CellView held{cell.state, cell.bytes};
+    const bool is_known = value < state.cells.size() && !state.cells[value].is_none();
+    if (is_known && record.accepted_value(cell.field) == held) continue;
+    add_conflict(record, cell.field, model::ConflictType::kInsertExists,
+                 model::ConflictOutcome::kRecordEnds, {},
+                 {role.system, shown[value], held.state, std::string(held.bytes)});
+  }
+  if (!takes_writes(role, state)) return;
+  SystemView& view = state.make_view(role.system);
+  if (!view.is_in_flight()) {
+    view.generation = state.generation - 1;
+    view.cells = std::move(shown);
+  }
+  record.is_dirty = true;
+  write(record, EntryKind::kDelete, {}, {role.system}, row.commit_time_us);
+}
+
+void Step::take_missing(Touched& record, const SystemRole& role) {
+  mark_read(record, role);
+  RecordState& state = record.state();
+  if (!state.exists() || !takes_writes(role, state)) return;
+  SystemView& view = state.make_view(role.system);
+  if (!view.is_in_flight()) {
+    view.generation = state.generation - 1;
+    view.cells.clear();
+  }
+  record.is_dirty = true;
+  write(record, EntryKind::kPut, full_cells(record), {role.system}, input_.now_us);
+}
+
+void Step::redeliver(Touched& record, const SystemRole& role) {
+  RecordState& state = record.state();
+  if (state.generation == 0 || !takes_writes(role, state)) return;
+  SystemView& view = state.make_view(role.system);
+  if (!view.is_in_flight()) {
+    view.generation = state.generation;
+    view.cells = state.cells;
+  }
+  record.is_dirty = true;
+  write(record, state.exists() ? EntryKind::kPut : EntryKind::kDelete, full_cells(record),
+        {role.system}, input_.now_us);
+}
+
+}  // namespace syncline::core

@@ -1,0 +1,248 @@
+#include "host/core/lane.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "host/base/bytes.hpp"
+#include "host/core/step_internal.hpp"
+
+namespace syncline::core {
+namespace {
+
+// For lane snapshots, which live as long as the data folder. Permanent value.
+constexpr uint8_t kSnapshotFormat = 1;
+
+void sort_unique(std::vector<RecordId>& ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+}
+
+bool has_full_write_waiting(const RecordState& state) {
+  return std::any_of(state.views.begin(), state.views.end(),
+                     [](const SystemView& view) { return view.needs_full_write(); });
+}
+
+// Whether the accepted state holds what this row's writer has not seen, so that values may have to
+// be compared, or written whole. It may say yes too often, never no where step() needs them.
+bool change_needs_values(const RecordState& state, const DatasetRules& rules,
+                         const SystemRole& role, const Row& row) {
+  if (has_full_write_waiting(state)) return true;
+  const Shown shown = shown_to(state, role);
+  const bool has_seen_all = shown.view == nullptr && shown.own_only == 0;
+  const bool is_life_changing = row.op != RowOp::kUpdate;
+  if (shown.view != nullptr) {
+    if (is_life_changing || shown.generation != state.generation) return true;
+    for (const InFlight& write : shown.view->flight) {
+      if (write.generation != state.generation) return true;
+    }
+  }
+  if (row.op == RowOp::kDelete && rules.has_peers()) return true;
+  const bool is_whole = row.cells.size() == rules.schema->value_count();
+  if (row.op == RowOp::kInsert && !is_whole && !state.cells.empty()) return true;
+  if (is_life_changing || !state.exists()) {
+    return shown.own_only != 0 && !state.cells.empty();
+  }
+  if (has_seen_all) return false;
+  return std::any_of(row.cells.begin(), row.cells.end(), [&](const RowCell& cell) {
+    const size_t value = cell.field - rules.schema->key_count;
+    return value < state.cells.size() && state.cells[value] > shown.version(value);
+  });
+}
+
+bool join_needs_values(const RecordState& state, const DatasetRules& rules,
+                       const model::Entry& entry) {
+  if (state.cells.empty()) return false;
+  if (entry.generation != state.generation || has_full_write_waiting(state)) return true;
+  return std::any_of(entry.cells.begin(), entry.cells.end(), [&](const model::EntryCell& cell) {
+    const size_t value = cell.field - rules.schema->key_count;
+    if (value >= state.cells.size()) return false;
+    return cell.version < state.cells[value] || cell.base < state.cells[value];
+  });
+}
+
+}  // namespace
+
+Lane::Lane(model::LaneIndex index, const Rules& rules, const model::Secret& secret)
+    : index_(index), rules_(rules), secret_(secret) {}
+
+const DatasetRules* Lane::rules_of(model::DatasetId dataset) const {
+  const auto at = rules_.find(dataset);
+  return at == rules_.end() ? nullptr : &at->second;
+}
+
+bool Lane::counts(model::SystemId system, const Marker& marker) const {
+  const auto epoch = epochs_.find(system);
+  return epoch != epochs_.end() && epoch->second == marker.epoch &&
+         marker.sequence <= last_sequence(marker.stream);
+}
+
+std::vector<RecordId> Lane::needs(const Input& input) const {
+  std::vector<RecordId> ids;
+  ids.reserve(input.items.size() + input.skips.size());
+  for (const model::Skip& skip : input.skips) ids.push_back({skip.dataset, skip.key_hash});
+  for (const Item& item : input.items) {
+    if (const Row* row = std::get_if<Row>(&item)) {
+      ids.push_back({row->dataset, row->key_hash});
+    } else if (const Joined* joined = std::get_if<Joined>(&item)) {
+      ids.push_back({joined->entry->dataset, joined->entry->key_hash});
+    } else {
+      const Marker& marker = std::get<Marker>(item);
+      const auto flow = flows_.find({input.system, marker.stream});
+      if (flow == flows_.end() || !counts(input.system, marker)) continue;
+      for (const auto& [sequence, id] : flow->second.in_flight) {
+        if (sequence > marker.sequence) break;
+        ids.push_back(id);
+      }
+    }
+  }
+  sort_unique(ids);
+  std::erase_if(ids, [this](const RecordId& id) { return rules_of(id.dataset) == nullptr; });
+  return ids;
+}
+
+std::vector<RecordId> Lane::value_needs(const Input& input, const RecordSet& records) const {
+  std::vector<RecordId> ids;
+  const auto ask = [&](const RecordId& id, const auto& does_need) {
+    const DatasetRules* rules = rules_of(id.dataset);
+    const auto loaded = records.find(id);
+    if (rules == nullptr || loaded == records.end()) return;
+    if (does_need(loaded->second.state, *rules)) ids.push_back(id);
+  };
+  for (const model::Skip& skip : input.skips) {
+    ask({skip.dataset, skip.key_hash}, [](const auto&, const auto&) { return true; });
+  }
+  for (const Item& item : input.items) {
+    if (const Row* row = std::get_if<Row>(&item)) {
+      ask({row->dataset, row->key_hash}, [&](const RecordState& state, const DatasetRules& rules) {
+        const SystemRole* role = rules.role(input.system);
+        if (role == nullptr) return false;
+        const bool is_change = row->op <= RowOp::kDelete;
+        return is_change ? change_needs_values(state, rules, *role, *row) : !state.cells.empty();
+      });
+    } else if (const Joined* joined = std::get_if<Joined>(&item)) {
+      const model::Entry& entry = *joined->entry;
+      ask({entry.dataset, entry.key_hash}, [&](const auto& state, const DatasetRules& rules) {
+        return join_needs_values(state, rules, entry);
+      });
+    }
+  }
+  sort_unique(ids);
+  return ids;
+}
+
+model::Frame Lane::step(const Input& input, RecordSet& records) {
+  return Step(*this, input, records).run();
+}
+
+void Lane::set_epoch(model::SystemId system, uint32_t epoch) {
+  uint32_t& known = epochs_[system];
+  if (known == epoch) return;
+  known = epoch;
+  for (auto& [id, flow] : flows_) {
+    if (id.first == system) flow.confirmed = 0;
+  }
+}
+
+void Lane::replay(const model::Frame& frame) {
+  frame_number_ = frame.number;
+  for (const model::Confirmation& confirmation : frame.confirmations) {
+    const uint32_t epoch = std::max(epochs_[confirmation.system], confirmation.epoch);
+    set_epoch(confirmation.system, epoch);
+    Flow& flow = flows_[{confirmation.system, confirmation.stream}];
+    const model::Sequence confirmed_before = flow.confirmed;
+    flow.confirm(confirmation.sequence, [](const RecordId&) {});
+    if (confirmation.epoch != epoch) flow.confirmed = confirmed_before;
+  }
+  for (const model::Entry& entry : frame.entries) {
+    const DatasetRules* rules = rules_of(entry.dataset);
+    if (rules == nullptr) continue;
+    const model::StreamId stream = rules->schema->stream;
+    sequences_[stream] = entry.sequence;
+    for (const model::SystemId target : entry.targets) {
+      const SystemRole* role = rules->role(target);
+      if (role == nullptr || role->kind == SystemKind::kPeer) continue;
+      flows_[{target, stream}].in_flight.emplace_back(entry.sequence,
+                                                      RecordId{entry.dataset, entry.key_hash});
+    }
+  }
+}
+
+std::string Lane::snapshot() const {
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.u8(kSnapshotFormat);
+  out.varint(frame_number_);
+  out.varint(sequences_.size());
+  for (const auto& [stream, sequence] : sequences_) {
+    out.u32(stream);
+    out.varint(sequence);
+  }
+  out.varint(epochs_.size());
+  for (const auto& [system, epoch] : epochs_) {
+    out.u32(system);
+    out.varint(epoch);
+  }
+  out.varint(flows_.size());
+  for (const auto& [id, flow] : flows_) {
+    out.u32(id.first);
+    out.u32(id.second);
+    out.varint(flow.confirmed);
+    out.varint(flow.in_flight.size());
+    for (const auto& [sequence, record] : flow.in_flight) {
+      out.varint(sequence);
+      out.u32(record.dataset);
+      out.u64(record.key_hash.high);
+      out.u64(record.key_hash.low);
+    }
+  }
+  return bytes;
+}
+
+Result<void> Lane::restore(std::string_view bytes) {
+  ByteReader in(bytes);
+  if (in.u8() != kSnapshotFormat) in.fail();
+  frame_number_ = in.varint();
+  sequences_.clear();
+  for (uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
+    const model::StreamId stream = in.u32();
+    sequences_[stream] = in.varint();
+  }
+  epochs_.clear();
+  for (uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
+    const model::SystemId system = in.u32();
+    epochs_[system] = static_cast<uint32_t>(in.varint());
+  }
+  flows_.clear();
+  for (uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
+    const model::SystemId system = in.u32();
+    Flow& flow = flows_[{system, in.u32()}];
+    flow.confirmed = in.varint();
+    for (uint64_t writes = in.varint(); writes > 0 && in.ok(); --writes) {
+      const model::Sequence sequence = in.varint();
+      RecordId id;
+      id.dataset = in.u32();
+      id.key_hash = {in.u64(), in.u64()};
+      flow.in_flight.emplace_back(sequence, id);
+    }
+  }
+  if (in.ok() && in.at_end()) return success();
+  return fail(ErrorCode::kDamaged, "a lane's state cannot be read",
+              "its bytes are not what the lane wrote", "restore the data folder, or plan anew");
+}
+
+size_t Lane::in_flight_count(model::SystemId system, model::StreamId stream) const {
+  const auto flow = flows_.find({system, stream});
+  return flow == flows_.end() ? 0 : flow->second.in_flight.size();
+}
+
+model::Sequence Lane::last_sequence(model::StreamId stream) const {
+  const auto at = sequences_.find(stream);
+  return at == sequences_.end() ? 0 : at->second;
+}
+
+model::Sequence Lane::confirmed(model::SystemId system, model::StreamId stream) const {
+  const auto flow = flows_.find({system, stream});
+  return flow == flows_.end() ? 0 : flow->second.confirmed;
+}
+
+}  // namespace syncline::core

@@ -1,0 +1,261 @@
+#include "host/core/record.hpp"
+
+#include <algorithm>
+
+#include "host/base/bytes.hpp"
+#include "host/model/frame.hpp"
+#include "kernels/contract/batch.h"
+
+namespace syncline::core {
+namespace {
+
+using model::Version;
+
+// The encoded form, all numbers varints unless said otherwise:
+//
+//   generation << 1 | has_more
+//   version count, versions (model/version.hpp)
+//   cell count, index of each cell's version + 1, 0 for none: two a byte where there are at most
+//   15 versions, else varints
+//   only if has_more:
+//     view count; each: u32 system, generation, cell count, indexes, flight count;
+//       each in flight: sequence, kind | is_skipped << 7 (u8), generation, cell count;
+//         each cell: field, index, u64 fingerprint
+//     met count; each: field, index
+constexpr size_t kNibbleVersionsMax = 15;
+constexpr uint8_t kSkippedFlag = 0x80;
+
+class Dictionary {
+ public:
+  size_t index_of(const Version& version) {
+    if (version.is_none()) return 0;
+    for (size_t i = 0; i < versions_.size(); ++i) {
+      if (*versions_[i] == version) return i + 1;
+    }
+    versions_.push_back(&version);
+    return versions_.size();
+  }
+  const std::vector<const Version*>& versions() const { return versions_; }
+
+ private:
+  std::vector<const Version*> versions_;
+};
+
+// Runs over a record twice: first the versions are gathered, then written as indexes.
+class RecordWriter {
+ public:
+  RecordWriter(const RecordState& record, std::string& bytes) : record_(record), out_(bytes) {}
+
+  void write() {
+    gather();
+    const bool has_more = !record_.views.empty() || !record_.met.empty();
+    out_.varint(record_.generation << 1 | (has_more ? 1 : 0));
+    out_.varint(versions_.versions().size());
+    for (const Version* version : versions_.versions()) model::encode(*version, out_);
+    write_indexes(record_.cells);
+    if (!has_more) return;
+    out_.varint(record_.views.size());
+    for (const SystemView& view : record_.views) write_view(view);
+    out_.varint(record_.met.size());
+    for (const Met& met : record_.met) {
+      out_.varint(met.field);
+      out_.varint(versions_.index_of(met.version));
+    }
+  }
+
+ private:
+  void gather() {
+    for (const Version& version : record_.cells) versions_.index_of(version);
+    for (const SystemView& view : record_.views) {
+      for (const Version& version : view.cells) versions_.index_of(version);
+      for (const InFlight& write : view.flight) {
+        for (const SentCell& cell : write.cells) versions_.index_of(cell.version);
+      }
+    }
+    for (const Met& met : record_.met) versions_.index_of(met.version);
+  }
+
+  void write_indexes(const std::vector<Version>& cells) {
+    out_.varint(cells.size());
+    if (versions_.versions().size() > kNibbleVersionsMax) {
+      for (const Version& version : cells) out_.varint(versions_.index_of(version));
+      return;
+    }
+    for (size_t i = 0; i < cells.size(); i += 2) {
+      const size_t low = versions_.index_of(cells[i]);
+      const size_t high = i + 1 < cells.size() ? versions_.index_of(cells[i + 1]) : 0;
+      out_.u8(static_cast<uint8_t>(low | high << 4));
+    }
+  }
+
+  void write_view(const SystemView& view) {
+    out_.u32(view.system);
+    out_.varint(view.generation);
+    write_indexes(view.cells);
+    out_.varint(view.flight.size());
+    for (const InFlight& write : view.flight) {
+      out_.varint(write.sequence);
+      out_.u8(static_cast<uint8_t>(static_cast<uint8_t>(write.kind) |
+                                   (write.is_skipped ? kSkippedFlag : 0)));
+      out_.varint(write.generation);
+      out_.varint(write.cells.size());
+      for (const SentCell& cell : write.cells) {
+        out_.varint(cell.field);
+        out_.varint(versions_.index_of(cell.version));
+        out_.u64(cell.fingerprint);
+      }
+    }
+  }
+
+  const RecordState& record_;
+  ByteWriter out_;
+  Dictionary versions_;
+};
+
+// After the first impossible byte the reader is not ok, gives zeros, and every loop ends.
+class RecordReader {
+ public:
+  explicit RecordReader(std::string_view bytes) : in_(bytes) {}
+
+  bool read(RecordState& record) {
+    const uint64_t head = in_.varint();
+    record.generation = head >> 1;
+    versions_.resize(read_count());
+    for (Version& version : versions_) version = model::decode_version(in_);
+    read_indexes(record.cells);
+    if ((head & 1) != 0) {
+      record.views.resize(read_count());
+      for (SystemView& view : record.views) read_view(view);
+      record.met.resize(read_count());
+      for (Met& met : record.met) {
+        met.field = read_field();
+        met.version = version_at(in_.varint());
+      }
+    }
+    return in_.ok() && in_.at_end() && is_sorted(record);
+  }
+
+ private:
+  // Of things that take a byte each at the least.
+  size_t read_count() {
+    const uint64_t count = in_.varint();
+    if (count > in_.remaining()) in_.fail();
+    return in_.ok() ? count : 0;
+  }
+
+  model::FieldIndex read_field() {
+    const uint64_t field = in_.varint();
+    if (field > UINT16_MAX) in_.fail();
+    return in_.ok() ? static_cast<model::FieldIndex>(field) : model::FieldIndex{0};
+  }
+
+  Version version_at(uint64_t index) {
+    if (index > versions_.size()) in_.fail();
+    return in_.ok() && index > 0 ? versions_[index - 1] : Version{};
+  }
+
+  void read_indexes(std::vector<Version>& cells) {
+    const uint64_t count = in_.varint();
+    if (count > SYN_FIELD_COUNT_MAX) in_.fail();
+    if (!in_.ok()) return;
+    cells.reserve(count);
+    if (versions_.size() > kNibbleVersionsMax) {
+      for (size_t i = 0; i < count; ++i) cells.push_back(version_at(in_.varint()));
+      return;
+    }
+    for (size_t i = 0; i < count; i += 2) {
+      const uint8_t pair = in_.u8();
+      cells.push_back(version_at(pair & 0xf));
+      if (i + 1 < count) cells.push_back(version_at(pair >> 4));
+    }
+  }
+
+  void read_view(SystemView& view) {
+    view.system = in_.u32();
+    view.generation = in_.varint();
+    read_indexes(view.cells);
+    view.flight.resize(read_count());
+    for (InFlight& write : view.flight) read_in_flight(write);
+  }
+
+  void read_in_flight(InFlight& write) {
+    write.sequence = in_.varint();
+    const uint8_t kind = in_.u8();
+    write.is_skipped = (kind & kSkippedFlag) != 0;
+    write.kind = static_cast<model::EntryKind>(kind & ~kSkippedFlag);
+    if (write.kind < model::EntryKind::kSet || write.kind > model::EntryKind::kDelete) in_.fail();
+    write.generation = in_.varint();
+    write.cells.resize(read_count());
+    for (SentCell& cell : write.cells) {
+      cell.field = read_field();
+      cell.version = version_at(in_.varint());
+      cell.fingerprint = in_.u64();
+    }
+  }
+
+  static bool is_sorted(const RecordState& record) {
+    const auto falls = [](const auto& items, const auto& key) {
+      return std::adjacent_find(items.begin(), items.end(), [&](const auto& a, const auto& b) {
+               return key(a) >= key(b);
+             }) != items.end();
+    };
+    if (falls(record.views, [](const SystemView& view) { return view.system; })) return false;
+    return std::none_of(record.views.begin(), record.views.end(), [&](const SystemView& view) {
+      return falls(view.flight, [](const InFlight& write) { return write.sequence; });
+    });
+  }
+
+  ByteReader in_;
+  std::vector<Version> versions_;
+};
+
+}  // namespace
+
+bool SystemView::needs_full_write() const {
+  bool needs = false;
+  for (const InFlight& write : flight) {
+    if (write.is_skipped) {
+      needs = true;
+    } else if (write.kind != model::EntryKind::kSet) {
+      needs = false;
+    }
+  }
+  return needs;
+}
+
+SystemView* RecordState::view(model::SystemId system) {
+  const auto at = std::find_if(views.begin(), views.end(),
+                               [&](const SystemView& known) { return known.system == system; });
+  return at == views.end() ? nullptr : &*at;
+}
+
+const SystemView* RecordState::view(model::SystemId system) const {
+  return const_cast<RecordState*>(this)->view(system);
+}
+
+SystemView& RecordState::make_view(model::SystemId system) {
+  const auto at = std::lower_bound(
+      views.begin(), views.end(), system,
+      [](const SystemView& known, model::SystemId wanted) { return known.system < wanted; });
+  if (at != views.end() && at->system == system) return *at;
+  const auto made = views.emplace(at);
+  made->system = system;
+  return *made;
+}
+
+std::string encode(const RecordState& record) {
+  std::string bytes;
+  RecordWriter(record, bytes).write();
+  return bytes;
+}
+
+Result<RecordState> decode_record(std::string_view bytes) {
+  RecordState record;
+  if (!RecordReader(bytes).read(record)) {
+    return fail(ErrorCode::kDamaged, "a record's state cannot be read",
+                "its bytes are not what a lane wrote", "restore the data folder, or plan anew");
+  }
+  return record;
+}
+
+}  // namespace syncline::core

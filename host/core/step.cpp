@@ -1,0 +1,335 @@
+// Cause: what a change's writer knew, and what our own marked writes look like when they come back.
+#include <algorithm>
+#include <utility>
+
+#include "host/base/assert.hpp"
+#include "host/core/causality_internal.hpp"
+#include "host/core/step_internal.hpp"
+
+namespace syncline::core {
+namespace {
+
+using model::Version;
+
+model::ConflictType conflict_type(const RecordState& record, model::EntryKind kind) {
+  if (kind == model::EntryKind::kPut) return model::ConflictType::kInsertExists;
+  if (kind == model::EntryKind::kDelete) return model::ConflictType::kDeleteOriginDiffers;
+  return record.exists() ? model::ConflictType::kUpdateOriginDiffers
+                         : model::ConflictType::kUpdateMissing;
+}
+
+}  // namespace
+
+const Version& Shown::version(size_t value) const {
+  static const Version kNone;
+  if (view != nullptr) return value < view->cells.size() ? view->cells[value] : kNone;
+  if (value >= record->cells.size()) return kNone;
+  const Version& accepted = record->cells[value];
+  return own_only == 0 || accepted.origin == own_only ? accepted : kNone;
+}
+
+Shown shown_to(const RecordState& record, const SystemRole& role) {
+  const SystemView* view = record.view(role.system);
+  if (view != nullptr && view->is_in_flight()) return {view->generation, &record, view, 0};
+  return {record.generation, &record, nullptr, takes_writes(role, record) ? 0 : role.system};
+}
+
+bool takes_writes(const SystemRole& role, const RecordState& record) {
+  if (!role.is_written_to || role.phase == SyncPhase::kWaiting) return false;
+  return role.phase == SyncPhase::kLive || record.view(role.system) != nullptr;
+}
+
+Step::Step(Lane& lane, const Input& input, RecordSet& records)
+    : lane_(lane), input_(input), records_(records) {
+  touched_.reserve(input.items.size());
+  in_order_.reserve(input.items.size());
+}
+
+model::Frame Step::run() {
+  frame_.lane = lane_.index_;
+  frame_.number = ++lane_.frame_number_;
+  frame_.time_us = input_.now_us;
+  for (const model::Skip& skip : input_.skips) take(skip);
+  for (const Item& item : input_.items) {
+    std::visit([this](const auto& taken) { take(taken); }, item);
+  }
+  for (Touched* record : in_order_) finish(*record);
+  if (!input_.position.is_start() || !input_.snapshot_cursor.empty()) {
+    frame_.progress.push_back({input_.system, input_.position, input_.snapshot_cursor});
+  }
+  return std::move(frame_);
+}
+
+Touched& Step::touch(const RecordId& id, const DatasetRules& rules, std::string_view key) {
+  const auto [at, is_new] = touched_.try_emplace(id);
+  Touched& record = at->second;
+  if (is_new) {
+    const auto loaded = records_.find(id);
+    SYN_ASSERT(loaded != records_.end());
+    record.id = id;
+    record.loaded = &loaded->second;
+    record.rules = &rules;
+    auto& cells = record.state().cells;
+    if (!cells.empty()) cells.resize(rules.schema->value_count());  // fields may have been added
+    in_order_.push_back(&record);
+  }
+  if (!key.empty()) record.key = key;
+  return record;
+}
+
+void Step::take(const Row& row) {
+  const DatasetRules* rules = lane_.rules_of(row.dataset);
+  const SystemRole* role = rules == nullptr ? nullptr : rules->role(input_.system);
+  if (role == nullptr) return;
+  Touched& record = touch({row.dataset, row.key_hash}, *rules, row.key);
+  switch (row.op) {
+    case RowOp::kInsert:
+    case RowOp::kUpdate:
+      return take_change(record, *role, row);
+    case RowOp::kDelete:
+      return take_delete(record, *role, row);
+    case RowOp::kSnapshot:
+      return take_snapshot(record, *role, row);
+    case RowOp::kMissing:
+      return take_missing(record, *role);
+    case RowOp::kRedeliver:
+      return redeliver(record, *role);
+  }
+}
+
+void Step::take(const Joined& joined) {
+  const model::Entry& entry = *joined.entry;
+  const DatasetRules* rules = lane_.rules_of(entry.dataset);
+  if (rules == nullptr || rules->role(input_.system) == nullptr) return;
+  Touched& record = touch({entry.dataset, entry.key_hash}, *rules, entry.key);
+  Arriving arriving;
+  arriving.system = input_.system;
+  arriving.generation = entry.generation;
+  arriving.conflict_type = conflict_type(record.state(), entry.kind);
+  arriving.commit_time_us = entry.commit_time_us;
+  for (const model::EntryCell& cell : entry.cells) {
+    if (!rules->travels(cell.field) || cell.version.is_none()) continue;
+    const model::CellView value{cell.state, cell.bytes};
+    ArrivingCell& taken = arriving.add(cell.field, value, model::fingerprint(value, lane_.secret_));
+    taken.version = cell.version;
+    taken.base = cell.base;
+  }
+  merge(record, arriving);
+}
+
+// The entry stays in flight, and that record's next write to this target is a full one.
+void Step::take(const model::Skip& skip) {
+  frame_.skips.push_back(skip);
+  const DatasetRules* rules = lane_.rules_of(skip.dataset);
+  if (rules == nullptr) return;
+  Touched& record = touch({skip.dataset, skip.key_hash}, *rules, skip.key);
+  SystemView* view = record.state().view(skip.target);
+  if (view == nullptr) return;
+  for (InFlight& write : view->flight) {
+    if (write.sequence != skip.sequence) continue;
+    write.is_skipped = true;
+    record.is_dirty = true;
+  }
+}
+
+void Step::take(const Marker& marker) {
+  if (!lane_.counts(input_.system, marker)) {
+    ++lane_.counters_.markers_ignored;
+    return;
+  }
+  Lane::Flow& flow = lane_.flows_[{input_.system, marker.stream}];
+  flow.confirm(marker.sequence, [&](const RecordId& id) {
+    const DatasetRules* rules = lane_.rules_of(id.dataset);
+    if (rules != nullptr) confirm(touch(id, *rules, {}), marker.sequence);
+  });
+  frame_.confirmations.push_back({input_.system, marker.stream, marker.epoch, marker.sequence});
+}
+
+// The system was shown what the marked transactions wrote, not each step towards it. A full write
+// supersedes what was skipped before it.
+void Step::confirm(Touched& record, model::Sequence up_to) {
+  SystemView* view = record.state().view(input_.system);
+  if (view == nullptr) return;
+  model::Collapsed<SentCell> run;
+  size_t confirmed_count = 0;
+  std::vector<InFlight> rest;
+  for (InFlight& write : view->flight) {
+    if (write.is_skipped || write.sequence > up_to) {
+      rest.push_back(std::move(write));
+      continue;
+    }
+    if (write.kind != model::EntryKind::kSet) rest.clear();
+    model::collapse_onto<SentCell>(run, write.kind, write.generation, write.cells);
+    ++confirmed_count;
+  }
+  view->flight = std::move(rest);
+  if (confirmed_count == 0) return;
+  record.is_dirty = true;
+  show_written(record, *view, std::move(run));
+}
+
+void Step::show_written(Touched& record, SystemView& view, model::Collapsed<SentCell> run) {
+  // The highest life it was shown; a stale row over its own delete is the old life again.
+  const uint64_t held = view.generation;
+  if (run.kind == model::EntryKind::kDelete) {
+    view.generation = std::max(run.generation, held + held % 2);
+  } else if (run.kind == model::EntryKind::kPut) {
+    view.generation = held % 2 == 1 ? std::max(run.generation, held) : run.generation;
+  }
+  if (run.kind == model::EntryKind::kDelete || view.generation % 2 == 0) {
+    record.written.clear();
+    return;
+  }
+  view.cells.resize(record.rules->schema->value_count());
+  for (const SentCell& sent : run.cells) {
+    Version& shown = view.cells[record.value_index(sent.field)];
+    shown = std::max(shown, sent.version);
+  }
+  record.written_generation = view.generation;
+  model::Collapsed<SentCell> written{.cells = std::move(record.written)};
+  model::collapse_onto<SentCell>(written, model::EntryKind::kSet, view.generation, run.cells);
+  record.written = std::move(written.cells);
+}
+
+// Whether this cell says nothing new: our own write come back, or stored otherwise than we wrote
+// it.
+bool Step::compare_with_written(Touched& record, const Row& row, const RowCell& cell) {
+  const auto sent = std::find_if(record.written.begin(), record.written.end(),
+                                 [&](const SentCell& known) { return known.field == cell.field; });
+  if (sent == record.written.end()) return false;
+  if (sent->fingerprint == cell.fingerprint) return true;
+  if (row.is_ours) {
+    correct(record, row, cell, *sent);
+    return true;
+  }
+  record.written.erase(sent);
+  return false;
+}
+
+// A system rounded, trimmed or replaced what we wrote: the same write, just above itself.
+void Step::correct(Touched& record, const Row& row, const RowCell& cell, SentCell& sent) {
+  const Version corrected = sent.version;
+  sent.fingerprint = cell.fingerprint;
+  if (corrected.correction_round >= kCorrectionRoundsMax) {
+    frame_.locals.push_back({row.dataset, row.key_hash, cell.field, input_.system});
+    return;
+  }
+  ++lane_.counters_.corrections;
+  ++sent.version.correction_round;
+  sent.version.corrector = input_.system;
+  const size_t value = record.value_index(cell.field);
+  SystemView* view = record.state().view(input_.system);
+  if (view != nullptr && view->is_in_flight()) {
+    view->cells[value] = std::max(view->cells[value], sent.version);
+    record.is_dirty = true;
+  }
+  if (record.state().cells[value] != corrected) return;
+  Arriving arriving;
+  arriving.system = input_.system;
+  arriving.generation = record.written_generation;
+  arriving.commit_time_us = row.commit_time_us;
+  ArrivingCell& taken = arriving.add(cell.field, {cell.state, cell.bytes}, cell.fingerprint);
+  taken.version = sent.version;
+  taken.base = corrected;
+  merge(record, arriving);
+}
+
+void Step::take_change(Touched& record, const SystemRole& role, const Row& row) {
+  const bool was_shown = shown_to(record.state(), role).generation % 2 == 1;
+  Arriving arriving;
+  arriving.cells.reserve(row.cells.size());
+  for (const RowCell& cell : row.cells) {
+    if (!record.rules->travels(cell.field)) continue;
+    if (compare_with_written(record, row, cell)) continue;
+    const bool is_news = cell.is_changed || !was_shown;
+    if (is_news) arriving.add(cell.field, {cell.state, cell.bytes}, cell.fingerprint);
+  }
+  const bool is_insert = !was_shown && (row.op == RowOp::kInsert ||
+                                        arriving.cells.size() == record.rules->travelling_count());
+  if (arriving.cells.empty() && !is_insert) {
+    ++lane_.counters_.echoes_dropped;
+    return;
+  }
+  ++lane_.counters_.changes;
+  const Shown shown = shown_to(record.state(), role);
+  arriving.system = input_.system;
+  arriving.generation = shown.generation + (is_insert ? 1 : 0);
+  arriving.commit_time_us = row.commit_time_us;
+  arriving.conflict_type =
+      conflict_type(record.state(), is_insert || row.op == RowOp::kInsert ? model::EntryKind::kPut
+                                                                          : model::EntryKind::kSet);
+  set_versions(record, shown, row, arriving);
+  if (is_insert) mark_read(record, role);
+  merge(record, arriving);
+}
+
+// Each cell's version rises above the one that its writer was shown; so does what it is shown.
+void Step::set_versions(Touched& record, const Shown& shown, const Row& row, Arriving& arriving) {
+  const ChangeTime time = change_time(row.commit_time_us, row.time_resolution_us, input_.now_us);
+  if (time.is_clamped) ++lane_.counters_.times_clamped;
+  for (ArrivingCell& cell : arriving.cells) {
+    cell.base = shown.version(record.value_index(cell.field));
+    cell.version = version_above(cell.base, record.rules->fields[cell.field],
+                                 record.rules->policy_number, input_.system, time.time_us);
+  }
+  if (shown.view == nullptr) return;
+  SystemView& view = *record.state().view(input_.system);
+  view.generation = arriving.generation;
+  view.cells.resize(record.rules->schema->value_count());
+  for (const ArrivingCell& cell : arriving.cells) {
+    view.cells[record.value_index(cell.field)] = cell.version;
+  }
+  record.is_dirty = true;
+}
+
+// Who deletes all that there is ends it, whatever life it is in.
+void Step::take_delete(Touched& record, const SystemRole& role, const Row& row) {
+  record.written.clear();
+  const RecordState& state = record.state();
+  const Shown shown = shown_to(state, role);
+  const bool was_shown = shown.generation % 2 == 1;
+  if (!was_shown && state.generation != 0) {
+    ++lane_.counters_.echoes_dropped;
+    return;
+  }
+  ++lane_.counters_.changes;
+  Arriving arriving;
+  arriving.system = input_.system;
+  arriving.conflict_type = model::ConflictType::kDeleteOriginDiffers;
+  arriving.commit_time_us = row.commit_time_us;
+  for (size_t value = 0; state.exists() && value < state.cells.size(); ++value) {
+    if (state.cells[value].compare_write(shown.version(value)) <= 0) continue;
+    arriving.unseen.push_back(record.field_at(value));
+  }
+  const bool ends_all = state.exists() && arriving.unseen.empty();
+  arriving.generation = ends_all ? state.generation + 1 : shown.generation + (was_shown ? 1 : 2);
+  set_versions(record, shown, row, arriving);
+  merge(record, arriving);
+}
+
+void Step::finish(Touched& record) {
+  if (!record.is_dirty) return;
+  RecordState& state = record.state();
+  // A view that nothing is in flight for says no more than that a first sync has been here.
+  std::erase_if(state.views, [&](SystemView& view) {
+    if (view.is_in_flight()) return false;
+    view = SystemView{.system = view.system, .cells = {}, .flight = {}};
+    const SystemRole* role = record.rules->role(view.system);
+    return role == nullptr || role->phase != SyncPhase::kReading;
+  });
+  if (auto& values = record.loaded->values; values.has_value()) {
+    values->resize(record.rules->schema->value_count());
+    for (const model::EntryCell& cell : record.changed) {
+      (*values)[record.value_index(cell.field)] = {cell.state, cell.bytes};
+    }
+  }
+  model::RecordImage& image = frame_.records.emplace_back();
+  image.dataset = record.id.dataset;
+  image.key_hash = record.id.key_hash;
+  image.key = record.key;
+  image.state = encode(state);
+  image.cells = std::move(record.changed);
+  image.is_full = image.cells.size() == record.rules->schema->value_count();
+}
+
+}  // namespace syncline::core

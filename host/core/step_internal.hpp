@@ -1,0 +1,135 @@
+// One step of a lane, in three parts: cause (what did this change's writer know), resolve (which
+// values stand), emit (what each system must be told).
+//
+// Threads: one; lives for one Lane::step.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "host/core/lane.hpp"
+
+namespace syncline::core {
+
+// What a system was shown of a record at this place of its log.
+struct Shown {
+  uint64_t generation = 0;
+  const RecordState* record = nullptr;
+  const SystemView* view = nullptr;  // set while something is in flight to it
+  model::SystemId own_only = 0;      // a system that we do not write to has seen but its own
+
+  const model::Version& version(size_t value) const;
+};
+Shown shown_to(const RecordState& record, const SystemRole& role);
+
+// Whether accepted changes of this record go to this system.
+bool takes_writes(const SystemRole& role, const RecordState& record);
+
+// One cell on its way into a record; the bytes borrow from the input.
+struct ArrivingCell {
+  model::FieldIndex field = 0;
+  model::CellView cell;
+  uint64_t fingerprint = 0;
+  model::Version version;
+  model::Version base;
+  // Filled in by resolve:
+  bool is_accepted = false;
+  model::Version replaced;  // the version accepted before, if this one is
+};
+
+// A change of one record, with its writer's knowledge worked out.
+struct Arriving {
+  model::SystemId system = 0;
+  uint64_t generation = 0;                // the life it was made in
+  std::vector<ArrivingCell> cells;        // by field
+  std::vector<model::FieldIndex> unseen;  // accepted cells that a delete's writer had not seen
+  model::ConflictType conflict_type = model::ConflictType::kUpdateOriginDiffers;
+  int64_t commit_time_us = 0;
+
+  ArrivingCell& add(model::FieldIndex field, const model::CellView& cell, uint64_t fingerprint);
+};
+
+// A record that this step has touched.
+struct Touched {
+  RecordId id;
+  std::string_view key;  // empty: only a marker has named it so far
+  LoadedRecord* loaded = nullptr;
+  const DatasetRules* rules = nullptr;
+  bool is_dirty = false;                  // its state is not what it was
+  std::vector<model::EntryCell> changed;  // accepted by this step, by field
+  // What a marker of this step showed to have been written, for the rows behind it.
+  std::vector<SentCell> written;  // by field
+  uint64_t written_generation = 0;
+
+  RecordState& state() const { return loaded->state; }
+  size_t value_index(model::FieldIndex field) const { return field - rules->schema->key_count; }
+  model::FieldIndex field_at(size_t value_index) const {
+    return static_cast<model::FieldIndex>(value_index + rules->schema->key_count);
+  }
+  const model::EntryCell* find_changed(model::FieldIndex field) const;
+  // REQUIRES: this step changed the field, or the record's values are loaded.
+  model::CellView accepted_value(model::FieldIndex field) const;
+};
+
+class Step {
+ public:
+  Step(Lane& lane, const Input& input, RecordSet& records);
+  model::Frame run();
+
+ private:
+  // Cause (step.cpp).
+  void take(const Row& row);
+  void take(const Marker& marker);
+  void take(const Joined& joined);
+  void take(const model::Skip& skip);
+  void take_change(Touched& record, const SystemRole& role, const Row& row);
+  void take_delete(Touched& record, const SystemRole& role, const Row& row);
+  void confirm(Touched& record, model::Sequence up_to);
+  void show_written(Touched& record, SystemView& view, model::Collapsed<SentCell> run);
+  bool compare_with_written(Touched& record, const Row& row, const RowCell& cell);
+  void correct(Touched& record, const Row& row, const RowCell& cell, SentCell& sent);
+  void set_versions(Touched& record, const Shown& shown, const Row& row, Arriving& arriving);
+
+  // First sync (first_sync.cpp).
+  void take_snapshot(Touched& record, const SystemRole& role, const Row& row);
+  void add_snapshot_cell(Touched& record, const SystemRole& role, const Row& row,
+                         const RowCell& cell, Arriving& arriving);
+  void write_back(Touched& record, const SystemRole& role, const Arriving& arriving);
+  void end_snapshot(Touched& record, const SystemRole& role, const Row& row);
+  void take_missing(Touched& record, const SystemRole& role);
+  void redeliver(Touched& record, const SystemRole& role);
+  void mark_read(Touched& record, const SystemRole& role);
+
+  // Resolve (resolve.cpp).
+  void merge(Touched& record, Arriving& arriving);
+  bool accept_cells(Touched& record, Arriving& arriving);
+  static void accept(Touched& record, ArrivingCell& cell);
+  void decide_existence(Touched& record, const Arriving& arriving);
+  void compare_cell(Touched& record, const Arriving& arriving, const ArrivingCell& cell);
+  void add_conflict(const Touched& record, model::FieldIndex field, model::ConflictType type,
+                    model::ConflictOutcome outcome, model::ConflictSide winner,
+                    model::ConflictSide loser);
+  static bool is_met(const Touched& record, const ArrivingCell& cell);
+  static void meet(Touched& record, const ArrivingCell& cell);
+
+  // Emit (emit.cpp).
+  void emit(Touched& record, const Arriving& arriving, uint64_t old_generation);
+  void show_before(Touched& record, const Arriving& arriving, uint64_t old_generation,
+                   model::SystemId system);
+  model::EntryCell accepted_cell(const Touched& record, model::FieldIndex field) const;
+  std::vector<model::EntryCell> full_cells(const Touched& record) const;
+  void write(Touched& record, model::EntryKind kind, std::vector<model::EntryCell> cells,
+             std::vector<model::SystemId> targets, int64_t commit_time_us);
+
+  Touched& touch(const RecordId& id, const DatasetRules& rules, std::string_view key);
+  void finish(Touched& record);
+
+  Lane& lane_;
+  const Input& input_;
+  RecordSet& records_;
+  model::Frame frame_;
+  std::unordered_map<RecordId, Touched, RecordIdHasher> touched_;
+  std::vector<Touched*> in_order_;  // by first touch
+};
+
+}  // namespace syncline::core
