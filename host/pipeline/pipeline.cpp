@@ -19,7 +19,7 @@ PipelineImpl::PipelineImpl(const Options& options, const Dependencies& dependenc
       checkpoints_(options.lane_count) {
   lanes_.reserve(options.lane_count);
   for (size_t lane = 0; lane < options.lane_count; ++lane) {
-    lanes_.emplace_back(static_cast<model::LaneIndex>(lane), with_.rules);
+    lanes_.emplace_back(static_cast<model::LaneIndex>(lane), with_.rules, with_.secret);
   }
 }
 
@@ -151,6 +151,19 @@ Result<void> PipelineImpl::append_waiting() {
 // What other threads may ask for, as it stands after this group.
 void PipelineImpl::publish(const Group& group) {
   const std::lock_guard lock(mutex_);
+  core::Counters lanes;
+  for (const core::Lane& lane : lanes_) {
+    lanes.changes += lane.counters().changes;
+    lanes.echoes_dropped += lane.counters().echoes_dropped;
+    lanes.corrections += lane.counters().corrections;
+    lanes.markers_ignored += lane.counters().markers_ignored;
+    lanes.times_clamped += lane.counters().times_clamped;
+  }
+  counters_.changes_total = lanes.changes;
+  counters_.echoes_dropped_total = lanes.echoes_dropped;
+  counters_.corrections_total = lanes.corrections;
+  counters_.markers_ignored_total = lanes.markers_ignored;
+  counters_.times_clamped_total = lanes.times_clamped;
   for (const model::FramePointer& frame : group.frames) {
     counters_.entries_total += frame->entries.size();
     counters_.conflicts_total += frame->conflicts.size();
