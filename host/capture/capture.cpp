@@ -27,16 +27,20 @@ class Capture::Sink final : public ports::ChangeSink {
   void begin(const ports::TransactionInfo& transaction) override {
     const model::BatchTransaction table_row{transaction.position, transaction.commit_time_us,
                                             transaction.time_resolution_us};
+    is_repeated_ = is_log_ && !transaction.position.is_start() && transaction.position <= passed_;
+    if (is_repeated_) return;
     for (auto& [dataset, builder] : builders_) builder.begin_transaction(table_row);
     position_ = transaction.position;
   }
 
   void marker(const ports::MarkerRow& marker) override {
+    if (is_repeated_) return;
     markers_.push_back({ordinal_++, std::string(marker.appliance), marker.epoch, marker.stream,
                         marker.lane, marker.sequence});
   }
 
   void row(const ports::ChangeRow& row) override {
+    if (is_repeated_) return;
     const auto found = builders_.find(row.dataset);
     SYN_ASSERT(found != builders_.end());
     BatchBuilder& builder = found->second;
@@ -63,6 +67,11 @@ class Capture::Sink final : public ports::ChangeSink {
     ordinal_ = 0;
   }
 
+  // What follows comes from the log, behind everything passed, or from a snapshot.
+  void expect_log() { is_log_ = true; }
+  void expect_snapshot() { is_log_ = false; }
+  void pass_over(const model::Position& position) { passed_ = position; }
+
   // What a poll that failed half-way had put here is read again.
   void discard() {
     Captured dropped;
@@ -74,6 +83,9 @@ class Capture::Sink final : public ports::ChangeSink {
   std::map<model::DatasetId, const model::Schema*> schemas_;
   std::vector<CapturedMarker> markers_;
   model::Position position_;
+  model::Position passed_;  // everything up to here has been read before
+  bool is_log_ = true;
+  bool is_repeated_ = false;
   uint32_t ordinal_ = 0;
 };
 
@@ -96,17 +108,25 @@ Captured Capture::finish(Kind kind, ports::PollResult&& result) {
   return captured;
 }
 
+void Capture::resume_behind(const model::Position& position) {
+  sink_->pass_over(position);
+}
+
 Result<Captured> Capture::run_once(size_t row_limit, int wait_ms) {
+  sink_->expect_log();
   auto polled = source_.poll(*sink_, row_limit, wait_ms);
   if (!polled) {
     sink_->discard();
     return std::move(polled).as_failure();
   }
-  return finish(Kind::kLog, std::move(polled).value());
+  Captured captured = finish(Kind::kLog, std::move(polled).value());
+  if (!captured.position.is_start()) sink_->pass_over(captured.position);
+  return captured;
 }
 
 Result<Captured> Capture::read_snapshot(Kind kind, model::DatasetId dataset,
                                         const std::string& cursor, size_t row_limit) {
+  sink_->expect_snapshot();
   const auto chunk = source_.read_snapshot(dataset, cursor, row_limit, *sink_);
   if (!chunk) {
     sink_->discard();
@@ -120,6 +140,7 @@ Result<Captured> Capture::read_snapshot(Kind kind, model::DatasetId dataset,
 
 Result<Captured> Capture::read_records(model::DatasetId dataset,
                                        std::span<const std::string> keys) {
+  sink_->expect_snapshot();
   const auto read = source_.read_records(dataset, keys, *sink_);
   if (!read) {
     sink_->discard();

@@ -53,6 +53,10 @@ class Capture {
           const std::vector<const model::Schema*>& schemas, size_t lane_count, Clock& clock);
   ~Capture();
 
+  // Transactions up to here are passed over: a log may give again what was read before, after a
+  // restart or a new connection. run_once moves it on.
+  void resume_behind(const model::Position& position);
+
   Result<Captured> run_once(size_t row_limit, int wait_ms);
   // One chunk of a dataset in key order. kind: kFirstSync or kRescan.
   Result<Captured> read_snapshot(Kind kind, model::DatasetId dataset, const std::string& cursor,

@@ -1,0 +1,96 @@
+#include "host/capture/capture.hpp"
+
+#include <gtest/gtest.h>
+
+namespace syncline::capture {
+namespace {
+
+model::Schema make_schema() {
+  model::Schema schema;
+  schema.name = "customer";
+  schema.dataset = model::stable_id("customer");
+  schema.key_count = 1;
+  schema.fields = {{"id", {}, false}, {"name", {}, true}};
+  return schema;
+}
+
+// Gives transactions "1".."9", one row each, from wherever it is told to begin.
+class RepeatingSource final : public ports::Source {
+ public:
+  explicit RepeatingSource(const model::Schema& schema) : schema_(schema) {}
+  char next = '1';
+
+  Result<void> open(const model::Position&) override { return success(); }
+  Result<ports::PollResult> poll(ports::ChangeSink& sink, size_t row_limit, int) override {
+    ports::PollResult result;
+    for (; result.row_count < row_limit && next <= '9'; ++next, ++result.row_count) give(sink);
+    return result;
+  }
+  Result<void> acknowledge(const model::Position&) override { return success(); }
+  Result<model::Position> current_position() override { return model::Position{"9"}; }
+  Result<ports::SnapshotChunk> read_snapshot(model::DatasetId, const std::string&, size_t,
+                                             ports::ChangeSink& sink) override {
+    give(sink);
+    ports::SnapshotChunk chunk;
+    chunk.row_count = 1;
+    return chunk;
+  }
+  Result<void> read_records(model::DatasetId, std::span<const std::string>,
+                            ports::ChangeSink&) override {
+    return success();
+  }
+  Result<Lag> lag() override { return Lag{}; }
+
+ private:
+  void give(ports::ChangeSink& sink) const {
+    const std::string at(1, next);
+    const model::CellView cells[] = {{model::CellState::kValue, at}, {model::CellState::kNull, {}}};
+    sink.begin({model::Position{at}, 0, 1});
+    sink.marker({"zurich", 1, schema_.stream, 0, static_cast<model::Sequence>(next)});
+    sink.row({schema_.dataset, ports::RowOp::kInsert, false, cells, {}});
+    sink.end();
+  }
+
+  const model::Schema& schema_;
+};
+
+class CaptureTest : public testing::Test {
+ protected:
+  Captured read(size_t row_limit) { return capture.run_once(row_limit, 0).value(); }
+
+  const model::Schema schema = make_schema();
+  RepeatingSource source{schema};
+  Capture capture{1, source, {&schema}, 4, system_clock()};
+};
+
+TEST_F(CaptureTest, PassesOverWhatALogGivesAgain) {
+  EXPECT_EQ(read(3).row_count(), 3u);
+  source.next = '2';
+  const Captured again = read(4);  // 2, 3 repeated; 4, 5 new
+  EXPECT_EQ(again.row_count(), 2u);
+  EXPECT_EQ(again.markers.size(), 2u);
+  EXPECT_EQ(again.position.bytes, "5");
+}
+
+TEST_F(CaptureTest, PassesOverWhatWasReadBeforeARestart) {
+  capture.resume_behind(model::Position{"6"});
+  const Captured captured = read(9);
+  EXPECT_EQ(captured.row_count(), 3u);
+  EXPECT_EQ(captured.position.bytes, "9");
+}
+
+TEST_F(CaptureTest, NothingButRepetitionsHasNoPosition) {
+  capture.resume_behind(model::Position{"6"});
+  const Captured captured = read(2);
+  EXPECT_TRUE(captured.is_empty());
+  EXPECT_TRUE(captured.position.is_start());
+}
+
+TEST_F(CaptureTest, ReadsSnapshotsWhateverTheirPosition) {
+  capture.resume_behind(model::Position{"6"});
+  const auto captured = capture.read_snapshot(Kind::kRescan, schema.dataset, "", 10);
+  EXPECT_EQ(captured.value().row_count(), 1u);
+}
+
+}  // namespace
+}  // namespace syncline::capture
