@@ -92,7 +92,9 @@ Result<void> RuntimeImpl::open_system(SystemRun& run) {
   pipeline_->set_epoch(system.id, epoch);
   run.capture = std::make_unique<capture::Capture>(system.id, *system.ports.source, system.schemas,
                                                    parts_.options.lane_count, parts_.clock);
-  SYN_TRY(system.ports.source->open(pipeline_->position(system.id)));
+  const model::Position position = pipeline_->position(system.id);
+  run.capture->resume_behind(position);
+  SYN_TRY(system.ports.source->open(position));
   delivery::Options options;
   options.target = system.id;
   options.epoch = epoch;

@@ -89,6 +89,8 @@ class Splitter {
     out.is_ours = is_ours;
     out.commit_time_us = batch.transaction(row).commit_time_us;
     out.time_resolution_us = batch.transaction(row).time_resolution_us;
+    // Older than everything in any log: the order of the systems decides, not the time of reading.
+    if (*op == core::RowOp::kSnapshot) out.commit_time_us = 0;
     if (*op != core::RowOp::kDelete) add_cells(batch, examined, row, out);
     if (out.cells.empty() && *op == core::RowOp::kUpdate && !is_ours) return;
     add_item(batch.lane(row), batch.ordinal(row), std::move(out));

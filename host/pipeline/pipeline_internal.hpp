@@ -82,6 +82,8 @@ class PipelineImpl final : public Pipeline {
   Result<std::vector<std::string>> pick_keys(
       model::DatasetId dataset, model::LaneIndex lane,
       const std::function<bool(const syn_hash128&)>& is_wanted);
+  Result<void> process_keys(model::SystemId system, model::DatasetId dataset,
+                            std::span<const std::string> keys, core::RowOp op);
   core::Row key_row(model::DatasetId dataset, const std::string& key, core::RowOp op) const;
   void publish(const Group& group);
   void publish_in_flight(model::LaneIndex lane);

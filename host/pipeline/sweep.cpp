@@ -113,15 +113,16 @@ core::Row PipelineImpl::key_row(model::DatasetId dataset, const std::string& key
 
 Result<void> PipelineImpl::process_missing(model::SystemId system, model::DatasetId dataset) {
   SYN_TRY(commit());  // the shadow's scan shows what was applied
-  for (size_t lane = 0; lane < options_.lane_count; ++lane) {
-    const state::FingerprintTable& table = tables_.at(system, dataset);
-    const auto index = static_cast<model::LaneIndex>(lane);
-    SYN_TRY(const auto keys, pick_keys(dataset, index, [&](const syn_hash128& key) {
-              return !table.contains(index, key);
+  const state::FingerprintTable& table = tables_.at(system, dataset);
+  for (size_t index = 0; index < options_.lane_count; ++index) {
+    const auto lane = static_cast<model::LaneIndex>(index);
+    SYN_TRY(const auto keys, pick_keys(dataset, lane, [&](const syn_hash128& key) {
+              return !table.contains(lane, key);
             }));
     for (size_t first = 0; first < keys.size(); first += kChunkRecords) {
       const size_t count = std::min(kChunkRecords, keys.size() - first);
-      SYN_TRY(process_redeliver(system, dataset, std::span(keys).subspan(first, count)));
+      SYN_TRY(process_keys(system, dataset, std::span(keys).subspan(first, count),
+                           core::RowOp::kMissing));
     }
   }
   return success();
@@ -129,10 +130,15 @@ Result<void> PipelineImpl::process_missing(model::SystemId system, model::Datase
 
 Result<void> PipelineImpl::process_redeliver(model::SystemId system, model::DatasetId dataset,
                                              std::span<const std::string> keys) {
+  return process_keys(system, dataset, keys, core::RowOp::kRedeliver);
+}
+
+Result<void> PipelineImpl::process_keys(model::SystemId system, model::DatasetId dataset,
+                                        std::span<const std::string> keys, core::RowOp op) {
   SYN_ASSERT(!is_waiting());
   std::map<model::LaneIndex, LaneWork> by_lane;
   for (const std::string& key : keys) {
-    core::Row row = key_row(dataset, key, core::RowOp::kMissing);
+    core::Row row = key_row(dataset, key, op);
     const model::LaneIndex lane = model::lane_of(row.key_hash, options_.lane_count);
     LaneWork& work = by_lane[lane];
     work.lane = lane;

@@ -1,0 +1,25 @@
+#include "host/app/systems.hpp"
+
+#include "drivers/systems/sqlite/sqlite.hpp"
+
+namespace syncline::app {
+
+const std::vector<SystemRow>& system_table() {
+  static const std::vector<SystemRow> kTable = {
+      {"sqlite", sqlite::make_sqlite},
+  };
+  return kTable;
+}
+
+Result<ports::System> make_system(const std::string& kind, const ports::SystemConfig& config,
+                                  Clock& clock) {
+  std::string known;
+  for (const SystemRow& row : system_table()) {
+    if (row.kind == kind) return row.make(config, clock);
+    known += (known.empty() ? "" : ", ") + std::string(row.kind);
+  }
+  return fail(ErrorCode::kConfigValue, "system '" + config.name + "' is of an unknown kind '" + kind + "'",
+              "this version knows: " + known, "set `kind` to one of these");
+}
+
+}  // namespace syncline::app

@@ -1,0 +1,25 @@
+// The table of system kinds. A new connector is one row here.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/base/result.hpp"
+#include "host/ports/system.hpp"
+
+namespace syncline::app {
+
+struct SystemRow {
+  std::string_view kind;  // as the config writes it
+  Result<ports::System> (*make)(const ports::SystemConfig& config, Clock& clock);
+};
+
+const std::vector<SystemRow>& system_table();
+
+// Errors: kConfigValue for a kind that is not in the table, with those that are.
+Result<ports::System> make_system(const std::string& kind, const ports::SystemConfig& config,
+                                  Clock& clock);
+
+}  // namespace syncline::app
