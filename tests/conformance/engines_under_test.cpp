@@ -1,0 +1,30 @@
+#include "tests/conformance/engines_under_test.hpp"
+
+#include "kernels/cpu/cpu_engine.hpp"
+
+namespace syncline::conformance {
+namespace {
+
+template <cpu::CpuVariant variant>
+std::unique_ptr<engine::Engine> make_cpu() {
+  return cpu::make_cpu_engine({variant});
+}
+
+}  // namespace
+
+std::vector<EngineUnderTest> engines_under_test() {
+  using cpu::CpuVariant;
+  const EngineUnderTest all[] = {
+      {"cpu_auto", "", make_cpu<CpuVariant::kAuto>},
+      {"cpu_scalar", "fingerprint scalar, detect scalar", make_cpu<CpuVariant::kScalar>},
+      {"cpu_avx2", "fingerprint avx2, detect avx2", make_cpu<CpuVariant::kAvx2>},
+      {"cpu_avx512", "fingerprint avx512, detect avx512", make_cpu<CpuVariant::kAvx512>},
+  };
+  std::vector<EngineUnderTest> present;
+  for (const EngineUnderTest& row : all) {
+    if (row.make() != nullptr) present.push_back(row);
+  }
+  return present;
+}
+
+}  // namespace syncline::conformance
