@@ -32,7 +32,8 @@ struct Schedule {
     return &expanded;
   }
 
-  gcm_key_data expanded;
+  // The header asks for this only where LINUX is defined; the library relies on it.
+  alignas(64) gcm_key_data expanded;
   AesKey key{};
   bool has_key = false;
 };
@@ -49,7 +50,7 @@ bool has_ipsec() {
 }
 
 bool encrypt_ipsec(const AesCall& call, uint8_t* tag) {
-  gcm_context_data context;
+  alignas(64) gcm_context_data context;
   IMB_AES256_GCM_ENC(manager(), schedule_of(call.key), &context, call.output, call.input, call.size,
                      call.nonce.data(), reinterpret_cast<const uint8_t*>(call.additional.data()),
                      call.additional.size(), tag, SYN_TAG_SIZE);
@@ -57,7 +58,7 @@ bool encrypt_ipsec(const AesCall& call, uint8_t* tag) {
 }
 
 bool decrypt_ipsec(const AesCall& call, const uint8_t* tag) {
-  gcm_context_data context;
+  alignas(64) gcm_context_data context;
   uint8_t computed[SYN_TAG_SIZE];
   IMB_AES256_GCM_DEC(manager(), schedule_of(call.key), &context, call.output, call.input, call.size,
                      call.nonce.data(), reinterpret_cast<const uint8_t*>(call.additional.data()),
