@@ -40,6 +40,7 @@ struct LaneQueue {
 // One record's run of images that goes down in one write.
 struct Run {
   RecordId id;
+  const PendingImage* first = nullptr;
   const PendingImage* last = nullptr;
 };
 
@@ -102,8 +103,7 @@ class RocksdbShadow : public Shadow {
   Result<bool> write_next_lane();
   Result<void> write_all();
   Result<void> write_some(model::LaneIndex lane);
-  std::vector<Run> gather(LaneQueue& queue, size_t frame_count, uint64_t last_number,
-                          std::vector<ShadowStore::Write>& writes);
+  std::vector<Run> gather(LaneQueue& queue, size_t frame_count, uint64_t last_number);
   void settle(LaneQueue& queue, size_t frame_count, const std::vector<Run>& runs);
   Error damaged(const RecordId& id) const;
 
@@ -292,43 +292,43 @@ Result<void> RocksdbShadow::write_some(model::LaneIndex lane) {
       ++frame_count;
     }
   }
+  const std::vector<Run> runs = gather(from, frame_count, last_number);
   std::vector<ShadowStore::Write> writes;
-  const std::vector<Run> runs = gather(from, frame_count, last_number, writes);
+  writes.reserve(runs.size());
+  for (const Run& run : runs) {
+    // Only this thread takes images out, so the run stays as it is.
+    const RecordParts parts = parts_of_run(run.first, run.last);
+    writes.push_back({run.id, parts.is_full && !parts.key.empty(), encode(parts)});
+  }
   SYN_TRY(store_->write(lane, last_number, writes));
   settle(from, frame_count, runs);
   waiting_images_ -= image_count;
   return success();
 }
 
-// The runs of images that the lane's first frames hold, one for each record, and their writes.
-std::vector<Run> RocksdbShadow::gather(LaneQueue& from, size_t frame_count, uint64_t last_number,
-                                       std::vector<ShadowStore::Write>& writes) {
-  std::vector<Run> runs;
-  for (size_t i = 0; i < frame_count; ++i) {
-    const PendingImage* images = nullptr;
-    size_t image_count = 0;
-    {
-      const std::lock_guard lock(from.mutex);
-      images = from.frames[i].images.get();
-      image_count = from.frames[i].frame->records.size();
-    }
-    for (const PendingImage* image = images; image != images + image_count; ++image) {
-      const RecordId id = id_of(*image->image);
-      const PendingImage* last = image;
-      {
-        Shard& home = shard(id);
-        const std::lock_guard lock(home.mutex);
-        if (home.overlay.find(id)->oldest != image) continue;  // in its record's run already
-        while (last->newer != nullptr && last->newer->frame_number <= last_number) {
-          last = last->newer;
-        }
-      }
-      // Only this thread takes images out, so the run stays as it is.
-      const RecordParts parts = parts_of_run(image, last);
-      writes.push_back({id, parts.is_full && !parts.key.empty(), encode(parts)});
-      runs.push_back({id, last});
+// The runs of images that the lane's first frames hold, one for each record, in the order of ids.
+std::vector<Run> RocksdbShadow::gather(LaneQueue& from, size_t frame_count, uint64_t last_number) {
+  std::vector<std::span<const PendingImage>> frames;
+  {
+    const std::lock_guard lock(from.mutex);
+    for (size_t i = 0; i < frame_count; ++i) {
+      frames.emplace_back(from.frames[i].images.get(), from.frames[i].frame->records.size());
     }
   }
+  std::vector<Run> runs;
+  for (const std::span<const PendingImage> images : frames) {
+    for (const PendingImage& image : images) {
+      const RecordId id = id_of(*image.image);
+      Shard& home = shard(id);
+      const std::lock_guard lock(home.mutex);
+      if (home.overlay.find(id)->oldest != &image) continue;  // in its record's run already
+      const PendingImage* last = &image;
+      while (last->newer != nullptr && last->newer->frame_number <= last_number) last = last->newer;
+      runs.push_back({id, &image, last});
+    }
+  }
+  std::sort(runs.begin(), runs.end(),
+            [](const Run& left, const Run& right) { return left.id < right.id; });
   return runs;
 }
 

@@ -1,3 +1,4 @@
+#include <array>
 #include <deque>
 #include <optional>
 
@@ -38,9 +39,9 @@ Slice slice(std::string_view bytes) {
 
 // Big endian, so that the store's order is that of the numbers.
 template <class T>
-void append_big_endian(std::string& out, T value) {
+void put_big_endian(char* out, T value) {
   for (int shift = static_cast<int>(sizeof value) * 8 - 8; shift >= 0; shift -= 8) {
-    out.push_back(static_cast<char>(value >> shift));
+    *out++ = static_cast<char>(value >> shift);
   }
 }
 
@@ -53,12 +54,22 @@ T big_endian_at(std::string_view bytes, size_t offset) {
   return value;
 }
 
-std::string record_key(const RecordId& id) {
-  std::string key(1, kRecordTag);
-  append_big_endian(key, id.dataset);
-  append_big_endian(key, id.key_hash.high);
-  append_big_endian(key, id.key_hash.low);
+using RecordKey = std::array<char, kRecordKeyBytes>;
+
+RecordKey record_key(const RecordId& id) {
+  RecordKey key;
+  key[0] = kRecordTag;
+  put_big_endian(&key[1], id.dataset);
+  put_big_endian(&key[5], id.key_hash.high);
+  put_big_endian(&key[13], id.key_hash.low);
   return key;
+}
+
+Slice slice(const RecordKey& key) {
+  return {key.data(), key.size()};
+}
+std::string text(const RecordKey& key) {
+  return {key.data(), key.size()};
 }
 
 std::optional<RecordId> record_id(std::string_view key) {
@@ -68,8 +79,8 @@ std::optional<RecordId> record_id(std::string_view key) {
 }
 
 std::string lane_key(model::LaneIndex lane) {
-  std::string key(1, kLaneTag);
-  append_big_endian(key, lane);
+  std::string key(1 + sizeof lane, kLaneTag);
+  put_big_endian(&key[1], lane);
   return key;
 }
 
@@ -149,7 +160,6 @@ rocksdb::Options options_for_small_machines() {
   options.max_background_jobs = 2;
   options.level_compaction_dynamic_level_bytes = true;
   options.compression = rocksdb::kLZ4Compression;
-  options.bottommost_compression = rocksdb::kZSTD;
   options.memtable_prefix_bloom_size_ratio = 0.02;
   options.memtable_whole_key_filtering = true;
   options.bytes_per_sync = 1u << 20;
@@ -164,7 +174,8 @@ rocksdb::Options options_for_small_machines() {
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
-  table.block_size = 16u << 10;
+  table.block_size = 4u << 10;  // single records are read at random
+  table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
   table.format_version = 5;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
@@ -264,7 +275,7 @@ Result<std::unique_ptr<ShadowStore>> ShadowStore::open(const std::string& folder
 }
 
 Result<bool> ShadowStore::get(const RecordId& id, std::string& bytes) const {
-  const rocksdb::Status status = database_->rocksdb->Get({}, record_key(id), &bytes);
+  const rocksdb::Status status = database_->rocksdb->Get({}, slice(record_key(id)), &bytes);
   if (status.IsNotFound()) return false;
   if (!status.ok()) return error_of(status, database_->folder);
   return true;
@@ -277,8 +288,9 @@ Result<void> ShadowStore::write(model::LaneIndex lane, uint64_t frame_number,
   rocksdb::WriteBatch batch(size_bytes);
   rocksdb::Status status;
   for (const Write& write : writes) {
-    const std::string key = record_key(write.id);
-    status = write.replaces ? batch.Put(key, write.bytes) : batch.Merge(key, write.bytes);
+    const RecordKey key = record_key(write.id);
+    status =
+        write.replaces ? batch.Put(slice(key), write.bytes) : batch.Merge(slice(key), write.bytes);
     if (!status.ok()) return error_of(status, database_->folder);
   }
   std::string number;
@@ -310,8 +322,8 @@ Result<void> ShadowStore::scan_all(const VisitRecord& visit) const {
 
 Result<void> ShadowStore::scan(model::DatasetId dataset, const HashRange& range,
                                const VisitRecord& visit) const {
-  const std::string end = end_of(record_key({dataset, range.last}));
-  return database_->iterate_records(record_key({dataset, range.first}), end, visit);
+  const std::string end = end_of(text(record_key({dataset, range.last})));
+  return database_->iterate_records(text(record_key({dataset, range.first})), end, visit);
 }
 
 Result<std::string> ShadowStore::get_item(const std::string& name) const {

@@ -33,6 +33,7 @@ class ShadowStore {
     bool replaces = false;  // the bytes are all there is to know of the record
     std::string bytes;
   };
+  // Fastest where the writes come in the order of their ids.
   Result<void> write(model::LaneIndex lane, uint64_t frame_number, std::span<const Write> writes);
   Result<uint64_t> frame_number(model::LaneIndex lane) const;
   Result<void> flush();
