@@ -1,0 +1,12 @@
+// The micro benches: one stage, one figure or two each, beside the plain library.
+#pragma once
+
+#include "bench/harness.hpp"
+
+namespace syncline::bench {
+
+void bench_fingerprint(const Options& options);
+void bench_detect(const Options& options);
+void bench_table_memory(const Options& options);
+
+}  // namespace syncline::bench

@@ -1,0 +1,11 @@
+#include "bench/micro/benches.hpp"
+
+int main(int argument_count, char** arguments) {
+  using namespace syncline::bench;
+  return run_benches(argument_count, arguments,
+                     {
+                         {"stage.fingerprint", bench_fingerprint},
+                         {"stage.detect", bench_detect},
+                         {"stage.table_memory", bench_table_memory},
+                     });
+}
