@@ -21,32 +21,26 @@ std::unique_ptr<Shadow> open(const std::string& folder) {
   return open_rocksdb_shadow(folder, options).value();
 }
 
-// The kernel kills this process when the time is up, wherever it is then.
-void be_killed_after(long microseconds) {
-  sigevent event{};
-  event.sigev_notify = SIGEV_SIGNAL;
-  event.sigev_signo = SIGKILL;
-  timer_t timer{};
-  ASSERT_EQ(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
-  itimerspec when{};
-  when.it_value.tv_sec = microseconds / 1'000'000;
-  when.it_value.tv_nsec = microseconds % 1'000'000 * 1'000;
-  ASSERT_EQ(timer_settime(timer, 0, &when, nullptr), 0);
-}
-
-// Goes on from where the folder stands, flushing now and then, until it is killed.
-void work_until_killed(const std::string& folder, long microseconds) {
+// Goes on from where the folder stands, flushing now and then. Beside it a thread waits until so
+// many frames are applied and kills the process, wherever the others are then.
+void work_until_killed(const std::string& folder, uint64_t frame_count) {
   const auto shadow = open(folder);
   std::array<uint64_t, kTestLanes> numbers{};
   for (size_t lane = 0; lane < kTestLanes; ++lane) {
     numbers[lane] = shadow->applied(static_cast<model::LaneIndex>(lane)).value();
   }
-  be_killed_after(microseconds);
-  std::mt19937 random(static_cast<uint32_t>(numbers[0] + numbers[1]));
+  std::atomic<uint64_t> done = 0;
+  std::thread killer([&done, frame_count] {
+    for (uint64_t seen = 0; seen < frame_count; seen = done) done.wait(seen);
+    kill(getpid(), SIGKILL);
+  });
+  std::mt19937 random(static_cast<uint32_t>(numbers[0] + numbers[1] + frame_count));
   while (true) {
     const auto lane = static_cast<model::LaneIndex>(random() % kTestLanes);
     shadow->apply(seeded_frame(kSeed, lane, ++numbers[lane])).value();
     if (random() % 200 == 0) shadow->flush().value();
+    ++done;
+    done.notify_one();
   }
 }
 
@@ -78,8 +72,8 @@ TEST(ShadowDeathTest, AKillLeavesAnExactPrefixOfEachLane) {
   std::mt19937 random(kSeed);
   uint64_t frames_kept = 0;
   for (int i = 0; i < kKills; ++i) {
-    const long microseconds = 1'000 + static_cast<long>(random() % 60'000);
-    EXPECT_EXIT(work_until_killed(folder, microseconds), testing::KilledBySignal(SIGKILL), "");
+    const uint64_t frame_count = 1 + random() % 1'000;
+    EXPECT_EXIT(work_until_killed(folder, frame_count), testing::KilledBySignal(SIGKILL), "");
     if (own == nullptr) continue;
     const uint64_t now = expect_exact_prefixes(folder);
     EXPECT_GE(now, frames_kept);

@@ -11,8 +11,8 @@ namespace syncline::state {
 namespace {
 
 TierKey key_of(uint64_t number) {
-  std::mt19937_64 random(number);
-  return {random(), random()};
+  const uint64_t low = (number + 1) * 0x9e3779b97f4a7c15u;
+  return {low * low, low ^ low >> 29};
 }
 
 std::string state_of(std::mt19937& random) {
