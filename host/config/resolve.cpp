@@ -1,0 +1,352 @@
+#include "host/config/resolve.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "host/config/nearest.hpp"
+
+namespace syncline::config {
+namespace {
+
+using model::KeyEquivalence;
+using model::TypeKind;
+
+// Keys by these cannot be compared for equality by people or by indexes alike.
+constexpr TypeKind kNoKeys[] = {TypeKind::kFloat32, TypeKind::kFloat64, TypeKind::kJson,
+                                TypeKind::kSpatial};
+
+// A mapping with its table: which column holds which field.
+struct Side {
+  const Mapping* mapping = nullptr;
+  const TableShape* table = nullptr;
+  std::map<std::string, const ColumnShape*> columns;  // by logical name
+
+  std::string column_text(const ColumnShape& column) const {
+    return mapping->system + "." + mapping->table + "." + column.name;
+  }
+};
+
+template <class T>
+std::vector<std::string> names_in(const std::vector<T>& things) {
+  std::vector<std::string> names;
+  for (const T& thing : things) names.push_back(thing.name);
+  return names;
+}
+
+template <class T>
+const T* find_named(const std::vector<T>& things, std::string_view name) {
+  const auto found = std::ranges::find(things, name, &T::name);
+  return found == things.end() ? nullptr : &*found;
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+// One dataset on its way to a schema. Each step needs the one before.
+class DatasetResolver {
+ public:
+  DatasetResolver(const Config& config, const Dataset& dataset,
+                  std::span<const SystemShape> systems, Resolution& out)
+      : config_(config), dataset_(dataset), systems_(systems), out_(out) {}
+
+  void run() {
+    const size_t error_count = out_.errors.size();
+    find_tables();
+    if (out_.errors.size() > error_count) return;
+    check_names();
+    choose_fields();
+    check_keys();
+    if (out_.errors.size() > error_count) return;
+    ResolvedDataset resolved = make_schema();
+    choose_policies(resolved);
+    if (out_.errors.size() == error_count) out_.datasets.push_back(std::move(resolved));
+  }
+
+ private:
+  void add(const Place& place, ErrorCode code, const std::string& what, std::string why,
+           std::string fix) {
+    out_.errors.push_back(
+        {code, place_text(config_, place) + what, std::move(why), std::move(fix)});
+  }
+  void note(const std::string& text) {
+    out_.notes.push_back("dataset " + dataset_.name + ": " + text);
+  }
+
+  void find_tables();
+  void map_columns(Side& side);
+  void check_names();
+  bool is_known(const std::string& field) const;
+  std::vector<std::string> all_fields() const;
+  void choose_fields();
+  bool travels(const std::string& field);
+  void check_keys();
+  void check_key_of(const Side& side);
+  KeyEquivalence choose_equivalence();
+  ResolvedDataset make_schema();
+  model::Field make_field(const std::string& name);
+  void choose_policies(ResolvedDataset& resolved);
+
+  const Config& config_;
+  const Dataset& dataset_;
+  std::span<const SystemShape> systems_;
+  Resolution& out_;
+  std::vector<Side> sides_;
+  std::vector<std::string> fields_;  // key first
+};
+
+void DatasetResolver::find_tables() {
+  for (const Mapping& mapping : dataset_.mappings) {
+    const auto system = std::ranges::find(systems_, mapping.system, &SystemShape::system);
+    const TableShape* table =
+        system == systems_.end() ? nullptr : find_named(system->tables, mapping.table);
+    if (table == nullptr) {
+      add(mapping.place, ErrorCode::kSystemSchema,
+          "system \"" + mapping.system + "\" has no table \"" + mapping.table + "\"",
+          "dataset \"" + dataset_.name + "\" lives in it",
+          suggest(mapping.table, system == systems_.end() ? std::vector<std::string>{}
+                                                          : names_in(system->tables)));
+      continue;
+    }
+    sides_.push_back({&mapping, table, {}});
+    map_columns(sides_.back());
+  }
+}
+
+void DatasetResolver::map_columns(Side& side) {
+  std::set<std::string> taken;
+  for (const auto& [logical, physical] : side.mapping->fields) {
+    taken.insert(physical);
+    const ColumnShape* column = find_named(side.table->columns, physical);
+    side.columns[logical] = column;
+    if (column != nullptr) continue;
+    add(side.mapping->place, ErrorCode::kSystemSchema,
+        "table \"" + side.mapping->table + "\" of \"" + side.mapping->system +
+            "\" has no column \"" + physical + "\"",
+        "field \"" + logical + "\" is mapped to it",
+        suggest(physical, names_in(side.table->columns)));
+  }
+  for (const ColumnShape& column : side.table->columns) {
+    if (!taken.contains(column.name)) side.columns.emplace(column.name, &column);
+  }
+}
+
+std::vector<std::string> DatasetResolver::all_fields() const {
+  std::set<std::string> names;
+  for (const Side& side : sides_) {
+    for (const auto& [logical, column] : side.columns) names.insert(logical);
+  }
+  return {names.begin(), names.end()};
+}
+
+bool DatasetResolver::is_known(const std::string& field) const {
+  return std::ranges::any_of(sides_, [&](const Side& s) { return s.columns.contains(field); });
+}
+
+// Every field that the config names must be in some system.
+void DatasetResolver::check_names() {
+  const auto check = [&](const std::string& field, const std::string& where, const Place& place) {
+    if (is_known(field)) return;
+    add(place, ErrorCode::kConfigUnknown,
+        "unknown field \"" + field + "\" in " + where + " of dataset \"" + dataset_.name + "\"",
+        "no table of the dataset has it", suggest(field, all_fields()));
+  };
+  for (const std::string& field : dataset_.exclude) check(field, "exclude", dataset_.place);
+  for (const auto& [field, type] : dataset_.types) check(field, "types", dataset_.place);
+  for (const auto& [field, policy] : dataset_.conflict.fields) {
+    check(field, "conflict.fields", policy.place);
+  }
+}
+
+// Whether every system has the field and may write it; says why not.
+bool DatasetResolver::travels(const std::string& field) {
+  if (contains(dataset_.exclude, field)) return false;
+  const bool is_mapped = std::ranges::any_of(
+      sides_, [&](const Side& side) { return side.mapping->fields.contains(field); });
+  for (const Side& side : sides_) {
+    const auto found = side.columns.find(field);
+    const bool is_missing = found == side.columns.end();
+    if (!is_missing && !found->second->is_generated) continue;
+    const std::string why = is_missing ? "\"" + side.mapping->system + "\" has no column for it"
+                                       : side.column_text(*found->second) + " is generated";
+    if (is_mapped) {
+      add(side.mapping->place, ErrorCode::kSystemSchema,
+          "field \"" + field + "\" of dataset \"" + dataset_.name + "\" cannot travel", why,
+          "map it in every system, or take it out of \"fields\"");
+    } else {
+      note("field " + field + " does not travel: " + why);
+    }
+    return false;
+  }
+  return true;
+}
+
+void DatasetResolver::choose_fields() {
+  fields_ = dataset_.key;
+  std::set<std::string> seen(fields_.begin(), fields_.end());
+  const auto choose = [&](const std::string& field) {
+    if (seen.insert(field).second && travels(field)) fields_.push_back(field);
+  };
+  const Side& first = sides_.front();
+  for (const ColumnShape& column : first.table->columns) {
+    for (const auto& [logical, mapped] : first.columns) {
+      if (mapped == &column) choose(logical);
+    }
+  }
+  for (const std::string& field : all_fields()) choose(field);  // only to say why not
+}
+
+void DatasetResolver::check_keys() {
+  for (const Side& side : sides_) check_key_of(side);
+}
+
+void DatasetResolver::check_key_of(const Side& side) {
+  const std::string table =
+      "table \"" + side.mapping->table + "\" of \"" + side.mapping->system + "\"";
+  std::vector<std::string> columns;
+  for (const std::string& field : dataset_.key) {
+    const auto found = side.columns.find(field);
+    if (found == side.columns.end()) {
+      add(side.mapping->place, ErrorCode::kSystemKey,
+          table + " has no key column \"" + field + "\"",
+          "it is part of the key of dataset \"" + dataset_.name + "\"",
+          suggest(field, names_in(side.table->columns)));
+      return;
+    }
+    columns.push_back(found->second->name);
+    if (!found->second->is_generated &&
+        std::ranges::find(kNoKeys, found->second->type.kind) == std::end(kNoKeys)) {
+      continue;
+    }
+    add(side.mapping->place, ErrorCode::kSystemKey,
+        "column \"" + found->second->name + "\" in " + table + " cannot be part of a key",
+        found->second->is_generated ? "it is generated"
+                                    : "its type is " + to_string(found->second->type),
+        "choose another key for the dataset");
+    return;
+  }
+  const std::set<std::string> wanted(columns.begin(), columns.end());
+  for (const std::vector<std::string>& key : side.table->keys) {
+    if (std::set<std::string>(key.begin(), key.end()) == wanted) return;
+  }
+  std::string keys;
+  for (const auto& key : side.table->keys) keys += (keys.empty() ? "(" : ", (") + joined(key) + ")";
+  add(side.mapping->place, ErrorCode::kSystemKey, "(" + joined(columns) + ") is no key of " + table,
+      keys.empty() ? "the table has no key" : "its keys are " + keys,
+      "make the columns NOT NULL and run CREATE UNIQUE INDEX " + side.mapping->table +
+          "_syncline_key ON " + side.mapping->table + " (" + joined(columns) +
+          "), or choose another key");
+}
+
+KeyEquivalence DatasetResolver::choose_equivalence() {
+  // From fine to coarse; the enumeration's numbers are permanent and not in this order.
+  constexpr KeyEquivalence kCoarser[] = {KeyEquivalence::kBytes, KeyEquivalence::kTrailingSpaces,
+                                         KeyEquivalence::kAsciiCaseInsensitive};
+  const auto rank = [&](KeyEquivalence e) { return std::ranges::find(kCoarser, e) - kCoarser; };
+  KeyEquivalence needed = KeyEquivalence::kBytes;
+  std::string needed_by;
+  for (const Side& side : sides_) {
+    for (const std::string& field : dataset_.key) {
+      const ColumnShape& column = *side.columns.at(field);
+      if (rank(column.equivalence) <= rank(needed)) continue;
+      needed = column.equivalence;
+      needed_by = side.column_text(column);
+    }
+  }
+  if (!dataset_.key_equivalence) return needed;
+  if (rank(*dataset_.key_equivalence) < rank(needed)) {
+    add(dataset_.place, ErrorCode::kSystemKey,
+        "\"key_equivalence\" of dataset \"" + dataset_.name + "\" is finer than its systems",
+        needed_by + " takes keys for equal that the config tells apart",
+        "remove the line, or give the column a binary collation");
+  }
+  return *dataset_.key_equivalence;
+}
+
+model::Field DatasetResolver::make_field(const std::string& name) {
+  const ColumnShape& first = *sides_.front().columns.at(name);
+  model::Field field{name, first.type, false};
+  const bool is_key = contains(dataset_.key, name);
+  const auto declared = dataset_.types.find(name);
+  for (const Side& side : sides_) {
+    const ColumnShape& column = *side.columns.at(name);
+    field.is_nullable = field.is_nullable || (column.is_nullable && !is_key);
+    if (declared != dataset_.types.end()) continue;
+    const auto type = coarsest(field.type, column.type);
+    if (!type) {
+      add(side.mapping->place, ErrorCode::kSystemSchema,
+          "field \"" + name + "\" of dataset \"" + dataset_.name + "\" has types that do not fit",
+          sides_.front().column_text(first) + " is " + to_string(first.type) + ", " +
+              side.column_text(column) + " is " + to_string(column.type),
+          "say which is meant: [datasets." + dataset_.name + ".types] " + name + " = \"" +
+              to_string(column.type) + "\", or put the field into \"exclude\"");
+      return field;
+    }
+    field.type = *type;
+  }
+  if (declared != dataset_.types.end()) {
+    field.type = declared->second;
+    return field;
+  }
+  for (const Side& side : sides_) {
+    const ColumnShape& column = *side.columns.at(name);
+    if (column.type.kind == field.type.kind) continue;
+    note("field " + name + " is " + to_string(field.type) + ", though " + side.column_text(column) +
+         " is " + to_string(column.type));
+  }
+  return field;
+}
+
+ResolvedDataset DatasetResolver::make_schema() {
+  ResolvedDataset resolved;
+  resolved.dataset = &dataset_;
+  model::Schema& schema = resolved.schema;
+  schema.dataset = dataset_.id;
+  schema.stream = dataset_.stream;
+  schema.name = dataset_.name;
+  schema.key_count = dataset_.key.size();
+  schema.key_equivalence = choose_equivalence();
+  for (const std::string& field : fields_) schema.fields.push_back(make_field(field));
+  for (const Side& side : sides_) {
+    ResolvedMapping mapping{side.mapping, {}};
+    for (const std::string& field : fields_) {
+      mapping.columns.push_back(side.columns.at(field)->name);
+    }
+    resolved.mappings.push_back(std::move(mapping));
+  }
+  return resolved;
+}
+
+void DatasetResolver::choose_policies(ResolvedDataset& resolved) {
+  for (const std::string& field : fields_) {
+    const auto own = dataset_.conflict.fields.find(field);
+    resolved.policies.push_back(
+        own == dataset_.conflict.fields.end() ? dataset_.conflict.default_policy : own->second);
+  }
+  for (const auto& [field, policy] : dataset_.conflict.fields) {
+    if (policy.kind == PolicyKind::kLocal || contains(fields_, field)) continue;
+    add(policy.place, ErrorCode::kConfigValue,
+        "field \"" + field + "\" of dataset \"" + dataset_.name +
+            "\" has a policy, but does not travel",
+        "it is excluded, or some system lacks it", "remove the line, or map the field everywhere");
+  }
+}
+
+}  // namespace
+
+Resolution resolve(const Config& config, std::span<const SystemShape> systems) {
+  Resolution resolution;
+  for (const Dataset& dataset : config.datasets) {
+    DatasetResolver(config, dataset, systems, resolution).run();
+  }
+  return resolution;
+}
+
+}  // namespace syncline::config

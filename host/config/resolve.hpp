@@ -1,0 +1,69 @@
+// Holds the config against the systems' tables: per dataset its logical schema, and where each
+// field lies in each system.
+//
+// A field travels when every system of the dataset has it, under its own name or a mapped one. Its
+// type is the coarsest among the systems (docs/types.md), or what the config says. Key fields come
+// first, in the config's order; the others in the order of the first system's table.
+//
+// Threads: pure functions. Errors: kSystemSchema, kSystemKey, kConfigUnknown; `what` begins with
+// the place in the config.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/config/config.hpp"
+#include "host/model/schema.hpp"
+
+namespace syncline::config {
+
+// What a system says of a table. The app makes it from the ports' catalog.
+struct ColumnShape {
+  std::string name;
+  model::LogicalType type;
+  bool is_nullable = true;
+  bool is_generated = false;
+  model::KeyEquivalence equivalence = model::KeyEquivalence::kBytes;
+};
+
+struct TableShape {
+  std::string name;
+  std::vector<ColumnShape> columns;
+  std::vector<std::vector<std::string>> keys;  // primary first, then unique ones without NULLs
+};
+
+struct SystemShape {
+  std::string system;
+  std::vector<TableShape> tables;
+};
+
+struct ResolvedMapping {
+  const Mapping* mapping = nullptr;
+  std::vector<std::string> columns;  // physical name per schema field
+};
+
+struct ResolvedDataset {
+  const Dataset* dataset = nullptr;
+  model::Schema schema;
+  std::vector<ResolvedMapping> mappings;  // as Dataset::mappings
+  std::vector<Policy> policies;           // per schema field; those of key fields are not used
+};
+
+struct Resolution {
+  std::vector<ResolvedDataset> datasets;  // those without errors, in the config's order
+  std::vector<Error> errors;              // in the config's order
+  std::vector<std::string> notes;         // what does not travel and what was assumed, for people
+};
+
+// REQUIRES: config has no errors and outlives the result.
+Resolution resolve(const Config& config, std::span<const SystemShape> systems);
+
+// The type that holds what both hold; nothing where there is none.
+std::optional<model::LogicalType> coarsest(const model::LogicalType& a,
+                                           const model::LogicalType& b);
+
+}  // namespace syncline::config
