@@ -15,26 +15,26 @@
 namespace syncline::app {
 
 struct Arguments {
-  std::string command;               // "conflicts list" is "conflicts" with verb "list"
+  std::string command;  // "conflicts list" is "conflicts" with verb "list"
   std::string verb;
   std::string config = "syncline.toml";
   bool is_json = false;
-  std::vector<std::string> names;    // what follows: URLs, datasets, systems, ids
+  std::vector<std::string> names;  // what follows: URLs, datasets, systems, ids
 
-  int64_t for_us = 20'000'000;       // demo --for, top --for
-  std::string keep;                  // demo --keep: a folder to leave the databases in
-  uint64_t seed = 1;                 // demo --seed
-  double rate = 0;                   // demo --rate: changes a second on each side; 0: its default
-  bool is_repair = false;            // verify --repair
-  int64_t settle_us = 2'000'000;     // verify --settle
-  std::string system;                // --system NAME
-  std::string dataset;               // --dataset NAME
-  std::string output;                // init --output
-  bool is_force = false;             // init --force, detach --force
-  bool is_yes = false;               // resync --yes, detach --yes
-  std::string log_level = "info";    // run --log-level
-  std::string engine;                // --engine NAME: forces it over the config's
-  uint64_t limit = 100;              // conflicts list --limit
+  int64_t for_us = 20'000'000;     // demo --for, top --for
+  std::string keep;                // demo --keep: a folder to leave the databases in
+  uint64_t seed = 1;               // demo --seed
+  double rate = 0;                 // demo --rate: changes a second on each side; 0: its default
+  bool is_repair = false;          // verify --repair
+  int64_t settle_us = 2'000'000;   // verify --settle
+  std::string system;              // --system NAME
+  std::string dataset;             // --dataset NAME
+  std::string output;              // init --output
+  bool is_force = false;           // init --force, detach --force
+  bool is_yes = false;             // resync --yes, detach --yes
+  std::string log_level = "info";  // run --log-level
+  std::string engine;              // --engine NAME: forces it over the config's
+  uint64_t limit = 100;            // conflicts list --limit
 };
 
 // One command: what it does, returning its exit status; an error is printed by main.

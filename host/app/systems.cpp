@@ -3,10 +3,18 @@
 #include "drivers/systems/sqlite/sqlite.hpp"
 
 namespace syncline::app {
+namespace {
+
+// SQLite cannot keep a user's triggers from firing on our writes, and cascades show in its log.
+config::SystemKind sqlite_offer() {
+  return {"sqlite", {"log"}, {"fire"}, {"derive"}};
+}
+
+}  // namespace
 
 const std::vector<SystemRow>& system_table() {
   static const std::vector<SystemRow> kTable = {
-      {"sqlite", sqlite::make_sqlite},
+      {"sqlite", sqlite::make_sqlite, sqlite_offer},
   };
   return kTable;
 }
@@ -18,7 +26,8 @@ Result<ports::System> make_system(const std::string& kind, const ports::SystemCo
     if (row.kind == kind) return row.make(config, clock);
     known += (known.empty() ? "" : ", ") + std::string(row.kind);
   }
-  return fail(ErrorCode::kConfigValue, "system '" + config.name + "' is of an unknown kind '" + kind + "'",
+  return fail(ErrorCode::kConfigValue,
+              "system '" + config.name + "' is of an unknown kind '" + kind + "'",
               "this version knows: " + known, "set `kind` to one of these");
 }
 

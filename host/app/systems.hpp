@@ -7,6 +7,7 @@
 
 #include "host/base/clock.hpp"
 #include "host/base/result.hpp"
+#include "host/config/config.hpp"
 #include "host/ports/system.hpp"
 
 namespace syncline::app {
@@ -14,6 +15,7 @@ namespace syncline::app {
 struct SystemRow {
   std::string_view kind;  // as the config writes it
   Result<ports::System> (*make)(const ports::SystemConfig& config, Clock& clock);
+  config::SystemKind (*offer)();  // what its datasets may ask for
 };
 
 const std::vector<SystemRow>& system_table();

@@ -1,0 +1,221 @@
+#include "host/app/blueprint.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "host/app/engines.hpp"
+#include "host/app/systems.hpp"
+
+namespace syncline::app {
+namespace {
+
+ports::Direction direction(config::Direction from) {
+  switch (from) {
+    case config::Direction::kBoth:
+      return ports::Direction::kBoth;
+    case config::Direction::kFrom:
+      return ports::Direction::kFrom;
+    case config::Direction::kTo:
+      return ports::Direction::kTo;
+  }
+  return ports::Direction::kBoth;
+}
+
+ports::Capture capture(config::Capture from) {
+  switch (from) {
+    case config::Capture::kLog:
+      return ports::Capture::kLog;
+    case config::Capture::kPoll:
+      return ports::Capture::kPoll;
+    case config::Capture::kScan:
+      return ports::Capture::kScan;
+  }
+  return ports::Capture::kLog;
+}
+
+std::string triggers(config::Triggers from) {
+  switch (from) {
+    case config::Triggers::kSuppress:
+      return "suppress";
+    case config::Triggers::kFire:
+      return "fire";
+    case config::Triggers::kGuarded:
+      return "guarded";
+  }
+  return "suppress";
+}
+
+core::FieldPolicy field_policy(const config::Policy& from) {
+  core::FieldPolicy policy;
+  policy.text = from.text;
+  policy.is_local = from.kind == config::PolicyKind::kLocal;
+  if (from.kind == config::PolicyKind::kOldest) policy.policy = core::Policy::kOldest;
+  if (from.kind != config::PolicyKind::kAuthority) return policy;
+  policy.policy = core::Policy::kAuthority;
+  auto rank = static_cast<int64_t>(from.authority.size());
+  for (const std::string& system : from.authority) policy.ranks[model::stable_id(system)] = rank--;
+  return policy;
+}
+
+// The system that `first` names wins; the others follow in the config's order.
+int64_t first_rank(const config::Dataset& dataset, size_t index) {
+  const auto count = static_cast<int64_t>(dataset.mappings.size());
+  const bool is_first = dataset.first.rule == config::FirstRule::kSystem &&
+                        dataset.first.name == dataset.mappings[index].system;
+  return is_first ? count + 1 : count - static_cast<int64_t>(index);
+}
+
+core::DatasetRules dataset_rules(const config::ResolvedDataset& resolved,
+                                 const model::Schema& schema) {
+  core::DatasetRules rules;
+  rules.schema = &schema;
+  for (const config::Policy& policy : resolved.policies) {
+    rules.fields.push_back(field_policy(policy));
+  }
+  const bool update_wins = resolved.dataset->conflict.deletes == config::DeletePolicy::kUpdateWins;
+  rules.deletes = update_wins ? core::DeletePolicy::kUpdateWins : core::DeletePolicy::kDeleteWins;
+  for (size_t i = 0; i < resolved.dataset->mappings.size(); ++i) {
+    const config::Mapping& mapping = resolved.dataset->mappings[i];
+    core::SystemRole role;
+    role.system = mapping.id;
+    role.is_written_to = mapping.direction != config::Direction::kFrom;
+    role.first_rank = first_rank(*resolved.dataset, i);
+    rules.systems.push_back(role);
+  }
+  std::sort(rules.systems.begin(), rules.systems.end(),
+            [](const auto& a, const auto& b) { return a.system < b.system; });
+  return rules;
+}
+
+ports::DatasetMapping dataset_mapping(const config::ResolvedMapping& resolved,
+                                      const model::Schema& schema) {
+  ports::DatasetMapping mapping;
+  mapping.schema = &schema;
+  mapping.table = resolved.mapping->table;
+  mapping.columns = resolved.columns;
+  mapping.direction = direction(resolved.mapping->direction);
+  mapping.capture = capture(resolved.mapping->capture);
+  mapping.where = resolved.mapping->where;
+  mapping.triggers = triggers(resolved.mapping->triggers);
+  return mapping;
+}
+
+std::vector<BlueprintSystem> bare_systems(const config::Config& config) {
+  std::vector<BlueprintSystem> systems;
+  for (const config::SystemSettings& settings : config.systems) {
+    BlueprintSystem system;
+    system.settings = &settings;
+    system.ports.appliance = config.appliance.name;
+    system.ports.name = settings.name;
+    system.ports.id = settings.id;
+    system.ports.url = settings.url;
+    system.ports.lane_count = config.appliance.lane_count;
+    systems.push_back(std::move(system));
+  }
+  return systems;
+}
+
+Result<config::SystemShape> read_shape(const BlueprintSystem& system, Clock& clock) {
+  SYN_TRY(auto made, make_system(system.settings->kind, system.ports, clock));
+  SYN_TRY(const auto tables, made.catalog->tables());
+  return config::SystemShape{system.settings->name, shapes_of(tables)};
+}
+
+void take_resolution(config::Resolution&& resolution, Blueprint& blueprint) {
+  for (const config::ResolvedDataset& resolved : resolution.datasets) {
+    const auto& schema =
+        blueprint.schemas.emplace_back(std::make_unique<model::Schema>(resolved.schema));
+    blueprint.rules.emplace(schema->dataset, dataset_rules(resolved, *schema));
+    for (const config::ResolvedMapping& mapping : resolved.mappings) {
+      for (BlueprintSystem& system : blueprint.systems) {
+        if (system.settings->name != mapping.mapping->system) continue;
+        system.ports.datasets.push_back(dataset_mapping(mapping, *schema));
+      }
+    }
+  }
+  blueprint.notes = std::move(resolution.notes);
+}
+
+}  // namespace
+
+const model::Schema* Blueprint::find_schema(std::string_view dataset) const {
+  for (const auto& schema : schemas) {
+    if (schema->name == dataset) return schema.get();
+  }
+  return nullptr;
+}
+
+std::string Blueprint::system_name(model::SystemId system) const {
+  for (const BlueprintSystem& known : systems) {
+    if (known.settings->id == system) return known.settings->name;
+  }
+  return "(a system the config no longer names)";
+}
+
+std::string Blueprint::dataset_name(model::DatasetId dataset) const {
+  for (const auto& schema : schemas) {
+    if (schema->dataset == dataset) return schema->name;
+  }
+  return "(a dataset the config no longer names)";
+}
+
+config::Offer offer() {
+  config::Offer offer;
+  for (const SystemRow& row : system_table()) offer.kinds.push_back(row.offer());
+  offer.engines.push_back("auto");
+  for (const EngineRow& row : engine_table()) offer.engines.emplace_back(row.name);
+  return offer;
+}
+
+std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& tables) {
+  std::vector<config::TableShape> shapes;
+  for (const ports::TableInfo& table : tables) {
+    config::TableShape& shape = shapes.emplace_back();
+    shape.name = table.name;
+    shape.keys = table.keys;
+    for (const ports::ColumnInfo& column : table.columns) {
+      shape.columns.push_back(
+          {column.name, column.type, column.is_nullable, column.is_generated, column.equivalence});
+    }
+  }
+  return shapes;
+}
+
+Drafted draft_blueprint(const std::string& config_path, Clock& clock) {
+  Drafted drafted;
+  config::Parsed parsed = config::load_config(config_path, offer());
+  if (!parsed.errors.empty()) {
+    drafted.errors = std::move(parsed.errors);
+    return drafted;
+  }
+  Blueprint& blueprint = drafted.blueprint;
+  blueprint.config = std::make_unique<config::Config>(std::move(parsed.config));
+  blueprint.systems = bare_systems(*blueprint.config);
+  std::vector<config::SystemShape> shapes;
+  for (const BlueprintSystem& system : blueprint.systems) {
+    auto shape = read_shape(system, clock);
+    if (!shape) {
+      drafted.errors.push_back(shape.error());
+    } else {
+      shapes.push_back(std::move(shape).value());
+    }
+  }
+  if (!drafted.errors.empty()) return drafted;
+  config::Resolution resolution = config::resolve(*blueprint.config, shapes);
+  drafted.errors = resolution.errors;
+  if (drafted.errors.empty()) take_resolution(std::move(resolution), blueprint);
+  return drafted;
+}
+
+Result<Blueprint> make_blueprint(const std::string& config_path, Clock& clock) {
+  Drafted drafted = draft_blueprint(config_path, clock);
+  if (drafted.errors.empty()) return std::move(drafted.blueprint);
+  Error first = std::move(drafted.errors.front());
+  const size_t more = drafted.errors.size() - 1;
+  if (more > 0) {
+    first.fix += " (and " + std::to_string(more) + " more: `syncline check` lists them all)";
+  }
+  return first;
+}
+
+}  // namespace syncline::app
