@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "host/base/assert.hpp"
+#include "host/model/key.hpp"
 
 namespace syncline::capture {
 
@@ -41,22 +41,22 @@ class Capture::Sink final : public ports::ChangeSink {
 
   void row(const ports::ChangeRow& row) override {
     if (is_repeated_) return;
-    const auto found = builders_.find(row.dataset);
-    SYN_ASSERT(found != builders_.end());
-    BatchBuilder& builder = found->second;
-    if (!row.old_key.empty()) {
-      builder.add_key_row(SYN_OP_DELETE, row.is_ours, ordinal_++, row.old_key);
-    }
+    const model::Schema& schema = *schemas_.at(row.dataset);
+    const auto key = row.cells.first(schema.key_count);
+    if (!row.old_key.empty()) hold_delete(schema, row.is_ours, row.old_key);
     if (row.op == ports::RowOp::kDelete) {
-      const size_t key_count = schemas_.at(row.dataset)->key_count;
-      builder.add_key_row(SYN_OP_DELETE, row.is_ours, ordinal_++, row.cells.first(key_count));
+      hold_delete(schema, row.is_ours, key);
       return;
     }
     const ports::RowOp op = row.old_key.empty() ? row.op : ports::RowOp::kInsert;
-    builder.add_row(static_cast<uint8_t>(op), row.is_ours, ordinal_++, row.cells);
+    if (!deletes_.empty()) drop_delete(schema, row.is_ours, key);
+    builders_.at(row.dataset).add_row(static_cast<uint8_t>(op), row.is_ours, ordinal_++, row.cells);
   }
 
-  void end() override {}
+  void end() override {
+    for (const auto& [id, held] : deletes_) add_delete(id.first, held);
+    deletes_.clear();
+  }
 
   void take(Captured& out) {
     for (auto& [dataset, builder] : builders_) {
@@ -75,12 +75,43 @@ class Capture::Sink final : public ports::ChangeSink {
   // What a poll that failed half-way had put here is read again.
   void discard() {
     Captured dropped;
+    deletes_.clear();
     take(dropped);
   }
 
  private:
+  struct HeldDelete {
+    bool is_ours = false;
+    std::string joined_key;
+  };
+
+  // Deletes wait for the end of their transaction: a record that is deleted and inserted in one is
+  // updated.
+  void hold_delete(const model::Schema& schema, bool is_ours, std::span<const CellView> key) {
+    std::string joined = model::join_key(key);
+    std::string folded = model::fold_key(joined, schema);
+    deletes_[{schema.dataset, std::move(folded)}] = {is_ours, std::move(joined)};
+  }
+
+  void drop_delete(const model::Schema& schema, bool is_ours, std::span<const CellView> key) {
+    const auto held =
+        deletes_.find({schema.dataset, model::fold_key(model::join_key(key), schema)});
+    if (held == deletes_.end()) return;
+    if (held->second.is_ours != is_ours) add_delete(schema.dataset, held->second);
+    deletes_.erase(held);
+  }
+
+  void add_delete(model::DatasetId dataset, const HeldDelete& held) {
+    std::vector<CellView> key;
+    for (const std::string_view bytes : model::split_key(held.joined_key)) {
+      key.push_back({model::CellState::kValue, bytes});
+    }
+    builders_.at(dataset).add_key_row(SYN_OP_DELETE, held.is_ours, ordinal_++, key);
+  }
+
   std::map<model::DatasetId, BatchBuilder> builders_;
   std::map<model::DatasetId, const model::Schema*> schemas_;
+  std::map<std::pair<model::DatasetId, std::string>, HeldDelete> deletes_;  // by folded key
   std::vector<CapturedMarker> markers_;
   model::Position position_;
   model::Position passed_;  // everything up to here has been read before

@@ -132,25 +132,28 @@ struct Delivery::Impl {
 
 Result<void> Delivery::Impl::probe() {
   SYN_TRY(const auto checkpoints, target.probe(options.epoch));
+  size_t applied = 0;  // by a transaction whose outcome was not known
   for (const ports::Checkpoint& checkpoint : checkpoints) {
-    pending.set_applied({checkpoint.stream, checkpoint.lane}, checkpoint.applied);
+    applied += pending.set_applied({checkpoint.stream, checkpoint.lane}, checkpoint.applied);
   }
   is_probe_due = false;
+  const std::lock_guard lock(mutex);
+  stats.entries_delivered_total += applied;
   return success();
 }
 
 // Reads committed groups until enough waits. Returns how many groups it read.
 Result<size_t> Delivery::Impl::read_on() {
   size_t groups = 0;
-  size_t named = 0;
+  size_t waiting = 0;
   while (groups < kGroupsPerRun && pending.entry_count() < options.pending_entries_max) {
     SYN_TRY(const journal::GroupPointer group, cursor->next());
     if (!group) break;
-    named += pending.add(group);
+    waiting += pending.add(group);
     ++groups;
   }
   const std::lock_guard lock(mutex);
-  stats.entries_read_total += named;
+  stats.entries_read_total += waiting;
   return groups;
 }
 

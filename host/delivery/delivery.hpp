@@ -38,7 +38,7 @@ struct Options {
 };
 
 struct Stats {
-  uint64_t entries_read_total = 0;        // that name this target
+  uint64_t entries_read_total = 0;        // that this target did not hold yet
   uint64_t entries_delivered_total = 0;   // written, or superseded inside one transaction
   uint64_t entries_superseded_total = 0;  // of those: collapsed into a later one
   uint64_t entries_skipped_total = 0;

@@ -12,7 +12,6 @@ Pending::Pending(model::SystemId target, const std::vector<const model::Schema*>
 }
 
 size_t Pending::add(const journal::GroupPointer& group) {
-  size_t named = 0;
   size_t waiting = 0;
   for (const model::FramePointer& frame : group->frames) {
     take_skips(*frame);
@@ -20,7 +19,6 @@ size_t Pending::add(const journal::GroupPointer& group) {
       const auto stream = streams_.find(entry.dataset);
       if (stream == streams_.end()) continue;
       if (!std::binary_search(entry.targets.begin(), entry.targets.end(), target_)) continue;
-      ++named;
       Flow& flow = flows_[{stream->second, frame->lane}];
       if (entry.sequence <= flow.applied) continue;
       flow.entries.push_back({group->number, frame, &entry, PendingState::kWaiting});
@@ -31,7 +29,7 @@ size_t Pending::add(const journal::GroupPointer& group) {
   entry_count_ += waiting;
   if (waiting > 0) open_groups_.emplace_back(group->number, waiting);
   if (open_groups_.empty()) done_ = read_;
-  return named;
+  return waiting;
 }
 
 // The skip stands behind its entry in the journal, so the entry is here or already gone.
@@ -57,12 +55,13 @@ void Pending::finish(const FlowId& id, size_t count) {
   entry_count_ -= count;
 }
 
-void Pending::set_applied(const FlowId& id, model::Sequence applied) {
+size_t Pending::set_applied(const FlowId& id, model::Sequence applied) {
   Flow& flow = flows_[id];
   flow.applied = applied;
   size_t count = 0;
   while (count < flow.entries.size() && flow.entries[count].entry->sequence <= applied) ++count;
   finish(id, count);
+  return count;
 }
 
 void Pending::leave_group(journal::GroupNumber group) {

@@ -43,13 +43,13 @@ class Pending {
  public:
   Pending(model::SystemId target, const std::vector<const model::Schema*>& schemas);
 
-  // Takes over what a committed group has for this target; returns the number of its entries,
-  // those that the target already holds included.
+  // Takes over what a committed group has for this target; returns the number of its entries that
+  // the target does not hold yet.
   size_t add(const journal::GroupPointer& group);
   // The first `count` entries of a flow are applied or skipped.
   void finish(const FlowId& flow, size_t count);
-  // What the target says it applied; entries up to there are done.
-  void set_applied(const FlowId& flow, model::Sequence applied);
+  // What the target says it applied; entries up to there are done. Returns how many waited.
+  size_t set_applied(const FlowId& flow, model::Sequence applied);
 
   std::map<FlowId, Flow>& flows() { return flows_; }
   size_t entry_count() const { return entry_count_; }

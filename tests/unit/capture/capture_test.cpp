@@ -46,6 +46,7 @@ class RepeatingSource final : public ports::Source {
     const std::string at(1, next);
     const model::CellView cells[] = {{model::CellState::kValue, at}, {model::CellState::kNull, {}}};
     sink.begin({model::Position{at}, 0, 1});
+    if (next == '9') sink.row({schema_.dataset, ports::RowOp::kDelete, false, cells, {}});
     sink.marker({"zurich", 1, schema_.stream, 0, static_cast<model::Sequence>(next)});
     sink.row({schema_.dataset, ports::RowOp::kInsert, false, cells, {}});
     sink.end();
@@ -77,6 +78,13 @@ TEST_F(CaptureTest, PassesOverWhatWasReadBeforeARestart) {
   const Captured captured = read(9);
   EXPECT_EQ(captured.row_count(), 3u);
   EXPECT_EQ(captured.position.bytes, "9");
+}
+
+TEST_F(CaptureTest, DeletedAndInsertedInOneTransactionIsOneRow) {
+  capture.resume_behind(model::Position{"8"});
+  const Captured captured = read(9);
+  ASSERT_EQ(captured.row_count(), 1u);
+  EXPECT_EQ(captured.batches[0].op(0), SYN_OP_INSERT);
 }
 
 TEST_F(CaptureTest, NothingButRepetitionsHasNoPosition) {
