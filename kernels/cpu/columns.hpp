@@ -1,13 +1,16 @@
-// Typed encodings of one column: from a column's bytes to a framed part (zstd takes it) and a
-// stored part (already dense), and back. docs/formats/block.md describes each encoding.
+// Typed encodings: from columns to framed parts (zstd takes them) and stored parts (already dense),
+// and back. docs/formats/block.md describes each encoding.
 //
-// Owner: the caller owns all buffers; parts are appended. Threads: any. Errors: decode_column says
-// false for parts that no encoder wrote, and never reads or writes outside what it was given.
+// Owner: the caller owns all buffers; parts are appended. Threads: any; the encoder keeps its
+// tables per thread. Errors: decode_column says false for parts that no encoder wrote, and never
+// reads or writes outside what it was given.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/contract/block.h"
 #include "kernels/engine/engine.hpp"
@@ -30,12 +33,22 @@ struct Parts {
   std::string stored;
 };
 
-// Chooses an encoding and appends the column to parts. REQUIRES: a type of the contract, a size
-// within SYN_COLUMN_SIZE_MAX.
-void encode_column(const engine::ColumnView& column, ColumnEntry& entry, Parts& parts);
+// An entry, and where its parts begin in Parts.
+struct PlacedColumn {
+  ColumnEntry entry;
+  size_t framed_at = 0;
+  size_t stored_at = 0;
+};
 
-// REQUIRES: framed and stored hold exactly the entry's sizes.
+// Chooses an encoding for each column and appends entries and parts. A kU32 column that holds the
+// lengths of the texts in the next column is encoded together with it. REQUIRES: types of the
+// contract, sizes within its limits.
+void encode_columns(std::span<const engine::ColumnView> columns, size_t first_ordinal,
+                    std::vector<PlacedColumn>& out, Parts& parts);
+
+// REQUIRES: framed and stored hold exactly the entry's sizes. lengths: for SYN_ENCODING_TEXTS, the
+// bytes of the column before this one; untouched otherwise.
 bool decode_column(const ColumnEntry& entry, std::string_view framed, std::string_view stored,
-                   std::string& out);
+                   std::string& out, std::string& lengths);
 
 }  // namespace syncline::cpu

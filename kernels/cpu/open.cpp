@@ -76,31 +76,46 @@ class Columns {
                    std::string_view stored) {
     size_ += entry.size;
     if (size_ > SYN_BLOCK_SIZE_MAX) return damaged(chunk, "the block is larger than the limit");
-    if (entry.ordinal >= columns_.size()) {
-      columns_.resize(entry.ordinal + 1u);
-      is_there_.resize(entry.ordinal + 1u);
-    }
-    if (is_there_[entry.ordinal]) return damaged(chunk, "a column is there twice");
-    is_there_[entry.ordinal] = true;
-    engine::ColumnBytes& column = columns_[entry.ordinal];
-    column.id = entry.id;
-    column.type = entry.type;
-    if (!decode_column(entry, framed, stored, column.bytes)) {
+    if (entry.ordinal >= slots_.size()) slots_.resize(entry.ordinal + 1u);
+    Slot& slot = slots_[entry.ordinal];
+    if (slot.is_there) return damaged(chunk, "a column is there twice");
+    slot.is_there = true;
+    slot.entry = entry;
+    std::string lengths;
+    if (!decode_column(entry, framed, stored, slot.bytes, lengths)) {
       return damaged(chunk, "column " + std::to_string(entry.id) + " cannot be decoded");
     }
+    if (entry.encoding != SYN_ENCODING_TEXTS) return success();
+    if (entry.ordinal == 0) return damaged(chunk, "texts without their lengths");
+    slots_[entry.ordinal - 1u].bytes = std::move(lengths);
     return success();
   }
 
   Result<std::vector<engine::ColumnBytes>> take(size_t chunk) {
-    if (std::find(is_there_.begin(), is_there_.end(), false) != is_there_.end()) {
-      return damaged(chunk, "a column is missing");
+    std::vector<engine::ColumnBytes> out;
+    out.reserve(slots_.size());
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      Slot& slot = slots_[i];
+      if (!slot.is_there) return damaged(chunk, "a column is missing");
+      const bool is_length = slot.entry.encoding == SYN_ENCODING_TEXT_LENGTHS;
+      const bool is_before_texts =
+          i + 1 < slots_.size() && slots_[i + 1].entry.encoding == SYN_ENCODING_TEXTS;
+      if (is_length != is_before_texts || slot.bytes.size() != slot.entry.size) {
+        return damaged(chunk, "texts and their lengths do not fit");
+      }
+      out.push_back({slot.entry.id, slot.entry.type, std::move(slot.bytes)});
     }
-    return std::move(columns_);
+    return out;
   }
 
  private:
-  std::vector<engine::ColumnBytes> columns_;
-  std::vector<bool> is_there_;
+  struct Slot {
+    ColumnEntry entry;
+    std::string bytes;
+    bool is_there = false;
+  };
+
+  std::vector<Slot> slots_;
   uint64_t size_ = 0;
 };
 

@@ -22,17 +22,11 @@ constexpr size_t kFrameSizeMin = 64;
 // Buffers that grew beyond this for one block are given back after it.
 constexpr size_t kKeptSizeMax = 4u << 20;
 
-struct Placed {
-  ColumnEntry entry;
-  size_t framed_at = 0;  // in Parts
-  size_t stored_at = 0;
-};
-
 // One thread's buffers and contexts, kept between blocks.
 struct Scratch {
   std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> zstd{ZSTD_createCCtx(), &ZSTD_freeCCtx};
   Parts parts;
-  std::vector<Placed> placed;
+  std::vector<PlacedColumn> placed;
   std::vector<ColumnEntry> entries;
   std::string gathered;  // the small framed parts, side by side
   std::string directory;
@@ -68,19 +62,19 @@ Result<void> append_frame(Scratch& s, std::string_view content) {
   return success();
 }
 
-std::string_view framed_part(const Scratch& s, const Placed& placed) {
+std::string_view framed_part(const Scratch& s, const PlacedColumn& placed) {
   return std::string_view(s.parts.framed).substr(placed.framed_at, placed.entry.framed_size);
 }
 
 // The directory's order is the frames' order: first what shares a frame, then those with their own.
 void order_columns(Scratch& s) {
-  const auto is_small = [](const Placed& placed) {
+  const auto is_small = [](const PlacedColumn& placed) {
     return placed.entry.framed_size < kOwnFrameSizeMin;
   };
   std::stable_partition(s.placed.begin(), s.placed.end(), is_small);
 }
 
-void store_instead(Scratch& s, Placed& placed) {
+void store_instead(Scratch& s, PlacedColumn& placed) {
   placed.entry.encoding = SYN_ENCODING_STORED;
   placed.stored_at = s.parts.stored.size();
   placed.entry.stored_size = placed.entry.framed_size;
@@ -88,12 +82,12 @@ void store_instead(Scratch& s, Placed& placed) {
   placed.entry.framed_size = 0;
 }
 
-bool can_store(const Placed& placed) {
+bool can_store(const PlacedColumn& placed) {
   return placed.entry.framed_size == 0 || placed.entry.encoding == SYN_ENCODING_FRAMED;
 }
 
 // Compresses one run of columns into one frame; columns that it does not shrink are stored.
-Result<void> frame_columns(Scratch& s, std::span<Placed> columns, std::string_view content) {
+Result<void> frame_columns(Scratch& s, std::span<PlacedColumn> columns, std::string_view content) {
   if (content.empty()) return success();
   const size_t before = s.frames.size();
   const bool is_storable = std::all_of(columns.begin(), columns.end(), can_store);
@@ -103,7 +97,7 @@ Result<void> frame_columns(Scratch& s, std::span<Placed> columns, std::string_vi
   const size_t size = s.frames.size() - before;
   if (!is_storable || (size != 0 && size < content.size())) return success();
   s.frames.resize(before);
-  for (Placed& placed : columns) {
+  for (PlacedColumn& placed : columns) {
     if (placed.entry.framed_size != 0) store_instead(s, placed);
   }
   return success();
@@ -116,27 +110,16 @@ Result<void> compress_columns(Scratch& s) {
     if (s.placed[small_count].entry.framed_size >= kOwnFrameSizeMin) break;
     s.gathered.append(framed_part(s, s.placed[small_count]));
   }
-  const std::span<Placed> all(s.placed);
+  const std::span<PlacedColumn> all(s.placed);
   SYN_TRY(frame_columns(s, all.first(small_count), s.gathered));
-  for (Placed& placed : all.subspan(small_count)) {
+  for (PlacedColumn& placed : all.subspan(small_count)) {
     SYN_TRY(frame_columns(s, {&placed, 1}, framed_part(s, placed)));
   }
   return success();
 }
 
-void encode_columns(Scratch& s, std::span<const engine::ColumnView> columns, size_t ordinal) {
-  for (const engine::ColumnView& column : columns) {
-    Placed placed;
-    placed.framed_at = s.parts.framed.size();
-    placed.stored_at = s.parts.stored.size();
-    placed.entry.ordinal = static_cast<uint16_t>(ordinal++);
-    encode_column(column, placed.entry, s.parts);
-    s.placed.push_back(placed);
-  }
-}
-
 void gather_stored(Scratch& s) {
-  for (const Placed& placed : s.placed) {
+  for (const PlacedColumn& placed : s.placed) {
     s.entries.push_back(placed.entry);
     s.stored.append(s.parts.stored, placed.stored_at, placed.entry.stored_size);
   }
@@ -219,7 +202,7 @@ Result<engine::Sealed> seal_block(std::span<const engine::ColumnView> columns,
   header.count = static_cast<uint16_t>(counts.size());
   for (const size_t count : counts) {
     s.reset();
-    encode_columns(s, columns.subspan(ordinal, count), ordinal);
+    encode_columns(columns.subspan(ordinal, count), ordinal, s.placed, s.parts);
     SYN_TRY(compress_columns(s));
     gather_stored(s);
     SYN_TRY(encrypt_chunk(s, header, key, associated_data, sealed.bytes));
