@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/base/result.hpp"
+#include "host/model/schema.hpp"
 #include "host/model/types.hpp"
 
 namespace syncline::ports {
@@ -18,6 +19,7 @@ struct ColumnInfo {
   std::string native_type;
   bool is_nullable = true;
   bool is_generated = false;
+  model::KeyEquivalence equivalence = model::KeyEquivalence::kBytes;  // by its collation
 };
 
 struct TableInfo {

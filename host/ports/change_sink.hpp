@@ -1,5 +1,6 @@
 // Where a Source puts what it read: whole transactions, in log order, rows and markers in the order
-// they happened. host/capture implements it with batch builders.
+// they happened. Transactions of one poll may share a position: they are acknowledged as one.
+// host/capture implements it with batch builders.
 //
 // Views handed to it need to live only for the call. Threads: one at a time.
 #pragma once

@@ -20,16 +20,25 @@ struct DatasetStop {  // one dataset cannot go on; the others do
   Error error;
 };
 
+struct RejectedRow {  // a record that is there, with a value that no type of ours can hold
+  model::DatasetId dataset = 0;
+  std::string key;  // joined; empty where the key itself is the reason
+  Error error;
+};
+
 struct PollResult {
   size_t row_count = 0;
   bool has_more = false;             // call again at once
   std::vector<DatasetStop> stopped;  // e.g. a mapped column was dropped
-  std::vector<model::DatasetId> rescan;  // the table was rebuilt: read it whole, compare
+  // The table was rebuilt, or goes on after a stop: read it whole, compare.
+  std::vector<model::DatasetId> rescan;
+  std::vector<RejectedRow> rejected;  // for quarantine; acknowledged with the rest
 };
 
 struct SnapshotChunk {
   std::string cursor;    // hand back to read on; empty: this was the last chunk
   size_t row_count = 0;
+  std::vector<RejectedRow> rejected;  // they exist all the same
 };
 
 class Source {

@@ -1,0 +1,229 @@
+#include "drivers/systems/sqlite/detail/catalog.hpp"
+
+#include <algorithm>
+
+#include <unistd.h>
+
+#include "drivers/systems/sqlite/detail/objects.hpp"
+
+namespace syncline::sqlite {
+namespace {
+
+using ports::Finding, ports::Severity;
+
+Result<std::vector<std::string>> query_texts(Connection& connection, const std::string& sql) {
+  SYN_TRY(Statement rows, connection.prepare(sql));
+  std::vector<std::string> texts;
+  while (true) {
+    SYN_TRY(const bool has_row, connection.next(rows));
+    if (!has_row) return texts;
+    texts.emplace_back(rows.text(0));
+  }
+}
+
+model::KeyEquivalence equivalence_of(const std::string& collation) {
+  if (collation == "NOCASE") return model::KeyEquivalence::kAsciiCaseInsensitive;
+  if (collation == "RTRIM") return model::KeyEquivalence::kTrailingSpaces;
+  return model::KeyEquivalence::kBytes;
+}
+
+bool is_usable_key(const Table& table, const UniqueSet& unique) {
+  return !unique.is_partial &&
+         std::all_of(unique.columns.begin(), unique.columns.end(), [&](const std::string& name) {
+           const Column* column = table.find(name);
+           return column != nullptr && (!column->is_nullable || column->primary_key_place > 0);
+         });
+}
+
+Result<ports::TableInfo> table_info(Connection& connection, const Table& table) {
+  ports::TableInfo info;
+  info.name = table.name;
+  for (const Column& column : table.columns) {
+    info.columns.push_back({column.name, logical_type_of(column.declared_type),
+                            column.declared_type,
+                            column.is_nullable && column.primary_key_place == 0,
+                            column.is_generated, equivalence_of(column.collation)});
+  }
+  for (const UniqueSet& unique : table.uniques) {
+    if (is_usable_key(table, unique)) info.keys.push_back(unique.columns);
+  }
+  SYN_TRY(info.references,
+          query_texts(connection, "SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(" +
+                                      literal(table.name) + ") ORDER BY 1"));
+  SYN_TRY(const int64_t row_count,
+          connection.query_integer("SELECT count(*) FROM " + quoted(table.name)));
+  info.row_count = static_cast<uint64_t>(row_count);
+  return info;
+}
+
+Result<void> find_in_file(Connection& connection, std::vector<Finding>& out) {
+  SYN_TRY(const std::string mode, connection.query_text("PRAGMA journal_mode"));
+  if (mode != "wal") {
+    out.push_back({Severity::kWarning, "",
+                   connection.path() + " is in journal mode " + mode +
+                       ": our reads and your writes wait for each other",
+                   "PRAGMA journal_mode = WAL;"});
+  }
+  const std::string& path = connection.path();
+  const std::string folder =
+      path.find('/') == std::string::npos ? "." : path.substr(0, path.rfind('/') + 1);
+  for (const std::string& place : {path, folder}) {
+    if (access(place.c_str(), W_OK) != 0) {
+      out.push_back({Severity::kStops, "", place + " cannot be written by this user",
+                     "chmod or chown " + place + " so that the appliance's user can write there"});
+    }
+  }
+  return success();
+}
+
+// What the first start will create, announced before it does.
+Result<void> find_objects(Connection& connection, const std::vector<Mapped>& captured,
+                          std::vector<Finding>& out) {
+  SYN_TRY(const auto present, installed_objects(connection));
+  std::string missing;
+  const auto need = [&](const std::string& object) {
+    if (std::find(present.begin(), present.end(), object) != present.end()) return;
+    missing += (missing.empty() ? "" : ", ") + object;
+  };
+  for (const char* table : {"syncline_checkpoint", "syncline_state", "syncline_changes"}) {
+    need(std::string("table ") + table);
+  }
+  for (const Mapped& mapped : captured) {
+    for (const Trigger& trigger : triggers_of(mapped)) need("trigger " + trigger.name);
+  }
+  if (missing.empty()) return success();
+  out.push_back({Severity::kNote, "",
+                 "Syncline will create in " + connection.path() + ": " + missing,
+                 "nothing; `syncline detach` removes all of it"});
+  return success();
+}
+
+Result<void> find_triggers(Connection& connection, const Mapped& mapped,
+                           std::vector<Finding>& out) {
+  SYN_TRY(const auto triggers,
+          query_texts(connection,
+                      "SELECT name FROM sqlite_master WHERE type = 'trigger' AND "
+                      "tbl_name = " +
+                          literal(mapped.table.name) +
+                          " COLLATE NOCASE AND name NOT LIKE 'syncline\\_%' ESCAPE "
+                          "'\\' ORDER BY name"));
+  const bool is_accepted = mapped.mapping->triggers == "fire";
+  for (const std::string& trigger : triggers) {
+    out.push_back(
+        {is_accepted ? Severity::kNote : Severity::kWarning, mapped.schema->name,
+         "trigger " + trigger + " on " + mapped.table.name +
+             " fires for Syncline's writes too: SQLite cannot suppress it, and what it changes "
+             "travels to the other systems",
+         "triggers = \"fire\" in the dataset's section to accept that, or make the trigger leave "
+         "our writes alone: CREATE TRIGGER … WHEN (SELECT applying FROM syncline_state) = 0"});
+  }
+  return success();
+}
+
+Result<void> find_cascades(Connection& connection, const Mapped& mapped,
+                           std::vector<Finding>& out) {
+  SYN_TRY(const auto tables,
+          query_texts(connection,
+                      "SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(" +
+                          literal(mapped.table.name) +
+                          ") WHERE on_delete NOT IN ('NO ACTION', 'RESTRICT') OR on_update NOT IN "
+                          "('NO ACTION', 'RESTRICT')"));
+  for (const std::string& table : tables) {
+    out.push_back({Severity::kNote, mapped.schema->name,
+                   mapped.table.name + " follows " + table +
+                       " by a foreign key action; what users' connections cascade is captured, and "
+                       "our writes run no actions",
+                   "nothing"});
+  }
+  return success();
+}
+
+void find_in_columns(const Mapped& mapped, std::vector<Finding>& out) {
+  const model::Schema& schema = *mapped.schema;
+  constexpr uint16_t kDecimalDigitsOfReal = 15;
+  for (size_t i = 0; i < mapped.columns.size(); ++i) {
+    const Column& column = mapped.columns[i];
+    const model::LogicalType& type = schema.fields[i].type;
+    const bool is_exact = column.affinity == Affinity::kText || column.affinity == Affinity::kNone;
+    if (type.kind == model::TypeKind::kDecimal && !is_exact &&
+        (type.precision == 0 || type.precision > kDecimalDigitsOfReal)) {
+      out.push_back({Severity::kWarning, schema.name,
+                     "column " + column.name + " (" + column.declared_type +
+                         ") keeps 15 digits of a " + model::to_string(type) +
+                         "; longer values go to quarantine",
+                     "declare " + quoted(column.name) + " TEXT in " + mapped.table.name});
+    }
+    const bool is_coarser = i < schema.key_count &&
+                            schema.key_equivalence != model::KeyEquivalence::kBytes &&
+                            column.collation == "BINARY" && column.affinity == Affinity::kText;
+    if (is_coarser) {
+      const bool is_case = schema.key_equivalence == model::KeyEquivalence::kAsciiCaseInsensitive;
+      out.push_back({Severity::kStops, schema.name,
+                     "key column " + column.name +
+                         " tells keys apart that another system takes "
+                         "for one",
+                     "declare " + quoted(column.name) + " " + column.declared_type + " COLLATE " +
+                         (is_case ? "NOCASE" : "RTRIM") + " in " + mapped.table.name});
+    }
+  }
+  if (mapped.table.has_unique_expression) {
+    out.push_back({Severity::kWarning, schema.name,
+                   mapped.table.name + " has a unique index on an expression: rows that REPLACE "
+                                       "removes because of it are not captured",
+                   "avoid REPLACE on this table, or run `syncline verify --repair` from time to "
+                   "time"});
+  }
+}
+
+}  // namespace
+
+Result<std::vector<ports::TableInfo>> SqliteCatalog::tables() {
+  SYN_TRY(auto connection, Connection::open(shared_->path, Access::kRead, "NORMAL", kLockWaitMs));
+  SYN_TRY(const Transaction snapshot, Transaction::begin(*connection, Access::kRead));
+  SYN_TRY(const auto names,
+          query_texts(*connection,
+                      "SELECT name FROM pragma_table_list WHERE schema = 'main' AND "
+                      "type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND "
+                      "name NOT LIKE 'syncline\\_%' ESCAPE '\\' ORDER BY name"));
+  std::vector<ports::TableInfo> infos;
+  for (const std::string& name : names) {
+    SYN_TRY(const auto table, read_table(*connection, name));
+    if (!table) continue;
+    SYN_TRY(auto info, table_info(*connection, *table));
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
+Result<std::vector<Finding>> SqliteCatalog::findings() {
+  SYN_TRY(auto connection, Connection::open(shared_->path, Access::kRead, "NORMAL", kLockWaitMs));
+  SYN_TRY(const Transaction snapshot, Transaction::begin(*connection, Access::kRead));
+  std::vector<Finding> out;
+  std::vector<Mapped> captured;
+  SYN_TRY(find_in_file(*connection, out));
+  for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
+    auto mapped = read_mapped(*connection, mapping);
+    if (!mapped) {
+      const Error& error = mapped.error();
+      out.push_back(
+          {Severity::kStops, mapping.schema->name, error.what + ": " + error.why, error.fix});
+      continue;
+    }
+    SYN_TRY(find_triggers(*connection, mapped.value(), out));
+    SYN_TRY(find_cascades(*connection, mapped.value(), out));
+    find_in_columns(mapped.value(), out);
+    if (mapping.direction != ports::Direction::kTo) {
+      captured.push_back(std::move(mapped).value());
+    }
+  }
+  SYN_TRY(find_objects(*connection, captured, out));
+  return out;
+}
+
+Result<std::vector<std::string>> SqliteCatalog::detach() {
+  const std::lock_guard lock(shared_->writing);
+  SYN_TRY(auto connection, Connection::open(shared_->path, Access::kWrite, "FULL", kInstallWaitMs));
+  return remove_objects(*connection);
+}
+
+}  // namespace syncline::sqlite

@@ -1,0 +1,195 @@
+#include "drivers/systems/sqlite/detail/change_reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "drivers/systems/sqlite/detail/emitter.hpp"
+
+namespace syncline::sqlite {
+namespace {
+
+std::vector<NativeValue> decode_key(std::string_view encoded, size_t count) {
+  ByteReader in(encoded);
+  std::vector<NativeValue> key(count);
+  for (NativeValue& value : key) value = read_value(in);
+  return key;
+}
+
+constexpr size_t kPositionSize = 16;
+
+}  // namespace
+
+model::Position position_of(const Place& place) {
+  std::string bytes;
+  for (const int64_t number : {place.id, place.nonce}) {
+    for (int shift = 56; shift >= 0; shift -= 8) {
+      bytes.push_back(static_cast<char>(static_cast<uint64_t>(number) >> shift));
+    }
+  }
+  return {std::move(bytes)};
+}
+
+Result<Place> place_of(const model::Position& position) {
+  if (position.bytes.size() != kPositionSize) {
+    return fail(ErrorCode::kSystemLost, "the stored position is not one of a SQLite system",
+                "the system's kind or the data folder was changed",
+                "run `syncline resync` for this system");
+  }
+  std::array<int64_t, 2> numbers{};
+  for (size_t i = 0; i < kPositionSize; ++i) {
+    numbers[i / 8] = static_cast<int64_t>(static_cast<uint64_t>(numbers[i / 8]) << 8 |
+                                          static_cast<uint8_t>(position.bytes[i]));
+  }
+  return Place{numbers[0], numbers[1]};
+}
+
+Result<std::unique_ptr<ChangeReader>> ChangeReader::make(Connection& connection,
+                                                         const std::vector<Mapped>& captured) {
+  std::unique_ptr<ChangeReader> reader(new ChangeReader(connection));
+  for (const Mapped& mapped : captured) {
+    SYN_TRY(RecordReader records, RecordReader::make(connection, mapped));
+    reader->reader_of_.emplace(mapped.dataset(), reader->readers_.size());
+    reader->readers_.push_back(std::move(records));
+    reader->key_count_max_ = std::max(reader->key_count_max_, mapped.key_count());
+  }
+  SYN_TRY(reader->rows_,
+          connection.prepare("SELECT id, nonce, applying, op, dataset, at, payload, " +
+                             key_columns(reader->key_count_max_) +
+                             " FROM syncline_changes WHERE id > ?1 ORDER BY id LIMIT ?2"));
+  return reader;
+}
+
+ChangeReader::Row ChangeReader::current_row(size_t key_count_max) {
+  Row row;
+  row.place = {rows_.integer(0), rows_.integer(1)};
+  row.change.is_ours = rows_.integer(2) != 0;
+  row.change.op = static_cast<ChangeOp>(rows_.integer(3));
+  row.dataset = static_cast<model::DatasetId>(rows_.integer(4));
+  row.change.at_ms = rows_.integer(5);
+  if (!is_record_op(row.change.op)) row.change.payload = rows_.blob(6);
+  const auto found = reader_of_.find(row.dataset);
+  const size_t key_count =
+      found == reader_of_.end() ? 0 : readers_[found->second].mapped().key_count();
+  for (size_t i = 0; i < std::min(key_count, key_count_max); ++i) {
+    append_value(rows_.value(static_cast<int>(7 + i)), row.key);
+  }
+  return row;
+}
+
+Result<std::vector<ChangeReader::Row>> ChangeReader::read_rows(const Place& after,
+                                                               size_t row_limit) {
+  const StatementScope scope(rows_);
+  rows_.bind(1, after.id);
+  rows_.bind(2, static_cast<int64_t>(row_limit));
+  std::vector<Row> rows;
+  while (true) {
+    SYN_TRY(const bool has_row, connection_.next(rows_));
+    if (!has_row) return rows;
+    rows.push_back(current_row(key_count_max_));
+  }
+}
+
+// All of it where the table's end was reached, else up to the last sure place between two
+// transactions.
+size_t ChangeReader::run_size(const std::vector<Row>& rows, size_t row_limit) {
+  if (rows.size() < row_limit) return rows.size();
+  for (size_t i = rows.size() - 1; i > 0; --i) {
+    const bool begins_ours = rows[i].change.op == ChangeOp::kMarker;
+    const bool ends_ours = rows[i - 1].change.is_ours && !rows[i].change.is_ours;
+    if (begins_ours || ends_ours) return i;
+  }
+  return rows.size();
+}
+
+// The record a row touches, or nothing: the dataset is not captured any more, the key is none, or
+// the record is not in the run and is_added is false.
+std::optional<size_t> ChangeReader::record_number(const Row& row, bool is_added, ReadRun* run) {
+  const auto reader = reader_of_.find(row.dataset);
+  if (reader == reader_of_.end()) return std::nullopt;
+  const Mapped& mapped = readers_[reader->second].mapped();
+  auto key = joined_key(mapped, decode_key(row.key, mapped.key_count()));
+  if (!key) {
+    if (run != nullptr && row.change.op != ChangeOp::kDelete) {
+      run->rejected.push_back(rejected_row(mapped, {}, std::move(key).error()));
+    }
+    return std::nullopt;
+  }
+  std::string name = record_name(*mapped.schema, key.value());
+  if (!is_added) {
+    const auto found = record_numbers_.find(name);
+    if (found == record_numbers_.end()) return std::nullopt;
+    return found->second;
+  }
+  const auto [found, is_new] = record_numbers_.emplace(std::move(name), records_.size());
+  if (is_new) records_.emplace_back();
+  records_[found->second] = {reader->second, row.key, std::move(key).value()};
+  return found->second;
+}
+
+void ChangeReader::add_to_window(Row&& row, ReadRun& run) {
+  if (row.change.op != ChangeOp::kMarker && row.change.op != ChangeOp::kOrigin) {
+    const auto number = record_number(row, true, &run);
+    if (!number) return;
+    row.change.record = *number;
+  }
+  window_.add(std::move(row.change));
+}
+
+void ChangeReader::look_ahead(Row&& row) {
+  const auto number = record_number(row, false, nullptr);
+  if (!number) return;
+  row.change.record = *number;
+  window_.look_ahead(std::move(row.change));
+}
+
+Result<void> ChangeReader::look_ahead_in_table(const Place& after) {
+  const StatementScope scope(rows_);
+  rows_.bind(1, after.id);
+  rows_.bind(2, std::numeric_limits<int64_t>::max());
+  while (true) {
+    SYN_TRY(const bool has_row, connection_.next(rows_));
+    if (!has_row) return success();
+    look_ahead(current_row(key_count_max_));
+  }
+}
+
+Result<ReadRun> ChangeReader::read(const Place& after, size_t row_limit, ports::ChangeSink& sink) {
+  row_limit = std::max(row_limit, kRunRowsMax);
+  ReadRun run;
+  SYN_TRY(std::vector<Row> rows, read_rows(after, row_limit));
+  if (rows.empty()) return run;
+  window_ = {};
+  records_.clear();
+  record_numbers_.clear();
+  const size_t size = run_size(rows, row_limit);
+  const Place end = rows.back().place;
+  run.is_empty = false;
+  run.last = rows[size - 1].place;
+  for (size_t i = 0; i < size; ++i) add_to_window(std::move(rows[i]), run);
+  for (size_t i = size; i < rows.size(); ++i) look_ahead(std::move(rows[i]));
+  if (rows.size() == row_limit) {
+    SYN_TRY(look_ahead_in_table(end));
+  }
+  run.has_more = rows.size() == row_limit;
+
+  Emitter emitter(sink, position_of(run.last), run.rejected);
+  for (const Item& item : window_.items()) {
+    if (item.is_dropped) continue;
+    if (item.is_marker) {
+      SYN_TRY(emitter.show_marker(item));
+      continue;
+    }
+    const Record& record = records_[item.record];
+    RecordReader& reader = readers_[record.reader];
+    const EmittedRecord shown{reader.mapped(), record.key,
+                              decode_key(record.native_key, reader.mapped().key_count())};
+    auto result = emitter.show_record(item, window_.items(), shown, reader);
+    reader.release();
+    SYN_TRY(std::move(result));
+  }
+  run.row_count = emitter.finish();
+  return run;
+}
+
+}  // namespace syncline::sqlite

@@ -1,0 +1,53 @@
+// The face of a SQLite file that is written to: one marked transaction at a time.
+//
+// Threads: one at a time; apart from the source's.
+#pragma once
+
+#include <memory>
+
+#include "drivers/systems/sqlite/detail/shared.hpp"
+#include "drivers/systems/sqlite/detail/touched.hpp"
+#include "drivers/systems/sqlite/detail/writer.hpp"
+#include "host/base/clock.hpp"
+#include "host/ports/target.hpp"
+
+namespace syncline::sqlite {
+
+class SqliteTarget final : public ports::Target {
+ public:
+  SqliteTarget(std::shared_ptr<Shared> shared, Clock& clock)
+      : shared_(std::move(shared)), clock_(clock) {}
+
+  Result<void> open() override;
+  Result<void> open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
+                          size_t lane_count) override;
+  Result<std::vector<ports::Checkpoint>> probe(uint32_t epoch) override;
+  Result<ports::ApplyResult> apply(const ports::WriteBatch& batch) override;
+
+ private:
+  Result<void> connect();
+  Result<void> refresh_schema();
+  Result<void> move_markers(const ports::WriteBatch& batch);
+  Result<void> begin_mark(const ports::WriteBatch& batch);
+  Result<void> end_mark();
+  Result<void> keep_images(const ports::WriteBatch& batch);
+  enum class Way : uint8_t { kPlain, kFreeFirst };
+  Result<ports::ApplyResult> write_all(const ports::WriteBatch& batch);
+  Result<ports::ApplyResult> write_once(const ports::WriteBatch& batch, Way way,
+                                        bool& is_unique_clash);
+  Result<void> commit();
+
+  std::shared_ptr<Shared> shared_;
+  Clock& clock_;
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Writer> writer_;
+  Statement move_;
+  Statement mark_;
+  Statement log_;
+  TouchedRecords touched_;
+  std::vector<std::string> imaged_;  // by the transaction at hand
+  int64_t schema_version_ = -1;
+  bool is_lost_ = false;  // a commit's outcome is unknown: only a new connection tells
+};
+
+}  // namespace syncline::sqlite

@@ -1,0 +1,85 @@
+#include "drivers/systems/sqlite/detail/emitter.hpp"
+
+namespace syncline::sqlite {
+namespace {
+
+constexpr int64_t kMillisecondUs = 1000;
+
+}  // namespace
+
+void Emitter::begin_at(int64_t at_ms) {
+  if (is_open_ && at_ms == at_ms_) return;
+  if (is_open_) sink_.end();
+  sink_.begin({position_, at_ms * kMillisecondUs, kMillisecondUs});
+  is_open_ = true;
+  at_ms_ = at_ms;
+}
+
+Result<void> Emitter::show_marker(const Item& item) {
+  SYN_TRY(const MarkerPayload payload, read_marker_payload(item.payload));
+  begin_at(item.at_ms);
+  for (const ports::MarkerMove& move : payload.moves) {
+    sink_.marker({payload.appliance, payload.epoch, move.stream, move.lane, move.next});
+  }
+  return success();
+}
+
+Result<void> Emitter::show_record(const Item& item, const std::vector<Item>& items,
+                                  const EmittedRecord& record, RecordReader& reader) {
+  if (item.values == Values::kWritten) return show_written(item, items, record);
+  if (item.values == Values::kImage) {
+    SYN_TRY(const auto image, read_image_payload(item.payload));
+    show_values(item, record, image);
+    return success();
+  }
+  SYN_TRY(const auto present, reader.find(record.native_key));
+  show_values(item, record, present);
+  return success();
+}
+
+void Emitter::show_values(const Item& item, const EmittedRecord& record,
+                          const std::optional<std::vector<NativeValue>>& values) {
+  if (!values) {
+    cells_.fill_key(record.mapped, record.key);
+    return show_row(item, record, ports::RowOp::kDelete);
+  }
+  if (auto filled = cells_.fill(record.mapped, *values); !filled) {
+    rejected_.push_back(rejected_row(record.mapped, record.key, std::move(filled).error()));
+    return;
+  }
+  show_row(item, record, item.op);
+}
+
+// Records that the transaction touched without naming them (a trigger's work) are not known as they
+// were in between; what follows shows them.
+Result<void> Emitter::show_written(const Item& item, const std::vector<Item>& items,
+                                   const EmittedRecord& record) {
+  if (item.marker >= items.size()) return success();
+  if (item.marker != written_marker_) {
+    SYN_TRY(const MarkerPayload payload, read_marker_payload(items[item.marker].payload));
+    written_.emplace(payload);
+    written_marker_ = item.marker;
+  }
+  const auto written = written_->find(*record.mapped.schema, record.key);
+  if (!written) return success();
+  cells_.fill_key(record.mapped, record.key);
+  for (const WrittenCell& cell : written->cells) cells_.set(cell.field, cell.cell);
+  const bool is_delete = written->kind == model::EntryKind::kDelete;
+  show_row(item, record, is_delete ? ports::RowOp::kDelete : item.op);
+  return success();
+}
+
+void Emitter::show_row(const Item& item, const EmittedRecord& record, ports::RowOp op) {
+  begin_at(item.at_ms);
+  sink_.row({record.mapped.dataset(), op, item.is_ours, cells_.views(), {}});
+  ++row_count_;
+}
+
+size_t Emitter::finish() {
+  if (!is_open_) begin_at(0);
+  sink_.end();
+  is_open_ = false;
+  return row_count_;
+}
+
+}  // namespace syncline::sqlite

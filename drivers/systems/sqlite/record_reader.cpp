@@ -1,0 +1,103 @@
+#include "drivers/systems/sqlite/detail/record_reader.hpp"
+
+#include "host/model/key.hpp"
+
+namespace syncline::sqlite {
+namespace {
+
+auto null_key(const Mapped& mapped, size_t field) {
+  return fail(ErrorCode::kSystemKey,
+              "column " + mapped.columns[field].name + " of " + mapped.table.name + " is NULL",
+              "a record is known by its key, and NULL equals nothing",
+              "give the row a key, or declare the column NOT NULL");
+}
+
+}  // namespace
+
+Result<void> RecordCells::fill(const Mapped& mapped, const std::vector<NativeValue>& values) {
+  cells_.resize(values.size());
+  views_.resize(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i < mapped.key_count() && values[i].storage == StorageClass::kNull) {
+      return null_key(mapped, i);
+    }
+    auto cell = cell_from_native(values[i], mapped.schema->fields[i].type);
+    if (!cell) {
+      Error error = std::move(cell).error();
+      error.what = "column " + mapped.columns[i].name + ": " + error.what;
+      return error;
+    }
+    cells_[i] = std::move(cell).value();
+    views_[i] = cells_[i].view();
+  }
+  return success();
+}
+
+void RecordCells::fill_key(const Mapped& mapped, std::string_view joined_key) {
+  const auto parts = model::split_key(joined_key);
+  cells_.assign(mapped.schema->fields.size(), {});
+  views_.resize(cells_.size());
+  for (size_t i = 0; i < cells_.size(); ++i) {
+    if (i < parts.size()) cells_[i] = model::Cell::value(std::string(parts[i]));
+    views_[i] = cells_[i].view();
+  }
+}
+
+std::string RecordCells::key(const Mapped& mapped) const {
+  return model::join_key(views().first(mapped.key_count()));
+}
+
+Result<std::string> joined_key(const Mapped& mapped, const std::vector<NativeValue>& key) {
+  RecordCells cells;
+  SYN_TRY(cells.fill(mapped, key));
+  return cells.key(mapped);
+}
+
+std::vector<NativeValue> NativeKey::values() const {
+  std::vector<NativeValue> values;
+  for (const NativeCell& cell : cells) values.push_back(cell.view());
+  return values;
+}
+
+Result<NativeKey> native_key(const Mapped& mapped, std::string_view joined_key) {
+  const auto parts = model::split_key(joined_key);
+  NativeKey key;
+  key.cells.resize(parts.size());
+  for (size_t i = 0; i < parts.size(); ++i) {
+    SYN_TRY(native_from_cell(model::CellState::kValue, parts[i], mapped.schema->fields[i].type,
+                             mapped.columns[i].affinity, key.cells[i]));
+  }
+  return key;
+}
+
+ports::RejectedRow rejected_row(const Mapped& mapped, std::string key, Error error) {
+  std::string record = "dataset " + mapped.schema->name;
+  if (!key.empty()) record += ", record " + model::describe_key(key, *mapped.schema);
+  error.what = record + ": " + error.what;
+  return {mapped.dataset(), std::move(key), std::move(error)};
+}
+
+Result<RecordReader> RecordReader::make(Connection& connection, const Mapped& mapped) {
+  SYN_TRY(Statement by_key,
+          connection.prepare("SELECT " + column_list(mapped.columns) + " FROM " +
+                             quoted(mapped.table.name) + " WHERE " + key_condition(mapped, 1) +
+                             filter_condition(mapped)));
+  return RecordReader(connection, mapped, std::move(by_key));
+}
+
+Result<std::optional<std::vector<NativeValue>>> RecordReader::find(
+    const std::vector<NativeValue>& key) {
+  by_key_.reset();
+  for (size_t i = 0; i < key.size(); ++i) by_key_.bind(static_cast<int>(i) + 1, key[i]);
+  SYN_TRY(const bool is_found, connection_->next(by_key_));
+  if (!is_found) return std::optional<std::vector<NativeValue>>();
+  return std::optional(row_values(by_key_, 0, mapped_->columns.size()));
+}
+
+std::vector<NativeValue> row_values(Statement& statement, size_t first, size_t count) {
+  std::vector<NativeValue> values(count);
+  for (size_t i = 0; i < count; ++i) values[i] = statement.value(static_cast<int>(first + i));
+  return values;
+}
+
+}  // namespace syncline::sqlite

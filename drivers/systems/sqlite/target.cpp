@@ -1,0 +1,245 @@
+#include "drivers/systems/sqlite/detail/target.hpp"
+
+#include <algorithm>
+
+#include "drivers/systems/sqlite/detail/objects.hpp"
+#include "drivers/systems/sqlite/detail/payload.hpp"
+
+namespace syncline::sqlite {
+namespace {
+
+constexpr int64_t kForgetRowsMax = 4096;  // of one marked transaction
+
+auto marker_moved(const std::string& path, const ports::MarkerMove& move) {
+  return fail(ErrorCode::kMarkerMoved,
+              "the checkpoint of stream " + std::to_string(move.stream) + ", lane " +
+                  std::to_string(move.lane) + " in " + path + " is not " +
+                  std::to_string(move.previous),
+              "another appliance of this name writes here, or the file was restored",
+              "stop the other one, or run `syncline resync` for this system");
+}
+
+}  // namespace
+
+Result<void> SqliteTarget::connect() {
+  writer_.reset();
+  move_ = {};
+  mark_ = {};
+  log_ = {};
+  touched_.clear();
+  schema_version_ = -1;
+  is_lost_ = false;
+  connection_.reset();
+  SYN_TRY(connection_, Connection::open(shared_->path, Access::kWrite, "FULL", kLockWaitMs));
+  return success();
+}
+
+Result<void> SqliteTarget::open() {
+  SYN_TRY(connect());
+  const std::lock_guard lock(shared_->writing);
+  SYN_TRY(auto installer, Connection::open(shared_->path, Access::kWrite, "FULL", kInstallWaitMs));
+  return install_tables(*installer, shared_->config.appliance);
+}
+
+Result<void> SqliteTarget::open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
+                                      size_t lane_count) {
+  const std::lock_guard lock(shared_->writing);
+  SYN_TRY(auto connection, Connection::open(shared_->path, Access::kWrite, "FULL", kInstallWaitMs));
+  SYN_TRY(Transaction transaction, Transaction::begin(*connection, Access::kWrite));
+  const std::string appliance = literal(shared_->config.appliance);
+  SYN_TRY(connection->execute("DELETE FROM syncline_checkpoint WHERE appliance = " + appliance +
+                              " AND epoch < " + std::to_string(epoch)));
+  SYN_TRY(Statement insert,
+          connection->prepare("INSERT OR IGNORE INTO syncline_checkpoint VALUES (" + appliance +
+                              ", ?1, ?2, ?3, 0)"));
+  for (const model::StreamId stream : streams) {
+    for (size_t lane = 0; lane < lane_count; ++lane) {
+      insert.bind(1, static_cast<int64_t>(epoch));
+      insert.bind(2, static_cast<int64_t>(stream));
+      insert.bind(3, static_cast<int64_t>(lane));
+      const int code = insert.run();
+      if (code != SQLITE_DONE) return connection->error(code, "cannot open an epoch");
+    }
+  }
+  return transaction.commit();
+}
+
+// SQLite has one writer: once we hold the write lock no older session of ours can still commit.
+Result<std::vector<ports::Checkpoint>> SqliteTarget::probe(uint32_t epoch) {
+  SYN_TRY(connect());
+  const std::lock_guard lock(shared_->writing);
+  SYN_TRY(auto connection, Connection::open(shared_->path, Access::kWrite, "FULL", kInstallWaitMs));
+  SYN_TRY(const Transaction transaction, Transaction::begin(*connection, Access::kWrite));
+  SYN_TRY(
+      Statement rows,
+      connection->prepare("SELECT stream, lane, seq FROM syncline_checkpoint WHERE appliance = " +
+                          literal(shared_->config.appliance) + " AND epoch = ?1"));
+  rows.bind(1, static_cast<int64_t>(epoch));
+  std::vector<ports::Checkpoint> checkpoints;
+  while (true) {
+    SYN_TRY(const bool has_row, connection->next(rows));
+    if (!has_row) return checkpoints;
+    checkpoints.push_back({static_cast<model::StreamId>(rows.integer(0)),
+                           static_cast<model::LaneIndex>(rows.integer(1)),
+                           static_cast<model::Sequence>(rows.integer(2))});
+  }
+}
+
+// A dataset whose table does not fit is left out: its writes meet kSystemSchema, the others go on.
+Result<void> SqliteTarget::refresh_schema() {
+  SYN_TRY(const int64_t version, connection_->query_integer("PRAGMA schema_version"));
+  if (version == schema_version_) return success();
+  std::vector<Mapped> mapped;
+  for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
+    auto read = read_mapped(*connection_, mapping);
+    if (read) {
+      mapped.push_back(std::move(read).value());
+    } else if (read.error().code != ErrorCode::kSystemSchema &&
+               read.error().code != ErrorCode::kSystemKey) {
+      return std::move(read).as_failure();
+    }
+  }
+  writer_ = std::make_unique<Writer>(*connection_, std::move(mapped));
+  SYN_TRY(move_,
+          connection_->prepare("UPDATE syncline_checkpoint SET seq = ?1 WHERE appliance = " +
+                               literal(shared_->config.appliance) +
+                               " AND epoch = ?2 AND stream = ?3 AND lane = ?4 AND seq = ?5"));
+  SYN_TRY(mark_, connection_->prepare("UPDATE syncline_state SET applying = ?1"));
+  SYN_TRY(log_, connection_->prepare(
+                    "INSERT INTO syncline_changes(applying, op, dataset, at, payload) VALUES (1, " +
+                    std::to_string(static_cast<int>(ChangeOp::kMarker)) + ", 0, ?1, ?2)"));
+  schema_version_ = version;
+  return success();
+}
+
+Result<void> SqliteTarget::move_markers(const ports::WriteBatch& batch) {
+  for (const ports::MarkerMove& move : batch.moves) {
+    move_.bind(1, static_cast<int64_t>(move.next));
+    move_.bind(2, static_cast<int64_t>(batch.epoch));
+    move_.bind(3, static_cast<int64_t>(move.stream));
+    move_.bind(4, static_cast<int64_t>(move.lane));
+    move_.bind(5, static_cast<int64_t>(move.previous));
+    const int code = move_.run();
+    if (code != SQLITE_DONE) return connection_->error(code, "cannot move a checkpoint");
+    if (connection_->changed_rows() != 1) return marker_moved(connection_->path(), move);
+  }
+  return success();
+}
+
+Result<void> SqliteTarget::begin_mark(const ports::WriteBatch& batch) {
+  const std::string payload = marker_payload(shared_->config.appliance, batch);
+  log_.bind(1, clock_.now_us() / 1000);
+  log_.bind_blob(2, payload);
+  int code = log_.run();
+  if (code != SQLITE_DONE) return connection_->error(code, "cannot log a marker");
+  mark_.bind(1, int64_t{1});
+  code = mark_.run();
+  if (code != SQLITE_DONE) return connection_->error(code, "cannot mark a transaction");
+  return success();
+}
+
+Result<void> SqliteTarget::end_mark() {
+  mark_.bind(1, int64_t{0});
+  const int code = mark_.run();
+  if (code != SQLITE_DONE) return connection_->error(code, "cannot mark a transaction");
+  return success();
+}
+
+Result<void> SqliteTarget::keep_images(const ports::WriteBatch& batch) {
+  imaged_.clear();
+  const int64_t now_ms = clock_.now_us() / 1000;
+  for (const ports::RecordWrite& write : batch.writes) {
+    SYN_TRY(const Mapped* mapped, writer_->find(write.dataset));
+    std::string name = record_name(*mapped->schema, write.key);
+    if (!touched_.contains(name)) continue;
+    SYN_TRY(writer_->keep_image(write, now_ms));
+    imaged_.push_back(std::move(name));
+  }
+  return success();
+}
+
+// Deletes first, for what they give free; records in the batch's order otherwise.
+Result<ports::ApplyResult> SqliteTarget::write_once(const ports::WriteBatch& batch, Way way,
+                                                    bool& is_unique_clash) {
+  ports::ApplyResult result;
+  is_unique_clash = false;
+  const auto take = [&](size_t index, WriteOutcome&& outcome) {
+    result.rows_written += outcome.rows_written;
+    if (!outcome.refusal) return true;
+    is_unique_clash = outcome.is_unique_clash;
+    result = {0, ports::Poison{index, std::move(*outcome.refusal)}};
+    return false;
+  };
+  enum class Pass : uint8_t { kDeletes, kFreeing, kOthers };
+  for (const Pass pass : {Pass::kDeletes, Pass::kFreeing, Pass::kOthers}) {
+    if (pass == Pass::kFreeing && way == Way::kPlain) continue;
+    for (size_t i = 0; i < batch.writes.size(); ++i) {
+      const ports::RecordWrite& write = batch.writes[i];
+      const bool is_delete = write.kind == model::EntryKind::kDelete;
+      if (is_delete != (pass == Pass::kDeletes)) continue;
+      auto outcome =
+          pass == Pass::kFreeing ? writer_->free_unique_values(write) : writer_->write(write);
+      if (!outcome) return std::move(outcome).as_failure();
+      if (!take(i, std::move(outcome).value())) return result;
+    }
+  }
+  return result;
+}
+
+// Records of one batch may swap unique values: then the plain way meets a clash that is none.
+Result<ports::ApplyResult> SqliteTarget::write_all(const ports::WriteBatch& batch) {
+  const bool can_swap = batch.writes.size() > 1 && writer_->has_unique_values(batch.writes);
+  if (can_swap) {
+    SYN_TRY(connection_->execute("SAVEPOINT syncline_writes"));
+  }
+  bool is_unique_clash = false;
+  SYN_TRY(auto result, write_once(batch, Way::kPlain, is_unique_clash));
+  if (!is_unique_clash || !can_swap) return result;
+  SYN_TRY(connection_->execute("ROLLBACK TO syncline_writes"));
+  return write_once(batch, Way::kFreeFirst, is_unique_clash);
+}
+
+Result<void> SqliteTarget::commit() {
+  SYN_TRY(const int64_t last_id,
+          connection_->query_integer("SELECT max(id) FROM syncline_changes"));
+  auto committed = connection_->execute("COMMIT");
+  if (!committed) {
+    Error error = std::move(committed).error();
+    const bool is_known =
+        error.code == ErrorCode::kSystemBusy || error.code == ErrorCode::kSystemFull;
+    connection_->rollback();
+    if (!is_known) error.code = ErrorCode::kSystemOpen;
+    is_lost_ = !is_known;
+    return error;
+  }
+  touched_.skip_to(last_id);
+  for (const std::string& name : imaged_) touched_.remove(name);
+  return success();
+}
+
+Result<ports::ApplyResult> SqliteTarget::apply(const ports::WriteBatch& batch) {
+  const std::lock_guard lock(shared_->writing);
+  if (connection_ == nullptr || is_lost_ || !connection_->is_same_file()) {
+    SYN_TRY(connect());
+  }
+  SYN_TRY(Transaction transaction, Transaction::begin(*connection_, Access::kWrite));
+  SYN_TRY(refresh_schema());
+  SYN_TRY(move_markers(batch));
+  SYN_TRY(touched_.read(*connection_, writer_->mapped(), shared_->acknowledged_id));
+  SYN_TRY(begin_mark(batch));
+  SYN_TRY(keep_images(batch));
+  SYN_TRY(auto result, write_all(batch));
+  if (result.poison) return result;
+  // What is acknowledged goes in the same transaction: one sync for both.
+  const int64_t end =
+      std::min(shared_->acknowledged_id.load(), shared_->first_kept_id + kForgetRowsMax);
+  if (end > shared_->first_kept_id) {
+    SYN_TRY(connection_->execute("DELETE FROM syncline_changes WHERE id < " + std::to_string(end)));
+  }
+  SYN_TRY(end_mark());
+  SYN_TRY(commit());
+  shared_->first_kept_id = std::max(shared_->first_kept_id.load(), end);
+  return result;
+}
+
+}  // namespace syncline::sqlite

@@ -1,0 +1,105 @@
+// What users do, as the source shows it.
+#include "tests/unit/sqlite/sqlite_fixture.hpp"
+
+namespace syncline::sqlite {
+namespace {
+
+using testing::ElementsAre, testing::IsEmpty;
+
+TEST_F(SqliteTest, ShowsInsertUpdateAndDelete) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (2, 'Bob', NULL)");
+  EXPECT_THAT(poll(), ElementsAre("insert 1 name=Ann mail=a@x", "insert 2 name=Bob mail=NULL"));
+  user_.run("UPDATE customer SET name = 'Anna' WHERE id = 1; DELETE FROM customer WHERE id = 2");
+  EXPECT_THAT(poll(), ElementsAre("update 1 name=Anna mail=a@x", "delete 2"));
+  EXPECT_THAT(poll(), IsEmpty());
+}
+
+TEST_F(SqliteTest, ShowsTheNetEffectOfManyChangesOnce) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL), (2, 'Bob', NULL)");
+  user_.run("UPDATE customer SET name = 'Anna' WHERE id = 1; DELETE FROM customer WHERE id = 2");
+  EXPECT_THAT(poll(), ElementsAre("insert 1 name=Anna mail=NULL", "delete 2"));
+  user_.run("BEGIN; DELETE FROM customer; INSERT INTO customer VALUES (1, 'New', NULL); COMMIT");
+  EXPECT_THAT(poll(), ElementsAre("update 1 name=New mail=NULL"));
+}
+
+TEST_F(SqliteTest, NothingOfAnOpenOrRolledBackTransactionIsShown) {
+  start_customers();
+  user_.run("BEGIN; INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  EXPECT_THAT(poll(), IsEmpty());
+  user_.run("ROLLBACK");
+  EXPECT_THAT(poll(), IsEmpty());
+}
+
+TEST_F(SqliteTest, OursComeBehindTheirMarker) {
+  start_customers();
+  apply({"put 1 name=Ann mail=a@x", "put 2 name=Bob mail=NULL"});
+  EXPECT_THAT(poll(), ElementsAre(marker(1), "ours insert 1 name=Ann mail=a@x",
+                                  "ours insert 2 name=Bob mail=NULL"));
+  apply({"set 1 name=Anna", "delete 2"});
+  EXPECT_THAT(poll(), ElementsAre(marker(2), "ours delete 2", "ours update 1 name=Anna mail=a@x"));
+}
+
+TEST_F(SqliteTest, IdleSystemsCauseNoWritesAndNoRows) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  drain();
+  const std::string before = user_.ask("SELECT max(id) FROM syncline_changes");
+  for (int i = 0; i < 5; ++i) EXPECT_THAT(poll(), IsEmpty());
+  EXPECT_EQ(before, user_.ask("SELECT max(id) FROM syncline_changes"));
+}
+
+TEST_F(SqliteTest, AcknowledgedRowsGoButTheLastStays) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL), (2, 'Bob', NULL)");
+  drain();
+  EXPECT_EQ("3", user_.ask("SELECT group_concat(id) FROM syncline_changes"));
+}
+
+TEST_F(SqliteTest, ResumesBehindThePositionAndRepeatsWhatWasNotAcknowledged) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  drain();
+  const model::Position acknowledged = sink_->position;
+  user_.run("INSERT INTO customer VALUES (2, 'Bob', NULL)");
+  EXPECT_THAT(poll(), ElementsAre("insert 2 name=Bob mail=NULL"));
+  connect(acknowledged);
+  EXPECT_THAT(poll(), ElementsAre("insert 2 name=Bob mail=NULL"));
+}
+
+TEST_F(SqliteTest, SnapshotReadsAllInKeyOrderByChunks) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (3, 'C', NULL), (1, 'A', NULL), (2, 'B', NULL)");
+  const auto first = system_.source->read_snapshot(schemas_[0].dataset, "", 2, *sink_);
+  expect_ok(first);
+  EXPECT_THAT(sink_->take(),
+              ElementsAre("snapshot 1 name=A mail=NULL", "snapshot 2 name=B mail=NULL"));
+  const auto second =
+      system_.source->read_snapshot(schemas_[0].dataset, first.value().cursor, 2, *sink_);
+  expect_ok(second);
+  EXPECT_THAT(sink_->take(), ElementsAre("snapshot 3 name=C mail=NULL"));
+  EXPECT_TRUE(second.value().cursor.empty());
+}
+
+TEST_F(SqliteTest, ReadsSingleRecords) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'A', NULL), (2, 'B', NULL)");
+  const std::vector<std::string> keys = {key_of(schemas_[0], "2"), key_of(schemas_[0], "9")};
+  expect_ok(system_.source->read_records(schemas_[0].dataset, keys, *sink_));
+  EXPECT_THAT(sink_->take(), ElementsAre("snapshot 2 name=B mail=NULL"));
+}
+
+TEST_F(SqliteTest, TimesAreTheStatementsOwnInMilliseconds) {
+  start_customers();
+  const int64_t before_us = system_clock().now_us() / 1000 * 1000;
+  user_.run("INSERT INTO customer VALUES (1, 'A', NULL)");
+  const int64_t after_us = system_clock().now_us();
+  poll();
+  ASSERT_EQ(1U, sink_->times_us.size());
+  EXPECT_LE(before_us, sink_->times_us[0] + 1000);
+  EXPECT_GE(after_us + 1000, sink_->times_us[0]);
+}
+
+}  // namespace
+}  // namespace syncline::sqlite
