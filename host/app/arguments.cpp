@@ -106,6 +106,8 @@ void add_options(const std::string& name, CLI::App& command, Arguments& argument
     command.add_option("--engine", arguments.engine, "Force an engine");
   } else if (name == "top") {
     add_duration(command, "--for", arguments.for_us, "How long (until interrupted)");
+  } else if (name == "reload") {
+    command.add_flag("--yes", arguments.is_yes, "Also where datasets, fields or systems change");
   } else if (name == "pause" || name == "resume") {
     command.add_option("name", arguments.names, "A dataset or a system; none: everything")
         ->expected(0, 1);

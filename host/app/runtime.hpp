@@ -128,6 +128,8 @@ class Runtime {
   // Reads these records anew from every system, takes what they changed, and puts the accepted
   // state to every system that differs.
   virtual Result<void> repair(model::DatasetId dataset, const std::vector<std::string>& keys) = 0;
+  // Writes a quarantined record to its target again, and forgets the quarantine's item.
+  virtual Result<void> retry(const model::Skip& skip, const std::string& item) = 0;
   // Whether everything read has been delivered and confirmed and nothing waits.
   virtual bool is_at_rest() const = 0;
   virtual Metrics& metrics() = 0;

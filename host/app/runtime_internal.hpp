@@ -80,6 +80,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> pause(const std::string& name) override;
   Result<void> resume(const std::string& name) override;
   Result<void> repair(model::DatasetId dataset, const std::vector<std::string>& keys) override;
+  Result<void> retry(const model::Skip& skip, const std::string& item) override;
   bool is_at_rest() const override;
   Metrics& metrics() override { return metrics_; }
 

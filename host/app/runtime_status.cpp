@@ -143,6 +143,13 @@ Result<void> RuntimeImpl::repair(model::DatasetId dataset, const std::vector<std
   return success();
 }
 
+Result<void> RuntimeImpl::retry(const model::Skip& skip, const std::string& item) {
+  return on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
+    SYN_TRY(pipeline.process_redeliver(skip.target, skip.dataset, std::span(&skip.key, 1)));
+    return parts_.shadow.put_item(item, {});
+  });
+}
+
 bool RuntimeImpl::is_at_rest() const {
   if (items_done_ != items_queued_) return false;
   const journal::Stats journal = parts_.journal.stats();

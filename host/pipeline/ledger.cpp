@@ -8,10 +8,11 @@
 namespace syncline::pipeline {
 namespace {
 
+// The newest comes first when items are read in order.
 std::string conflict_name(const model::Frame& frame, size_t index) {
   char name[80];
-  std::snprintf(name, sizeof name, "conflict/%04x/%016" PRIx64 "/%08zx", frame.lane, frame.number,
-                index);
+  std::snprintf(name, sizeof name, "conflict/%016" PRIx64 "-%04x-%" PRIx64 "-%zx",
+                ~static_cast<uint64_t>(frame.time_us), frame.lane, frame.number, index);
   return name;
 }
 

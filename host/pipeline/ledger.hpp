@@ -1,7 +1,7 @@
 // What outlives the journal's segments: conflicts and quarantined entries, kept as the shadow's
 // items and written with the commit of the frame that holds them. And their serial form.
 //
-// Item names: "conflict/<lane>/<frame number>/<index>", numbers in 16 hex digits;
+// Item names: "conflict/<inverted time>-<lane>-<frame number>-<index>", in hex;
 // "quarantine/<target>/<dataset>/<key hash>/<sequence>". Threads: pure functions over the shadow.
 #pragma once
 

@@ -1,0 +1,73 @@
+#include "host/config/init.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "host/app/command_support.hpp"
+#include "host/app/systems.hpp"
+
+namespace syncline::app {
+namespace {
+
+// The scheme names the kind; a plain path is a SQLite file.
+std::string kind_of(const std::string& url) {
+  const size_t colon = url.find("://");
+  return colon == std::string::npos ? system_table().front().kind.data() : url.substr(0, colon);
+}
+
+// A file's stem, as a name the config takes; unique by a number behind it.
+std::string name_of(const std::string& url, const std::vector<config::InitSystem>& taken) {
+  std::string name;
+  for (const char from : std::filesystem::path(url).stem().string()) {
+    const bool is_plain = (from >= 'a' && from <= 'z') || (from >= '0' && from <= '9');
+    const bool is_upper = from >= 'A' && from <= 'Z';
+    name += is_plain ? from : is_upper ? static_cast<char>(from - 'A' + 'a') : '_';
+  }
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) name = "system_" + name;
+  std::string unique = name;
+  for (int number = 2;; ++number) {
+    bool is_taken = false;
+    for (const config::InitSystem& system : taken) is_taken |= system.name == unique;
+    if (!is_taken) return unique;
+    unique = name + std::to_string(number);
+  }
+}
+
+}  // namespace
+
+Result<ExitStatus> run_init(const Arguments& arguments) {
+  std::vector<config::InitSystem> systems;
+  for (const std::string& url : arguments.names) {
+    config::InitSystem system;
+    system.name = name_of(url, systems);
+    system.kind = kind_of(url);
+    system.url = url;
+    ports::SystemConfig bare;
+    bare.appliance = "main";
+    bare.name = system.name;
+    bare.url = url;
+    SYN_TRY(const auto made, make_system(system.kind, bare, system_clock()));
+    SYN_TRY(const auto tables, made.catalog->tables());
+    system.tables = shapes_of(tables);
+    systems.push_back(std::move(system));
+  }
+  const std::string text = config::make_sample({}, systems);
+  const std::string path = arguments.output.empty() ? arguments.config : arguments.output;
+  if (std::filesystem::exists(path) && !arguments.is_force) {
+    return fail(ErrorCode::kUsage, path + " is there already", "init does not write over a config",
+                "name another with --output, or use --force");
+  }
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.close();
+  if (!file) {
+    return fail(ErrorCode::kConfigFile, path + " cannot be written", "",
+                "check the folder's permissions and free space");
+  }
+  print(arguments, boost::json::object{{"written", path}},
+        "wrote " + path + "; look it over, then `syncline plan -c " + path + "`\n");
+  return ExitStatus::kOk;
+}
+
+}  // namespace syncline::app

@@ -1,0 +1,272 @@
+#include "host/app/daemon.hpp"
+
+#include <csignal>
+#include <ctime>
+#include <mutex>
+#include <utility>
+
+#include <boost/json/array.hpp>
+
+#include "host/app/render.hpp"
+#include "host/model/key.hpp"
+#include "host/pipeline/ledger.hpp"
+
+namespace syncline::app {
+namespace {
+
+namespace json = boost::json;
+
+constexpr long kSignalWaitNs = 100'000'000;
+
+std::string text_of(const json::object& request, const char* name) {
+  const json::value* value = request.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+uint64_t number_of(const json::object& request, const char* name, uint64_t otherwise) {
+  const json::value* value = request.if_contains(name);
+  return value != nullptr && value->is_number() ? value->to_number<uint64_t>() : otherwise;
+}
+
+// {"dataset": name, "keys": [joined keys in hex]}: what verify found to differ.
+Result<json::value> answer_repair(Appliance& appliance, const json::object& request) {
+  const std::string name = text_of(request, "dataset");
+  const model::Schema* schema = appliance.blueprint().find_schema(name);
+  const json::value* list = request.if_contains("keys");
+  if (schema == nullptr || list == nullptr || !list->is_array()) {
+    return fail(ErrorCode::kUsage, "a repair needs a dataset and its keys", "", "");
+  }
+  std::vector<std::string> keys;
+  for (const json::value& key : list->get_array()) {
+    if (!key.is_string()) return fail(ErrorCode::kUsage, "a key that is not a string", "", "");
+    SYN_TRY(std::string joined, from_hex(std::string_view(key.get_string())));
+    keys.push_back(std::move(joined));
+  }
+  SYN_TRY(appliance.runtime().repair(schema->dataset, keys));
+  return json::value(json::object{{"repaired", keys.size()}});
+}
+
+Result<json::value> answer_retry(Appliance& appliance, const json::object& request) {
+  const std::string id = text_of(request, "id");
+  SYN_TRY(const std::string bytes, appliance.storage().shadow().get_item(id));
+  if (bytes.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "nothing in quarantine has the id '" + id + "'", "",
+                "`syncline quarantine list` prints the ids");
+  }
+  SYN_TRY(const model::Skip skip, pipeline::decode_skip(bytes));
+  SYN_TRY(appliance.runtime().retry(skip, id));
+  return json::value(json::object{{"retried", id}});
+}
+
+template <class Item, class Render>
+Result<json::array> list_items(state::Shadow& shadow, std::string_view prefix, uint64_t limit,
+                               Result<Item> (*decode)(std::string_view), const Render& render) {
+  json::array list;
+  Result<void> outcome = success();
+  SYN_TRY(
+      shadow.scan_items(std::string(prefix), [&](const std::string& name, std::string_view bytes) {
+        auto item = decode(bytes);
+        if (!item) {
+          outcome = item.error();
+          return false;
+        }
+        json::object rendered = render(name, item.value());
+        if (!rendered.empty()) list.push_back(std::move(rendered));
+        return list.size() < limit;
+      }));
+  if (!outcome) return outcome.error();
+  return list;
+}
+
+// Blocks the signals for every thread that is started from here on.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+// The appliance of the moment; a reload replaces it.
+class Daemon {
+ public:
+  Daemon(const DaemonOptions& options, Log& log) : options_(options), log_(log) {}
+
+  Result<void> open(Blueprint&& blueprint) {
+    if (!options_.engine.empty()) blueprint.config->appliance.engine = options_.engine;
+    SYN_TRY(appliance_,
+            Appliance::open(std::move(blueprint), system_clock(), system_random(), log_));
+    return appliance_->runtime().start();
+  }
+
+  Result<void> close() {
+    if (!appliance_) return success();
+    const auto drained = appliance_->runtime().drain_and_stop();
+    appliance_.reset();
+    return drained;
+  }
+
+  Result<void> reload(bool is_accepted) {
+    SYN_TRY(Blueprint next, make_blueprint(options_.config_path, system_clock()));
+    const std::string difference = describe_difference(appliance_->blueprint(), next);
+    if (!difference.empty() && !is_accepted) {
+      return fail(ErrorCode::kConfigValue, "the new config changes what is synced: " + difference,
+                  "such a change is shown first",
+                  "look at `syncline plan`, then run `syncline reload --yes`");
+    }
+    log_.info("reloading " + options_.config_path);
+    SYN_TRY(close());
+    return open(std::move(next));
+  }
+
+  Result<json::value> answer(const json::object& request) {
+    const std::lock_guard lock(mutex_);
+    if (!appliance_) {
+      return fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again");
+    }
+    if (text_of(request, "command") == "reload") {
+      const json::value* yes = request.if_contains("yes");
+      const auto reloaded = reload(yes != nullptr && yes->is_bool() && yes->get_bool());
+      if (!reloaded) return reloaded.error();
+      return json::value(json::object{{"reloaded", true}});
+    }
+    return answer_request(*appliance_, request);
+  }
+
+  Result<void> serve(const sigset_t& signals) {
+    while (true) {
+      const timespec wait{0, kSignalWaitNs};
+      const int signal = sigtimedwait(&signals, nullptr, &wait);
+      const std::lock_guard lock(mutex_);
+      if (signal == SIGTERM || signal == SIGINT) break;
+      if (signal == SIGHUP) {
+        const auto reloaded = reload(false);
+        if (!reloaded) log_.error(reloaded.error());
+      }
+      if (!appliance_) return fail(ErrorCode::kInternal, "the reload left no appliance", "", "");
+      if (const auto failure = appliance_->runtime().failure()) return *failure;
+    }
+    log_.info("stopping: what was read is being delivered");
+    const std::lock_guard lock(mutex_);
+    return close();
+  }
+
+ private:
+  static std::string describe_difference(const Blueprint& before, const Blueprint& after) {
+    std::string text;
+    const auto add = [&text](const std::string& part) {
+      text += (text.empty() ? "" : ", ") + part;
+    };
+    for (const auto& schema : after.schemas) {
+      const model::Schema* known = before.find_schema(schema->name);
+      if (known == nullptr) {
+        add("dataset '" + schema->name + "' is new");
+      } else if (known->fields != schema->fields) {
+        add("the fields of '" + schema->name + "' differ");
+      }
+    }
+    for (const auto& schema : before.schemas) {
+      if (after.find_schema(schema->name) == nullptr) add("dataset '" + schema->name + "' is gone");
+    }
+    if (before.systems.size() != after.systems.size()) add("the systems differ");
+    return text;
+  }
+
+  DaemonOptions options_;
+  Log& log_;
+  std::mutex mutex_;  // guards what follows
+  std::unique_ptr<Appliance> appliance_;
+};
+
+}  // namespace
+
+std::string to_hex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const char byte : bytes) {
+    text += kDigits[static_cast<uint8_t>(byte) >> 4];
+    text += kDigits[static_cast<uint8_t>(byte) & 15];
+  }
+  return text;
+}
+
+Result<std::string> from_hex(std::string_view text) {
+  const auto digit = [](char from) {
+    if (from >= '0' && from <= '9') return from - '0';
+    return from >= 'a' && from <= 'f' ? from - 'a' + 10 : -1;
+  };
+  std::string bytes;
+  for (size_t at = 0; at < text.size(); at += 2) {
+    const int high = digit(text[at]);
+    const int low = at + 1 < text.size() ? digit(text[at + 1]) : -1;
+    if (high < 0 || low < 0) return fail(ErrorCode::kUsage, "a key that is not hex", "", "");
+    bytes += static_cast<char>(high << 4 | low);
+  }
+  return bytes;
+}
+
+Result<json::array> list_conflicts(state::Shadow& shadow, const Blueprint& blueprint,
+                                   const std::string& dataset, uint64_t limit) {
+  return list_items<model::Conflict>(
+      shadow, pipeline::kConflictPrefix, limit, pipeline::decode_conflict,
+      [&](const std::string& id, const model::Conflict& conflict) -> json::object {
+        if (!dataset.empty() && blueprint.dataset_name(conflict.dataset) != dataset) return {};
+        return conflict_to_json(id, conflict, blueprint);
+      });
+}
+
+Result<json::array> list_quarantine(state::Shadow& shadow, const Blueprint& blueprint,
+                                    const std::string& dataset, uint64_t limit) {
+  return list_items<model::Skip>(
+      shadow, pipeline::kQuarantinePrefix, limit, pipeline::decode_skip,
+      [&](const std::string& id, const model::Skip& skip) -> json::object {
+        if (!dataset.empty() && blueprint.dataset_name(skip.dataset) != dataset) return {};
+        return skip_to_json(id, skip, blueprint);
+      });
+}
+
+Result<json::value> answer_request(Appliance& appliance, const json::object& request) {
+  const std::string command = text_of(request, "command");
+  Runtime& runtime = appliance.runtime();
+  if (command == "status") return json::value(status_to_json(runtime.status()));
+  if (command == "at_rest") return json::value(json::object{{"at_rest", runtime.is_at_rest()}});
+  if (command == "metrics") return json::value(runtime.metrics().to_prometheus());
+  if (command == "pause" || command == "resume") {
+    const std::string name = text_of(request, "name");
+    SYN_TRY(command == "pause" ? runtime.pause(name) : runtime.resume(name));
+    return json::value(json::object{{command + "d", name.empty() ? "everything" : name}});
+  }
+  const std::string dataset = text_of(request, "dataset");
+  const uint64_t limit = number_of(request, "limit", 100);
+  if (command == "conflicts") {
+    SYN_TRY(auto list,
+            list_conflicts(appliance.storage().shadow(), appliance.blueprint(), dataset, limit));
+    return json::value(std::move(list));
+  }
+  if (command == "quarantine") {
+    SYN_TRY(auto list,
+            list_quarantine(appliance.storage().shadow(), appliance.blueprint(), dataset, limit));
+    return json::value(std::move(list));
+  }
+  if (command == "repair") return answer_repair(appliance, request);
+  if (command == "retry") return answer_retry(appliance, request);
+  return fail(ErrorCode::kUsage, "the appliance does not know the request '" + command + "'",
+              "it may be of another version", "use the same version for both");
+}
+
+Result<void> run_daemon(const DaemonOptions& options, Log& log) {
+  const sigset_t signals = block_signals();
+  Daemon daemon(options, log);
+  SYN_TRY(Blueprint blueprint, make_blueprint(options.config_path, system_clock()));
+  const std::string data = blueprint.config->appliance.data;
+  const std::string name = blueprint.config->appliance.name;
+  for (const std::string& note : blueprint.notes) log.info(note);
+  SYN_TRY(daemon.open(std::move(blueprint)));
+  SYN_TRY(const auto server, ControlServer::open(data, [&](const json::object& request) {
+            return daemon.answer(request);
+          }));
+  log.info(name + " is running; `syncline status` shows what it does");
+  return daemon.serve(signals);
+}
+
+}  // namespace syncline::app

@@ -1,0 +1,281 @@
+#include "host/app/render.hpp"
+
+#include <cstdio>
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "host/model/key.hpp"
+
+namespace syncline::app {
+namespace {
+
+namespace json = boost::json;
+using model::ConflictOutcome, model::ConflictType;
+
+const char* type_name(ConflictType type) {
+  switch (type) {
+    case ConflictType::kInsertExists:
+      return "insert_exists";
+    case ConflictType::kUpdateOriginDiffers:
+      return "update_origin_differs";
+    case ConflictType::kUpdateExists:
+      return "update_exists";
+    case ConflictType::kUpdateMissing:
+      return "update_missing";
+    case ConflictType::kDeleteOriginDiffers:
+      return "delete_origin_differs";
+    case ConflictType::kDeleteMissing:
+      return "delete_missing";
+    case ConflictType::kMultipleUniqueConflicts:
+      return "multiple_unique_conflicts";
+  }
+  return "unknown";
+}
+
+const char* outcome_name(ConflictOutcome outcome) {
+  switch (outcome) {
+    case ConflictOutcome::kArrivingWins:
+      return "arriving_wins";
+    case ConflictOutcome::kAcceptedStays:
+      return "accepted_stays";
+    case ConflictOutcome::kRecordStays:
+      return "record_stays";
+    case ConflictOutcome::kRecordEnds:
+      return "record_ends";
+    case ConflictOutcome::kHeld:
+      return "held";
+  }
+  return "unknown";
+}
+
+json::value cell_to_json(model::CellState state, const std::string& bytes,
+                         const model::LogicalType* type) {
+  if (state != model::CellState::kValue || type == nullptr) return nullptr;
+  return json::value(model::text_from_canonical(bytes, *type));
+}
+
+json::object side_to_json(const model::ConflictSide& side, const model::LogicalType* type,
+                          const Blueprint& blueprint) {
+  if (side.state == model::CellState::kUnchanged) {  // a delete has no value
+    json::object deleted{{"deleted", true}};
+    if (side.system != 0) deleted["system"] = blueprint.system_name(side.system);
+    return deleted;
+  }
+  const std::string origin = blueprint.system_name(side.version.origin);
+  return {{"system", blueprint.system_name(side.system)},
+          {"value", cell_to_json(side.state, side.bytes, type)},
+          {"version", model::describe(side.version, origin)}};
+}
+
+json::object delivery_to_json(const delivery::Stats& stats) {
+  return {{"entries_read_total", stats.entries_read_total},
+          {"entries_delivered_total", stats.entries_delivered_total},
+          {"entries_superseded_total", stats.entries_superseded_total},
+          {"entries_skipped_total", stats.entries_skipped_total},
+          {"rows_written_total", stats.rows_written_total},
+          {"transactions_total", stats.transactions_total},
+          {"retries_total", stats.retries_total},
+          {"pending_entries", stats.pending_entries}};
+}
+
+json::object system_to_json(const SystemStatus& system) {
+  json::array datasets;
+  for (const DatasetStatus& dataset : system.datasets) {
+    json::object one{
+        {"name", dataset.name}, {"phase", dataset.phase}, {"records", dataset.records}};
+    if (!dataset.error.empty()) one["error"] = dataset.error;
+    datasets.push_back(std::move(one));
+  }
+  json::object out{{"name", system.name},
+                   {"state", system.state},
+                   {"rows_captured_total", system.rows_captured_total},
+                   {"lag_rows", system.lag_rows},
+                   {"lag_bytes", system.lag_bytes},
+                   {"lag_seconds", system.lag_seconds},
+                   {"delivery", delivery_to_json(system.delivery)},
+                   {"datasets", std::move(datasets)}};
+  if (!system.error.empty()) out["error"] = system.error;
+  return out;
+}
+
+std::string text_of(const json::object& object, const char* name) {
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr || value->is_null()) return "NULL";
+  return value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
+}
+
+double number_of(const json::object& object, const char* name) {
+  const json::value* value = object.if_contains(name);
+  return value == nullptr ? 0 : value->to_number<double>();
+}
+
+std::string line(const char* format, auto... values) {
+  char text[512];
+  std::snprintf(text, sizeof text, format, values...);
+  return text;
+}
+
+std::string side_text(const json::value& value) {
+  const json::object& side = value.get_object();
+  if (side.contains("deleted")) {
+    return side.contains("system") ? "deleted by " + text_of(side, "system") : "deleted";
+  }
+  return "'" + text_of(side, "value") + "' of " + text_of(side, "system");
+}
+
+}  // namespace
+
+json::object status_to_json(const Status& status) {
+  json::array systems;
+  for (const SystemStatus& system : status.systems) systems.push_back(system_to_json(system));
+  const pipeline::Counters& counters = status.counters;
+  return {{"appliance", status.appliance},
+          {"state", status.state},
+          {"uptime_seconds", status.uptime_seconds},
+          {"changes_total", counters.changes_total},
+          {"rows_captured_total", counters.rows_captured_total},
+          {"rows_same_total", counters.rows_same_total},
+          {"entries_total", counters.entries_total},
+          {"conflicts_total", counters.conflicts_total},
+          {"echoes_dropped_total", counters.echoes_dropped_total},
+          {"corrections_total", counters.corrections_total},
+          {"times_clamped_total", counters.times_clamped_total},
+          {"skips_total", counters.skips_total},
+          {"delivered_total", status.delivered_total},
+          {"latency_seconds_p50", static_cast<double>(status.latency_us_p50) / 1e6},
+          {"latency_seconds_p99", static_cast<double>(status.latency_us_p99) / 1e6},
+          {"latency_seconds_max", static_cast<double>(status.latency_us_max) / 1e6},
+          {"journal_size_bytes", status.journal.size_bytes},
+          {"journal_segments", status.journal.segment_count},
+          {"table_size_bytes", status.table_size_bytes},
+          {"shadow_records", status.shadow_memory.record_count},
+          {"shadow_memory_bytes", status.shadow_memory.size_bytes},
+          {"systems", std::move(systems)}};
+}
+
+json::object conflict_to_json(const std::string& id, const model::Conflict& conflict,
+                              const Blueprint& blueprint) {
+  const model::Schema* schema = blueprint.find_schema(blueprint.dataset_name(conflict.dataset));
+  const bool is_known = schema != nullptr && conflict.field < schema->fields.size();
+  const model::LogicalType* type = is_known ? &schema->fields[conflict.field].type : nullptr;
+  return {{"id", id},
+          {"time", time_text(conflict.time_us)},
+          {"dataset", blueprint.dataset_name(conflict.dataset)},
+          {"key", schema == nullptr ? "" : model::describe_key(conflict.key, *schema)},
+          {"field", is_known ? schema->fields[conflict.field].name : ""},
+          {"type", type_name(conflict.type)},
+          {"policy", conflict.policy},
+          {"outcome", outcome_name(conflict.outcome)},
+          {"winner", side_to_json(conflict.winner, type, blueprint)},
+          {"loser", side_to_json(conflict.loser, type, blueprint)}};
+}
+
+json::object skip_to_json(const std::string& id, const model::Skip& skip,
+                          const Blueprint& blueprint) {
+  const model::Schema* schema = blueprint.find_schema(blueprint.dataset_name(skip.dataset));
+  return {{"id", id},
+          {"system", blueprint.system_name(skip.target)},
+          {"dataset", blueprint.dataset_name(skip.dataset)},
+          {"key", schema == nullptr ? "" : model::describe_key(skip.key, *schema)},
+          {"reason", skip.reason}};
+}
+
+std::string status_text(const json::object& status) {
+  std::string out = line("%s: %s, up %s\n", text_of(status, "appliance").c_str(),
+                         text_of(status, "state").c_str(),
+                         duration_text(number_of(status, "uptime_seconds")).c_str());
+  out +=
+      line("  changes %s, delivered %s, conflicts %s, echoes dropped %s, quarantined %s\n",
+           text_of(status, "changes_total").c_str(), text_of(status, "delivered_total").c_str(),
+           text_of(status, "conflicts_total").c_str(),
+           text_of(status, "echoes_dropped_total").c_str(), text_of(status, "skips_total").c_str());
+  out += line("  latency p50 %s, p99 %s; journal %s, tables %s\n",
+              duration_text(number_of(status, "latency_seconds_p50")).c_str(),
+              duration_text(number_of(status, "latency_seconds_p99")).c_str(),
+              size_text(number_of(status, "journal_size_bytes")).c_str(),
+              size_text(number_of(status, "table_size_bytes")).c_str());
+  for (const json::value& value : status.at("systems").get_array()) {
+    const json::object& system = value.get_object();
+    out += line("  %-12s %-9s captured %s, waiting to be written %s\n",
+                text_of(system, "name").c_str(), text_of(system, "state").c_str(),
+                text_of(system, "rows_captured_total").c_str(),
+                text_of(system.at("delivery").get_object(), "pending_entries").c_str());
+    if (system.contains("error")) out += "    " + text_of(system, "error") + "\n";
+    for (const json::value& member : system.at("datasets").get_array()) {
+      const json::object& dataset = member.get_object();
+      out += line("    %-16s %-8s %s records\n", text_of(dataset, "name").c_str(),
+                  text_of(dataset, "phase").c_str(), text_of(dataset, "records").c_str());
+      if (dataset.contains("error")) out += "      " + text_of(dataset, "error") + "\n";
+    }
+  }
+  return out;
+}
+
+std::string lag_text(const json::object& status) {
+  std::string out = line("%-12s %12s %12s %14s %18s\n", "system", "lag", "lag rows", "lag bytes",
+                         "waiting to write");
+  for (const json::value& value : status.at("systems").get_array()) {
+    const json::object& system = value.get_object();
+    out +=
+        line("%-12s %12s %12s %14s %18s\n", text_of(system, "name").c_str(),
+             duration_text(number_of(system, "lag_seconds")).c_str(),
+             text_of(system, "lag_rows").c_str(), size_text(number_of(system, "lag_bytes")).c_str(),
+             text_of(system.at("delivery").get_object(), "pending_entries").c_str());
+  }
+  return out;
+}
+
+std::string conflict_text(const json::object& conflict) {
+  return text_of(conflict, "id") + "  " + text_of(conflict, "time") + "  " +
+         text_of(conflict, "dataset") + " " + text_of(conflict, "key") + " ." +
+         text_of(conflict, "field") + "  " + text_of(conflict, "type") + " by " +
+         text_of(conflict, "policy") + ": " + side_text(conflict.at("winner")) + " stands over " +
+         side_text(conflict.at("loser")) + "\n";
+}
+
+std::string conflicts_text(const json::array& conflicts) {
+  std::string out;
+  for (const json::value& conflict : conflicts) out += conflict_text(conflict.get_object());
+  return out.empty() ? "no conflicts\n" : out;
+}
+
+std::string quarantine_text(const json::array& skips) {
+  std::string out;
+  for (const json::value& value : skips) {
+    const json::object& skip = value.get_object();
+    out += text_of(skip, "id") + "  " + text_of(skip, "system") + "  " + text_of(skip, "dataset") +
+           " " + text_of(skip, "key") + ": " + text_of(skip, "reason") + "\n";
+  }
+  return out.empty() ? "nothing in quarantine\n" : out;
+}
+
+std::string size_text(double bytes) {
+  const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  size_t unit = 0;
+  for (; bytes >= 1024 && unit < 4; ++unit) bytes /= 1024;
+  return line(unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+}
+
+std::string duration_text(double seconds) {
+  if (seconds < 1) return line("%.1f ms", seconds * 1e3);
+  if (seconds < 120) return line("%.1f s", seconds);
+  if (seconds < 7200) return line("%.1f min", seconds / 60);
+  return line("%.1f h", seconds / 3600);
+}
+
+std::string count_text(uint64_t count) {
+  std::string digits = std::to_string(count);
+  for (auto at = static_cast<int64_t>(digits.size()) - 3; at > 0; at -= 3) {
+    digits.insert(static_cast<size_t>(at), ",");
+  }
+  return digits;
+}
+
+std::string time_text(int64_t time_us) {
+  const model::LogicalType type{model::TypeKind::kTimestamp, 6, 0, 0};
+  const auto canonical = model::canonical_time_us(time_us, type);
+  return canonical ? model::text_from_canonical(canonical.value(), type) : std::to_string(time_us);
+}
+
+}  // namespace syncline::app

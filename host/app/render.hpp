@@ -1,0 +1,37 @@
+// What commands print: the runtime's status and the ledger's records as JSON and as text for
+// people. The JSON is the contract; the text is made from it, so both always say the same.
+//
+// Threads: pure functions. Errors: none.
+#pragma once
+
+#include <string>
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include "host/app/blueprint.hpp"
+#include "host/app/runtime.hpp"
+#include "host/model/frame.hpp"
+
+namespace syncline::app {
+
+boost::json::object status_to_json(const Status& status);
+boost::json::object conflict_to_json(const std::string& id, const model::Conflict& conflict,
+                                     const Blueprint& blueprint);
+boost::json::object skip_to_json(const std::string& id, const model::Skip& skip,
+                                 const Blueprint& blueprint);
+
+std::string status_text(const boost::json::object& status);
+std::string lag_text(const boost::json::object& status);
+std::string conflicts_text(const boost::json::array& conflicts);
+std::string conflict_text(const boost::json::object& conflict);
+std::string quarantine_text(const boost::json::array& skips);
+
+// "1.2 MiB", "3.4 s", "12,345".
+std::string size_text(double bytes);
+std::string duration_text(double seconds);
+std::string count_text(uint64_t count);
+// "2026-11-23T08:32:00.000001Z".
+std::string time_text(int64_t time_us);
+
+}  // namespace syncline::app
