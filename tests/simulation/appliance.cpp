@@ -1,0 +1,235 @@
+#include "tests/simulation/appliance.hpp"
+
+#include <algorithm>
+
+#include "host/base/assert.hpp"
+#include "host/base/bytes.hpp"
+#include "kernels/cpu/cpu_engine.hpp"
+
+namespace syncline::simulation {
+
+namespace {
+
+constexpr const char* kApplianceName = "simulated";
+constexpr uint32_t kEpoch = 1;
+
+std::string cursor_item(model::SystemId system) {
+  return "cursor/" + std::to_string(system);
+}
+
+}  // namespace
+
+Appliance::Appliance(const Surroundings& around)
+    : around_(around),
+      random_(around.plan.seed),
+      dispatcher_(make_dispatcher()),
+      acknowledged_(around.plan.systems.size()) {}
+
+Appliance::~Appliance() = default;
+
+std::unique_ptr<dispatch::Dispatcher> Appliance::make_dispatcher() {
+  std::vector<std::unique_ptr<engine::Engine>> engines;
+  engines.push_back(cpu::make_cpu_engine({cpu::CpuVariant::kScalar}));
+  auto made = dispatch::Dispatcher::make(std::move(engines), "auto", around_.clock);
+  SYN_ASSERT(made.has_value());
+  return std::move(made).value();
+}
+
+Result<void> Appliance::start() {
+  journal::OpenReport report;
+  SYN_TRY(journal_, journal::open_journal(around_.disk, around_.clock, random_, *dispatcher_,
+                                          wrapping_key(), around_.plan.journal, report));
+  engine::Secret secret;
+  secret.fill(7);
+  pipeline::Options options;
+  options.appliance = kApplianceName;
+  options.lane_count = around_.plan.lane_count;
+  SYN_TRY(auto opened,
+          pipeline::Pipeline::open(options, {around_.clock, around_.disk, *dispatcher_, *journal_,
+                                             around_.shadow, around_.plan.rules, secret}));
+  SYN_TRY(around_.observer.attach(*journal_));
+  SYN_TRY(around_.observer.read_on());
+  pipeline_ = std::move(opened);
+  links_.clear();
+  links_.resize(around_.plan.systems.size());
+  for (size_t system = 0; system < links_.size(); ++system) {
+    const model::SystemId id = around_.plan.systems[system].id;
+    pipeline_->set_epoch(id, kEpoch);
+    SYN_TRY(const std::string saved, around_.shadow.get_item(cursor_item(id)));
+    links_[system].saved_cursor = saved.empty() ? 0 : ByteReader(saved).u64();
+  }
+  check_positions();
+  return success();
+}
+
+void Appliance::stop() {
+  around_.observer.detach();
+  links_.clear();
+  pipeline_.reset();
+  journal_.reset();
+  reported_.clear();
+}
+
+// Whatever was acknowledged must be known from the disk alone.
+void Appliance::check_positions() {
+  for (size_t system = 0; system < links_.size(); ++system) {
+    const ModelSystem& model_system = *around_.systems[system];
+    const uint64_t known = number_of(pipeline_->position(model_system.plan().id));
+    if (known >= acknowledged_[system] || !model_system.has_effect(known, acknowledged_[system])) {
+      continue;
+    }
+    around_.report.violation("acknowledged too early",
+                             model_system.plan().name + " was acknowledged up to " +
+                                 std::to_string(acknowledged_[system]) +
+                                 ", the restart knows only " + std::to_string(known));
+  }
+}
+
+bool Appliance::open_source(size_t system) {
+  Link& link = links_[system];
+  if (link.capture) return true;
+  ModelSystem& model_system = *around_.systems[system];
+  link.source =
+      std::make_unique<ModelSource>(model_system, around_.weather, around_.dice, around_.report);
+  auto capture = std::make_unique<capture::Capture>(model_system.plan().id, *link.source,
+                                                    around_.plan.schemas(), around_.plan.lane_count,
+                                                    around_.clock);
+  const model::Position known = pipeline_->position(model_system.plan().id);
+  if (!link.source->open(known)) return false;
+  capture->resume_behind(known);
+  link.capture = std::move(capture);
+  return true;
+}
+
+Result<bool> Appliance::capture(size_t system, size_t row_limit) {
+  if (pipeline_->is_waiting()) {
+    SYN_TRY(pipeline_->append_waiting());
+  }
+  if (!open_source(system)) return false;
+  Link& link = links_[system];
+  const auto captured = link.capture->run_once(row_limit, 0);
+  if (!captured) return false;  // busy or away: tried again
+  if (around_.report.is_traced()) {
+    around_.report.trace("capture " + around_.plan.systems[system].name + " up to " +
+                         std::to_string(number_of(captured.value().position)) + ", " +
+                         std::to_string(captured.value().row_count()) + " rows");
+  }
+  SYN_TRY(pipeline_->process(captured.value()));
+  return !captured.value().position.is_start();
+}
+
+Result<void> Appliance::commit() {
+  SYN_TRY(pipeline_->commit());
+  SYN_TRY(around_.observer.read_on());
+  for (size_t system = 0; system < links_.size(); ++system) {
+    const auto position = pipeline_->take_acknowledgement(around_.plan.systems[system].id);
+    if (!position || !links_[system].capture) continue;
+    acknowledged_[system] = std::max(acknowledged_[system], number_of(*position));
+    if (around_.report.is_traced()) {
+      around_.report.trace("acknowledge " + around_.plan.systems[system].name + " " +
+                           std::to_string(number_of(*position)));
+    }
+    SYN_TRY(links_[system].source->acknowledge(*position));
+  }
+  return success();
+}
+
+Result<bool> Appliance::open_delivery(size_t system) {
+  Link& link = links_[system];
+  if (link.delivery) return true;
+  ModelSystem& model_system = *around_.systems[system];
+  link.target =
+      std::make_unique<ModelTarget>(model_system, around_.weather, around_.dice, around_.report);
+  delivery::Options options;
+  options.target = model_system.plan().id;
+  options.epoch = kEpoch;
+  options.lane_count = around_.plan.lane_count;
+  options.schemas = around_.plan.schemas();
+  options.batch_entries_max = 1 + around_.dice.below(20);
+  auto delivery = std::make_unique<delivery::Delivery>(options, *link.target, *journal_,
+                                                       around_.clock, random_);
+  const auto opened = delivery->open(link.saved_cursor);
+  if (!opened) {
+    if (opened.error().code == ErrorCode::kSystemOpen) return false;
+    return opened.as_failure();
+  }
+  link.delivery = std::move(delivery);
+  return true;
+}
+
+Result<bool> Appliance::deliver(size_t system) {
+  SYN_TRY(const bool is_open, open_delivery(system));
+  if (!is_open) return false;
+  auto ran = links_[system].delivery->run_once();
+  if (!ran && ran.error().code == ErrorCode::kMarkerMoved) {
+    links_[system].delivery.reset();  // the target looks for itself what was applied
+    return true;
+  }
+  return ran;
+}
+
+Result<bool> Appliance::report_skips(size_t system) {
+  if (pipeline_->is_waiting() || !links_[system].delivery) return false;
+  std::vector<model::Skip> skips = links_[system].delivery->take_skips();
+  const bool is_news = !skips.empty();
+  if (is_news && around_.dice.chance(around_.weather.faults.repeated_report)) {
+    reported_.insert(reported_.end(), skips.begin(), skips.end());
+  }
+  if (!is_news && !reported_.empty()) skips = std::exchange(reported_, {});
+  if (skips.empty()) return false;
+  SYN_TRY(pipeline_->process_skips(skips));
+  return is_news;
+}
+
+Result<void> Appliance::retry_skipped(size_t system) {
+  const model::SystemId id = around_.plan.systems[system].id;
+  for (const auto& [place, keys] : around_.observer.skipped) {
+    if (place.first != id) continue;
+    SYN_TRY(pipeline_->process_redeliver(id, place.second,
+                                         std::vector<std::string>(keys.begin(), keys.end())));
+  }
+  return success();
+}
+
+Result<void> Appliance::checkpoint(size_t lane_limit) {
+  if (pipeline_->is_waiting()) return success();
+  journal::GroupNumber oldest = around_.observer.last_group;
+  for (size_t system = 0; system < links_.size(); ++system) {
+    Link& link = links_[system];
+    if (link.delivery) link.saved_cursor = link.delivery->cursor();
+    std::string bytes;
+    ByteWriter(bytes).u64(link.saved_cursor);
+    SYN_TRY(around_.shadow.put_item(cursor_item(around_.plan.systems[system].id), bytes));
+    oldest = std::min(oldest, link.saved_cursor);
+  }
+  SYN_TRY(const journal::GroupNumber covered, pipeline_->checkpoint(lane_limit));
+  SYN_TRY(around_.observer.read_on());
+  return journal_->release(std::min(oldest, covered));
+}
+
+int64_t Appliance::wait_us() const {
+  int64_t longest_us = 0;
+  for (const Link& link : links_) {
+    if (link.delivery) longest_us = std::max(longest_us, link.delivery->wait_us());
+  }
+  return longest_us;
+}
+
+void Appliance::check_accounts() {
+  for (size_t system = 0; system < links_.size(); ++system) {
+    const Link& link = links_[system];
+    const std::string& name = around_.plan.systems[system].name;
+    if (!link.delivery) continue;
+    const delivery::Stats stats = link.delivery->stats();
+    if (stats.entries_read_total !=
+        stats.entries_delivered_total + stats.entries_skipped_total + stats.pending_entries) {
+      around_.report.violation("accounting",
+                               name + " read " + std::to_string(stats.entries_read_total) +
+                                   ", delivered " + std::to_string(stats.entries_delivered_total) +
+                                   ", skipped " + std::to_string(stats.entries_skipped_total) +
+                                   ", pending " + std::to_string(stats.pending_entries));
+    }
+  }
+}
+
+}  // namespace syncline::simulation

@@ -1,0 +1,202 @@
+#include "tests/simulation/checker.hpp"
+
+#include <algorithm>
+
+namespace syncline::simulation {
+
+namespace {
+
+class RecordCheck {
+ public:
+  RecordCheck(const AtRest& rest, const RecordKey& key, const RecordHistory& record)
+      : rest_(rest), key_(key), record_(record), dataset_(rest.plan.datasets[key.dataset]) {}
+
+  void run() {
+    if (!find_accepted()) return;
+    check_equal();
+    for (size_t field = 0; field < kFieldsMax; ++field) check_cell(field);
+    check_existence();
+  }
+
+ private:
+  void violation(const std::string& promise, const std::string& what) {
+    std::string rows;
+    for (const auto& system : rest_.systems) {
+      const StoredRow* row = system->row(key_);
+      rows += "; " + system->plan().name + " holds " +
+              (row == nullptr ? "nothing" : describe(rest_.plan, key_, *row));
+    }
+    rest_.report.violation(promise, describe(rest_.plan, key_) + ": " + what + rows);
+  }
+
+  // The row of a system that refuses nothing; every run has one.
+  bool find_accepted() {
+    for (const auto& system : rest_.systems) {
+      if (system->plan().poison_modulus != 0 && !system->takes_everything) continue;
+      accepted_ = system->row(key_);
+      return true;
+    }
+    return false;
+  }
+
+  bool is_excused(const ModelSystem& system) const {
+    if (accepted_ == nullptr) return false;
+    for (size_t field = 0; field < kFieldsMax; ++field) {
+      if (system.refuses((*accepted_)[field].cell, key_.dataset, field)) return true;
+    }
+    return false;
+  }
+
+  bool is_local(size_t field) const { return rest_.observer.locals.contains({key_, field}); }
+
+  void check_equal() {
+    for (const auto& system : rest_.systems) {
+      if (is_excused(*system)) continue;
+      const StoredRow* row = system->row(key_);
+      if ((row == nullptr) != (accepted_ == nullptr)) {
+        violation("the systems differ", "not everywhere");
+        return;
+      }
+      for (size_t field = 0; row != nullptr && field < kFieldsMax; ++field) {
+        const bool is_equal = is_local(field) ? (*row)[field].tag == (*accepted_)[field].tag
+                                              : (*row)[field].cell == (*accepted_)[field].cell;
+        if (!is_equal) violation("the systems differ", "field " + std::to_string(field));
+      }
+    }
+  }
+
+  WriteSet replaced(size_t field, bool is_sure) const {
+    WriteSet set;
+    for (const Write& write : record_.writes[field]) {
+      set |= is_sure ? write.past_sure : write.past_maybe;
+    }
+    return set;
+  }
+
+  void check_cell(size_t field) {
+    const auto& writes = record_.writes[field];
+    WriteSet standing;
+    if (accepted_ != nullptr) {
+      standing = record_.candidates(field, (*accepted_)[field].tag);
+      check_standing(field, standing);
+    }
+    const WriteSet replaced_maybe = replaced(field, false);
+    const auto losers = rest_.observer.losers.find({key_, field});
+    for (const Write& write : writes) {
+      if (replaced_maybe[write.index] || standing[write.index]) continue;
+      if (record_.deleted_maybe[field][write.index]) continue;
+      if (losers != rest_.observer.losers.end() && losers->second.contains(write.tag)) continue;
+      violation("silent loss", "field " + std::to_string(field) + " tag " +
+                                   std::to_string(write.tag) + " of " +
+                                   rest_.plan.systems[write.system].name);
+    }
+    if (accepted_ != nullptr) check_policy(field, standing);
+  }
+
+  void check_standing(size_t field, const WriteSet& standing) {
+    const StoredCell& cell = (*accepted_)[field];
+    const std::string name = "field " + std::to_string(field);
+    if (standing.none()) {
+      violation("a change that no user made", name);
+      return;
+    }
+    if ((standing & ~replaced(field, true)).none()) violation("an old value won", name);
+    std::set<Rounding> roundings;
+    for (const SystemPlan& system : rest_.plan.systems) roundings.insert(system.rounding);
+    const int form = form_of(dataset_.kind(field), cell.cell);
+    const bool is_made = std::any_of(
+        record_.writes[field].begin(), record_.writes[field].end(), [&](const Write& write) {
+          return standing[write.index] && reachable_forms(write.form, roundings).contains(form);
+        });
+    if (!is_made) violation("a change that no user made", name + " in this form");
+  }
+
+  // Between writers that had seen the same, the policy's own winner stands. Only where no clock is
+  // coarse or so far ahead that it is clamped: authority, whose order needs no clock.
+  void check_policy(size_t field, const WriteSet& standing) {
+    if (dataset_.policy != core::Policy::kAuthority || !record_.deletes.empty()) return;
+    const auto& writes = record_.writes[field];
+    const WriteSet old = replaced(field, false);
+    const Write* best = nullptr;
+    for (const Write& write : writes) {
+      if (old[write.index]) continue;
+      if (write.past_sure != write.past_maybe || write.past_sure.count() >= 8) return;
+      if (best != nullptr && write.past_sure != best->past_sure) return;
+      if (best != nullptr && rank(write) == rank(*best)) return;
+      if (best == nullptr || rank(write) > rank(*best)) best = &write;
+    }
+    if (best != nullptr && !standing[best->index]) {
+      violation("the policy's winner lost",
+                "field " + std::to_string(field) + " tag " + std::to_string(best->tag));
+    }
+  }
+
+  int64_t rank(const Write& write) const {
+    const auto& order = dataset_.authority;
+    const auto place = std::find(order.begin(), order.end(), write.system);
+    return order.end() - place;
+  }
+
+  static bool all_within(const CellSets& set, const std::array<WriteSet, kFieldsMax>& writes) {
+    for (size_t field = 0; field < kFieldsMax; ++field) {
+      if ((writes[field] & ~set[field]).any()) return false;
+    }
+    return true;
+  }
+
+  void check_existence() {
+    if (accepted_ == nullptr) return;
+    std::array<WriteSet, kFieldsMax> heads;
+    for (size_t field = 0; field < kFieldsMax; ++field) {
+      for (const Write& write : record_.writes[field]) heads[field].set(write.index);
+      heads[field] &= ~replaced(field, true);
+    }
+    for (const CellSets& seen : record_.deletes) {
+      if (all_within(seen, heads)) violation("it came back by itself", "a user deleted all of it");
+    }
+    if (dataset_.deletes == core::DeletePolicy::kUpdateWins) return;
+    const bool is_made = std::any_of(record_.inserts.begin(), record_.inserts.end(),
+                                     [this](const auto& insert) { return !is_ended(insert); });
+    if (!is_made) violation("it came back by itself", "every insert was deleted");
+  }
+
+  bool is_ended(const std::array<std::optional<size_t>, kFieldsMax>& insert) const {
+    return std::any_of(record_.ended.begin(), record_.ended.end(), [&](const CellSets& row) {
+      for (size_t field = 0; field < kFieldsMax; ++field) {
+        if (insert[field] && row[field][*insert[field]]) return true;
+      }
+      return false;
+    });
+  }
+
+  const AtRest& rest_;
+  const RecordKey& key_;
+  const RecordHistory& record_;
+  const DatasetPlan& dataset_;
+  const StoredRow* accepted_ = nullptr;
+};
+
+// Every target stands at the last entry that was meant for it, in every flow.
+void check_markers(const AtRest& rest) {
+  for (const auto& [flow, sequence] : rest.observer.last_targeted) {
+    const auto& [system_id, stream, lane] = flow;
+    const ModelSystem& system = *rest.systems[rest.plan.system_index(system_id)];
+    for (const ports::Checkpoint& checkpoint : system.checkpoints(1)) {
+      if (checkpoint.stream != stream || checkpoint.lane != lane) continue;
+      if (checkpoint.applied != sequence) {
+        rest.report.violation("accounting", system.plan().name + " stands at " +
+                                                std::to_string(checkpoint.applied) + " of " +
+                                                std::to_string(sequence));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void check_promises(const AtRest& rest) {
+  for (const auto& [key, record] : rest.history.records()) RecordCheck(rest, key, record).run();
+  check_markers(rest);
+}
+
+}  // namespace syncline::simulation

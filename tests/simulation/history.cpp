@@ -1,0 +1,102 @@
+#include "tests/simulation/history.hpp"
+
+namespace syncline::simulation {
+
+namespace {
+
+struct Origin {  // what stands behind a cell's value
+  WriteSet sure;
+  WriteSet maybe;
+};
+
+WriteSet with(const WriteSet& past, size_t index) {
+  WriteSet set = past;
+  set.set(index);
+  return set;
+}
+
+Origin origin_of(const RecordHistory& record, size_t field, const StoredCell& cell) {
+  if (cell.write) {
+    const Write& write = record.writes[field][*cell.write];
+    return {with(write.past_sure, write.index), with(write.past_maybe, write.index)};
+  }
+  Origin origin;
+  origin.sure.set();
+  bool is_known = false;
+  for (const Write& write : record.writes[field]) {
+    if (write.tag != cell.tag) continue;
+    is_known = true;
+    origin.sure &= with(write.past_sure, write.index);
+    origin.maybe |= with(write.past_maybe, write.index);
+  }
+  if (!is_known) origin.sure.reset();
+  return origin;
+}
+
+}  // namespace
+
+bool RecordHistory::has_room() const {
+  for (const auto& cell_writes : writes) {
+    if (cell_writes.size() + 2 >= kWritesMax) return false;
+  }
+  return true;
+}
+
+WriteSet RecordHistory::candidates(size_t field, int64_t tag) const {
+  WriteSet found;
+  for (const Write& write : writes[field]) {
+    if (write.tag == tag) found.set(write.index);
+  }
+  return found;
+}
+
+void History::look(size_t system, const RecordKey& key, const StoredRow& row) {
+  RecordHistory& record = records_[key];
+  Seen& seen = record.seen[system];
+  for (size_t field = 0; field < kFieldsMax; ++field) {
+    const Origin origin = origin_of(record, field, row[field]);
+    seen.sure[field] |= origin.sure;
+    seen.maybe[field] |= origin.maybe;
+  }
+}
+
+void History::write(size_t system, const RecordKey& key, size_t field, int form, int64_t time_us,
+                    StoredCell& cell) {
+  RecordHistory& record = records_[key];
+  Seen& seen = record.seen[system];
+  const size_t index = record.writes[field].size();
+  record.writes[field].push_back(
+      {index, cell.tag, form, system, time_us, seen.sure[field], seen.maybe[field]});
+  seen.sure[field].set(index);
+  seen.maybe[field].set(index);
+  cell.write = index;
+}
+
+void History::insert(const RecordKey& key, const StoredRow& row) {
+  std::array<std::optional<size_t>, kFieldsMax> made;
+  for (size_t field = 0; field < kFieldsMax; ++field) made[field] = row[field].write;
+  records_[key].inserts.push_back(made);
+}
+
+void History::remove(size_t system, const RecordKey& key, const StoredRow& row) {
+  RecordHistory& record = records_[key];
+  CellSets ended;
+  for (size_t field = 0; field < kFieldsMax; ++field) {
+    ended[field] = origin_of(record, field, row[field]).sure;
+    record.deleted_maybe[field] |= record.seen[system].maybe[field];
+  }
+  record.ended.push_back(ended);
+  record.deletes.push_back(record.seen[system].sure);
+}
+
+bool History::has_room(const RecordKey& key) const {
+  const auto found = records_.find(key);
+  return found == records_.end() || found->second.has_room();
+}
+
+bool History::knows(const RecordKey& key, size_t field, int64_t tag) const {
+  const auto found = records_.find(key);
+  return found != records_.end() && found->second.candidates(field, tag).any();
+}
+
+}  // namespace syncline::simulation

@@ -1,0 +1,89 @@
+// The oracle: what every user wrote, and what each writer had really seen. It knows nothing of
+// versions, lanes or journals.
+//
+// A value that lands in a system does not always tell who wrote it (NULL, or an old value written
+// back), so what was seen is kept twice: what was seen for sure, and what may have been seen. Each
+// check takes the side on which it cannot cry wolf.
+// Threads: one at a time. Source: World and System of tests/model/core-model.py.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/model/cell.hpp"
+
+namespace syncline::simulation {
+
+inline constexpr size_t kFieldsMax = 2;    // value fields of a simulated dataset
+inline constexpr size_t kWritesMax = 512;  // of one cell in one run
+
+using WriteSet = std::bitset<kWritesMax>;
+using CellSets = std::array<WriteSet, kFieldsMax>;
+
+struct RecordKey {
+  size_t dataset = 0;  // index into Plan::datasets
+  std::string key;
+  auto operator<=>(const RecordKey&) const = default;
+};
+
+// A cell as a system stores it. write: which one it is, where that is known.
+struct StoredCell {
+  model::Cell cell;
+  int64_t tag = 0;
+  std::optional<size_t> write;
+};
+
+using StoredRow = std::array<StoredCell, kFieldsMax>;
+
+struct Write {
+  size_t index = 0;
+  int64_t tag = 0;
+  int form = 0;
+  size_t system = 0;
+  int64_t time_us = 0;
+  WriteSet past_sure;
+  WriteSet past_maybe;
+};
+
+struct Seen {
+  CellSets sure;
+  CellSets maybe;
+};
+
+struct RecordHistory {
+  std::array<std::vector<Write>, kFieldsMax> writes;
+  std::vector<CellSets> deletes;  // what each deleting user had seen for sure, ever
+  std::vector<CellSets> ended;    // what the row it deleted had been made from, for sure
+  CellSets deleted_maybe{};       // what any deleting user may have seen
+  std::vector<std::array<std::optional<size_t>, kFieldsMax>> inserts;
+  std::map<size_t, Seen> seen;  // by system
+
+  bool has_room() const;
+  // Every write that a cell with this tag may be.
+  WriteSet candidates(size_t field, int64_t tag) const;
+};
+
+class History {
+ public:
+  // The users of a system see the row as it stands.
+  void look(size_t system, const RecordKey& record, const StoredRow& row);
+  // A user writes this cell, having seen all that was shown there. Fills cell.write.
+  void write(size_t system, const RecordKey& record, size_t field, int form, int64_t time_us,
+             StoredCell& cell);
+  void insert(const RecordKey& record, const StoredRow& row);
+  void remove(size_t system, const RecordKey& record, const StoredRow& row);
+
+  bool has_room(const RecordKey& record) const;
+  bool knows(const RecordKey& record, size_t field, int64_t tag) const;
+  const std::map<RecordKey, RecordHistory>& records() const { return records_; }
+
+ private:
+  std::map<RecordKey, RecordHistory> records_;
+};
+
+}  // namespace syncline::simulation

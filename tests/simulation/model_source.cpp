@@ -1,0 +1,214 @@
+#include <algorithm>
+
+#include "host/model/key.hpp"
+#include "tests/simulation/model_ports.hpp"
+
+namespace syncline::simulation {
+
+using model::CellState;
+using model::CellView;
+using ports::RowOp;
+
+model::Position position_of(uint64_t number) {
+  std::string bytes(8, '\0');
+  for (size_t at = 0; at < 8; ++at) bytes[at] = static_cast<char>(number >> (56 - 8 * at));
+  return {bytes};
+}
+
+uint64_t number_of(const model::Position& position) {
+  uint64_t number = 0;
+  for (const char byte : position.bytes) number = number << 8 | static_cast<uint8_t>(byte);
+  return number;
+}
+
+Result<void> ModelSource::open(const model::Position& position) {
+  if (system_.is_down) return fail(ErrorCode::kSystemOpen, "the simulated system is away");
+  read_ = number_of(position);
+  const uint64_t acknowledged = system_.acknowledged();
+  if (read_ < acknowledged && system_.has_effect(read_, acknowledged)) {
+    report_.violation("acknowledged too early", system_.plan().name +
+                                                    " was told it may forget up to " +
+                                                    std::to_string(acknowledged) + ", but only " +
+                                                    std::to_string(read_) + " is known");
+    return fail(ErrorCode::kSystemLost, "the simulated log has a gap");
+  }
+  read_ = std::max(read_, acknowledged);
+  go_back();
+  if (read_ > system_.last_number()) {
+    report_.violation("a change that no user made",
+                      system_.plan().name + " is read from a place its log never had");
+  }
+  is_connected_ = true;
+  return success();
+}
+
+// A log read row by row may give again what it gave before, as far back as it was not told to
+// forget it. A log of net effects knows exactly where it was.
+void ModelSource::go_back() {
+  if (system_.plan().log_style == LogStyle::kNet || read_ <= system_.acknowledged()) return;
+  if (!dice_.chance(weather_.faults.lost_read * 10)) return;
+  read_ = static_cast<uint64_t>(
+      dice_.between(static_cast<int64_t>(system_.acknowledged()), static_cast<int64_t>(read_)));
+}
+
+Result<ports::PollResult> ModelSource::poll(ports::ChangeSink& sink, size_t row_limit, int) {
+  if (system_.is_down || dice_.chance(weather_.faults.lost_read)) {
+    is_connected_ = false;
+    return fail(ErrorCode::kSystemOpen, "the simulated system is away");
+  }
+  if (!is_connected_) go_back();
+  is_connected_ = true;
+  if (dice_.chance(weather_.faults.busy)) {
+    return fail(ErrorCode::kSystemBusy, "the simulated system is busy");
+  }
+  ports::PollResult result;
+  std::vector<const LoggedTransaction*> stretch;
+  const auto flush = [&] {
+    if (!stretch.empty()) emit(stretch, sink);
+    stretch.clear();
+  };
+  const std::vector<LoggedTransaction>& log = system_.log();
+  while (read_ < log.size()) {
+    const LoggedTransaction& transaction = log[read_];
+    if (result.row_count >= row_limit) {
+      result.has_more = true;
+      break;
+    }
+    const bool is_merged = system_.plan().log_style == LogStyle::kNet && !transaction.is_marked();
+    if (!is_merged) flush();
+    stretch.push_back(&transaction);
+    if (!is_merged) flush();
+    result.row_count += transaction.rows.size();
+    read_ = transaction.number;
+  }
+  flush();
+  return result;
+}
+
+namespace {
+
+// The net effect of a stretch on each record, in the order in which they were last touched.
+std::vector<LoggedRow> net_effect(std::span<const LoggedTransaction* const> stretch) {
+  struct Net {
+    bool was_there = false;
+    LoggedRow last;
+  };
+  std::map<RecordKey, Net> nets;
+  std::vector<RecordKey> order;
+  for (const LoggedTransaction* transaction : stretch) {
+    for (const LoggedRow& row : transaction->rows) {
+      const auto [net, is_new] = nets.try_emplace(row.record);
+      if (is_new) net->second.was_there = row.op != RowOp::kInsert;
+      net->second.last = row;
+      std::erase(order, row.record);
+      order.push_back(row.record);
+    }
+  }
+  std::vector<LoggedRow> rows;
+  for (const RecordKey& record : order) {
+    const Net& net = nets[record];
+    LoggedRow row = net.last;
+    const bool is_there = row.op != RowOp::kDelete;
+    if (!net.was_there && !is_there) continue;
+    if (is_there) row.op = net.was_there ? RowOp::kUpdate : RowOp::kInsert;
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+}  // namespace
+
+void ModelSource::emit(std::span<const LoggedTransaction* const> stretch, ports::ChangeSink& sink) {
+  const LoggedTransaction& last = *stretch.back();
+  sink.begin({position_of(last.number), last.commit_time_us, system_.plan().resolution_us});
+  emit_markers(last, sink);
+  if (system_.plan().log_style == LogStyle::kNet && !last.is_marked()) {
+    for (const LoggedRow& row : net_effect(stretch)) emit_row(row, ImageStyle::kFull, sink);
+  } else {
+    for (const LoggedRow& row : last.rows) emit_row(row, system_.plan().image_style, sink);
+  }
+  sink.end();
+}
+
+void ModelSource::emit_markers(const LoggedTransaction& transaction, ports::ChangeSink& sink) {
+  for (const LoggedMarker& marker : transaction.markers) {
+    sink.marker({marker.appliance, marker.epoch, marker.stream, marker.lane, marker.sequence});
+  }
+  if (transaction.is_marked()) return;
+  // Another appliance's marker, and one of ours from another epoch: neither confirms anything.
+  const model::StreamId stream = system_.whole_plan().datasets[0].schema->stream;
+  if (transaction.number % 17 == 0) sink.marker({"another", 1, stream, 0, 1'000'000});
+  if (transaction.number % 19 == 0) sink.marker({"simulated", 99, stream, 0, 1'000'000});
+}
+
+void ModelSource::emit_row(const LoggedRow& row, ImageStyle images, ports::ChangeSink& sink) {
+  std::array<CellView, 1 + kFieldsMax> cells;
+  cells[0] = {CellState::kValue, row.record.key};
+  for (size_t field = 0; field < kFieldsMax; ++field) {
+    const bool is_shown =
+        row.op != RowOp::kDelete &&
+        (row.op == RowOp::kInsert || images == ImageStyle::kFull || row.is_touched[field]);
+    if (is_shown) cells[1 + field] = row.cells[field].view();
+  }
+  ports::ChangeRow change;
+  change.dataset = system_.whole_plan().datasets[row.record.dataset].schema->dataset;
+  change.op = row.op;
+  change.is_ours = row.is_ours;
+  change.cells = cells;
+  sink.row(change);
+}
+
+Result<void> ModelSource::acknowledge(const model::Position& position) {
+  if (number_of(position) > system_.last_number()) {
+    report_.violation("acknowledged too early",
+                      system_.plan().name + " was told to forget what it has not logged yet");
+    return success();
+  }
+  if (!dice_.chance(weather_.faults.lost_acknowledgement)) {
+    system_.forget_log(number_of(position));
+  }
+  return success();
+}
+
+Result<model::Position> ModelSource::current_position() {
+  return position_of(system_.last_number());
+}
+
+Result<ports::SnapshotChunk> ModelSource::read_snapshot(model::DatasetId dataset,
+                                                        const std::string&, size_t,
+                                                        ports::ChangeSink& sink) {
+  sink.begin({position_of(read_), kStartUs, 1});
+  ports::SnapshotChunk chunk;
+  const size_t index = system_.whole_plan().dataset_index(dataset);
+  for (const auto& [record, row] : system_.rows()) {
+    if (record.dataset != index) continue;
+    LoggedRow snapshot{record, RowOp::kSnapshot, false, {row[0].cell, row[1].cell}, {}, {}};
+    emit_row(snapshot, ImageStyle::kFull, sink);
+    ++chunk.row_count;
+  }
+  sink.end();
+  return chunk;
+}
+
+Result<void> ModelSource::read_records(model::DatasetId dataset, std::span<const std::string> keys,
+                                       ports::ChangeSink& sink) {
+  sink.begin({position_of(read_), kStartUs, 1});
+  for (const std::string& key : keys) {
+    const RecordKey record = {system_.whole_plan().dataset_index(dataset),
+                              std::string(model::split_key(key)[0])};
+    const StoredRow* row = system_.row(record);
+    if (row == nullptr) continue;
+    LoggedRow snapshot{record, RowOp::kSnapshot, false, {(*row)[0].cell, (*row)[1].cell}, {}, {}};
+    emit_row(snapshot, ImageStyle::kFull, sink);
+  }
+  sink.end();
+  return success();
+}
+
+Result<ports::Source::Lag> ModelSource::lag() {
+  Lag lag;
+  lag.rows = system_.last_number() - system_.acknowledged();
+  return lag;
+}
+
+}  // namespace syncline::simulation

@@ -1,0 +1,194 @@
+#include "tests/simulation/plan.hpp"
+
+#include <algorithm>
+
+#include "host/base/assert.hpp"
+#include "tests/simulation/dice.hpp"
+#include "tests/simulation/history.hpp"
+#include "tests/simulation/sim_clock.hpp"
+
+namespace syncline::simulation {
+
+namespace {
+
+std::unique_ptr<model::Schema> make_schema(const std::string& name) {
+  auto schema = std::make_unique<model::Schema>();
+  schema->name = name;
+  schema->dataset = model::stable_id(name);
+  schema->stream = schema->dataset;
+  schema->key_count = 1;
+  schema->fields = {{"id", {model::TypeKind::kText, 0, 0, 0}, false},
+                    {"count", {model::TypeKind::kInt64, 0, 0, 0}, true},
+                    {"note", {model::TypeKind::kText, 0, 0, 0}, true}};
+  return schema;
+}
+
+DatasetPlan make_dataset(const std::string& name) {
+  DatasetPlan dataset;
+  dataset.schema = make_schema(name);
+  return dataset;
+}
+
+SystemPlan make_system(size_t index) {
+  SystemPlan system;
+  system.name = "s" + std::to_string(index);
+  system.id = model::stable_id(system.name);
+  return system;
+}
+
+void roll_system(Dice& dice, SystemPlan& system) {
+  static const std::vector<Rounding> kRoundings = {Rounding::kExact,   Rounding::kExact,
+                                                   Rounding::kExact,   Rounding::kEven,
+                                                   Rounding::kQuarter, Rounding::kOdd};
+  if (dice.chance(0.7)) system.skew_us = dice.between(-600, 600) * kSecondUs;
+  if (dice.chance(0.3)) system.resolution_us = kSecondUs;
+  system.rounding = dice.pick(kRoundings);
+  if (dice.chance(0.4)) system.log_style = LogStyle::kNet;
+  if (dice.chance(0.3)) system.image_style = ImageStyle::kPartial;
+  if (dice.chance(0.15)) system.poison_modulus = dice.between(5, 40);
+}
+
+void roll_dataset(Dice& dice, size_t system_count, DatasetPlan& dataset) {
+  const core::Policy policies[] = {core::Policy::kNewest, core::Policy::kOldest,
+                                   core::Policy::kAuthority};
+  dataset.policy = policies[dice.below(3)];
+  for (size_t system = 0; system < system_count; ++system) dataset.authority.push_back(system);
+  for (size_t left = system_count; left > 1; --left) {
+    std::swap(dataset.authority[left - 1], dataset.authority[dice.below(left)]);
+  }
+  if (dice.chance(0.3)) dataset.authority.resize(1 + dice.below(system_count));
+  if (dice.chance(0.5)) dataset.deletes = core::DeletePolicy::kUpdateWins;
+  dataset.key_count = 2 + dice.below(4);
+}
+
+void roll_faults(Dice& dice, FaultPlan& faults) {
+  const auto maybe = [&dice](double share, double rate) { return dice.chance(share) ? rate : 0; };
+  faults.crash_step = maybe(0.6, 0.01);
+  faults.crash_disk = maybe(0.6, 0.01);
+  faults.disk_full = maybe(0.2, 0.004);
+  faults.sync_failure = maybe(0.2, 0.003);
+  faults.system_down = maybe(0.4, 0.004);
+  faults.system_full = maybe(0.2, 0.004);
+  faults.busy = maybe(0.4, 0.1);
+  faults.lost_commit = maybe(0.6, 0.1);
+  faults.lost_read = maybe(0.4, 0.03);
+  faults.lost_acknowledgement = maybe(0.4, 0.3);
+  faults.repeated_report = maybe(0.5, 0.5);
+  faults.clock_jump = maybe(0.3, 0.01);
+}
+
+core::FieldPolicy make_policy(const Plan& plan, const DatasetPlan& dataset) {
+  core::FieldPolicy policy;
+  policy.policy = dataset.policy;
+  policy.text = dataset.policy == core::Policy::kNewest   ? "newest"
+                : dataset.policy == core::Policy::kOldest ? "oldest"
+                                                          : "authority";
+  int64_t rank = static_cast<int64_t>(dataset.authority.size());
+  for (const size_t system : dataset.authority) policy.ranks[plan.systems[system].id] = rank--;
+  return policy;
+}
+
+}  // namespace
+
+void make_rules(Plan& plan) {
+  plan.rules.clear();
+  for (const DatasetPlan& dataset : plan.datasets) {
+    core::DatasetRules rules;
+    rules.schema = dataset.schema.get();
+    rules.fields.assign(dataset.schema->fields.size(), make_policy(plan, dataset));
+    rules.deletes = dataset.deletes;
+    for (const SystemPlan& system : plan.systems) {
+      core::SystemRole role;
+      role.system = system.id;
+      rules.systems.push_back(role);
+    }
+    std::sort(rules.systems.begin(), rules.systems.end(),
+              [](const auto& a, const auto& b) { return a.system < b.system; });
+    plan.rules[dataset.schema->dataset] = rules;
+  }
+}
+
+Plan make_plan(uint64_t seed) {
+  Dice dice(seed * 0x2545f4914f6cdd1d + 1);
+  Plan plan;
+  plan.seed = seed;
+  plan.lane_count = size_t{1} << dice.below(4);
+  plan.step_count = 150 + dice.below(450);
+  plan.delete_chance = dice.chance(0.7) ? 0.25 : 0;
+  const size_t system_count = 2 + dice.below(3);
+  for (size_t index = 0; index < system_count; ++index) {
+    plan.systems.push_back(make_system(index));
+    roll_system(dice, plan.systems.back());
+    if (index == 0) plan.systems[0].poison_modulus = 0;  // one shows what is accepted
+  }
+  const size_t dataset_count = 1 + dice.below(2);
+  for (size_t index = 0; index < dataset_count; ++index) {
+    plan.datasets.push_back(make_dataset(index == 0 ? "customer" : "order"));
+    roll_dataset(dice, system_count, plan.datasets.back());
+  }
+  roll_faults(dice, plan.faults);
+  plan.journal.segment_size_bytes = dice.chance(0.5) ? 8u << 10 : 1u << 20;
+  plan.journal.recent_size_bytes = dice.chance(0.5) ? 4u << 10 : 1u << 20;
+  plan.journal.retain_us = dice.chance(0.5) ? 0 : 3600 * kSecondUs;
+  plan.journal.heads_every_blocks = dice.chance(0.5) ? 10 : 1000;
+  make_rules(plan);
+  return plan;
+}
+
+Plan make_calm_plan(size_t system_count) {
+  Plan plan;
+  for (size_t index = 0; index < system_count; ++index) {
+    plan.systems.push_back(make_system(index));
+  }
+  plan.datasets.push_back(make_dataset("customer"));
+  for (size_t index = 0; index < system_count; ++index) {
+    plan.datasets[0].authority.push_back(index);
+  }
+  make_rules(plan);
+  return plan;
+}
+
+size_t Plan::dataset_index(model::DatasetId dataset) const {
+  const auto found = std::find_if(datasets.begin(), datasets.end(), [dataset](const auto& each) {
+    return each.schema->dataset == dataset;
+  });
+  SYN_ASSERT(found != datasets.end());
+  return static_cast<size_t>(found - datasets.begin());
+}
+
+size_t Plan::system_index(model::SystemId system) const {
+  const auto found = std::find_if(systems.begin(), systems.end(),
+                                  [system](const auto& each) { return each.id == system; });
+  SYN_ASSERT(found != systems.end());
+  return static_cast<size_t>(found - systems.begin());
+}
+
+std::vector<const model::Schema*> Plan::schemas() const {
+  std::vector<const model::Schema*> all;
+  for (const DatasetPlan& dataset : datasets) all.push_back(dataset.schema.get());
+  return all;
+}
+
+std::string describe(const Plan& plan) {
+  static const char* const kRoundings[] = {"exact", "even", "quarter", "odd"};
+  static const char* const kPolicies[] = {"newest", "oldest", "authority"};
+  std::string text =
+      "seed " + std::to_string(plan.seed) + ": " + std::to_string(plan.lane_count) + " lanes";
+  for (const SystemPlan& system : plan.systems) {
+    text += "; " + system.name + " " + kRoundings[static_cast<size_t>(system.rounding)] +
+            (system.log_style == LogStyle::kNet ? " net" : " rows") +
+            (system.image_style == ImageStyle::kPartial ? " partial" : " full") + " skew " +
+            std::to_string(system.skew_us / kSecondUs) + " s" +
+            (system.resolution_us > 1 ? " coarse" : "") +
+            (system.poison_modulus > 0 ? " poison " + std::to_string(system.poison_modulus) : "");
+  }
+  for (const DatasetPlan& dataset : plan.datasets) {
+    text += "; " + dataset.schema->name + " " + kPolicies[static_cast<size_t>(dataset.policy)] +
+            (dataset.deletes == core::DeletePolicy::kUpdateWins ? " update_wins" : " delete_wins");
+    if (dataset.policy != core::Policy::kAuthority) continue;
+    for (const size_t system : dataset.authority) text += " " + plan.systems[system].name;
+  }
+  return text;
+}
+
+}  // namespace syncline::simulation

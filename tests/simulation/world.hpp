@@ -1,0 +1,88 @@
+// A whole run in one thread from one seed: model systems with users, one appliance of real parts,
+// and whatever goes wrong. Then it settles, and the checker decides.
+//
+// Left out until links are built: appliances joined to each other.
+// Threads: one at a time.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "tests/simulation/appliance.hpp"
+#include "tests/simulation/sim_disk.hpp"
+
+namespace syncline::simulation {
+
+struct RunFigures {
+  uint64_t user_transactions = 0;
+  uint64_t marked_transactions = 0;
+  uint64_t entries = 0;
+  uint64_t conflicts = 0;
+  uint64_t crashes = 0;
+};
+
+class World {
+ public:
+  World(Plan plan, Report& report);
+  ~World();
+
+  // Everything: the workload with its faults, the settling, every check.
+  void run();
+  RunFigures figures() const;
+
+  // The parts of run(), for stories.
+  void step();
+  void calm_down();        // faults end: systems are back, the disk has room
+  bool settle();           // works until nothing is left to do; false: it never ends
+  void stay_idle();        // 10,000 seconds; reports any write
+  void restart_cleanly();  // stops and starts; reports any write that follows
+  void check();            // promises 1 to 8, at rest
+  void check_audit();      // and that a flipped bit is found
+  void crash();            // the process dies; what was not synced is torn or lost
+  bool start();
+  bool work_once();  // capture, commit and deliver everywhere, once
+
+  Appliance& appliance() { return *appliance_; }
+  ModelSystem& system(size_t index) { return *systems_[index]; }
+  std::vector<std::unique_ptr<ModelSystem>>& systems() { return systems_; }
+  SimClock& clock() { return clock_; }
+  SimDisk& disk() { return disk_; }
+  Weather& weather() { return weather_; }
+  Observer& observer() { return observer_; }
+  History& history() { return history_; }
+  const Plan& plan() const { return plan_; }
+  int64_t next_tag() { return ++last_tag_; }
+
+ private:
+  void change_weather();
+  void change_system(ModelSystem& system);
+  void user_step();
+  UserOp roll_op(size_t system, const RecordKey& record);
+  void appliance_step();
+  void handle(const Error& error);
+  void mend_poison();
+  uint64_t marked_commits() const;
+
+  Plan plan_;
+  Report& report_;
+  Dice dice_;
+  SimClock clock_;
+  History history_;
+  Weather weather_;
+  SimDisk disk_;
+  std::unique_ptr<state::MemoryShadow> shadow_;
+  Observer observer_;
+  std::vector<std::unique_ptr<ModelSystem>> systems_;
+  std::unique_ptr<Appliance> appliance_;
+  int64_t last_tag_ = 0;
+  uint64_t user_transactions_ = 0;
+  uint64_t crashes_ = 0;
+  int64_t disk_full_until_us_ = 0;
+  std::vector<int64_t> down_until_us_;
+  std::vector<int64_t> full_until_us_;
+};
+
+// One seed from beginning to end.
+RunFigures run_seed(uint64_t seed, Report& report);
+
+}  // namespace syncline::simulation
