@@ -14,8 +14,9 @@ namespace {
 
 using model::Cell, model::LogicalType, model::TypeKind;
 
-constexpr int64_t kExactIntegerMax = int64_t{1} << 53;  // every integer up to here is a double
-constexpr int kDecimalDigitsOfReal = 15;                // that survive a double
+// Every integer up to here is a double, and no other integer is the same one.
+constexpr int64_t kExactIntegerMax = (int64_t{1} << 53) - 1;
+constexpr int kDecimalDigitsOfReal = 15;  // that survive a double
 constexpr size_t kUuidSize = 16;
 
 bool contains(std::string_view text, std::string_view part) {
@@ -93,7 +94,7 @@ Result<std::string> real_cell(const NativeValue& value, const LogicalType& type)
   double number = value.real;
   if (value.storage == StorageClass::kInteger) {
     number = static_cast<double>(value.integer);
-    if (std::abs(number) > static_cast<double>(kExactIntegerMax)) {
+    if (value.integer > kExactIntegerMax || value.integer < -kExactIntegerMax) {
       return refuse(value, type, "a double holds whole numbers only up to 2^53 exactly");
     }
   } else if (value.storage != StorageClass::kReal) {

@@ -1,0 +1,129 @@
+// What a file holds, what stands in the way, and what is removed.
+#include "tests/unit/sqlite/sqlite_fixture.hpp"
+
+namespace syncline::sqlite {
+namespace {
+
+using testing::Contains, testing::ElementsAre, testing::HasSubstr, testing::IsEmpty;
+
+class Catalog : public SqliteTest {
+ protected:
+  // Config alone: nothing is installed.
+  void look_at(std::vector<model::Schema> schemas) {
+    start(std::move(schemas));
+    expect_ok(system_.catalog->detach());
+  }
+  std::vector<std::string> findings() {
+    const auto found = system_.catalog->findings();
+    expect_ok(found);
+    std::vector<std::string> lines;
+    for (const ports::Finding& finding : found.value()) {
+      lines.push_back(std::to_string(static_cast<int>(finding.severity)) + " " + finding.dataset +
+                      ": " + finding.what + " -> " + finding.fix);
+    }
+    return lines;
+  }
+};
+
+TEST_F(Catalog, DescribesTables) {
+  user_.run(
+      "CREATE TABLE customer(id INTEGER PRIMARY KEY, mail TEXT NOT NULL COLLATE NOCASE "
+      "UNIQUE, born DATE, price DECIMAL(10,2), ok BOOLEAN, full TEXT AS (mail || id), nick "
+      "TEXT UNIQUE)");
+  user_.run(
+      "CREATE TABLE orders(country TEXT, number INT, customer INTEGER REFERENCES "
+      "customer(id), PRIMARY KEY(country, number)) WITHOUT ROWID");
+  user_.run("INSERT INTO orders VALUES ('CH', 1, 1)");
+  start({make_schema("customer", "id:int64 mail:text")});
+  const auto tables = system_.catalog->tables();
+  expect_ok(tables);
+  ASSERT_EQ(2U, tables.value().size());
+  const ports::TableInfo& customer = tables.value()[0];
+  EXPECT_EQ("customer", customer.name);
+  EXPECT_THAT(customer.keys, ElementsAre(ElementsAre("id"), ElementsAre("mail")));
+  ASSERT_EQ(7U, customer.columns.size());
+  EXPECT_EQ("decimal(10,2)", model::to_string(customer.columns[3].type));
+  EXPECT_EQ(model::TypeKind::kBool, customer.columns[4].type.kind);
+  EXPECT_TRUE(customer.columns[5].is_generated);
+  EXPECT_EQ(model::KeyEquivalence::kAsciiCaseInsensitive, customer.columns[1].equivalence);
+  const ports::TableInfo& orders = tables.value()[1];
+  EXPECT_THAT(orders.keys, ElementsAre(ElementsAre("country", "number")));
+  EXPECT_THAT(orders.references, ElementsAre("customer"));
+  EXPECT_EQ(1U, orders.row_count);
+}
+
+TEST_F(Catalog, AnnouncesWhatItWillCreateAndDetachRemovesAllOfIt) {
+  start_customers();
+  EXPECT_THAT(findings(), IsEmpty());
+  const auto removed = system_.catalog->detach();
+  expect_ok(removed);
+  EXPECT_THAT(removed.value(), Contains("table syncline_changes"));
+  EXPECT_EQ("", user_.ask("SELECT name FROM sqlite_master WHERE name LIKE 'syncline%'"));
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  EXPECT_THAT(findings(), Contains(HasSubstr("Syncline will create in")));
+}
+
+TEST_F(Catalog, NamesWhatStandsInTheWay) {
+  user_.run("PRAGMA journal_mode = DELETE");
+  user_.run("CREATE TABLE parent(id INTEGER PRIMARY KEY)");
+  user_.run(
+      "CREATE TABLE customer(id INTEGER PRIMARY KEY, mail TEXT, price DECIMAL(20,2), parent "
+      "INTEGER REFERENCES parent ON DELETE CASCADE)");
+  user_.run("CREATE TRIGGER audit AFTER UPDATE ON customer BEGIN SELECT 1; END");
+  user_.run("CREATE UNIQUE INDEX lower_mail ON customer(lower(mail))");
+  look_at({make_schema("customer", "id:int64 mail:text price:decimal(20,2)")});
+  const auto lines = findings();
+  EXPECT_THAT(lines, Contains(HasSubstr("PRAGMA journal_mode = WAL;")));
+  EXPECT_THAT(lines, Contains(HasSubstr("1 customer: trigger audit on customer fires")));
+  EXPECT_THAT(lines, Contains(HasSubstr("follows parent by a foreign key action")));
+  EXPECT_THAT(lines, Contains(HasSubstr("keeps 15 digits of a decimal(20,2)")));
+  EXPECT_THAT(lines, Contains(HasSubstr("unique index on an expression")));
+  config_.datasets[0].triggers = "fire";
+  system_ = make_sqlite(config_, system_clock()).value();
+  EXPECT_THAT(findings(), Contains(HasSubstr("0 customer: trigger audit on customer fires")));
+}
+
+TEST_F(Catalog, ATableWithoutAUsableKeyStopsItsDataset) {
+  user_.run("CREATE TABLE customer(id INTEGER, name TEXT)");
+  config_.appliance = "zurich";
+  model::Schema schema = make_schema("customer", "id:int64 name:text");
+  config_.url = path_;
+  ports::DatasetMapping mapping;
+  mapping.schema = &schema;
+  mapping.table = "customer";
+  mapping.columns = {"id", "name"};
+  config_.datasets = {mapping};
+  system_ = make_sqlite(config_, system_clock()).value();
+  EXPECT_THAT(findings(), Contains(HasSubstr("2 customer: dataset customer: table customer does "
+                                             "not keep its key (\"id\") unique")));
+  user_.run("CREATE UNIQUE INDEX k ON customer(id)");
+  EXPECT_THAT(findings(), Contains(HasSubstr("declared without NOT NULL")));
+}
+
+TEST_F(Catalog, AGeneratedColumnAndAViewCannotBeMapped) {
+  user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY, twice INTEGER AS (id * 2))");
+  user_.run("CREATE VIEW seen AS SELECT * FROM customer");
+  start({});
+  model::Schema schema = make_schema("customer", "id:int64 twice:int64");
+  ports::DatasetMapping mapping;
+  mapping.schema = &schema;
+  mapping.table = "customer";
+  mapping.columns = {"id", "twice"};
+  config_.datasets = {mapping};
+  system_ = make_sqlite(config_, system_clock()).value();
+  EXPECT_THAT(findings(), Contains(HasSubstr("twice of customer is generated")));
+  config_.datasets[0].table = "seen";
+  system_ = make_sqlite(config_, system_clock()).value();
+  EXPECT_THAT(findings(), Contains(HasSubstr("seen is a view")));
+}
+
+TEST_F(Catalog, AKeyFinerThanTheDatasetsIsNamedWithItsDdl) {
+  user_.run("CREATE TABLE customer(mail TEXT PRIMARY KEY NOT NULL)");
+  model::Schema schema = make_schema("customer", "mail:text");
+  schema.key_equivalence = model::KeyEquivalence::kAsciiCaseInsensitive;
+  start({schema});
+  EXPECT_THAT(findings(), Contains(HasSubstr("declare \"mail\" TEXT COLLATE NOCASE")));
+}
+
+}  // namespace
+}  // namespace syncline::sqlite
