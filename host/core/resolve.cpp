@@ -10,10 +10,6 @@ namespace {
 
 using model::ConflictOutcome, model::ConflictSide, model::ConflictType, model::Version;
 
-ConflictSide side(const Version& version, const model::CellView& cell) {
-  return {version.origin, version, cell.state, std::string(cell.bytes)};
-}
-
 model::EntryCell to_entry_cell(const ArrivingCell& cell) {
   return {cell.field,   cell.cell.state, std::string(cell.cell.bytes),
           cell.version, cell.base,       cell.fingerprint};
@@ -30,6 +26,10 @@ auto find_field(auto& cells, model::FieldIndex field) {
 }
 
 }  // namespace
+
+ConflictSide side(const Version& version, const model::CellView& cell) {
+  return {version.origin, version, cell.state, std::string(cell.bytes)};
+}
 
 ArrivingCell& Arriving::add(model::FieldIndex field, const model::CellView& cell,
                             uint64_t fingerprint) {

@@ -260,7 +260,19 @@ void Step::take_change(Touched& record, const SystemRole& role, const Row& row) 
                                                                           : model::EntryKind::kSet);
   set_versions(record, shown, row, arriving);
   if (is_insert) mark_read(record, role);
+  if (!is_insert && !was_shown && takes_writes(role, record.state())) {
+    refuse_update(record, arriving);
+  }
   merge(record, arriving);
+}
+
+// Cells of a record that ought not to be there, and not enough to make one of: what is unknown must
+// not become NULL. The tombstone keeps them.
+void Step::refuse_update(const Touched& record, const Arriving& arriving) {
+  for (const ArrivingCell& cell : arriving.cells) {
+    add_conflict(record, cell.field, model::ConflictType::kUpdateMissing,
+                 model::ConflictOutcome::kAcceptedStays, {}, side(cell.version, cell.cell));
+  }
 }
 
 // Each cell's version rises above the one that its writer was shown; so does what it is shown.

@@ -71,6 +71,8 @@ struct Touched {
   model::CellView accepted_value(model::FieldIndex field) const;
 };
 
+model::ConflictSide side(const model::Version& version, const model::CellView& cell);
+
 class Step {
  public:
   Step(Lane& lane, const Input& input, RecordSet& records);
@@ -83,6 +85,7 @@ class Step {
   void take(const Joined& joined);
   void take(const model::Skip& skip);
   void take_change(Touched& record, const SystemRole& role, const Row& row);
+  void refuse_update(const Touched& record, const Arriving& arriving);
   void take_delete(Touched& record, const SystemRole& role, const Row& row);
   void confirm(Touched& record, model::Sequence up_to);
   void show_written(Touched& record, SystemView& view, model::Collapsed<SentCell> run);

@@ -1,0 +1,201 @@
+#include "tests/unit/core/lane_fixture.hpp"
+
+namespace syncline::core {
+namespace {
+
+using model::ConflictOutcome, model::ConflictType, model::EntryKind;
+
+const Cells kAnn = {{kName, "Ann"}, {kPhone, "1"}, {kCity, "Bern"}};
+const Cells kAnna = {{kName, "Anna"}, {kPhone, "1"}, {kCity, "Bern"}};
+
+// The ERP's rows win where both hold a record.
+class FirstSync : public LaneStory {
+ protected:
+  FirstSync() {
+    role(kErp).first_rank = 2;
+    role(kShop).first_rank = 1;
+    read_first(SyncPhase::kReading, SyncPhase::kWaiting);
+  }
+  void read_first(SyncPhase erp, SyncPhase shop) {
+    role(kErp).phase = erp;
+    role(kShop).phase = shop;
+  }
+};
+
+TEST_F(FirstSync, nothing_is_written_to_a_system_that_waits) {
+  const model::Frame& frame = step(kErp, {snapshot(kAnn)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_TRUE(frame.entries[0].targets.empty());
+  EXPECT_EQ(state().generation, 1u);
+  EXPECT_EQ(accepted(), kAnn);
+}
+
+TEST_F(FirstSync, equal_rows_agree) {
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  const model::Frame& frame = step(kShop, {snapshot(kAnn)});
+  EXPECT_TRUE(frame.entries.empty());
+  EXPECT_TRUE(frame.conflicts.empty());
+}
+
+TEST_F(FirstSync, a_row_that_loses_is_overwritten_where_it_differs) {
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  const model::Frame& frame = step(kShop, {snapshot(kAnna)});
+  ASSERT_EQ(frame.conflicts.size(), 1u);
+  EXPECT_EQ(frame.conflicts[0].type, ConflictType::kInsertExists);
+  EXPECT_EQ(frame.conflicts[0].outcome, ConflictOutcome::kAcceptedStays);
+  EXPECT_EQ(frame.conflicts[0].loser.bytes, "Anna");
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kSet);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+  EXPECT_EQ(cells_of(frame.entries[0]), (Cells{{kName, "Ann"}}));
+  // The shop's user, who has not seen it, is heard nevertheless.
+  EXPECT_EQ(step(kShop, {update({{kName, "Annie"}}, 50)}).entries.at(0).targets,
+            (Systems{kErp, kShop}));
+}
+
+TEST_F(FirstSync, a_row_that_wins_goes_to_the_system_that_is_live) {
+  read_first(SyncPhase::kWaiting, SyncPhase::kReading);
+  step(kShop, {snapshot(kAnna)});
+  read_first(SyncPhase::kReading, SyncPhase::kLive);
+  const model::Frame& frame = step(kErp, {snapshot(kAnn)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+  EXPECT_EQ(cells_of(frame.entries[0]), (Cells{{kName, "Ann"}}));
+  ASSERT_EQ(frame.conflicts.size(), 1u);
+  EXPECT_EQ(frame.conflicts[0].outcome, ConflictOutcome::kArrivingWins);
+}
+
+TEST_F(FirstSync, a_new_row_goes_whole_to_the_system_that_is_live) {
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  const model::Frame& frame = step(kShop, {snapshot(kAnna)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kPut);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kErp});
+}
+
+TEST_F(FirstSync, the_later_row_wins_where_the_rows_have_times) {
+  step(kErp, {row(RowOp::kSnapshot, kAnn, 500)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  step(kShop, {row(RowOp::kSnapshot, kAnna, 600)});
+  EXPECT_EQ(accepted(), kAnna);
+}
+
+TEST_F(FirstSync, a_row_never_beats_a_live_change) {
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  step(kErp, {update({{kName, "Annie"}}, 7)});
+  const model::Frame& frame = step(kShop, {row(RowOp::kSnapshot, kAnna, kNow)});
+  EXPECT_EQ(accepted().at(kName), "Annie");
+  EXPECT_EQ(cells_of(frame.entries.at(0)), (Cells{{kName, "Annie"}}));
+}
+
+TEST_F(FirstSync, an_old_reading_of_what_the_system_has_since_changed_is_nothing) {
+  step(kErp, {snapshot(kAnn)});
+  step(kErp, {update({{kName, "Annie"}}, 50)});
+  const model::Frame& frame = step(kErp, {snapshot(kAnn)});
+  EXPECT_TRUE(frame.entries.empty());
+  EXPECT_TRUE(frame.conflicts.empty());
+  EXPECT_EQ(accepted().at(kName), "Annie");
+}
+
+TEST_F(FirstSync, a_row_read_once_more_takes_the_place_of_its_first_reading) {
+  step(kErp, {snapshot(kAnn)});
+  EXPECT_TRUE(step(kErp, {snapshot(kAnna)}).conflicts.empty());
+  EXPECT_EQ(accepted(), kAnna);
+}
+
+TEST_F(FirstSync, writes_go_to_a_reading_system_only_for_rows_it_has_shown) {
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  EXPECT_TRUE(step(kErp, {update({{kName, "Annie"}}, 50)}).entries.at(0).targets.empty());
+  step(kShop, {snapshot(kAnn)});
+  confirm_all();
+  EXPECT_EQ(step(kErp, {update({{kName, "Anne"}}, 60)}).entries.at(0).targets, Systems{kShop});
+  confirm_all();
+  EXPECT_EQ(step(kErp, {update({{kName, "Anni"}}, 70)}).entries.at(0).targets, Systems{kShop});
+}
+
+TEST_F(FirstSync, a_partial_change_before_its_row_was_read_waits_for_the_row) {
+  step(kErp, {update({{kName, "Annie"}}, 50)});
+  EXPECT_EQ(state().generation, 0u);
+  read_first(SyncPhase::kReading, SyncPhase::kLive);
+  const model::Frame& frame = step(kErp, {snapshot(kAnn)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kPut);
+  EXPECT_EQ(cells_of(frame.entries[0]), (Cells{{kName, "Annie"}, {kPhone, "1"}, {kCity, "Bern"}}));
+  EXPECT_TRUE(frame.conflicts.empty());
+}
+
+TEST_F(FirstSync, a_record_deleted_meanwhile_is_deleted_there_too_and_its_values_are_kept) {
+  step(kErp, {removal(50)});  // of a key that nobody has read yet
+  EXPECT_EQ(state().generation, 2u);
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  const model::Frame& frame = step(kShop, {snapshot(kAnna)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kDelete);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+  ASSERT_EQ(frame.conflicts.size(), 3u);
+  EXPECT_EQ(frame.conflicts[0].outcome, ConflictOutcome::kRecordEnds);
+  EXPECT_EQ(frame.conflicts[0].loser.bytes, "Anna");
+  EXPECT_FALSE(state().exists());
+}
+
+TEST_F(FirstSync, a_tombstone_of_the_same_values_is_no_conflict) {
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  step(kErp, {removal(50)});
+  const model::Frame& frame = step(kShop, {snapshot(kAnn)});
+  EXPECT_TRUE(frame.conflicts.empty());
+  EXPECT_EQ(frame.entries.at(0).kind, EntryKind::kDelete);
+}
+
+TEST_F(FirstSync, what_a_system_lacks_is_put_there_at_the_end) {
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  const model::Frame& frame = step(kShop, {row(RowOp::kMissing, {}, 0)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kPut);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+  EXPECT_EQ(cells_of(frame.entries[0]), kAnn);
+  // Made there at the same time: two inserts of one life.
+  const model::Frame& made = step(kShop, {insert(kAnna, 50)});
+  EXPECT_EQ(state().generation, 1u);
+  ASSERT_EQ(made.conflicts.size(), 1u);
+  EXPECT_EQ(made.conflicts[0].type, ConflictType::kInsertExists);
+}
+
+TEST_F(FirstSync, what_no_longer_exists_is_not_missing) {
+  step(kErp, {snapshot(kAnn)});
+  step(kErp, {removal(50)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  EXPECT_TRUE(step(kShop, {row(RowOp::kMissing, {}, 0)}).entries.empty());
+}
+
+TEST_F(FirstSync, marks_of_the_reading_go_when_it_is_over) {
+  step(kErp, {snapshot(kAnn)});
+  EXPECT_EQ(state().views.size(), 1u);
+  read_first(SyncPhase::kLive, SyncPhase::kLive);
+  step(kErp, {update({{kName, "Annie"}}, 50)});
+  confirm_all();
+  EXPECT_TRUE(state().views.empty());
+}
+
+TEST_F(FirstSync, redelivery_writes_the_accepted_state_whole) {
+  read_first(SyncPhase::kLive, SyncPhase::kLive);
+  settle_on(kAnn, 10);
+  const model::Frame& put = step(kShop, {row(RowOp::kRedeliver, {}, 0)});
+  ASSERT_EQ(put.entries.size(), 1u);
+  EXPECT_EQ(put.entries[0].kind, EntryKind::kPut);
+  EXPECT_EQ(put.entries[0].targets, Systems{kShop});
+  EXPECT_EQ(cells_of(put.entries[0]), kAnn);
+  confirm_all();
+  step(kErp, {removal(20)});
+  confirm_all();
+  EXPECT_EQ(step(kShop, {row(RowOp::kRedeliver, {}, 0)}).entries.at(0).kind, EntryKind::kDelete);
+  EXPECT_TRUE(step(kShop, {row(RowOp::kRedeliver, {}, 0, "unknown")}).entries.empty());
+}
+
+}  // namespace
+}  // namespace syncline::core
