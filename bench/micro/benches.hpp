@@ -7,6 +7,8 @@ namespace syncline::bench {
 
 void bench_fingerprint(const Options& options);
 void bench_detect(const Options& options);
+void bench_seal(const Options& options);
+void bench_open(const Options& options);
 void bench_table_memory(const Options& options);
 
 }  // namespace syncline::bench

@@ -6,6 +6,8 @@ int main(int argument_count, char** arguments) {
                      {
                          {"stage.fingerprint", bench_fingerprint},
                          {"stage.detect", bench_detect},
+                         {"stage.seal", bench_seal},
+                         {"stage.open", bench_open},
                          {"stage.table_memory", bench_table_memory},
                      });
 }
