@@ -1,0 +1,247 @@
+#include "host/app/comparison.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+#include <boost/json/array.hpp>
+
+#include "host/app/engines.hpp"
+#include "host/app/render.hpp"
+#include "host/app/systems.hpp"
+#include "host/base/random.hpp"
+#include "host/model/key.hpp"
+
+namespace syncline::app {
+namespace {
+
+namespace json = boost::json;
+
+constexpr long kRecheckNs = 200'000'000;
+constexpr int64_t kProgressAfterUs = 2'000'000;
+constexpr size_t kShownMax = 100;
+
+struct OpenSystem {
+  std::string name;
+  ports::System system;
+  const BlueprintSystem* from = nullptr;
+};
+
+Result<std::vector<OpenSystem>> open_systems(const Blueprint& blueprint) {
+  std::vector<OpenSystem> systems;
+  for (const BlueprintSystem& from : blueprint.systems) {
+    SYN_TRY(auto made, make_system(from.settings->kind, from.ports, system_clock()));
+    systems.push_back({from.settings->name, std::move(made), &from});
+  }
+  return systems;
+}
+
+std::vector<compare::Side> sides_of(std::vector<OpenSystem>& systems, model::DatasetId dataset) {
+  std::vector<compare::Side> sides;
+  for (OpenSystem& system : systems) {
+    for (const ports::DatasetMapping& mapping : system.from->ports.datasets) {
+      if (mapping.schema->dataset != dataset) continue;
+      sides.push_back({system.name, system.system.source.get()});
+    }
+  }
+  return sides;
+}
+
+// A line on standard error while it takes long; nobody waits without knowing.
+std::function<void(size_t)> progress(const std::string& dataset, int64_t started_us) {
+  return [dataset, started_us, shown_us = started_us](size_t rows) mutable {
+    const int64_t now_us = system_clock().steady_us();
+    if (now_us - shown_us < kProgressAfterUs) return;
+    shown_us = now_us;
+    const double seconds = static_cast<double>(now_us - started_us) / 1e6;
+    std::fprintf(stderr, "%s: %s rows read, %s rows/s\n", dataset.c_str(), count_text(rows).c_str(),
+                 count_text(static_cast<uint64_t>(static_cast<double>(rows) / seconds)).c_str());
+  };
+}
+
+Result<ComparedDataset> compare_one(const core::DatasetRules& rules,
+                                    const std::vector<compare::Side>& sides,
+                                    dispatch::Dispatcher& dispatcher,
+                                    const ComparisonOptions& options) {
+  const int64_t started_us = system_clock().steady_us();
+  ComparedDataset compared;
+  compared.dataset = rules.schema->name;
+  for (const compare::Side& side : sides) compared.systems.push_back(side.name);
+  engine::Secret secret;
+  system_random().fill(secret);
+  compare::Options how;
+  if (options.is_progress_shown) how.on_progress = progress(compared.dataset, started_us);
+  SYN_TRY(compared.comparison, compare::compare_dataset(rules, sides, dispatcher, secret, how));
+  const int64_t deadline_us = system_clock().steady_us() + options.settle_us;
+  while (!compared.comparison.differences.empty() && system_clock().steady_us() < deadline_us) {
+    const timespec wait{0, kRecheckNs};
+    nanosleep(&wait, nullptr);
+    SYN_TRY(compare::recheck(rules, sides, compared.comparison));
+  }
+  compared.seconds = static_cast<double>(system_clock().steady_us() - started_us) / 1e6;
+  return compared;
+}
+
+std::string cell_text(const model::Cell& cell, const model::LogicalType& type) {
+  if (cell.state != model::CellState::kValue) return "NULL";
+  return "'" + model::text_from_canonical(cell.bytes, type) + "'";
+}
+
+json::object difference_to_json(const compare::Difference& difference,
+                                const std::vector<std::string>& systems,
+                                const model::Schema& schema) {
+  json::array missing_in;
+  for (size_t side = 0; side < systems.size(); ++side) {
+    if (!difference.is_there[side]) missing_in.emplace_back(systems[side]);
+  }
+  json::array cells;
+  for (size_t i = 0; i < difference.fields.size(); ++i) {
+    const model::Field& field = schema.fields[difference.fields[i]];
+    json::object values;
+    for (size_t side = 0; side < systems.size(); ++side) {
+      if (!difference.is_there[side]) continue;
+      const model::Cell& cell = difference.cells[side][i];
+      values[systems[side]] = cell.state == model::CellState::kValue
+                                  ? json::value(model::text_from_canonical(cell.bytes, field.type))
+                                  : json::value(nullptr);
+    }
+    cells.push_back(json::object{{"field", field.name}, {"values", std::move(values)}});
+  }
+  return {{"key", model::describe_key(difference.key, schema)},
+          {"missing_in", std::move(missing_in)},
+          {"cells", std::move(cells)}};
+}
+
+bool is_equal(const ComparedDataset& compared) {
+  return compared.comparison.missing_count == 0 && compared.comparison.different_count == 0;
+}
+
+std::string difference_text(const compare::Difference& difference, const ComparedDataset& compared,
+                            const model::Schema& schema) {
+  std::string text;
+  const std::string key = compared.dataset + " " + model::describe_key(difference.key, schema);
+  for (size_t side = 0; side < compared.systems.size(); ++side) {
+    const std::string& system = compared.systems[side];
+    if (!difference.is_there[side]) {
+      text += "- " + key + "  not in " + system + "\n";
+      continue;
+    }
+    text += "+ " + key + "  " + system;
+    for (size_t i = 0; i < difference.fields.size(); ++i) {
+      const model::Field& field = schema.fields[difference.fields[i]];
+      text += " " + field.name + "=" + cell_text(difference.cells[side][i], field.type);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<std::vector<ComparedDataset>> compare_systems(const Blueprint& blueprint,
+                                                     const ComparisonOptions& options) {
+  if (!options.dataset.empty() && blueprint.find_schema(options.dataset) == nullptr) {
+    return fail(ErrorCode::kInvalidArgument, "the config has no dataset '" + options.dataset + "'",
+                "", "name one that [datasets] lists");
+  }
+  SYN_TRY(const auto dispatcher,
+          dispatch::Dispatcher::make(make_engines(), blueprint.config->appliance.engine,
+                                     system_clock()));
+  SYN_TRY(auto systems, open_systems(blueprint));
+  std::vector<ComparedDataset> all;
+  for (const auto& schema : blueprint.schemas) {
+    if (!options.dataset.empty() && schema->name != options.dataset) continue;
+    SYN_TRY(auto one, compare_one(blueprint.rules.at(schema->dataset),
+                                  sides_of(systems, schema->dataset), *dispatcher, options));
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+Result<std::vector<SystemFinding>> find_in_systems(const Blueprint& blueprint) {
+  SYN_TRY(auto systems, open_systems(blueprint));
+  std::vector<SystemFinding> found;
+  for (OpenSystem& system : systems) {
+    SYN_TRY(const auto findings, system.system.catalog->findings());
+    for (const ports::Finding& finding : findings) found.push_back({system.name, finding});
+  }
+  return found;
+}
+
+json::object comparison_to_json(const std::vector<ComparedDataset>& compared,
+                                const Blueprint& blueprint) {
+  json::array datasets;
+  bool is_all_equal = true;
+  for (const ComparedDataset& one : compared) {
+    const model::Schema& schema = *blueprint.find_schema(one.dataset);
+    json::object records;
+    for (size_t side = 0; side < one.systems.size(); ++side) {
+      records[one.systems[side]] = one.comparison.record_counts[side];
+    }
+    json::array differences;
+    for (const compare::Difference& difference : one.comparison.differences) {
+      differences.push_back(difference_to_json(difference, one.systems, schema));
+    }
+    datasets.push_back(json::object{{"dataset", one.dataset},
+                                    {"records", std::move(records)},
+                                    {"equal", one.comparison.equal_count},
+                                    {"missing", one.comparison.missing_count},
+                                    {"different", one.comparison.different_count},
+                                    {"rejected", one.comparison.rejected_count},
+                                    {"seconds", one.seconds},
+                                    {"differences", std::move(differences)}});
+    is_all_equal = is_all_equal && is_equal(one);
+  }
+  return {{"is_equal", is_all_equal}, {"datasets", std::move(datasets)}};
+}
+
+std::string comparison_text(const std::vector<ComparedDataset>& compared,
+                            const Blueprint& blueprint) {
+  std::string text;
+  for (const ComparedDataset& one : compared) {
+    const model::Schema& schema = *blueprint.find_schema(one.dataset);
+    const compare::Comparison& counts = one.comparison;
+    text += one.dataset + ": " + (is_equal(one) ? "equal" : "DIFFERENT") + ", " +
+            count_text(counts.equal_count) + " records the same in " +
+            std::to_string(one.systems.size()) + " systems, " + count_text(counts.missing_count) +
+            " missing, " + count_text(counts.different_count) + " different (" +
+            duration_text(one.seconds) + ")\n";
+    const size_t shown = std::min(kShownMax, counts.differences.size());
+    for (size_t i = 0; i < shown; ++i) text += difference_text(counts.differences[i], one, schema);
+    if (shown < counts.differences.size() || counts.is_truncated) text += "  ... and more\n";
+  }
+  return text;
+}
+
+json::object plan_to_json(const ComparedDataset& compared, const Blueprint& blueprint) {
+  const config::Dataset& dataset = *blueprint.config->find_dataset(compared.dataset);
+  json::array systems;
+  for (size_t side = 0; side < compared.systems.size(); ++side) {
+    systems.push_back(json::object{{"system", compared.systems[side]},
+                                   {"records", compared.comparison.record_counts[side]},
+                                   {"create", compared.comparison.missing_counts[side]}});
+  }
+  return {{"dataset", compared.dataset},
+          {"first", dataset.first.name},
+          {"equal", compared.comparison.equal_count},
+          {"update", compared.comparison.different_count},
+          {"systems", std::move(systems)}};
+}
+
+std::string plan_text(const ComparedDataset& compared, const Blueprint& blueprint) {
+  const config::Dataset& dataset = *blueprint.config->find_dataset(compared.dataset);
+  const compare::Comparison& counts = compared.comparison;
+  std::string text = compared.dataset + ": " + count_text(counts.equal_count) + " the same, " +
+                     count_text(counts.different_count) + " differ (" +
+                     (dataset.first.rule == config::FirstRule::kStop
+                          ? "and would stop the sync"
+                          : "the values of '" + dataset.first.name + "' would stand") +
+                     ")\n";
+  for (size_t side = 0; side < compared.systems.size(); ++side) {
+    text += "  " + compared.systems[side] + ": holds " + count_text(counts.record_counts[side]) +
+            ", would be given " + count_text(counts.missing_counts[side]) + " it lacks\n";
+  }
+  return text;
+}
+
+}  // namespace syncline::app

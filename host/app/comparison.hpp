@@ -1,0 +1,50 @@
+// Comparing the systems of a blueprint: for verify, plan, the demo's proof and `first = "stop"`.
+//
+// Opens connections of its own; changes nothing. Threads: one. Errors: those of the systems.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "host/app/blueprint.hpp"
+#include "host/compare/compare.hpp"
+
+namespace syncline::app {
+
+struct ComparisonOptions {
+  std::string dataset;    // empty: all
+  int64_t settle_us = 0;  // look again at what differs until this is over
+  bool is_progress_shown = false;
+};
+
+struct ComparedDataset {
+  std::string dataset;
+  std::vector<std::string> systems;  // the sides, in the config's order
+  compare::Comparison comparison;
+  double seconds = 0;
+};
+
+// Errors: kInvalidArgument for an unknown dataset.
+Result<std::vector<ComparedDataset>> compare_systems(const Blueprint& blueprint,
+                                                     const ComparisonOptions& options);
+
+struct SystemFinding {
+  std::string system;
+  ports::Finding finding;
+};
+// What every system's catalog has to say.
+Result<std::vector<SystemFinding>> find_in_systems(const Blueprint& blueprint);
+
+// {"is_equal", "datasets": [{"dataset", "records", "equal", "missing", "different", ...}]}
+boost::json::object comparison_to_json(const std::vector<ComparedDataset>& compared,
+                                       const Blueprint& blueprint);
+// One line a dataset, then one per differing cell with - and +, as a diff reads.
+std::string comparison_text(const std::vector<ComparedDataset>& compared,
+                            const Blueprint& blueprint);
+
+boost::json::object plan_to_json(const ComparedDataset& compared, const Blueprint& blueprint);
+std::string plan_text(const ComparedDataset& compared, const Blueprint& blueprint);
+
+}  // namespace syncline::app

@@ -1,0 +1,63 @@
+// Compares the systems of a dataset, cell by cell, through fingerprints on the engine: for plan,
+// verify and the demo's proof.
+//
+// Each side is read once, in key order, in chunks; 24 bytes a record are kept. What differs is read
+// again by key, so that the answer names cells. While changes flow, a record may differ because its
+// change is still on its way: recheck() looks at it again.
+//
+// Owner: schema, sources, dispatcher outlive it. Threads: one. Errors: those of Source and engine.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "host/base/result.hpp"
+#include "host/core/rules.hpp"
+#include "host/dispatch/dispatcher.hpp"
+#include "host/ports/source.hpp"
+
+namespace syncline::compare {
+
+struct Side {
+  std::string name;
+  ports::Source* source = nullptr;
+};
+
+// One record that is not the same on every side.
+struct Difference {
+  std::string key;                              // joined, as the first side that has it writes it
+  std::vector<bool> is_there;                   // per side
+  std::vector<model::FieldIndex> fields;        // those that differ among the sides that have it
+  std::vector<std::vector<model::Cell>> cells;  // per side, per entry of fields
+};
+
+struct Comparison {
+  std::vector<size_t> record_counts;    // per side
+  size_t key_count = 0;                 // in any of them
+  size_t equal_count = 0;               // the same on every side
+  size_t missing_count = 0;             // not on every side
+  size_t different_count = 0;           // on every side, with other values
+  std::vector<size_t> missing_counts;   // per side: records it lacks
+  std::vector<Difference> differences;  // at most difference_limit
+  bool is_truncated = false;            // there were more; the counts are right all the same
+  size_t rejected_count = 0;            // rows with a value that no type of ours can hold
+};
+
+struct Options {
+  size_t chunk_rows = 8192;
+  size_t difference_limit = 10'000;
+  // Called after each chunk with all rows read so far.
+  std::function<void(size_t rows)> on_progress;
+};
+
+Result<Comparison> compare_dataset(const core::DatasetRules& rules, const std::vector<Side>& sides,
+                                   dispatch::Dispatcher& dispatcher, const engine::Secret& secret,
+                                   const Options& options);
+
+// Reads the differing records again and drops those that are the same by now; counts follow. A
+// truncated comparison is left as it is.
+Result<void> recheck(const core::DatasetRules& rules, const std::vector<Side>& sides,
+                     Comparison& comparison);
+
+}  // namespace syncline::compare
