@@ -279,6 +279,8 @@ Result<void> Delivery::open(journal::GroupNumber after) {
   SYN_TRY(impl_->target.open_epoch(impl_->options.epoch, streams, impl_->options.lane_count));
   SYN_TRY(impl_->probe());
   SYN_TRY(impl_->cursor, impl_->journal.open_cursor(after));
+  impl_->pending.begin_behind(after);
+  impl_->publish();
   return success();
 }
 

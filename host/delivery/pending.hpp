@@ -43,6 +43,9 @@ class Pending {
  public:
   Pending(model::SystemId target, const std::vector<const model::Schema*>& schemas);
 
+  // Everything up to this group is done; REQUIRES: nothing was added yet.
+  void begin_behind(journal::GroupNumber after) { read_ = done_ = after; }
+
   // Takes over what a committed group has for this target; returns the number of its entries that
   // the target does not hold yet.
   size_t add(const journal::GroupPointer& group);
