@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "host/base/assert.hpp"
+#include "host/state/shadow_items_internal.hpp"
 #include "host/state/shadow_overlay_internal.hpp"
 #include "host/state/shadow_record_internal.hpp"
 #include "host/state/shadow_store_internal.hpp"
@@ -20,7 +21,11 @@ namespace {
 // By the first byte of the key hash, whatever the number of lanes: lanes of up to this many never
 // meet in a shard.
 constexpr size_t kShardCount = 256;
-constexpr size_t kWriteImagesMax = 4'096;  // one lane's in one write, or its first frame
+constexpr size_t kLaneImagesMax = 4'096;  // of one lane's frames in one write, or its first frame
+// Waiting items divide the frames into those before and those after them, so they all go down in
+// one write, and sooner: at this part of what may wait otherwise.
+constexpr size_t kItemsShare = 16;
+constexpr size_t kItemBytesMax = 4u << 20;
 
 struct Shard {
   explicit Shard(size_t limit_bytes) : tier(limit_bytes) {}
@@ -42,6 +47,15 @@ struct Run {
   RecordId id;
   const PendingImage* first = nullptr;
   const PendingImage* last = nullptr;
+};
+
+// What goes down of one lane: its first frames, as runs in the order of ids.
+struct Portion {
+  model::LaneIndex lane = 0;
+  size_t frame_count = 0;
+  size_t image_count = 0;
+  uint64_t last_number = 0;
+  std::vector<Run> runs;
 };
 
 RecordId id_of(const model::RecordImage& image) {
@@ -79,12 +93,15 @@ class RocksdbShadow : public Shadow {
   Result<void> flush() override;
   Result<void> scan(model::DatasetId dataset, model::LaneIndex lane, size_t lane_count,
                     size_t value_count, const Visit& visit) override;
-  Result<std::string> get_item(const std::string& name) override { return store_->get_item(name); }
+  Result<std::string> get_item(const std::string& name) override {
+    return items_.get(*store_, name);
+  }
   Result<void> put_item(const std::string& name, std::string_view bytes) override {
-    return store_->put_item(name, bytes);
+    items_.put(name, bytes);
+    return success();
   }
   Result<void> scan_items(const std::string& prefix, const VisitItem& visit) override {
-    return store_->scan_items(prefix, visit);
+    return items_.scan(*store_, prefix, visit);
   }
   MemoryUse memory_use() const override;
 
@@ -100,11 +117,12 @@ class RocksdbShadow : public Shadow {
   Result<ShadowRecord> load_with_values(const RecordId& id, size_t value_count);
   Result<void> read_below(const RecordId& id, std::string& bytes, RecordParts& parts) const;
   PendingRecords pending_records(model::DatasetId dataset, const HashRange& range);
-  Result<bool> write_next_lane();
+  Result<void> write_next_lane();
   Result<void> write_all();
-  Result<void> write_some(model::LaneIndex lane);
-  std::vector<Run> gather(LaneQueue& queue, size_t frame_count, uint64_t last_number);
-  void settle(LaneQueue& queue, size_t frame_count, const std::vector<Run>& runs);
+  Result<void> write(std::span<const Portion> portions, ShadowStore::Batch batch);
+  Portion take(model::LaneIndex lane, size_t images_max);
+  void gather(LaneQueue& queue, Portion& portion);
+  void settle(const Portion& portion);
   Error damaged(const RecordId& id) const;
 
   std::string folder_;
@@ -112,6 +130,7 @@ class RocksdbShadow : public Shadow {
   std::unique_ptr<ShadowStore> store_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::unique_ptr<LaneQueue>> queues_;
+  WaitingItems items_;
   std::atomic<size_t> waiting_bytes_ = 0;
   size_t waiting_images_ = 0;  // the applying thread's, as is next_lane_
   size_t waiting_applied_bytes_ = 0;
@@ -250,6 +269,12 @@ Result<void> RocksdbShadow::apply(std::span<const model::FramePointer> frames) {
     waiting_images_ += image_count_of(*frame);
     lane.applied = frame->number;
   }
+  if (const size_t item_bytes = items_.size_bytes(); item_bytes != 0) {
+    const bool is_enough = item_bytes > kItemBytesMax ||
+                           waiting_images_ > options_.waiting_images_max / kItemsShare ||
+                           waiting_applied_bytes_ > options_.waiting_bytes_max / kItemsShare;
+    return is_enough ? write_all() : success();
+  }
   while (waiting_images_ > options_.waiting_images_max ||
          waiting_applied_bytes_ > options_.waiting_bytes_max) {
     SYN_TRY(write_next_lane());
@@ -257,65 +282,68 @@ Result<void> RocksdbShadow::apply(std::span<const model::FramePointer> frames) {
   return success();
 }
 
-// Lane after lane, so that each gathers as much as it can before its turn. Returns false when there
-// was nothing to write.
-Result<bool> RocksdbShadow::write_next_lane() {
-  for (size_t i = 0; i < queues_.size(); ++i) {
-    const auto lane = static_cast<model::LaneIndex>(next_lane_);
-    next_lane_ = (next_lane_ + 1) % queues_.size();
-    if (queues_[lane]->applied_count == 0) continue;
-    SYN_TRY(write_some(lane));
-    return true;
-  }
-  return false;
+// Lane after lane, so that each gathers as much as it can before its turn.
+// REQUIRES: some frame waits.
+Result<void> RocksdbShadow::write_next_lane() {
+  while (queues_[next_lane_]->applied_count == 0) next_lane_ = (next_lane_ + 1) % queues_.size();
+  const Portion portion = take(static_cast<model::LaneIndex>(next_lane_), kLaneImagesMax);
+  next_lane_ = (next_lane_ + 1) % queues_.size();
+  return write({&portion, 1}, {});
 }
 
+// Every applied frame and every item, in one write.
 Result<void> RocksdbShadow::write_all() {
-  bool goes_on = true;
-  while (goes_on) {
-    SYN_TRY(goes_on, write_next_lane());
+  ShadowStore::Batch batch;
+  const uint64_t last_order = items_.add_to(batch);
+  std::vector<Portion> portions;
+  for (size_t lane = 0; lane < queues_.size(); ++lane) {
+    if (queues_[lane]->applied_count == 0) continue;
+    portions.push_back(take(static_cast<model::LaneIndex>(lane), SIZE_MAX));
   }
+  if (portions.empty() && batch.items.empty()) return success();
+  SYN_TRY(write(portions, std::move(batch)));
+  items_.forget(last_order);
   return success();
 }
 
-Result<void> RocksdbShadow::write_some(model::LaneIndex lane) {
-  LaneQueue& from = queue(lane);
-  size_t frame_count = 0;
-  size_t image_count = 0;
-  uint64_t last_number = 0;
-  {
-    const std::lock_guard lock(from.mutex);
-    while (frame_count < from.applied_count && image_count < kWriteImagesMax) {
-      const model::Frame& frame = *from.frames[frame_count].frame;
-      image_count += image_count_of(frame);
-      last_number = frame.number;
-      ++frame_count;
+Result<void> RocksdbShadow::write(std::span<const Portion> portions, ShadowStore::Batch batch) {
+  for (const Portion& portion : portions) {
+    batch.lanes.emplace_back(portion.lane, portion.last_number);
+    for (const Run& run : portion.runs) {
+      // Only this thread takes images out, so the run stays as it is.
+      const RecordParts parts = parts_of_run(run.first, run.last);
+      batch.records.push_back({run.id, parts.is_full && !parts.key.empty(), encode(parts)});
     }
   }
-  const std::vector<Run> runs = gather(from, frame_count, last_number);
-  std::vector<ShadowStore::Write> writes;
-  writes.reserve(runs.size());
-  for (const Run& run : runs) {
-    // Only this thread takes images out, so the run stays as it is.
-    const RecordParts parts = parts_of_run(run.first, run.last);
-    writes.push_back({run.id, parts.is_full && !parts.key.empty(), encode(parts)});
-  }
-  SYN_TRY(store_->write(lane, last_number, writes));
-  settle(from, frame_count, runs);
-  waiting_images_ -= image_count;
+  SYN_TRY(store_->write(batch));
+  for (const Portion& portion : portions) settle(portion);
   return success();
 }
 
-// The runs of images that the lane's first frames hold, one for each record, in the order of ids.
-std::vector<Run> RocksdbShadow::gather(LaneQueue& from, size_t frame_count, uint64_t last_number) {
+Portion RocksdbShadow::take(model::LaneIndex lane, size_t images_max) {
+  LaneQueue& from = queue(lane);
+  Portion portion{lane, 0, 0, 0, {}};
+  {
+    const std::lock_guard lock(from.mutex);
+    while (portion.frame_count < from.applied_count && portion.image_count < images_max) {
+      const model::Frame& frame = *from.frames[portion.frame_count].frame;
+      portion.image_count += image_count_of(frame);
+      portion.last_number = frame.number;
+      ++portion.frame_count;
+    }
+  }
+  gather(from, portion);
+  return portion;
+}
+
+void RocksdbShadow::gather(LaneQueue& from, Portion& portion) {
   std::vector<std::span<const PendingImage>> frames;
   {
     const std::lock_guard lock(from.mutex);
-    for (size_t i = 0; i < frame_count; ++i) {
+    for (size_t i = 0; i < portion.frame_count; ++i) {
       frames.emplace_back(from.frames[i].images.get(), from.frames[i].frame->records.size());
     }
   }
-  std::vector<Run> runs;
   for (const std::span<const PendingImage> images : frames) {
     for (const PendingImage& image : images) {
       const RecordId id = id_of(*image.image);
@@ -323,31 +351,34 @@ std::vector<Run> RocksdbShadow::gather(LaneQueue& from, size_t frame_count, uint
       const std::lock_guard lock(home.mutex);
       if (home.overlay.find(id)->oldest != &image) continue;  // in its record's run already
       const PendingImage* last = &image;
-      while (last->newer != nullptr && last->newer->frame_number <= last_number) last = last->newer;
-      runs.push_back({id, &image, last});
+      while (last->newer != nullptr && last->newer->frame_number <= portion.last_number) {
+        last = last->newer;
+      }
+      portion.runs.push_back({id, &image, last});
     }
   }
-  std::sort(runs.begin(), runs.end(),
+  std::sort(portion.runs.begin(), portion.runs.end(),
             [](const Run& left, const Run& right) { return left.id < right.id; });
-  return runs;
 }
 
-// The store holds the lane's first frames: the tier takes over their states, and the frames go.
-void RocksdbShadow::settle(LaneQueue& from, size_t frame_count, const std::vector<Run>& runs) {
-  for (const Run& run : runs) {
+// The store holds the portion: the tier takes over its states, and the frames go.
+void RocksdbShadow::settle(const Portion& portion) {
+  for (const Run& run : portion.runs) {
     Shard& home = shard(run.id);
     const std::lock_guard lock(home.mutex);
     home.tier.put(tier_key(run.id), run.last->image->state);
     home.overlay.pop_through(run.id, run.last);
   }
+  LaneQueue& from = queue(portion.lane);
   std::vector<StagedFrame> done;  // freed after the lock
   {
     const std::lock_guard lock(from.mutex);
-    const auto end = from.frames.begin() + static_cast<std::ptrdiff_t>(frame_count);
+    const auto end = from.frames.begin() + static_cast<std::ptrdiff_t>(portion.frame_count);
     done.assign(std::make_move_iterator(from.frames.begin()), std::make_move_iterator(end));
     from.frames.erase(from.frames.begin(), end);
   }
-  from.applied_count -= frame_count;
+  from.applied_count -= portion.frame_count;
+  waiting_images_ -= portion.image_count;
   size_t size_bytes = 0;
   for (const StagedFrame& frame : done) size_bytes += frame.size_bytes;
   waiting_bytes_ -= size_bytes;

@@ -65,8 +65,9 @@ class Shadow {
                             size_t value_count, const Visit& visit) = 0;
 
   // Small named values that belong to the state: epochs, phases, quarantine, conflicts. Durable
-  // with the next flush; a crash that keeps a frame keeps every item put before that frame's apply.
-  // Empty bytes remove an item. Items are visited in the order of their names.
+  // with the next flush. A crash keeps the order of the calls: an item is there only with all
+  // frames applied before it, and a frame only with all items put before its apply. Empty bytes
+  // remove an item. Items are visited in the order of their names.
   virtual Result<std::string> get_item(const std::string& name) = 0;  // empty: not there
   virtual Result<void> put_item(const std::string& name, std::string_view bytes) = 0;
   using VisitItem = std::function<bool(const std::string& name, std::string_view bytes)>;
@@ -87,7 +88,8 @@ Result<std::unique_ptr<Shadow>> open_rocksdb_shadow(const std::string& folder,
                                                     const ShadowOptions& options);
 
 // For the simulator and tests: the same contract in memory. crash() loses, per lane, everything
-// behind a prefix chosen by `keep` (lane -> frame number to keep, at least the flushed one).
+// behind a prefix chosen by `keep` (lane -> frame number to keep, at least the flushed one), and
+// what items put in between take with them.
 class MemoryShadow : public Shadow {
  public:
   using Keep = std::function<uint64_t(model::LaneIndex, uint64_t flushed, uint64_t applied)>;

@@ -141,6 +141,7 @@ class MapShadow : public MemoryShadow {
   void crash(const Keep& keep) override;
 
  private:
+  void keep_before(uint64_t end);
   static void store_item(Items& items, const PutItem& put) {
     if (put.bytes.empty()) {
       items.erase(put.name);
@@ -164,35 +165,49 @@ class MapShadow : public MemoryShadow {
 };
 
 void MapShadow::crash(const Keep& keep) {
-  uint64_t last_kept_order = 0;
+  // Items stand between the frames before and after them: one behind a lost frame, or behind all
+  // that is kept, is lost, and with it every frame behind it.
+  uint64_t first_lost = order_ + 1;
+  uint64_t last_kept = 0;
   for (size_t i = 0; i < lanes_.size(); ++i) {
     LaneState& lane = lanes_[i];
     const uint64_t kept = keep(static_cast<model::LaneIndex>(i), lane.flushed, lane.applied);
     SYN_ASSERT(kept >= lane.flushed);
     SYN_ASSERT(kept <= lane.applied);
-    std::erase_if(lane.since_flush,
-                  [&](const Applied& applied) { return applied.frame->number > kept; });
-    if (!lane.since_flush.empty()) {
-      last_kept_order = std::max(last_kept_order, lane.since_flush.back().order);
+    for (const Applied& applied : lane.since_flush) {
+      if (applied.frame->number <= kept) {
+        last_kept = std::max(last_kept, applied.order);
+      } else {
+        first_lost = std::min(first_lost, applied.order);
+      }
     }
-    lane.staged = lane.applied = kept;
+    lane.applied = kept;
   }
-  live_ = flushed_;
-  for (const LaneState& lane : lanes_) {
-    for (const Applied& applied : lane.since_flush) take_over(live_, *applied.frame);
+  uint64_t end = order_ + 1;
+  for (const PutItem& put : items_since_flush_) {
+    if (put.order > first_lost || put.order > last_kept) end = std::min(end, put.order);
   }
-  std::erase_if(items_since_flush_,
-                [&](const PutItem& put) { return put.order > last_kept_order; });
-  items_ = flushed_items_;
-  for (const PutItem& put : items_since_flush_) store_item(items_, put);
-  // What a restart finds is on the disk.
-  flushed_ = live_;
-  flushed_items_ = items_;
-  items_since_flush_.clear();
+  keep_before(end);
+}
+
+// Keeps what was put and, of the frames up to each lane's number, applied before this order.
+void MapShadow::keep_before(uint64_t end) {
   for (LaneState& lane : lanes_) {
+    uint64_t kept = lane.flushed;
+    for (const Applied& applied : lane.since_flush) {
+      if (applied.order >= end || applied.frame->number > lane.applied) break;
+      take_over(flushed_, *applied.frame);
+      kept = applied.frame->number;
+    }
+    lane.staged = lane.applied = lane.flushed = kept;
     lane.since_flush.clear();
-    lane.flushed = lane.applied;
   }
+  for (const PutItem& put : items_since_flush_) {
+    if (put.order < end) store_item(flushed_items_, put);
+  }
+  items_since_flush_.clear();
+  live_ = flushed_;
+  items_ = flushed_items_;
 }
 
 }  // namespace

@@ -281,22 +281,29 @@ Result<bool> ShadowStore::get(const RecordId& id, std::string& bytes) const {
   return true;
 }
 
-Result<void> ShadowStore::write(model::LaneIndex lane, uint64_t frame_number,
-                                std::span<const Write> writes) {
+Result<void> ShadowStore::write(const Batch& batch) {
   size_t size_bytes = 64;
-  for (const Write& write : writes) size_bytes += kRecordKeyBytes + 8 + write.bytes.size();
-  rocksdb::WriteBatch batch(size_bytes);
+  for (const Record& record : batch.records)
+    size_bytes += kRecordKeyBytes + 8 + record.bytes.size();
+  rocksdb::WriteBatch out(size_bytes);
   rocksdb::Status status;
-  for (const Write& write : writes) {
-    const RecordKey key = record_key(write.id);
-    status =
-        write.replaces ? batch.Put(slice(key), write.bytes) : batch.Merge(slice(key), write.bytes);
-    if (!status.ok()) return error_of(status, database_->folder);
+  const auto add = [&status](const rocksdb::Status& added) {
+    if (status.ok()) status = added;
+  };
+  for (const auto& [name, bytes] : batch.items) {
+    const std::string key = item_key(name);
+    add(bytes.empty() ? out.Delete(key) : out.Put(key, bytes));
   }
-  std::string number;
-  ByteWriter(number).u64(frame_number);
-  status = batch.Put(lane_key(lane), number);
-  if (status.ok()) status = database_->rocksdb->Write(without_wal(), &batch);
+  for (const Record& record : batch.records) {
+    const RecordKey key = record_key(record.id);
+    add(record.replaces ? out.Put(slice(key), record.bytes) : out.Merge(slice(key), record.bytes));
+  }
+  for (const auto& [lane, frame_number] : batch.lanes) {
+    std::string number;
+    ByteWriter(number).u64(frame_number);
+    add(out.Put(lane_key(lane), number));
+  }
+  add(status.ok() ? database_->rocksdb->Write(without_wal(), &out) : rocksdb::Status());
   return database_->result(status);
 }
 
@@ -332,13 +339,6 @@ Result<std::string> ShadowStore::get_item(const std::string& name) const {
   if (status.IsNotFound()) return std::string();
   if (!status.ok()) return error_of(status, database_->folder);
   return bytes;
-}
-
-Result<void> ShadowStore::put_item(const std::string& name, std::string_view bytes) {
-  const std::string key = item_key(name);
-  return database_->result(bytes.empty()
-                               ? database_->rocksdb->Delete(without_wal(), key)
-                               : database_->rocksdb->Put(without_wal(), key, slice(bytes)));
 }
 
 Result<void> ShadowStore::scan_items(const std::string& prefix,

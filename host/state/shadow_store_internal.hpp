@@ -1,17 +1,18 @@
 // The shadow's place on disk: RocksDB, one column family, WAL off (docs/formats/shadow.md).
 //
-// A write carries one lane's frame number with the effects of the frames up to it, so what a crash
-// leaves is, per lane, exactly the frames up to some number. Records are written as operands that
-// a merge operator lays over each other: no write reads.
-// Threads: any; write and flush from one at a time. Errors: kStorageOpen, kStorageLocked,
+// A batch carries the lanes' frame numbers with the effects of the frames up to them, and batches
+// reach the disk in order, so what a crash leaves is, per lane, exactly the frames up to some
+// number. Records are written as operands that a merge operator lays over each other: no write
+// reads. Threads: any; write and flush from one at a time. Errors: kStorageOpen, kStorageLocked,
 // kStorageFull, kDamaged, kFormat.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "host/base/result.hpp"
 #include "host/state/shadow_record_internal.hpp"
@@ -28,13 +29,18 @@ class ShadowStore {
   // Returns false if there is no such record.
   Result<bool> get(const RecordId& id, std::string& bytes) const;
 
-  struct Write {
+  struct Record {
     RecordId id;
     bool replaces = false;  // the bytes are all there is to know of the record
     std::string bytes;
   };
-  // Fastest where the writes come in the order of their ids.
-  Result<void> write(model::LaneIndex lane, uint64_t frame_number, std::span<const Write> writes);
+  struct Batch {
+    std::vector<std::pair<model::LaneIndex, uint64_t>> lanes;  // and the numbers they now stand at
+    std::vector<Record> records;                               // fastest in the order of their ids
+    std::vector<std::pair<std::string, std::string>> items;    // empty bytes remove
+  };
+  // All of it or nothing, whatever happens.
+  Result<void> write(const Batch& batch);
   Result<uint64_t> frame_number(model::LaneIndex lane) const;
   Result<void> flush();
 
@@ -45,7 +51,6 @@ class ShadowStore {
                     const VisitRecord& visit) const;
 
   Result<std::string> get_item(const std::string& name) const;
-  Result<void> put_item(const std::string& name, std::string_view bytes);
   Result<void> scan_items(const std::string& prefix, const Shadow::VisitItem& visit) const;
 
  private:

@@ -16,9 +16,18 @@ constexpr int kKills = 12;
 std::unique_ptr<Shadow> open(const std::string& folder) {
   ShadowOptions options;
   options.lane_count = kTestLanes;
-  options.waiting_images_max = 24;
+  options.waiting_images_max = 12;
   options.memory_limit_bytes = 40'000;
   return open_rocksdb_shadow(folder, options).value();
+}
+
+// Each lane says in items which of its frames is about to be applied, and which has been.
+constexpr uint64_t kItemEvery = 32;
+std::string before_item(size_t lane) {
+  return "before/" + std::to_string(lane);
+}
+std::string after_item(size_t lane) {
+  return "after/" + std::to_string(lane);
 }
 
 // Goes on from where the folder stands, flushing now and then. Beside it a thread waits until so
@@ -37,7 +46,14 @@ void work_until_killed(const std::string& folder, uint64_t frame_count) {
   std::mt19937 random(static_cast<uint32_t>(numbers[0] + numbers[1] + frame_count));
   while (true) {
     const auto lane = static_cast<model::LaneIndex>(random() % kTestLanes);
-    shadow->apply(seeded_frame(kSeed, lane, ++numbers[lane])).value();
+    ++numbers[lane];
+    if (numbers[lane] % kItemEvery == 0) {
+      shadow->put_item(before_item(lane), std::to_string(numbers[lane])).value();
+    }
+    shadow->apply(seeded_frame(kSeed, lane, numbers[lane])).value();
+    if (numbers[lane] % kItemEvery == 0) {
+      shadow->put_item(after_item(lane), std::to_string(numbers[lane])).value();
+    }
     if (random() % 200 == 0) shadow->flush().value();
     ++done;
     done.notify_one();
@@ -53,6 +69,10 @@ uint64_t expect_exact_prefixes(const std::string& folder) {
     const auto lane = static_cast<model::LaneIndex>(i);
     const uint64_t applied = shadow->applied(lane).value();
     for (uint64_t n = 1; n <= applied; ++n) model.take_over(*seeded_frame(kSeed, lane, n));
+    const std::string before = shadow->get_item(before_item(lane)).value();
+    const std::string after = shadow->get_item(after_item(lane)).value();
+    EXPECT_GE(before.empty() ? 0 : std::stoull(before), applied / kItemEvery * kItemEvery);
+    EXPECT_LE(after.empty() ? 0 : std::stoull(after), applied);
     sum += applied;
   }
   EXPECT_EQ(everything(*shadow), model.records());

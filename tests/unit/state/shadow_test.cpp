@@ -23,6 +23,7 @@ class Box {
   void reopen() {
     if (kind_ == Kind::kMemory) {
       if (shadow_ == nullptr) shadow_ = make_memory_shadow(kTestLanes);
+      shadow_->flush().value();
       dynamic_cast<MemoryShadow&>(*shadow_).crash(
           [](model::LaneIndex, uint64_t, uint64_t applied) { return applied; });
       return;
@@ -170,13 +171,15 @@ TEST_P(ShadowTest, ItemsAreKeptByName) {
   shadow_->put_item("quarantinf", "z").value();
   shadow_->flush().value();
   shadow_.reopen();
+  shadow_->put_item("quarantine/0", "0").value();  // these wait when they are asked for
+  shadow_->put_item("quarantine/2", "B").value();
   std::string seen;
   const auto visit = [&](const std::string& name, std::string_view bytes) {
     seen += name + "=" + std::string(bytes) + " ";
     return true;
   };
   shadow_->scan_items("quarantine/", visit).value();
-  EXPECT_EQ(seen, "quarantine/1=a quarantine/2=b ");
+  EXPECT_EQ(seen, "quarantine/0=0 quarantine/1=a quarantine/2=B ");
   EXPECT_EQ(shadow_->get_item("quarantine/3").value(), "");
   EXPECT_EQ(shadow_->get_item("quarantinf").value(), "z");
 }
@@ -201,12 +204,24 @@ class Walk {
     shadow_->apply(frames).value();
   }
   void flush() { shadow_->flush().value(); }
+  void put_item() {
+    const std::string name = "item/" + std::to_string(++item_count_ % 5);
+    items_[name] = item_count_ % 3 == 0 ? "" : std::to_string(item_count_);
+    shadow_->put_item(name, items_[name]).value();
+    if (items_[name].empty()) items_.erase(name);
+  }
   void restart() {
     apply();
     shadow_.reopen();
   }
   void compare() {
     RC_ASSERT(everything(*shadow_) == model_.records());
+    std::map<std::string, std::string> items;
+    const auto visit = [&](const std::string& name, std::string_view bytes) {
+      return items.emplace(name, bytes).second;
+    };
+    shadow_->scan_items("item/", visit).value();
+    RC_ASSERT(items == items_);
     for (const auto& [id, record] : model_.records()) {
       const auto found =
           shadow_->load(id.first, id.second, kTestValues, Load::kStateAndValues).value();
@@ -219,6 +234,8 @@ class Walk {
   uint32_t seed_;
   Box shadow_;
   ShadowModel model_;
+  std::map<std::string, std::string> items_;
+  size_t item_count_ = 0;
   std::array<uint64_t, kTestLanes> staged_{};
   std::array<std::vector<model::FramePointer>, kTestLanes> waiting_;
 };
@@ -226,24 +243,56 @@ class Walk {
 TEST_P(ShadowTest, AnyWalkEndsAsThePlainMap) {
   const bool holds = rc::check("a walk ends as the plain map", [] {
     Walk walk(GetParam(), *rc::gen::arbitrary<uint32_t>());
-    const auto steps = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 23));
+    const auto steps = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 24));
     for (const int step : steps) {
-      if (step < 16)
+      if (step < 16) {
         walk.stage(static_cast<model::LaneIndex>(step % kTestLanes));
-      else if (step < 20)
+      } else if (step < 20) {
         walk.apply();
-      else if (step == 20)
+      } else if (step == 20) {
         walk.flush();
-      else if (step == 21)
+      } else if (step == 21) {
         walk.restart();
-      else
+      } else if (step == 22) {
+        walk.put_item();
+      } else {
         walk.compare();
+      }
     }
     walk.compare();
     walk.restart();
     walk.compare();
   });
   EXPECT_TRUE(holds);
+}
+
+TEST(MemoryShadow, ACrashKeepsTheOrderOfFramesAndItems) {
+  const auto shadow = make_memory_shadow(kTestLanes);
+  shadow->apply(frame(0, 1, {image(kCustomers, "ann", "s1", {}, true)})).value();
+  shadow->put_item("first", "1").value();
+  shadow->apply(frame(1, 1, {image(kCustomers, "bob", "s1", {}, true)})).value();
+  shadow->put_item("second", "2").value();
+  shadow->apply(frame(0, 2, {image(kCustomers, "ann", "s2", {}, true)})).value();
+  // Lane 1 loses its frame, so the second item goes, and what lane 0 did behind it.
+  shadow->crash([](model::LaneIndex lane, uint64_t flushed, uint64_t applied) {
+    return lane == 1 ? flushed : applied;
+  });
+  EXPECT_EQ(shadow->get_item("first").value(), "1");
+  EXPECT_EQ(shadow->get_item("second").value(), "");
+  EXPECT_EQ(shadow->applied(0).value(), 1u);
+  EXPECT_EQ(shadow->applied(1).value(), 0u);
+  EXPECT_EQ(everything(*shadow).size(), 1u);
+}
+
+TEST(MemoryShadow, ACrashTakesNothingThatWasFlushed) {
+  const auto shadow = make_memory_shadow(kTestLanes);
+  shadow->apply(frame(0, 1, {image(kCustomers, "ann", "s1", {}, true)})).value();
+  shadow->put_item("item", "1").value();
+  shadow->flush().value();
+  shadow->stage(frame(0, 2, {image(kCustomers, "ann", "s2", {}, true)}));
+  shadow->crash([](model::LaneIndex, uint64_t flushed, uint64_t) { return flushed; });
+  EXPECT_EQ(shadow->get_item("item").value(), "1");
+  EXPECT_EQ(everything(*shadow).begin()->second.state, "s1");
 }
 
 std::string name_of(const testing::TestParamInfo<Kind>& info) {
