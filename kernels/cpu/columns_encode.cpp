@@ -31,6 +31,24 @@ uint64_t zigzag(int64_t value) {
   return static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63);
 }
 
+// Divides all by a common divisor, if it divides all. An exact division is a shift and a product
+// with the inverse of the odd part, modulo 2^64; the quotient is small exactly if it was exact.
+bool divide_exactly(std::vector<uint64_t>& values, uint64_t divisor) {
+  const int shift = std::countr_zero(divisor);
+  const uint64_t odd = divisor >> shift;
+  uint64_t inverse = odd;  // right for 3 bits; each step doubles them
+  for (int step = 0; step < 5; ++step) inverse *= 2 - odd * inverse;
+  const uint64_t quotient_max = UINT64_MAX / odd;
+  const uint64_t low_mask = (uint64_t{1} << shift) - 1;
+  uint64_t wrong = 0;
+  for (const uint64_t value : values) {
+    wrong |= (value & low_mask) | uint64_t{(value >> shift) * inverse > quotient_max};
+  }
+  if (wrong != 0) return false;
+  for (uint64_t& value : values) value = (value >> shift) * inverse;
+  return true;
+}
+
 // Divides all by what they have in common (milliseconds written as microseconds); returns it.
 uint64_t divide_by_common(std::vector<uint64_t>& values) {
   constexpr size_t kProbe = 32;
@@ -38,12 +56,7 @@ uint64_t divide_by_common(std::vector<uint64_t>& values) {
   for (size_t i = 0; i < values.size() && i < kProbe && common != 1; ++i) {
     common = std::gcd(common, values[i]);
   }
-  for (size_t i = kProbe; i < values.size() && common > 1; ++i) {
-    if (values[i] % common != 0) common = std::gcd(common, values[i]);
-  }
-  if (common <= 1) return 1;
-  for (uint64_t& value : values) value /= common;
-  return common;
+  return common > 1 && divide_exactly(values, common) ? common : 1;
 }
 
 unsigned width_of(std::span<const uint64_t> values) {
@@ -76,6 +89,10 @@ uint64_t hash_of(std::string_view text) {
   return first ^ first >> 32;
 }
 
+bool is_constant(std::string_view bytes, size_t width) {
+  return std::memcmp(bytes.data(), bytes.data() + width, bytes.size() - width) == 0;
+}
+
 Split all_bits(unsigned width) {
   Split split;
   split.plane_count = width > SYN_PACKED_BITS_MAX ? 1 : 0;
@@ -100,6 +117,10 @@ bool ColumnEncoder::encode_numbers(std::string_view bytes, ColumnEntry& entry, P
   const size_t count = bytes.size() / number_size(entry.type);
   if (count < kCountMin || bytes.size() % number_size(entry.type) != 0) return false;
   values_.resize(count);
+  if (is_constant(bytes, number_size(entry.type))) {
+    write_constant(bytes, entry, parts);
+    return true;
+  }
   load_numbers(bytes, entry.type, values_);
   const Ranges ranges = ranges_of(values_);
   const Plan chosen = plan(bytes, entry.type, ranges);
@@ -116,8 +137,8 @@ bool ColumnEncoder::encode_numbers(std::string_view bytes, ColumnEntry& entry, P
 ColumnEncoder::Plan ColumnEncoder::plan(std::string_view bytes, uint8_t type,
                                         const Ranges& ranges) {
   const unsigned width = bit_width(ranges.max - ranges.min);
-  if (width == 0) return {SYN_ENCODING_OFFSET, {}, 0};
   if (ranges.delta_min == ranges.delta_max && values_.size() > kCountMin) {
+    take_deltas(ranges);
     return {SYN_ENCODING_DELTA, {}, 0};
   }
   if (values_.size() < kWeighedCountMin) return plan_small(bytes, ranges);
@@ -132,7 +153,7 @@ ColumnEncoder::Plan ColumnEncoder::plan(std::string_view bytes, uint8_t type,
 ColumnEncoder::Plan ColumnEncoder::plan_symbols(std::string_view bytes, const Ranges& ranges,
                                                 unsigned width) {
   take_offsets(ranges);
-  if (examiner_.is_patterned(derived_, 256)) {
+  if (examiner_.is_patterned(offsets_, size_t{1} << width)) {
     return smaller_of({SYN_ENCODING_OFFSET, all_planes(width), 0}, bytes, ranges);
   }
   Plan best = plan_offsets();
@@ -169,13 +190,15 @@ ColumnEncoder::Plan ColumnEncoder::plan_wide(std::string_view bytes, uint8_t typ
   return is_doubtful ? smaller_of(best, bytes, ranges) : best;
 }
 
-ColumnEncoder::Plan ColumnEncoder::plan_small(std::string_view bytes, const Ranges& ranges) const {
+ColumnEncoder::Plan ColumnEncoder::plan_small(std::string_view bytes, const Ranges& ranges) {
   constexpr size_t kHeader = 14;
   const unsigned offset_width = bit_width(ranges.max - ranges.min);
   const unsigned delta_width =
       bit_width(static_cast<uint64_t>(ranges.delta_max) - static_cast<uint64_t>(ranges.delta_min));
   const unsigned width = std::min(offset_width, delta_width);
   if (kHeader + values_.size() * width / 8 >= bytes.size()) return {};
+  take_offsets(ranges);
+  take_deltas(ranges);
   return {width == offset_width ? uint8_t{SYN_ENCODING_OFFSET} : uint8_t{SYN_ENCODING_DELTA},
           all_bits(width), 0};
 }
@@ -193,15 +216,15 @@ ColumnEncoder::Plan ColumnEncoder::smaller_of(Plan encoded, std::string_view byt
 }
 
 void ColumnEncoder::take_offsets(const Ranges& ranges) {
-  derived_.resize(values_.size());
-  for (size_t i = 0; i < values_.size(); ++i) derived_[i] = values_[i] - ranges.min;
+  offsets_.resize(values_.size());
+  for (size_t i = 0; i < values_.size(); ++i) offsets_[i] = values_[i] - ranges.min;
+  offsets_scale_ = divide_by_common(offsets_);
 }
 
-// REQUIRES: derived_ holds the offsets, which are divided here.
+// REQUIRES: take_offsets.
 ColumnEncoder::Plan ColumnEncoder::plan_offsets() {
-  divide_by_common(derived_);
   Plan out{SYN_ENCODING_OFFSET, {}, 0};
-  out.split = examiner_.choose_split(derived_, width_of(derived_), out.estimate);
+  out.split = examiner_.choose_split(offsets_, width_of(offsets_), out.estimate);
   return out;
 }
 
@@ -222,15 +245,18 @@ bool ColumnEncoder::has_small_deltas(const Ranges& ranges) const {
   return delta_bits + kBitsSaved * count < offset_bits;
 }
 
+void ColumnEncoder::take_deltas(const Ranges& ranges) {
+  deltas_.resize(values_.size() - 1);
+  const auto base = static_cast<uint64_t>(ranges.delta_min);
+  for (size_t i = 0; i < deltas_.size(); ++i) deltas_[i] = values_[i + 1] - values_[i] - base;
+  deltas_scale_ = divide_by_common(deltas_);
+}
+
 void ColumnEncoder::consider_deltas(const Ranges& ranges, Plan& best) {
   if (!has_small_deltas(ranges)) return;
-  derived_.resize(values_.size() - 1);
-  for (size_t i = 0; i < derived_.size(); ++i) {
-    derived_[i] = values_[i + 1] - values_[i] - static_cast<uint64_t>(ranges.delta_min);
-  }
-  divide_by_common(derived_);
+  take_deltas(ranges);
   Plan deltas{SYN_ENCODING_DELTA, {}, 0};
-  deltas.split = examiner_.choose_split(derived_, width_of(derived_), deltas.estimate);
+  deltas.split = examiner_.choose_split(deltas_, width_of(deltas_), deltas.estimate);
   if (deltas.estimate < best.estimate) best = deltas;
 }
 
@@ -249,23 +275,27 @@ void ColumnEncoder::write(const Plan& plan, const Ranges& ranges, Parts& parts) 
 
 void ColumnEncoder::write_offsets(Split split, const Ranges& ranges, Parts& parts) {
   ByteWriter writer(parts.stored);
-  take_offsets(ranges);
   writer.varint(ranges.min);
-  // A split for symbols was chosen before anything was divided; it is wide enough either way.
-  writer.varint(divide_by_common(derived_));
-  pack(derived_, split, parts);
+  writer.varint(offsets_scale_);
+  pack(offsets_, split, parts);
+}
+
+void ColumnEncoder::write_constant(std::string_view bytes, ColumnEntry& entry, Parts& parts) {
+  uint64_t value = 0;
+  load_numbers(bytes, entry.type, {&value, 1});
+  ByteWriter writer(parts.stored);
+  writer.varint(value);
+  writer.varint(1);
+  pack({}, {}, parts);
+  entry.encoding = SYN_ENCODING_OFFSET;
 }
 
 void ColumnEncoder::write_deltas(Split split, const Ranges& ranges, Parts& parts) {
   ByteWriter writer(parts.stored);
-  derived_.resize(values_.size() - 1);
-  for (size_t i = 0; i < derived_.size(); ++i) {
-    derived_[i] = values_[i + 1] - values_[i] - static_cast<uint64_t>(ranges.delta_min);
-  }
   writer.varint(values_[0]);
   writer.signed_varint(ranges.delta_min);
-  writer.varint(divide_by_common(derived_));
-  pack(derived_, split, parts);
+  writer.varint(deltas_scale_);
+  pack(deltas_, split, parts);
 }
 
 void ColumnEncoder::write_dictionary(Split split, const Ranges& ranges, Parts& parts) {

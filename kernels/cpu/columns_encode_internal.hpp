@@ -31,15 +31,17 @@ class ColumnEncoder {
   };
 
   Plan plan(std::string_view bytes, uint8_t type, const Ranges& ranges);
-  Plan plan_small(std::string_view bytes, const Ranges& ranges) const;
+  Plan plan_small(std::string_view bytes, const Ranges& ranges);
   Plan plan_symbols(std::string_view bytes, const Ranges& ranges, unsigned width);
   Plan plan_wide(std::string_view bytes, uint8_t type, const Ranges& ranges, unsigned width);
   Plan plan_offsets();
   Plan smaller_of(Plan encoded, std::string_view bytes, const Ranges& ranges);
   void take_offsets(const Ranges& ranges);
+  void take_deltas(const Ranges& ranges);
   void consider_deltas(const Ranges& ranges, Plan& best);
   bool has_small_deltas(const Ranges& ranges) const;
   void write(const Plan& plan, const Ranges& ranges, Parts& parts);
+  void write_constant(std::string_view bytes, ColumnEntry& entry, Parts& parts);
   void write_offsets(Split split, const Ranges& ranges, Parts& parts);
   void write_deltas(Split split, const Ranges& ranges, Parts& parts);
   void write_dictionary(Split split, const Ranges& ranges, Parts& parts);
@@ -54,7 +56,11 @@ class ColumnEncoder {
 
   Examiner examiner_;
   std::vector<uint64_t> values_;
-  std::vector<uint64_t> derived_;  // offsets or deltas
+  std::vector<uint64_t> offsets_;  // value - smallest, divided by the scale
+  uint64_t offsets_scale_ = 1;
+  std::vector<uint64_t> deltas_;  // value - previous - smallest difference, divided by the scale
+  uint64_t deltas_scale_ = 1;
+  std::vector<uint64_t> derived_;  // other numbers on their way into an encoding
   Symbols symbols_;
   std::vector<std::string_view> texts_;
   std::vector<uint32_t> slots_;

@@ -102,8 +102,9 @@ bool Examiner::find_symbols(std::span<const uint64_t> values, size_t limit, Symb
 }
 
 bool Examiner::is_patterned(std::span<const uint64_t> indexes, size_t symbol_count) {
-  constexpr size_t kContextCount = 4096;
-  successors_.assign(symbol_count + kContextCount, UINT32_MAX);
+  const size_t context_count = std::bit_ceil(std::clamp<size_t>(indexes.size(), 256, 4096));
+  const int shift = 64 - std::countr_zero(context_count);
+  successors_.assign(symbol_count + context_count, UINT32_MAX);
   counts_.assign(symbol_count, 0);
   uint32_t* const after_four = successors_.data() + symbol_count;
   size_t hits_after_one = 0;
@@ -113,7 +114,7 @@ bool Examiner::is_patterned(std::span<const uint64_t> indexes, size_t symbol_cou
     last_four = last_four << 16 | indexes[i];
     const auto next = static_cast<uint32_t>(indexes[i + 1]);
     uint32_t& by_one = successors_[indexes[i]];
-    uint32_t& by_four = after_four[hash_of(last_four) >> 52];
+    uint32_t& by_four = after_four[hash_of(last_four) >> shift];
     hits_after_one += by_one == next;
     hits_after_four += by_four == next;
     by_one = by_four = next;
@@ -127,7 +128,7 @@ bool Examiner::is_patterned(std::span<const uint64_t> indexes, size_t symbol_cou
   return hits / total > chance + 0.08 + 1.5 / std::sqrt(total);
 }
 
-double Examiner::plane_entropy(std::span<const uint64_t> values, unsigned shift) {
+double Examiner::plane_entropy(std::span<const uint64_t> values, unsigned shift, unsigned bits) {
   // Two tables, because neighbours are often equal and would wait for each other's count.
   uint32_t counts[2][256] = {};
   // Whole windows: single values at a fixed distance would miss what alternates.
@@ -144,11 +145,10 @@ double Examiner::plane_entropy(std::span<const uint64_t> values, unsigned shift)
   const std::vector<double>& logs = weighted_logs();
   double sum = 0;
   size_t used = 0;
-  for (size_t i = 0; i < 256; ++i) {
+  for (size_t i = 0; i < size_t{1} << bits; ++i) {
     const uint32_t count = counts[0][i] + counts[1][i];
-    if (count == 0) continue;
     sum += logs[count];
-    ++used;
+    used += count != 0;
   }
   const auto total = static_cast<double>(sampled);
   // Miller and Madow's correction: few values make any plane look more regular than it is.
@@ -164,7 +164,7 @@ Split Examiner::choose_split(std::span<const uint64_t> values, unsigned width, d
     const unsigned above = 8 * planes;
     const unsigned left = std::min(8u, width - above);
     const unsigned shift = width - above < 8 ? 0 : width - above - 8;
-    const double entropy = plane_entropy(values, shift);
+    const double entropy = plane_entropy(values, shift, std::min(8u, width));
     const double saving = total * (left - entropy) / 8;
     if (saving < kPlaneSavingBytesMin || saving < kPlaneSavingMin * total * left / 8) break;
     estimate += total * entropy / 8;

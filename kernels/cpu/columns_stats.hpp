@@ -47,7 +47,7 @@ class Examiner {
   Split choose_split(std::span<const uint64_t> values, unsigned width, double& estimate);
 
  private:
-  double plane_entropy(std::span<const uint64_t> values, unsigned shift);
+  double plane_entropy(std::span<const uint64_t> values, unsigned shift, unsigned bits);
 
   std::vector<uint64_t> filter_;
   std::vector<uint32_t> slots_;
