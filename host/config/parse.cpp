@@ -144,6 +144,7 @@ void read_system(const Member& member, const Offer& offer, Problems& problems, C
   TableReader reader(member.value, "systems." + member.name, problems);
   reader.text("kind", system.kind, Need::kMandatory);
   std::vector<std::string> kinds;
+  kinds.reserve(offer.kinds.size());
   for (const SystemKind& kind : offer.kinds) kinds.push_back(kind.name);
   if (!system.kind.empty() && std::ranges::find(kinds, system.kind) == kinds.end()) {
     problems.add_unknown(reader.find("kind", Need::kOptional)->value.place,
@@ -180,12 +181,14 @@ void check_name(NameOf kind, const std::string& name, const Place& place, Proble
 
 std::vector<std::string> names_of(const std::vector<SystemSettings>& systems) {
   std::vector<std::string> names;
+  names.reserve(systems.size());
   for (const SystemSettings& system : systems) names.push_back(system.name);
   return names;
 }
 
 std::vector<std::string> names_of(const std::vector<Mapping>& mappings) {
   std::vector<std::string> names;
+  names.reserve(mappings.size());
   for (const Mapping& mapping : mappings) names.push_back(mapping.system);
   return names;
 }

@@ -30,6 +30,7 @@ struct Side {
 template <class T>
 std::vector<std::string> names_in(const std::vector<T>& things) {
   std::vector<std::string> names;
+  names.reserve(things.size());
   for (const T& thing : things) names.push_back(thing.name);
   return names;
 }
@@ -78,6 +79,10 @@ class DatasetResolver {
   }
   void note(const std::string& text) {
     out_.notes.push_back("dataset " + dataset_.name + ": " + text);
+  }
+
+  std::string field_text(const std::string& field) const {
+    return "field \"" + field + "\" of dataset \"" + dataset_.name + "\"";
   }
 
   void find_tables();
@@ -177,11 +182,10 @@ bool DatasetResolver::travels(const std::string& field) {
     const std::string why = is_missing ? "\"" + side.mapping->system + "\" has no column for it"
                                        : side.column_text(*found->second) + " is generated";
     if (is_mapped) {
-      add(side.mapping->place, ErrorCode::kSystemSchema,
-          "field \"" + field + "\" of dataset \"" + dataset_.name + "\" cannot travel", why,
+      add(side.mapping->place, ErrorCode::kSystemSchema, field_text(field) + " cannot travel", why,
           "map it in every system, or take it out of \"fields\"");
     } else {
-      note("field " + field + " does not travel: " + why);
+      note(std::string("field ").append(field).append(" does not travel: ").append(why));
     }
     return false;
   }
@@ -215,7 +219,7 @@ void DatasetResolver::check_key_of(const Side& side) {
     const auto found = side.columns.find(field);
     if (found == side.columns.end()) {
       add(side.mapping->place, ErrorCode::kSystemKey,
-          table + " has no key column \"" + field + "\"",
+          std::string(table).append(" has no key column \"").append(field).append("\""),
           "it is part of the key of dataset \"" + dataset_.name + "\"",
           suggest(field, names_in(side.table->columns)));
       return;
@@ -282,7 +286,7 @@ model::Field DatasetResolver::make_field(const std::string& name) {
     const auto type = coarsest(field.type, column.type);
     if (!type) {
       add(side.mapping->place, ErrorCode::kSystemSchema,
-          "field \"" + name + "\" of dataset \"" + dataset_.name + "\" has types that do not fit",
+          field_text(name) + " has types that do not fit",
           sides_.front().column_text(first) + " is " + to_string(first.type) + ", " +
               side.column_text(column) + " is " + to_string(column.type),
           "say which is meant: [datasets." + dataset_.name + ".types] " + name + " = \"" +
@@ -333,8 +337,7 @@ void DatasetResolver::choose_policies(ResolvedDataset& resolved) {
   for (const auto& [field, policy] : dataset_.conflict.fields) {
     if (policy.kind == PolicyKind::kLocal || contains(fields_, field)) continue;
     add(policy.place, ErrorCode::kConfigValue,
-        "field \"" + field + "\" of dataset \"" + dataset_.name +
-            "\" has a policy, but does not travel",
+        field_text(field) + " has a policy, but does not travel",
         "it is excluded, or some system lacks it", "remove the line, or map the field everywhere");
   }
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -92,8 +93,16 @@ std::optional<std::string> from_hex(std::string_view text) {
 }
 
 std::optional<size_t> utf8_length(std::string_view text) {
+  constexpr uint64_t kHighBits = 0x8080808080808080;
   size_t count = 0;
   while (!text.empty()) {
+    uint64_t eight = kHighBits;
+    if (text.size() >= sizeof eight) std::memcpy(&eight, text.data(), sizeof eight);
+    if ((eight & kHighBits) == 0) {  // mostly it is plain ASCII
+      text.remove_prefix(sizeof eight);
+      count += sizeof eight;
+      continue;
+    }
     const size_t size = sequence_size(text);
     if (size == 0) return std::nullopt;
     text.remove_prefix(size);

@@ -266,10 +266,10 @@ bool scan_hours(Scanner& in, WideInterval& sum) {
          add_product(sum.microseconds, sign, *minute * kMinuteUs + *second * kSecondUs + *fraction);
 }
 
-auto refuse_date(std::string_view text, const LogicalType& type, std::string form) {
-  return detail::refuse(text, type,
-                        "it is not of the form " + form + " with a year from 0001 to 9999",
-                        "correct the value; zero, partial, infinite and BC dates cannot travel");
+auto refuse_date(std::string_view text, const LogicalType& type, std::string_view form) {
+  return detail::refuse(
+      text, type, "it is not of the form " + std::string(form) + " with a year from 0001 to 9999",
+      "correct the value; zero, partial, infinite and BC dates cannot travel");
 }
 
 }  // namespace

@@ -232,7 +232,7 @@ void check_dataset(const Dataset& dataset, const std::string& path, Problems& pr
     for (const std::string& field : dataset.exclude) {
       if (!mapping.fields.contains(field)) continue;
       problems.add(mapping.place, ErrorCode::kConfigValue,
-                   "\"" + field + "\" is both mapped and excluded in " + path,
+                   "\"" + field + "\" is both mapped and excluded in \"" + dataset.name + "\"",
                    "a field travels or it does not", "remove one of the two");
     }
   }

@@ -65,6 +65,7 @@ void read_authority(const Node& value, const std::vector<std::string>& systems, 
 
 void read_combining(const Node& value, const std::string& name, TableReader& reader, Policy& out) {
   std::vector<std::string> known;
+  known.reserve(kCombining.size());
   for (const Choice<PolicyKind>& row : kCombining) known.emplace_back(row.name);
   for (const Member& member : value.members) {
     const auto row = std::ranges::find(kCombining, member.name, &Choice<PolicyKind>::name);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -325,6 +326,26 @@ TEST(Config, IdsThatMeetAreRefused) {
   const std::string text = "[systems." + one + "]\nkind = \"server\"\nurl = \"x\"\n[systems." +
                            other + "]\nkind = \"server\"\nurl = \"y\"\n";
   EXPECT_THAT(all_errors(parsed(text)), HasSubstr("get the same number"));
+}
+
+// Whatever stands in the file, it is read to an end, and every error has its place and a fix.
+TEST(Config, BrokenFilesOnlyGiveErrors) {
+  size_t error_count = 0;
+  for (unsigned seed = 0; seed < 2'000; ++seed) {
+    std::mt19937 random(seed);
+    std::string text(kWhole);
+    for (unsigned i = 0; i <= random() % 3; ++i) {
+      const size_t at = random() % text.size();
+      const size_t from = random() % text.size();
+      text.replace(at, random() % 12, text, from, random() % 12);
+    }
+    for (const Error& error : parsed(text).errors) {
+      ASSERT_THAT(error.what, StartsWith("dir/test.toml:")) << "seed " << seed;
+      ASSERT_FALSE(error.why.empty() || error.fix.empty()) << "seed " << seed << error.what;
+      ++error_count;
+    }
+  }
+  EXPECT_GT(error_count, 1'000U);
 }
 
 TEST(Config, MissingFileSaysSo) {

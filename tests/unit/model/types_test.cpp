@@ -1,6 +1,7 @@
 // Canonical bytes: one form per value, text and back, order, and what is refused.
 #include "host/model/types.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -309,6 +310,21 @@ RC_GTEST_PROP(Types, ForeignBytesNeverReadOutside, (const std::string& bytes)) {
     const std::string text = text_from_canonical(bytes, type);
     if (is_canonical(bytes, type)) RC_ASSERT(canonical_from_text(text, type).value() == bytes);
   }
+}
+
+// Counted here in the plainest way: bytes that do not continue a character.
+RC_GTEST_PROP(Types, TextLengthIsInCharacters, ()) {
+  const auto parts = *rc::gen::container<std::vector<std::string>>(rc::gen::element<std::string>(
+      "a", "plain words", "\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"));
+  std::string text;
+  for (const std::string& part : parts) text += part;
+  const auto count = static_cast<uint32_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  RC_PRE(count > 1);
+  RC_ASSERT(canonical_text(text, {.kind = TypeKind::kText, .length = count}).has_value());
+  RC_ASSERT(!canonical_text(text, {.kind = TypeKind::kText, .length = count - 1}).has_value());
+  const auto cut = *rc::gen::inRange<size_t>(0, text.size());
+  RC_ASSERT(!canonical_text(text.substr(0, cut) + "\xff" + text, {}).has_value());
 }
 
 // --- json
