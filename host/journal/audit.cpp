@@ -12,6 +12,7 @@ class Auditor {
 
   Result<AuditReport> run() {
     // Heads first: the journal may grow meanwhile.
+    SYN_TRY(check_key(disk_, keys_));
     SYN_TRY(heads_, read_heads(disk_, keys_, Signatures::kAll));
     const auto& heads = heads_.heads;
     if (const auto released = last_released(heads)) {
@@ -19,7 +20,8 @@ class Auditor {
       last_block_ = released->block;
       head_ = released->head;
     }
-    SYN_TRY(const auto numbers, list_segments(disk_, heads));
+    SYN_TRY(const SegmentList list, list_segments(disk_, heads));
+    const auto& numbers = list.numbers;
     for (const uint64_t number : numbers) {
       SYN_TRY(audit_segment(number, number == numbers.back() ? Part::kLast : Part::kEnded));
     }
@@ -41,14 +43,10 @@ class Auditor {
     SYN_TRY(check_continuation(reader->header(), last_group_, last_block_, head_));
     HeadsCheck check(heads_.heads, reader->header().first_block);
     StoredGroup stored;
-    uint64_t whole_bytes = reader->offset();
     for (;;) {
       SYN_TRY(const ReadState state, reader->read_group(stored));
-      if (state != ReadState::kRecord) {
-        return end_segment(*reader, state, part, whole_bytes);
-      }
+      if (state != ReadState::kRecord) return end_segment(*reader, state, part);
       SYN_TRY(audit_group(stored, reader->header(), check));
-      whole_bytes = reader->offset();
       last_group_ = stored.record.group;
       last_block_ = reader->next_block() - 1;
       head_ = reader->head();
@@ -80,16 +78,16 @@ class Auditor {
     return success();
   }
 
-  Result<void> end_segment(SegmentReader& reader, ReadState state, Part part,
-                           uint64_t whole_bytes) {
+  // Where reading stopped: at the last record, in the tail, or at damage.
+  Result<void> end_segment(SegmentReader& reader, ReadState state, Part part) {
     const Place place{reader.header().number, reader.offset()};
     const bool is_closed = state == ReadState::kEnd && reader.kind() == RecordKind::kClose;
     SYN_TRY(const std::string rest, reader.read_rest(place.offset));
+    SYN_TRY(check_heads_count(heads_, reader.heads_count()));
     if (is_closed && rest.empty()) return success();
     if (is_closed) return damage_at(place, "something stands behind the segment's last record");
     if (part == Part::kEnded) return damage_at(place, "these bytes are not what was written");
-    SYN_TRY(const bool is_torn, check_torn(reader, whole_bytes, heads_.heads));
-    if (is_torn && state == ReadState::kBad) report_.tail_bytes = rest.size();
+    SYN_TRY(report_.tail_bytes, check_tail(reader, heads_.heads));
     return success();
   }
 

@@ -21,12 +21,7 @@ constexpr size_t kHeadSize = 32;
 constexpr size_t kBlockRecordSizeMin =
     kRecordStartSize + kBlockHeaderSize + kHeadSize + kChecksumSize;
 constexpr size_t kGroupRecordSize = 84;
-constexpr size_t kDurableRecordSize = 24;
-
-uint64_t checksum(std::string_view bytes, Place place) {
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(),
-                              place.segment * 0x9E3779B97F4A7C15u ^ place.offset);
-}
+constexpr size_t kDurableRecordSize = 32;
 
 void write_digest(const Digest& digest, ByteWriter& out) {
   out.raw(text_of(digest));
@@ -88,6 +83,11 @@ bool is_size_of(RecordKind kind, uint32_t size) {
 }
 
 }  // namespace
+
+uint64_t checksum(std::string_view bytes, const Place& place) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(),
+                              place.segment * 0x9E3779B97F4A7C15u ^ place.offset);
+}
 
 JournalKeys make_journal_keys(std::string_view master_key) {
   JournalKeys keys;
@@ -229,6 +229,7 @@ void append_durable(const DurableRecord& record, Place place, std::string& out) 
   ByteWriter writer(out);
   begin_record(RecordKind::kDurable, kDurableRecordSize, writer);
   writer.u64(record.durable);
+  writer.u64(record.heads_count);
   end_record(begin, place, out);
 }
 
@@ -238,6 +239,7 @@ void append_close(const CloseRecord& record, Place place, std::string& out) {
   begin_record(RecordKind::kClose, kCloseRecordSize, writer);
   writer.u64(record.last_group);
   writer.u64(record.last_block);
+  writer.u64(record.heads_count);
   writer.u64(static_cast<uint64_t>(record.time_us));
   write_digest(record.head, writer);
   end_record(begin, place, out);
@@ -285,7 +287,11 @@ GroupRecord parse_group(std::string_view bytes) {
 }
 
 DurableRecord parse_durable(std::string_view bytes) {
-  return {body_of(bytes).u64()};
+  ByteReader in = body_of(bytes);
+  DurableRecord record;
+  record.durable = in.u64();
+  record.heads_count = in.u64();
+  return record;
 }
 
 CloseRecord parse_close(std::string_view bytes) {
@@ -293,6 +299,7 @@ CloseRecord parse_close(std::string_view bytes) {
   CloseRecord record;
   record.last_group = in.u64();
   record.last_block = in.u64();
+  record.heads_count = in.u64();
   record.time_us = static_cast<int64_t>(in.u64());
   record.head = read_digest(in);
   return record;

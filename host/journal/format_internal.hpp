@@ -87,18 +87,24 @@ struct GroupRecord {
 
 struct DurableRecord {
   GroupNumber durable = 0;
+  uint64_t heads_count = 0;  // records in the file of heads that were durable then
 };
 
 struct CloseRecord {
   GroupNumber last_group = 0;
   uint64_t last_block = 0;
+  uint64_t heads_count = 0;  // as in DurableRecord
   int64_t time_us = 0;
   Digest head{};
 };
-inline constexpr size_t kCloseRecordSize = 72;
+inline constexpr size_t kCloseRecordSize = 80;
 
 inline constexpr size_t kRecordStartSize = 8;           // kind, size
 inline constexpr uint32_t kRecordSizeMax = 0x41000000;  // a block's limit and what is around it
+
+// XXH3-64, seeded with the place.
+struct Place;
+uint64_t checksum(std::string_view bytes, const Place& place);
 
 // Where a record stands.
 struct Place {

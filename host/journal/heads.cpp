@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::string_view kMagic = "SYNCHEAD";
 constexpr size_t kSignedSize = kHeadRecordSize - kSignatureSize;
+constexpr size_t kCheckedSize = kSignedSize - 8;  // then its checksum
 
 Error damaged_head(uint64_t offset, const char* why) {
   Error error = damage_at({}, why);
@@ -32,15 +33,11 @@ Head parse(std::string_view bytes) {
   return head;
 }
 
-// What a write that did not come to its end leaves: too few bytes, or zeros up to the end.
-bool is_torn(std::string_view last) {
-  return last.size() < kHeadRecordSize ||
-         last.substr(kHeadRecordSize - 8).find_first_not_of('\0') == std::string_view::npos;
-}
-
 bool is_good(std::string_view bytes, uint64_t index, const JournalKeys& keys,
              bool checks_signature) {
-  if (!bytes.starts_with(kMagic)) return false;
+  if (bytes.size() != kHeadRecordSize || !bytes.starts_with(kMagic)) return false;
+  ByteReader stored(bytes.substr(kCheckedSize, 8));
+  if (stored.u64() != checksum(bytes.substr(0, kCheckedSize), {0, index})) return false;
   const Head head = parse(bytes);
   if (head.index != index) return false;
   if (head.kind != HeadKind::kHead && head.kind != HeadKind::kReleased) return false;
@@ -61,7 +58,7 @@ std::string encode_head(const Head& head, const JournalKeys& keys) {
   out.u64(head.block);
   out.u64(static_cast<uint64_t>(head.time_us));
   out.raw(text_of(head.head));
-  out.u64(0);
+  out.u64(checksum(bytes, {0, head.index}));
   SYN_ASSERT(bytes.size() == kSignedSize);
   bytes += sign(keys.signing_seed, bytes);
   return bytes;
@@ -75,13 +72,11 @@ Result<HeadsScan> read_heads(Disk& disk, const JournalKeys& keys, Signatures che
   for (uint64_t offset = 0; offset < bytes.size(); offset += kHeadRecordSize) {
     const std::string_view record = std::string_view(bytes).substr(offset, kHeadRecordSize);
     const bool is_last = offset + kHeadRecordSize >= bytes.size();
-    if (is_last && is_torn(record)) {
-      scan.cut_bytes = record.size();
-      break;
-    }
     const bool checks_signature = is_last || check == Signatures::kAll;
     if (!is_good(record, scan.heads.size() + 1, keys, checks_signature)) {
-      return damaged_head(offset, "a signed head is not what was written");
+      if (!is_last) return damaged_head(offset, "a signed head is not what was written");
+      scan.cut_bytes = record.size();
+      break;
     }
     scan.heads.push_back(parse(record));
     scan.size_bytes += kHeadRecordSize;
@@ -89,24 +84,24 @@ Result<HeadsScan> read_heads(Disk& disk, const JournalKeys& keys, Signatures che
   return scan;
 }
 
-HeadsFile::HeadsFile(std::unique_ptr<File> file, const JournalKeys& keys, std::vector<Head> known)
-    : file_(std::move(file)),
-      keys_(keys),
-      known_(std::move(known)),
-      next_index_(known_.size() + 1) {}
+Result<void> check_heads_count(const HeadsScan& scan, uint64_t durable_count) {
+  if (scan.heads.size() >= durable_count) return success();
+  return damaged_head(scan.size_bytes, scan.cut_bytes > 0 ? "a signed head is not what was written"
+                                                          : "signed heads are missing");
+}
 
-Result<std::unique_ptr<HeadsFile>> HeadsFile::open(Disk& disk, const JournalKeys& keys) {
-  SYN_TRY(HeadsScan scan, read_heads(disk, keys, Signatures::kLast));
+Result<std::unique_ptr<HeadsFile>> HeadsFile::open(Disk& disk, const JournalKeys& keys,
+                                                   const HeadsScan& scan) {
   SYN_TRY(auto file, disk.open(kHeadsPath, Disk::Mode::kAppend));
   if (scan.cut_bytes > 0) {
     SYN_TRY(file->truncate(scan.size_bytes));
   }
   SYN_TRY(disk.sync_folder(kFolder));
-  return std::unique_ptr<HeadsFile>(new HeadsFile(std::move(file), keys, std::move(scan.heads)));
+  return std::unique_ptr<HeadsFile>(new HeadsFile(std::move(file), keys, scan.heads.size()));
 }
 
 Result<bool> HeadsFile::append(Head head) {
-  head.index = next_index_;
+  head.index = count_ + 1;
   const uint64_t size = file_->size();
   const Result<void> written = file_->append(encode_head(head, keys_));
   if (!written.has_value()) {
@@ -115,7 +110,7 @@ Result<bool> HeadsFile::append(Head head) {
     return false;
   }
   SYN_TRY(file_->sync());
-  ++next_index_;
+  ++count_;
   return true;
 }
 

@@ -36,31 +36,35 @@ std::string encode_head(const Head& head, const JournalKeys& keys);
 struct HeadsScan {
   std::vector<Head> heads;
   uint64_t size_bytes = 0;  // of the whole records
-  uint64_t cut_bytes = 0;   // behind them: a torn record
+  uint64_t cut_bytes = 0;   // behind them: a record that is torn, or was changed
 };
 
 enum class Signatures : uint8_t { kAll, kLast };
 
-// Errors: kDamaged where a record does not hold and it is not the torn tail.
+// Errors: kDamaged where a record does not hold and others stand behind it. Whether the last one is
+// torn or was changed, check_heads_count tells.
 Result<HeadsScan> read_heads(Disk& disk, const JournalKeys& keys, Signatures check);
+
+// durable_count: how many records the segments say to be durable. Errors: kDamaged.
+Result<void> check_heads_count(const HeadsScan& scan, uint64_t durable_count);
 
 class HeadsFile {
  public:
-  // Cuts a torn tail.
-  static Result<std::unique_ptr<HeadsFile>> open(Disk& disk, const JournalKeys& keys);
+  // Cuts what stands behind the whole records.
+  static Result<std::unique_ptr<HeadsFile>> open(Disk& disk, const JournalKeys& keys,
+                                                 const HeadsScan& scan);
 
   // Durable when it returns true; false: there was no room.
   Result<bool> append(Head head);
-  uint64_t size_bytes() const { return file_->size(); }
-  const std::vector<Head>& known() const { return known_; }  // as they were when it was opened
+  uint64_t count() const { return count_; }
 
  private:
-  HeadsFile(std::unique_ptr<File> file, const JournalKeys& keys, std::vector<Head> known);
+  HeadsFile(std::unique_ptr<File> file, const JournalKeys& keys, uint64_t count)
+      : file_(std::move(file)), keys_(keys), count_(count) {}
 
-  std::unique_ptr<File> file_;
+  const std::unique_ptr<File> file_;
   const JournalKeys keys_;
-  const std::vector<Head> known_;
-  uint64_t next_index_;
+  uint64_t count_;
 };
 
 }  // namespace syncline::journal

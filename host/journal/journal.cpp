@@ -23,12 +23,15 @@ size_t memory_size(const model::Frame& frame, size_t column_bytes) {
 
 }  // namespace
 
-JournalImpl::JournalImpl(const Parts& parts, std::unique_ptr<HeadsFile> heads, Recovered recovered,
+JournalImpl::JournalImpl(const Parts& parts, std::unique_ptr<HeadsFile> heads,
+                         uint64_t signed_block, Recovered recovered,
                          std::unique_ptr<SegmentWriter> writer)
     : parts_(parts),
       heads_(std::move(heads)),
+      signed_block_(signed_block),
       signed_at_us_(parts.clock.steady_us()),
       writer_(std::move(writer)),
+      heads_count_(heads_->count()),
       segments_(recovered.segments.begin(), recovered.segments.end()),
       appended_(recovered.last_group),
       committed_(recovered.last_group),
@@ -36,7 +39,6 @@ JournalImpl::JournalImpl(const Parts& parts, std::unique_ptr<HeadsFile> heads, R
       committed_head_(recovered.head),
       last_block_(recovered.last_block),
       head_(recovered.head) {
-  if (!heads_->known().empty()) signed_block_ = heads_->known().back().block;
   begin_segment_info();
 }
 
@@ -75,13 +77,18 @@ void JournalImpl::begin_segment_info() {
 Result<GroupNumber> JournalImpl::append(std::span<const model::FramePointer> frames) {
   SYN_TRY(healthy());
   if (frames.empty()) return appended_;
-  const bool has_groups = appended_ + 1 > writer_->header().first_group;
-  if (has_groups && writer_->size_bytes() >= parts_.options.segment_size_bytes) {
+  if (is_segment_full()) {
     SYN_TRY(rotate());
   }
   SYN_TRY(Draft draft, seal(frames));
   SYN_TRY(write(std::move(draft)));
   return appended_;
+}
+
+bool JournalImpl::is_segment_full() const {
+  const std::lock_guard lock(state_mutex_);
+  const bool has_groups = appended_ >= segments_.back().first_group;
+  return has_groups && segments_.back().size_bytes >= parts_.options.segment_size_bytes;
 }
 
 Result<JournalImpl::Draft> JournalImpl::seal(std::span<const model::FramePointer> frames) {
@@ -210,7 +217,8 @@ Result<void> JournalImpl::end_segment() {
   const Result<void> synced = writer_->sync();
   if (!synced.has_value()) return break_with(synced.error());
   std::string bytes;
-  append_close({appended_, last_block_, parts_.clock.now_us(), head_}, writer_->place(), bytes);
+  append_close({appended_, last_block_, heads_count(), parts_.clock.now_us(), head_},
+               writer_->place(), bytes);
   const Result<void> written = writer_->append(bytes);
   if (!written.has_value()) {
     if (written.error().code == ErrorCode::kStorageFull) return written;
@@ -235,8 +243,8 @@ Result<GroupNumber> JournalImpl::commit() {
   const Result<void> synced = writer->sync();
   if (!synced.has_value()) return break_with(synced.error());
   publish(target);
-  SYN_TRY(note_durable(writer, target));
   SYN_TRY(sign_head(SignWhen::kDue));
+  SYN_TRY(note_durable(writer, target));
   return target;
 }
 
@@ -272,7 +280,7 @@ Result<void> JournalImpl::note_durable(const std::shared_ptr<SegmentWriter>& wri
   const std::lock_guard write_lock(write_mutex_);
   if (writer != writer_) return success();  // its segment was ended, which says more
   std::string bytes;
-  append_durable({durable}, writer->place(), bytes);
+  append_durable({durable, heads_count()}, writer->place(), bytes);
   const Result<void> written = writer->append(bytes);
   if (!written.has_value() && written.error().code != ErrorCode::kStorageFull) {
     return break_with(written.error());
@@ -298,13 +306,26 @@ Result<void> JournalImpl::sign_head(SignWhen when) {
                       now_us - signed_at_us_ >= parts_.options.heads_every_us;
   if (when == SignWhen::kDue && !is_due) return success();
   head.time_us = parts_.clock.now_us();
-  const Result<bool> written = heads_->append(head);
-  if (!written.has_value()) return break_with(written.error());
-  if (written.value()) {
+  SYN_TRY(const bool is_written, append_head(head));
+  if (is_written) {
     signed_block_ = head.block;
     signed_at_us_ = now_us;
   }
   return success();
+}
+
+// REQUIRES: heads_mutex_ is held.
+Result<bool> JournalImpl::append_head(const Head& head) {
+  const Result<bool> written = heads_->append(head);
+  if (!written.has_value()) return break_with(written.error());
+  const std::lock_guard state_lock(state_mutex_);
+  heads_count_ = heads_->count();
+  return written.value();
+}
+
+uint64_t JournalImpl::heads_count() const {
+  const std::lock_guard lock(state_mutex_);
+  return heads_count_;
 }
 
 Result<std::unique_ptr<Journal>> open_journal(Disk& disk, Clock& clock, Random& random,
@@ -313,8 +334,10 @@ Result<std::unique_ptr<Journal>> open_journal(Disk& disk, Clock& clock, Random& 
                                               OpenReport& report) {
   const JournalKeys keys = make_journal_keys(wrapping_key);
   SYN_TRY(disk.make_folder(kFolder));
-  SYN_TRY(auto heads, HeadsFile::open(disk, keys));
-  SYN_TRY(Recovered recovered, recover(disk, clock, keys, heads->known(), report));
+  SYN_TRY(check_key(disk, keys));
+  SYN_TRY(const HeadsScan known, read_heads(disk, keys, Signatures::kLast));
+  SYN_TRY(Recovered recovered, recover(disk, clock, keys, known, report));
+  SYN_TRY(auto heads, HeadsFile::open(disk, keys, known));
   SYN_TRY(auto writer, SegmentWriter::create(disk, random, keys,
                                              {.number = recovered.next_segment,
                                               .first_group = recovered.last_group + 1,
@@ -323,7 +346,7 @@ Result<std::unique_ptr<Journal>> open_journal(Disk& disk, Clock& clock, Random& 
                                               .previous_head = recovered.head}));
   return std::unique_ptr<Journal>(std::make_unique<JournalImpl>(
       JournalImpl::Parts{disk, clock, random, dispatcher, keys, options}, std::move(heads),
-      std::move(recovered), std::move(writer)));
+      last_signed_block(known.heads), std::move(recovered), std::move(writer)));
 }
 
 }  // namespace syncline::journal

@@ -25,8 +25,8 @@ class JournalImpl final : public Journal {
     JournalKeys keys;
     Options options;
   };
-  JournalImpl(const Parts& parts, std::unique_ptr<HeadsFile> heads, Recovered recovered,
-              std::unique_ptr<SegmentWriter> writer);
+  JournalImpl(const Parts& parts, std::unique_ptr<HeadsFile> heads, uint64_t signed_block,
+              Recovered recovered, std::unique_ptr<SegmentWriter> writer);
   ~JournalImpl() override;
 
   Result<GroupNumber> append(std::span<const model::FramePointer> frames) override;
@@ -75,6 +75,7 @@ class JournalImpl final : public Journal {
   // From now on every append, commit and release answers with this error.
   Error break_with(Error error);
 
+  bool is_segment_full() const;
   Result<Draft> seal(std::span<const model::FramePointer> frames);
   Result<void> seal_block(std::span<const model::FramePointer> frames, Draft& draft);
   Result<void> write(Draft draft);
@@ -84,6 +85,8 @@ class JournalImpl final : public Journal {
   void publish(GroupNumber up_to);
   Result<void> note_durable(const std::shared_ptr<SegmentWriter>& writer, GroupNumber durable);
   Result<void> sign_head(SignWhen when);
+  Result<bool> append_head(const Head& head);
+  uint64_t heads_count() const;
   SegmentInfo& current() { return segments_.back(); }
 
   const Parts parts_;
@@ -95,12 +98,13 @@ class JournalImpl final : public Journal {
 
   std::mutex heads_mutex_;
   const std::unique_ptr<HeadsFile> heads_;
-  uint64_t signed_block_ = 0;
+  uint64_t signed_block_;
   int64_t signed_at_us_ = 0;
 
   mutable std::mutex state_mutex_;
   std::optional<Error> broken_;
   std::shared_ptr<SegmentWriter> writer_;  // changed by append alone
+  uint64_t heads_count_ = 0;               // records of the file of heads
   std::deque<SegmentInfo> segments_;       // the last one is the current
   std::deque<Pending> pending_;
   std::deque<Pending> recent_;

@@ -76,14 +76,13 @@ Result<void> JournalImpl::release(GroupNumber up_to) {
   if (going.empty()) return success();
   // First the word that they may be missing, durable; then they go.
   const SegmentInfo& last = going.back();
-  const Result<bool> noted = heads_->append({.kind = HeadKind::kReleased,
-                                             .segment = last.number,
-                                             .group = last.last_group,
-                                             .block = last.last_block,
-                                             .time_us = parts_.clock.now_us(),
-                                             .head = last.head});
-  if (!noted.has_value()) return break_with(noted.error());
-  if (!noted.value()) {
+  SYN_TRY(const bool is_noted, append_head({.kind = HeadKind::kReleased,
+                                            .segment = last.number,
+                                            .group = last.last_group,
+                                            .block = last.last_block,
+                                            .time_us = parts_.clock.now_us(),
+                                            .head = last.head}));
+  if (!is_noted) {
     return fail(ErrorCode::kStorageFull, "cannot note that journal segments are released",
                 "there is no room left", "make some room on that disk; it is tried again");
   }

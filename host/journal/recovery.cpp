@@ -6,8 +6,6 @@
 namespace syncline::journal {
 namespace {
 
-constexpr Digest kNoHead{};
-
 // The highest group that any intact record in these bytes says to be durable. They may begin
 // anywhere, so every place is tried.
 GroupNumber durable_in(std::string_view bytes, Place place) {
@@ -27,7 +25,7 @@ GroupNumber durable_in(std::string_view bytes, Place place) {
 }
 
 // An ended segment by its header and its last record; the groups inside are for cursors and audit.
-Result<SegmentInfo> read_ended(Disk& disk, const SegmentReader& reader) {
+Result<Tail> read_ended(Disk& disk, const SegmentReader& reader) {
   const uint64_t number = reader.header().number;
   SYN_TRY(auto file, disk.open(segment_path(number), Disk::Mode::kRead));
   const uint64_t size = file->size();
@@ -40,7 +38,10 @@ Result<SegmentInfo> read_ended(Disk& disk, const SegmentReader& reader) {
     return damage_at(place, "a segment that others follow does not end with its last record");
   }
   const CloseRecord close = parse_close(bytes);
-  SegmentInfo info;
+  Tail tail;
+  tail.is_closed = true;
+  tail.heads_count = close.heads_count;
+  SegmentInfo& info = tail.info;
   info.number = number;
   info.first_group = reader.header().first_group;
   info.last_group = close.last_group;
@@ -48,11 +49,11 @@ Result<SegmentInfo> read_ended(Disk& disk, const SegmentReader& reader) {
   info.head = close.head;
   info.readable_bytes = info.size_bytes = size;
   info.closed_us = close.time_us;
-  return info;
+  return tail;
 }
 
 // Cuts the tail, writes the last record, syncs.
-Result<void> end_segment(Disk& disk, Clock& clock, Tail& tail) {
+Result<void> end_segment(Disk& disk, Clock& clock, uint64_t heads_count, Tail& tail) {
   SegmentInfo& info = tail.info;
   SYN_TRY(auto file, disk.open(segment_path(info.number), Disk::Mode::kAppend));
   if (tail.cut_bytes > 0) {
@@ -63,7 +64,7 @@ Result<void> end_segment(Disk& disk, Clock& clock, Tail& tail) {
     SYN_TRY(file->sync());
     info.closed_us = clock.now_us();
     std::string bytes;
-    append_close({info.last_group, info.last_block, info.closed_us, info.head},
+    append_close({info.last_group, info.last_block, heads_count, info.closed_us, info.head},
                  {info.number, info.size_bytes}, bytes);
     SYN_TRY(file->append(bytes));
     info.size_bytes += bytes.size();
@@ -74,18 +75,18 @@ Result<void> end_segment(Disk& disk, Clock& clock, Tail& tail) {
 
 }  // namespace
 
-HeadsCheck::HeadsCheck(std::span<const Head> heads, uint64_t first_block) : rest_(heads) {
-  while (!rest_.empty() && rest_.front().block < first_block) rest_ = rest_.subspan(1);
+HeadsCheck::HeadsCheck(std::span<const Head> heads, uint64_t first_block) {
+  for (const Head& head : heads) {
+    if (head.kind == HeadKind::kHead && head.block >= first_block) heads_.push_back(head);
+  }
 }
 
 Result<void> HeadsCheck::pass(uint64_t block, const Digest& head, Place place) {
-  while (!rest_.empty() && rest_.front().block <= block) {
-    if (rest_.front().block == block && rest_.front().head != head) {
+  for (; next_ < heads_.size() && heads_[next_].block <= block; ++next_) {
+    if (heads_[next_].block == block && heads_[next_].head != head) {
       return damage_at(
-          place, "the hash chain differs from signed head " + std::to_string(rest_.front().index));
+          place, "the hash chain differs from signed head " + std::to_string(heads_[next_].index));
     }
-    ++passed_count_;
-    rest_ = rest_.subspan(1);
   }
   return success();
 }
@@ -96,6 +97,12 @@ GroupNumber last_signed_group(std::span<const Head> heads) {
   return last;
 }
 
+uint64_t last_signed_block(std::span<const Head> heads) {
+  uint64_t last = 0;
+  for (const Head& head : heads) last = std::max(last, head.block);
+  return last;
+}
+
 std::optional<Head> last_released(std::span<const Head> heads) {
   const auto found = std::find_if(heads.rbegin(), heads.rend(), [](const Head& head) {
     return head.kind == HeadKind::kReleased;
@@ -103,22 +110,35 @@ std::optional<Head> last_released(std::span<const Head> heads) {
   return found == heads.rend() ? std::nullopt : std::optional<Head>(*found);
 }
 
-Result<std::vector<uint64_t>> list_segments(Disk& disk, std::span<const Head> heads) {
-  std::vector<uint64_t> numbers;
+Result<void> check_key(Disk& disk, const JournalKeys& keys) {
   SYN_TRY(const auto names, disk.list(kFolder));
   for (const std::string& name : names) {
-    if (const auto number = segment_number(name)) numbers.push_back(*number);
+    const auto number = segment_number(name);
+    if (!number) continue;
+    const auto reader = SegmentReader::open(disk, keys, *number);
+    if (reader.has_value()) return success();
+    if (reader.error().code != ErrorCode::kDamaged) return reader.error();
   }
-  std::sort(numbers.begin(), numbers.end());
+  return success();
+}
+
+Result<SegmentList> list_segments(Disk& disk, std::span<const Head> heads) {
   const auto released = last_released(heads);
   const uint64_t first = released ? released->segment + 1 : 1;
-  // Released ones that a crash left are no longer of the journal.
-  std::erase_if(numbers, [first](uint64_t number) { return number < first; });
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    if (numbers[i] != first + i) return damage_at({first + i, 0}, "this segment is missing");
+  SegmentList list;
+  SYN_TRY(const auto names, disk.list(kFolder));
+  for (const std::string& name : names) {
+    const auto number = segment_number(name);
+    if (number) (*number < first ? list.leftover : list.numbers).push_back(*number);
   }
-  if (numbers.empty() && !heads.empty()) return damage_at({first, 0}, "this segment is missing");
-  return numbers;
+  std::sort(list.numbers.begin(), list.numbers.end());
+  for (size_t i = 0; i < list.numbers.size(); ++i) {
+    if (list.numbers[i] != first + i) return damage_at({first + i, 0}, "this segment is missing");
+  }
+  if (list.numbers.empty() && !heads.empty()) {
+    return damage_at({first, 0}, "this segment is missing");
+  }
+  return list;
 }
 
 Result<void> check_continuation(const SegmentHeader& header, GroupNumber last_group,
@@ -130,16 +150,16 @@ Result<void> check_continuation(const SegmentHeader& header, GroupNumber last_gr
   return damage_at({header.number, 0}, "it does not go on where the segment before it ended");
 }
 
-Result<bool> check_torn(SegmentReader& reader, uint64_t whole_bytes, std::span<const Head> heads) {
+Result<uint64_t> check_tail(SegmentReader& reader, std::span<const Head> heads) {
   const Place place{reader.header().number, reader.offset()};
   SYN_TRY(const std::string rest, reader.read_rest(place.offset));
   const GroupNumber durable = std::max(durable_in(rest, place), last_signed_group(heads));
-  if (durable < reader.next_group()) return place.offset + rest.size() > whole_bytes;
+  if (durable < reader.next_group()) return place.offset + rest.size() - reader.whole_bytes();
   return damage_at(place, "group " + std::to_string(reader.next_group()) +
                               " was durable and is not what was written");
 }
 
-Result<Tail> scan_last(Disk& disk, SegmentReader& reader, std::span<const Head> heads) {
+Result<Tail> scan_last(SegmentReader& reader, std::span<const Head> heads) {
   const SegmentHeader& header = reader.header();
   HeadsCheck check(heads, header.first_block);
   Tail tail;
@@ -149,13 +169,10 @@ Result<Tail> scan_last(Disk& disk, SegmentReader& reader, std::span<const Head> 
   info.last_group = header.first_group - 1;
   info.last_block = header.first_block - 1;
   info.head = header.previous_head;
-  info.size_bytes = kSegmentHeaderSize;
-  for (;;) {
+  while (!tail.is_closed) {
     const Place place{header.number, reader.offset()};
     SYN_TRY(const ReadState state, reader.read());
     if (state != ReadState::kRecord) break;
-    if (tail.is_closed)
-      return damage_at(place, "something stands behind the segment's last record");
     if (reader.kind() == RecordKind::kBlock) {
       SYN_TRY(check.pass(reader.next_block() - 1, reader.head(), place));
       continue;
@@ -165,52 +182,51 @@ Result<Tail> scan_last(Disk& disk, SegmentReader& reader, std::span<const Head> 
     info.last_group = reader.next_group() - 1;
     info.last_block = reader.next_block() - 1;
     info.head = reader.head();
-    info.size_bytes = reader.offset();
   }
-  SYN_TRY(auto file, disk.open(segment_path(header.number), Disk::Mode::kRead));
-  SYN_TRY(const bool is_torn, check_torn(reader, info.size_bytes, heads));
-  if (is_torn) tail.cut_bytes = file->size() - info.size_bytes;
-  if (is_torn && tail.is_closed) {
+  info.size_bytes = reader.whole_bytes();
+  tail.heads_count = reader.heads_count();
+  SYN_TRY(tail.cut_bytes, check_tail(reader, heads));
+  if (tail.is_closed && tail.cut_bytes > 0) {
     return damage_at({header.number, info.size_bytes},
                      "something stands behind the segment's last record");
   }
   return tail;
 }
 
-Result<Recovered> recover(Disk& disk, Clock& clock, const JournalKeys& keys,
-                          std::span<const Head> heads, OpenReport& report) {
+Result<Recovered> recover(Disk& disk, Clock& clock, const JournalKeys& keys, const HeadsScan& heads,
+                          OpenReport& report) {
   Recovered out;
-  out.head = kNoHead;
-  if (const auto released = last_released(heads)) {
+  if (const auto released = last_released(heads.heads)) {
     out.last_group = released->group;
     out.last_block = released->block;
     out.head = released->head;
     out.next_segment = released->segment + 1;
   }
-  SYN_TRY(const auto numbers, list_segments(disk, heads));
-  for (const uint64_t number : numbers) {
+  SYN_TRY(const SegmentList list, list_segments(disk, heads.heads));
+  for (const uint64_t number : list.numbers) {
+    const bool is_last = number == list.numbers.back();
     SYN_TRY(auto reader, SegmentReader::open(disk, keys, number));
     SYN_TRY(check_continuation(reader->header(), out.last_group, out.last_block, out.head));
-    SegmentInfo info;
-    if (number != numbers.back()) {
-      SYN_TRY(info, read_ended(disk, *reader));
-    } else {
-      SYN_TRY(Tail tail, scan_last(disk, *reader, heads));
-      if (tail.cut_bytes > 0) {
-        report.cut_bytes = tail.cut_bytes;
-        report.cut_segment = segment_path(number);
-        report.cut_offset = tail.info.size_bytes;
-      }
-      // One without groups is replaced as a whole, with a new key.
-      if (tail.info.last_group < tail.info.first_group) break;
-      SYN_TRY(end_segment(disk, clock, tail));
-      info = std::move(tail.info);
+    SYN_TRY(Tail tail, is_last ? scan_last(*reader, heads.heads) : read_ended(disk, *reader));
+    SYN_TRY(check_heads_count(heads, tail.heads_count));
+    if (tail.cut_bytes > 0) {
+      report.cut_bytes = tail.cut_bytes;
+      report.cut_segment = segment_path(number);
+      report.cut_offset = tail.info.size_bytes;
     }
-    out.last_group = info.last_group;
-    out.last_block = info.last_block;
-    out.head = info.head;
+    // One without groups is replaced as a whole, with a new key.
+    if (tail.info.last_group < tail.info.first_group) break;
+    if (is_last) {
+      SYN_TRY(end_segment(disk, clock, heads.heads.size(), tail));
+    }
+    out.last_group = tail.info.last_group;
+    out.last_block = tail.info.last_block;
+    out.head = tail.info.head;
     out.next_segment = number + 1;
-    out.segments.push_back(std::move(info));
+    out.segments.push_back(std::move(tail.info));
+  }
+  for (const uint64_t number : list.leftover) {
+    SYN_TRY(disk.remove(segment_path(number)));
   }
   report.last_group = out.last_group;
   return out;

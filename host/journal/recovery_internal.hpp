@@ -43,36 +43,43 @@ class HeadsCheck {
   HeadsCheck(std::span<const Head> heads, uint64_t first_block);
   // After a block, with its place. Errors: kDamaged.
   Result<void> pass(uint64_t block, const Digest& head, Place place);
-  uint64_t passed_count() const { return passed_count_; }
 
  private:
-  std::span<const Head> rest_;
-  uint64_t passed_count_ = 0;
+  std::vector<Head> heads_;  // by block
+  size_t next_ = 0;
 };
 
 GroupNumber last_signed_group(std::span<const Head> heads);
+uint64_t last_signed_block(std::span<const Head> heads);
 std::optional<Head> last_released(std::span<const Head> heads);
 
-// The segments' numbers in order. Errors: kDamaged where one is missing or the first one is not the
-// one behind the last released.
-Result<std::vector<uint64_t>> list_segments(Disk& disk, std::span<const Head> heads);
+// Whether this is the key file that the segments were written with; asked first, because with
+// another one every signature and tag looks damaged. Errors: kKeyFile, kFormat.
+Result<void> check_key(Disk& disk, const JournalKeys& keys);
+
+struct SegmentList {
+  std::vector<uint64_t> numbers;   // in order, without gaps
+  std::vector<uint64_t> leftover;  // released ones that a crash left: no longer of the journal
+};
+// Errors: kDamaged where one is missing or the first one is not the one behind the last released.
+Result<SegmentList> list_segments(Disk& disk, std::span<const Head> heads);
 
 // Whether a segment goes on where the one before (or the released ones) ended. Errors: kDamaged.
 Result<void> check_continuation(const SegmentHeader& header, GroupNumber last_group,
                                 uint64_t last_block, const Digest& head);
 
+// How many bytes of a torn tail stand behind what is whole, once a read gave kBad or kEnd. Errors:
+// kDamaged where something behind it or a signed head says that those groups were durable.
+Result<uint64_t> check_tail(SegmentReader& reader, std::span<const Head> heads);
+
 struct Tail {
   SegmentInfo info;  // size_bytes: up to where it is whole
   bool is_closed = false;
-  uint64_t cut_bytes = 0;  // torn: behind size_bytes
+  uint64_t heads_count = 0;  // that were durable
+  uint64_t cut_bytes = 0;    // torn: behind size_bytes
 };
-// Decides about what stands at the reader's offset once a read gave kBad, or kEnd inside a group:
-// torn (true) or, where something behind it or a signed head says that this group was durable,
-// kDamaged.
-Result<bool> check_torn(SegmentReader& reader, uint64_t whole_bytes, std::span<const Head> heads);
-
 // Reads the last segment to its end. Errors: kDamaged where what does not hold is no torn tail.
-Result<Tail> scan_last(Disk& disk, SegmentReader& reader, std::span<const Head> heads);
+Result<Tail> scan_last(SegmentReader& reader, std::span<const Head> heads);
 
 struct Recovered {
   std::vector<SegmentInfo> segments;  // all ended, all with groups
@@ -82,7 +89,7 @@ struct Recovered {
   uint64_t next_segment = 1;
 };
 // Cuts a torn tail, ends the last segment and makes all of it durable.
-Result<Recovered> recover(Disk& disk, Clock& clock, const JournalKeys& keys,
-                          std::span<const Head> heads, OpenReport& report);
+Result<Recovered> recover(Disk& disk, Clock& clock, const JournalKeys& keys, const HeadsScan& heads,
+                          OpenReport& report);
 
 }  // namespace syncline::journal

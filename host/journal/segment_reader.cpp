@@ -34,10 +34,11 @@ Result<void> open_block(const StoredBlock& block, const SegmentHeader& segment,
   auto frames = model::decode_frames(columns);
   if (!frames.has_value()) return damage_at(place, frames.error().why);
   const auto& list = frames.value();
-  if (list.empty() || list.size() != block.header.frame_count ||
-      list[0]->lane != block.header.lane || list[0]->number != block.header.first_frame) {
-    return damage_at(place, "a block's header does not fit its frames");
+  bool fits = !list.empty() && list.size() == block.header.frame_count;
+  for (size_t i = 0; fits && i < list.size(); ++i) {
+    fits = list[i]->lane == block.header.lane && list[i]->number == block.header.first_frame + i;
   }
+  if (!fits) return damage_at(place, "a block's header does not fit its frames");
   out.frames.insert(out.frames.end(), list.begin(), list.end());
   return success();
 }
@@ -128,10 +129,14 @@ bool SegmentReader::continues(std::string_view bytes) {
       group_blocks_ = 0;
       return true;
     }
-    case RecordKind::kDurable:
-      return group_blocks_ == 0 && parse_durable(bytes).durable < next_group_;
+    case RecordKind::kDurable: {
+      const DurableRecord durable = parse_durable(bytes);
+      heads_count_ = std::max(heads_count_, durable.heads_count);
+      return group_blocks_ == 0 && durable.durable < next_group_;
+    }
     case RecordKind::kClose: {
       const CloseRecord close = parse_close(bytes);
+      heads_count_ = std::max(heads_count_, close.heads_count);
       return group_blocks_ == 0 && close.last_group + 1 == next_group_ &&
              close.last_block + 1 == next_block_ && close.head == head_;
     }

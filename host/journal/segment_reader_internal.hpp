@@ -43,9 +43,13 @@ class SegmentReader {
 
   const SegmentHeader& header() const { return header_; }
   uint64_t offset() const { return offset_; }
+  // Up to here all is whole: behind the last record that is no block of an unfinished group.
+  uint64_t whole_bytes() const { return group_begin_; }
   const Digest& head() const { return head_; }  // of the chain before the next block
   uint64_t next_block() const { return next_block_; }
   GroupNumber next_group() const { return next_group_; }
+  // How many records of the file of heads what was read says to be durable.
+  uint64_t heads_count() const { return heads_count_; }
 
   // Nothing at or behind this offset is read; bytes there may still change.
   void set_limit(uint64_t offset) { limit_ = offset; }
@@ -81,6 +85,7 @@ class SegmentReader {
   GroupNumber next_group_ = 1;
   uint64_t group_begin_ = kSegmentHeaderSize;  // of the blocks that wait for their group record
   uint32_t group_blocks_ = 0;
+  uint64_t heads_count_ = 0;
   Digest previous_head_{};  // before the last block that was read
   std::string buffer_;      // bytes of the file from buffer_offset_ on
   uint64_t buffer_offset_ = 0;
