@@ -2,8 +2,8 @@
 // own (posix_disk) and the simulator's, which loses and tears what was not synced.
 //
 // Paths are relative to the folder the Disk was opened on, with '/' between parts.
-// Threads: a Disk may be used from several threads; a File from one at a time, but for sync(), which
-// may run beside append() and covers what was appended before it began.
+// Threads: a Disk may be used from several threads; a File from one at a time, but for sync(),
+// which may run beside append() and covers what was appended before it began.
 // Errors: kStorageFull when there is no room, kStorageSync when a sync fails (the process must
 // stop: it is never retried), kStorageOpen for everything else.
 #pragma once
