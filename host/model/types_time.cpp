@@ -3,10 +3,8 @@
 // The calendar is the proleptic Gregorian one. Source of the day arithmetic: Howard Hinnant,
 // "chrono-Compatible Low-Level Date Algorithms", by way of std::chrono.
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
 
 #include "host/base/assert.hpp"
 #include "host/model/types_internal.hpp"
@@ -160,29 +158,41 @@ std::optional<int64_t> scan_datetime(Scanner& in) {
   return moment;
 }
 
+// Exactly `size` digits; no snprintf, because every written time passes here.
+void append_digits(int64_t value, size_t size, std::string& out) {
+  out.append(size, '0');
+  for (size_t i = out.size(); value > 0; value /= 10) {
+    out[--i] = static_cast<char>('0' + value % 10);
+  }
+}
+
 std::string date_text(int64_t day) {
-  const year_month_day date{sys_days(std::chrono::days(day))};
-  std::array<char, 32> text{};
-  const int size =
-      std::snprintf(text.data(), text.size(), "%04d-%02u-%02u", static_cast<int>(date.year()),
-                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
-  return {text.data(), static_cast<size_t>(size)};
+  const year_month_day date{sys_days{std::chrono::days(day)}};
+  std::string text;
+  append_digits(static_cast<int>(date.year()), 4, text);
+  text += '-';
+  append_digits(static_cast<unsigned>(date.month()), 2, text);
+  text += '-';
+  append_digits(static_cast<unsigned>(date.day()), 2, text);
+  return text;
 }
 
 // ".250000" cut to precision digits; empty for none.
 std::string fraction_text(int64_t microseconds, uint16_t precision) {
   if (precision == 0) return {};
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), ".%06d", static_cast<int>(microseconds % kSecondUs));
-  return {text.data(), size_t{1} + std::min<uint16_t>(precision, 6)};
+  std::string text = ".";
+  append_digits(microseconds % kSecondUs, 6, text);
+  return text.substr(0, size_t{1} + precision);
 }
 
 std::string clock_text(int64_t time, uint16_t precision) {
-  std::array<char, 32> text{};
-  const int size = std::snprintf(
-      text.data(), text.size(), "%02d:%02d:%02d", static_cast<int>(time / kHourUs),
-      static_cast<int>(time / kMinuteUs % 60), static_cast<int>(time / kSecondUs % 60));
-  return std::string(text.data(), static_cast<size_t>(size)) + fraction_text(time, precision);
+  std::string text;
+  append_digits(time / kHourUs, 2, text);
+  text += ':';
+  append_digits(time / kMinuteUs % 60, 2, text);
+  text += ':';
+  append_digits(time / kSecondUs % 60, 2, text);
+  return text + fraction_text(time, precision);
 }
 
 bool is_date(int64_t day) {
