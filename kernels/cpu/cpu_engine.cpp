@@ -18,12 +18,22 @@ struct VariantRow {
   DetectKernel detect;
 };
 
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("bmi2");
+}
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+}
 bool has_scalar() {
   return true;
 }
 
 // The fastest first. The one place where a stage's variant is chosen.
 constexpr std::array kVariants{
+    VariantRow{CpuVariant::kAvx512, "avx512", has_avx512, fingerprint_avx512, detect_scalar},
+    VariantRow{CpuVariant::kAvx2, "avx2", has_avx2, fingerprint_avx2, detect_scalar},
     VariantRow{CpuVariant::kScalar, "scalar", has_scalar, fingerprint_scalar, detect_scalar},
 };
 

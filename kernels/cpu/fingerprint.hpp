@@ -17,6 +17,10 @@ using FingerprintKernel = void (*)(const syn_batch& batch, const uint8_t* secret
 
 void fingerprint_scalar(const syn_batch& batch, const uint8_t* secret, syn_hash128* keys,
                         uint64_t* cells);
+void fingerprint_avx2(const syn_batch& batch, const uint8_t* secret, syn_hash128* keys,
+                      uint64_t* cells);
+void fingerprint_avx512(const syn_batch& batch, const uint8_t* secret, syn_hash128* keys,
+                        uint64_t* cells);
 
 Result<void> fingerprint_batch(FingerprintKernel kernel, const syn_batch& batch,
                                const engine::Secret& secret, engine::Fingerprints& out);
