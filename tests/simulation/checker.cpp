@@ -65,11 +65,19 @@ class RecordCheck {
     }
   }
 
-  WriteSet replaced(size_t field, bool is_sure) const {
+  // What newer writes replaced for sure. Those that no log ever showed (made and deleted between
+  // two reads of a log of net effects) replaced nothing that anybody else could know of.
+  WriteSet replaced_surely(size_t field) const {
     WriteSet set;
     for (const Write& write : record_.writes[field]) {
-      set |= is_sure ? write.past_sure : write.past_maybe;
+      if (write.is_shown) set |= write.past_sure;
     }
+    return set;
+  }
+
+  WriteSet replaced_maybe(size_t field) const {
+    WriteSet set;
+    for (const Write& write : record_.writes[field]) set |= write.past_maybe;
     return set;
   }
 
@@ -80,12 +88,13 @@ class RecordCheck {
       standing = record_.candidates(field, (*accepted_)[field].tag);
       check_standing(field, standing);
     }
-    const WriteSet replaced_maybe = replaced(field, false);
+    const WriteSet old = replaced_maybe(field);
     const auto losers = rest_.observer.losers.find({key_, field});
     for (const Write& write : writes) {
-      if (replaced_maybe[write.index] || standing[write.index]) continue;
+      if (old[write.index] || standing[write.index]) continue;
       if (record_.deleted_maybe[field][write.index]) continue;
       if (losers != rest_.observer.losers.end() && losers->second.contains(write.tag)) continue;
+      if (record_.candidates(field, write.tag).count() > 1) continue;  // equal values agree
       violation("silent loss", "field " + std::to_string(field) + " tag " +
                                    std::to_string(write.tag) + " of " +
                                    rest_.plan.systems[write.system].name);
@@ -100,7 +109,7 @@ class RecordCheck {
       violation("a change that no user made", name);
       return;
     }
-    if ((standing & ~replaced(field, true)).none()) violation("an old value won", name);
+    if ((standing & ~replaced_surely(field)).none()) violation("an old value won", name);
     std::set<Rounding> roundings;
     for (const SystemPlan& system : rest_.plan.systems) roundings.insert(system.rounding);
     const int form = form_of(dataset_.kind(field), cell.cell);
@@ -116,7 +125,7 @@ class RecordCheck {
   void check_policy(size_t field, const WriteSet& standing) {
     if (dataset_.policy != core::Policy::kAuthority || !record_.deletes.empty()) return;
     const auto& writes = record_.writes[field];
-    const WriteSet old = replaced(field, false);
+    const WriteSet old = replaced_maybe(field);
     const Write* best = nullptr;
     for (const Write& write : writes) {
       if (old[write.index]) continue;
@@ -149,7 +158,7 @@ class RecordCheck {
     std::array<WriteSet, kFieldsMax> heads;
     for (size_t field = 0; field < kFieldsMax; ++field) {
       for (const Write& write : record_.writes[field]) heads[field].set(write.index);
-      heads[field] &= ~replaced(field, true);
+      heads[field] &= ~replaced_surely(field);
     }
     for (const CellSets& seen : record_.deletes) {
       if (all_within(seen, heads)) violation("it came back by itself", "a user deleted all of it");

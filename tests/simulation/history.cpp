@@ -66,7 +66,7 @@ void History::write(size_t system, const RecordKey& key, size_t field, int form,
   Seen& seen = record.seen[system];
   const size_t index = record.writes[field].size();
   record.writes[field].push_back(
-      {index, cell.tag, form, system, time_us, seen.sure[field], seen.maybe[field]});
+      {index, cell.tag, form, system, time_us, seen.sure[field], seen.maybe[field], false});
   seen.sure[field].set(index);
   seen.maybe[field].set(index);
   cell.write = index;
@@ -87,6 +87,10 @@ void History::remove(size_t system, const RecordKey& key, const StoredRow& row) 
   }
   record.ended.push_back(ended);
   record.deletes.push_back(record.seen[system].sure);
+}
+
+void History::show(const RecordKey& record, size_t field, size_t write) {
+  records_[record].writes[field][write].is_shown = true;
 }
 
 bool History::has_room(const RecordKey& key) const {

@@ -48,6 +48,7 @@ struct Write {
   int64_t time_us = 0;
   WriteSet past_sure;
   WriteSet past_maybe;
+  bool is_shown = false;  // in a log; the net effect of a stretch may hide it
 };
 
 struct Seen {
@@ -77,6 +78,9 @@ class History {
              StoredCell& cell);
   void insert(const RecordKey& record, const StoredRow& row);
   void remove(size_t system, const RecordKey& record, const StoredRow& row);
+
+  // A log showed this write to a reader.
+  void show(const RecordKey& record, size_t field, size_t write);
 
   bool has_room(const RecordKey& record) const;
   bool knows(const RecordKey& record, size_t field, int64_t tag) const;

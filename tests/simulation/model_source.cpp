@@ -150,6 +150,7 @@ void ModelSource::emit_row(const LoggedRow& row, ImageStyle images, ports::Chang
         (row.op == RowOp::kInsert || images == ImageStyle::kFull || row.is_touched[field]);
     if (is_shown) cells[1 + field] = row.cells[field].view();
   }
+  system_.show(row);
   ports::ChangeRow change;
   change.dataset = system_.whole_plan().datasets[row.record.dataset].schema->dataset;
   change.op = row.op;
@@ -182,7 +183,7 @@ Result<ports::SnapshotChunk> ModelSource::read_snapshot(model::DatasetId dataset
   const size_t index = system_.whole_plan().dataset_index(dataset);
   for (const auto& [record, row] : system_.rows()) {
     if (record.dataset != index) continue;
-    LoggedRow snapshot{record, RowOp::kSnapshot, false, {row[0].cell, row[1].cell}, {}, {}};
+    LoggedRow snapshot{record, RowOp::kSnapshot, false, {row[0].cell, row[1].cell}, {}, {}, {}};
     emit_row(snapshot, ImageStyle::kFull, sink);
     ++chunk.row_count;
   }
@@ -198,7 +199,8 @@ Result<void> ModelSource::read_records(model::DatasetId dataset, std::span<const
                               std::string(model::split_key(key)[0])};
     const StoredRow* row = system_.row(record);
     if (row == nullptr) continue;
-    LoggedRow snapshot{record, RowOp::kSnapshot, false, {(*row)[0].cell, (*row)[1].cell}, {}, {}};
+    LoggedRow snapshot{record, RowOp::kSnapshot, false, {(*row)[0].cell, (*row)[1].cell}, {}, {},
+                       {}};
     emit_row(snapshot, ImageStyle::kFull, sink);
   }
   sink.end();

@@ -74,6 +74,7 @@ void ModelSystem::user_put(const UserOp& op, int64_t time_us, LoggedTransaction&
     }
     logged.is_touched[field] = op.cells[field].has_value() || is_insert;
     logged.cells[field] = row[field].cell;
+    logged.writes[field] = row[field].write;
   }
   if (op.verb == UserVerb::kInsert) history_.insert(op.record, row);
   transaction.rows.push_back(logged);
@@ -219,6 +220,12 @@ LoggedRow ModelSystem::logged_row(const RecordKey& record, RowOp op, bool is_our
   logged.is_ours = is_ours;
   if (const StoredRow* now = row(record)) logged.before = {(*now)[0].cell, (*now)[1].cell};
   return logged;
+}
+
+void ModelSystem::show(const LoggedRow& row) {
+  for (size_t field = 0; field < kFieldsMax; ++field) {
+    if (row.writes[field]) history_.show(row.record, field, *row.writes[field]);
+  }
 }
 
 void ModelSystem::log(LoggedTransaction&& transaction) {

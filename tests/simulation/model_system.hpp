@@ -54,6 +54,7 @@ struct LoggedRow {
   bool is_ours = false;
   std::array<model::Cell, kFieldsMax> cells;  // the whole row after it; unused for deletes
   std::array<bool, kFieldsMax> is_touched{};
+  std::array<std::optional<size_t>, kFieldsMax> writes;       // which users' writes the row holds
   std::optional<std::array<model::Cell, kFieldsMax>> before;  // the row before it, if there was one
 };
 
@@ -109,6 +110,9 @@ class ModelSystem {
   uint64_t acknowledged() const { return acknowledged_; }
   // Whether what lies behind `after`, up to `up_to`, left anything that a source would show.
   bool has_effect(uint64_t after, uint64_t up_to) const;
+
+  // A source gives this row of the log.
+  void show(const LoggedRow& row);
 
   const SystemPlan& plan() const { return plan_.systems[index_]; }
   const Plan& whole_plan() const { return plan_; }
