@@ -2,20 +2,14 @@
 // journal may go.
 #include <algorithm>
 
+#include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
 #include "host/base/bytes.hpp"
 
 namespace syncline::app {
-namespace {
-
-std::string cursor_item(const RuntimeSystem& system) {
-  return "cursor/" + system.name;
-}
-
-}  // namespace
 
 Result<journal::GroupNumber> RuntimeImpl::load_cursor(const RuntimeSystem& system) {
-  SYN_TRY(const std::string stored, parts_.shadow.get_item(cursor_item(system)));
+  SYN_TRY(const std::string stored, parts_.shadow.get_item(cursor_item(system.name)));
   return stored.empty() ? 0 : ByteReader(stored).u64();
 }
 
@@ -28,7 +22,7 @@ Result<void> RuntimeImpl::checkpoint(size_t lane_limit) {
     const journal::GroupNumber cursor = run->delivery->cursor();
     std::string bytes;
     ByteWriter(bytes).u64(cursor);
-    SYN_TRY(parts_.shadow.put_item(cursor_item(*run->system), bytes));
+    SYN_TRY(parts_.shadow.put_item(cursor_item(run->system->name), bytes));
     oldest = std::min(oldest.value_or(cursor), cursor);
   }
   SYN_TRY(const journal::GroupNumber saved, pipeline_->checkpoint(lane_limit));

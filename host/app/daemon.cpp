@@ -8,6 +8,7 @@
 #include <boost/json/array.hpp>
 
 #include "host/app/render.hpp"
+#include "host/app/resync.hpp"
 #include "host/model/key.hpp"
 #include "host/pipeline/ledger.hpp"
 
@@ -119,6 +120,18 @@ class Daemon {
     return open(std::move(next));
   }
 
+  // The system starts anew with the next opening, which follows at once.
+  Result<void> resync(const std::string& system) {
+    SYN_TRY(Blueprint next, make_blueprint(options_.config_path, system_clock()));
+    SYN_TRY(close());
+    {
+      SYN_TRY(const auto storage, Storage::open(*next.config, Storage::Mode::kLook, system_clock(),
+                                                system_random(), log_));
+      SYN_TRY(prepare_resync(*storage, next, system, system_clock()));
+    }
+    return open(std::move(next));
+  }
+
   Result<json::value> answer(const json::object& request) {
     const std::lock_guard lock(mutex_);
     if (!appliance_) {
@@ -129,6 +142,12 @@ class Daemon {
       const auto reloaded = reload(yes != nullptr && yes->is_bool() && yes->get_bool());
       if (!reloaded) return reloaded.error();
       return json::value(json::object{{"reloaded", true}});
+    }
+    if (text_of(request, "command") == "resync") {
+      const std::string system = text_of(request, "system");
+      const auto resynced = resync(system);
+      if (!resynced) return resynced.error();
+      return json::value(json::object{{"resynced", system}});
     }
     return answer_request(*appliance_, request);
   }

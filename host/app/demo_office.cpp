@@ -224,13 +224,19 @@ Result<void> fill(Database& office, Database& shop, uint64_t seed) {
   SYN_TRY(both("BEGIN;"));
   for (int i = 0; i < kCustomers; ++i) {
     const std::string same = in_office.insert_customer(i);
-    if (i < kCustomers * 3 / 4) SYN_TRY(office.run(same));
-    if (i >= kCustomers / 4) SYN_TRY(shop.run(i % 10 == 0 ? in_shop.insert_customer(i) : same));
+    if (i < kCustomers * 3 / 4) {
+      SYN_TRY(office.run(same));
+    }
+    if (i >= kCustomers / 4) {
+      SYN_TRY(shop.run(i % 10 == 0 ? in_shop.insert_customer(i) : same));
+    }
   }
   for (int i = 0; i < kProducts; ++i) {
     const std::string same = in_shop.insert_product(i);
     SYN_TRY(shop.run(same));
-    if (i % 2 == 0) SYN_TRY(office.run(same));
+    if (i % 2 == 0) {
+      SYN_TRY(office.run(same));
+    }
   }
   for (int64_t id = 1; id <= kOrders; ++id) {
     const std::string order = in_shop.insert_order(id);

@@ -6,16 +6,13 @@
 // new. Changes made meanwhile wait in the systems' own logs.
 #include <algorithm>
 
+#include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
 
 namespace syncline::app {
 namespace {
 
 constexpr std::string_view kLive = "live";
-
-std::string phase_item(model::DatasetId dataset, model::SystemId system) {
-  return "phase/" + std::to_string(dataset) + "/" + std::to_string(system);
-}
 
 }  // namespace
 
@@ -73,10 +70,15 @@ Result<void> RuntimeImpl::sync_dataset(model::DatasetId dataset) {
 Result<void> RuntimeImpl::sync_system(SystemRun& run, model::DatasetId dataset) {
   const RuntimeSystem& system = *run.system;
   SYN_TRY(set_phase(dataset, system.id, core::SyncPhase::kReading));
+  SYN_TRY(on_step_thread([&system, dataset](pipeline::Pipeline& pipeline) -> Result<void> {
+    pipeline.begin_sweep(system.id, dataset);
+    return success();
+  }));
   if (system.is_read(dataset)) {
     SYN_TRY(read_whole(run, dataset, capture::Kind::kFirstSync));
   }
   if (system.is_written_to(dataset)) {
+    // A chunk still queued is before this in the step thread's order.
     SYN_TRY(on_step_thread([&system, dataset](pipeline::Pipeline& pipeline) {
       return pipeline.process_missing(system.id, dataset);
     }));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
 #include "host/base/bytes.hpp"
 
@@ -58,13 +59,11 @@ Result<void> RuntimeImpl::recover() {
 
 // An epoch is set once per data folder and system; resync raises it.
 Result<uint32_t> RuntimeImpl::epoch_of(const RuntimeSystem& system) {
-  const std::string item = "epoch/" + system.name;
+  const std::string item = epoch_item(system.name);
   SYN_TRY(const std::string stored, parts_.shadow.get_item(item));
   if (!stored.empty()) return ByteReader(stored).u32();
   const auto epoch = static_cast<uint32_t>(parts_.clock.now_us() / 1'000'000);
-  std::string bytes;
-  ByteWriter(bytes).u32(epoch);
-  SYN_TRY(parts_.shadow.put_item(item, bytes));
+  SYN_TRY(parts_.shadow.put_item(item, encode_epoch(epoch)));
   SYN_TRY(parts_.shadow.flush());
   return epoch;
 }

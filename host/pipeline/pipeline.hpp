@@ -78,8 +78,8 @@ class Pipeline {
   virtual Result<void> append_waiting() = 0;
   // Entries that a target would not take.
   virtual Result<void> process_skips(std::span<const model::Skip> skips) = 0;
-  // The end of a first sync: every record that the accepted state has and the system has not shown
-  // is put to it.
+  // The end of a first sync, begun with begin_sweep: the table forgets what the system no longer
+  // shows, and every record that the accepted state has and the system has not shown is put to it.
   virtual Result<void> process_missing(model::SystemId system, model::DatasetId dataset) = 0;
   // A dataset read whole while it is live (capture::Kind::kRescan between the two): what a scan did
   // not show is gone from the system.
@@ -88,6 +88,11 @@ class Pipeline {
   // These records are put to the system as accepted (verify --repair).
   virtual Result<void> process_redeliver(model::SystemId system, model::DatasetId dataset,
                                          std::span<const std::string> keys) = 0;
+
+  // For a stopped appliance: the source is read from its start at the next open, whatever the
+  // journal up to this group says of it.
+  static Result<void> forget_position(state::Shadow& shadow, model::SystemId system,
+                                      journal::GroupNumber up_to);
 
   // Makes all that was appended durable and hands it to the shadow.
   virtual Result<void> commit() = 0;

@@ -74,7 +74,9 @@ class PipelineImpl final : public Pipeline {
 
   Result<void> restore_lane(model::LaneIndex lane);
   Result<void> replay_group(const journal::Group& group);
-  Result<void> replay_frame(const model::FramePointer& frame);
+  Result<void> replay_frame(const model::FramePointer& frame, journal::GroupNumber group);
+  Result<void> load_positions();
+  bool is_forgotten(model::SystemId system, journal::GroupNumber group) const;
   Result<void> checkpoint_lane(model::LaneIndex lane);
 
   Result<std::vector<syn_hash128>> fingerprint_keys(model::DatasetId dataset,
@@ -84,6 +86,7 @@ class PipelineImpl final : public Pipeline {
       const std::function<bool(const syn_hash128&)>& is_wanted);
   Result<void> process_keys(model::SystemId system, model::DatasetId dataset,
                             std::span<const std::string> keys, core::RowOp op);
+  Result<void> forget_unseen(model::SystemId system, model::DatasetId dataset);
   core::Row key_row(model::DatasetId dataset, const std::string& key, core::RowOp op) const;
   void publish(const Group& group);
   void publish_in_flight(model::LaneIndex lane);
@@ -108,6 +111,7 @@ class PipelineImpl final : public Pipeline {
   std::vector<std::map<model::SystemId, size_t>> in_flight_;  // per lane
   std::map<std::pair<model::SystemId, model::DatasetId>, TableUse> table_use_;
 
+  std::map<model::SystemId, journal::GroupNumber> forgotten_;  // positions up to these groups
   std::vector<uint64_t> applied_;  // per lane: the shadow's frame number, during recovery
   std::vector<LaneCheckpoint> checkpoints_;
   size_t next_checkpoint_ = 0;

@@ -16,6 +16,11 @@ namespace {
 
 constexpr const char* kProgressItem = "pipeline/progress";
 
+// Written by resync while nothing runs.
+std::string forget_item(model::SystemId system) {
+  return "forget/" + std::to_string(system);
+}
+
 std::string lane_item(model::LaneIndex lane) {
   return "lane/" + std::to_string(lane);
 }
@@ -31,25 +36,53 @@ Result<void> PipelineImpl::restore_lane(model::LaneIndex lane) {
   return success();
 }
 
+Result<void> Pipeline::forget_position(state::Shadow& shadow, model::SystemId system,
+                                       journal::GroupNumber up_to) {
+  std::string bytes;
+  ByteWriter(bytes).u64(up_to);
+  return shadow.put_item(forget_item(system), bytes);
+}
+
+bool PipelineImpl::is_forgotten(model::SystemId system, journal::GroupNumber group) const {
+  const auto found = forgotten_.find(system);
+  return found != forgotten_.end() && group <= found->second;
+}
+
+Result<void> PipelineImpl::load_positions() {
+  for (const auto& [dataset, rule] : with_.rules) {
+    for (const core::SystemRole& role : rule.systems) {
+      SYN_TRY(const std::string stored, with_.shadow.get_item(forget_item(role.system)));
+      if (!stored.empty()) forgotten_[role.system] = ByteReader(stored).u64();
+    }
+  }
+  const auto progress = with_.shadow.get_item(kProgressItem);
+  if (!progress) return progress.as_failure();
+  if (progress.value().empty()) return success();
+  ByteReader in(progress.value());
+  released_ = in.u64();
+  const journal::GroupNumber saved = in.u64();
+  for (uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
+    const model::SystemId system = in.u32();
+    model::Position position{std::string(in.text())};
+    if (!is_forgotten(system, saved)) positions_[system] = std::move(position);
+  }
+  return success();
+}
+
 Result<void> PipelineImpl::recover() {
   std::set<model::DatasetId> damaged;
   SYN_TRY(tables_.load(damaged));
   for (size_t lane = 0; lane < lanes_.size(); ++lane) {
     SYN_TRY(restore_lane(static_cast<model::LaneIndex>(lane)));
   }
-  SYN_TRY(const std::string progress, with_.shadow.get_item(kProgressItem));
-  ByteReader in(progress);
-  released_ = progress.empty() ? 0 : in.u64();
-  for (uint64_t count = progress.empty() ? 0 : in.varint(); count > 0 && in.ok(); --count) {
-    const model::SystemId system = in.u32();
-    positions_[system].bytes = in.text();
-  }
+  SYN_TRY(load_positions());
   SYN_TRY(const auto cursor, with_.journal.open_cursor(released_));
   while (true) {
     SYN_TRY(const journal::GroupPointer group, cursor->next());
     if (!group) break;
     SYN_TRY(replay_group(*group));
   }
+  appended_number_ = committed_number_ = with_.journal.stats().committed;
   for (LaneCheckpoint& checkpoint : checkpoints_) checkpoint.group = released_;
   publish_all();
   return success();
@@ -71,13 +104,13 @@ void PipelineImpl::publish_all() {
 
 Result<void> PipelineImpl::replay_group(const journal::Group& group) {
   for (const model::FramePointer& frame : group.frames) {
-    SYN_TRY(replay_frame(frame));
+    SYN_TRY(replay_frame(frame, group.number));
   }
-  appended_number_ = committed_number_ = group.number;
   return success();
 }
 
-Result<void> PipelineImpl::replay_frame(const model::FramePointer& frame) {
+Result<void> PipelineImpl::replay_frame(const model::FramePointer& frame,
+                                        journal::GroupNumber group) {
   if (frame->lane >= lanes_.size()) {
     return fail(ErrorCode::kFormat, "the journal has more lanes than the config",
                 "the number of lanes is fixed at the first run",
@@ -93,7 +126,7 @@ Result<void> PipelineImpl::replay_frame(const model::FramePointer& frame) {
     applied_[frame->lane] = frame->number;
   }
   for (const model::SourceProgress& progress : frame->progress) {
-    if (progress.position.is_start()) continue;
+    if (progress.position.is_start() || is_forgotten(progress.system, group)) continue;
     model::Position& known = positions_[progress.system];
     known = std::max(known, progress.position);
   }
@@ -126,6 +159,7 @@ Result<journal::GroupNumber> PipelineImpl::checkpoint(size_t lane_limit) {
   std::string progress;
   ByteWriter out(progress);
   out.u64(oldest);
+  out.u64(appended_number_);
   {
     const std::lock_guard lock(mutex_);
     out.varint(positions_.size());

@@ -111,7 +111,28 @@ core::Row PipelineImpl::key_row(model::DatasetId dataset, const std::string& key
   return row;
 }
 
+// No deletes: a first sync takes nothing away.
+Result<void> PipelineImpl::forget_unseen(model::SystemId system, model::DatasetId dataset) {
+  for (size_t index = 0; index < options_.lane_count; ++index) {
+    const auto lane = static_cast<model::LaneIndex>(index);
+    auto unseen = tables_.at(system, dataset).unseen(lane);
+    if (unseen.key_bits.empty()) continue;
+    std::vector<LaneWork> work(1);
+    work[0].lane = lane;
+    work[0].input.system = system;
+    work[0].input.now_us = with_.clock.now_us();
+    work[0].deltas.push_back({system, dataset, std::move(unseen.delta)});
+    SYN_TRY(run_work(work, system, {}));
+  }
+  tables_.at(system, dataset).end_sweep();
+  return success();
+}
+
 Result<void> PipelineImpl::process_missing(model::SystemId system, model::DatasetId dataset) {
+  SYN_ASSERT(!is_waiting());
+  if (tables_.at(system, dataset).is_sweeping()) {
+    SYN_TRY(forget_unseen(system, dataset));
+  }
   SYN_TRY(commit());  // the shadow's scan shows what was applied
   const state::FingerprintTable& table = tables_.at(system, dataset);
   for (size_t index = 0; index < options_.lane_count; ++index) {

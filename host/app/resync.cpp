@@ -1,0 +1,61 @@
+#include "host/app/resync.hpp"
+
+#include <algorithm>
+
+#include "host/base/bytes.hpp"
+
+namespace syncline::app {
+namespace {
+
+std::string encode_group(journal::GroupNumber group) {
+  std::string bytes;
+  ByteWriter(bytes).u64(group);
+  return bytes;
+}
+
+}  // namespace
+
+std::string epoch_item(const std::string& system) {
+  return "epoch/" + system;
+}
+
+std::string cursor_item(const std::string& system) {
+  return "cursor/" + system;
+}
+
+std::string phase_item(model::DatasetId dataset, model::SystemId system) {
+  return "phase/" + std::to_string(dataset) + "/" + std::to_string(system);
+}
+
+std::string encode_epoch(uint32_t epoch) {
+  std::string bytes;
+  ByteWriter(bytes).u32(epoch);
+  return bytes;
+}
+
+Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const std::string& system,
+                            Clock& clock) {
+  const auto& systems = blueprint.systems;
+  const auto found = std::find_if(systems.begin(), systems.end(), [&](const auto& known) {
+    return known.settings->name == system;
+  });
+  if (found == systems.end()) {
+    return fail(ErrorCode::kInvalidArgument, "the config has no system '" + system + "'", "",
+                "name one that [systems] lists");
+  }
+  state::Shadow& shadow = storage.shadow();
+  SYN_TRY(const std::string before, shadow.get_item(epoch_item(system)));
+  const uint32_t old_epoch = before.empty() ? 0 : ByteReader(before).u32();
+  const auto now = static_cast<uint32_t>(clock.now_us() / 1'000'000);
+  SYN_TRY(shadow.put_item(epoch_item(system), encode_epoch(std::max(now, old_epoch + 1))));
+  // What was still to be delivered is part of what is accepted: the comparison delivers it.
+  const journal::GroupNumber committed = storage.journal().stats().committed;
+  SYN_TRY(shadow.put_item(cursor_item(system), encode_group(committed)));
+  for (const ports::DatasetMapping& mapping : found->ports.datasets) {
+    SYN_TRY(shadow.put_item(phase_item(mapping.schema->dataset, found->settings->id), {}));
+  }
+  SYN_TRY(pipeline::Pipeline::forget_position(shadow, found->settings->id, committed));
+  return shadow.flush();
+}
+
+}  // namespace syncline::app

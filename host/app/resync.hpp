@@ -1,0 +1,22 @@
+// Resync: a system starts anew after a gap (a restored backup, a lost log, the wrong data folder).
+// Its epoch is raised, its log is read from now on, and at the next start its rows are compared by
+// key with what is accepted; what differs is delivered, what it alone holds is taken.
+//
+// REQUIRES: no runtime on this storage. Threads: one. Errors: kStorage*.
+#pragma once
+
+#include "host/app/appliance.hpp"
+
+namespace syncline::app {
+
+// The shadow's items that a system's place in an appliance is kept in.
+std::string epoch_item(const std::string& system);
+std::string cursor_item(const std::string& system);
+std::string phase_item(model::DatasetId dataset, model::SystemId system);
+std::string encode_epoch(uint32_t epoch);
+
+// Errors: kInvalidArgument for a system that the config does not name.
+Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const std::string& system,
+                            Clock& clock);
+
+}  // namespace syncline::app
