@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "host/core/causality_internal.hpp"
 #include "host/core/lane.hpp"
@@ -16,15 +17,19 @@ int64_t rank_of(const FieldPolicy& policy, model::SystemId system, int64_t time_
 }
 
 // Lower ranks are dropped when a higher one follows; equal ones are counted.
-void extend_path(std::vector<model::RankStep>& path, int64_t rank) {
-  while (!path.empty() && path.back().rank < rank) path.pop_back();
+model::RankPath extended(const model::RankPath& path, int64_t rank) {
+  std::vector<model::RankStep> steps(path.begin(), path.end());
+  while (!steps.empty() && steps.back().rank < rank) steps.pop_back();
   const bool is_counted =
-      !path.empty() && (path.back().rank == rank || path.size() == model::kRankStepsMax);
+      !steps.empty() && (steps.back().rank == rank || steps.size() == model::kRankStepsMax);
   if (is_counted) {
-    ++path.back().count;
+    ++steps.back().count;
   } else {
-    path.push_back({rank, 1});
+    steps.push_back({rank, 1});
   }
+  model::RankPath longer;
+  longer.assign(std::move(steps));
+  return longer;
 }
 
 }  // namespace
@@ -47,8 +52,8 @@ model::Version version_above(const model::Version& base, const FieldPolicy& poli
     if (follows) version.time_us = std::max(time_us, base.time_us + 1);
     return version;
   }
-  if (follows) version.path = base.path;
-  extend_path(version.path, rank_of(policy, system, time_us));
+  version.path =
+      extended(follows ? base.path : model::RankPath{}, rank_of(policy, system, time_us));
   return version;
 }
 

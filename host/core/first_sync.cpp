@@ -33,11 +33,9 @@ void Step::take_snapshot(Touched& record, const SystemRole& role, const Row& row
   RecordState& state = record.state();
   if (!state.exists() && state.generation != 0) return end_snapshot(record, role, row);
   state.cells.resize(record.rules->schema->value_count());
-  Arriving arriving;
-  arriving.system = role.system;
+  Arriving& arriving = arriving_;
+  arriving.begin(role.system, model::ConflictType::kInsertExists, row.commit_time_us);
   arriving.generation = std::max<uint64_t>(state.generation, 1);
-  arriving.conflict_type = model::ConflictType::kInsertExists;
-  arriving.commit_time_us = row.commit_time_us;
   for (const RowCell& cell : row.cells) add_snapshot_cell(record, role, row, cell, arriving);
   merge(record, arriving);
   write_back(record, role, arriving);

@@ -44,6 +44,7 @@ struct RecordIdHasher {
 struct LoadedRecord {
   RecordState state;
   std::optional<std::vector<model::Cell>> values;
+  uint32_t place = 0;  // the running step's own
 };
 
 using RecordSet = std::unordered_map<RecordId, LoadedRecord, RecordIdHasher>;

@@ -25,23 +25,8 @@ using model::Version;
 constexpr size_t kNibbleVersionsMax = 15;
 constexpr uint8_t kSkippedFlag = 0x80;
 
-class Dictionary {
- public:
-  size_t index_of(const Version& version) {
-    if (version.is_none()) return 0;
-    for (size_t i = 0; i < versions_.size(); ++i) {
-      if (*versions_[i] == version) return i + 1;
-    }
-    versions_.push_back(&version);
-    return versions_.size();
-  }
-  const std::vector<const Version*>& versions() const { return versions_; }
-
- private:
-  std::vector<const Version*> versions_;
-};
-
-// Runs over a record twice: first the versions are gathered, then written as indexes.
+// Gathers the distinct versions, then writes the record with their indexes, which it meets in the
+// same order.
 class RecordWriter {
  public:
   RecordWriter(const RecordState& record, std::string& bytes) : record_(record), out_(bytes) {}
@@ -50,40 +35,52 @@ class RecordWriter {
     gather();
     const bool has_more = !record_.views.empty() || !record_.met.empty();
     out_.varint(record_.generation << 1 | (has_more ? 1 : 0));
-    out_.varint(versions_.versions().size());
-    for (const Version* version : versions_.versions()) model::encode(*version, out_);
-    write_indexes(record_.cells);
+    out_.varint(versions_.size());
+    for (const Version* version : versions_) model::encode(*version, out_);
+    write_indexes(record_.cells.size());
     if (!has_more) return;
     out_.varint(record_.views.size());
     for (const SystemView& view : record_.views) write_view(view);
     out_.varint(record_.met.size());
     for (const Met& met : record_.met) {
       out_.varint(met.field);
-      out_.varint(versions_.index_of(met.version));
+      out_.varint(next_index());
     }
   }
 
  private:
   void gather() {
-    for (const Version& version : record_.cells) versions_.index_of(version);
+    indexes_.reserve(64);
+    versions_.reserve(16);
+    for (const Version& version : record_.cells) note(version);
     for (const SystemView& view : record_.views) {
-      for (const Version& version : view.cells) versions_.index_of(version);
+      for (const Version& version : view.cells) note(version);
       for (const InFlight& write : view.flight) {
-        for (const SentCell& cell : write.cells) versions_.index_of(cell.version);
+        for (const SentCell& cell : write.cells) note(cell.version);
       }
     }
-    for (const Met& met : record_.met) versions_.index_of(met.version);
+    for (const Met& met : record_.met) note(met.version);
   }
 
-  void write_indexes(const std::vector<Version>& cells) {
-    out_.varint(cells.size());
-    if (versions_.versions().size() > kNibbleVersionsMax) {
-      for (const Version& version : cells) out_.varint(versions_.index_of(version));
+  void note(const Version& version) {
+    if (version.is_none()) return indexes_.push_back(0);
+    const auto at = std::find_if(versions_.begin(), versions_.end(),
+                                 [&](const Version* known) { return *known == version; });
+    indexes_.push_back(static_cast<uint32_t>(at - versions_.begin()) + 1);
+    if (at == versions_.end()) versions_.push_back(&version);
+  }
+
+  uint32_t next_index() { return indexes_[next_++]; }
+
+  void write_indexes(size_t count) {
+    out_.varint(count);
+    if (versions_.size() > kNibbleVersionsMax) {
+      for (size_t i = 0; i < count; ++i) out_.varint(next_index());
       return;
     }
-    for (size_t i = 0; i < cells.size(); i += 2) {
-      const size_t low = versions_.index_of(cells[i]);
-      const size_t high = i + 1 < cells.size() ? versions_.index_of(cells[i + 1]) : 0;
+    for (size_t i = 0; i < count; i += 2) {
+      const uint32_t low = next_index();
+      const uint32_t high = i + 1 < count ? next_index() : 0;
       out_.u8(static_cast<uint8_t>(low | high << 4));
     }
   }
@@ -91,7 +88,7 @@ class RecordWriter {
   void write_view(const SystemView& view) {
     out_.u32(view.system);
     out_.varint(view.generation);
-    write_indexes(view.cells);
+    write_indexes(view.cells.size());
     out_.varint(view.flight.size());
     for (const InFlight& write : view.flight) {
       out_.varint(write.sequence);
@@ -101,7 +98,7 @@ class RecordWriter {
       out_.varint(write.cells.size());
       for (const SentCell& cell : write.cells) {
         out_.varint(cell.field);
-        out_.varint(versions_.index_of(cell.version));
+        out_.varint(next_index());
         out_.u64(cell.fingerprint);
       }
     }
@@ -109,7 +106,9 @@ class RecordWriter {
 
   const RecordState& record_;
   ByteWriter out_;
-  Dictionary versions_;
+  std::vector<const Version*> versions_;
+  std::vector<uint32_t> indexes_;
+  size_t next_ = 0;
 };
 
 // After the first impossible byte the reader is not ok, gives zeros, and every loop ends.
@@ -245,6 +244,7 @@ SystemView& RecordState::make_view(model::SystemId system) {
 
 std::string encode(const RecordState& record) {
   std::string bytes;
+  bytes.reserve(96 + 64 * record.views.size());
   RecordWriter(record, bytes).write();
   return bytes;
 }

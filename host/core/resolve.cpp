@@ -31,6 +31,15 @@ ConflictSide side(const Version& version, const model::CellView& cell) {
   return {version.origin, version, cell.state, std::string(cell.bytes)};
 }
 
+void Arriving::begin(model::SystemId writer, ConflictType type, int64_t commit_us) {
+  system = writer;
+  generation = 0;
+  cells.clear();
+  unseen.clear();
+  conflict_type = type;
+  commit_time_us = commit_us;
+}
+
 ArrivingCell& Arriving::add(model::FieldIndex field, const model::CellView& cell,
                             uint64_t fingerprint) {
   ArrivingCell& added = cells.emplace_back();

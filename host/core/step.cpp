@@ -41,8 +41,9 @@ bool takes_writes(const SystemRole& role, const RecordState& record) {
 
 Step::Step(Lane& lane, const Input& input, RecordSet& records)
     : lane_(lane), input_(input), records_(records) {
-  touched_.reserve(input.items.size());
-  in_order_.reserve(input.items.size());
+  touched_.reserve(records.size());
+  frame_.entries.reserve(input.items.size());
+  frame_.records.reserve(records.size());
 }
 
 model::Frame Step::run() {
@@ -50,10 +51,11 @@ model::Frame Step::run() {
   frame_.number = ++lane_.frame_number_;
   frame_.time_us = input_.now_us;
   for (const model::Skip& skip : input_.skips) take(skip);
+  for (const model::Skip& skip : input_.skips) follow_up(skip);
   for (const Item& item : input_.items) {
     std::visit([this](const auto& taken) { take(taken); }, item);
   }
-  for (Touched* record : in_order_) finish(*record);
+  for (Touched& record : touched_) finish(record);
   if (!input_.position.is_start() || !input_.snapshot_cursor.empty()) {
     frame_.progress.push_back({input_.system, input_.position, input_.snapshot_cursor});
   }
@@ -61,18 +63,20 @@ model::Frame Step::run() {
 }
 
 Touched& Step::touch(const RecordId& id, const DatasetRules& rules, std::string_view key) {
-  const auto [at, is_new] = touched_.try_emplace(id);
-  Touched& record = at->second;
-  if (is_new) {
-    const auto loaded = records_.find(id);
-    SYN_ASSERT(loaded != records_.end());
-    record.id = id;
-    record.loaded = &loaded->second;
-    record.rules = &rules;
-    auto& cells = record.state().cells;
+  const auto loaded = records_.find(id);
+  SYN_ASSERT(loaded != records_.end());
+  uint32_t& place = loaded->second.place;
+  if (place == 0) {
+    SYN_ASSERT(touched_.size() < touched_.capacity());
+    Touched& made = touched_.emplace_back();
+    place = static_cast<uint32_t>(touched_.size());
+    made.id = id;
+    made.loaded = &loaded->second;
+    made.rules = &rules;
+    auto& cells = made.state().cells;
     if (!cells.empty()) cells.resize(rules.schema->value_count());  // fields may have been added
-    in_order_.push_back(&record);
   }
+  Touched& record = touched_[place - 1];
   if (!key.empty()) record.key = key;
   return record;
 }
@@ -102,11 +106,9 @@ void Step::take(const Joined& joined) {
   const DatasetRules* rules = lane_.rules_of(entry.dataset);
   if (rules == nullptr || rules->role(input_.system) == nullptr) return;
   Touched& record = touch({entry.dataset, entry.key_hash}, *rules, entry.key);
-  Arriving arriving;
-  arriving.system = input_.system;
+  Arriving& arriving = arriving_;
+  arriving.begin(input_.system, conflict_type(record.state(), entry.kind), entry.commit_time_us);
   arriving.generation = entry.generation;
-  arriving.conflict_type = conflict_type(record.state(), entry.kind);
-  arriving.commit_time_us = entry.commit_time_us;
   for (const model::EntryCell& cell : entry.cells) {
     if (!rules->travels(cell.field) || cell.version.is_none()) continue;
     const model::CellView value{cell.state, cell.bytes};
@@ -130,6 +132,21 @@ void Step::take(const model::Skip& skip) {
     write.is_skipped = true;
     record.is_dirty = true;
   }
+}
+
+// Writes that were on their way behind the skipped one may be too little for a record that the
+// system does not have as they expect it: a full one follows them.
+void Step::follow_up(const model::Skip& skip) {
+  const DatasetRules* rules = lane_.rules_of(skip.dataset);
+  const SystemRole* role = rules == nullptr ? nullptr : rules->role(skip.target);
+  if (role == nullptr) return;
+  Touched& record = touch({skip.dataset, skip.key_hash}, *rules, skip.key);
+  const SystemView* view = record.state().view(skip.target);
+  if (view == nullptr || !view->needs_full_write()) return;
+  const bool is_followed = std::any_of(
+      view->flight.begin(), view->flight.end(),
+      [&](const InFlight& write) { return !write.is_skipped && write.sequence > skip.sequence; });
+  if (is_followed) redeliver(record, *role);
 }
 
 void Step::take(const Marker& marker) {
@@ -224,10 +241,9 @@ void Step::correct(Touched& record, const Row& row, const RowCell& cell, SentCel
     record.is_dirty = true;
   }
   if (record.state().cells[value] != corrected) return;
-  Arriving arriving;
-  arriving.system = input_.system;
+  Arriving& arriving = corrected_;
+  arriving.begin(input_.system, model::ConflictType::kUpdateOriginDiffers, row.commit_time_us);
   arriving.generation = record.written_generation;
-  arriving.commit_time_us = row.commit_time_us;
   ArrivingCell& taken = arriving.add(cell.field, {cell.state, cell.bytes}, cell.fingerprint);
   taken.version = sent.version;
   taken.base = corrected;
@@ -236,8 +252,8 @@ void Step::correct(Touched& record, const Row& row, const RowCell& cell, SentCel
 
 void Step::take_change(Touched& record, const SystemRole& role, const Row& row) {
   const bool was_shown = shown_to(record.state(), role).generation % 2 == 1;
-  Arriving arriving;
-  arriving.cells.reserve(row.cells.size());
+  Arriving& arriving = arriving_;
+  arriving.begin(input_.system, model::ConflictType::kUpdateOriginDiffers, row.commit_time_us);
   for (const RowCell& cell : row.cells) {
     if (!record.rules->travels(cell.field)) continue;
     if (compare_with_written(record, row, cell)) continue;
@@ -252,9 +268,7 @@ void Step::take_change(Touched& record, const SystemRole& role, const Row& row) 
   }
   ++lane_.counters_.changes;
   const Shown shown = shown_to(record.state(), role);
-  arriving.system = input_.system;
   arriving.generation = shown.generation + (is_insert ? 1 : 0);
-  arriving.commit_time_us = row.commit_time_us;
   arriving.conflict_type =
       conflict_type(record.state(), is_insert || row.op == RowOp::kInsert ? model::EntryKind::kPut
                                                                           : model::EntryKind::kSet);
@@ -305,10 +319,8 @@ void Step::take_delete(Touched& record, const SystemRole& role, const Row& row) 
     return;
   }
   ++lane_.counters_.changes;
-  Arriving arriving;
-  arriving.system = input_.system;
-  arriving.conflict_type = model::ConflictType::kDeleteOriginDiffers;
-  arriving.commit_time_us = row.commit_time_us;
+  Arriving& arriving = arriving_;
+  arriving.begin(input_.system, model::ConflictType::kDeleteOriginDiffers, row.commit_time_us);
   for (size_t value = 0; state.exists() && value < state.cells.size(); ++value) {
     if (state.cells[value].compare_write(shown.version(value)) <= 0) continue;
     arriving.unseen.push_back(record.field_at(value));
@@ -320,6 +332,7 @@ void Step::take_delete(Touched& record, const SystemRole& role, const Row& row) 
 }
 
 void Step::finish(Touched& record) {
+  record.loaded->place = 0;
   if (!record.is_dirty) return;
   RecordState& state = record.state();
   // A view that nothing is in flight for says no more than that a first sync has been here.

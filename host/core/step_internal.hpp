@@ -4,7 +4,6 @@
 // Threads: one; lives for one Lane::step.
 #pragma once
 
-#include <unordered_map>
 #include <vector>
 
 #include "host/core/lane.hpp"
@@ -46,6 +45,8 @@ struct Arriving {
   model::ConflictType conflict_type = model::ConflictType::kUpdateOriginDiffers;
   int64_t commit_time_us = 0;
 
+  // Begins another change in the memory of the last.
+  void begin(model::SystemId writer, model::ConflictType type, int64_t commit_us);
   ArrivingCell& add(model::FieldIndex field, const model::CellView& cell, uint64_t fingerprint);
 };
 
@@ -84,6 +85,7 @@ class Step {
   void take(const Marker& marker);
   void take(const Joined& joined);
   void take(const model::Skip& skip);
+  void follow_up(const model::Skip& skip);
   void take_change(Touched& record, const SystemRole& role, const Row& row);
   void refuse_update(const Touched& record, const Arriving& arriving);
   void take_delete(Touched& record, const SystemRole& role, const Row& row);
@@ -131,8 +133,9 @@ class Step {
   const Input& input_;
   RecordSet& records_;
   model::Frame frame_;
-  std::unordered_map<RecordId, Touched, RecordIdHasher> touched_;
-  std::vector<Touched*> in_order_;  // by first touch
+  std::vector<Touched> touched_;  // by first touch; never grows beyond its capacity
+  Arriving arriving_;             // the change being taken in, and a correction found meanwhile:
+  Arriving corrected_;            // kept for their memory
 };
 
 }  // namespace syncline::core

@@ -1,9 +1,11 @@
 #include "host/model/version.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <limits>
 #include <tuple>
+#include <utility>
 
 namespace syncline::model {
 namespace {
@@ -29,6 +31,25 @@ std::string describe_time(int64_t time_us) {
 }
 
 }  // namespace
+
+void RankPath::assign(std::vector<RankStep> steps) {
+  steps_ = nullptr;
+  if (steps.empty()) return;
+  boost::intrusive_ptr<Steps> made(new Steps);
+  made->steps = std::move(steps);
+  steps_ = std::move(made);
+}
+
+void RankPath::push_back(const RankStep& step) {
+  std::vector<RankStep> steps(begin(), end());
+  steps.push_back(step);
+  assign(std::move(steps));
+}
+
+std::strong_ordering RankPath::operator<=>(const RankPath& other) const {
+  if (steps_ == other.steps_) return std::strong_ordering::equal;
+  return std::lexicographical_compare_three_way(begin(), end(), other.begin(), other.end());
+}
 
 std::strong_ordering Version::compare_write(const Version& other) const {
   if (const auto order = policy_number <=> other.policy_number; order != 0) return order;
@@ -67,11 +88,12 @@ Version decode_version(ByteReader& in) {
   if ((head & kHasPath) != 0) {
     const size_t count = in.u8();
     if (count == 0 || count > kRankStepsMax) in.fail();
-    version.path.reserve(in.ok() ? count : 0);
+    std::vector<RankStep> steps;
     for (size_t i = 0; i < count && in.ok(); ++i) {
       const int64_t rank = in.signed_varint();
-      version.path.push_back({rank, bounded(in.varint())});
+      steps.push_back({rank, bounded(in.varint())});
     }
+    version.path.assign(std::move(steps));
   }
   version.time_us = in.signed_varint();
   version.origin = in.u32();

@@ -12,11 +12,14 @@
 // Threads: values. Source: ../../tests/model/core-model.py is the executable model.
 #pragma once
 
-#include <array>
 #include <compare>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
 #include "host/base/bytes.hpp"
 #include "host/model/ids.hpp"
@@ -31,9 +34,34 @@ struct RankStep {
 
 inline constexpr size_t kRankStepsMax = 8;
 
+// The ranks along a causal path. Copies share what never changes, so that versions stay small and
+// cheap to copy; the empty path of `newest` allocates nothing.
+class RankPath {
+ public:
+  RankPath() = default;
+  RankPath(std::initializer_list<RankStep> steps) { assign(steps); }
+
+  bool empty() const { return steps_ == nullptr; }
+  size_t size() const { return empty() ? 0 : steps_->steps.size(); }
+  const RankStep* begin() const { return empty() ? nullptr : steps_->steps.data(); }
+  const RankStep* end() const { return begin() + size(); }
+  const RankStep& back() const { return steps_->steps.back(); }
+  void assign(std::vector<RankStep> steps);
+  void push_back(const RankStep& step);
+
+  std::strong_ordering operator<=>(const RankPath& other) const;
+  bool operator==(const RankPath& other) const { return (*this <=> other) == 0; }
+
+ private:
+  struct Steps : boost::intrusive_ref_counter<Steps> {
+    std::vector<RankStep> steps;
+  };
+  boost::intrusive_ptr<const Steps> steps_;
+};
+
 struct Version {
   uint32_t policy_number = 0;  // raised by every change of the dataset's policy
-  std::vector<RankStep> path;  // empty under `newest`; at most kRankStepsMax
+  RankPath path;               // empty under `newest`; at most kRankStepsMax
   int64_t time_us = 0;
   SystemId origin = 0;            // 0: no version; below every other
   uint32_t correction_round = 0;  // 0: not a correction

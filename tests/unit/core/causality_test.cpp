@@ -44,7 +44,7 @@ TEST(Causality, ranks_follow_the_causal_path) {
   EXPECT_LT(follow({kErp}), shop);
   EXPECT_LT(shop, crm);
   EXPECT_EQ(follow({kShop, kErp}).path, follow({kErp}).path);  // lower ones are dropped
-  EXPECT_EQ(follow({kErp, kErp}).path, (std::vector<model::RankStep>{{3, 2}}));
+  EXPECT_EQ(follow({kErp, kErp}).path, (model::RankPath{{3, 2}}));
   EXPECT_LT(follow({kUnlisted}), follow({kShop}));
   EXPECT_EQ(follow({kUnlisted}).path, follow({99}).path);
 }

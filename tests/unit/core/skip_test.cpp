@@ -67,6 +67,20 @@ TEST_F(Skipped, a_full_write_that_is_refused_too_leaves_the_need_for_one) {
   EXPECT_EQ(step(kErp, {update({{kPhone, "3"}}, 40)}).entries.at(1).kind, EntryKind::kPut);
 }
 
+TEST_F(Skipped, sets_that_were_on_their_way_behind_it_are_followed_by_a_full_write) {
+  step(kErp, {update({{kPhone, "2"}}, 30)});
+  confirm_all();
+  step(kErp, {update({{kName, "again too long"}}, 40)});
+  step(kErp, {update({{kPhone, "3"}}, 50)});
+  const model::Sequence refused = lane_.last_sequence(kStream) - 1;
+  const model::Frame& frame = step(kShop, {}, {skip(kShop, refused)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kPut);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+  // It is refused too: nothing follows it, so nothing more is tried.
+  EXPECT_TRUE(step(kShop, {}, {skip(kShop, refused + 2)}).entries.empty());
+}
+
 TEST_F(Skipped, redelivery_tries_it_again) {
   EXPECT_EQ(step(kShop, {row(RowOp::kRedeliver, {}, 0)}).entries.at(0).kind, EntryKind::kPut);
   confirm_all();

@@ -54,7 +54,7 @@ RC_GTEST_PROP(Version, corrections_lie_between_a_write_and_what_follows_it, ()) 
   RC_ASSERT(write < corrected && corrected < next);
   RC_ASSERT(write.is_same_write(corrected));
   RC_ASSERT(!corrected.is_same_write(next));
-  RC_ASSERT(corrected.compare_write(next) < 0);
+  RC_ASSERT(corrected.compare_write(next) == std::strong_ordering::less);
 }
 
 TEST(Version, is_ordered_member_by_member) {
