@@ -1,6 +1,7 @@
 #include "host/app/blueprint.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "host/app/engines.hpp"
@@ -100,6 +101,12 @@ ports::DatasetMapping dataset_mapping(const config::ResolvedMapping& resolved,
   return mapping;
 }
 
+// A plain path is relative to the config file's folder, as all paths in it are.
+std::string url_of(const config::Config& config, const config::SystemSettings& settings) {
+  if (settings.url.find("://") != std::string::npos) return settings.url;
+  return (std::filesystem::path(config.file).parent_path() / settings.url).string();
+}
+
 std::vector<BlueprintSystem> bare_systems(const config::Config& config) {
   std::vector<BlueprintSystem> systems;
   for (const config::SystemSettings& settings : config.systems) {
@@ -108,7 +115,7 @@ std::vector<BlueprintSystem> bare_systems(const config::Config& config) {
     system.ports.appliance = config.appliance.name;
     system.ports.name = settings.name;
     system.ports.id = settings.id;
-    system.ports.url = settings.url;
+    system.ports.url = url_of(config, settings);
     system.ports.lane_count = config.appliance.lane_count;
     systems.push_back(std::move(system));
   }

@@ -1,9 +1,8 @@
 #include "host/app/render.hpp"
 
-#include <cstdio>
-
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
+#include <fmt/printf.h>
 
 #include "host/model/key.hpp"
 
@@ -110,12 +109,6 @@ double number_of(const json::object& object, const char* name) {
   return value == nullptr ? 0 : value->to_number<double>();
 }
 
-std::string line(const char* format, auto... values) {
-  char text[512];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
-
 std::string side_text(const json::value& value) {
   const json::object& side = value.get_object();
   if (side.contains("deleted")) {
@@ -182,30 +175,30 @@ json::object skip_to_json(const std::string& id, const model::Skip& skip,
 }
 
 std::string status_text(const json::object& status) {
-  std::string out = line("%s: %s, up %s\n", text_of(status, "appliance").c_str(),
-                         text_of(status, "state").c_str(),
-                         duration_text(number_of(status, "uptime_seconds")).c_str());
-  out +=
-      line("  changes %s, delivered %s, conflicts %s, echoes dropped %s, quarantined %s\n",
-           text_of(status, "changes_total").c_str(), text_of(status, "delivered_total").c_str(),
-           text_of(status, "conflicts_total").c_str(),
-           text_of(status, "echoes_dropped_total").c_str(), text_of(status, "skips_total").c_str());
-  out += line("  latency p50 %s, p99 %s; journal %s, tables %s\n",
-              duration_text(number_of(status, "latency_seconds_p50")).c_str(),
-              duration_text(number_of(status, "latency_seconds_p99")).c_str(),
-              size_text(number_of(status, "journal_size_bytes")).c_str(),
-              size_text(number_of(status, "table_size_bytes")).c_str());
+  std::string out = fmt::sprintf("%s: %s, up %s\n", text_of(status, "appliance").c_str(),
+                                 text_of(status, "state").c_str(),
+                                 duration_text(number_of(status, "uptime_seconds")).c_str());
+  out += fmt::sprintf(
+      "  changes %s, delivered %s, conflicts %s, echoes dropped %s, quarantined %s\n",
+      text_of(status, "changes_total").c_str(), text_of(status, "delivered_total").c_str(),
+      text_of(status, "conflicts_total").c_str(), text_of(status, "echoes_dropped_total").c_str(),
+      text_of(status, "skips_total").c_str());
+  out += fmt::sprintf("  latency p50 %s, p99 %s; journal %s, tables %s\n",
+                      duration_text(number_of(status, "latency_seconds_p50")).c_str(),
+                      duration_text(number_of(status, "latency_seconds_p99")).c_str(),
+                      size_text(number_of(status, "journal_size_bytes")).c_str(),
+                      size_text(number_of(status, "table_size_bytes")).c_str());
   for (const json::value& value : status.at("systems").get_array()) {
     const json::object& system = value.get_object();
-    out += line("  %-12s %-9s captured %s, waiting to be written %s\n",
-                text_of(system, "name").c_str(), text_of(system, "state").c_str(),
-                text_of(system, "rows_captured_total").c_str(),
-                text_of(system.at("delivery").get_object(), "pending_entries").c_str());
+    out += fmt::sprintf("  %-12s %-9s captured %s, waiting to be written %s\n",
+                        text_of(system, "name").c_str(), text_of(system, "state").c_str(),
+                        text_of(system, "rows_captured_total").c_str(),
+                        text_of(system.at("delivery").get_object(), "pending_entries").c_str());
     if (system.contains("error")) out += "    " + text_of(system, "error") + "\n";
     for (const json::value& member : system.at("datasets").get_array()) {
       const json::object& dataset = member.get_object();
-      out += line("    %-16s %-8s %s records\n", text_of(dataset, "name").c_str(),
-                  text_of(dataset, "phase").c_str(), text_of(dataset, "records").c_str());
+      out += fmt::sprintf("    %-16s %-8s %s records\n", text_of(dataset, "name").c_str(),
+                          text_of(dataset, "phase").c_str(), text_of(dataset, "records").c_str());
       if (dataset.contains("error")) out += "      " + text_of(dataset, "error") + "\n";
     }
   }
@@ -213,15 +206,15 @@ std::string status_text(const json::object& status) {
 }
 
 std::string lag_text(const json::object& status) {
-  std::string out = line("%-12s %12s %12s %14s %18s\n", "system", "lag", "lag rows", "lag bytes",
-                         "waiting to write");
+  std::string out = fmt::sprintf("%-12s %12s %12s %14s %18s\n", "system", "lag", "lag rows",
+                                 "lag bytes", "waiting to write");
   for (const json::value& value : status.at("systems").get_array()) {
     const json::object& system = value.get_object();
-    out +=
-        line("%-12s %12s %12s %14s %18s\n", text_of(system, "name").c_str(),
-             duration_text(number_of(system, "lag_seconds")).c_str(),
-             text_of(system, "lag_rows").c_str(), size_text(number_of(system, "lag_bytes")).c_str(),
-             text_of(system.at("delivery").get_object(), "pending_entries").c_str());
+    out += fmt::sprintf("%-12s %12s %12s %14s %18s\n", text_of(system, "name").c_str(),
+                        duration_text(number_of(system, "lag_seconds")).c_str(),
+                        text_of(system, "lag_rows").c_str(),
+                        size_text(number_of(system, "lag_bytes")).c_str(),
+                        text_of(system.at("delivery").get_object(), "pending_entries").c_str());
   }
   return out;
 }
@@ -254,14 +247,14 @@ std::string size_text(double bytes) {
   const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   size_t unit = 0;
   for (; bytes >= 1024 && unit < 4; ++unit) bytes /= 1024;
-  return line(unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+  return fmt::sprintf("%.*f %s", unit == 0 ? 0 : 1, bytes, units[unit]);
 }
 
 std::string duration_text(double seconds) {
-  if (seconds < 1) return line("%.1f ms", seconds * 1e3);
-  if (seconds < 120) return line("%.1f s", seconds);
-  if (seconds < 7200) return line("%.1f min", seconds / 60);
-  return line("%.1f h", seconds / 3600);
+  if (seconds < 1) return fmt::sprintf("%.1f ms", seconds * 1e3);
+  if (seconds < 120) return fmt::sprintf("%.1f s", seconds);
+  if (seconds < 7200) return fmt::sprintf("%.1f min", seconds / 60);
+  return fmt::sprintf("%.1f h", seconds / 3600);
 }
 
 std::string count_text(uint64_t count) {

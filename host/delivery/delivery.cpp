@@ -212,6 +212,7 @@ void Delivery::Impl::finish(const Transaction& transaction, const ports::ApplyRe
     for (const Transaction::Record& record : transaction.records) {
       written += record.entries.size();
       for (const model::Entry* entry : record.entries) {
+        if (entry->commit_time_us <= 0) continue;  // of a first sync: nobody waits for it
         stats.latency_us_last = now_us - entry->commit_time_us;
         if (delivered.size() < kDeliveredMax) delivered.push_back({entry->commit_time_us, now_us});
       }

@@ -46,6 +46,7 @@ class Source {
   virtual ~Source() = default;
 
   // Sets up what reading needs (triggers, slots), resumes behind `position` (start: from now on).
+  // Without it only read_snapshot and read_records may be called, which then change nothing.
   virtual Result<void> open(const model::Position& position) = 0;
 
   // Reads whole transactions behind the last one read, at most about row_limit rows, waiting no

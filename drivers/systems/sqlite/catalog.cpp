@@ -77,18 +77,25 @@ Result<void> find_in_file(Connection& connection, std::vector<Finding>& out) {
 }
 
 // What the first start will create, announced before it does.
-Result<void> find_objects(Connection& connection, const std::vector<Mapped>& captured,
-                          std::vector<Finding>& out) {
+Result<void> find_objects(Connection& connection, const Shared& shared,
+                          const std::vector<Mapped>& captured, std::vector<Finding>& out) {
   SYN_TRY(const auto present, installed_objects(connection));
   std::string missing;
   const auto need = [&](const std::string& object) {
     if (std::find(present.begin(), present.end(), object) != present.end()) return;
     missing += (missing.empty() ? "" : ", ") + object;
   };
-  for (const char* table : {"syncline_checkpoint", "syncline_state", "syncline_changes"}) {
-    need(std::string("table ") + table);
+  need("table syncline_checkpoint");
+  if (shared.is_scan) {
+    out.push_back({Severity::kNote, "",
+                   connection.path() + " is scanned: states between two scans are not seen",
+                   "capture = \"log\" in the datasets' sections, if triggers are allowed"});
+  } else {
+    need("table syncline_state");
+    need("table syncline_changes");
   }
   for (const Mapped& mapped : captured) {
+    if (shared.is_scan) break;
     for (const Trigger& trigger : triggers_of(mapped)) need("trigger " + trigger.name);
   }
   if (missing.empty()) return success();
@@ -216,7 +223,7 @@ Result<std::vector<Finding>> SqliteCatalog::findings() {
       captured.push_back(std::move(mapped).value());
     }
   }
-  SYN_TRY(find_objects(*connection, captured, out));
+  SYN_TRY(find_objects(*connection, *shared_, captured, out));
   return out;
 }
 

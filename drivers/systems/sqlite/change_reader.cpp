@@ -9,13 +9,6 @@
 namespace syncline::sqlite {
 namespace {
 
-std::vector<NativeValue> decode_key(std::string_view encoded, size_t count) {
-  ByteReader in(encoded);
-  std::vector<NativeValue> key(count);
-  for (NativeValue& value : key) value = read_value(in);
-  return key;
-}
-
 constexpr size_t kPositionSize = 16;
 
 }  // namespace

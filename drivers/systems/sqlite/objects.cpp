@@ -172,14 +172,18 @@ size_t key_count_max(const std::vector<Mapped>& captured) {
   return count;
 }
 
+constexpr const char* kCreateCheckpoint =
+    "CREATE TABLE IF NOT EXISTS syncline_checkpoint(appliance TEXT NOT NULL, epoch INTEGER NOT "
+    "NULL, stream INTEGER NOT NULL, lane INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY "
+    "(appliance, epoch, stream, lane)) WITHOUT ROWID;";
+
 // The change table begins with a row, so that there is always a last one.
 std::string create_tables_sql(const std::string& appliance) {
-  return "CREATE TABLE IF NOT EXISTS syncline_checkpoint(appliance TEXT NOT NULL, epoch INTEGER "
-         "NOT NULL, stream INTEGER NOT NULL, lane INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY "
-         "KEY (appliance, epoch, stream, lane)) WITHOUT ROWID;"
-         "CREATE TABLE IF NOT EXISTS syncline_state(id INTEGER PRIMARY KEY CHECK (id = 1), "
-         "applying INTEGER NOT NULL, format INTEGER NOT NULL, appliance TEXT NOT NULL);"
-         "INSERT OR IGNORE INTO syncline_state VALUES (1, 0, " +
+  return kCreateCheckpoint +
+         std::string(
+             "CREATE TABLE IF NOT EXISTS syncline_state(id INTEGER PRIMARY KEY CHECK (id = 1), "
+             "applying INTEGER NOT NULL, format INTEGER NOT NULL, appliance TEXT NOT NULL);"
+             "INSERT OR IGNORE INTO syncline_state VALUES (1, 0, ") +
          std::to_string(kFormat) + ", " + literal(appliance) +
          ");"
          "CREATE TABLE IF NOT EXISTS syncline_changes(id INTEGER PRIMARY KEY AUTOINCREMENT, nonce "
@@ -216,6 +220,10 @@ std::vector<Trigger> triggers_of(const Mapped& mapped) {
       log_row(mapped, op_text(ChangeOp::kDelete), "OLD."));
   add_replace_triggers(mapped, prefix, triggers);
   return triggers;
+}
+
+Result<void> install_checkpoint(Connection& connection) {
+  return connection.execute(kCreateCheckpoint);
 }
 
 Result<void> install_tables(Connection& connection, const std::string& appliance) {

@@ -77,6 +77,13 @@ ports::RejectedRow rejected_row(const Mapped& mapped, std::string key, Error err
   return {mapped.dataset(), std::move(key), std::move(error)};
 }
 
+ports::RejectedRow rejected_values(const Mapped& mapped, const std::vector<NativeValue>& values,
+                                   Error error) {
+  const auto key_end = values.begin() + static_cast<std::ptrdiff_t>(mapped.key_count());
+  const auto key = joined_key(mapped, {values.begin(), key_end});
+  return rejected_row(mapped, key ? key.value() : std::string(), std::move(error));
+}
+
 Result<RecordReader> RecordReader::make(Connection& connection, const Mapped& mapped) {
   SYN_TRY(Statement by_key,
           connection.prepare("SELECT " + column_list(mapped.columns) + " FROM " +
@@ -92,6 +99,13 @@ Result<std::optional<std::vector<NativeValue>>> RecordReader::find(
   SYN_TRY(const bool is_found, connection_->next(by_key_));
   if (!is_found) return std::optional<std::vector<NativeValue>>();
   return std::optional(row_values(by_key_, 0, mapped_->columns.size()));
+}
+
+std::vector<NativeValue> decode_key(std::string_view encoded, size_t count) {
+  ByteReader in(encoded);
+  std::vector<NativeValue> key(count);
+  for (NativeValue& value : key) value = read_value(in);
+  return key;
 }
 
 std::vector<NativeValue> row_values(Statement& statement, size_t first, size_t count) {

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "drivers/systems/sqlite/detail/table_reads.hpp"
+
 namespace syncline::sqlite {
 namespace {
 
+constexpr int64_t kMillisecondUs = 1000;
 constexpr int64_t kForgetPauseUs = 50'000;
 constexpr int64_t kForgetRowsMax = 10'000;  // of one transaction, so that no user waits long
 constexpr int kSchemaTriesMax = 8;
@@ -258,18 +261,64 @@ Result<ports::Source::Lag> SqliteSource::lag() {
   if (!has_row || query.integer(0) <= 0) return lag;
   lag.rows = static_cast<uint64_t>(query.integer(0));
   lag.bytes = lag.rows * kChangeRowSizeBytes;
-  lag.oldest_us = query.integer(1) * 1000;
+  lag.oldest_us = query.integer(1) * kMillisecondUs;
   return lag;
+}
+
+// Before open: rows as they stand, for plan and verify, which leave nothing behind in the file.
+Result<const Mapped*> SqliteSource::look_at(model::DatasetId dataset) {
+  if (looker_ == nullptr) {
+    SYN_TRY(looker_, Connection::open(shared_->path, Access::kRead, "NORMAL", kLockWaitMs));
+  }
+  const auto known = looked_at_.find(dataset);
+  if (known != looked_at_.end()) return &known->second;
+  for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
+    if (mapping.schema->dataset != dataset) continue;
+    SYN_TRY(auto mapped, read_mapped(*looker_, mapping));
+    return &looked_at_.emplace(dataset, std::move(mapped)).first->second;
+  }
+  return not_read(dataset, stopped_, shared_->path);
+}
+
+// The transaction's position is the log's end in the same read: whatever the log has up to there is
+// in these rows. The log may be read from an earlier place; its rows then show nothing new.
+Result<ports::SnapshotChunk> SqliteSource::read_snapshot(model::DatasetId dataset,
+                                                         const std::string& cursor,
+                                                         size_t row_limit,
+                                                         ports::ChangeSink& sink) {
+  if (reader_ == nullptr) {
+    SYN_TRY(const Mapped* looked_at, look_at(dataset));
+    SYN_TRY(const Transaction snapshot, Transaction::begin(*looker_, Access::kRead));
+    return show_chunk(*looker_, *looked_at, cursor, row_limit, {}, sink);
+  }
+  SYN_TRY(check_schema());
+  SYN_TRY(const Mapped* mapped, mapped_of(dataset));
+  SYN_TRY(const Transaction snapshot, Transaction::begin(*reader_, Access::kRead));
+  SYN_TRY(const Place end, last_place());
+  return show_chunk(*reader_, *mapped, cursor, row_limit,
+                    {position_of(end), clock_.now_us(), kMillisecondUs}, sink);
+}
+
+Result<void> SqliteSource::read_records(model::DatasetId dataset, std::span<const std::string> keys,
+                                        ports::ChangeSink& sink) {
+  if (reader_ == nullptr) {
+    SYN_TRY(const Mapped* looked_at, look_at(dataset));
+    SYN_TRY(const Transaction snapshot, Transaction::begin(*looker_, Access::kRead));
+    return show_records(*looker_, *looked_at, keys, {}, sink);
+  }
+  SYN_TRY(check_schema());
+  SYN_TRY(const Mapped* mapped, mapped_of(dataset));
+  SYN_TRY(const Transaction snapshot, Transaction::begin(*reader_, Access::kRead));
+  SYN_TRY(const Place end, last_place());
+  return show_records(*reader_, *mapped, keys, {position_of(end), clock_.now_us(), kMillisecondUs},
+                      sink);
 }
 
 Result<const Mapped*> SqliteSource::mapped_of(model::DatasetId dataset) {
   for (const Mapped& mapped : captured_) {
     if (mapped.dataset() == dataset) return &mapped;
   }
-  const auto stopped = stopped_.find(dataset);
-  if (stopped != stopped_.end()) return stopped->second;
-  return fail(ErrorCode::kInvalidArgument, "the dataset is not read from " + shared_->path,
-              "its direction is \"to\", or the config does not name it", "correct the config");
+  return not_read(dataset, stopped_, shared_->path);
 }
 
 }  // namespace syncline::sqlite

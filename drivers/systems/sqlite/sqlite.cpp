@@ -1,6 +1,7 @@
 #include "drivers/systems/sqlite/sqlite.hpp"
 
 #include "drivers/systems/sqlite/detail/catalog.hpp"
+#include "drivers/systems/sqlite/detail/scan_source.hpp"
 #include "drivers/systems/sqlite/detail/source.hpp"
 #include "drivers/systems/sqlite/detail/target.hpp"
 
@@ -21,14 +22,36 @@ Result<std::string> path_of(const std::string& url) {
               "write it as sqlite:///absolute/path/to/file.db");
 }
 
+// One file has one way of being read: markers stand either in the change table or in no log at all.
+Result<bool> is_scanned(const ports::SystemConfig& config) {
+  size_t scan_count = 0;
+  for (const ports::DatasetMapping& mapping : config.datasets) {
+    if (mapping.capture == ports::Capture::kPoll) {
+      return fail(ErrorCode::kConfigValue,
+                  "dataset " + mapping.schema->name + ": capture = \"poll\" is not for SQLite",
+                  "SQLite offers \"log\" (triggers) and \"scan\"", "choose one of the two");
+    }
+    scan_count += mapping.capture == ports::Capture::kScan ? 1 : 0;
+  }
+  if (scan_count == 0 || scan_count == config.datasets.size()) return scan_count > 0;
+  return fail(
+      ErrorCode::kConfigValue, "system " + config.name + " mixes capture = \"log\" and \"scan\"",
+      "a SQLite file is read in one of the two ways", "give all its datasets the same `capture`");
+}
+
 }  // namespace
 
 Result<ports::System> make_sqlite(const ports::SystemConfig& config, Clock& clock) {
   auto shared = std::make_shared<Shared>();
   shared->config = config;
   SYN_TRY(shared->path, path_of(config.url));
+  SYN_TRY(shared->is_scan, is_scanned(config));
   ports::System system;
-  system.source = std::make_unique<SqliteSource>(shared, clock);
+  if (shared->is_scan) {
+    system.source = std::make_unique<SqliteScanSource>(shared, clock);
+  } else {
+    system.source = std::make_unique<SqliteSource>(shared, clock);
+  }
   system.target = std::make_unique<SqliteTarget>(shared, clock);
   system.catalog = std::make_unique<SqliteCatalog>(shared);
   return system;

@@ -38,6 +38,7 @@ Result<void> SqliteTarget::open() {
   SYN_TRY(connect());
   const std::lock_guard lock(shared_->writing);
   SYN_TRY(auto installer, Connection::open(shared_->path, Access::kWrite, "FULL", kInstallWaitMs));
+  if (shared_->is_scan) return install_checkpoint(*installer);
   return install_tables(*installer, shared_->config.appliance);
 }
 
@@ -104,11 +105,12 @@ Result<void> SqliteTarget::refresh_schema() {
           connection_->prepare("UPDATE syncline_checkpoint SET seq = ?1 WHERE appliance = " +
                                literal(shared_->config.appliance) +
                                " AND epoch = ?2 AND stream = ?3 AND lane = ?4 AND seq = ?5"));
+  schema_version_ = version;
+  if (shared_->is_scan) return success();
   SYN_TRY(mark_, connection_->prepare("UPDATE syncline_state SET applying = ?1"));
   SYN_TRY(log_, connection_->prepare(
                     "INSERT INTO syncline_changes(applying, op, dataset, at, payload) VALUES (1, " +
                     std::to_string(static_cast<int>(ChangeOp::kMarker)) + ", 0, ?1, ?2)"));
-  schema_version_ = version;
   return success();
 }
 
@@ -200,21 +202,83 @@ Result<ports::ApplyResult> SqliteTarget::write_all(const ports::WriteBatch& batc
 }
 
 Result<void> SqliteTarget::commit() {
+  auto committed = connection_->execute("COMMIT");
+  if (committed) return success();
+  Error error = std::move(committed).error();
+  const bool is_known =
+      error.code == ErrorCode::kSystemBusy || error.code == ErrorCode::kSystemFull;
+  connection_->rollback();
+  if (!is_known) error.code = ErrorCode::kSystemOpen;
+  is_lost_ = !is_known;
+  return error;
+}
+
+// What is acknowledged goes in the same transaction: one sync for both.
+Result<void> SqliteTarget::forget_acknowledged() {
+  const int64_t end =
+      std::min(shared_->acknowledged_id.load(), shared_->first_kept_id + kForgetRowsMax);
+  if (end <= shared_->first_kept_id) return success();
+  SYN_TRY(connection_->execute("DELETE FROM syncline_changes WHERE id < " + std::to_string(end)));
+  forgotten_to_ = end;
+  return success();
+}
+
+Result<ports::ApplyResult> SqliteTarget::write_logged(const ports::WriteBatch& batch) {
+  forgotten_to_ = 0;
+  SYN_TRY(touched_.read(*connection_, writer_->mapped(), shared_->acknowledged_id));
+  SYN_TRY(begin_mark(batch));
+  SYN_TRY(keep_images(batch));
+  SYN_TRY(auto result, write_all(batch));
+  if (result.poison) return result;
+  SYN_TRY(forget_acknowledged());
+  SYN_TRY(end_mark());
   SYN_TRY(const int64_t last_id,
           connection_->query_integer("SELECT max(id) FROM syncline_changes"));
-  auto committed = connection_->execute("COMMIT");
-  if (!committed) {
-    Error error = std::move(committed).error();
-    const bool is_known =
-        error.code == ErrorCode::kSystemBusy || error.code == ErrorCode::kSystemFull;
-    connection_->rollback();
-    if (!is_known) error.code = ErrorCode::kSystemOpen;
-    is_lost_ = !is_known;
-    return error;
-  }
+  SYN_TRY(commit());
   touched_.skip_to(last_id);
   for (const std::string& name : imaged_) touched_.remove(name);
+  shared_->first_kept_id = std::max(shared_->first_kept_id.load(), forgotten_to_);
+  return result;
+}
+
+// Without triggers an edit that we write over would never be seen: it must be shown first.
+Result<void> SqliteTarget::check_scanned(const ports::WriteBatch& batch) {
+  if (!shared_->scan.has_room_for_echoes()) {
+    return fail(ErrorCode::kSystemBusy, "too many writes to " + shared_->path + " wait to be seen",
+                "its source is not read", "nothing: it is tried again");
+  }
+  for (const ports::RecordWrite& write : batch.writes) {
+    SYN_TRY(const Writer::Present present, writer_->present(write));
+    const ImageHash hash = present.values ? image_hash(*present.values) : kAbsent;
+    if (shared_->scan.may_overwrite(present.record, hash)) continue;
+    return fail(ErrorCode::kSystemBusy,
+                "a record in " + shared_->path + " was edited since it was last read",
+                "a scan has to show it before it is written over", "nothing: it is tried again");
+  }
   return success();
+}
+
+Result<std::vector<std::pair<Echo, ImageHash>>> SqliteTarget::echoes_of(
+    const ports::WriteBatch& batch) {
+  std::vector<std::pair<Echo, ImageHash>> echoes;
+  for (const ports::RecordWrite& write : batch.writes) {
+    SYN_TRY(Writer::Present present, writer_->present(write));
+    Echo echo{std::move(present.record),
+              present.values ? image_payload(*present.values) : absent_image_payload()};
+    echoes.emplace_back(std::move(echo), present.values ? image_hash(*present.values) : kAbsent);
+  }
+  writer_->release();
+  return echoes;
+}
+
+Result<ports::ApplyResult> SqliteTarget::write_scanned(const ports::WriteBatch& batch) {
+  SYN_TRY(check_scanned(batch));
+  SYN_TRY(auto result, write_all(batch));
+  if (result.poison) return result;
+  SYN_TRY(auto echoes, echoes_of(batch));
+  SYN_TRY(commit());
+  for (auto& [echo, hash] : echoes) shared_->scan.wrote(std::move(echo), hash);
+  return result;
 }
 
 Result<ports::ApplyResult> SqliteTarget::apply(const ports::WriteBatch& batch) {
@@ -225,21 +289,7 @@ Result<ports::ApplyResult> SqliteTarget::apply(const ports::WriteBatch& batch) {
   SYN_TRY(Transaction transaction, Transaction::begin(*connection_, Access::kWrite));
   SYN_TRY(refresh_schema());
   SYN_TRY(move_markers(batch));
-  SYN_TRY(touched_.read(*connection_, writer_->mapped(), shared_->acknowledged_id));
-  SYN_TRY(begin_mark(batch));
-  SYN_TRY(keep_images(batch));
-  SYN_TRY(auto result, write_all(batch));
-  if (result.poison) return result;
-  // What is acknowledged goes in the same transaction: one sync for both.
-  const int64_t end =
-      std::min(shared_->acknowledged_id.load(), shared_->first_kept_id + kForgetRowsMax);
-  if (end > shared_->first_kept_id) {
-    SYN_TRY(connection_->execute("DELETE FROM syncline_changes WHERE id < " + std::to_string(end)));
-  }
-  SYN_TRY(end_mark());
-  SYN_TRY(commit());
-  shared_->first_kept_id = std::max(shared_->first_kept_id.load(), end);
-  return result;
+  return shared_->is_scan ? write_scanned(batch) : write_logged(batch);
 }
 
 }  // namespace syncline::sqlite

@@ -246,19 +246,38 @@ Result<WriteOutcome> Writer::free_unique_values(const ports::RecordWrite& write)
   return outcome;
 }
 
+void Writer::release() {
+  for (auto& [dataset, reader] : readers_) reader.release();
+}
+
+Result<RecordReader*> Writer::reader_of(const Mapped& mapped) {
+  auto reader = readers_.find(mapped.dataset());
+  if (reader == readers_.end()) {
+    SYN_TRY(RecordReader made, RecordReader::make(connection_, mapped));
+    reader = readers_.emplace(mapped.dataset(), std::move(made)).first;
+  }
+  return &reader->second;
+}
+
+// A key that SQLite cannot hold stands nowhere.
+Result<Writer::Present> Writer::present(const ports::RecordWrite& write) {
+  SYN_TRY(const Mapped* mapped, find(write.dataset));
+  const auto key = native_key(*mapped, write.key);
+  if (!key) return Present{scanned_record(*mapped, write.key, {}), std::nullopt};
+  SYN_TRY(RecordReader * reader, reader_of(*mapped));
+  SYN_TRY(auto values, reader->find(key.value().values()));
+  return Present{scanned_record(*mapped, write.key, key.value().values()), std::move(values)};
+}
+
 Result<void> Writer::keep_image(const ports::RecordWrite& write, int64_t now_ms) {
   SYN_TRY(const Mapped* mapped, find(write.dataset));
-  auto reader = images_.find(write.dataset);
-  if (reader == images_.end()) {
-    SYN_TRY(RecordReader made, RecordReader::make(connection_, *mapped));
-    reader = images_.emplace(write.dataset, std::move(made)).first;
-  }
   const auto key = native_key(*mapped, write.key);
   if (!key) return success();  // the write itself will be refused
   const auto native = key.value().values();
-  SYN_TRY(const auto values, reader->second.find(native));
+  SYN_TRY(RecordReader * reader, reader_of(*mapped));
+  SYN_TRY(const auto values, reader->find(native));
   const std::string payload = values ? image_payload(*values) : absent_image_payload();
-  reader->second.release();
+  reader->release();
   std::string parameters;
   for (size_t i = 0; i < native.size(); ++i) parameters += ", ?" + std::to_string(i + 4);
   SYN_TRY(Statement * insert,

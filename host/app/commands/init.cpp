@@ -42,7 +42,8 @@ Result<ExitStatus> run_init(const Arguments& arguments) {
     config::InitSystem system;
     system.name = name_of(url, systems);
     system.kind = kind_of(url);
-    system.url = url;
+    const bool is_path = url.find("://") == std::string::npos;
+    system.url = is_path ? std::filesystem::absolute(url).string() : url;
     ports::SystemConfig bare;
     bare.appliance = "main";
     bare.name = system.name;

@@ -48,6 +48,9 @@ std::string key_columns(size_t count);
 // The three tables, where they are missing.
 Result<void> install_tables(Connection& connection, const std::string& appliance);
 
+// The checkpoint table alone: all that scanned files get.
+Result<void> install_checkpoint(Connection& connection);
+
 // Brings tables and triggers to what the captured tables need, in a transaction of its own if there
 // is anything to do. Returns the datasets whose triggers were missing or not as they should be.
 Result<std::vector<model::DatasetId>> install(Connection& connection, const std::string& appliance,

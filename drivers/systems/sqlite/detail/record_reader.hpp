@@ -41,6 +41,9 @@ Result<NativeKey> native_key(const Mapped& mapped, std::string_view joined_key);
 
 // What stands before an error of one record: "dataset customer, record id=7: …".
 ports::RejectedRow rejected_row(const Mapped& mapped, std::string key, Error error);
+// The same by the record's native values.
+ports::RejectedRow rejected_values(const Mapped& mapped, const std::vector<NativeValue>& values,
+                                   Error error);
 
 class RecordReader {
  public:
@@ -60,6 +63,9 @@ class RecordReader {
   const Mapped* mapped_;
   Statement by_key_;
 };
+
+// Native key values from their encoded form, from which they borrow.
+std::vector<NativeValue> decode_key(std::string_view encoded, size_t count);
 
 // All values of the statement's current row.
 std::vector<NativeValue> row_values(Statement& statement, size_t first, size_t count);

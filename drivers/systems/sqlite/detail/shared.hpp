@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 
+#include "drivers/systems/sqlite/detail/scan_state.hpp"
 #include "host/ports/system.hpp"
 
 namespace syncline::sqlite {
@@ -15,6 +16,10 @@ namespace syncline::sqlite {
 struct Shared {
   ports::SystemConfig config;
   std::string path;
+
+  // Every dataset is read by scans: no triggers, no change table.
+  bool is_scan = false;
+  ScanState scan;
 
   // Held for a write transaction, so that the two never meet as strangers at SQLite's lock.
   std::mutex writing;

@@ -44,12 +44,15 @@ class SqliteSource final : public ports::Source {
   Result<void> read_changes(ports::ChangeSink& sink, size_t row_limit, ports::PollResult& result);
   Result<Place> last_place();
   Result<const Mapped*> mapped_of(model::DatasetId dataset);
+  Result<const Mapped*> look_at(model::DatasetId dataset);
   void forget_acknowledged();
 
   std::shared_ptr<Shared> shared_;
   Clock& clock_;
   std::unique_ptr<Connection> reader_;
   std::unique_ptr<Connection> keeper_;  // for housekeeping: never waits for a lock
+  std::unique_ptr<Connection> looker_;  // before open
+  std::map<model::DatasetId, Mapped> looked_at_;
   Statement data_version_query_;
   Statement schema_version_query_;
   Statement place_query_;

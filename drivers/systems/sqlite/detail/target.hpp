@@ -35,6 +35,11 @@ class SqliteTarget final : public ports::Target {
   Result<ports::ApplyResult> write_all(const ports::WriteBatch& batch);
   Result<ports::ApplyResult> write_once(const ports::WriteBatch& batch, Way way,
                                         bool& is_unique_clash);
+  Result<ports::ApplyResult> write_logged(const ports::WriteBatch& batch);
+  Result<ports::ApplyResult> write_scanned(const ports::WriteBatch& batch);
+  Result<void> check_scanned(const ports::WriteBatch& batch);
+  Result<std::vector<std::pair<Echo, ImageHash>>> echoes_of(const ports::WriteBatch& batch);
+  Result<void> forget_acknowledged();
   Result<void> commit();
 
   std::shared_ptr<Shared> shared_;
@@ -46,6 +51,7 @@ class SqliteTarget final : public ports::Target {
   Statement log_;
   TouchedRecords touched_;
   std::vector<std::string> imaged_;  // by the transaction at hand
+  int64_t forgotten_to_ = 0;         // by the transaction at hand
   int64_t schema_version_ = -1;
   bool is_lost_ = false;  // a commit's outcome is unknown: only a new connection tells
 };
