@@ -11,17 +11,7 @@ namespace {
 
 using model::Version;
 
-// The encoded form, all numbers varints unless said otherwise:
-//
-//   generation << 1 | has_more
-//   version count, versions (model/version.hpp)
-//   cell count, index of each cell's version + 1, 0 for none: two a byte where there are at most
-//   15 versions, else varints
-//   only if has_more:
-//     view count; each: u32 system, generation, cell count, indexes, flight count;
-//       each in flight: sequence, kind | is_skipped << 7 (u8), generation, cell count;
-//         each cell: field, index, u64 fingerprint
-//     met count; each: field, index
+// The encoded form is docs/formats/record.md.
 constexpr size_t kNibbleVersionsMax = 15;
 constexpr uint8_t kSkippedFlag = 0x80;
 

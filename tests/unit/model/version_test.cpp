@@ -73,7 +73,7 @@ TEST(Version, is_ordered_member_by_member) {
   };
   for (size_t i = 1; i < std::size(ordered); ++i) {
     EXPECT_LT(ordered[i - 1], ordered[i]) << i;
-    EXPECT_LE(ordered[i - 1].compare_write(ordered[i]), 0) << i;
+    EXPECT_TRUE(ordered[i - 1].compare_write(ordered[i]) <= 0) << i;
   }
   EXPECT_TRUE(ordered[0].is_none());
   EXPECT_FALSE(ordered[1].is_none());
