@@ -1,0 +1,112 @@
+// Every engine seals what the CPU opens and opens what the CPU seals, and finds the same damage.
+#include <random>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "kernels/cpu/seal.hpp"
+#include "tests/conformance/engines_under_test.hpp"
+
+namespace syncline::conformance {
+namespace {
+
+using engine::ColumnBytes;
+using engine::ColumnView;
+
+std::vector<ColumnView> views(const std::vector<ColumnBytes>& columns) {
+  std::vector<ColumnView> out;
+  for (const ColumnBytes& column : columns) out.push_back({column.id, column.type, column.bytes});
+  return out;
+}
+
+std::string random_column(uint8_t type, std::mt19937_64& random) {
+  const size_t width = type == 2 ? 4 : type == 3 ? 8 : 1;
+  const size_t count = random() % 2000;
+  const uint64_t mask = ~uint64_t{0} >> random() % 64;
+  const uint64_t step = random() % 3;
+  uint64_t value = random();
+  std::string out;
+  for (size_t i = 0; i < count; ++i) {
+    value = step == 0 ? random() & mask : value + (random() & mask & 0xff) * step;
+    out.append(reinterpret_cast<const char*>(&value), width);
+  }
+  return out;
+}
+
+std::vector<ColumnBytes> random_columns(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<ColumnBytes> out(random() % 20);
+  for (ColumnBytes& column : out) {
+    column.id = static_cast<uint16_t>(random() % 300);
+    column.type = static_cast<uint8_t>(random() % 4);
+    column.bytes = random_column(column.type, random);
+  }
+  return out;
+}
+
+class EngineSealSuite : public testing::TestWithParam<EngineUnderTest> {
+ protected:
+  EngineSealSuite() { key_.key.fill(9); }
+
+  void expect_same(const std::vector<ColumnBytes>& columns,
+                   const Result<std::vector<ColumnBytes>>& opened) {
+    ASSERT_TRUE(opened.has_value()) << to_string(opened.error());
+    ASSERT_EQ(opened.value().size(), columns.size());
+    for (size_t i = 0; i < columns.size(); ++i) {
+      ASSERT_EQ(opened.value()[i].id, columns[i].id);
+      ASSERT_EQ(opened.value()[i].type, columns[i].type);
+      ASSERT_TRUE(opened.value()[i].bytes == columns[i].bytes) << "column " << i;
+    }
+  }
+
+  std::unique_ptr<engine::Engine> engine_ = GetParam().make();
+  engine::SealKey key_;
+  std::array<uint8_t, 32> digest_{};
+};
+
+TEST_P(EngineSealSuite, TheCpuOpensWhatItSeals) {
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto columns = random_columns(seed);
+    const auto sealed = engine_->seal(views(columns), key_, "block");
+    ASSERT_TRUE(sealed.has_value()) << to_string(sealed.error());
+    expect_same(columns, cpu::open_block(sealed.value().bytes, key_, "block", digest_));
+    EXPECT_EQ(digest_, sealed.value().tags_digest);
+  }
+}
+
+TEST_P(EngineSealSuite, ItOpensWhatTheCpuSeals) {
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto columns = random_columns(seed);
+    const auto sealed = cpu::seal_block(views(columns), key_, "block");
+    ASSERT_TRUE(sealed.has_value());
+    expect_same(columns, engine_->open(sealed.value().bytes, key_, "block", digest_));
+    EXPECT_EQ(digest_, sealed.value().tags_digest);
+  }
+}
+
+TEST_P(EngineSealSuite, ItFindsEveryFlippedBitAndEveryTruncation) {
+  const std::vector<ColumnBytes> columns = {{1, 0, "Ann lives in Bern"}, {2, 2, "0123"}};
+  const std::string sealed = cpu::seal_block(views(columns), key_, "block").value().bytes;
+  ASSERT_TRUE(engine_->open(sealed, key_, "block", digest_).has_value());
+  for (size_t bit = 0; bit < sealed.size() * 8; ++bit) {
+    std::string flipped = sealed;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
+    const auto opened = engine_->open(flipped, key_, "block", digest_);
+    ASSERT_FALSE(opened.has_value()) << "bit " << bit;
+    ASSERT_EQ(opened.error().code, ErrorCode::kDamaged) << "bit " << bit;
+  }
+  for (size_t size = 0; size < sealed.size(); ++size) {
+    const auto opened =
+        engine_->open(std::string_view(sealed).substr(0, size), key_, "block", digest_);
+    ASSERT_FALSE(opened.has_value()) << "size " << size;
+  }
+  EXPECT_FALSE(engine_->open(sealed, key_, "another block", digest_).has_value());
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, EngineSealSuite, testing::ValuesIn(engines_under_test()),
+                         [](const auto& instance) { return instance.param.name; });
+
+}  // namespace
+}  // namespace syncline::conformance
