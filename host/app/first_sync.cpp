@@ -93,6 +93,7 @@ Result<void> RuntimeImpl::read_whole(SystemRun& run, model::DatasetId dataset, c
     SYN_TRY(auto chunk,
             run.capture->read_snapshot(kind, dataset, cursor, parts_.options.sync_chunk_rows));
     cursor = chunk.snapshot_cursor;
+    quarantine_rejected(run, chunk.result);
     if (chunk.is_empty()) continue;
     run.rows_captured += chunk.row_count();
     if (!push(std::move(chunk))) {

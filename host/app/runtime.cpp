@@ -41,6 +41,7 @@ SystemRun* RuntimeImpl::find(model::SystemId system) {
 }
 
 Result<void> RuntimeImpl::recover() {
+  SYN_TRY(check_datasets());
   SYN_TRY(load_phases());
   const pipeline::Options options{parts_.options.appliance, parts_.options.lane_count,
                                   parts_.options.worker_count};

@@ -1,4 +1,5 @@
-// The runtime's one implementation: runtime.cpp (open, start, stop), runtime_threads.cpp (the
+// The runtime's one implementation: runtime.cpp (open, start, stop), datasets.cpp (what the data
+// folder remembers of them), runtime_threads.cpp (the
 // loops), first_sync.cpp, checkpoint.cpp,
 // runtime_status.cpp.
 #pragma once
@@ -87,6 +88,11 @@ class RuntimeImpl final : public Runtime {
  private:
   enum class PauseAction : uint8_t { kPause, kResume };
 
+  // datasets.cpp
+  Result<void> check_datasets();
+  Result<void> check_fields(const model::Schema& schema);
+  Result<void> number_policy(core::DatasetRules& rules);
+
   // runtime.cpp
   Result<void> open_system(SystemRun& run);
   Result<uint32_t> epoch_of(const RuntimeSystem& system);
@@ -117,6 +123,7 @@ class RuntimeImpl final : public Runtime {
   void capture_loop(SystemRun& run);
   Result<void> capture_once(SystemRun& run, int64_t& backoff_us);
   void note_stops(SystemRun& run, const ports::PollResult& result);
+  void quarantine_rejected(SystemRun& run, const ports::PollResult& result);
   Result<void> rescan(SystemRun& run, model::DatasetId dataset);
   Result<void> reread(SystemRun& run, model::DatasetId dataset,
                       const std::vector<std::string>& keys);

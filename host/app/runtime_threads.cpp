@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "host/app/runtime_internal.hpp"
+#include "host/model/key.hpp"
+#include "host/pipeline/ledger.hpp"
 
 namespace syncline::app {
 namespace {
@@ -68,6 +70,7 @@ Result<void> RuntimeImpl::capture_once(SystemRun& run, int64_t& backoff_us) {
   run.rows_captured += captured.row_count();
   const ports::PollResult result = std::move(captured.result);
   note_stops(run, result);
+  quarantine_rejected(run, result);
   if (!captured.is_empty() || !captured.position.is_start()) push(std::move(captured));
   run.is_caught_up = result.row_count == 0 && !result.has_more;
   for (const model::DatasetId dataset : result.rescan) {
@@ -83,6 +86,27 @@ void RuntimeImpl::note_stops(SystemRun& run, const ports::PollResult& result) {
     if (run.stopped[stop.dataset] != text) parts_.log.error(run.system->name + ": " + text);
     run.stopped[stop.dataset] = text;
   }
+}
+
+// A row that its own system holds, but no type of ours: it goes nowhere, and says so. A later value
+// of the record that can be held travels as any other.
+void RuntimeImpl::quarantine_rejected(SystemRun& run, const ports::PollResult& result) {
+  if (result.rejected.empty()) return;
+  std::vector<model::Skip> skips;
+  for (const ports::RejectedRow& rejected : result.rejected) {
+    const std::string reason = to_string(rejected.error);
+    parts_.log.warning(run.system->name + ": quarantined: " + reason);
+    const model::Schema& schema = *parts_.rules.at(rejected.dataset).schema;
+    const model::KeyHash hash = model::record_hash(rejected.key, schema);
+    skips.push_back({run.system->id, rejected.dataset, hash, rejected.key, 0, reason});
+  }
+  push(Command{[this, skips = std::move(skips)](pipeline::Pipeline&) -> Result<void> {
+                 for (const model::Skip& skip : skips) {
+                   SYN_TRY(pipeline::quarantine(skip, parts_.shadow));
+                 }
+                 return parts_.shadow.flush();
+               },
+               std::make_shared<std::promise<Result<void>>>()});
 }
 
 // The dataset as it stands now, through detect: what differs is a change, what is gone a delete.

@@ -7,7 +7,7 @@ namespace {
 
 // SQLite cannot keep a user's triggers from firing on our writes, and cascades show in its log.
 config::SystemKind sqlite_offer() {
-  return {"sqlite", {"log"}, {"fire"}, {"derive"}};
+  return {"sqlite", {"log", "scan"}, {"fire"}, {"derive"}};
 }
 
 }  // namespace

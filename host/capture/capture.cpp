@@ -163,7 +163,9 @@ Result<Captured> Capture::read_snapshot(Kind kind, model::DatasetId dataset,
     sink_->discard();
     return chunk.as_failure();
   }
-  Captured captured = finish(kind, {});
+  ports::PollResult result;
+  result.rejected = chunk.value().rejected;
+  Captured captured = finish(kind, std::move(result));
   captured.position = {};
   captured.snapshot_cursor = chunk.value().cursor;
   return captured;

@@ -25,7 +25,8 @@ std::optional<core::RowOp> row_op(Kind kind, uint8_t op, bool is_ours, Verdict v
   if (verdict == Verdict::kSame) {
     return is_ours ? std::optional(core::RowOp::kUpdate) : std::nullopt;
   }
-  const bool is_insert = verdict == Verdict::kNew && op != SYN_OP_UPDATE;
+  // Also an update of a record that the system has not shown: it was refused before.
+  const bool is_insert = verdict == Verdict::kNew;
   return is_insert ? core::RowOp::kInsert : core::RowOp::kUpdate;
 }
 

@@ -117,12 +117,16 @@ Result<model::Skip> decode_skip(std::string_view bytes) {
   return skip;
 }
 
+Result<void> quarantine(const model::Skip& skip, state::Shadow& shadow) {
+  return shadow.put_item(quarantine_name(skip), encode_skip(skip));
+}
+
 Result<void> record_ledger(const model::Frame& frame, state::Shadow& shadow) {
   for (size_t i = 0; i < frame.conflicts.size(); ++i) {
     SYN_TRY(shadow.put_item(conflict_name(frame, i), encode_conflict(frame.conflicts[i])));
   }
   for (const model::Skip& skip : frame.skips) {
-    SYN_TRY(shadow.put_item(quarantine_name(skip), encode_skip(skip)));
+    SYN_TRY(quarantine(skip, shadow));
   }
   return success();
 }

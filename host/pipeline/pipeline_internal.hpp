@@ -1,5 +1,6 @@
 // The pipeline's one implementation, split over pipeline.cpp (steps and commits), recovery.cpp
-// (restart and checkpoints) and sweep.cpp (records that a system lacks).
+// (restart and checkpoints), rebuild.cpp (damaged tables) and sweep.cpp (records that a system
+// lacks).
 #pragma once
 
 #include <atomic>
@@ -78,6 +79,10 @@ class PipelineImpl final : public Pipeline {
   Result<void> load_positions();
   bool is_forgotten(model::SystemId system, journal::GroupNumber group) const;
   Result<void> checkpoint_lane(model::LaneIndex lane);
+
+  Result<void> rebuild_table(const Tables::Damage& damage);
+  Result<void> take_rows(model::SystemId system, model::BatchBuilder& builder,
+                         model::LaneIndex lane);
 
   Result<std::vector<syn_hash128>> fingerprint_keys(model::DatasetId dataset,
                                                     std::span<const std::string> keys);

@@ -70,8 +70,7 @@ Result<void> PipelineImpl::load_positions() {
 }
 
 Result<void> PipelineImpl::recover() {
-  std::set<model::DatasetId> damaged;
-  SYN_TRY(tables_.load(damaged));
+  SYN_TRY(tables_.load());
   for (size_t lane = 0; lane < lanes_.size(); ++lane) {
     SYN_TRY(restore_lane(static_cast<model::LaneIndex>(lane)));
   }
@@ -81,6 +80,9 @@ Result<void> PipelineImpl::recover() {
     SYN_TRY(const journal::GroupPointer group, cursor->next());
     if (!group) break;
     SYN_TRY(replay_group(*group));
+  }
+  for (const Tables::Damage& damage : tables_.damaged()) {
+    SYN_TRY(rebuild_table(damage));
   }
   appended_number_ = committed_number_ = with_.journal.stats().committed;
   for (LaneCheckpoint& checkpoint : checkpoints_) checkpoint.group = released_;

@@ -36,7 +36,7 @@ std::string Tables::folder(const Id& id) {
   return name;
 }
 
-Result<void> Tables::load(std::set<model::DatasetId>& damaged) {
+Result<void> Tables::load() {
   for (auto& [id, table] : tables_) {
     for (size_t lane = 0; lane < lane_count_; ++lane) {
       const auto index = static_cast<model::LaneIndex>(lane);
@@ -45,7 +45,7 @@ Result<void> Tables::load(std::set<model::DatasetId>& damaged) {
         saved_at_[{id, index}] = saved.value();
       } else if (saved.error().code == ErrorCode::kDamaged) {
         table.clear(index);
-        damaged.insert(id.second);
+        damaged_.insert({id.first, id.second, index});
       } else {
         return saved.as_failure();
       }
@@ -60,7 +60,12 @@ Result<void> Tables::replay(const model::Frame& frame) {
     if (found == tables_.end()) continue;  // the config no longer names it
     const auto saved = saved_at_.find({found->first, frame.lane});
     if (saved != saved_at_.end() && frame.number <= saved->second) continue;
-    SYN_TRY(found->second.apply(frame.lane, delta.bytes));
+    const Damage damage{delta.system, delta.dataset, frame.lane};
+    if (damaged_.contains(damage)) continue;
+    const auto applied = found->second.apply(frame.lane, delta.bytes);
+    if (applied) continue;
+    if (applied.error().code != ErrorCode::kDamaged) return applied;
+    damaged_.insert(damage);
   }
   return success();
 }

@@ -25,11 +25,19 @@ class Tables {
   state::FingerprintTable& at(model::SystemId system, model::DatasetId dataset);
   const state::FingerprintTable* find(model::SystemId system, model::DatasetId dataset) const;
 
-  // Reads every saved lane. A damaged file is as good as none: the lane starts empty, and its
-  // dataset is named for a re-scan.
-  Result<void> load(std::set<model::DatasetId>& damaged);
+  // A lane of a table that its file or a delta does not fit: damaged, or of other fields. It has to
+  // be made anew from the shadow when the replay is over.
+  struct Damage {
+    model::SystemId system = 0;
+    model::DatasetId dataset = 0;
+    model::LaneIndex lane = 0;
+    auto operator<=>(const Damage&) const = default;
+  };
+  // Reads every saved lane.
+  Result<void> load();
   // The frames of a restart: deltas above what was saved.
   Result<void> replay(const model::Frame& frame);
+  const std::set<Damage>& damaged() const { return damaged_; }
   // A frame that is in the journal's order: tables follow it before the lane's next detect.
   Result<void> apply(const model::Frame& frame);
   Result<void> save(model::LaneIndex lane, uint64_t frame_number);
@@ -44,6 +52,7 @@ class Tables {
   size_t lane_count_;
   std::map<Id, state::FingerprintTable> tables_;
   std::map<std::pair<Id, model::LaneIndex>, uint64_t> saved_at_;  // frame numbers
+  std::set<Damage> damaged_;
 };
 
 }  // namespace syncline::pipeline

@@ -1,0 +1,83 @@
+// What the data folder remembers of each dataset: its fields in their order, by which records are
+// stored, and its policy, whose number every version begins with.
+#include <algorithm>
+
+#include "host/app/runtime_internal.hpp"
+#include "host/base/bytes.hpp"
+
+namespace syncline::app {
+namespace {
+
+// One line a field; key fields are marked.
+std::string describe_fields(const model::Schema& schema) {
+  std::string text;
+  for (size_t i = 0; i < schema.fields.size(); ++i) {
+    const model::Field& field = schema.fields[i];
+    text += (i < schema.key_count ? "key " : "") + field.name + " " + model::to_string(field.type) +
+            "\n";
+  }
+  return text;
+}
+
+std::string describe_policy(const core::DatasetRules& rules) {
+  std::string text =
+      rules.deletes == core::DeletePolicy::kUpdateWins ? "update_wins\n" : "delete_wins\n";
+  for (size_t i = 0; i < rules.fields.size(); ++i) {
+    const core::FieldPolicy& policy = rules.fields[i];
+    text += rules.schema->fields[i].name + " " + (policy.is_local ? "local" : policy.text) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<void> RuntimeImpl::check_datasets() {
+  for (auto& [dataset, rules] : parts_.rules) {
+    SYN_TRY(check_fields(*rules.schema));
+    SYN_TRY(number_policy(rules));
+  }
+  return success();
+}
+
+// Fields may be added at the end; anything else would give stored values to other fields.
+Result<void> RuntimeImpl::check_fields(const model::Schema& schema) {
+  const std::string item = "schema/" + schema.name;
+  const std::string fields = describe_fields(schema);
+  SYN_TRY(const std::string before, parts_.shadow.get_item(item));
+  if (before == fields) return success();
+  if (!fields.starts_with(before)) {
+    const auto [was, is] =
+        std::mismatch(before.begin(), before.end(), fields.begin(), fields.end());
+    const auto line = static_cast<size_t>(std::count(before.begin(), was, '\n')) + 1;
+    return fail(ErrorCode::kSystemSchema,
+                "dataset '" + schema.name + "': its fields are not those it was synced with",
+                "field " + std::to_string(line) +
+                    " was dropped, renamed, moved or given another type; fields may only be added "
+                    "at the end",
+                "bring the tables back, or start with a new data folder: the first sync then "
+                "matches by key again");
+  }
+  return parts_.shadow.put_item(item, fields);
+}
+
+// Every change of policy raises the number, so that what follows it stands above what was before.
+Result<void> RuntimeImpl::number_policy(core::DatasetRules& rules) {
+  const std::string item = "policy/" + rules.schema->name;
+  const std::string policy = describe_policy(rules);
+  SYN_TRY(const std::string before, parts_.shadow.get_item(item));
+  ByteReader in(before);
+  const uint32_t number = before.empty() ? 0 : in.u32();
+  if (!before.empty() && in.raw(in.remaining()) == policy) {
+    rules.policy_number = number;
+    return success();
+  }
+  rules.policy_number = number + 1;
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.u32(rules.policy_number);
+  out.raw(policy);
+  SYN_TRY(parts_.shadow.put_item(item, bytes));
+  return parts_.shadow.flush();
+}
+
+}  // namespace syncline::app
