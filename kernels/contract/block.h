@@ -57,7 +57,7 @@
 
 /* Limits, checked before anything is allocated. */
 #define SYN_COLUMN_SIZE_MAX 0x10000000u /* decoded bytes of one column */
-#define SYN_BLOCK_SIZE_MAX 0x40000000u  /* decoded bytes of one block, its chunks' sealed bytes too */
+#define SYN_BLOCK_SIZE_MAX 0x40000000u  /* decoded bytes of one block; sealed bytes of a chunk */
 #define SYN_COLUMN_COUNT_MAX 4096u      /* columns of one block */
 #define SYN_CHUNK_COUNT_MAX 4096u
 #define SYN_CHUNK_SIZE_TARGET 0x100000u /* columns are gathered into one chunk up to this size */
