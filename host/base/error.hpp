@@ -29,7 +29,7 @@ enum class ExitStatus : int {
   SYN_CODE(kNotRunning, 1003, kSystem, "no appliance runs on this data folder")             \
   SYN_CODE(kConfigSyntax, 2001, kConfig, "the config file is not TOML")                     \
   SYN_CODE(kConfigUnknown, 2002, kConfig, "the config names something that does not exist") \
-  SYN_CODE(kConfigValue, 2003, kConfig, "a config value is missing, of a wrong type or out of range") \
+  SYN_CODE(kConfigValue, 2003, kConfig, "a config value is missing, wrong or out of range") \
   SYN_CODE(kConfigFile, 2004, kConfig, "the config file or a secret cannot be read")        \
   SYN_CODE(kSystemOpen, 3001, kSystem, "a system cannot be opened")                         \
   SYN_CODE(kSystemBusy, 3002, kSystem, "a system is locked or busy; it is tried again")     \

@@ -20,7 +20,6 @@
 
 #include "host/base/clock.hpp"
 #include "host/base/random.hpp"
-#include "host/core/rules.hpp"
 #include "host/journal/journal.hpp"
 #include "host/ports/target.hpp"
 

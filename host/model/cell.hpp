@@ -11,7 +11,7 @@ namespace syncline::model {
 
 // Permanent values: they are written to the journal.
 enum class CellState : uint8_t {
-  kUnchanged = 0,  // not known here: unsent TOAST, a partial row image, a field that was not touched
+  kUnchanged = 0,  // not known here: unsent TOAST, a partial row image, an untouched field
   kNull = 1,
   kValue = 2,
 };
