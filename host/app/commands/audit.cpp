@@ -1,4 +1,5 @@
 #include "host/app/command_support.hpp"
+#include "host/app/daemon.hpp"
 #include "host/app/engines.hpp"
 #include "host/journal/journal.hpp"
 
@@ -11,16 +12,17 @@ Result<ExitStatus> run_audit(const Arguments& arguments) {
   SYN_TRY(const auto dispatcher,
           dispatch::Dispatcher::make(make_engines(), "auto", system_clock()));
   SYN_TRY(const journal::AuditReport report, journal::audit(*disk, *dispatcher, key));
+  const std::string head = to_hex(report.head);
   const boost::json::object data{{"segments", report.segment_count},
                                  {"blocks", report.block_count},
                                  {"entries", report.entry_count},
                                  {"signed_heads", report.signed_head_count},
-                                 {"head", report.head}};
+                                 {"head", head}};
   print(arguments, data,
         "the journal holds: " + std::to_string(report.segment_count) + " segments, " +
             std::to_string(report.block_count) + " blocks, " + std::to_string(report.entry_count) +
             " entries, " + std::to_string(report.signed_head_count) + " signed heads\n  head " +
-            report.head + "\n");
+            head + "\n");
   return ExitStatus::kOk;
 }
 
