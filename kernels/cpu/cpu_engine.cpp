@@ -32,8 +32,8 @@ bool has_scalar() {
 
 // The fastest first. The one place where a stage's variant is chosen.
 constexpr std::array kVariants{
-    VariantRow{CpuVariant::kAvx512, "avx512", has_avx512, fingerprint_avx512, detect_scalar},
-    VariantRow{CpuVariant::kAvx2, "avx2", has_avx2, fingerprint_avx2, detect_scalar},
+    VariantRow{CpuVariant::kAvx512, "avx512", has_avx512, fingerprint_avx512, detect_avx512},
+    VariantRow{CpuVariant::kAvx2, "avx2", has_avx2, fingerprint_avx2, detect_avx2},
     VariantRow{CpuVariant::kScalar, "scalar", has_scalar, fingerprint_scalar, detect_scalar},
 };
 

@@ -28,6 +28,8 @@ struct DetectRows {
 using DetectKernel = void (*)(const DetectRows& rows);
 
 void detect_scalar(const DetectRows& rows);
+void detect_avx2(const DetectRows& rows);
+void detect_avx512(const DetectRows& rows);
 
 Result<void> detect_batch(DetectKernel kernel, const syn_batch& batch,
                           const engine::Fingerprints& fingerprints, const engine::TableRef& table,
