@@ -8,8 +8,8 @@ namespace syncline {
 
 }  // namespace syncline
 
-#define SYN_ASSERT(condition)                                               \
-  do {                                                                      \
-    if (!(condition)) [[unlikely]]                                          \
-      ::syncline::assert_failed(#condition, __FILE__, __LINE__);            \
+#define SYN_ASSERT(condition)                                    \
+  do {                                                           \
+    if (!(condition)) [[unlikely]]                               \
+      ::syncline::assert_failed(#condition, __FILE__, __LINE__); \
   } while (false)

@@ -26,7 +26,9 @@ std::string_view meaning(ErrorCode code) {
   return "unknown";
 }
 
-std::string code_text(ErrorCode code) { return "SYN-" + std::to_string(static_cast<int>(code)); }
+std::string code_text(ErrorCode code) {
+  return "SYN-" + std::to_string(static_cast<int>(code));
+}
 
 std::string to_string(const Error& error) {
   std::string text = code_text(error.code) + ": " + error.what;

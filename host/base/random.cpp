@@ -1,8 +1,8 @@
 #include "host/base/random.hpp"
 
-#include <sys/random.h>
-
 #include <cerrno>
+
+#include <sys/random.h>
 
 #include "host/base/assert.hpp"
 

@@ -4,10 +4,11 @@
 // itself, and reading the wrong side terminates.
 #pragma once
 
+#include <utility>
+
 #include <boost/outcome/basic_result.hpp>
 #include <boost/outcome/policy/terminate.hpp>
 #include <boost/outcome/try.hpp>
-#include <utility>
 
 #include "host/base/error.hpp"
 
@@ -16,11 +17,12 @@ namespace syncline {
 template <class T>
 using Result = boost::outcome_v2::basic_result<T, Error, boost::outcome_v2::policy::terminate>;
 
-inline auto success() { return boost::outcome_v2::success(); }
+inline auto success() {
+  return boost::outcome_v2::success();
+}
 
 inline auto fail(ErrorCode code, std::string what, std::string why = {}, std::string fix = {}) {
-  return boost::outcome_v2::failure(
-      Error{code, std::move(what), std::move(why), std::move(fix)});
+  return boost::outcome_v2::failure(Error{code, std::move(what), std::move(why), std::move(fix)});
 }
 
 }  // namespace syncline

@@ -44,10 +44,10 @@ struct Entry {
   std::string key;  // joined (model/key.hpp), as its origin wrote it
   EntryKind kind = EntryKind::kSet;
   uint64_t generation = 0;
-  std::vector<EntryCell> cells;      // kPut: every value field; kSet: the changed; kDelete: none
-  std::vector<SystemId> targets;     // the systems it must be written to, sorted
-  SystemId origin = 0;               // the system whose log showed it here
-  int64_t commit_time_us = 0;        // when its origin committed it; for latency
+  std::vector<EntryCell> cells;   // kPut: every value field; kSet: the changed; kDelete: none
+  std::vector<SystemId> targets;  // the systems it must be written to, sorted
+  SystemId origin = 0;            // the system whose log showed it here
+  int64_t commit_time_us = 0;     // when its origin committed it; for latency
   bool operator==(const Entry&) const = default;
 };
 

@@ -36,7 +36,7 @@ struct Finding {
   Severity severity = Severity::kNote;
   std::string dataset;  // empty: the whole system
   std::string what;
-  std::string fix;      // the exact SQL or setting
+  std::string fix;  // the exact SQL or setting
 };
 
 class Catalog {

@@ -34,7 +34,7 @@ struct MarkerRow {  // a row of syncline_checkpoint moved
 struct ChangeRow {
   model::DatasetId dataset = 0;
   RowOp op = RowOp::kUpdate;
-  bool is_ours = false;  // written by one of our marked transactions
+  bool is_ours = false;                    // written by one of our marked transactions
   std::span<const model::CellView> cells;  // every schema field, key first; unchanged where unknown
   // An update that changed the key: the key cells before it. Empty otherwise.
   std::span<const model::CellView> old_key;

@@ -36,7 +36,7 @@ struct PollResult {
 };
 
 struct SnapshotChunk {
-  std::string cursor;    // hand back to read on; empty: this was the last chunk
+  std::string cursor;  // hand back to read on; empty: this was the last chunk
   size_t row_count = 0;
   std::vector<RejectedRow> rejected;  // they exist all the same
 };

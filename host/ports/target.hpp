@@ -20,7 +20,7 @@ namespace syncline::ports {
 
 struct RecordWrite {
   model::DatasetId dataset = 0;
-  std::string_view key;              // joined key (model/key.hpp)
+  std::string_view key;                            // joined key (model/key.hpp)
   model::EntryKind kind = model::EntryKind::kSet;  // kSet, kPut or kDelete
   std::span<const model::EntryCell> cells;         // kPut: every value field; kSet: only these
 };

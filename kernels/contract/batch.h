@@ -13,7 +13,7 @@
 #define SYN_LENGTH_NULL 0xffffffffu      /* the cell is NULL */
 #define SYN_LENGTH_UNCHANGED 0xfffffffeu /* the cell is not known here */
 #define SYN_ARENA_SIZE_MAX 0xf0000000u
-#define SYN_FIELD_COUNT_MAX 256u         /* value fields of one dataset */
+#define SYN_FIELD_COUNT_MAX 256u /* value fields of one dataset */
 
 /* Row operations. Permanent values. */
 #define SYN_OP_INSERT 1u
@@ -31,13 +31,13 @@ typedef struct syn_batch {
   uint32_t field_count; /* key fields first */
   uint32_t key_count;
   uint32_t arena_size;
-  const uint8_t* op;            /* [row_count] SYN_OP_* */
-  const uint16_t* lane;         /* [row_count] */
-  const uint32_t* key_offset;   /* [row_count] the folded joined key in the arena, */
-  const uint32_t* key_length;   /* [row_count] which identifies the record */
-  const uint32_t* cell_offset;  /* [row_count * field_count] */
-  const uint32_t* cell_length;  /* [row_count * field_count] or SYN_LENGTH_* */
-  const uint8_t* arena;         /* [arena_size] */
+  const uint8_t* op;           /* [row_count] SYN_OP_* */
+  const uint16_t* lane;        /* [row_count] */
+  const uint32_t* key_offset;  /* [row_count] the folded joined key in the arena, */
+  const uint32_t* key_length;  /* [row_count] which identifies the record */
+  const uint32_t* cell_offset; /* [row_count * field_count] */
+  const uint32_t* cell_length; /* [row_count * field_count] or SYN_LENGTH_* */
+  const uint8_t* arena;        /* [arena_size] */
 } syn_batch;
 
 #endif
