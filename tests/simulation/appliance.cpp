@@ -39,8 +39,8 @@ Result<void> Appliance::start() {
   journal::OpenReport report;
   SYN_TRY(journal_, journal::open_journal(around_.disk, around_.clock, random_, *dispatcher_,
                                           wrapping_key(), around_.plan.journal, report));
-  engine::Secret secret;
-  secret.fill(7);
+  engine::Secret secret;  // XXH3 wants one without a pattern; the same after every restart
+  SeededRandom(around_.plan.seed + 1).fill(secret);
   pipeline::Options options;
   options.appliance = kApplianceName;
   options.lane_count = around_.plan.lane_count;
@@ -115,6 +115,7 @@ Result<bool> Appliance::capture(size_t system, size_t row_limit) {
                          std::to_string(captured.value().row_count()) + " rows");
   }
   SYN_TRY(pipeline_->process(captured.value()));
+  SYN_TRY(acknowledge(system));  // as the runtime does, whenever it looks
   return !captured.value().position.is_start();
 }
 
@@ -122,16 +123,21 @@ Result<void> Appliance::commit() {
   SYN_TRY(pipeline_->commit());
   SYN_TRY(around_.observer.read_on());
   for (size_t system = 0; system < links_.size(); ++system) {
-    const auto position = pipeline_->take_acknowledgement(around_.plan.systems[system].id);
-    if (!position || !links_[system].capture) continue;
-    acknowledged_[system] = std::max(acknowledged_[system], number_of(*position));
-    if (around_.report.is_traced()) {
-      around_.report.trace("acknowledge " + around_.plan.systems[system].name + " " +
-                           std::to_string(number_of(*position)));
-    }
-    SYN_TRY(links_[system].source->acknowledge(*position));
+    SYN_TRY(acknowledge(system));
   }
   return success();
+}
+
+Result<void> Appliance::acknowledge(size_t system) {
+  if (!links_[system].capture) return success();
+  const auto position = pipeline_->take_acknowledgement(around_.plan.systems[system].id);
+  if (!position) return success();
+  acknowledged_[system] = std::max(acknowledged_[system], number_of(*position));
+  if (around_.report.is_traced()) {
+    around_.report.trace("acknowledge " + around_.plan.systems[system].name + " " +
+                         std::to_string(number_of(*position)));
+  }
+  return links_[system].source->acknowledge(*position);
 }
 
 Result<bool> Appliance::open_delivery(size_t system) {

@@ -43,6 +43,7 @@ class Appliance {
   // Reads on at one system and appends what was decided. Returns whether there was anything.
   Result<bool> capture(size_t system, size_t row_limit);
   Result<void> commit();  // and acknowledges to the sources
+  Result<void> acknowledge(size_t system);
   Result<bool> deliver(size_t system);
   Result<bool> report_skips(size_t system);
   // Puts the records that a system would not take to it once more.

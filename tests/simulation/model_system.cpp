@@ -64,11 +64,15 @@ void ModelSystem::user_put(const UserOp& op, int64_t time_us, LoggedTransaction&
     transaction.rows.push_back(logged_row(op.record, RowOp::kDelete, false));
     logged.before.reset();
   }
+  const bool is_new = op.verb == UserVerb::kInsert;
   StoredRow& row = rows_[op.record];
   for (size_t field = 0; field < kFieldsMax; ++field) {
-    if (op.cells[field]) {
-      const model::TypeKind kind = plan_.datasets[op.record.dataset].kind(field);
-      row[field].cell = stored(kind, plan().rounding, *op.cells[field]);
+    const model::TypeKind kind = plan_.datasets[op.record.dataset].kind(field);
+    const Cell next = op.cells[field] ? stored(kind, plan().rounding, *op.cells[field]) : Cell();
+    // Writing what the row holds already changes nothing that anybody could see.
+    const bool is_change = op.cells[field] && (is_new || next != row[field].cell);
+    if (is_change) {
+      row[field].cell = next;
       row[field].tag = tag_of(kind, row[field].cell);
       history_.write(index_, op.record, field, form_of(kind, row[field].cell), time_us, row[field]);
     }
