@@ -1,7 +1,10 @@
 #include "kernels/cpu/cpu_engine.hpp"
 
 #include <array>
+#include <cstring>
 #include <string>
+
+#include <cpuid.h>
 
 #include "kernels/cpu/detect.hpp"
 #include "kernels/cpu/fingerprint.hpp"

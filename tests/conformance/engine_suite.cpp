@@ -287,6 +287,47 @@ TEST_P(EngineSuite, ASweepConfirmsWhatItMeetsAndRemovesTheRest) {
   }
 }
 
+// Fingerprints whose 48 bits would be those of unknown or NULL: no input is known to give them, so
+// they are made up here.
+TEST_P(EngineSuite, ReservedCellsAreTakenByNoValue) {
+  constexpr uint64_t kHigh = uint64_t{5} << 48;
+  const std::vector<uint64_t> made_up{SYN_FINGERPRINT_UNCHANGED,
+                                      SYN_FINGERPRINT_NULL,
+                                      2,
+                                      3,
+                                      4,
+                                      kHigh,
+                                      kHigh + 1,
+                                      kHigh + 2,
+                                      ~uint64_t{0} << 48,
+                                      (~uint64_t{0} << 48) + 1,
+                                      ~uint64_t{0}};
+  const auto count = static_cast<uint32_t>(made_up.size());
+  RawBatch batch(count);
+  const std::vector<RawBatch::Cell> values(count, RawBatch::Cell{0, "any"});
+  for (uint32_t row = 0; row < count; ++row) batch.add_row(SYN_OP_UPDATE, 0, "k", values);
+  const syn_batch view = batch.view();
+  state::FingerprintTable table(count, 1);
+  contract::ReferenceTable truth(count, 1);
+  for (uint32_t shift = 0; shift < count; ++shift) {
+    // One key a row, so that the kernels and not the settling of repeats compare.
+    contract::ReferenceFingerprints fingerprints;
+    for (uint32_t row = 0; row < count; ++row) {
+      fingerprints.keys.push_back({row + 1, 0});
+      for (uint32_t i = 0; i < count; ++i) {
+        fingerprints.cells.push_back(made_up[(i + row * shift) % count]);
+      }
+    }
+    engine::Detected out;
+    ASSERT_TRUE(engine_->detect(view, {fingerprints.keys, fingerprints.cells}, table.ref(), out)
+                    .has_value());
+    const auto expected = truth.detect(view, fingerprints, false);
+    ASSERT_EQ(out.delta.lanes, expected.deltas) << "shift " << shift;
+    ASSERT_TRUE(table.apply(0, out.delta.lanes[0]).has_value());
+    truth.apply(0, out.delta.lanes[0]);
+  }
+}
+
 TEST_P(EngineSuite, PartsThatDoNotBelongTogetherAreRefused) {
   RawBatch batch(2);
   batch.add_row(SYN_OP_INSERT, 3, "k", {{0, "a"}, {0, "b"}});
