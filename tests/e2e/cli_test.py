@@ -100,7 +100,8 @@ class Appliance(unittest.TestCase):
         self.assertGreater(report["status"]["changes_total"], 100)
 
     def test_from_two_files_to_a_running_sync(self):
-        self.write(self.office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1), ('bob@x', 'Bob', 2)")
+        self.write(self.office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)",
+                   "INSERT INTO customer VALUES ('bob@x', 'Bob', 2)")
         self.write(self.shop, "INSERT INTO customer VALUES ('bob@x', 'Rob', 2), ('cy@x', 'Cy', 3)")
         self.call("init", "office.db", "shop.db")
         self.call("check")
