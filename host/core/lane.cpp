@@ -1,6 +1,7 @@
 #include "host/core/lane.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "host/base/bytes.hpp"
@@ -48,6 +49,58 @@ bool change_needs_values(const RecordState& state, const DatasetRules& rules,
     return value < state.cells.size() && state.cells[value] > shown.version(value);
   });
 }
+
+// Whether this row of ours shows just what we last wrote up to this sequence, so that step() drops
+// it. REQUIRES: nothing else in the input changes the record before it.
+bool is_plain_echo(const RecordState& state, const DatasetRules& rules, const SystemRole& role,
+                   const Row& row, model::Sequence up_to) {
+  const SystemView* view = state.view(role.system);
+  if (!row.is_ours || row.op > RowOp::kUpdate || view == nullptr) return false;
+  bool exists = view->generation % 2 == 1;
+  const auto is_confirmed = [up_to](const InFlight& write) {
+    return !write.is_skipped && write.sequence <= up_to;
+  };
+  for (const InFlight& write : view->flight) {
+    if (!is_confirmed(write)) continue;
+    if (write.kind == model::EntryKind::kDelete) return false;
+    exists = exists || write.kind == model::EntryKind::kPut;
+  }
+  if (!exists) return false;
+  return std::all_of(row.cells.begin(), row.cells.end(), [&](const RowCell& cell) {
+    if (!rules.travels(cell.field)) return true;
+    const SentCell* last = nullptr;
+    for (const InFlight& write : view->flight) {
+      if (!is_confirmed(write)) continue;
+      for (const SentCell& sent : write.cells) {
+        if (sent.field == cell.field) last = &sent;
+      }
+    }
+    return last == nullptr ? !cell.is_changed : last->fingerprint == cell.fingerprint;
+  });
+}
+
+// How far the markers met so far in one input confirm each stream.
+class Confirmed {
+ public:
+  void raise(model::StreamId stream, model::Sequence sequence) {
+    for (auto& [known, last] : streams_) {
+      if (known == stream) {
+        last = std::max(last, sequence);
+        return;
+      }
+    }
+    streams_.emplace_back(stream, sequence);
+  }
+  model::Sequence up_to(model::StreamId stream) const {
+    for (const auto& [known, last] : streams_) {
+      if (known == stream) return last;
+    }
+    return 0;
+  }
+
+ private:
+  std::vector<std::pair<model::StreamId, model::Sequence>> streams_;  // a few
+};
 
 bool join_needs_values(const RecordState& state, const DatasetRules& rules,
                        const model::Entry& entry) {
@@ -102,28 +155,44 @@ std::vector<RecordId> Lane::needs(const Input& input) const {
 
 std::vector<RecordId> Lane::value_needs(const Input& input, const RecordSet& records) const {
   std::vector<RecordId> ids;
+  Confirmed confirmed;
+  std::unordered_set<const LoadedRecord*> changed;  // by an item before the one that is looked at
   const auto ask = [&](const RecordId& id, const auto& does_need) {
     const DatasetRules* rules = rules_of(id.dataset);
     const auto loaded = records.find(id);
     if (rules == nullptr || loaded == records.end()) return;
-    if (does_need(loaded->second.state, *rules)) ids.push_back(id);
+    if (does_need(loaded->second, *rules)) ids.push_back(id);
+  };
+  const auto row_needs_values = [&](const Row& row, const LoadedRecord& record,
+                                    const DatasetRules& rules) {
+    const RecordState& state = record.state;
+    const SystemRole* role = rules.role(input.system);
+    if (role == nullptr) return false;
+    if (row.op > RowOp::kDelete) return !state.cells.empty();
+    const model::Sequence up_to = confirmed.up_to(rules.schema->stream);
+    const bool is_first = !changed.contains(&record);
+    if (is_first && is_plain_echo(state, rules, *role, row, up_to)) return false;
+    changed.insert(&record);
+    return change_needs_values(state, rules, *role, row);
   };
   for (const model::Skip& skip : input.skips) {
     ask({skip.dataset, skip.key_hash}, [](const auto&, const auto&) { return true; });
   }
   for (const Item& item : input.items) {
     if (const Row* row = std::get_if<Row>(&item)) {
-      ask({row->dataset, row->key_hash}, [&](const RecordState& state, const DatasetRules& rules) {
-        const SystemRole* role = rules.role(input.system);
-        if (role == nullptr) return false;
-        const bool is_change = row->op <= RowOp::kDelete;
-        return is_change ? change_needs_values(state, rules, *role, *row) : !state.cells.empty();
-      });
+      ask({row->dataset, row->key_hash},
+          [&](const LoadedRecord& record, const DatasetRules& rules) {
+            return row_needs_values(*row, record, rules);
+          });
     } else if (const Joined* joined = std::get_if<Joined>(&item)) {
       const model::Entry& entry = *joined->entry;
-      ask({entry.dataset, entry.key_hash}, [&](const auto& state, const DatasetRules& rules) {
-        return join_needs_values(state, rules, entry);
-      });
+      ask({entry.dataset, entry.key_hash},
+          [&](const LoadedRecord& record, const DatasetRules& rules) {
+            changed.insert(&record);
+            return join_needs_values(record.state, rules, entry);
+          });
+    } else if (const Marker& marker = std::get<Marker>(item); counts(input.system, marker)) {
+      confirmed.raise(marker.stream, marker.sequence);
     }
   }
   sort_unique(ids);

@@ -1,6 +1,9 @@
 #include "host/core/record.hpp"
 
 #include <algorithm>
+#include <unordered_map>
+
+#include <boost/container/small_vector.hpp>
 
 #include "host/base/bytes.hpp"
 #include "host/model/frame.hpp"
@@ -14,6 +17,7 @@ using model::Version;
 // The encoded form is docs/formats/record.md.
 constexpr size_t kNibbleVersionsMax = 15;
 constexpr uint8_t kSkippedFlag = 0x80;
+constexpr size_t kSearchedMax = 16;  // so many versions are searched one by one
 
 // Gathers the distinct versions, then writes the record with their indexes, which it meets in the
 // same order.
@@ -40,8 +44,6 @@ class RecordWriter {
 
  private:
   void gather() {
-    indexes_.reserve(64);
-    versions_.reserve(16);
     for (const Version& version : record_.cells) note(version);
     for (const SystemView& view : record_.views) {
       for (const Version& version : view.cells) note(version);
@@ -54,10 +56,29 @@ class RecordWriter {
 
   void note(const Version& version) {
     if (version.is_none()) return indexes_.push_back(0);
-    const auto at = std::find_if(versions_.begin(), versions_.end(),
-                                 [&](const Version* known) { return *known == version; });
-    indexes_.push_back(static_cast<uint32_t>(at - versions_.begin()) + 1);
-    if (at == versions_.end()) versions_.push_back(&version);
+    indexes_.push_back(versions_.size() < kSearchedMax ? search(version) : look_up(version));
+  }
+
+  // From the newest: a write's cells have one version and stand together.
+  uint32_t search(const Version& version) {
+    for (size_t i = versions_.size(); i > 0; --i) {
+      if (*versions_[i - 1] == version) return static_cast<uint32_t>(i);
+    }
+    return add(version);
+  }
+
+  // A record that many writes are in flight for has many versions.
+  uint32_t look_up(const Version& version) {
+    if (places_.empty()) {
+      for (size_t i = 0; i < versions_.size(); ++i) places_.emplace(versions_[i], i + 1);
+    }
+    const auto [place, is_new] = places_.emplace(&version, versions_.size() + 1);
+    return is_new ? add(version) : place->second;
+  }
+
+  uint32_t add(const Version& version) {
+    versions_.push_back(&version);
+    return static_cast<uint32_t>(versions_.size());
   }
 
   uint32_t next_index() { return indexes_[next_++]; }
@@ -96,8 +117,18 @@ class RecordWriter {
 
   const RecordState& record_;
   ByteWriter out_;
-  std::vector<const Version*> versions_;
-  std::vector<uint32_t> indexes_;
+  struct Hasher {
+    size_t operator()(const Version* version) const {
+      return (static_cast<uint64_t>(version->time_us) ^ version->origin) * 0x9e3779b97f4a7c15u;
+    }
+  };
+  struct Same {
+    bool operator()(const Version* a, const Version* b) const { return *a == *b; }
+  };
+
+  boost::container::small_vector<const Version*, kSearchedMax> versions_;
+  std::unordered_map<const Version*, uint32_t, Hasher, Same> places_;  // once there are many
+  boost::container::small_vector<uint32_t, 64> indexes_;
   size_t next_ = 0;
 };
 

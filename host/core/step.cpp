@@ -169,18 +169,20 @@ void Step::confirm(Touched& record, model::Sequence up_to) {
   if (view == nullptr) return;
   model::Collapsed<SentCell> run;
   size_t confirmed_count = 0;
-  std::vector<InFlight> rest;
-  for (InFlight& write : view->flight) {
-    if (write.is_skipped || write.sequence > up_to) {
-      rest.push_back(std::move(write));
+  auto kept = view->flight.begin();  // what stays is moved up to here
+  auto at = kept;
+  for (; at != view->flight.end() && at->sequence <= up_to; ++at) {
+    if (at->is_skipped) {
+      if (kept != at) *kept = std::move(*at);
+      ++kept;
       continue;
     }
-    if (write.kind != model::EntryKind::kSet) rest.clear();
-    model::collapse_onto<SentCell>(run, write.kind, write.generation, write.cells);
+    if (at->kind != model::EntryKind::kSet) kept = view->flight.begin();
+    model::collapse_onto<SentCell>(run, at->kind, at->generation, at->cells);
     ++confirmed_count;
   }
-  view->flight = std::move(rest);
   if (confirmed_count == 0) return;
+  view->flight.erase(kept, at);
   record.is_dirty = true;
   show_written(record, *view, std::move(run));
 }

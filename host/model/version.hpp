@@ -50,7 +50,9 @@ class RankPath {
   void push_back(const RankStep& step);
 
   std::strong_ordering operator<=>(const RankPath& other) const;
-  bool operator==(const RankPath& other) const { return (*this <=> other) == 0; }
+  bool operator==(const RankPath& other) const {
+    return steps_ == other.steps_ || (size() == other.size() && (*this <=> other) == 0);
+  }
 
  private:
   struct Steps : boost::intrusive_ref_counter<Steps> {
@@ -68,6 +70,12 @@ struct Version {
   SystemId corrector = 0;
 
   auto operator<=>(const Version&) const = default;
+  // What most often differs first.
+  bool operator==(const Version& other) const {
+    return time_us == other.time_us && origin == other.origin &&
+           correction_round == other.correction_round && corrector == other.corrector &&
+           policy_number == other.policy_number && path == other.path;
+  }
 
   bool is_none() const { return origin == 0; }
 

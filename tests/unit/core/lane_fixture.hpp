@@ -86,9 +86,9 @@ class LaneStory : public testing::Test {
         records[id].state = decode_record(at->second).value();
       }
     }
-    for (const RecordId& id : lane_.value_needs(input, records)) {
-      records[id].values = values_[id];
-    }
+    const std::vector<RecordId> asked = lane_.value_needs(input, records);
+    values_asked_ = asked.size();
+    for (const RecordId& id : asked) records[id].values = values_[id];
     frames_.push_back(lane_.step(input, records));
     for (const model::RecordImage& image : frames_.back().records) {
       const RecordId id{image.dataset, image.key_hash};
@@ -145,6 +145,7 @@ class LaneStory : public testing::Test {
   std::map<RecordId, std::string> states_;
   std::map<RecordId, std::vector<model::Cell>> values_;
   std::deque<model::Frame> frames_;
+  size_t values_asked_ = 0;        // records whose values the last step had to read
   std::deque<std::string> texts_;  // what rows borrow from
 };
 

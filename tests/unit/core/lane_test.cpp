@@ -45,6 +45,37 @@ TEST_F(LaneStory, our_own_write_come_back_is_no_change) {
   EXPECT_TRUE(state().views.empty());
 }
 
+TEST_F(LaneStory, an_echo_reads_no_values) {
+  settle_on(kAnn, 10);
+  step(kErp, {update({{kPhone, "2"}}, 20)});
+  step(kErp, {update({{kPhone, "3"}}, 30)});
+  const model::Sequence last = lane_.last_sequence(kStream);
+  step(kShop, {marker(last - 1), ours(update({{kPhone, "2"}}, 40)), marker(last),
+               ours(update({{kPhone, "3"}}, 41))});
+  EXPECT_EQ(values_asked_, 0u);
+  EXPECT_EQ(accepted().at(kPhone), "3");
+  EXPECT_TRUE(state().views.empty());
+}
+
+TEST_F(LaneStory, a_correction_reads_the_values_it_is_compared_with) {
+  settle_on(kAnn, 10);
+  step(kErp, {update({{kPhone, "2"}}, 20)});
+  const model::Sequence last = lane_.last_sequence(kStream);
+  step(kShop, {marker(last), ours(update({{kPhone, "02"}}, 40))});
+  EXPECT_EQ(values_asked_, 1u);
+  EXPECT_EQ(accepted().at(kPhone), "02");
+}
+
+// What a user of that system wrote in between makes the row of ours more than an echo.
+TEST_F(LaneStory, an_echo_behind_the_systems_own_change_reads_values) {
+  settle_on(kAnn, 10);
+  step(kErp, {update({{kPhone, "2"}}, 20)});
+  const model::Sequence last = lane_.last_sequence(kStream);
+  step(kShop, {update({{kPhone, "7"}}, 30), marker(last), ours(update({{kPhone, "2"}}, 40))});
+  EXPECT_EQ(values_asked_, 1u);
+  EXPECT_EQ(accepted().at(kPhone), "7");
+}
+
 TEST_F(LaneStory, a_change_comes_back_behind_a_write_in_flight) {
   settle_on(kAnn, 10);
   step(kErp, {update({{kName, "Anna"}}, 20)});  // in flight to the shop, which has not seen it
