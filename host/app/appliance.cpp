@@ -23,6 +23,7 @@ class StorageImpl final : public Storage {
   dispatch::Dispatcher& dispatcher() override { return *dispatcher_; }
   journal::Journal& journal() override { return *journal_; }
   state::Shadow& shadow() override { return *shadow_; }
+  WorkPool& pool() override { return *pool_; }
   const engine::Secret& secret() const override { return secret_; }
 
   Result<void> open(const config::Config& config, Mode mode, Clock& clock, Random& random,
@@ -35,11 +36,19 @@ class StorageImpl final : public Storage {
   std::unique_ptr<FolderLock> lock_;
   std::unique_ptr<Disk> disk_;
   std::unique_ptr<dispatch::Dispatcher> dispatcher_;
+  std::unique_ptr<WorkPool> pool_;
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<state::Shadow> shadow_;
   engine::Secret secret_{};
   bool is_new_ = false;
 };
+
+// Beside the step thread, which works too.
+size_t worker_count(const config::Config& config) {
+  const size_t threads = config.appliance.thread_count > 0 ? config.appliance.thread_count
+                                                           : std::thread::hardware_concurrency();
+  return std::min(kWorkersMax, std::max<size_t>(threads, 1) - 1);
+}
 
 Result<void> StorageImpl::open_folder(const config::Config& config, Mode mode) {
   const fs::path folder = config.appliance.data;
@@ -92,7 +101,9 @@ Result<void> StorageImpl::open(const config::Config& config, Mode mode, Clock& c
   const std::string secret = journal::derive_key(master, "fingerprint secret", secret_.size());
   std::copy(secret.begin(), secret.end(), secret_.begin());
   SYN_TRY(dispatcher_, dispatch::Dispatcher::make(make_engines(), config.appliance.engine, clock));
+  pool_ = std::make_unique<WorkPool>(mode == Mode::kRun ? worker_count(config) : 0);
   journal::Options options;
+  options.pool = pool_.get();
   options.segment_size_bytes = config.journal.segment_size_bytes;
   options.limit_bytes = config.journal.limit_bytes;
   options.retain_us = config.journal.retain_us;
@@ -124,12 +135,6 @@ Result<std::vector<RuntimeSystem>> make_systems(const Blueprint& blueprint, Cloc
     }
   }
   return systems;
-}
-
-size_t worker_count(const config::Config& config) {
-  const size_t threads = config.appliance.thread_count > 0 ? config.appliance.thread_count
-                                                           : std::thread::hardware_concurrency();
-  return std::min(kWorkersMax, std::max<size_t>(threads, 1) - 1);
 }
 
 }  // namespace
@@ -164,7 +169,7 @@ Result<std::unique_ptr<Appliance>> Appliance::open(Blueprint&& blueprint, Clock&
   RuntimeOptions options;
   options.appliance = config.appliance.name;
   options.lane_count = config.appliance.lane_count;
-  options.worker_count = worker_count(config);
+  options.pool = &storage.pool();
   SYN_TRY(appliance->runtime_,
           Runtime::open(RuntimeParts{options, clock, random, log, storage.disk(),
                                      storage.dispatcher(), storage.journal(), storage.shadow(),

@@ -29,6 +29,7 @@ class Storage {
   virtual dispatch::Dispatcher& dispatcher() = 0;
   virtual journal::Journal& journal() = 0;
   virtual state::Shadow& shadow() = 0;
+  virtual WorkPool& pool() = 0;
   virtual const engine::Secret& secret() const = 0;
 };
 

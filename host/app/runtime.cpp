@@ -6,6 +6,7 @@
 #include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
 #include "host/base/bytes.hpp"
+#include "host/base/thread_name.hpp"
 
 namespace syncline::app {
 
@@ -44,7 +45,7 @@ Result<void> RuntimeImpl::recover() {
   SYN_TRY(check_datasets());
   SYN_TRY(load_phases());
   const pipeline::Options options{parts_.options.appliance, parts_.options.lane_count,
-                                  parts_.options.worker_count};
+                                  parts_.options.pool};
   const pipeline::Dependencies dependencies{parts_.clock,   parts_.disk,   parts_.dispatcher,
                                             parts_.journal, parts_.shadow, parts_.rules,
                                             parts_.secret};
@@ -115,10 +116,20 @@ Result<void> RuntimeImpl::start() {
   is_running_ = true;
   is_reading_ = true;
   phase_ = "first sync";
-  step_thread_ = std::thread([this] { step_loop(); });
-  commit_thread_ = std::thread([this] { commit_loop(); });
+  step_thread_ = std::thread([this] {
+    name_thread("step");
+    step_loop();
+  });
+  commit_thread_ = std::thread([this] {
+    name_thread("commit");
+    commit_loop();
+  });
   for (const auto& run : runs_) {
-    if (run->delivery) run->delivery_thread = std::thread([this, &run] { delivery_loop(*run); });
+    if (!run->delivery) continue;
+    run->delivery_thread = std::thread([this, &run] {
+      name_thread("to-" + run->system->name);
+      delivery_loop(*run);
+    });
   }
   const auto synced = first_sync();
   if (!synced) {
@@ -127,7 +138,10 @@ Result<void> RuntimeImpl::start() {
   }
   phase_ = "running";
   for (const auto& run : runs_) {
-    run->capture_thread = std::thread([this, &run] { capture_loop(*run); });
+    run->capture_thread = std::thread([this, &run] {
+      name_thread("from-" + run->system->name);
+      capture_loop(*run);
+    });
   }
   return success();
 }

@@ -23,6 +23,7 @@
 #include "host/base/log.hpp"
 #include "host/base/metrics.hpp"
 #include "host/base/random.hpp"
+#include "host/base/work_pool.hpp"
 #include "host/core/rules.hpp"
 #include "host/delivery/delivery.hpp"
 #include "host/dispatch/dispatcher.hpp"
@@ -47,12 +48,16 @@ struct RuntimeSystem {
 struct RuntimeOptions {
   std::string appliance;
   size_t lane_count = model::kLaneCountDefault;
-  size_t worker_count = 1;
-  size_t poll_rows_max = 4096;
+  WorkPool* pool = nullptr;  // for lanes and blocks; null: the step thread does them alone
+  size_t poll_rows_max = 16'384;
   size_t queue_polls_max = 8;  // polls between captures and the step thread
   int poll_wait_ms = 20;
-  int64_t checkpoint_every_us = 2'000'000;
-  size_t checkpoint_lanes = 8;  // lanes a time
+  // A checkpoint saves some lanes. One is due when so much was journalled since the last, and, so
+  // that a quiet appliance restarts at once, when so much time has gone by; a restart reads at most
+  // all lanes' share of the journal again.
+  uint64_t checkpoint_every_bytes = 64u << 20;  // before sealing
+  int64_t checkpoint_every_us = 10'000'000;
+  size_t checkpoint_lanes = 8;
   int64_t drain_us_max = 30'000'000;
   size_t sync_chunk_rows = 8192;
 };

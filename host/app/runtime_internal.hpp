@@ -155,6 +155,7 @@ class RuntimeImpl final : public Runtime {
   std::atomic<const char*> phase_{"starting"};
   int64_t started_us_ = 0;
   int64_t checkpoint_due_us_ = 0;
+  uint64_t checkpoint_due_bytes_ = 0;
   Histogram& latency_;
   std::atomic<uint64_t> delivered_{0};
 

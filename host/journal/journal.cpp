@@ -12,13 +12,12 @@ namespace {
 // A reader that begins inside a segment passes over at most this much.
 constexpr uint64_t kIndexEveryBytes = 256u << 10;
 
-size_t memory_size(const model::Frame& frame, size_t column_bytes) {
+size_t memory_size(const model::Frame& frame) {
   size_t cells = 0;
   for (const model::Entry& entry : frame.entries) cells += entry.cells.size();
   for (const model::RecordImage& record : frame.records) cells += record.cells.size();
   return sizeof frame + frame.entries.size() * sizeof(model::Entry) +
-         frame.records.size() * sizeof(model::RecordImage) + cells * sizeof(model::EntryCell) +
-         column_bytes;
+         frame.records.size() * sizeof(model::RecordImage) + cells * sizeof(model::EntryCell);
 }
 
 }  // namespace
@@ -91,6 +90,8 @@ bool JournalImpl::is_segment_full() const {
   return has_groups && segments_.back().size_bytes >= parts_.options.segment_size_bytes;
 }
 
+// Blocks are sealed side by side, then chained in order. Each has nonces of its own; what is left
+// over behind the last one is given back.
 Result<JournalImpl::Draft> JournalImpl::seal(std::span<const model::FramePointer> frames) {
   Draft draft;
   draft.group = std::make_shared<Group>();
@@ -99,48 +100,60 @@ Result<JournalImpl::Draft> JournalImpl::seal(std::span<const model::FramePointer
   sorted.assign(frames.begin(), frames.end());
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const auto& left, const auto& right) { return left->lane < right->lane; });
+  std::vector<Unsealed> blocks;
   for (size_t begin = 0, end = 0; begin < sorted.size(); begin = end) {
     while (end < sorted.size() && sorted[end]->lane == sorted[begin]->lane) {
       SYN_ASSERT(sorted[end]->number == sorted[begin]->number + (end - begin));
       ++end;
     }
-    SYN_TRY(seal_block(std::span(sorted).subspan(begin, end - begin), draft));
+    blocks.push_back({std::span(sorted).subspan(begin, end - begin), draft.group->number,
+                      last_block_ + 1 + blocks.size(),
+                      writer_->reserve_nonces(SYN_CHUNK_COUNT_MAX)});
+  }
+  std::vector<Result<SealedBlock>> sealed(blocks.size(), SealedBlock{});
+  run_all(parts_.options.pool, blocks.size(), [&](size_t i) { sealed[i] = seal_block(blocks[i]); });
+  for (Result<SealedBlock>& block : sealed) {
+    if (!block) return std::move(block).as_failure();
+    add_block(std::move(block).value(), draft);
   }
   return draft;
 }
 
-Result<void> JournalImpl::seal_block(std::span<const model::FramePointer> frames, Draft& draft) {
-  const std::vector<model::Column> columns = model::encode_frames(frames);
+Result<JournalImpl::SealedBlock> JournalImpl::seal_block(const Unsealed& block) const {
+  const std::vector<model::Column> columns = model::encode_frames(block.frames);
+  SealedBlock made;
   std::vector<engine::ColumnView> views;
   views.reserve(columns.size());
-  size_t column_bytes = 0;
   for (const model::Column& column : columns) {
     views.push_back({column.id, static_cast<uint8_t>(column.type), column.bytes});
-    column_bytes += column.bytes.size();
+    made.column_bytes += column.bytes.size();
   }
-  const BlockHeader header{.lane = frames[0]->lane,
-                           .frame_count = static_cast<uint32_t>(frames.size()),
-                           .first_frame = frames[0]->number,
-                           .group = draft.group->number,
-                           .block = last_block_ + 1 + draft.headers.size(),
-                           .nonce_counter = writer_->reserve_nonces(SYN_CHUNK_COUNT_MAX)};
-  const std::string associated = associated_data(writer_->header().number, header);
-  SYN_TRY(
-      engine::Sealed sealed,
-      parts_.dispatcher.seal(
-          views, {writer_->header().data_key, writer_->header().nonce_prefix, header.nonce_counter},
-          associated));
-  SYN_ASSERT(sealed.chunk_count <= SYN_CHUNK_COUNT_MAX);
-  writer_->return_nonces(header.nonce_counter + sealed.chunk_count);
+  made.memory_bytes = made.column_bytes;
+  for (const auto& frame : block.frames) made.memory_bytes += memory_size(*frame);
+  made.header = {.lane = block.frames[0]->lane,
+                 .frame_count = static_cast<uint32_t>(block.frames.size()),
+                 .first_frame = block.frames[0]->number,
+                 .group = block.group,
+                 .block = block.block,
+                 .nonce_counter = block.nonce_counter};
+  made.associated_data = associated_data(writer_->header().number, made.header);
+  SYN_TRY(made.sealed, parts_.dispatcher.seal(views,
+                                              {writer_->header().data_key,
+                                               writer_->header().nonce_prefix, block.nonce_counter},
+                                              made.associated_data));
+  SYN_ASSERT(made.sealed.chunk_count <= SYN_CHUNK_COUNT_MAX);
+  return made;
+}
+
+void JournalImpl::add_block(SealedBlock&& block, Draft& draft) {
+  writer_->return_nonces(block.header.nonce_counter + block.sealed.chunk_count);
   const Digest& previous = draft.heads.empty() ? head_ : draft.heads.back();
-  draft.heads.push_back(next_head(previous, associated, sealed.tags_digest));
-  draft.headers.push_back(header);
-  draft.frame_bytes += column_bytes;
-  draft.sealed_bytes += sealed.bytes.size();
-  draft.sealed.push_back(std::move(sealed.bytes));
-  for (const auto& frame : frames) draft.memory_bytes += memory_size(*frame, 0);
-  draft.memory_bytes += column_bytes;
-  return success();
+  draft.heads.push_back(next_head(previous, block.associated_data, block.sealed.tags_digest));
+  draft.headers.push_back(block.header);
+  draft.frame_bytes += block.column_bytes;
+  draft.sealed_bytes += block.sealed.bytes.size();
+  draft.memory_bytes += block.memory_bytes;
+  draft.sealed.push_back(std::move(block.sealed.bytes));
 }
 
 // One write for all of the group, so that it is there or not, and cheap.

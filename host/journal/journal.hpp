@@ -27,6 +27,7 @@
 #include "host/base/disk.hpp"
 #include "host/base/random.hpp"
 #include "host/base/result.hpp"
+#include "host/base/work_pool.hpp"
 #include "host/dispatch/dispatcher.hpp"
 #include "host/model/frame.hpp"
 
@@ -39,6 +40,7 @@ struct Options {
   size_t recent_size_bytes = 64u << 20;  // committed frames kept in memory for cursors
   uint32_t heads_every_blocks = 1000;    // a signed head at the latest then,
   int64_t heads_every_us = 60'000'000;   // or then
+  WorkPool* pool = nullptr;  // seals the blocks of a group; null: the appending thread does
 };
 
 // A committed group's place, from 1, without gaps. Cursors, shadow and tables speak of it.

@@ -60,6 +60,20 @@ class JournalImpl final : public Journal {
     uint64_t sealed_bytes = 0;
     size_t memory_bytes = 0;
   };
+  // One lane's frames of a group, before and after sealing.
+  struct Unsealed {
+    std::span<const model::FramePointer> frames;
+    GroupNumber group = 0;
+    uint64_t block = 0;
+    uint64_t nonce_counter = 0;
+  };
+  struct SealedBlock {
+    BlockHeader header;
+    std::string associated_data;
+    engine::Sealed sealed;
+    size_t column_bytes = 0;
+    size_t memory_bytes = 0;
+  };
   struct Pending {
     GroupPointer group;
     size_t memory_bytes = 0;
@@ -77,7 +91,8 @@ class JournalImpl final : public Journal {
 
   bool is_segment_full() const;
   Result<Draft> seal(std::span<const model::FramePointer> frames);
-  Result<void> seal_block(std::span<const model::FramePointer> frames, Draft& draft);
+  Result<SealedBlock> seal_block(const Unsealed& block) const;
+  void add_block(SealedBlock&& block, Draft& draft);
   Result<void> write(Draft draft);
   Result<void> rotate();
   Result<void> end_segment();

@@ -13,7 +13,6 @@ PipelineImpl::PipelineImpl(const Options& options, const Dependencies& dependenc
     : options_(options),
       with_(dependencies),
       tables_(dependencies.disk, dependencies.rules, options.lane_count),
-      pool_(options.worker_count),
       in_flight_(options.lane_count),
       applied_(options.lane_count),
       checkpoints_(options.lane_count) {
@@ -88,7 +87,7 @@ Result<void> PipelineImpl::process_skips(std::span<const model::Skip> skips) {
 Result<void> PipelineImpl::run_work(std::vector<LaneWork>& work, model::SystemId system,
                                     const model::Position& position) {
   std::vector<Result<model::FramePointer>> stepped(work.size(), model::FramePointer{});
-  pool_.run(work.size(), [&](size_t i) { stepped[i] = step_lane(work[i]); });
+  run_all(options_.pool, work.size(), [&](size_t i) { stepped[i] = step_lane(work[i]); });
   Group group;
   group.system = system;
   group.position = position;

@@ -7,7 +7,7 @@
 // Nothing is acknowledged, shown to deliveries or reported before the commit that makes it true.
 //
 // Threads: process, process_skips and checkpoint from one thread (the step thread); commit from one
-// other or the same; take_acknowledgement, phase and counters from any. With worker_count > 0 the
+// other or the same; take_acknowledgement, phase and counters from any. With a pool the
 // lanes of one poll are stepped side by side; the frames are the same.
 // Errors: those of journal, shadow and engines; kStorageSync means that the process must stop.
 #pragma once
@@ -21,6 +21,7 @@
 
 #include "host/base/clock.hpp"
 #include "host/base/disk.hpp"
+#include "host/base/work_pool.hpp"
 #include "host/capture/capture.hpp"
 #include "host/core/lane.hpp"
 #include "host/dispatch/dispatcher.hpp"
@@ -33,7 +34,7 @@ namespace syncline::pipeline {
 struct Options {
   std::string appliance;
   size_t lane_count = model::kLaneCountDefault;
-  size_t worker_count = 0;  // 0: lanes are stepped on the calling thread
+  WorkPool* pool = nullptr;  // null: lanes are stepped on the calling thread
 };
 
 struct Dependencies {
@@ -102,9 +103,12 @@ class Pipeline {
   // The epoch whose markers count for a system.
   virtual void set_epoch(model::SystemId system, uint32_t epoch) = 0;
 
-  // Writes the state of up to lane_limit lanes that were checkpointed longest ago, so that the
-  // journal can let go of what they no longer need. Returns the group that may be released.
-  virtual Result<journal::GroupNumber> checkpoint(size_t lane_limit) = 0;
+  // Writes the state of up to lane_limit lanes that were checkpointed longest ago. A round of all
+  // lanes ends with the shadow's flush; `items` (the deliveries' cursors) are stored with it, and
+  // only then is there a group, returned, up to which neither lanes nor items need the journal.
+  using Items = std::vector<std::pair<std::string, std::string>>;
+  virtual Result<std::optional<journal::GroupNumber>> checkpoint(size_t lane_limit,
+                                                                 const Items& items) = 0;
 
   // Groups up to here are needed by no lane, table or shadow; cursors may begin behind it.
   virtual journal::GroupNumber released() const = 0;

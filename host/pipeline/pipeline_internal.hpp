@@ -9,7 +9,6 @@
 #include <mutex>
 #include <set>
 
-#include "host/pipeline/lane_pool.hpp"
 #include "host/pipeline/lane_work.hpp"
 #include "host/pipeline/pipeline.hpp"
 #include "host/pipeline/tables.hpp"
@@ -35,7 +34,8 @@ class PipelineImpl final : public Pipeline {
   Result<void> commit() override;
   std::optional<model::Position> take_acknowledgement(model::SystemId system) override;
   void set_epoch(model::SystemId system, uint32_t epoch) override;
-  Result<journal::GroupNumber> checkpoint(size_t lane_limit) override;
+  Result<std::optional<journal::GroupNumber>> checkpoint(size_t lane_limit,
+                                                         const Items& items) override;
   journal::GroupNumber released() const override { return released_; }
   Counters counters() const override;
   size_t in_flight_count(model::SystemId system) const override;
@@ -79,6 +79,7 @@ class PipelineImpl final : public Pipeline {
   Result<void> load_positions();
   bool is_forgotten(model::SystemId system, journal::GroupNumber group) const;
   Result<void> checkpoint_lane(model::LaneIndex lane);
+  Result<void> end_round();
 
   Result<void> rebuild_table(const Tables::Damage& damage);
   Result<void> take_rows(model::SystemId system, model::BatchBuilder& builder,
@@ -100,7 +101,6 @@ class PipelineImpl final : public Pipeline {
   Options options_;
   Dependencies with_;
   Tables tables_;
-  LanePool pool_;
   std::vector<core::Lane> lanes_;
   std::vector<Examined> examined_;  // kept with its memory from poll to poll
 
@@ -120,6 +120,7 @@ class PipelineImpl final : public Pipeline {
   std::vector<uint64_t> applied_;  // per lane: the shadow's frame number, during recovery
   std::vector<LaneCheckpoint> checkpoints_;
   size_t next_checkpoint_ = 0;
+  std::map<model::LaneIndex, std::string> lane_snapshots_;  // of this round, not yet stored
   std::atomic<journal::GroupNumber> released_{0};
 };
 

@@ -139,20 +139,36 @@ Result<void> PipelineImpl::checkpoint_lane(model::LaneIndex lane) {
   const uint64_t frame_number = lanes_[lane].last_frame_number();
   if (frame_number != checkpoints_[lane].frame_number) {
     SYN_TRY(tables_.save(lane, frame_number));
-    SYN_TRY(with_.shadow.put_item(lane_item(lane), lanes_[lane].snapshot()));
+    lane_snapshots_[lane] = lanes_[lane].snapshot();
   }
   checkpoints_[lane] = {frame_number, appended_number_};
   return success();
 }
 
 // Only what the journal already holds durably is saved: the commit comes first, on this thread, and
-// no step comes between it and the save.
-Result<journal::GroupNumber> PipelineImpl::checkpoint(size_t lane_limit) {
+// no step comes between it and the save. The shadow's flush is the dearest part, so it comes once
+// all lanes had their turn; until then the journal keeps what they need.
+Result<std::optional<journal::GroupNumber>> PipelineImpl::checkpoint(size_t lane_limit,
+                                                                     const Items& items) {
   SYN_ASSERT(!is_waiting());
   SYN_TRY(commit());
-  for (size_t i = 0; i < std::min(lane_limit, lanes_.size()); ++i) {
+  if (lane_limit >= lanes_.size()) next_checkpoint_ = 0;
+  const size_t end = std::min(next_checkpoint_ + lane_limit, lanes_.size());
+  for (; next_checkpoint_ < end; ++next_checkpoint_) {
     SYN_TRY(checkpoint_lane(static_cast<model::LaneIndex>(next_checkpoint_)));
-    next_checkpoint_ = (next_checkpoint_ + 1) % lanes_.size();
+  }
+  next_checkpoint_ %= lanes_.size();
+  if (next_checkpoint_ != 0) return std::optional<journal::GroupNumber>();
+  for (const auto& [name, bytes] : items) {
+    SYN_TRY(with_.shadow.put_item(name, bytes));
+  }
+  SYN_TRY(end_round());
+  return std::optional(released());
+}
+
+Result<void> PipelineImpl::end_round() {
+  for (const auto& [lane, snapshot] : lane_snapshots_) {
+    SYN_TRY(with_.shadow.put_item(lane_item(lane), snapshot));
   }
   journal::GroupNumber oldest = appended_number_;
   for (const LaneCheckpoint& checkpoint : checkpoints_) {
@@ -172,8 +188,9 @@ Result<journal::GroupNumber> PipelineImpl::checkpoint(size_t lane_limit) {
   }
   SYN_TRY(with_.shadow.put_item(kProgressItem, progress));
   SYN_TRY(with_.shadow.flush());
+  lane_snapshots_.clear();
   released_ = oldest;
-  return oldest;
+  return success();
 }
 
 }  // namespace syncline::pipeline

@@ -7,6 +7,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/options.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
@@ -27,8 +28,9 @@ constexpr char kRecordTag = 3;
 
 constexpr uint32_t kFormatNumber = 1;
 constexpr size_t kRecordKeyBytes = 21;
-constexpr size_t kWriteBufferBytes = 64u << 20;
+constexpr size_t kWriteBufferBytes = 128u << 20;
 constexpr size_t kBlockCacheBytes = 64u << 20;
+constexpr size_t kHintPrefixBytes = 6;  // tag, dataset and what numbers up to 256 lanes
 
 std::string_view view(const Slice& slice) {
   return {slice.data(), slice.size()};
@@ -159,9 +161,15 @@ rocksdb::Options options_for_small_machines() {
   options.max_write_buffer_number = 4;
   options.max_background_jobs = 2;
   options.level_compaction_dynamic_level_bytes = true;
-  options.compression = rocksdb::kLZ4Compression;
+  // Fewer, larger merges: most records are written again before they reach the last level.
+  options.level0_file_num_compaction_trigger = 8;
+  options.max_bytes_for_level_base = 1u << 30;
+  options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kLZ4Compression};
   options.memtable_prefix_bloom_size_ratio = 0.02;
   options.memtable_whole_key_filtering = true;
+  // A lane's records come in the order of their keys: each is looked for from where the last went.
+  options.memtable_insert_with_hint_prefix_extractor.reset(
+      rocksdb::NewFixedPrefixTransform(kHintPrefixBytes));
   options.bytes_per_sync = 1u << 20;
   // An idle appliance writes nothing.
   options.stats_dump_period_sec = 0;

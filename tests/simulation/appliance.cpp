@@ -200,17 +200,19 @@ Result<void> Appliance::retry_skipped(size_t system) {
 Result<void> Appliance::checkpoint(size_t lane_limit) {
   if (pipeline_->is_waiting()) return success();
   journal::GroupNumber oldest = around_.observer.last_group;
+  pipeline::Pipeline::Items cursors;
   for (size_t system = 0; system < links_.size(); ++system) {
     Link& link = links_[system];
     if (link.delivery) link.saved_cursor = link.delivery->cursor();
     std::string bytes;
     ByteWriter(bytes).u64(link.saved_cursor);
-    SYN_TRY(around_.shadow.put_item(cursor_item(around_.plan.systems[system].id), bytes));
+    cursors.emplace_back(cursor_item(around_.plan.systems[system].id), std::move(bytes));
     oldest = std::min(oldest, link.saved_cursor);
   }
-  SYN_TRY(const journal::GroupNumber covered, pipeline_->checkpoint(lane_limit));
+  SYN_TRY(const auto covered, pipeline_->checkpoint(lane_limit, cursors));
   SYN_TRY(around_.observer.read_on());
-  return journal_->release(std::min(oldest, covered));
+  if (!covered) return success();
+  return journal_->release(std::min(oldest, *covered));
 }
 
 int64_t Appliance::wait_us() const {

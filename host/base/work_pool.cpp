@@ -1,12 +1,19 @@
-#include "host/pipeline/lane_pool.hpp"
+#include "host/base/work_pool.hpp"
 
-namespace syncline::pipeline {
+#include "host/base/thread_name.hpp"
 
-LanePool::LanePool(size_t worker_count) {
-  for (size_t i = 0; i < worker_count; ++i) workers_.emplace_back([this] { work_loop(); });
+namespace syncline {
+
+WorkPool::WorkPool(size_t worker_count) {
+  for (size_t i = 0; i < worker_count; ++i) {
+    workers_.emplace_back([this] {
+      name_thread("work");
+      work_loop();
+    });
+  }
 }
 
-LanePool::~LanePool() {
+WorkPool::~WorkPool() {
   {
     const std::lock_guard lock(mutex_);
     is_closing_ = true;
@@ -15,11 +22,11 @@ LanePool::~LanePool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void LanePool::take_all() {
+void WorkPool::take_all() {
   for (size_t i = next_.fetch_add(1); i < count_; i = next_.fetch_add(1)) (*work_)(i);
 }
 
-void LanePool::run(size_t count, const std::function<void(size_t)>& work) {
+void WorkPool::run(size_t count, const std::function<void(size_t)>& work) {
   if (workers_.empty() || count < 2) {
     for (size_t i = 0; i < count; ++i) work(i);
     return;
@@ -38,7 +45,7 @@ void LanePool::run(size_t count, const std::function<void(size_t)>& work) {
   finished_.wait(lock, [this] { return busy_ == 0; });
 }
 
-void LanePool::work_loop() {
+void WorkPool::work_loop() {
   uint64_t seen = 0;
   std::unique_lock lock(mutex_);
   while (true) {
@@ -52,4 +59,4 @@ void LanePool::work_loop() {
   }
 }
 
-}  // namespace syncline::pipeline
+}  // namespace syncline

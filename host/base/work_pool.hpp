@@ -1,7 +1,8 @@
-// Steps the lanes of one poll side by side on a few threads, and waits for all of them.
+// Does pieces of work side by side on a few threads, and waits for all of them: the lanes of one
+// poll, the blocks of one group.
 //
 // With worker_count 0 everything runs on the calling thread, in order. Threads: run from one thread
-// at a time.
+// at a time. Errors: none of its own; work keeps its outcome where the caller finds it.
 #pragma once
 
 #include <atomic>
@@ -12,14 +13,14 @@
 #include <thread>
 #include <vector>
 
-namespace syncline::pipeline {
+namespace syncline {
 
-class LanePool {
+class WorkPool {
  public:
-  explicit LanePool(size_t worker_count);
-  ~LanePool();
-  LanePool(const LanePool&) = delete;
-  LanePool& operator=(const LanePool&) = delete;
+  explicit WorkPool(size_t worker_count);
+  ~WorkPool();
+  WorkPool(const WorkPool&) = delete;
+  WorkPool& operator=(const WorkPool&) = delete;
 
   // Calls work(i) once for every i below count; returns when all are done. work must not throw.
   void run(size_t count, const std::function<void(size_t)>& work);
@@ -40,4 +41,10 @@ class LanePool {
   bool is_closing_ = false;
 };
 
-}  // namespace syncline::pipeline
+// The same where there may be no pool: then on the calling thread.
+inline void run_all(WorkPool* pool, size_t count, const std::function<void(size_t)>& work) {
+  if (pool != nullptr) return pool->run(count, work);
+  for (size_t i = 0; i < count; ++i) work(i);
+}
+
+}  // namespace syncline
