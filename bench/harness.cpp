@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include <time.h>
@@ -60,6 +61,11 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+double spread(const std::vector<double>& values) {
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return (*most - *least) / median(values);
+}
+
 Figure measure_rate(const Options& options, const std::string& id, const std::string& what,
                     const std::string& unit, const Work& ours, const Contestant& peer, Time time) {
   std::vector<double> our_rates;
@@ -74,14 +80,13 @@ Figure measure_rate(const Options& options, const std::string& id, const std::st
     peer_rates.push_back(rate_of(peer.work, time));
     ratios.push_back(our_rates.back() / peer_rates.back());
   }
-  const auto [least, most] = std::minmax_element(our_rates.begin(), our_rates.end());
   Figure figure;
   figure.id = id;
   figure.what = what;
   figure.unit = unit;
   figure.value = median(our_rates);
   figure.runs = runs;
-  figure.spread = (*most - *least) / figure.value;
+  figure.spread = spread(our_rates);
   if (peer.work) {
     figure.beside = peer.name;
     figure.beside_value = median(peer_rates);
@@ -116,11 +121,14 @@ int run_benches(int argument_count, char** arguments, const std::vector<BenchRow
       options.is_quick = true;
     } else if (std::strcmp(arguments[i], "--only") == 0 && i + 1 < argument_count) {
       options.only = arguments[++i];
+    } else if (std::strcmp(arguments[i], "--records") == 0 && i + 1 < argument_count) {
+      options.record_count = std::strtoull(arguments[++i], nullptr, 10);
     } else if (std::strcmp(arguments[i], "--list") == 0) {
       for (const BenchRow& row : rows) std::printf("%s\n", row.id);
       return 0;
     } else {
-      std::fprintf(stderr, "usage: %s [--quick] [--only ID] [--list]\n", arguments[0]);
+      std::fprintf(stderr, "usage: %s [--quick] [--only ID] [--records N] [--list]\n",
+                   arguments[0]);
       return 2;
     }
   }

@@ -15,8 +15,9 @@
 namespace syncline::bench {
 
 struct Options {
-  bool is_quick = false;  // smaller data, fewer repetitions: to see that it runs
-  std::string only;       // an id, or a prefix of ids; empty: all
+  bool is_quick = false;    // smaller data, fewer repetitions: to see that it runs
+  std::string only;         // an id, or a prefix of ids; empty: all
+  size_t record_count = 0;  // known to a bench of the whole pipeline; 0: what the bench chooses
 };
 
 struct Figure {
@@ -41,6 +42,8 @@ struct Contestant {
 
 int repetitions(const Options& options);
 double median(std::vector<double> values);
+// (most - least) / median. REQUIRES: values is not empty.
+double spread(const std::vector<double>& values);
 
 // What a second is: of the wall, or of this thread's own time on a core, which other programs on
 // the machine disturb less. kThread only where all the work is done by the calling thread.
@@ -58,7 +61,8 @@ struct BenchRow {
   void (*run)(const Options& options);
 };
 
-// The main of a bench program. --only ID, --quick, --list. Exit status 2 for a wrong command line.
+// The main of a bench program. --only ID, --records N, --quick, --list. Exit status 2 for a wrong
+// command line.
 int run_benches(int argument_count, char** arguments, const std::vector<BenchRow>& rows);
 
 }  // namespace syncline::bench

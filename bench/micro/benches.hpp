@@ -1,4 +1,4 @@
-// The micro benches: one stage, one figure or two each, beside the plain library.
+// The micro benches: one stage or all of them, one figure or two each, beside the plain library.
 #pragma once
 
 #include "bench/harness.hpp"
@@ -10,5 +10,7 @@ void bench_detect(const Options& options);
 void bench_seal(const Options& options);
 void bench_open(const Options& options);
 void bench_table_memory(const Options& options);
+void bench_all_changed(const Options& options);
+void bench_tenth_changed(const Options& options);
 
 }  // namespace syncline::bench

@@ -9,5 +9,7 @@ int main(int argument_count, char** arguments) {
                          {"stage.seal", bench_seal},
                          {"stage.open", bench_open},
                          {"stage.table_memory", bench_table_memory},
+                         {"pipeline.all_changed", bench_all_changed},
+                         {"pipeline.tenth_changed", bench_tenth_changed},
                      });
 }
