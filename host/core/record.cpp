@@ -226,7 +226,7 @@ class RecordReader {
   }
 
   ByteReader in_;
-  std::vector<Version> versions_;
+  boost::container::small_vector<Version, 8> versions_;
 };
 
 }  // namespace

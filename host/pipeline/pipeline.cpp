@@ -105,15 +105,24 @@ Result<void> PipelineImpl::run_work(std::vector<LaneWork>& work, model::SystemId
 
 Result<core::RecordSet> PipelineImpl::load_records(const core::Lane& lane,
                                                    const core::Input& input) {
+  const std::vector<core::RecordId> needed = lane.needs(input);
+  std::vector<state::RecordId> ids;
+  ids.reserve(needed.size());
+  for (const core::RecordId& id : needed) ids.push_back({id.dataset, id.key_hash});
   core::RecordSet records;
-  for (const core::RecordId& id : lane.needs(input)) {
-    SYN_TRY(auto stored, with_.shadow.load(id.dataset, id.key_hash, value_count(id.dataset),
-                                           state::Load::kState));
-    core::LoadedRecord& record = records[id];
-    if (!stored.state.empty()) {
-      SYN_TRY(record.state, core::decode_record(stored.state));
+  records.reserve(needed.size());
+  Result<void> decoded = success();
+  SYN_TRY(with_.shadow.load_states(ids, [&](size_t index, std::string_view bytes) {
+    core::LoadedRecord& record = records[needed[index]];
+    if (bytes.empty()) return;
+    auto state = core::decode_record(bytes);
+    if (state) {
+      record.state = std::move(state).value();
+    } else {
+      decoded = std::move(state).as_failure();
     }
-  }
+  }));
+  SYN_TRY(decoded);
   for (const core::RecordId& id : lane.value_needs(input, records)) {
     SYN_TRY(auto stored, with_.shadow.load(id.dataset, id.key_hash, value_count(id.dataset),
                                            state::Load::kStateAndValues));

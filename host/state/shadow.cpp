@@ -27,6 +27,8 @@ constexpr size_t kLaneImagesMax = 4'096;  // of one lane's frames in one write, 
 constexpr size_t kItemsShare = 16;
 constexpr size_t kItemBytesMax = 4u << 20;
 
+constexpr size_t kLoadGroupMax = 32;  // records that are looked at under one lock
+
 struct Shard {
   explicit Shard(size_t limit_bytes) : tier(limit_bytes) {}
   std::mutex mutex;
@@ -86,6 +88,7 @@ class RocksdbShadow : public Shadow {
 
   Result<ShadowRecord> load(model::DatasetId dataset, const model::KeyHash& key_hash,
                             size_t value_count, Load what) override;
+  Result<void> load_states(std::span<const RecordId> ids, const VisitState& visit) override;
   void stage(const model::FramePointer& frame) override;
   using Shadow::apply;
   Result<void> apply(std::span<const model::FramePointer> frames) override;
@@ -114,6 +117,8 @@ class RocksdbShadow : public Shadow {
     return *queues_[lane];
   }
   Result<ShadowRecord> load_state(const RecordId& id);
+  size_t visit_in_memory(std::span<const RecordId> ids, size_t first, const VisitState& visit,
+                         std::vector<size_t>& below);
   Result<ShadowRecord> load_with_values(const RecordId& id, size_t value_count);
   Result<void> read_below(const RecordId& id, std::string& bytes, RecordParts& parts) const;
   PendingRecords pending_records(model::DatasetId dataset, const HashRange& range);
@@ -189,7 +194,11 @@ Result<ShadowRecord> RocksdbShadow::load_state(const RecordId& id) {
       record.state = pending->newest->image->state;
       return record;
     }
-    if (home.tier.find(key, record.state) != TierShard::Found::kUnknown) return record;
+    std::string_view state;
+    if (home.tier.find(key, state) != TierShard::Found::kUnknown) {
+      record.state = state;
+      return record;
+    }
   }
   std::string bytes;
   SYN_TRY(const bool is_known, store_->get(id, bytes));
@@ -200,6 +209,43 @@ Result<ShadowRecord> RocksdbShadow::load_state(const RecordId& id) {
   const std::lock_guard lock(home.mutex);
   home.tier.put(key, record.state);
   return record;
+}
+
+// Records of one shard together, so that its lock is taken once and the memory of each is on its
+// way while others are looked at.
+Result<void> RocksdbShadow::load_states(std::span<const RecordId> ids, const VisitState& visit) {
+  std::vector<size_t> below;  // those that only the store has
+  for (size_t first = 0; first < ids.size();) first = visit_in_memory(ids, first, visit, below);
+  for (const size_t index : below) {
+    SYN_TRY(const ShadowRecord record, load_state(ids[index]));
+    visit(index, record.state);
+  }
+  return success();
+}
+
+// Visits a group of one shard; returns where the next begins.
+size_t RocksdbShadow::visit_in_memory(std::span<const RecordId> ids, size_t first,
+                                      const VisitState& visit, std::vector<size_t>& below) {
+  Shard& home = shard(ids[first]);
+  size_t last = first + 1;
+  while (last < ids.size() && last - first < kLoadGroupMax && &shard(ids[last]) == &home) ++last;
+  const std::lock_guard lock(home.mutex);
+  for (size_t i = first; i < last; ++i) {
+    home.overlay.prefetch(ids[i]);
+    home.tier.prefetch_slot(tier_key(ids[i]));
+  }
+  for (size_t i = first; i < last; ++i) home.tier.prefetch_block(tier_key(ids[i]));
+  for (size_t i = first; i < last; ++i) {
+    std::string_view state;
+    if (const Overlay::Pending* pending = home.overlay.find(ids[i])) {
+      visit(i, pending->newest->image->state);
+    } else if (home.tier.find(tier_key(ids[i]), state) == TierShard::Found::kUnknown) {
+      below.push_back(i);
+    } else {
+      visit(i, state);
+    }
+  }
+  return last;
 }
 
 Result<void> RocksdbShadow::read_below(const RecordId& id, std::string& bytes,
@@ -218,7 +264,7 @@ Result<ShadowRecord> RocksdbShadow::load_with_values(const RecordId& id, size_t 
     if (const Overlay::Pending* pending = home.overlay.find(id)) {
       above = encode(parts_of_run(pending->oldest, pending->newest));
     } else {
-      std::string state;
+      std::string_view state;
       if (home.tier.find(tier_key(id), state) == TierShard::Found::kNever) {
         return ShadowRecord{{}, std::vector<model::Cell>(value_count)};
       }
@@ -452,6 +498,14 @@ MemoryUse RocksdbShadow::memory_use() const {
 }
 
 }  // namespace
+
+Result<void> Shadow::load_states(std::span<const RecordId> ids, const VisitState& visit) {
+  for (size_t i = 0; i < ids.size(); ++i) {
+    SYN_TRY(const ShadowRecord record, load(ids[i].dataset, ids[i].key_hash, 0, Load::kState));
+    visit(i, record.state);
+  }
+  return success();
+}
 
 Result<std::unique_ptr<Shadow>> open_rocksdb_shadow(const std::string& folder,
                                                     const ShadowOptions& options) {

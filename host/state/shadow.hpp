@@ -25,6 +25,12 @@
 
 namespace syncline::state {
 
+struct RecordId {
+  model::DatasetId dataset = 0;
+  model::KeyHash key_hash;
+  auto operator<=>(const RecordId&) const = default;
+};
+
 struct ShadowRecord {
   std::string state;                // core::encode(RecordState); empty: never heard of
   std::vector<model::Cell> values;  // by value field (kUnchanged: unknown); empty unless asked for
@@ -43,6 +49,10 @@ class Shadow {
 
   virtual Result<ShadowRecord> load(model::DatasetId dataset, const model::KeyHash& key_hash,
                                     size_t value_count, Load what) = 0;
+  // The states of several records, each visited once, in any order: what load() of each gives, for
+  // less where their ids are sorted. The bytes live for the visit, which may not call the shadow.
+  using VisitState = std::function<void(size_t index, std::string_view state)>;
+  virtual Result<void> load_states(std::span<const RecordId> ids, const VisitState& visit);
   // The frame is appended, not yet durable: later loads must see it.
   virtual void stage(const model::FramePointer& frame) = 0;
   // These frames are durable: store them. A frame that was not staged is staged; one that is

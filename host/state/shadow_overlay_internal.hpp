@@ -39,6 +39,8 @@ class Overlay {
     pending.newest = image;
   }
 
+  void prefetch(const RecordId& id) const { pending_.prefetch(id); }
+
   // Null where the store (and the tier) hold all there is.
   const Pending* find(const RecordId& id) const {
     const auto at = pending_.find(id);

@@ -14,12 +14,6 @@
 
 namespace syncline::state {
 
-struct RecordId {
-  model::DatasetId dataset = 0;
-  model::KeyHash key_hash;
-  auto operator<=>(const RecordId&) const = default;
-};
-
 struct FieldCell {
   model::FieldIndex field = 0;  // into Schema::fields
   model::CellView cell;         // never kUnchanged

@@ -75,7 +75,7 @@ size_t TierShard::slot_of(const TierKey& key) const {
   return slot;
 }
 
-TierShard::Found TierShard::find(const TierKey& key, std::string& state) {
+TierShard::Found TierShard::find(const TierKey& key, std::string_view& state) {
   uint32_t& value = slots_[slot_of(key)];
   if (value == 0) return is_complete_ ? Found::kNever : Found::kUnknown;
   if ((value & kRecentBit) == 0) value |= kRecentBit;

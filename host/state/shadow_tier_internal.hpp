@@ -43,7 +43,14 @@ class TierShard {
     kUnknown,  // not in memory: the store has to be asked
     kState,
   };
-  Found find(const TierKey& key, std::string& state);
+  // The state's bytes live until the shard changes.
+  Found find(const TierKey& key, std::string_view& state);
+  // Ask the memory for what find() will read: first the slot, then, once that is there, the block.
+  void prefetch_slot(const TierKey& key) const { __builtin_prefetch(&slots_[home(key)]); }
+  void prefetch_block(const TierKey& key) const {
+    const uint32_t value = slots_[home(key)];
+    if (value != 0) __builtin_prefetch(block(value & kPlaceMask));
+  }
   void put(const TierKey& key, std::string_view state);
   // For filling up at open. Returns false, and the shard is not complete, if there is no room.
   bool put_if_room(const TierKey& key, std::string_view state);

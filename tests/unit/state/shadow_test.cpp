@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
@@ -62,6 +63,8 @@ class ShadowTest : public testing::TestWithParam<Kind> {
   void apply(const model::FramePointer& frame) { shadow_->apply(frame).value(); }
 
   Box shadow_{GetParam()};
+  std::array<uint64_t, kTestLanes> numbers_{};  // of each lane's last frame
+  std::map<size_t, std::string> states_;
 };
 
 using Values = std::vector<std::string>;
@@ -71,6 +74,34 @@ TEST_P(ShadowTest, KnowsNothingAtFirst) {
   EXPECT_EQ(values("ann"), (Values{"?", "?", "?"}));
   EXPECT_TRUE(load("ann", Load::kState).values.empty());
   EXPECT_EQ(shadow_->applied(0).value(), 0u);
+}
+
+// Staged, applied, pushed out of memory, never heard of: wherever it stands, it is found.
+TEST_P(ShadowTest, ManyStatesAreThoseOfEach) {
+  std::vector<RecordId> ids;
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "record " + std::to_string(i);
+    const model::KeyHash hash = model::hash_key(key_of(name));
+    ids.push_back({kCustomers, hash});
+    if (i % 4 == 3) continue;
+    const model::LaneIndex lane = model::lane_of(hash, kTestLanes);
+    const auto made =
+        frame(lane, ++numbers_[lane],
+              {image(kCustomers, name, "s" + std::to_string(i), {cell(1, "a")}, false)});
+    i < 150 ? apply(made) : stage(made);
+  }
+  std::sort(ids.begin(), ids.end());
+  size_t visited = 0;
+  const auto loaded = shadow_->load_states(ids, [&](size_t index, std::string_view state) {
+    states_.emplace(index, state);
+    ++visited;
+  });
+  ASSERT_TRUE(loaded.has_value());
+  EXPECT_EQ(visited, ids.size());
+  for (size_t i = 0; i < ids.size(); ++i) {
+    EXPECT_EQ(states_[i],
+              shadow_->load(kCustomers, ids[i].key_hash, 0, Load::kState).value().state);
+  }
 }
 
 TEST_P(ShadowTest, StagedEffectsAreSeenAtOnce) {

@@ -29,7 +29,7 @@ TEST(ShadowTier, KeepsEveryStateWhileThereIsRoom) {
     model[number] = state_of(random).substr(0, 1900);
     shard.put(key_of(number), model[number]);
   }
-  std::string found;
+  std::string_view found;
   for (const auto& [number, state] : model) {
     ASSERT_EQ(shard.find(key_of(number), found), TierShard::Found::kState);
     ASSERT_EQ(found, state);
@@ -43,7 +43,7 @@ TEST(ShadowTier, NeverShowsAnOldStateWhenRoomIsShort) {
   TierShard shard(kLimit);
   std::map<uint64_t, std::string> model;
   std::mt19937 random(2);
-  std::string found;
+  std::string_view found;
   size_t hit_count = 0;
   for (int i = 0; i < 200'000; ++i) {
     const uint64_t number = random() % 10'000;
@@ -64,7 +64,7 @@ TEST(ShadowTier, NeverShowsAnOldStateWhenRoomIsShort) {
 TEST(ShadowTier, KeepsWhatIsAskedForAndDropsTheRest) {
   TierShard shard(100'000);
   const std::string state(50, 's');
-  std::string found;
+  std::string_view found;
   shard.put(key_of(0), state);
   for (uint64_t i = 1; i < 20'000; ++i) {
     shard.put(key_of(i), state);
@@ -75,7 +75,7 @@ TEST(ShadowTier, KeepsWhatIsAskedForAndDropsTheRest) {
 
 TEST(ShadowTier, AStateTooLongIsLeftToTheStore) {
   TierShard shard(1u << 20);
-  std::string found;
+  std::string_view found;
   shard.put(key_of(1), "short");
   shard.put(key_of(1), std::string(5'000, 'x'));
   EXPECT_EQ(shard.find(key_of(1), found), TierShard::Found::kUnknown);
