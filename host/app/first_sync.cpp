@@ -3,7 +3,8 @@
 // Per dataset, the system whose rows win goes first. Each system's rows are read in chunks and
 // matched with what is accepted so far; then what it lacks is put to it, and it is live. Phases are
 // kept in the shadow, so a restart goes on with the system it was at; rows read twice say nothing
-// new. Changes made meanwhile wait in the systems' own logs.
+// new. Changes made meanwhile wait in the systems' own logs: where those are read from is
+// journalled before anything else is.
 #include <algorithm>
 
 #include "host/app/resync.hpp"
@@ -13,6 +14,8 @@ namespace syncline::app {
 namespace {
 
 constexpr std::string_view kLive = "live";
+constexpr int64_t kCatchUpBusyUsMax = 60'000'000;
+constexpr int64_t kCatchUpPauseUs = 20'000;
 
 }  // namespace
 
@@ -46,7 +49,45 @@ Result<void> RuntimeImpl::set_phase(model::DatasetId dataset, model::SystemId sy
   });
 }
 
+// A source whose log was never read is read from here on, and a restart knows it. One that was is
+// caught up with first: what was deleted or changed while the appliance was away must not look, to
+// the reading that follows, like records that the system never had.
+Result<void> RuntimeImpl::begin_reading(SystemRun& run) {
+  const model::SystemId system = run.system->id;
+  if (pipeline_->position(system).is_start()) {
+    SYN_TRY(const model::Position now, run.system->ports.source->current_position());
+    return on_step_thread(
+        [=](pipeline::Pipeline& pipeline) { return pipeline.begin_reading(system, now); });
+  }
+  bool is_live = true;
+  for (const model::Schema* schema : run.system->schemas) {
+    const core::SystemRole* role = parts_.rules.at(schema->dataset).role(system);
+    if (role->phase == core::SyncPhase::kLive) continue;
+    is_live = false;
+    SYN_TRY(set_phase(schema->dataset, system, core::SyncPhase::kReading));
+  }
+  return is_live ? success() : catch_up(run);
+}
+
+// Reads the log to its end. A system that is busy is waited for, a while.
+Result<void> RuntimeImpl::catch_up(SystemRun& run) {
+  const int64_t deadline_us = parts_.clock.steady_us() + kCatchUpBusyUsMax;
+  int64_t backoff_us = 0;
+  uint64_t seen = 0;
+  while (true) {
+    const auto read = capture_once(run, backoff_us);
+    if (read && read.value() == ReadOn::kEnd) return success();
+    if (read) continue;
+    const bool is_busy = read.error().code == ErrorCode::kSystemBusy;
+    if (!is_busy || parts_.clock.steady_us() > deadline_us) return read.error();
+    seen = committed_.wait(seen, kCatchUpPauseUs);
+  }
+}
+
 Result<void> RuntimeImpl::first_sync() {
+  for (const auto& run : runs_) {
+    SYN_TRY(begin_reading(*run));
+  }
   for (const auto& [dataset, rule] : parts_.rules) {
     SYN_TRY(sync_dataset(dataset));
   }
@@ -70,12 +111,16 @@ Result<void> RuntimeImpl::sync_dataset(model::DatasetId dataset) {
 Result<void> RuntimeImpl::sync_system(SystemRun& run, model::DatasetId dataset) {
   const RuntimeSystem& system = *run.system;
   SYN_TRY(set_phase(dataset, system.id, core::SyncPhase::kReading));
-  SYN_TRY(on_step_thread([&system, dataset](pipeline::Pipeline& pipeline) -> Result<void> {
-    pipeline.begin_sweep(system.id, dataset);
-    return success();
-  }));
   if (system.is_read(dataset)) {
+    SYN_TRY(on_step_thread([&system, dataset](pipeline::Pipeline& pipeline) -> Result<void> {
+      pipeline.begin_sweep(system.id, dataset);
+      return success();
+    }));
     SYN_TRY(read_whole(run, dataset, capture::Kind::kFirstSync));
+    // The table knows only what this sync has read: what is gone of that was deleted meanwhile.
+    SYN_TRY(on_step_thread([&system, dataset](pipeline::Pipeline& pipeline) {
+      return pipeline.process_sweep(system.id, dataset);
+    }));
   }
   if (system.is_written_to(dataset)) {
     // A chunk still queued is before this in the step thread's order.

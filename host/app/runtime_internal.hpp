@@ -49,6 +49,9 @@ class Signal {
   uint64_t count_ = 0;
 };
 
+// Whether a poll left more to read at once.
+enum class ReadOn : uint8_t { kMore, kEnd };
+
 // One system's threads and what is known of it.
 struct SystemRun {
   RuntimeSystem* system = nullptr;
@@ -109,6 +112,8 @@ class RuntimeImpl final : public Runtime {
   // first_sync.cpp
   Result<void> load_phases();
   Result<void> first_sync();
+  Result<void> begin_reading(SystemRun& run);
+  Result<void> catch_up(SystemRun& run);
   Result<void> sync_dataset(model::DatasetId dataset);
   Result<void> sync_system(SystemRun& run, model::DatasetId dataset);
   Result<void> read_whole(SystemRun& run, model::DatasetId dataset, capture::Kind kind);
@@ -121,7 +126,7 @@ class RuntimeImpl final : public Runtime {
 
   // runtime_threads.cpp
   void capture_loop(SystemRun& run);
-  Result<void> capture_once(SystemRun& run, int64_t& backoff_us);
+  Result<ReadOn> capture_once(SystemRun& run, int64_t& backoff_us);
   void note_stops(SystemRun& run, const ports::PollResult& result);
   void quarantine_rejected(SystemRun& run, const ports::PollResult& result);
   Result<void> rescan(SystemRun& run, model::DatasetId dataset);

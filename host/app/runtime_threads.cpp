@@ -44,7 +44,7 @@ void RuntimeImpl::capture_loop(SystemRun& run) {
 }
 
 // One poll. An error is noted where status shows it; the loop waits and tries again.
-Result<void> RuntimeImpl::capture_once(SystemRun& run, int64_t& backoff_us) {
+Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int64_t& backoff_us) {
   auto polled = run.capture->run_once(parts_.options.poll_rows_max, parts_.options.poll_wait_ms);
   if (!polled) {
     const Error& error = polled.error();
@@ -76,7 +76,7 @@ Result<void> RuntimeImpl::capture_once(SystemRun& run, int64_t& backoff_us) {
   for (const model::DatasetId dataset : result.rescan) {
     SYN_TRY(rescan(run, dataset));
   }
-  return success();
+  return result.has_more ? ReadOn::kMore : ReadOn::kEnd;
 }
 
 void RuntimeImpl::note_stops(SystemRun& run, const ports::PollResult& result) {

@@ -20,11 +20,11 @@ std::optional<core::RowOp> row_op(Kind kind, uint8_t op, bool is_ours, Verdict v
     // The system never showed this record: made and deleted between two reads.
     return is_ours ? std::optional(core::RowOp::kDelete) : std::nullopt;
   }
-  // What the table remembers of an earlier epoch says nothing of what is accepted by now.
-  if (kind == Kind::kFirstSync) return core::RowOp::kSnapshot;
   if (verdict == Verdict::kSame) {
     return is_ours ? std::optional(core::RowOp::kUpdate) : std::nullopt;
   }
+  // A record that was read before, in a first sync that was broken off, has been changed since.
+  if (kind == Kind::kFirstSync && verdict == Verdict::kNew) return core::RowOp::kSnapshot;
   // Also an update of a record that the system has not shown: it was refused before.
   const bool is_insert = verdict == Verdict::kNew;
   return is_insert ? core::RowOp::kInsert : core::RowOp::kUpdate;

@@ -79,8 +79,12 @@ class Pipeline {
   virtual Result<void> append_waiting() = 0;
   // Entries that a target would not take.
   virtual Result<void> process_skips(std::span<const model::Skip> skips) = 0;
-  // The end of a first sync, begun with begin_sweep: the table forgets what the system no longer
-  // shows, and every record that the accepted state has and the system has not shown is put to it.
+  // A source is read for the first time, or anew: what the tables know of an earlier reading is
+  // forgotten, and the place that its log is read from is journalled and durable, so that a restart
+  // in the midst of the first sync misses nothing of what follows.
+  virtual Result<void> begin_reading(model::SystemId system, const model::Position& from) = 0;
+  // The end of a first sync: every record that the accepted state has and the system has not shown
+  // is put to it. Of a sweep that was begun the table forgets what the system no longer shows.
   virtual Result<void> process_missing(model::SystemId system, model::DatasetId dataset) = 0;
   // A dataset read whole while it is live (capture::Kind::kRescan between the two): what a scan did
   // not show is gone from the system.

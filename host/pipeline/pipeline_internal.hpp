@@ -26,6 +26,7 @@ class PipelineImpl final : public Pipeline {
   bool is_waiting() const override { return waiting_.has_value(); }
   Result<void> append_waiting() override;
   Result<void> process_skips(std::span<const model::Skip> skips) override;
+  Result<void> begin_reading(model::SystemId system, const model::Position& from) override;
   void begin_sweep(model::SystemId system, model::DatasetId dataset) override;
   Result<void> process_sweep(model::SystemId system, model::DatasetId dataset) override;
   Result<void> process_missing(model::SystemId system, model::DatasetId dataset) override;

@@ -128,6 +128,21 @@ Result<void> PipelineImpl::forget_unseen(model::SystemId system, model::DatasetI
   return success();
 }
 
+Result<void> PipelineImpl::begin_reading(model::SystemId system, const model::Position& from) {
+  SYN_ASSERT(!is_waiting());
+  for (const auto& [dataset, rule] : with_.rules) {
+    if (rule.role(system) == nullptr) continue;
+    begin_sweep(system, dataset);
+    SYN_TRY(forget_unseen(system, dataset));
+  }
+  std::vector<LaneWork> work(1);
+  work[0].input.system = system;
+  work[0].input.now_us = with_.clock.now_us();
+  work[0].input.position = from;
+  SYN_TRY(run_work(work, system, from));
+  return commit();
+}
+
 Result<void> PipelineImpl::process_missing(model::SystemId system, model::DatasetId dataset) {
   SYN_ASSERT(!is_waiting());
   if (tables_.at(system, dataset).is_sweeping()) {
