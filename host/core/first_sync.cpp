@@ -28,7 +28,20 @@ void Step::mark_read(Touched& record, const SystemRole& role) {
   record.is_dirty = true;
 }
 
+// A record that this system had shown, or had been given, and that ended: it is there again.
+bool Step::is_made_again(Touched& record, const SystemRole& role) {
+  const RecordState& state = record.state();
+  const SystemView* view = state.view(role.system);
+  return !state.exists() && state.generation != 0 && view != nullptr && !view->is_in_flight();
+}
+
 void Step::take_snapshot(Touched& record, const SystemRole& role, const Row& row) {
+  if (is_made_again(record, role)) {
+    Row insert = row;
+    insert.op = RowOp::kInsert;
+    insert.commit_time_us = input_.now_us;
+    return take_change(record, role, insert);
+  }
   mark_read(record, role);
   RecordState& state = record.state();
   if (!state.exists() && state.generation != 0) return end_snapshot(record, role, row);

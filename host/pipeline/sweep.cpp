@@ -128,6 +128,7 @@ Result<void> PipelineImpl::forget_unseen(model::SystemId system, model::DatasetI
   return success();
 }
 
+// Not acknowledged: the source itself may still stand a little before that place.
 Result<void> PipelineImpl::begin_reading(model::SystemId system, const model::Position& from) {
   SYN_ASSERT(!is_waiting());
   for (const auto& [dataset, rule] : with_.rules) {
@@ -139,8 +140,11 @@ Result<void> PipelineImpl::begin_reading(model::SystemId system, const model::Po
   work[0].input.system = system;
   work[0].input.now_us = with_.clock.now_us();
   work[0].input.position = from;
-  SYN_TRY(run_work(work, system, from));
-  return commit();
+  SYN_TRY(run_work(work, system, {}));
+  SYN_TRY(commit());
+  const std::lock_guard lock(mutex_);
+  positions_[system] = from;
+  return success();
 }
 
 Result<void> PipelineImpl::process_missing(model::SystemId system, model::DatasetId dataset) {

@@ -142,6 +142,20 @@ TEST_F(FirstSync, a_record_deleted_meanwhile_is_deleted_there_too_and_its_values
   EXPECT_FALSE(state().exists());
 }
 
+TEST_F(FirstSync, a_record_deleted_and_made_again_between_two_readings_stays) {
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  step(kShop, {snapshot(kAnn)});
+  step(kShop, {removal(50)});  // the log, before the reading that a restart begins anew
+  confirm_all();
+  const model::Frame& frame = step(kShop, {snapshot(kAnna)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kPut);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kErp});
+  EXPECT_EQ(accepted(), kAnna);
+  EXPECT_EQ(state().generation, 3u);
+}
+
 TEST_F(FirstSync, a_tombstone_of_the_same_values_is_no_conflict) {
   step(kErp, {snapshot(kAnn)});
   read_first(SyncPhase::kLive, SyncPhase::kReading);
