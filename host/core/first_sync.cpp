@@ -42,20 +42,22 @@ void Step::take_snapshot(Touched& record, const SystemRole& role, const Row& row
     insert.commit_time_us = input_.now_us;
     return take_change(record, role, insert);
   }
-  mark_read(record, role);
   RecordState& state = record.state();
+  const bool is_known = state.exists() && state.view(role.system) == nullptr;
+  const Reading reading = is_known ? Reading::kOfKnown : Reading::kOfItsOwn;
+  mark_read(record, role);
   if (!state.exists() && state.generation != 0) return end_snapshot(record, role, row);
   state.cells.resize(record.rules->schema->value_count());
   Arriving& arriving = arriving_;
   arriving.begin(role.system, model::ConflictType::kInsertExists, row.commit_time_us);
   arriving.generation = std::max<uint64_t>(state.generation, 1);
-  for (const RowCell& cell : row.cells) add_snapshot_cell(record, role, row, cell, arriving);
+  for (const RowCell& cell : row.cells) add_snapshot_cell(record, role, row, cell, reading);
   merge(record, arriving);
   write_back(record, role, arriving);
 }
 
 void Step::add_snapshot_cell(Touched& record, const SystemRole& role, const Row& row,
-                             const RowCell& cell, Arriving& arriving) {
+                             const RowCell& cell, Reading reading) {
   if (!record.rules->travels(cell.field)) return;
   Version version = snapshot_version(role, row);
   Version base;
@@ -67,15 +69,26 @@ void Step::add_snapshot_cell(Touched& record, const SystemRole& role, const Row&
       accepted = std::max(accepted, version);
       return;
     }
-    if (accepted.origin == role.system && accepted.policy_number == 0) {  // read once more, later
-      base = accepted;
-      version.time_us = std::max(version.time_us, accepted.time_us + 1);
+    if (accepted.origin == role.system && accepted.policy_number == 0) {
+      if (reading == Reading::kOfItsOwn) {  // read once more, later
+        base = accepted;
+        version.time_us = std::max(version.time_us, accepted.time_us + 1);
+      } else {
+        version.time_us = std::min(version.time_us, accepted.time_us - 1);
+      }
     }
-    // An old reading of a record that this system has since changed.
+    // An old reading of a record that this system has since changed; unless it was accepted before
+    // this sync began: then the system was restored, or changed while nobody looked.
     const bool is_own = accepted.corrector == 0 || accepted.corrector == role.system;
-    if (accepted.origin == role.system && is_own && version < accepted) return;
+    const bool is_old = accepted.origin == role.system && is_own && version < accepted;
+    if (is_old && reading == Reading::kOfItsOwn) return;
+    if (is_old) {
+      add_conflict(record, cell.field, model::ConflictType::kInsertExists,
+                   model::ConflictOutcome::kAcceptedStays, accepted_side(record, cell.field),
+                   {role.system, version, value.state, std::string(value.bytes)});
+    }
   }
-  ArrivingCell& taken = arriving.add(cell.field, value, cell.fingerprint);
+  ArrivingCell& taken = arriving_.add(cell.field, value, cell.fingerprint);
   taken.version = std::move(version);
   taken.base = std::move(base);
 }

@@ -15,10 +15,6 @@ model::EntryCell to_entry_cell(const ArrivingCell& cell) {
           cell.version, cell.base,       cell.fingerprint};
 }
 
-ConflictSide accepted_side(const Touched& record, model::FieldIndex field) {
-  return side(record.state().cells[record.value_index(field)], record.accepted_value(field));
-}
-
 auto find_field(auto& cells, model::FieldIndex field) {
   return std::lower_bound(
       cells.begin(), cells.end(), field,
@@ -29,6 +25,10 @@ auto find_field(auto& cells, model::FieldIndex field) {
 
 ConflictSide side(const Version& version, const model::CellView& cell) {
   return {version.origin, version, cell.state, std::string(cell.bytes)};
+}
+
+ConflictSide accepted_side(const Touched& record, model::FieldIndex field) {
+  return side(record.state().cells[record.value_index(field)], record.accepted_value(field));
 }
 
 void Arriving::begin(model::SystemId writer, ConflictType type, int64_t commit_us) {

@@ -73,6 +73,8 @@ struct Touched {
 };
 
 model::ConflictSide side(const model::Version& version, const model::CellView& cell);
+// REQUIRES: as accepted_value.
+model::ConflictSide accepted_side(const Touched& record, model::FieldIndex field);
 
 class Step {
  public:
@@ -96,9 +98,12 @@ class Step {
   void set_versions(Touched& record, const Shown& shown, const Row& row, Arriving& arriving);
 
   // First sync (first_sync.cpp).
+  // Of a first sync: a record that others, or an earlier sync, made known; or one that this
+  // system itself has shown since the sync began.
+  enum class Reading : uint8_t { kOfKnown, kOfItsOwn };
   void take_snapshot(Touched& record, const SystemRole& role, const Row& row);
   void add_snapshot_cell(Touched& record, const SystemRole& role, const Row& row,
-                         const RowCell& cell, Arriving& arriving);
+                         const RowCell& cell, Reading reading);
   void write_back(Touched& record, const SystemRole& role, const Arriving& arriving);
   void end_snapshot(Touched& record, const SystemRole& role, const Row& row);
   void take_missing(Touched& record, const SystemRole& role);

@@ -100,6 +100,35 @@ TEST_F(FirstSync, an_old_reading_of_what_the_system_has_since_changed_is_nothing
   EXPECT_EQ(accepted().at(kName), "Annie");
 }
 
+TEST_F(FirstSync, a_system_that_is_read_anew_is_given_what_it_had_made_and_lost) {
+  read_first(SyncPhase::kLive, SyncPhase::kLive);
+  settle_on(kAnn, 10);
+  step(kErp, {update({{kName, "Annie"}}, 50)});
+  confirm_all();
+  read_first(SyncPhase::kReading, SyncPhase::kLive);  // restored from an older copy
+  const model::Frame& frame = step(kErp, {snapshot(kAnn)});
+  EXPECT_EQ(accepted().at(kName), "Annie");
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kErp});
+  EXPECT_EQ(cells_of(frame.entries[0]), (Cells{{kName, "Annie"}}));
+  ASSERT_EQ(frame.conflicts.size(), 1u);
+  EXPECT_EQ(frame.conflicts[0].loser.bytes, "Ann");
+}
+
+TEST_F(FirstSync, what_a_first_sync_took_stands_when_its_system_is_read_anew) {
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  step(kShop, {row(RowOp::kMissing, {}, 0)});
+  read_first(SyncPhase::kLive, SyncPhase::kLive);
+  confirm_all();
+  step(kShop, {update({{kPhone, "2"}}, 50)});
+  confirm_all();
+  read_first(SyncPhase::kReading, SyncPhase::kLive);
+  const model::Frame& frame = step(kErp, {snapshot(kAnna)});
+  EXPECT_EQ(accepted(), (Cells{{kName, "Ann"}, {kPhone, "2"}, {kCity, "Bern"}}));
+  EXPECT_EQ(cells_of(frame.entries.at(0)), (Cells{{kName, "Ann"}, {kPhone, "2"}}));
+}
+
 TEST_F(FirstSync, a_row_read_once_more_takes_the_place_of_its_first_reading) {
   step(kErp, {snapshot(kAnn)});
   EXPECT_TRUE(step(kErp, {snapshot(kAnna)}).conflicts.empty());
