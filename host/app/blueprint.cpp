@@ -169,7 +169,6 @@ std::string Blueprint::dataset_name(model::DatasetId dataset) const {
 config::Offer offer() {
   config::Offer offer;
   for (const SystemRow& row : system_table()) offer.kinds.push_back(row.offer());
-  offer.engines.push_back("auto");
   for (const EngineRow& row : engine_table()) offer.engines.emplace_back(row.name);
   return offer;
 }

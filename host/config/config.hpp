@@ -32,7 +32,7 @@ struct SystemKind {
 
 struct Offer {
   std::vector<SystemKind> kinds;
-  std::vector<std::string> engines;
+  std::vector<std::string> engines;  // beside "auto"
 };
 
 struct Place {

@@ -116,8 +116,9 @@ void DatasetResolver::find_tables() {
       add(mapping.place, ErrorCode::kSystemSchema,
           "system \"" + mapping.system + "\" has no table \"" + mapping.table + "\"",
           "dataset \"" + dataset_.name + "\" lives in it",
-          suggest(mapping.table, system == systems_.end() ? std::vector<std::string>{}
-                                                          : names_in(system->tables)));
+          system == systems_.end() || system->tables.empty()
+              ? "the system has no tables: check its url, or create the table there"
+              : suggest(mapping.table, names_in(system->tables)));
       continue;
     }
     sides_.push_back({&mapping, table, {}});

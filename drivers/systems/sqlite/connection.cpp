@@ -151,6 +151,10 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Ac
     return fail(ErrorCode::kSystemOpen, "cannot open " + path, std::strerror(errno),
                 "check the url; Syncline does not create databases");
   }
+  if (S_ISDIR(info.st_mode)) {
+    return fail(ErrorCode::kSystemOpen, "cannot open " + path, "it is a folder",
+                "let the url name the database file in it");
+  }
   const int flags = access == Access::kWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
