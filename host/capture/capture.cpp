@@ -53,6 +53,18 @@ class Capture::Sink final : public ports::ChangeSink {
     builders_.at(row.dataset).add_row(static_cast<uint8_t>(op), row.is_ours, ordinal_++, row.cells);
   }
 
+  // A record that is there, though nothing but its key can be told: it is not gone.
+  void unknown(const ports::RejectedRow& rejected) {
+    if (rejected.key.empty()) return;
+    const model::Schema& schema = *schemas_.at(rejected.dataset);
+    std::vector<CellView> cells;
+    for (const std::string_view bytes : model::split_key(rejected.key)) {
+      cells.push_back({model::CellState::kValue, bytes});
+    }
+    cells.resize(schema.fields.size());
+    builders_.at(rejected.dataset).add_row(SYN_OP_SNAPSHOT, false, ordinal_++, cells);
+  }
+
   void end() override {
     for (const auto& [id, held] : deletes_) add_delete(id.first, held);
     deletes_.clear();
@@ -163,6 +175,7 @@ Result<Captured> Capture::read_snapshot(Kind kind, model::DatasetId dataset,
     sink_->discard();
     return chunk.as_failure();
   }
+  for (const ports::RejectedRow& rejected : chunk.value().rejected) sink_->unknown(rejected);
   ports::PollResult result;
   result.rejected = chunk.value().rejected;
   Captured captured = finish(kind, std::move(result));

@@ -94,7 +94,7 @@ class Splitter {
     // Older than everything in any log: the order of the systems decides, not the time of reading.
     if (*op == core::RowOp::kSnapshot) out.commit_time_us = 0;
     if (*op != core::RowOp::kDelete) add_cells(batch, examined, row, out);
-    if (out.cells.empty() && *op == core::RowOp::kUpdate && !is_ours) return;
+    if (out.cells.empty() && out.op == core::RowOp::kUpdate && !is_ours) return;
     add_item(batch.lane(row), batch.ordinal(row), std::move(out));
   }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "host/model/key.hpp"
+
 namespace syncline::capture {
 namespace {
 
@@ -19,6 +21,7 @@ class RepeatingSource final : public ports::Source {
  public:
   explicit RepeatingSource(const model::Schema& schema) : schema_(schema) {}
   char next = '1';
+  std::vector<ports::RejectedRow> rejected;  // of its snapshots
 
   Result<void> open(const model::Position&) override { return success(); }
   Result<ports::PollResult> poll(ports::ChangeSink& sink, size_t row_limit, int) override {
@@ -33,6 +36,7 @@ class RepeatingSource final : public ports::Source {
     give(sink);
     ports::SnapshotChunk chunk;
     chunk.row_count = 1;
+    chunk.rejected = rejected;
     return chunk;
   }
   Result<void> read_records(model::DatasetId, std::span<const std::string>,
@@ -98,6 +102,18 @@ TEST_F(CaptureTest, ReadsSnapshotsWhateverTheirPosition) {
   capture.resume_behind(model::Position{"6"});
   const auto captured = capture.read_snapshot(Kind::kRescan, schema.dataset, "", 10);
   EXPECT_EQ(captured.value().row_count(), 1u);
+}
+
+TEST_F(CaptureTest, ARowThatWasRejectedIsThereThoughNothingOfItIsKnown) {
+  const model::CellView key[] = {{model::CellState::kValue, "7"}};
+  source.rejected.push_back({schema.dataset, model::join_key(key), Error{}});
+  source.rejected.push_back({schema.dataset, "", Error{}});  // not even its key
+  const auto captured = capture.read_snapshot(Kind::kRescan, schema.dataset, "", 10);
+  ASSERT_EQ(captured.value().row_count(), 2u);
+  const model::Batch& batch = captured.value().batches[0];
+  EXPECT_EQ(batch.key(1), source.rejected[0].key);
+  EXPECT_EQ(batch.cell(1, 1).state, model::CellState::kUnchanged);
+  EXPECT_EQ(captured.value().result.rejected.size(), 2u);
 }
 
 }  // namespace
