@@ -76,7 +76,7 @@ Result<void> StorageImpl::check_format(const config::Config& config) {
   SYN_TRY(const bool is_there, disk_->exists("format"));
   if (!is_there) {
     is_new_ = true;
-    return disk_->replace("format", std::string(kFormatText) + lanes + "\n");
+    return success();
   }
   SYN_TRY(const std::string text, disk_->read_all("format"));
   if (text == std::string(kFormatText) + lanes + "\n") return success();
@@ -98,6 +98,11 @@ Result<void> StorageImpl::open(const config::Config& config, Mode mode, Clock& c
   const journal::KeyUse use = is_new_ ? journal::KeyUse::kCreateIfNew : journal::KeyUse::kMustExist;
   SYN_TRY(const std::string master,
           journal::load_master_key(config.appliance.key_file, use, random));
+  // The key first: a folder that has a format is not new, and is given no other key.
+  if (is_new_) {
+    const std::string lanes = std::to_string(config.appliance.lane_count);
+    SYN_TRY(disk_->replace("format", std::string(kFormatText) + lanes + "\n"));
+  }
   const std::string secret = journal::derive_key(master, "fingerprint secret", secret_.size());
   std::copy(secret.begin(), secret.end(), secret_.begin());
   SYN_TRY(dispatcher_, dispatch::Dispatcher::make(make_engines(), config.appliance.engine, clock));
