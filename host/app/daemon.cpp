@@ -18,6 +18,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr long kSignalWaitNs = 100'000'000;
+constexpr uint64_t kQuarantinedMax = 10'000;
 
 std::string text_of(const json::object& request, const char* name) {
   const json::value* value = request.if_contains(name);
@@ -77,6 +78,17 @@ Result<json::array> list_items(state::Shadow& shadow, std::string_view prefix, u
       }));
   if (!outcome) return outcome.error();
   return list;
+}
+
+// With the number of items in quarantine, up to a limit that still says enough.
+Result<json::value> answer_status(Appliance& appliance) {
+  uint64_t quarantined = 0;
+  SYN_TRY(appliance.storage().shadow().scan_items(
+      std::string(pipeline::kQuarantinePrefix),
+      [&](const std::string&, std::string_view) { return ++quarantined < kQuarantinedMax; }));
+  json::object status = status_to_json(appliance.runtime().status());
+  status["quarantined"] = quarantined;
+  return json::value(std::move(status));
 }
 
 // Blocks the signals for every thread that is started from here on.
@@ -247,7 +259,7 @@ Result<json::array> list_quarantine(state::Shadow& shadow, const Blueprint& blue
 Result<json::value> answer_request(Appliance& appliance, const json::object& request) {
   const std::string command = text_of(request, "command");
   Runtime& runtime = appliance.runtime();
-  if (command == "status") return json::value(status_to_json(runtime.status()));
+  if (command == "status") return answer_status(appliance);
   if (command == "at_rest") return json::value(json::object{{"at_rest", runtime.is_at_rest()}});
   if (command == "metrics") return json::value(runtime.metrics().to_prometheus());
   if (command == "pause" || command == "resume") {

@@ -182,7 +182,7 @@ std::string status_text(const json::object& status) {
       "  changes %s, delivered %s, conflicts %s, echoes dropped %s, quarantined %s\n",
       text_of(status, "changes_total").c_str(), text_of(status, "delivered_total").c_str(),
       text_of(status, "conflicts_total").c_str(), text_of(status, "echoes_dropped_total").c_str(),
-      text_of(status, "skips_total").c_str());
+      text_of(status, "quarantined").c_str());
   out += fmt::sprintf("  latency p50 %s, p99 %s; journal %s, tables %s\n",
                       duration_text(number_of(status, "latency_seconds_p50")).c_str(),
                       duration_text(number_of(status, "latency_seconds_p99")).c_str(),
