@@ -1,5 +1,5 @@
 // What the runtime keeps for its own restart: delivery cursors, and with them how much of the
-// journal may go.
+// journal may go; and what happens to the slowest target where that is not enough.
 #include <algorithm>
 
 #include "host/app/resync.hpp"
@@ -16,19 +16,51 @@ Result<journal::GroupNumber> RuntimeImpl::load_cursor(const RuntimeSystem& syste
 // Cursors are read before the pipeline stores them: what is released afterwards is behind
 // everything that a restart asks for.
 Result<void> RuntimeImpl::checkpoint(size_t lane_limit) {
-  std::optional<journal::GroupNumber> oldest;
+  SystemRun* slowest = nullptr;
+  journal::GroupNumber oldest = 0;
   pipeline::Pipeline::Items cursors;
   for (const auto& run : runs_) {
-    if (!run->delivery) continue;
+    if (!run->delivery || run->needs_plan) continue;
     const journal::GroupNumber cursor = run->delivery->cursor();
     std::string bytes;
     ByteWriter(bytes).u64(cursor);
     cursors.emplace_back(cursor_item(run->system->name), std::move(bytes));
-    oldest = std::min(oldest.value_or(cursor), cursor);
+    if (slowest != nullptr && cursor >= oldest) continue;
+    slowest = run.get();
+    oldest = cursor;
   }
   SYN_TRY(const auto saved, pipeline_->checkpoint(lane_limit, cursors));
   if (!saved) return success();
-  return parts_.journal.release(std::min(*saved, oldest.value_or(*saved)));
+  SYN_TRY(parts_.journal.release(slowest == nullptr ? *saved : std::min(*saved, oldest)));
+  if (slowest == nullptr || oldest >= *saved || parts_.journal.is_within_limit()) return success();
+  return drop_cursor(*slowest);
+}
+
+// The journal is beyond its limit by what this target alone still needs. It is told so, durably,
+// before that goes; the next checkpoint lets it go. The others never stop.
+Result<void> RuntimeImpl::drop_cursor(SystemRun& run) {
+  const Error error = needs_plan_error(run.system->name);
+  SYN_TRY(parts_.shadow.put_item(needs_plan_item(run.system->name), "1"));
+  SYN_TRY(parts_.shadow.flush());
+  run.needs_plan = true;
+  parts_.log.error(error);
+  committed_.raise();
+  return success();
+}
+
+Result<void> RuntimeImpl::load_needs_plan(SystemRun& run) {
+  SYN_TRY(const std::string stored, parts_.shadow.get_item(needs_plan_item(run.system->name)));
+  run.needs_plan = !stored.empty();
+  if (run.needs_plan) parts_.log.error(needs_plan_error(run.system->name));
+  return success();
+}
+
+Error RuntimeImpl::needs_plan_error(const std::string& system) {
+  return {
+      ErrorCode::kSystemLost, "nothing is written to system '" + system + "' any more",
+      "it was away until the journal reached its limit, and the journal let go of what it lacks",
+      "`syncline plan` shows how far it is behind; `syncline resync --system " + system +
+          " --yes` compares and starts it anew. [journal] limit sets how long it may be away"};
 }
 
 void RuntimeImpl::checkpoint_if_due() {
@@ -38,7 +70,9 @@ void RuntimeImpl::checkpoint_if_due() {
   if (now_us < checkpoint_due_us_ && journalled < checkpoint_due_bytes_) return;
   checkpoint_due_us_ = now_us + parts_.options.checkpoint_every_us;
   checkpoint_due_bytes_ = journalled + parts_.options.checkpoint_every_bytes;
-  const auto saved = checkpoint(parts_.options.checkpoint_lanes);
+  // Beyond its limit the journal waits for nothing but the end of a round.
+  const auto saved = checkpoint(parts_.journal.is_within_limit() ? parts_.options.checkpoint_lanes
+                                                                 : parts_.options.lane_count);
   if (saved) return;
   if (saved.error().code == ErrorCode::kStorageFull) {
     parts_.log.error(saved.error());  // the journal keeps what a restart needs; tried again

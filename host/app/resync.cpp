@@ -23,6 +23,10 @@ std::string cursor_item(const std::string& system) {
   return "cursor/" + system;
 }
 
+std::string needs_plan_item(const std::string& system) {
+  return "needs plan/" + system;
+}
+
 std::string phase_item(model::DatasetId dataset, model::SystemId system) {
   return "phase/" + std::to_string(dataset) + "/" + std::to_string(system);
 }
@@ -51,6 +55,7 @@ Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const 
   // What was still to be delivered is part of what is accepted: the comparison delivers it.
   const journal::GroupNumber committed = storage.journal().stats().committed;
   SYN_TRY(shadow.put_item(cursor_item(system), encode_group(committed)));
+  SYN_TRY(shadow.put_item(needs_plan_item(system), {}));
   for (const ports::DatasetMapping& mapping : found->ports.datasets) {
     SYN_TRY(shadow.put_item(phase_item(mapping.schema->dataset, found->settings->id), {}));
   }

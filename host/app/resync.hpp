@@ -12,6 +12,7 @@ namespace syncline::app {
 // The shadow's items that a system's place in an appliance is kept in.
 std::string epoch_item(const std::string& system);
 std::string cursor_item(const std::string& system);
+std::string needs_plan_item(const std::string& system);
 std::string phase_item(model::DatasetId dataset, model::SystemId system);
 std::string encode_epoch(uint32_t epoch);
 

@@ -103,7 +103,8 @@ Result<void> RuntimeImpl::open_system(SystemRun& run) {
   for (const model::Schema* schema : system.schemas) {
     if (system.is_written_to(schema->dataset)) options.schemas.push_back(schema);
   }
-  if (options.schemas.empty()) return success();
+  SYN_TRY(load_needs_plan(run));
+  if (options.schemas.empty() || run.needs_plan) return success();
   run.delivery = std::make_unique<delivery::Delivery>(options, *system.ports.target, parts_.journal,
                                                       parts_.clock, parts_.random);
   SYN_TRY(const journal::GroupNumber cursor, load_cursor(system));
@@ -161,7 +162,7 @@ void RuntimeImpl::wait_for_deliveries() {
   while (parts_.clock.steady_us() < deadline_us && !failure()) {
     bool is_waiting = items_done_ != items_queued_;
     for (const auto& run : runs_) {
-      if (!run->delivery || run->is_paused) continue;
+      if (!run->delivery || run->is_paused || !run->is_delivering) continue;
       const delivery::Stats stats = run->delivery->stats();
       is_waiting =
           is_waiting || (!stats.is_retrying && stats.cursor < parts_.journal.stats().committed);

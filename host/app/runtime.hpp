@@ -87,7 +87,7 @@ struct DatasetStatus {
 
 struct SystemStatus {
   std::string name;
-  std::string state;  // "running", "paused", "retrying", "stopped"
+  std::string state;  // "running", "paused", "retrying", "stopped", "needs plan"
   std::string error;
   uint64_t rows_captured_total = 0;
   uint64_t lag_rows = 0;

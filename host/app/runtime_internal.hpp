@@ -60,6 +60,8 @@ struct SystemRun {
   std::thread capture_thread;
   std::thread delivery_thread;
   std::atomic<bool> is_paused{false};
+  std::atomic<bool> is_delivering{true};  // its delivery has not stopped for good
+  std::atomic<bool> needs_plan{false};    // lost its cursor: the journal was at its limit
   std::atomic<uint64_t> rows_captured{0};
   std::atomic<bool> is_caught_up{false};  // the last poll read nothing and all before it was taken
 
@@ -123,6 +125,9 @@ class RuntimeImpl final : public Runtime {
   void checkpoint_if_due();
   Result<void> checkpoint(size_t lane_limit);
   Result<journal::GroupNumber> load_cursor(const RuntimeSystem& system);
+  Result<void> drop_cursor(SystemRun& run);
+  Result<void> load_needs_plan(SystemRun& run);
+  static Error needs_plan_error(const std::string& system);
 
   // runtime_threads.cpp
   void capture_loop(SystemRun& run);

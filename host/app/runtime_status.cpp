@@ -60,6 +60,10 @@ Status RuntimeImpl::status() const {
         system.error = system.delivery.last_error;
       }
     }
+    if (run->needs_plan) {
+      system.state = "needs plan";
+      system.error = to_string(needs_plan_error(system.name));
+    }
     for (const model::Schema* schema : run->system->schemas) {
       const model::DatasetId dataset = schema->dataset;
       DatasetStatus one;
@@ -143,7 +147,20 @@ Result<void> RuntimeImpl::repair(model::DatasetId dataset, const std::vector<std
   return success();
 }
 
+// What a target refused is written to it again. What its own system's driver refused (sequence 0)
+// is read again: it stays where it is until its value can be held.
 Result<void> RuntimeImpl::retry(const model::Skip& skip, const std::string& item) {
+  if (skip.sequence == 0) {
+    SystemRun* run = find(skip.target);
+    if (run == nullptr || skip.key.empty()) {
+      return fail(
+          ErrorCode::kInvalidArgument, "this row cannot be read again by its key",
+          run == nullptr ? "the config no longer names its system" : "its key is the reason",
+          "correct the row: from then on it travels as any other");
+    }
+    SYN_TRY(reread(*run, skip.dataset, {skip.key}));
+    return on_step_thread([&](pipeline::Pipeline&) { return parts_.shadow.put_item(item, {}); });
+  }
   return on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
     SYN_TRY(pipeline.process_redeliver(skip.target, skip.dataset, std::span(&skip.key, 1)));
     return parts_.shadow.put_item(item, {});
@@ -155,7 +172,7 @@ bool RuntimeImpl::is_at_rest() const {
   const journal::Stats journal = parts_.journal.stats();
   if (journal.appended != journal.committed) return false;
   for (const auto& run : runs_) {
-    if (!run->is_caught_up) return false;
+    if (!run->is_caught_up || run->needs_plan) return false;
     if (run->delivery && run->delivery->cursor() != journal.committed) return false;
     if (pipeline_->in_flight_count(run->system->id) != 0) return false;
   }

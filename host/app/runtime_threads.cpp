@@ -86,6 +86,7 @@ void RuntimeImpl::note_stops(SystemRun& run, const ports::PollResult& result) {
     if (run.stopped[stop.dataset] != text) parts_.log.error(run.system->name + ": " + text);
     run.stopped[stop.dataset] = text;
   }
+  for (const model::DatasetId dataset : result.rescan) run.stopped.erase(dataset);  // it goes on
 }
 
 // A row that its own system holds, but no type of ours: it goes nowhere, and says so. A later value
@@ -160,7 +161,7 @@ void RuntimeImpl::acknowledge(SystemRun& run) {
 
 void RuntimeImpl::delivery_loop(SystemRun& run) {
   uint64_t seen = 0;
-  while (is_running_) {
+  while (is_running_ && !run.needs_plan) {
     if (run.is_paused) {
       seen = committed_.wait(seen, kIdleUs);
       continue;
@@ -172,13 +173,14 @@ void RuntimeImpl::delivery_loop(SystemRun& run) {
       run.state = "stopped";
       run.error = to_string(worked.error());
       parts_.log.error(run.system->name + ": " + run.error);
-      return;
+      break;
     }
     const int64_t wait_us = run.delivery->wait_us();
     if (!worked.value() || wait_us > 0) {
       seen = committed_.wait(seen, wait_us > 0 ? std::min(wait_us, kIdleUs) : kIdleUs);
     }
   }
+  run.is_delivering = false;
 }
 
 void RuntimeImpl::report_deliveries(SystemRun& run) {

@@ -35,7 +35,7 @@ namespace syncline::journal {
 
 struct Options {
   uint64_t segment_size_bytes = 64u << 20;
-  uint64_t limit_bytes = 16ull << 30;  // alarm, and where the slowest reader loses its cursor
+  uint64_t limit_bytes = 16ull << 30;  // beyond it segments go before they are old
   int64_t retain_us = 7ll * 24 * 3600 * 1'000'000;
   size_t recent_size_bytes = 64u << 20;  // committed frames kept in memory for cursors
   uint32_t heads_every_blocks = 1000;    // a signed head at the latest then,
@@ -82,6 +82,8 @@ class Journal {
   // Segments that hold only groups up to this one may go, once they are older than retain, or where
   // the journal is beyond its limit.
   virtual Result<void> release(GroupNumber up_to) = 0;
+  // Whether its segments, without the one that is being written, fit into limit_bytes.
+  virtual bool is_within_limit() const = 0;
   virtual Stats stats() const = 0;
   virtual std::string head() const = 0;  // the chain's value after the last committed block
 };

@@ -33,6 +33,7 @@ class JournalImpl final : public Journal {
   Result<GroupNumber> commit() override;
   Result<std::unique_ptr<Cursor>> open_cursor(GroupNumber after) override;
   Result<void> release(GroupNumber up_to) override;
+  bool is_within_limit() const override;
   Stats stats() const override;
   std::string head() const override;
 

@@ -94,6 +94,13 @@ Result<void> JournalImpl::release(GroupNumber up_to) {
   return parts_.disk.sync_folder(kFolder);
 }
 
+bool JournalImpl::is_within_limit() const {
+  const std::lock_guard lock(state_mutex_);
+  uint64_t size = 0;
+  for (const SegmentInfo& info : segments_) size += info.closed_us == 0 ? 0 : info.size_bytes;
+  return size <= parts_.options.limit_bytes;
+}
+
 Stats JournalImpl::stats() const {
   const std::lock_guard lock(state_mutex_);
   Stats stats;

@@ -45,7 +45,7 @@ Result<ExitStatus> run_quarantine(const Arguments& arguments) {
   if (arguments.verb == "retry") {
     const std::string id = arguments.names.empty() ? "" : arguments.names.front();
     SYN_TRY(const auto data, ask(arguments, {{"command", "retry"}, {"id", id}}));
-    print(arguments, data, "written again: " + id + "\n");
+    print(arguments, data, "tried again, and no longer in quarantine: " + id + "\n");
     return ExitStatus::kOk;
   }
   const uint64_t limit = arguments.verb == "show" ? kShowLimit : arguments.limit;
