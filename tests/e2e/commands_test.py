@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""Every command that a user has, against the real daemon and while it is stopped.
+
+    commands_test.py PATH/TO/syncline
+"""
+import json
+import os
+import shutil
+import signal
+import unittest
+
+import fixture
+
+
+class Demo(fixture.Appliance):
+    def test_demo_converges(self):
+        report = self.ask("demo", "--for", "3s")
+        self.assertTrue(report["is_converged"])
+        self.assertGreater(report["status"]["changes_total"], 100)
+
+    def test_demo_leaves_what_it_is_told_to_keep(self):
+        report = self.ask("demo", "--for", "1s", "--keep", "kept")
+        self.assertTrue(report["proof"]["is_equal"])
+        self.assertEqual(sorted(os.listdir(self.path("kept"))),
+                         ["data", "office.db", "shop.db", "syncline.toml"])
+        self.assertTrue(self.ask("verify", "-c", "kept/syncline.toml")["is_equal"])
+        self.call("audit", "verify", "-c", "kept/syncline.toml")
+        self.refuse("demo", "--keep", "kept", status=2, code="SYN-1001", says=["not empty"])
+
+
+class Help(fixture.Appliance):
+    def test_every_command_helps(self):
+        told = self.call("--help").stdout
+        for command in ("demo init check doctor plan run reload status top lag pause resume verify "
+                        "conflicts quarantine resync detach audit engines bench").split():
+            self.assertIn(command, told)
+            self.assertIn("--config", self.call(command, "--help").stdout)
+
+    def test_a_wrong_command_line_is_named(self):
+        self.assertIn("subcommand", self.call(expect=2).stderr)
+        self.call("rnu", expect=2)
+        self.call("verify", "--stetle", "1s", expect=2)
+        self.assertIn("not a duration", self.call("demo", "--for", "soon", expect=2).stderr)
+
+    def test_init_writes_over_nothing(self):
+        self.init()
+        before = self.config()
+        self.refuse("init", "office.db", "shop.db", status=2, code="SYN-1001", says=["--force"])
+        self.assertEqual(self.config(), before)
+        self.call("init", "office.db", "shop.db", "--force")
+
+
+class Machine(fixture.Appliance):
+    def test_engines_and_bench_measure_four_stages(self):
+        stages = {"fingerprint", "detect", "seal", "open"}
+        engines = self.ask("engines")
+        self.assertEqual({engine["name"] for engine in engines}, {"cpu"})
+        self.assertEqual(set(engines[0]["stages"]), stages)
+        measured = self.ask("bench")
+        self.assertEqual({one["stage"] for one in measured}, stages)
+        self.assertTrue(all(one["value"] > 0 for one in measured))
+
+    def test_doctor_finds_what_is_wrong(self):
+        self.init()
+        self.assertTrue(self.ask("doctor")["is_ready"])
+        self.change_config("office.db", "nowhere.db")
+        report = self.ask("doctor", expect=1)
+        self.assertFalse(report["is_ready"])
+        found = [one for one in report["findings"] if one["severity"] == "stops"]
+        self.assertEqual([one["about"] for one in found], ["SYN-3001"])
+
+
+class Running(fixture.Appliance):
+    def setUp(self):
+        super().setUp()
+        self.write(self.office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)",
+                   "INSERT INTO product VALUES ('p1', 'Pen')")
+        self.init()
+        self.start()
+        self.expect_equal()
+
+    def test_status_top_and_lag(self):
+        status = self.ask("status")
+        self.assertEqual([one["name"] for one in status["systems"]], ["office", "shop"])
+        self.assertIn("office", self.call("status").stdout)
+        lines = self.call("top", "--for", "1s", "--json").stdout.splitlines()
+        self.assertGreaterEqual(len(lines), 2)
+        self.assertEqual(json.loads(lines[-1])["state"], "running")
+        self.assertEqual([one["name"] for one in self.ask("lag")], ["office", "shop"])
+        self.assertIn("lag bytes", self.call("lag").stdout)
+        self.stop()
+        for command in ("status", "lag", "pause", "resume", "reload"):
+            self.refuse(command, status=4, code="SYN-1003", says=["syncline run"])
+
+    def test_a_paused_dataset_waits_and_the_others_go_on(self):
+        self.call("pause", "customer")
+        self.assertEqual(self.phase_of("shop", "customer")["phase"], "paused")
+        self.write(self.office, "UPDATE customer SET points = 9", "INSERT INTO product VALUES "
+                   "('p2', 'Ink')")
+        self.wait(lambda: len(self.rows(self.shop, "product")) == 2)
+        self.assertEqual(self.rows(self.shop), [("ann@x", "Ann", 1)])
+        self.call("resume", "customer")
+        self.expect_equal()
+        self.refuse("pause", "custmer", status=2, code="SYN-1002")
+
+    def test_a_paused_system_gets_nothing_until_it_is_resumed(self):
+        self.call("pause", "shop")
+        self.assertEqual(self.status_of("shop")["state"], "paused")
+        self.write(self.office, "UPDATE customer SET points = 9")
+        self.wait(lambda: self.status_of("office")["rows_captured_total"] >= 3)
+        self.assertEqual(self.rows(self.shop), [("ann@x", "Ann", 1)])
+        self.call("pause")
+        self.call("resume")
+        self.expect_equal()
+
+    def test_conflicts_are_listed_and_shown_running_or_not(self):
+        self.stop()
+        self.write(self.office, "UPDATE customer SET name = 'Anna'")
+        self.write(self.shop, "UPDATE customer SET name = 'Annie'")
+        self.start()
+        self.expect_equal()
+        listed = self.ask("conflicts", "list", "--dataset", "customer")
+        self.assertEqual([one["type"] for one in listed], ["update_origin_differs"])
+        self.assertEqual(self.ask("conflicts", "list", "--dataset", "product"), [])
+        self.stop()
+        shown = self.ask("conflicts", "show", listed[0]["id"])
+        self.assertEqual(shown, listed[0])
+        self.assertEqual({shown["winner"]["value"], shown["loser"]["value"]}, {"Anna", "Annie"})
+        self.assertEqual(shown["winner"]["value"], self.rows(self.shop)[0][1])
+        self.refuse("conflicts", "show", "nothing", status=2, code="SYN-1002")
+
+    def test_what_a_target_refuses_is_kept_until_it_is_retried(self):
+        self.stop()
+        self.write(self.office, "INSERT INTO product VALUES ('p2', 'Same')")
+        self.write(self.shop, "INSERT INTO product VALUES ('p3', 'Same')")
+        self.start()
+        self.wait(lambda: len(self.ask("quarantine", "list")) == 2)
+        self.assertEqual(self.ask("status")["quarantined"], 2)
+        listed = {one["system"]: one for one in self.ask("quarantine", "list")}
+        self.assertEqual(listed["shop"]["key"], "sku=p2")
+        self.assertIn("SYN-3006", listed["shop"]["reason"])
+        self.assertIn("UNIQUE", self.ask("quarantine", "show", listed["office"]["id"])["reason"])
+        self.write(self.shop, "UPDATE product SET title = 'Other' WHERE sku = 'p3'")
+        self.wait(lambda: ("p3", "Other") in self.rows(self.office, "product"))
+        self.call("quarantine", "retry", listed["shop"]["id"])
+        self.expect_equal("product")
+        self.refuse("quarantine", "retry", "nothing", status=2, code="SYN-1002")
+
+    def test_verify_names_a_difference_and_repairs_it(self):
+        self.stop()
+        logged = self.one(self.office, "SELECT max(id) FROM syncline_changes")
+        self.write(self.office, "UPDATE customer SET points = 7",
+                   "INSERT INTO customer VALUES ('bob@x', 'Bob', 2)",
+                   f"DELETE FROM syncline_changes WHERE id > {logged}")  # never told
+        found = self.ask("verify", "--settle", "0s", expect=1)
+        differences = {one["key"]: one for one in found["datasets"][0]["differences"]}
+        self.assertEqual(differences["email=bob@x"]["missing_in"], ["shop"])
+        self.assertEqual(differences["email=ann@x"]["cells"],
+                         [{"field": "points", "values": {"office": "7", "shop": "1"}}])
+        self.refuse("verify", "--repair", "--settle", "0s", status=4, code="SYN-1003")
+        self.start()
+        self.assertTrue(self.ask("verify", "--repair")["is_equal"])
+        self.assertEqual(self.rows(self.shop), [("ann@x", "Ann", 7), ("bob@x", "Bob", 2)])
+
+    def test_a_restored_system_stops_and_is_resynced(self):
+        self.stop()
+        shutil.copy(self.office, self.path("old.db"))
+        self.start()
+        self.write(self.shop, "INSERT INTO customer VALUES ('bob@x', 'Bob', 2)",
+                   "UPDATE customer SET name = 'Anna' WHERE email = 'ann@x'")
+        self.write(self.office, "INSERT INTO customer VALUES ('cy@x', 'Cy', 3)",
+                   "UPDATE product SET title = 'Nib'")
+        self.expect_equal()
+        self.expect_equal("product")
+        held = self.rows(self.shop)
+        self.stop()
+        for name in ("office.db-wal", "office.db-shm"):
+            if os.path.exists(self.path(name)):
+                os.remove(self.path(name))
+        shutil.copy(self.path("old.db"), self.office)
+        self.launch()
+        self.expect_end(4, "SYN-3005", "syncline resync")
+        self.assertIn("with --yes", self.call("resync", "--system", "office").stdout)
+        self.refuse("resync", "--system", "offcie", "--yes", status=2, code="SYN-1002")
+        self.call("resync", "--system", "office", "--yes")
+        self.start()
+        self.expect_equal()
+        self.expect_equal("product")
+        self.assertEqual(self.rows(self.shop), held)
+
+    def test_resync_of_a_running_appliance_deletes_nothing(self):
+        self.call("resync", "--system", "shop", "--yes")
+        self.write(self.office, "UPDATE customer SET points = 5")
+        self.expect_equal()
+        self.assertEqual(self.rows(self.shop), [("ann@x", "Ann", 5)])
+
+    def test_reload_takes_over_a_policy_at_once_and_a_dataset_when_told(self):
+        self.change_config('default = "newest"', 'default = "office"')
+        self.daemon.send_signal(signal.SIGHUP)
+        self.wait(lambda: "reloading" in self.log())
+        self.wait(self.is_running)
+        self.write(self.office, "CREATE TABLE note (id TEXT PRIMARY KEY NOT NULL, text TEXT)",
+                   "INSERT INTO note VALUES ('n1', 'hello')")
+        self.write(self.shop, "CREATE TABLE note (id TEXT PRIMARY KEY NOT NULL, text TEXT)")
+        dataset = ('\n[datasets.note]\nkey = ["id"]\nfirst = "office"\n[datasets.note.on.office]\n'
+                   'table = "note"\n[datasets.note.on.shop]\ntable = "note"\n')
+        self.set_config(self.config() + dataset)
+        self.refuse("reload", status=3, code="SYN-2003", says=["'note' is new", "--yes"])
+        self.call("reload", "--yes")
+        self.wait(lambda: self.rows(self.shop, "note") == [("n1", "hello")])
+        self.expect_equal()
+
+    def test_a_broken_config_is_not_taken_over(self):
+        good = self.config()
+        self.change_config("[systems.shop]", "[systems.shpo]")
+        self.daemon.send_signal(signal.SIGHUP)
+        self.wait(lambda: "SYN-2002" in self.log())
+        self.set_config(good)
+        self.write(self.office, "UPDATE customer SET points = 5")
+        self.expect_equal()
+
+    def test_detach_removes_what_is_ours_and_nothing_else(self):
+        self.refuse("detach", "--system", "shop", "--yes", status=2, code="SYN-1001",
+                    says=["running"])
+        self.stop()
+        self.assertIn("--yes", self.call("detach", "--system", "shop").stdout)
+        removed = self.ask("detach", "--system", "shop", "--yes")["removed"]
+        self.assertIn("syncline_checkpoint", " ".join(removed))
+        self.assertEqual(self.one(self.shop, "SELECT count(*) FROM sqlite_master WHERE name LIKE "
+                                             "'%syncline%'"), 0)
+        self.assertEqual(self.rows(self.shop), [("ann@x", "Ann", 1)])
+        self.refuse("detach", "--system", "shpo", "--yes", status=2, code="SYN-1002")
+
+    def test_audit_while_it_runs_and_after(self):
+        running = self.ask("audit", "verify")
+        self.assertGreater(running["entries"], 0)
+        self.stop()
+        self.assertGreaterEqual(self.ask("audit", "verify")["blocks"], running["blocks"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

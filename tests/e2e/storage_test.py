@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""What may be wrong with the data folder: each case is named, and nothing is lost by it.
+
+    storage_test.py PATH/TO/syncline
+"""
+import os
+import random
+import shutil
+import unittest
+
+import fixture
+
+
+class DataFolder(fixture.Appliance):
+    def setUp(self):
+        super().setUp()
+        self.write(self.office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
+        self.init()
+        self.start()
+        self.expect_equal()
+
+    def data(self, *parts):
+        return self.path(os.path.join("syncline-data", *parts))
+
+    def segments(self):
+        names = os.listdir(self.data("journal"))
+        return sorted(self.data("journal", name) for name in names if name.endswith(".segment"))
+
+    def go_on(self):
+        """It starts again, and what was written meanwhile arrives."""
+        self.write(self.office, "INSERT OR REPLACE INTO customer VALUES ('zoe@x', 'Zoe', 26)")
+        self.start()
+        self.wait(lambda: ("zoe@x", "Zoe", 26) in self.rows(self.shop))
+        self.expect_equal()
+        self.stop()
+        self.call("audit", "verify")
+
+    def test_a_second_daemon(self):
+        told = self.refuse("run", status=5, code="SYN-4002", says=["process"])
+        self.assertIn(str(self.daemon.pid), told)
+        self.write(self.office, "UPDATE customer SET points = 2")
+        self.expect_equal()
+        self.stop()
+        self.go_on()
+
+    def flip(self, path, at, bit=0):
+        with open(path, "r+b") as file:
+            file.seek(at)
+            byte = file.read(1)[0]
+            file.seek(at)
+            file.write(bytes([byte ^ 1 << bit]))
+
+    def test_one_flipped_bit_in_the_journal_is_found_and_nothing_is_lost(self):
+        for number in range(20):
+            self.write(self.office, f"UPDATE customer SET points = {number}")
+            self.expect_equal()
+        self.kill()
+        dice = random.Random(3)
+        segment = self.segments()[-1]
+        size = os.path.getsize(segment)
+        found = 0
+        for _ in range(12):
+            at = dice.randrange(160, size - 200)  # not the last record, which only says "durable"
+            bit = dice.randrange(8)
+            self.flip(segment, at, bit)
+            self.refuse("audit", "verify", status=5, code="SYN-4005",
+                        says=[os.path.basename(segment)])
+            self.launch()
+            self.expect_end(5, "SYN-4005", os.path.basename(segment), "offset")
+            self.flip(segment, at, bit)
+            found += 1
+        self.assertEqual(found, 12)
+        self.go_on()
+
+    def test_a_flipped_bit_in_an_older_segment_is_found_by_the_audit(self):
+        self.stop()
+        self.start()
+        self.stop()
+        segment = self.segments()[0]
+        self.flip(segment, os.path.getsize(segment) // 2)
+        self.refuse("audit", "verify", status=5, code="SYN-4005",
+                    says=[os.path.basename(segment), "offset"])
+        self.flip(segment, os.path.getsize(segment) // 2)
+        self.call("audit", "verify")
+        self.go_on()
+
+    def test_a_missing_segment_is_found(self):
+        self.stop()
+        self.start()
+        self.stop()
+        os.rename(self.segments()[0], self.path("away"))
+        self.refuse("audit", "verify", status=5, code="SYN-4005", says=["missing"])
+        self.launch()
+        self.expect_end(5, "SYN-4005", "missing")
+        os.rename(self.path("away"), self.data("journal", "0000000001.segment"))
+        self.go_on()
+
+    def test_a_torn_tail_is_cut_and_reported(self):
+        """As after a loss of power: bytes that were never confirmed stand at the end."""
+        self.kill()
+        with open(self.segments()[-1], "ab") as file:
+            file.write(b"SLBK\x00\x10\x00\x00" + random.Random(1).randbytes(700))
+        self.go_on()
+        self.assertIn("unfinished tail was cut: 708 bytes", self.log())
+
+    def test_a_key_that_is_lost_wrong_or_open_to_others(self):
+        self.stop()
+        os.rename(self.data("key"), self.path("key"))
+        self.launch()
+        self.expect_end(5, "SYN-4006")
+        self.refuse("audit", "verify", status=5, code="SYN-4006")
+        self.assertFalse(os.path.exists(self.data("key")), "it must not make another one")
+        with open(self.data("key"), "wb") as file:
+            file.write(random.Random(1).randbytes(32))
+        os.chmod(self.data("key"), 0o600)
+        self.launch()
+        self.expect_end(5, "SYN-4006")
+        os.replace(self.path("key"), self.data("key"))
+        os.chmod(self.data("key"), 0o644)
+        self.launch()
+        self.expect_end(5, "SYN-4006", "chmod")
+        os.chmod(self.data("key"), 0o600)
+        self.go_on()
+
+    def test_a_folder_of_another_format_or_another_number_of_lanes(self):
+        self.stop()
+        good = self.config()
+        self.change_config('engine = "auto"', 'engine = "auto"\nlanes = 16')
+        self.refuse("run", status=5, code="SYN-4007", says=["lanes = 64"])
+        self.set_config(good)
+        with open(self.data("format"), encoding="utf-8") as file:
+            text = file.read()
+        with open(self.data("format"), "w", encoding="utf-8") as file:
+            file.write(text.replace("format 1", "format 9"))
+        self.refuse("run", status=5, code="SYN-4007", says=["format 9"])
+        with open(self.data("format"), "w", encoding="utf-8") as file:
+            file.write(text)
+        self.go_on()
+
+    def test_a_file_where_the_folder_should_be(self):
+        self.stop()
+        os.rename(self.data(), self.path("away"))
+        with open(self.data(), "w", encoding="utf-8") as file:
+            file.write("no folder")
+        self.refuse("run", status=5, code="SYN-4001", says=["syncline-data"])
+        os.remove(self.data())
+        os.rename(self.path("away"), self.data())
+        self.go_on()
+
+    def test_an_older_copy_of_the_folder_is_refused(self):
+        self.stop()
+        shutil.copytree(self.data(), self.path("copy"))
+        self.start()
+        self.write(self.office, "UPDATE customer SET points = 2")
+        self.expect_equal()
+        self.stop()
+        os.rename(self.data(), self.path("newer"))
+        os.rename(self.path("copy"), self.data())
+        self.launch()
+        self.expect_end(4, "SYN-3005", "older copy")
+        shutil.rmtree(self.data())
+        os.rename(self.path("newer"), self.data())
+        self.go_on()
+
+
+class JournalLimit(fixture.Appliance):
+    ROWS = 1500
+
+    def fill(self, turn):
+        """About a megabyte that nothing shrinks."""
+        dice = random.Random(turn)
+        user = fixture.connect(self.office)
+        user.execute("BEGIN")
+        user.executemany("INSERT OR REPLACE INTO customer VALUES (?, ?, ?)",
+                         [(f"{number}@x", dice.randbytes(360).hex(), turn)
+                          for number in range(self.ROWS)])
+        user.execute("COMMIT")
+        user.close()
+
+    def test_the_slowest_system_loses_its_place_and_the_others_go_on(self):
+        self.init()
+        self.change_config('limit  = "16GiB"', 'limit  = "4MiB"\nsegment = "1MiB"')
+        third = self.path("third.db")
+        self.write(third, *fixture.TABLES)
+        text = self.config().replace("[datasets]", '[systems.third]\nkind = "sqlite"\nurl = '
+                                     f'"{third}"\n\n[datasets]')
+        self.set_config(text.replace('[datasets.customer.conflict]', '[datasets.customer.on.third]'
+                                     '\ntable = "customer"\n\n[datasets.customer.conflict]'))
+        self.start()
+        self.fill(0)
+        self.expect_equal()
+        self.call("pause", "third")
+        for turn in range(1, 16):
+            self.fill(turn)
+            self.wait(lambda now=turn: self.one(self.shop, "SELECT min(points) FROM customer")
+                      == now)
+        self.wait(lambda: self.status_of("third")["state"] == "needs plan")
+        self.assertIn("syncline resync --system third", self.status_of("third")["error"])
+        self.assertIn("SYN-3005", self.log())
+        self.wait(lambda: self.ask("status")["journal_size_bytes"] < 6 << 20)
+        self.call("resume", "third")
+        self.stop()  # at once: there is nothing to wait for
+        self.start()
+        self.assertEqual(self.status_of("third")["state"], "needs plan")
+        self.fill(100)
+        self.wait(lambda: self.one(self.shop, "SELECT min(points) FROM customer") == 100)
+        self.call("resync", "--system", "third", "--yes")
+        self.wait(lambda: self.rows(third) == self.rows(self.office))
+        self.fill(101)
+        self.wait(lambda: self.rows(third) == self.rows(self.office))
+        self.assertEqual(self.status_of("third")["state"], "running")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
