@@ -49,24 +49,25 @@ Result<void> RuntimeImpl::set_phase(model::DatasetId dataset, model::SystemId sy
   });
 }
 
-// A source whose log was never read is read from here on, and a restart knows it. One that was is
-// caught up with first: what was deleted or changed while the appliance was away must not look, to
-// the reading that follows, like records that the system never had.
+// A source whose log was never read is read from here on, and a restart knows it.
 Result<void> RuntimeImpl::begin_reading(SystemRun& run) {
   const model::SystemId system = run.system->id;
-  if (pipeline_->position(system).is_start()) {
-    SYN_TRY(const model::Position now, run.system->ports.source->current_position());
-    return on_step_thread(
-        [=](pipeline::Pipeline& pipeline) { return pipeline.begin_reading(system, now); });
-  }
+  SYN_TRY(const model::Position now, run.system->ports.source->current_position());
+  return on_step_thread(
+      [=](pipeline::Pipeline& pipeline) { return pipeline.begin_reading(system, now); });
+}
+
+// What a system had shown before its first sync was broken off counts again. Returns whether there
+// is anything left to sync.
+Result<bool> RuntimeImpl::resume_reading(SystemRun& run) {
   bool is_live = true;
   for (const model::Schema* schema : run.system->schemas) {
-    const core::SystemRole* role = parts_.rules.at(schema->dataset).role(system);
+    const core::SystemRole* role = parts_.rules.at(schema->dataset).role(run.system->id);
     if (role->phase == core::SyncPhase::kLive) continue;
     is_live = false;
-    SYN_TRY(set_phase(schema->dataset, system, core::SyncPhase::kReading));
+    SYN_TRY(set_phase(schema->dataset, run.system->id, core::SyncPhase::kReading));
   }
-  return is_live ? success() : catch_up(run);
+  return !is_live;
 }
 
 // Reads the log to its end. A system that is busy is waited for, a while.
@@ -85,7 +86,20 @@ Result<void> RuntimeImpl::catch_up(SystemRun& run) {
 }
 
 Result<void> RuntimeImpl::first_sync() {
+  // A system that was being read is caught up with before anything else: what was deleted or
+  // changed while the appliance was away must not look, to the reading that follows, like records
+  // that it never had. All of them resume before any is caught up with: they get each other's news.
+  std::vector<SystemRun*> resumed;
   for (const auto& run : runs_) {
+    if (pipeline_->position(run->system->id).is_start()) continue;
+    SYN_TRY(const bool is_left, resume_reading(*run));
+    if (is_left) resumed.push_back(run.get());
+  }
+  for (SystemRun* run : resumed) {
+    SYN_TRY(catch_up(*run));
+  }
+  for (const auto& run : runs_) {
+    if (!pipeline_->position(run->system->id).is_start()) continue;
     SYN_TRY(begin_reading(*run));
   }
   for (const auto& [dataset, rule] : parts_.rules) {

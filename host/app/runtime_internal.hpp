@@ -115,6 +115,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> load_phases();
   Result<void> first_sync();
   Result<void> begin_reading(SystemRun& run);
+  Result<bool> resume_reading(SystemRun& run);
   Result<void> catch_up(SystemRun& run);
   Result<void> sync_dataset(model::DatasetId dataset);
   Result<void> sync_system(SystemRun& run, model::DatasetId dataset);

@@ -28,6 +28,13 @@ void Step::mark_read(Touched& record, const SystemRole& role) {
   record.is_dirty = true;
 }
 
+// A whole row in the log of a system whose first sync has not come to it says all that the sync
+// would: the record counts as read, and what stands against the row is written there.
+bool Step::is_read_by(const Touched& record, const SystemRole& role, const Row& row) {
+  return role.phase == SyncPhase::kReading && record.state().view(role.system) == nullptr &&
+         row.cells.size() == record.rules->schema->value_count();
+}
+
 // A record that this system had shown, or had been given, and that ended: it is there again.
 bool Step::is_made_again(Touched& record, const SystemRole& role) {
   const RecordState& state = record.state();

@@ -168,7 +168,10 @@ std::vector<RecordId> Lane::value_needs(const Input& input, const RecordSet& rec
     const RecordState& state = record.state;
     const SystemRole* role = rules.role(input.system);
     if (role == nullptr) return false;
-    if (row.op > RowOp::kDelete) return !state.cells.empty();
+    if (row.op > RowOp::kDelete || role->phase == SyncPhase::kReading) {
+      changed.insert(&record);
+      return !state.cells.empty();
+    }
     const model::Sequence up_to = confirmed.up_to(rules.schema->stream);
     const bool is_first = !changed.contains(&record);
     if (is_first && is_plain_echo(state, rules, *role, row, up_to)) return false;

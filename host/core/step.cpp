@@ -254,6 +254,7 @@ void Step::correct(Touched& record, const Row& row, const RowCell& cell, SentCel
 
 void Step::take_change(Touched& record, const SystemRole& role, const Row& row) {
   const bool was_shown = shown_to(record.state(), role).generation % 2 == 1;
+  const bool is_first_reading = is_read_by(record, role, row);
   Arriving& arriving = arriving_;
   arriving.begin(input_.system, model::ConflictType::kUpdateOriginDiffers, row.commit_time_us);
   for (const RowCell& cell : row.cells) {
@@ -280,6 +281,10 @@ void Step::take_change(Touched& record, const SystemRole& role, const Row& row) 
     refuse_update(record, arriving);
   }
   merge(record, arriving);
+  if (is_first_reading && record.state().exists()) {
+    mark_read(record, role);
+    write_back(record, role, arriving);
+  }
 }
 
 // Cells of a record that ought not to be there, and not enough to make one of: what is unknown must

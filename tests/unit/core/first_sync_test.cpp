@@ -171,6 +171,19 @@ TEST_F(FirstSync, a_record_deleted_meanwhile_is_deleted_there_too_and_its_values
   EXPECT_FALSE(state().exists());
 }
 
+TEST_F(FirstSync, a_whole_row_in_the_log_counts_as_read_and_what_stands_against_it_is_written) {
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  step(kErp, {update({{kName, "Annie"}}, 60)});
+  EXPECT_TRUE(frames_.back().entries.at(0).targets.empty());
+  const model::Frame& frame =
+      step(kShop, {insert({{kName, "Anna"}, {kPhone, "2"}, {kCity, "Bern"}}, 50)});
+  EXPECT_EQ(accepted(), (Cells{{kName, "Annie"}, {kPhone, "2"}, {kCity, "Bern"}}));
+  ASSERT_EQ(frame.entries.size(), 2u);
+  EXPECT_EQ(frame.entries[1].targets, Systems{kShop});
+  EXPECT_EQ(cells_of(frame.entries[1]), (Cells{{kName, "Annie"}}));
+}
+
 TEST_F(FirstSync, a_record_deleted_and_made_again_between_two_readings_stays) {
   step(kErp, {snapshot(kAnn)});
   read_first(SyncPhase::kLive, SyncPhase::kReading);
