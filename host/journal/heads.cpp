@@ -1,4 +1,5 @@
 #include <cstring>
+#include <optional>
 
 #include "host/base/assert.hpp"
 #include "host/base/bytes.hpp"
@@ -10,6 +11,7 @@ namespace {
 constexpr std::string_view kMagic = "SYNCHEAD";
 constexpr size_t kSignedSize = kHeadRecordSize - kSignatureSize;
 constexpr size_t kCheckedSize = kSignedSize - 8;  // then its checksum
+constexpr size_t kThinnedLeast = 1000;            // heads that are worth writing the file anew for
 
 Error damaged_head(uint64_t offset, const char* why) {
   Error error = damage_at({}, why);
@@ -33,13 +35,14 @@ Head parse(std::string_view bytes) {
   return head;
 }
 
-bool is_good(std::string_view bytes, uint64_t index, const JournalKeys& keys,
+// last_index: of the record before it.
+bool is_good(std::string_view bytes, uint64_t last_index, const JournalKeys& keys,
              bool checks_signature) {
   if (bytes.size() != kHeadRecordSize || !bytes.starts_with(kMagic)) return false;
   ByteReader stored(bytes.substr(kCheckedSize, 8));
-  if (stored.u64() != checksum(bytes.substr(0, kCheckedSize), {0, index})) return false;
   const Head head = parse(bytes);
-  if (head.index != index) return false;
+  if (stored.u64() != checksum(bytes.substr(0, kCheckedSize), {0, head.index})) return false;
+  if (head.index <= last_index) return false;
   if (head.kind != HeadKind::kHead && head.kind != HeadKind::kReleased) return false;
   return !checks_signature ||
          is_signed(keys.signing_seed, bytes.substr(0, kSignedSize), bytes.substr(kSignedSize));
@@ -69,23 +72,29 @@ Result<HeadsScan> read_heads(Disk& disk, const JournalKeys& keys, Signatures che
   SYN_TRY(const bool is_there, disk.exists(kHeadsPath));
   if (!is_there) return scan;
   SYN_TRY(const std::string bytes, disk.read_all(kHeadsPath));
+  std::optional<uint64_t> gap;  // where the last one ends, unless a release behind it explains it
   for (uint64_t offset = 0; offset < bytes.size(); offset += kHeadRecordSize) {
     const std::string_view record = std::string_view(bytes).substr(offset, kHeadRecordSize);
     const bool is_last = offset + kHeadRecordSize >= bytes.size();
     const bool checks_signature = is_last || check == Signatures::kAll;
-    if (!is_good(record, scan.heads.size() + 1, keys, checks_signature)) {
+    if (!is_good(record, scan.count, keys, checks_signature)) {
       if (!is_last) return damaged_head(offset, "a signed head is not what was written");
       scan.cut_bytes = record.size();
       break;
     }
-    scan.heads.push_back(parse(record));
+    const Head head = parse(record);
+    if (head.index != scan.count + 1) gap = offset;
+    if (head.kind == HeadKind::kReleased) gap.reset();
+    scan.heads.push_back(head);
+    scan.count = head.index;
     scan.size_bytes += kHeadRecordSize;
   }
+  if (gap) return damaged_head(*gap, "signed heads are missing");
   return scan;
 }
 
 Result<void> check_heads_count(const HeadsScan& scan, uint64_t durable_count) {
-  if (scan.heads.size() >= durable_count) return success();
+  if (scan.count >= durable_count) return success();
   return damaged_head(scan.size_bytes, scan.cut_bytes > 0 ? "a signed head is not what was written"
                                                           : "signed heads are missing");
 }
@@ -97,7 +106,7 @@ Result<std::unique_ptr<HeadsFile>> HeadsFile::open(Disk& disk, const JournalKeys
     SYN_TRY(file->truncate(scan.size_bytes));
   }
   SYN_TRY(disk.sync_folder(kFolder));
-  return std::unique_ptr<HeadsFile>(new HeadsFile(std::move(file), keys, scan.heads.size()));
+  return std::unique_ptr<HeadsFile>(new HeadsFile(disk, std::move(file), keys, scan.count));
 }
 
 Result<bool> HeadsFile::append(Head head) {
@@ -112,6 +121,21 @@ Result<bool> HeadsFile::append(Head head) {
   SYN_TRY(file_->sync());
   ++count_;
   return true;
+}
+
+Result<void> HeadsFile::thin(uint64_t released_segment) {
+  SYN_TRY(const std::string bytes, disk_.read_all(kHeadsPath));
+  std::string kept;
+  for (uint64_t offset = 0; offset + kHeadRecordSize <= bytes.size(); offset += kHeadRecordSize) {
+    const std::string_view record = std::string_view(bytes).substr(offset, kHeadRecordSize);
+    const Head head = parse(record);
+    if (head.kind == HeadKind::kReleased || head.segment > released_segment) kept += record;
+  }
+  if (bytes.size() - kept.size() < kThinnedLeast * kHeadRecordSize) return success();
+  const Result<void> replaced = disk_.replace(kHeadsPath, kept);
+  if (!replaced.has_value() && replaced.error().code != ErrorCode::kStorageFull) return replaced;
+  SYN_TRY(file_, disk_.open(kHeadsPath, Disk::Mode::kAppend));
+  return success();
 }
 
 }  // namespace syncline::journal

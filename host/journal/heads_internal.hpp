@@ -1,5 +1,6 @@
 // The file of signed heads, journal/heads: what the chain's value was after a block, signed with
-// Ed25519, and which segments were released. It outlives segments. Private to the room.
+// Ed25519, and which segments were released. It outlives segments; of those that are released only
+// the heads that say so stay (thin). Private to the room.
 //
 // Owner: the journal. Threads: one at a time. Errors: kDamaged, kStorageSync, kStorageOpen; a full
 // disk is no error, the head is written later.
@@ -22,7 +23,7 @@ enum class HeadKind : uint8_t {
 
 struct Head {
   HeadKind kind = HeadKind::kHead;
-  uint64_t index = 0;  // in the file, from 1, without gaps
+  uint64_t index = 0;  // from 1; without gaps behind the last kReleased
   uint64_t segment = 0;
   GroupNumber group = 0;
   uint64_t block = 0;
@@ -35,6 +36,7 @@ std::string encode_head(const Head& head, const JournalKeys& keys);
 
 struct HeadsScan {
   std::vector<Head> heads;
+  uint64_t count = 0;       // of all that were ever written: the last one's index
   uint64_t size_bytes = 0;  // of the whole records
   uint64_t cut_bytes = 0;   // behind them: a record that is torn, or was changed
 };
@@ -56,13 +58,17 @@ class HeadsFile {
 
   // Durable when it returns true; false: there was no room.
   Result<bool> append(Head head);
+  // Drops the heads inside segments up to this one, which a kReleased behind them covers, once
+  // there are many. Where there is no room it does nothing.
+  Result<void> thin(uint64_t released_segment);
   uint64_t count() const { return count_; }
 
  private:
-  HeadsFile(std::unique_ptr<File> file, const JournalKeys& keys, uint64_t count)
-      : file_(std::move(file)), keys_(keys), count_(count) {}
+  HeadsFile(Disk& disk, std::unique_ptr<File> file, const JournalKeys& keys, uint64_t count)
+      : disk_(disk), file_(std::move(file)), keys_(keys), count_(count) {}
 
-  const std::unique_ptr<File> file_;
+  Disk& disk_;
+  std::unique_ptr<File> file_;
   const JournalKeys keys_;
   uint64_t count_;
 };

@@ -91,7 +91,10 @@ Result<void> JournalImpl::release(GroupNumber up_to) {
     const std::lock_guard state_lock(state_mutex_);
     segments_.pop_front();
   }
-  return parts_.disk.sync_folder(kFolder);
+  SYN_TRY(parts_.disk.sync_folder(kFolder));
+  const Result<void> thinned = heads_->thin(last.number);
+  if (!thinned.has_value()) return break_with(thinned.error());
+  return success();
 }
 
 bool JournalImpl::is_within_limit() const {

@@ -217,7 +217,7 @@ Result<Recovered> recover(Disk& disk, Clock& clock, const JournalKeys& keys, con
     // One without groups is replaced as a whole, with a new key.
     if (tail.info.last_group < tail.info.first_group) break;
     if (is_last) {
-      SYN_TRY(end_segment(disk, clock, heads.heads.size(), tail));
+      SYN_TRY(end_segment(disk, clock, heads.count, tail));
     }
     out.last_group = tail.info.last_group;
     out.last_block = tail.info.last_block;

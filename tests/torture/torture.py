@@ -2,7 +2,8 @@
 """Kills the real daemon at random moments while users write to both its files; then lets it settle
 and has checker.py, a program of its own, decide whether any promise was broken.
 
-    torture.py PATH/TO/syncline [--seed N] [--kills N] [--seconds S] [--rate R] [--only N]
+    torture.py PATH/TO/syncline [--seed N] [--kills N] [--seconds S] [--rate R] [--each N]
+               [--only N]
 
 It runs campaigns: each begins with fresh files and no data folder, is killed through its first
 sync, and goes on being killed while it starts, recovers, runs and drains. The seed decides the
@@ -124,6 +125,7 @@ def parse(arguments):
                         default=float(environment("SYNCLINE_TORTURE_SECONDS") or SECONDS))
     parser.add_argument("--rate", type=float, default=TRANSACTIONS_PER_SECOND,
                         help="transactions a second of each writer")
+    parser.add_argument("--each", type=int, default=KILLS_A_CAMPAIGN, help="kills a campaign")
     parser.add_argument("--only", type=int, help="this campaign alone")
     return parser.parse_args(arguments)
 
@@ -132,7 +134,7 @@ def main(arguments):
     options = parse(arguments)
     again = (f"{sys.executable} {os.path.relpath(__file__)} {os.path.relpath(options.syncline)} "
              f"--seed {options.seed} --kills {options.kills} --seconds {options.seconds:g} "
-             f"--rate {options.rate:g}")
+             f"--rate {options.rate:g} --each {options.each}")
     print("replay:", again, flush=True)
     deadline = time.monotonic() + options.seconds
     hits = collections.Counter()
@@ -141,7 +143,7 @@ def main(arguments):
     left = options.kills
     number = 0
     while left > 0 and time.monotonic() < deadline:
-        kills = min(left, KILLS_A_CAMPAIGN)
+        kills = min(left, options.each)
         if options.only is None or options.only == number:
             folder = tempfile.mkdtemp(prefix="syncline-torture-")
             campaign = Campaign(options.syncline, folder, options.seed, number, seconds,

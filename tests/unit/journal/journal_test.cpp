@@ -190,6 +190,39 @@ TEST_F(JournalTest, heads_are_signed_by_number_of_blocks_and_by_time) {
   EXPECT_EQ(story_.audit_all().value().signed_head_count, 3u);
 }
 
+TEST_F(JournalTest, heads_of_released_segments_go_with_them) {
+  story_.options.heads_every_blocks = 1;
+  story_.options.segment_size_bytes = 20'000;
+  open();
+  for (int i = 0; i < 1'200; ++i) commit({1}, std::to_string(i));
+  const size_t before = disk_.contents("journal/heads").size();
+  EXPECT_GE(before, 1'200u * 160);
+  story_.clock.advance_us(story_.options.retain_us * 2);
+  ASSERT_TRUE(story_.journal().release(1'200).has_value());
+  const size_t after = disk_.contents("journal/heads").size();
+  EXPECT_LT(after, before / 10);
+  commit({1}, "more");
+  EXPECT_EQ(disk_.contents("journal/heads").size(), after + 160);
+  EXPECT_EQ(story_.audit_all().value().signed_head_count, (after + 160) / 160);
+  story_.first_group = 1'200;
+  open();
+  EXPECT_EQ(story_.report().last_group, 1'201u);
+  commit({1}, "and more");
+  EXPECT_TRUE(story_.audit_all().has_value());
+}
+
+TEST_F(JournalTest, a_head_that_is_missing_behind_the_last_release_is_found) {
+  story_.options.heads_every_blocks = 1;
+  open();
+  for (int i = 0; i < 5; ++i) commit({1}, std::to_string(i));
+  story_.close();
+  std::string heads = disk_.contents("journal/heads");
+  heads.erase(2 * 160, 160);
+  ASSERT_TRUE(disk_.replace("journal/heads", heads).has_value());
+  EXPECT_EQ(story_.audit_all().error().code, ErrorCode::kDamaged);
+  EXPECT_EQ(story_.open().error().code, ErrorCode::kDamaged);
+}
+
 TEST_F(JournalTest, the_head_names_all_that_is_committed) {
   open();
   const std::string before = story_.journal().head();
