@@ -70,7 +70,7 @@ class RecordCheck {
   WriteSet replaced_surely(size_t field) const {
     WriteSet set;
     for (const Write& write : record_.writes[field]) {
-      if (write.is_shown) set |= write.past_sure;
+      if (write.shown_at) set |= write.past_sure;
     }
     return set;
   }

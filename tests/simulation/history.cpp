@@ -66,7 +66,7 @@ void History::write(size_t system, const RecordKey& key, size_t field, int form,
   Seen& seen = record.seen[system];
   const size_t index = record.writes[field].size();
   record.writes[field].push_back(
-      {index, cell.tag, form, system, time_us, seen.sure[field], seen.maybe[field], false});
+      {index, cell.tag, form, system, time_us, seen.sure[field], seen.maybe[field], {}});
   seen.sure[field].set(index);
   seen.maybe[field].set(index);
   cell.write = index;
@@ -89,8 +89,21 @@ void History::remove(size_t system, const RecordKey& key, const StoredRow& row) 
   record.deletes.push_back(record.seen[system].sure);
 }
 
-void History::show(const RecordKey& record, size_t field, size_t write) {
-  records_[record].writes[field][write].is_shown = true;
+void History::show(const RecordKey& record, size_t field, size_t write, uint64_t place) {
+  std::optional<uint64_t>& shown_at = records_[record].writes[field][write].shown_at;
+  if (!shown_at || *shown_at > place) shown_at = place;
+}
+
+void History::forget_shown(size_t system, uint64_t place) {
+  for (auto& [key, record] : records_) {
+    for (std::vector<Write>& cell_writes : record.writes) {
+      for (Write& write : cell_writes) {
+        if (write.system == system && write.shown_at && *write.shown_at > place) {
+          write.shown_at.reset();
+        }
+      }
+    }
+  }
 }
 
 bool History::has_room(const RecordKey& key) const {

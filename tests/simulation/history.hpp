@@ -48,7 +48,9 @@ struct Write {
   int64_t time_us = 0;
   WriteSet past_sure;
   WriteSet past_maybe;
-  bool is_shown = false;  // in a log; the net effect of a stretch may hide it
+  // The place in its system's log up to which a reader had read when it was first shown this write.
+  // None: never yet; the net effect of a stretch may hide it.
+  std::optional<uint64_t> shown_at;
 };
 
 struct Seen {
@@ -79,8 +81,11 @@ class History {
   void insert(const RecordKey& record, const StoredRow& row);
   void remove(size_t system, const RecordKey& record, const StoredRow& row);
 
-  // A log showed this write to a reader.
-  void show(const RecordKey& record, size_t field, size_t write);
+  // A reader that now stands at this place of the log was shown this write.
+  void show(const RecordKey& record, size_t field, size_t write, uint64_t place);
+  // A reader lost what it had read of a system's log behind this place. What it will be shown when
+  // it reads on may be less: of an update and a delete behind it, read together, the delete alone.
+  void forget_shown(size_t system, uint64_t place);
 
   bool has_room(const RecordKey& record) const;
   bool knows(const RecordKey& record, size_t field, int64_t tag) const;

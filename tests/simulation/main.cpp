@@ -1,7 +1,8 @@
 // syncline-sim: whole runs of Syncline in one thread, each from one seed.
 //
 //   syncline-sim --seed N [--trace]      one run
-//   syncline-sim --seeds A-B [--part I/N]  many; prints failing seeds and runs per second
+//   syncline-sim --seeds A-B [--part I/N] [--stop-at-first]
+//                                        many; prints failing seeds and runs per second
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -25,6 +26,7 @@ struct Arguments {
   uint64_t part = 0;
   uint64_t part_count = 1;
   bool is_traced = false;
+  uint64_t failures_max = kFailuresShown;
 };
 
 bool parse_number(std::string_view text, uint64_t& number) {
@@ -44,6 +46,10 @@ std::optional<Arguments> parse(int argc, char** argv) {
     const std::string_view name = argv[at];
     if (name == "--trace") {
       arguments.is_traced = true;
+      continue;
+    }
+    if (name == "--stop-at-first") {
+      arguments.failures_max = 1;
       continue;
     }
     if (at + 1 == argc) return std::nullopt;
@@ -89,7 +95,7 @@ int run(const Arguments& arguments) {
     sum.crashes += figures.crashes;
     if (report.is_clean()) continue;
     print_failure(seed, report);
-    if (++failures == kFailuresShown) break;
+    if (++failures == arguments.failures_max) break;
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   std::printf(
@@ -109,7 +115,8 @@ int run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   const auto arguments = parse(argc, argv);
   if (!arguments) {
-    std::cerr << "usage: syncline-sim --seed N [--trace] | --seeds A-B [--part I/N]\n";
+    std::cerr
+        << "usage: syncline-sim --seed N [--trace] | --seeds A-B [--part I/N] [--stop-at-first]\n";
     return 2;
   }
   return run(*arguments);

@@ -33,6 +33,7 @@ Result<void> ModelSource::open(const model::Position& position) {
     return fail(ErrorCode::kSystemLost, "the simulated log has a gap");
   }
   read_ = std::max(read_, acknowledged);
+  system_.forget_shown(read_);
   go_back();
   if (read_ > system_.last_number()) {
     report_.violation("a change that no user made",
@@ -123,9 +124,15 @@ void ModelSource::emit(std::span<const LoggedTransaction* const> stretch, ports:
   sink.begin({position_of(last.number), last.commit_time_us, system_.plan().resolution_us});
   emit_markers(last, sink);
   if (system_.plan().log_style == LogStyle::kNet && !last.is_marked()) {
-    for (const LoggedRow& row : net_effect(stretch)) emit_row(row, ImageStyle::kFull, sink);
+    for (const LoggedRow& row : net_effect(stretch)) {
+      emit_row(row, ImageStyle::kFull, sink);
+      system_.show(row, last.number);
+    }
   } else {
-    for (const LoggedRow& row : last.rows) emit_row(row, system_.plan().image_style, sink);
+    for (const LoggedRow& row : last.rows) {
+      emit_row(row, system_.plan().image_style, sink);
+      system_.show(row, last.number);
+    }
   }
   sink.end();
 }
@@ -150,7 +157,6 @@ void ModelSource::emit_row(const LoggedRow& row, ImageStyle images, ports::Chang
         (row.op == RowOp::kInsert || images == ImageStyle::kFull || row.is_touched[field]);
     if (is_shown) cells[1 + field] = row.cells[field].view();
   }
-  system_.show(row);
   ports::ChangeRow change;
   change.dataset = system_.whole_plan().datasets[row.record.dataset].schema->dataset;
   change.op = row.op;

@@ -226,9 +226,9 @@ LoggedRow ModelSystem::logged_row(const RecordKey& record, RowOp op, bool is_our
   return logged;
 }
 
-void ModelSystem::show(const LoggedRow& row) {
+void ModelSystem::show(const LoggedRow& row, uint64_t place) {
   for (size_t field = 0; field < kFieldsMax; ++field) {
-    if (row.writes[field]) history_.show(row.record, field, *row.writes[field]);
+    if (row.writes[field]) history_.show(row.record, field, *row.writes[field], place);
   }
 }
 

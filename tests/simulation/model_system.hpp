@@ -111,8 +111,10 @@ class ModelSystem {
   // Whether what lies behind `after`, up to `up_to`, left anything that a source would show.
   bool has_effect(uint64_t after, uint64_t up_to) const;
 
-  // A source gives this row of the log.
-  void show(const LoggedRow& row);
+  // A source gives this row of the log and then stands at this place of it.
+  void show(const LoggedRow& row, uint64_t place);
+  // A source begins anew behind this place, knowing nothing of what it read behind it before.
+  void forget_shown(uint64_t place) { history_.forget_shown(index_, place); }
 
   const SystemPlan& plan() const { return plan_.systems[index_]; }
   const Plan& whole_plan() const { return plan_; }

@@ -186,14 +186,14 @@ void World::handle(const Error& error) {
   report_.violation("an error nobody caused", to_string(error));
 }
 
+// A killed process loses its memory; a machine without power also what was not synced.
 void World::crash() {
   ++crashes_;
   report_.trace("crash");
   appliance_->stop();
-  // A killed process loses its memory; a machine without power also what was not synced.
   const bool is_power_lost = disk_.is_down() || dice_.chance(0.5);
   disk_.crash();
-  disk_.restart(is_power_lost ? SimDisk::Loss::kAny : SimDisk::Loss::kKept);
+  disk_.restart(loss_.value_or(is_power_lost ? SimDisk::Loss::kAny : SimDisk::Loss::kKept));
   shadow_->crash([this](model::LaneIndex, uint64_t flushed, uint64_t applied) {
     return static_cast<uint64_t>(
         dice_.between(static_cast<int64_t>(flushed), static_cast<int64_t>(applied)));
@@ -258,7 +258,12 @@ bool World::settle() {
       clock_.advance(kSecondUs);
       continue;
     }
-    quiet = work_once() || appliance_->wait_us() > 0 ? 0 : quiet + 1;
+    const bool is_busy = work_once();
+    if (disk_.is_down()) {
+      crash();
+      continue;
+    }
+    quiet = is_busy || appliance_->wait_us() > 0 ? 0 : quiet + 1;
     if (quiet == kQuietRounds) return true;
     clock_.advance(quiet > 0 ? kSecondUs : 10'000 + appliance_->wait_us());
   }

@@ -38,7 +38,7 @@ class World {
   void restart_cleanly();  // stops and starts; reports any write that follows
   void check();            // promises 1 to 8, at rest
   void check_audit();      // and that a flipped bit is found
-  void crash();            // the process dies; what was not synced is torn or lost
+  void crash();            // the process dies, perhaps with the machine
   bool start();
   bool work_once();  // capture, commit and deliver everywhere, once
 
@@ -51,6 +51,8 @@ class World {
   Observer& observer() { return observer_; }
   History& history() { return history_; }
   const Plan& plan() const { return plan_; }
+  // What crashes lose from here on of all that was not synced; by chance where no story says it.
+  void lose(SimDisk::Loss loss) { loss_ = loss; }
   int64_t next_tag() { return ++last_tag_; }
 
  private:
@@ -77,6 +79,7 @@ class World {
   int64_t last_tag_ = 0;
   uint64_t user_transactions_ = 0;
   uint64_t crashes_ = 0;
+  std::optional<SimDisk::Loss> loss_;
   int64_t disk_full_until_us_ = 0;
   std::vector<int64_t> down_until_us_;
   std::vector<int64_t> full_until_us_;

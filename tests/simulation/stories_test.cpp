@@ -1,0 +1,224 @@
+// Whole runs that are told, not rolled: each with the one fault or promise it is named by.
+#include <gtest/gtest.h>
+
+#include "tests/simulation/world.hpp"
+
+namespace syncline::simulation {
+namespace {
+
+constexpr int64_t kTenMinutesUs = 600 * kSecondUs;
+constexpr int kRounds = 20;
+
+class Simulation : public testing::Test {
+ protected:
+  ~Simulation() override {
+    for (const Violation& violation : report_.violations()) {
+      ADD_FAILURE() << violation.promise << ": " << violation.what;
+    }
+  }
+
+  // REQUIRES: one of them is called first.
+  void make(Plan plan) { world_ = std::make_unique<World>(std::move(plan), report_); }
+  void begin(Plan plan) {
+    make(std::move(plan));
+    ASSERT_TRUE(world_->start());
+  }
+  void settle() { ASSERT_TRUE(world_->settle()); }
+
+  model::Cell value(size_t field, int64_t tag) const {
+    return make_value(world_->plan().datasets[0].kind(field), tag, 0);
+  }
+  int64_t insert(size_t system, const std::string& key) {
+    const int64_t tag = world_->next_tag();
+    user(system, {UserVerb::kInsert, {0, key}, {value(0, tag), value(1, tag)}});
+    return tag;
+  }
+  int64_t update(size_t system, const std::string& key, size_t field) {
+    const int64_t tag = world_->next_tag();
+    UserOp op{UserVerb::kUpdate, {0, key}, {}};
+    op.cells[field] = value(field, tag);
+    user(system, op);
+    return tag;
+  }
+  void remove(size_t system, const std::string& key) {
+    user(system, {UserVerb::kDelete, {0, key}, {}});
+  }
+  void user(size_t system, const UserOp& op) {
+    world_->system(system).user_transaction({&op, 1});
+    world_->clock().advance(kSecondUs);
+  }
+
+  void expect_everywhere(const std::string& key, size_t field, int64_t tag) {
+    for (const auto& system : world_->systems()) {
+      const StoredRow* row = system->row({0, key});
+      ASSERT_NE(row, nullptr) << system->plan().name;
+      EXPECT_EQ((*row)[field].tag, tag) << system->plan().name;
+    }
+  }
+  uint64_t marked_commits() const {
+    uint64_t count = 0;
+    for (const auto& system : world_->systems()) count += system->marked_commits;
+    return count;
+  }
+
+  Report report_;
+  std::unique_ptr<World> world_;
+};
+
+TEST_F(Simulation, ten_thousand_idle_seconds_cause_no_write) {
+  Plan plan = make_calm_plan(3);
+  plan.systems[1].rounding = Rounding::kQuarter;  // what it corrects must come to rest as well
+  begin(std::move(plan));
+  for (const size_t system : {0u, 1u, 2u}) insert(system, "k" + std::to_string(system));
+  settle();
+  const uint64_t writes = marked_commits();
+  const int64_t begin_us = world_->clock().true_us();
+  world_->stay_idle();
+  EXPECT_GE(world_->clock().true_us() - begin_us, 10'000 * kSecondUs);
+  EXPECT_GT(writes, 0u);
+  EXPECT_EQ(marked_commits(), writes);
+}
+
+class Clocks : public Simulation,
+               public testing::WithParamInterface<std::pair<int64_t, int64_t>> {};
+
+// Two systems, each of whose users have seen the other's update when they make their own.
+TEST_P(Clocks, ten_minutes_apart_the_later_update_wins) {
+  Plan plan = make_calm_plan(2);
+  plan.systems[0].skew_us = GetParam().first;
+  plan.systems[1].skew_us = GetParam().second;
+  begin(std::move(plan));
+  insert(0, "k");
+  settle();
+  for (int round = 0; round < kRounds; ++round) {
+    const int64_t later = update(round % 2, "k", 0);
+    settle();
+    expect_everywhere("k", 0, later);
+  }
+  world_->check();
+  EXPECT_EQ(world_->observer().conflict_count, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Skews, Clocks,
+                         testing::Values(std::pair(kTenMinutesUs, int64_t{0}),
+                                         std::pair(int64_t{0}, kTenMinutesUs),
+                                         std::pair(-kTenMinutesUs, int64_t{0}),
+                                         std::pair(int64_t{0}, -kTenMinutesUs),
+                                         std::pair(kTenMinutesUs / 2, -kTenMinutesUs / 2)));
+
+// Whoever has not seen the other's update is outdone by the clock, and by it alone.
+TEST_F(Simulation, true_ties_are_decided_by_time) {
+  begin(make_calm_plan(2));
+  insert(0, "k");
+  settle();
+  update(0, "k", 0);
+  const int64_t newer = update(1, "k", 0);
+  settle();
+  expect_everywhere("k", 0, newer);
+  EXPECT_EQ(world_->observer().conflict_count, 1u);
+}
+
+// The seed that was a false alarm: what a reader of states forgot in a crash, and then could not
+// see any more, has replaced nothing.
+TEST_F(Simulation, an_update_hidden_by_a_delete_replaced_nothing) {
+  Plan plan = make_calm_plan(2);
+  plan.systems[0].log_style = LogStyle::kNet;
+  plan.datasets[0].deletes = core::DeletePolicy::kUpdateWins;
+  begin(std::move(plan));
+  const int64_t first = insert(1, "k");
+  settle();
+  update(0, "k", 0);
+  ASSERT_TRUE(world_->appliance().capture(0, 10).has_value());
+  world_->lose(SimDisk::Loss::kLost);
+  world_->crash();
+  remove(0, "k");
+  const int64_t unseen = update(1, "k", 1);
+  settle();
+  expect_everywhere("k", 0, first);
+  expect_everywhere("k", 1, unseen);
+  world_->check();
+}
+
+// Nobody may look the other way: the same, but read and committed in time.
+TEST_F(Simulation, an_update_that_was_read_did_replace) {
+  Plan plan = make_calm_plan(2);
+  plan.systems[0].log_style = LogStyle::kNet;
+  plan.datasets[0].deletes = core::DeletePolicy::kUpdateWins;
+  begin(std::move(plan));
+  insert(1, "k");
+  settle();
+  const int64_t read = update(0, "k", 0);
+  ASSERT_TRUE(world_->appliance().capture(0, 10).has_value());
+  ASSERT_TRUE(world_->appliance().commit().has_value());
+  world_->lose(SimDisk::Loss::kLost);
+  world_->crash();
+  remove(0, "k");
+  const int64_t unseen = update(1, "k", 1);
+  settle();
+  expect_everywhere("k", 0, read);
+  expect_everywhere("k", 1, unseen);
+  world_->check();
+}
+
+// One run, cut at each write, sync, rename and removal in turn, each time with all, nothing and a
+// torn part of what was not synced.
+class CrashAtEveryBoundary : public Simulation, public testing::WithParamInterface<SimDisk::Loss> {
+ protected:
+  // Users at both systems, with lanes, conflicts, deletes and checkpoints. False: it crashed.
+  bool work(int round) {
+    const std::string key = "k" + std::to_string(round % 3);
+    if (world_->system(0).row({0, key}) == nullptr) {
+      insert(0, key);
+    } else {
+      update(0, key, 0);
+    }
+    if (world_->system(1).row({0, key}) != nullptr) {
+      round % 4 == 3 ? remove(1, key) : static_cast<void>(update(1, key, round % 2));
+    }
+    world_->work_once();
+    if (!world_->disk().is_down()) static_cast<void>(world_->appliance().checkpoint(1));
+    return !world_->disk().is_down();
+  }
+  // The number of boundaries passed; crashes at one of them, if it is among them.
+  uint64_t run(uint64_t boundary) {
+    Plan plan = make_calm_plan(2);
+    plan.journal.segment_size_bytes = 4u << 10;
+    plan.journal.retain_us = 0;
+    make(std::move(plan));
+    world_->lose(GetParam());
+    world_->disk().crash_at(boundary);
+    for (int round = 0; round < 12; ++round) {
+      if (!world_->appliance().is_running() && !world_->start()) continue;
+      if (!work(round)) world_->crash();
+    }
+    EXPECT_TRUE(world_->settle());
+    world_->check();
+    world_->restart_cleanly();
+    const uint64_t count = world_->disk().boundary_count();
+    world_->check_audit();
+    world_.reset();
+    return count;
+  }
+};
+
+std::string loss_name(const testing::TestParamInfo<SimDisk::Loss>& made) {
+  static const char* const kNames[] = {"kept", "lost", "torn"};
+  return kNames[static_cast<size_t>(made.param)];
+}
+
+TEST_P(CrashAtEveryBoundary, nothing_is_lost_or_done_twice) {
+  const uint64_t count = run(~uint64_t{0});
+  ASSERT_GT(count, 100u);
+  for (uint64_t boundary = 0; boundary < count && report_.is_clean(); ++boundary) {
+    SCOPED_TRACE("crashed at boundary " + std::to_string(boundary));
+    run(boundary);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Losses, CrashAtEveryBoundary,
+                         testing::Values(SimDisk::Loss::kKept, SimDisk::Loss::kLost,
+                                         SimDisk::Loss::kTorn),
+                         loss_name);
+
+}  // namespace
+}  // namespace syncline::simulation
