@@ -110,8 +110,7 @@ class RecordCheck {
       return;
     }
     if ((standing & ~replaced_surely(field)).none()) violation("an old value won", name);
-    std::set<Rounding> roundings;
-    for (const SystemPlan& system : rest_.plan.systems) roundings.insert(system.rounding);
+    const std::set<Rounding> roundings = rest_.plan.roundings();
     const int form = form_of(dataset_.kind(field), cell.cell);
     const bool is_made = std::any_of(
         record_.writes[field].begin(), record_.writes[field].end(), [&](const Write& write) {
@@ -201,11 +200,19 @@ void check_markers(const AtRest& rest) {
   }
 }
 
+// A cell is each system's own only where no form of a value suits them all.
+void check_locals(const AtRest& rest) {
+  if (rest.observer.locals.empty() || !can_agree(rest.plan.roundings())) return;
+  rest.report.violation("echo", std::to_string(rest.observer.locals.size()) +
+                                    " cells are local to systems that could agree");
+}
+
 }  // namespace
 
 void check_promises(const AtRest& rest) {
   for (const auto& [key, record] : rest.history.records()) RecordCheck(rest, key, record).run();
   check_markers(rest);
+  check_locals(rest);
 }
 
 }  // namespace syncline::simulation

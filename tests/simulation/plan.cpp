@@ -169,6 +169,12 @@ std::vector<const model::Schema*> Plan::schemas() const {
   return all;
 }
 
+std::set<Rounding> Plan::roundings() const {
+  std::set<Rounding> all;
+  for (const SystemPlan& system : systems) all.insert(system.rounding);
+  return all;
+}
+
 std::string describe(const Plan& plan) {
   static const char* const kRoundings[] = {"exact", "even", "quarter", "odd"};
   static const char* const kPolicies[] = {"newest", "oldest", "authority"};

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,7 @@ struct Plan {
   size_t dataset_index(model::DatasetId dataset) const;
   size_t system_index(model::SystemId system) const;
   std::vector<const model::Schema*> schemas() const;
+  std::set<Rounding> roundings() const;
 };
 
 Plan make_plan(uint64_t seed);

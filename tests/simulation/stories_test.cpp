@@ -176,7 +176,11 @@ class CrashAtEveryBoundary : public Simulation, public testing::WithParamInterfa
       round % 4 == 3 ? remove(1, key) : static_cast<void>(update(1, key, round % 2));
     }
     world_->work_once();
-    if (!world_->disk().is_down()) static_cast<void>(world_->appliance().checkpoint(1));
+    update(1, key + "b", 0);
+    insert(1, key + "b");
+    // The checkpoint finds something that no commit has made durable.
+    static_cast<void>(world_->appliance().capture(1, 50));
+    static_cast<void>(world_->appliance().checkpoint(2));
     return !world_->disk().is_down();
   }
   // The number of boundaries passed; crashes at one of them, if it is among them.

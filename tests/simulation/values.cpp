@@ -1,5 +1,6 @@
 #include "tests/simulation/values.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace syncline::simulation {
@@ -53,6 +54,16 @@ int form_of(TypeKind kind, const Cell& cell) {
 Cell stored(TypeKind kind, Rounding rounding, const Cell& cell) {
   if (cell.state != CellState::kValue || rounding == Rounding::kExact) return cell;
   return make_value(kind, tag_of(kind, cell), stored_form(rounding, form_of(kind, cell)));
+}
+
+bool can_agree(const std::set<Rounding>& roundings) {
+  for (int form = 0; form < kFormCount; ++form) {
+    if (std::all_of(roundings.begin(), roundings.end(),
+                    [form](Rounding rounding) { return stored_form(rounding, form) == form; })) {
+      return true;
+    }
+  }
+  return false;
 }
 
 std::set<int> reachable_forms(int form, const std::set<Rounding>& roundings) {

@@ -26,6 +26,9 @@ int64_t tag_of(model::TypeKind kind, const model::Cell& cell);  // -1: nobody ma
 int form_of(model::TypeKind kind, const model::Cell& cell);
 model::Cell stored(model::TypeKind kind, Rounding rounding, const model::Cell& cell);
 
+// Whether systems that round like these can come to hold one form of a value.
+bool can_agree(const std::set<Rounding>& roundings);
+
 // Every form that a value may come to have on its way through systems that round like these.
 std::set<int> reachable_forms(int form, const std::set<Rounding>& roundings);
 

@@ -9,7 +9,7 @@ namespace syncline::simulation {
 
 namespace {
 
-constexpr int kSettleRoundsMax = 3000;
+constexpr int kSettleRoundsMax = 1000;
 constexpr int kQuietRounds = 3;
 constexpr int64_t kIdleSeconds = 10'000;
 constexpr int64_t kIdleStepSeconds = 100;
@@ -165,6 +165,9 @@ void World::appliance_step() {
     const auto reported = appliance_->report_skips(system);
     if (!reported) done = reported.as_failure();
   } else {
+    if (dice_.chance(20 * weather_.faults.crash_disk)) {
+      disk_.crash_at(disk_.boundary_count() + dice_.below(12));
+    }
     done = appliance_->checkpoint(1 + dice_.below(plan_.lane_count));
   }
   if (!done) handle(done.error());
@@ -274,6 +277,11 @@ bool World::settle() {
 void World::check() {
   check_promises({plan_, history_, systems_, observer_, report_});
   appliance_->check_accounts();
+  const uint64_t corrections = appliance_->pipeline().counters().corrections_total;
+  if (corrections > 0 && plan_.roundings() == std::set<Rounding>{Rounding::kExact}) {
+    report_.violation("echo",
+                      std::to_string(corrections) + " corrections of systems that made none");
+  }
   for (const auto& system : systems_) {
     if (system->plan().poison_modulus > 0 && !system->takes_everything) continue;
     const size_t in_flight = appliance_->pipeline().in_flight_count(system->plan().id);

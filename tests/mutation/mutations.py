@@ -1,0 +1,175 @@
+"""The defects that the tests must notice: each one edit of a source file, or a few.
+
+An edit is (file, old, new). old must stand once in the file; how it is broken into lines does not
+count. by: the program that must fail; with the simulator the first failing seed is enough.
+caught: what the test must say, so that a defect is caught for its own reason and not for another.
+"""
+
+SIMULATOR = ("syncline-sim", ["--seeds", "1-400", "--stop-at-first"])
+
+
+def stories(name):
+    return ("tests/simulation/simulation_stories", ["--gtest_brief=1", "--gtest_filter=" + name])
+
+
+def unit(room, name):
+    return (f"tests/unit_{room}", ["--gtest_brief=1", "--gtest_filter=" + name])
+
+
+def mutation(name, *edits, caught, by=SIMULATOR):
+    return {"name": name, "edits": edits, "caught": caught, "by": by}
+
+
+# Marked writes, and what a system was shown.
+MARKERS = [
+    mutation("skip the marker: delivery sends none",
+             ("host/delivery/delivery.cpp",
+              "transaction_.batch.moves.push_back(",
+              "if (count == 0) transaction_.batch.moves.push_back("),
+             caught="effect twice: .* gets an unmarked write"),
+    mutation("skip the marker: nobody reads them",
+             ("host/pipeline/lane_work.cpp",
+              "if (marker.appliance != appliance_ ||",
+              "if (marker.sequence > 0 || marker.appliance != appliance_ ||"),
+             caught="entries are in flight"),
+    mutation("upsert instead of compare-and-set",
+             ("tests/simulation/model_system.cpp",
+              "if (row->second != move.previous) return false;",
+              ""),
+             caught="effect twice: .* took"),
+    mutation("upsert instead of compare-and-set: SQLite",
+             ("drivers/systems/sqlite/target.cpp",
+              'AND lane = ?4 AND seq = ?5"',
+              'AND lane = ?4 AND (seq = ?5 OR seq >= 0)"'),
+             by=unit("sqlite", "Apply.*"),
+             caught="FAILED.*AMarkerThatAnotherSessionMovedStopsUs"),
+    mutation("take applied for confirmed",
+             ("tests/simulation/appliance.cpp",
+              "return ran; }",
+              "if (ran && !pipeline_->is_waiting()) { capture::Captured read;"
+              " read.system = around_.plan.systems[system].id; uint32_t ordinal = 0;"
+              " for (const auto& row : around_.systems[system]->checkpoints(kEpoch)) {"
+              " if (row.applied <= pipeline_->confirmed(read.system, row.stream, row.lane))"
+              " continue; read.markers.push_back({ordinal++, kApplianceName, kEpoch, row.stream,"
+              " row.lane, row.applied}); } SYN_TRY(pipeline_->process(read)); } return ran; }"),
+             caught="an old value won"),
+    mutation("nothing is ever in flight",
+             ("host/core/emit.cpp",
+              "if (record.rules->role(target)->kind == SystemKind::kPeer) continue;",
+              "if (target != 0) continue;"),
+             caught="does not settle"),
+    mutation("an echo is news",
+             ("host/core/step.cpp",
+              "if (sent->fingerprint == cell.fingerprint) return true;",
+              ""),
+             caught="echo: "),
+    mutation("corrections without end",
+             ("host/core/step.cpp",
+              "if (corrected.correction_round >= kCorrectionRoundsMax) {",
+              "if (corrected.correction_round >= 1000000) {"),
+             caught="does not settle"),
+    mutation("a lost commit is not looked after",
+             ("host/delivery/delivery.cpp",
+              "is_probe_due = is_probe_due || error.code != ErrorCode::kSystemBusy;",
+              ""),
+             caught="effect twice: .* finds its marker moved"),
+    mutation("idle systems are written to",
+             ("host/delivery/delivery.cpp",
+              "if (transaction.entry_count > 0) {",
+              "if (transaction.entry_count > 0 || groups == 0) {"),
+             by=stories("*idle*"),
+             caught="FAILED.*ten_thousand_idle_seconds_cause_no_write"),
+    mutation("nothing full after a skip",
+             ("host/core/emit.cpp",
+              "needs_full = is_in_flight && view->needs_full_write();",
+              "needs_full = false;"),
+             caught="the systems differ"),
+]
+
+# The order of truth.
+ORDER = [
+    mutation("table ahead of the journal: saved without a commit",
+             ("host/pipeline/recovery.cpp",
+              "SYN_ASSERT(!is_waiting()); SYN_TRY(commit());",
+              "SYN_ASSERT(!is_waiting());"),
+             caught="acknowledged too early: .* the restart knows only"),
+    mutation("table ahead of the journal: saved before the commit",
+             ("host/pipeline/recovery.cpp",
+              "SYN_ASSERT(!is_waiting()); SYN_TRY(commit());",
+              "SYN_ASSERT(!is_waiting());"),
+             ("host/pipeline/recovery.cpp",
+              "journal::GroupNumber oldest = appended_number_;",
+              "SYN_TRY(commit()); journal::GroupNumber oldest = appended_number_;"),
+             by=stories("*CrashAtEveryBoundary*"),
+             caught="(silent loss|an old value won|the systems differ|came back)"),
+    mutation("acknowledge before fsync",
+             ("host/pipeline/pipeline.cpp",
+              "appended_number_ = group.number;",
+              "appended_number_ = group.number; if (!group.position.is_start())"
+              " acknowledgements_[group.system] = group.position;"),
+             caught="acknowledged too early: .* the restart knows only"),
+    mutation("commit without fsync",
+             ("host/journal/journal.cpp",
+              "const Result<void> synced = writer->sync();",
+              "const Result<void> synced = success();"),
+             caught="was durable and is not what was written|an accepted change is lost"),
+    mutation("one global position in the shadow",
+             ("host/state/shadow_memory.cpp",
+              "override { return lane_at(lane).applied; }",
+              "override { uint64_t last = lane_at(lane).applied; for (const auto& each : lanes_)"
+              " last = std::max(last, each.applied); return last; }"),
+             caught="(silent loss|an old value won|the systems differ|echo: )"),
+    mutation("reuse a nonce: the next block's",
+             ("host/journal/journal.cpp",
+              "writer_->return_nonces(header.nonce_counter + sealed.chunk_count);",
+              "writer_->return_nonces(header.nonce_counter);"),
+             by=unit("journal", "JournalNonce*"),
+             caught="FAILED.*no_key_and_nonce_are_used_twice"),
+    mutation("read again what was read",
+             ("host/capture/capture.cpp",
+              "transaction.position <= passed_;",
+              "transaction.position.bytes.empty();"),
+             by=unit("capture", "*"),
+             caught="FAILED.*PassesOverWhatALogGivesAgain"),
+]
+
+# Who wins, and what is told of it.
+VERDICTS = [
+    mutation("no way back to the own system",
+             ("host/core/emit.cpp",
+              "if (is_writer && !is_in_flight && !is_writer_behind) continue;",
+              "if (is_writer) continue;"),
+             caught="the systems differ"),
+    mutation("drop a tombstone",
+             ("host/core/step.cpp",
+              "image.state = encode(state);",
+              "RecordState kept = state; if (!state.exists()) { kept.generation = 0; }"
+              " image.state = encode(kept);"),
+             caught="it came back by itself"),
+    # Whose values are loaded is worked out from versions that rise; with the clock alone all are.
+    mutation("versions follow the clock",
+             ("host/core/lane.cpp",
+              "if (has_full_write_waiting(state)) return true;",
+              "if (!state.cells.empty() || has_full_write_waiting(state)) return true;"),
+             ("host/core/causality.cpp",
+              "std::max(time_us, base.time_us + 1)",
+              "time_us"),
+             caught="an old value won"),
+    mutation("versions follow the clock: ten minutes apart",
+             ("host/core/lane.cpp",
+              "if (has_full_write_waiting(state)) return true;",
+              "if (!state.cells.empty() || has_full_write_waiting(state)) return true;"),
+             ("host/core/causality.cpp",
+              "std::max(time_us, base.time_us + 1)",
+              "time_us"),
+             by=stories("*Clocks*"),
+             caught="FAILED.*ten_minutes_apart_the_later_update_wins"),
+    mutation("a losing value is not recorded",
+             ("host/core/resolve.cpp",
+              "return; ConflictSide arrived = side(cell.version, cell.cell);",
+              "return;\n if (!wins) return;\n"
+              " ConflictSide arrived = side(cell.version, cell.cell);"),
+             caught="silent loss"),
+]
+
+MUTATIONS = MARKERS + ORDER + VERDICTS
