@@ -60,6 +60,13 @@ struct Counters {
   uint64_t skips_total = 0;
 };
 
+// A stretch of a peer's journal.
+struct PeerEntries {
+  model::SystemId peer = 0;
+  model::Position position;                  // in the peer's journal, behind the stretch
+  std::vector<const model::Entry*> entries;  // those for this appliance, in order; borrowed
+};
+
 class Pipeline {
  public:
   // Opens tables and lanes and replays the journal's frames above what each of them holds.
@@ -77,6 +84,9 @@ class Pipeline {
   // REQUIRES of every process*: !is_waiting().
   virtual bool is_waiting() const = 0;
   virtual Result<void> append_waiting() = 0;
+  // What a peer has accepted is joined with what is accepted here. Its position is journalled and
+  // acknowledged as a source's is. A stretch may come again, and none may be left out before it.
+  virtual Result<void> process_joined(const PeerEntries& read) = 0;
   // Entries that a target would not take.
   virtual Result<void> process_skips(std::span<const model::Skip> skips) = 0;
   // A source is read for the first time, or anew: what the tables know of an earlier reading is

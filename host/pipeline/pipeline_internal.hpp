@@ -1,6 +1,6 @@
 // The pipeline's one implementation, split over pipeline.cpp (steps and commits), recovery.cpp
-// (restart and checkpoints), rebuild.cpp (damaged tables) and sweep.cpp (records that a system
-// lacks).
+// (restart and checkpoints), rebuild.cpp (damaged tables), sweep.cpp (records that a system lacks)
+// and join.cpp (what peers accepted).
 #pragma once
 
 #include <atomic>
@@ -25,6 +25,7 @@ class PipelineImpl final : public Pipeline {
   Result<void> process(const capture::Captured& captured) override;
   bool is_waiting() const override { return waiting_.has_value(); }
   Result<void> append_waiting() override;
+  Result<void> process_joined(const PeerEntries& read) override;
   Result<void> process_skips(std::span<const model::Skip> skips) override;
   Result<void> begin_reading(model::SystemId system, const model::Position& from) override;
   void begin_sweep(model::SystemId system, model::DatasetId dataset) override;

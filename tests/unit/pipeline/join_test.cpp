@@ -1,0 +1,190 @@
+// What a peer accepted, from the link's hands into this appliance's journal, over restarts.
+#include <deque>
+#include <memory>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "host/model/key.hpp"
+#include "host/pipeline/pipeline.hpp"
+#include "kernels/cpu/cpu_engine.hpp"
+#include "tests/simulation/sim_disk.hpp"
+
+namespace syncline::pipeline {
+namespace {
+
+using model::EntryKind;
+using simulation::SimDisk;
+
+constexpr model::SystemId kErp = 1, kPeer = 100;
+constexpr size_t kLanes = 4;
+constexpr int64_t kTimeUs = 1'700'000'000'000'000;
+
+class SeededRandom final : public Random {
+ public:
+  void fill(std::span<uint8_t> bytes) override {
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_());
+  }
+
+ private:
+  std::mt19937_64 random_{1};
+};
+
+class Joining : public testing::Test {
+ protected:
+  Joining() : shadow_(state::make_memory_shadow(kLanes)) {
+    schema_.name = "customer";
+    schema_.dataset = schema_.stream = model::stable_id(schema_.name);
+    schema_.key_count = 1;
+    schema_.fields = {{"id", {model::TypeKind::kText, 0, 0, 0}, false},
+                      {"note", {model::TypeKind::kText, 0, 0, 0}, true}};
+    core::DatasetRules& rules = rules_[schema_.dataset];
+    rules.schema = &schema_;
+    rules.fields.resize(2);
+    rules.systems = {{.system = kErp}, {.system = kPeer, .kind = core::SystemKind::kPeer}};
+    std::vector<std::unique_ptr<engine::Engine>> engines;
+    engines.push_back(cpu::make_cpu_engine({cpu::CpuVariant::kScalar}));
+    dispatcher_ = dispatch::Dispatcher::make(std::move(engines), "auto", system_clock()).value();
+    start();
+  }
+
+  void start() {
+    journal::OpenReport report;
+    auto opened = journal::open_journal(disk_, system_clock(), random_, *dispatcher_,
+                                        std::string(32, 'k'), {}, report);
+    ASSERT_TRUE(opened.has_value());
+    journal_ = std::move(opened).value();
+    engine::Secret secret;
+    SeededRandom().fill(secret);
+    Options options;
+    options.appliance = "here";
+    options.lane_count = kLanes;
+    auto made = Pipeline::open(
+        options, {system_clock(), disk_, *dispatcher_, *journal_, *shadow_, rules_, secret});
+    ASSERT_TRUE(made.has_value());
+    pipeline_ = std::move(made).value();
+  }
+  // The process dies with its machine; nothing that was not synced is left.
+  void crash() {
+    pipeline_.reset();
+    journal_.reset();
+    disk_.crash();
+    disk_.restart(SimDisk::Loss::kLost);
+    shadow_->crash([](model::LaneIndex, uint64_t flushed, uint64_t) { return flushed; });
+    start();
+  }
+
+  const model::Entry* entry(const std::string& id, const std::string& note, int64_t time_us) {
+    model::Entry& made = entries_.emplace_back();
+    const model::CellView key{model::CellState::kValue, id};
+    made.dataset = schema_.dataset;
+    made.key = model::join_key({&key, 1});
+    made.key_hash = model::record_hash(made.key, schema_);
+    made.kind = EntryKind::kPut;
+    made.generation = 1;
+    made.cells.push_back({.field = 1,
+                          .state = model::CellState::kValue,
+                          .bytes = note,
+                          .version = {1, {}, time_us, 200, 0, 0},
+                          .base = {}});
+    return &made;
+  }
+  static model::Position position(char place) { return {std::string(1, place)}; }
+  void join(char place, std::vector<const model::Entry*> entries) {
+    ASSERT_TRUE(
+        pipeline_->process_joined({kPeer, position(place), std::move(entries)}).has_value());
+  }
+  void commit() { ASSERT_TRUE(pipeline_->commit().has_value()); }
+
+  // The notes that the journal has for the database, in order.
+  std::vector<std::string> notes() {
+    std::vector<std::string> found;
+    const auto cursor = journal_->open_cursor(0).value();
+    while (const journal::GroupPointer group = cursor->next().value()) {
+      for (const model::FramePointer& frame : group->frames) {
+        for (const model::Entry& each : frame->entries) {
+          EXPECT_EQ(each.targets, std::vector<model::SystemId>{kErp});
+          EXPECT_EQ(frame->lane, model::lane_of(each.key_hash, kLanes));
+          found.push_back(each.cells.at(0).bytes);
+        }
+      }
+    }
+    return found;
+  }
+
+  model::Schema schema_;
+  core::Rules rules_;
+  SimDisk disk_{1};
+  SeededRandom random_;
+  std::unique_ptr<dispatch::Dispatcher> dispatcher_;
+  std::unique_ptr<state::MemoryShadow> shadow_;
+  std::unique_ptr<journal::Journal> journal_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::deque<model::Entry> entries_;
+};
+
+using Notes = std::vector<std::string>;
+
+TEST_F(Joining, what_a_peer_accepted_goes_to_the_databases) {
+  join('a', {entry("1", "Ann", kTimeUs)});
+  EXPECT_TRUE(notes().empty());
+  commit();
+  EXPECT_EQ(notes(), Notes{"Ann"});
+}
+
+TEST_F(Joining, the_peer_is_acknowledged_with_the_commit_and_once) {
+  join('a', {entry("1", "Ann", kTimeUs)});
+  EXPECT_EQ(pipeline_->take_acknowledgement(kPeer), std::nullopt);
+  commit();
+  EXPECT_EQ(pipeline_->take_acknowledgement(kPeer), position('a'));
+  EXPECT_EQ(pipeline_->take_acknowledgement(kPeer), std::nullopt);
+}
+
+TEST_F(Joining, the_place_in_the_peers_journal_outlives_a_crash) {
+  join('a', {entry("1", "Ann", kTimeUs)});
+  commit();
+  join('b', {entry("2", "Bob", kTimeUs)});
+  crash();
+  EXPECT_EQ(pipeline_->position(kPeer), position('a'));
+  EXPECT_EQ(notes(), Notes{"Ann"});
+  join('b', {entry("2", "Bob", kTimeUs)});
+  commit();
+  EXPECT_EQ(pipeline_->position(kPeer), position('b'));
+  EXPECT_EQ(notes(), (Notes{"Ann", "Bob"}));
+}
+
+TEST_F(Joining, what_comes_again_changes_nothing) {
+  for (int time = 0; time < 2; ++time) {
+    join('a', {entry("1", "Ann", kTimeUs)});
+    commit();
+    crash();
+  }
+  EXPECT_EQ(notes(), Notes{"Ann"});
+  EXPECT_EQ(pipeline_->counters().conflicts_total, 0u);
+}
+
+TEST_F(Joining, one_records_entries_keep_their_order) {
+  join('a', {entry("1", "Ann", kTimeUs), entry("1", "Anna", kTimeUs + 1)});
+  join('b', {entry("1", "late", kTimeUs - 1)});
+  commit();
+  EXPECT_EQ(notes(), (Notes{"Ann", "Anna"}));
+}
+
+TEST_F(Joining, a_stretch_takes_its_records_to_their_lanes_in_one_group) {
+  std::vector<const model::Entry*> stretch;
+  for (int id = 0; id < 40; ++id) stretch.push_back(entry(std::to_string(id), "x", kTimeUs));
+  join('a', stretch);
+  commit();
+  EXPECT_EQ(notes().size(), 40u);
+  EXPECT_EQ(journal_->stats().committed, 1u);
+}
+
+TEST_F(Joining, a_stretch_without_entries_is_acknowledged_and_writes_nothing) {
+  join('a', {});
+  commit();
+  EXPECT_EQ(pipeline_->take_acknowledgement(kPeer), position('a'));
+  EXPECT_EQ(journal_->stats().committed, 0u);
+}
+
+}  // namespace
+}  // namespace syncline::pipeline
