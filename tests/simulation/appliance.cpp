@@ -10,20 +10,20 @@ namespace syncline::simulation {
 
 namespace {
 
-constexpr const char* kApplianceName = "simulated";
 constexpr uint32_t kEpoch = 1;
 
-std::string cursor_item(model::SystemId system) {
-  return "cursor/" + std::to_string(system);
+std::string cursor_item(model::SystemId target) {
+  return "cursor/" + std::to_string(target);
 }
 
 }  // namespace
 
 Appliance::Appliance(const Surroundings& around)
     : around_(around),
-      random_(around.plan.seed),
+      random_(around.plan.seed * around.plan.appliances.size() + around.index),
       dispatcher_(make_dispatcher()),
-      acknowledged_(around.plan.systems.size()) {}
+      systems_(around.plan.systems_of(around.index)),
+      peers_(around.plan.peers_of(around.index)) {}
 
 Appliance::~Appliance() = default;
 
@@ -40,24 +40,24 @@ Result<void> Appliance::start() {
   SYN_TRY(journal_, journal::open_journal(around_.disk, around_.clock, random_, *dispatcher_,
                                           wrapping_key(), around_.plan.journal, report));
   engine::Secret secret;  // XXH3 wants one without a pattern; the same after every restart
-  SeededRandom(around_.plan.seed + 1).fill(secret);
+  SeededRandom(around_.plan.seed + 1 + around_.index).fill(secret);
   pipeline::Options options;
-  options.appliance = kApplianceName;
-  options.lane_count = around_.plan.lane_count;
+  options.appliance = plan().name;
+  options.lane_count = plan().lane_count;
   SYN_TRY(auto opened,
           pipeline::Pipeline::open(options, {around_.clock, around_.disk, *dispatcher_, *journal_,
-                                             around_.shadow, around_.plan.rules, secret}));
+                                             around_.shadow, plan().rules, secret}));
   SYN_TRY(around_.observer.attach(*journal_));
   SYN_TRY(around_.observer.read_on());
   pipeline_ = std::move(opened);
   links_.clear();
-  links_.resize(around_.plan.systems.size());
-  for (size_t system = 0; system < links_.size(); ++system) {
+  for (const size_t system : systems_) {
     const model::SystemId id = around_.plan.systems[system].id;
     pipeline_->set_epoch(id, kEpoch);
     SYN_TRY(const std::string saved, around_.shadow.get_item(cursor_item(id)));
     links_[system].saved_cursor = saved.empty() ? 0 : ByteReader(saved).u64();
   }
+  SYN_TRY(load_sendings());
   check_positions();
   return success();
 }
@@ -65,6 +65,7 @@ Result<void> Appliance::start() {
 void Appliance::stop() {
   around_.observer.detach();
   links_.clear();
+  sendings_.clear();
   pipeline_.reset();
   journal_.reset();
   reported_.clear();
@@ -72,7 +73,14 @@ void Appliance::stop() {
 
 // Whatever was acknowledged must be known from the disk alone.
 void Appliance::check_positions() {
-  for (size_t system = 0; system < links_.size(); ++system) {
+  for (const size_t peer : peers_) {
+    if (received_[peer] >= acknowledged_to_[peer]) continue;
+    around_.report.violation("acknowledged too early",
+                             "to " + around_.plan.appliances[peer].name + " up to " +
+                                 std::to_string(acknowledged_to_[peer]) +
+                                 ", the restart knows only " + std::to_string(received_[peer]));
+  }
+  for (const size_t system : systems_) {
     const ModelSystem& model_system = *around_.systems[system];
     const uint64_t known = number_of(pipeline_->position(model_system.plan().id));
     if (known >= acknowledged_[system] || !model_system.has_effect(known, acknowledged_[system])) {
@@ -91,9 +99,9 @@ bool Appliance::open_source(size_t system) {
   ModelSystem& model_system = *around_.systems[system];
   link.source =
       std::make_unique<ModelSource>(model_system, around_.weather, around_.dice, around_.report);
-  auto capture = std::make_unique<capture::Capture>(model_system.plan().id, *link.source,
-                                                    around_.plan.schemas(), around_.plan.lane_count,
-                                                    around_.clock);
+  auto capture =
+      std::make_unique<capture::Capture>(model_system.plan().id, *link.source,
+                                         around_.plan.schemas(), plan().lane_count, around_.clock);
   const model::Position known = pipeline_->position(model_system.plan().id);
   if (!link.source->open(known)) return false;
   capture->resume_behind(known);
@@ -122,8 +130,12 @@ Result<bool> Appliance::capture(size_t system, size_t row_limit) {
 Result<void> Appliance::commit() {
   SYN_TRY(pipeline_->commit());
   SYN_TRY(around_.observer.read_on());
-  for (size_t system = 0; system < links_.size(); ++system) {
+  for (const size_t system : systems_) {
     SYN_TRY(acknowledge(system));
+  }
+  for (const size_t peer : peers_) {
+    const auto position = pipeline_->take_acknowledgement(peer_id(peer));
+    if (position) acknowledge_to(peer, *position);
   }
   return success();
 }
@@ -149,7 +161,7 @@ Result<bool> Appliance::open_delivery(size_t system) {
   delivery::Options options;
   options.target = model_system.plan().id;
   options.epoch = kEpoch;
-  options.lane_count = around_.plan.lane_count;
+  options.lane_count = plan().lane_count;
   options.schemas = around_.plan.schemas();
   options.batch_entries_max = 1 + around_.dice.below(20);
   auto delivery = std::make_unique<delivery::Delivery>(options, *link.target, *journal_,
@@ -201,13 +213,18 @@ Result<void> Appliance::checkpoint(size_t lane_limit) {
   if (pipeline_->is_waiting()) return success();
   journal::GroupNumber oldest = around_.observer.last_group;
   pipeline::Pipeline::Items cursors;
-  for (size_t system = 0; system < links_.size(); ++system) {
-    Link& link = links_[system];
+  for (auto& [system, link] : links_) {
     if (link.delivery) link.saved_cursor = link.delivery->cursor();
     std::string bytes;
     ByteWriter(bytes).u64(link.saved_cursor);
     cursors.emplace_back(cursor_item(around_.plan.systems[system].id), std::move(bytes));
     oldest = std::min(oldest, link.saved_cursor);
+  }
+  for (const auto& [peer, sending] : sendings_) {
+    std::string bytes;
+    ByteWriter(bytes).u64(sending.acknowledged);
+    cursors.emplace_back(cursor_item(peer_id(peer)), std::move(bytes));
+    oldest = std::min(oldest, sending.acknowledged);
   }
   SYN_TRY(const auto covered, pipeline_->checkpoint(lane_limit, cursors));
   SYN_TRY(around_.observer.read_on());
@@ -217,15 +234,14 @@ Result<void> Appliance::checkpoint(size_t lane_limit) {
 
 int64_t Appliance::wait_us() const {
   int64_t longest_us = 0;
-  for (const Link& link : links_) {
+  for (const auto& [system, link] : links_) {
     if (link.delivery) longest_us = std::max(longest_us, link.delivery->wait_us());
   }
   return longest_us;
 }
 
 void Appliance::check_accounts() {
-  for (size_t system = 0; system < links_.size(); ++system) {
-    const Link& link = links_[system];
+  for (const auto& [system, link] : links_) {
     const std::string& name = around_.plan.systems[system].name;
     if (!link.delivery) continue;
     const delivery::Stats stats = link.delivery->stats();

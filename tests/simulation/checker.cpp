@@ -47,7 +47,18 @@ class RecordCheck {
     return false;
   }
 
-  bool is_local(size_t field) const { return rest_.observer.locals.contains({key_, field}); }
+  bool is_local(size_t field) const {
+    return std::any_of(rest_.observers.begin(), rest_.observers.end(),
+                       [&](const Observer* each) { return each->locals.contains({key_, field}); });
+  }
+
+  // Whether a conflict record somewhere names this value as its loser.
+  bool is_recorded(size_t field, int64_t tag) const {
+    return std::any_of(rest_.observers.begin(), rest_.observers.end(), [&](const Observer* each) {
+      const auto losers = each->losers.find({key_, field});
+      return losers != each->losers.end() && losers->second.contains(tag);
+    });
+  }
 
   void check_equal() {
     for (const auto& system : rest_.systems) {
@@ -89,11 +100,10 @@ class RecordCheck {
       check_standing(field, standing);
     }
     const WriteSet old = replaced_maybe(field);
-    const auto losers = rest_.observer.losers.find({key_, field});
     for (const Write& write : writes) {
       if (old[write.index] || standing[write.index]) continue;
       if (record_.deleted_maybe[field][write.index]) continue;
-      if (losers != rest_.observer.losers.end() && losers->second.contains(write.tag)) continue;
+      if (is_recorded(field, write.tag)) continue;
       if (record_.candidates(field, write.tag).count() > 1) continue;  // equal values agree
       violation("silent loss", "field " + std::to_string(field) + " tag " +
                                    std::to_string(write.tag) + " of " +
@@ -184,10 +194,13 @@ class RecordCheck {
   const StoredRow* accepted_ = nullptr;
 };
 
-// Every target stands at the last entry that was meant for it, in every flow.
-void check_markers(const AtRest& rest) {
-  for (const auto& [flow, sequence] : rest.observer.last_targeted) {
+// Every system stands at the last entry that was meant for it, in every flow.
+void check_markers(const AtRest& rest, const Observer& observer) {
+  for (const auto& [flow, sequence] : observer.last_targeted) {
     const auto& [system_id, stream, lane] = flow;
+    const auto is_peer = [id = system_id](const AppliancePlan& each) { return each.id == id; };
+    const auto& appliances = rest.plan.appliances;
+    if (std::any_of(appliances.begin(), appliances.end(), is_peer)) continue;
     const ModelSystem& system = *rest.systems[rest.plan.system_index(system_id)];
     for (const ports::Checkpoint& checkpoint : system.checkpoints(1)) {
       if (checkpoint.stream != stream || checkpoint.lane != lane) continue;
@@ -201,9 +214,9 @@ void check_markers(const AtRest& rest) {
 }
 
 // A cell is each system's own only where no form of a value suits them all.
-void check_locals(const AtRest& rest) {
-  if (rest.observer.locals.empty() || !can_agree(rest.plan.roundings())) return;
-  rest.report.violation("echo", std::to_string(rest.observer.locals.size()) +
+void check_locals(const AtRest& rest, const Observer& observer) {
+  if (observer.locals.empty() || !can_agree(rest.plan.roundings())) return;
+  rest.report.violation("echo", std::to_string(observer.locals.size()) +
                                     " cells are local to systems that could agree");
 }
 
@@ -211,8 +224,10 @@ void check_locals(const AtRest& rest) {
 
 void check_promises(const AtRest& rest) {
   for (const auto& [key, record] : rest.history.records()) RecordCheck(rest, key, record).run();
-  check_markers(rest);
-  check_locals(rest);
+  for (const Observer* observer : rest.observers) {
+    check_markers(rest, *observer);
+    check_locals(rest, *observer);
+  }
 }
 
 }  // namespace syncline::simulation

@@ -17,7 +17,7 @@ struct AtRest {
   const Plan& plan;
   const History& history;
   const std::vector<std::unique_ptr<ModelSystem>>& systems;
-  const Observer& observer;
+  std::vector<const Observer*> observers;  // by appliance
   Report& report;
 };
 

@@ -93,6 +93,7 @@ int run(const Arguments& arguments) {
     sum.entries += figures.entries;
     sum.conflicts += figures.conflicts;
     sum.crashes += figures.crashes;
+    sum.joined_entries += figures.joined_entries;
     if (report.is_clean()) continue;
     print_failure(seed, report);
     if (++failures == arguments.failures_max) break;
@@ -100,13 +101,14 @@ int run(const Arguments& arguments) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   std::printf(
       "%llu runs, %llu failed, %.1f seeds/s; %llu user transactions, %llu marked "
-      "transactions, %llu entries, %llu conflicts, %llu crashes\n",
+      "transactions, %llu entries (%llu more joined from peers), %llu conflicts, %llu crashes\n",
       static_cast<unsigned long long>(runs), static_cast<unsigned long long>(failures),
       static_cast<double>(runs) / took.count(),
       static_cast<unsigned long long>(sum.user_transactions),
       static_cast<unsigned long long>(sum.marked_transactions),
-      static_cast<unsigned long long>(sum.entries), static_cast<unsigned long long>(sum.conflicts),
-      static_cast<unsigned long long>(sum.crashes));
+      static_cast<unsigned long long>(sum.entries),
+      static_cast<unsigned long long>(sum.joined_entries),
+      static_cast<unsigned long long>(sum.conflicts), static_cast<unsigned long long>(sum.crashes));
   return failures == 0 ? 0 : 1;
 }
 

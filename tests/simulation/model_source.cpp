@@ -145,7 +145,10 @@ void ModelSource::emit_markers(const LoggedTransaction& transaction, ports::Chan
   // Another appliance's marker, and one of ours from another epoch: neither confirms anything.
   const model::StreamId stream = system_.whole_plan().datasets[0].schema->stream;
   if (transaction.number % 17 == 0) sink.marker({"another", 1, stream, 0, 1'000'000});
-  if (transaction.number % 19 == 0) sink.marker({"simulated", 99, stream, 0, 1'000'000});
+  if (transaction.number % 19 == 0) {
+    const Plan& plan = system_.whole_plan();
+    sink.marker({plan.appliances[system_.plan().appliance].name, 99, stream, 0, 1'000'000});
+  }
 }
 
 void ModelSource::emit_row(const LoggedRow& row, ImageStyle images, ports::ChangeSink& sink) {

@@ -16,7 +16,7 @@ ModelSystem::ModelSystem(const Plan& plan, size_t index, SimClock& clock, Histor
     : plan_(plan), index_(index), clock_(clock), history_(history), report_(report) {}
 
 int64_t ModelSystem::commit_time_us() const {
-  const int64_t time_us = clock_.true_us() + plan().skew_us;
+  const int64_t time_us = clock_us();
   return time_us - time_us % plan().resolution_us;
 }
 
@@ -34,7 +34,7 @@ bool ModelSystem::refuses(const Cell& cell, size_t dataset, size_t field) const 
 void ModelSystem::user_transaction(std::span<const UserOp> ops) {
   LoggedTransaction transaction;
   transaction.commit_time_us = commit_time_us();
-  for (const UserOp& op : ops) user_op(op, clock_.true_us() + plan().skew_us, transaction);
+  for (const UserOp& op : ops) user_op(op, clock_us(), transaction);
   if (!transaction.rows.empty()) log(std::move(transaction));
 }
 
@@ -123,7 +123,8 @@ bool ModelSystem::move_markers(const Session& session, LoggedTransaction& transa
     if (row == checkpoints_.end()) return false;
     if (row->second != move.previous) return false;
     row->second = move.next;
-    transaction.markers.push_back({"simulated", session.epoch, move.stream, move.lane, move.next});
+    transaction.markers.push_back({plan_.appliances[plan().appliance].name, session.epoch,
+                                   move.stream, move.lane, move.next});
   }
   return true;
 }

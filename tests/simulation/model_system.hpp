@@ -124,6 +124,7 @@ class ModelSystem {
   // Switched by the world.
   bool is_down = false;
   bool is_full = false;
+  int64_t clock_jump_us = 0;      // on top of what its clock is always off by
   bool takes_everything = false;  // what was poison is mended
   uint64_t stray_commits = 0;     // transactions that committed after their session was cut off
   uint64_t marked_commits = 0;
@@ -137,6 +138,7 @@ class ModelSystem {
   void write_ours(const Session::OwnedWrite& write, LoggedTransaction& transaction);
   StoredCell arrived(const RecordKey& record, size_t field, const model::EntryCell& cell);
   void log(LoggedTransaction&& transaction);
+  int64_t clock_us() const { return clock_.true_us() + plan().skew_us + clock_jump_us; }
   int64_t commit_time_us() const;
   LoggedRow logged_row(const RecordKey& record, ports::RowOp op, bool is_ours) const;
 

@@ -54,6 +54,7 @@ void Observer::take(const model::Frame& frame) {
     sequence = entry.sequence;
     for (const model::SystemId target : entry.targets) {
       last_targeted[{target, stream, frame.lane}] = entry.sequence;
+      last_group_targeted[target] = last_group;
     }
     if (report_.is_traced()) trace_entry(entry, frame.lane);
   }
@@ -62,8 +63,7 @@ void Observer::take(const model::Frame& frame) {
     skipped[{skip.target, skip.dataset}].insert(skip.key);
     report_.trace("skip of " + std::to_string(skip.sequence) +
                   " journalled: " + std::string(model::split_key(skip.key)[0]) + " lane " +
-                  std::to_string(frame.lane) + " at " +
-                  plan_.systems[plan_.system_index(skip.target)].name);
+                  std::to_string(frame.lane) + " at " + plan_.name_of(skip.target));
   }
   for (const model::LocalCell& local : frame.locals) {
     const auto key = keys_.find(local.key_hash);
@@ -82,7 +82,7 @@ void Observer::trace_entry(const model::Entry& entry, model::LaneIndex lane) {
                      kKinds[static_cast<size_t>(entry.kind)] + " generation " +
                      std::to_string(entry.generation) + " to";
   for (const model::SystemId target : entry.targets) {
-    line += " " + plan_.systems[plan_.system_index(target)].name;
+    line += " " + plan_.name_of(target);
   }
   for (const model::EntryCell& cell : entry.cells) {
     line += " " + std::to_string(cell.field) + "=" +

@@ -1,5 +1,6 @@
-// Reads every committed group of the journal as it comes, as an auditor would: conflicts, cells
-// that systems keep for themselves, skipped entries, and what each target must have been given.
+// Reads every committed group of one appliance's journal as it comes, as an auditor would:
+// conflicts, cells that systems keep for themselves, skipped entries, and what each target must
+// have been given.
 //
 // Threads: one at a time.
 #pragma once
@@ -39,6 +40,7 @@ class Observer {
   std::map<std::pair<model::SystemId, model::DatasetId>, std::set<std::string>> skipped;
   std::map<std::tuple<model::SystemId, model::StreamId, model::LaneIndex>, model::Sequence>
       last_targeted;  // the last sequence that a target must have passed
+  std::map<model::SystemId, journal::GroupNumber> last_group_targeted;  // that has entries for it
   size_t conflict_count = 0;
   size_t entry_count = 0;
   journal::GroupNumber last_group = 0;

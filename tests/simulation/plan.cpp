@@ -29,6 +29,13 @@ DatasetPlan make_dataset(const std::string& name) {
   return dataset;
 }
 
+AppliancePlan make_appliance(size_t index) {
+  AppliancePlan appliance;
+  appliance.name = "h" + std::to_string(index);
+  appliance.id = model::stable_id(appliance.name);
+  return appliance;
+}
+
 SystemPlan make_system(size_t index) {
   SystemPlan system;
   system.name = "s" + std::to_string(index);
@@ -45,6 +52,7 @@ void roll_system(Dice& dice, SystemPlan& system) {
   system.rounding = dice.pick(kRoundings);
   if (dice.chance(0.4)) system.log_style = LogStyle::kNet;
   if (dice.chance(0.3)) system.image_style = ImageStyle::kPartial;
+  if (dice.chance(0.2)) system.slowness = 0.9;
   if (dice.chance(0.15)) system.poison_modulus = dice.between(5, 40);
 }
 
@@ -75,6 +83,27 @@ void roll_faults(Dice& dice, FaultPlan& faults) {
   faults.lost_acknowledgement = maybe(0.4, 0.3);
   faults.repeated_report = maybe(0.5, 0.5);
   faults.clock_jump = maybe(0.3, 0.01);
+  faults.message_lost = maybe(0.5, 0.2);
+  faults.message_twice = maybe(0.5, 0.2);
+  faults.message_late = maybe(0.5, 0.3);
+  faults.partition = maybe(0.4, 0.004);
+}
+
+// One appliance as often as several; trees, and now and then links that close cycles.
+void roll_appliances(Dice& dice, Plan& plan) {
+  const size_t count = dice.chance(0.5) ? 1 : 2 + dice.below(3);
+  std::set<std::pair<size_t, size_t>> links;
+  for (size_t index = 0; index < count; ++index) {
+    plan.appliances.push_back(make_appliance(index));
+    plan.appliances[index].lane_count = size_t{1} << dice.below(4);
+    if (index > 0) links.emplace(dice.below(index), index);
+  }
+  for (int more = 0; count > 2 && more < 2; ++more) {
+    const size_t left = dice.below(count);
+    const size_t right = dice.below(count);
+    if (left != right && dice.chance(0.5)) links.insert(std::minmax(left, right));
+  }
+  plan.links.assign(links.begin(), links.end());
 }
 
 core::FieldPolicy make_policy(const Plan& plan, const DatasetPlan& dataset) {
@@ -91,20 +120,25 @@ core::FieldPolicy make_policy(const Plan& plan, const DatasetPlan& dataset) {
 }  // namespace
 
 void make_rules(Plan& plan) {
-  plan.rules.clear();
-  for (const DatasetPlan& dataset : plan.datasets) {
-    core::DatasetRules rules;
-    rules.schema = dataset.schema.get();
-    rules.fields.assign(dataset.schema->fields.size(), make_policy(plan, dataset));
-    rules.deletes = dataset.deletes;
-    for (const SystemPlan& system : plan.systems) {
-      core::SystemRole role;
-      role.system = system.id;
-      rules.systems.push_back(role);
+  for (size_t index = 0; index < plan.appliances.size(); ++index) {
+    core::Rules& all = plan.appliances[index].rules;
+    all.clear();
+    for (const DatasetPlan& dataset : plan.datasets) {
+      core::DatasetRules rules;
+      rules.schema = dataset.schema.get();
+      rules.fields.assign(dataset.schema->fields.size(), make_policy(plan, dataset));
+      rules.deletes = dataset.deletes;
+      for (const size_t system : plan.systems_of(index)) {
+        rules.systems.push_back({.system = plan.systems[system].id});
+      }
+      for (const size_t peer : plan.peers_of(index)) {
+        rules.systems.push_back(
+            {.system = plan.appliances[peer].id, .kind = core::SystemKind::kPeer});
+      }
+      std::sort(rules.systems.begin(), rules.systems.end(),
+                [](const auto& a, const auto& b) { return a.system < b.system; });
+      all[dataset.schema->dataset] = rules;
     }
-    std::sort(rules.systems.begin(), rules.systems.end(),
-              [](const auto& a, const auto& b) { return a.system < b.system; });
-    plan.rules[dataset.schema->dataset] = rules;
   }
 }
 
@@ -112,13 +146,15 @@ Plan make_plan(uint64_t seed) {
   Dice dice(seed * 0x2545f4914f6cdd1d + 1);
   Plan plan;
   plan.seed = seed;
-  plan.lane_count = size_t{1} << dice.below(4);
-  plan.step_count = 150 + dice.below(450);
+  roll_appliances(dice, plan);
+  const size_t appliance_count = plan.appliances.size();
+  plan.step_count = 150 * appliance_count + dice.below(450);
   plan.delete_chance = dice.chance(0.7) ? 0.25 : 0;
-  const size_t system_count = 2 + dice.below(3);
+  const size_t system_count = std::max(appliance_count, 2 + dice.below(3));
   for (size_t index = 0; index < system_count; ++index) {
     plan.systems.push_back(make_system(index));
     roll_system(dice, plan.systems.back());
+    plan.systems.back().appliance = index < appliance_count ? index : dice.below(appliance_count);
     if (index == 0) plan.systems[0].poison_modulus = 0;  // one shows what is accepted
   }
   const size_t dataset_count = 1 + dice.below(2);
@@ -135,10 +171,15 @@ Plan make_plan(uint64_t seed) {
   return plan;
 }
 
-Plan make_calm_plan(size_t system_count) {
+Plan make_calm_plan(size_t system_count, size_t appliance_count) {
   Plan plan;
+  for (size_t index = 0; index < appliance_count; ++index) {
+    plan.appliances.push_back(make_appliance(index));
+    if (index > 0) plan.links.emplace_back(index - 1, index);
+  }
   for (size_t index = 0; index < system_count; ++index) {
     plan.systems.push_back(make_system(index));
+    plan.systems.back().appliance = index % appliance_count;
   }
   plan.datasets.push_back(make_dataset("customer"));
   for (size_t index = 0; index < system_count; ++index) {
@@ -163,6 +204,29 @@ size_t Plan::system_index(model::SystemId system) const {
   return static_cast<size_t>(found - systems.begin());
 }
 
+std::vector<size_t> Plan::systems_of(size_t appliance) const {
+  std::vector<size_t> found;
+  for (size_t system = 0; system < systems.size(); ++system) {
+    if (systems[system].appliance == appliance) found.push_back(system);
+  }
+  return found;
+}
+
+std::vector<size_t> Plan::peers_of(size_t appliance) const {
+  std::vector<size_t> found;
+  for (const auto& [left, right] : links) {
+    if (left == appliance) found.push_back(right);
+    if (right == appliance) found.push_back(left);
+  }
+  return found;
+}
+
+const std::string& Plan::name_of(model::SystemId id) const {
+  const auto found = std::find_if(appliances.begin(), appliances.end(),
+                                  [id](const auto& each) { return each.id == id; });
+  return found != appliances.end() ? found->name : systems[system_index(id)].name;
+}
+
 std::vector<const model::Schema*> Plan::schemas() const {
   std::vector<const model::Schema*> all;
   for (const DatasetPlan& dataset : datasets) all.push_back(dataset.schema.get());
@@ -178,14 +242,20 @@ std::set<Rounding> Plan::roundings() const {
 std::string describe(const Plan& plan) {
   static const char* const kRoundings[] = {"exact", "even", "quarter", "odd"};
   static const char* const kPolicies[] = {"newest", "oldest", "authority"};
-  std::string text =
-      "seed " + std::to_string(plan.seed) + ": " + std::to_string(plan.lane_count) + " lanes";
+  std::string text = "seed " + std::to_string(plan.seed) + ":";
+  for (const AppliancePlan& appliance : plan.appliances) {
+    text += " " + appliance.name + " " + std::to_string(appliance.lane_count) + " lanes";
+  }
+  for (const auto& [left, right] : plan.links) {
+    text += "; " + plan.appliances[left].name + " - " + plan.appliances[right].name;
+  }
   for (const SystemPlan& system : plan.systems) {
-    text += "; " + system.name + " " + kRoundings[static_cast<size_t>(system.rounding)] +
+    text += "; " + system.name + " of " + plan.appliances[system.appliance].name + " " +
+            kRoundings[static_cast<size_t>(system.rounding)] +
             (system.log_style == LogStyle::kNet ? " net" : " rows") +
             (system.image_style == ImageStyle::kPartial ? " partial" : " full") + " skew " +
             std::to_string(system.skew_us / kSecondUs) + " s" +
-            (system.resolution_us > 1 ? " coarse" : "") +
+            (system.resolution_us > 1 ? " coarse" : "") + (system.slowness > 0 ? " slow" : "") +
             (system.poison_modulus > 0 ? " poison " + std::to_string(system.poison_modulus) : "");
   }
   for (const DatasetPlan& dataset : plan.datasets) {

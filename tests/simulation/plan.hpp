@@ -27,14 +27,23 @@ enum class ImageStyle : uint8_t {
   kPartial,  // updates show the cells that changed; the others are unchanged
 };
 
+struct AppliancePlan {
+  std::string name;
+  model::SystemId id = 0;  // as its peers know it
+  size_t lane_count = 4;
+  core::Rules rules;  // of its own systems and its peers
+};
+
 struct SystemPlan {
   std::string name;
   model::SystemId id = 0;
+  size_t appliance = 0;  // the one that keeps it in step
   int64_t skew_us = 0;
   int64_t resolution_us = 1;
   Rounding rounding = Rounding::kExact;
   LogStyle log_style = LogStyle::kRows;
   ImageStyle image_style = ImageStyle::kFull;
+  double slowness = 0;         // the share of turns in which it does nothing for us
   int64_t poison_modulus = 0;  // refuses values whose tag it divides; 0: takes everything
 };
 
@@ -61,32 +70,42 @@ struct FaultPlan {        // chances per opportunity
   double lost_acknowledgement = 0;
   double repeated_report = 0;  // a skip is reported twice
   double clock_jump = 0;
+  // Between appliances.
+  double message_lost = 0;
+  double message_twice = 0;
+  double message_late = 0;  // overtaken by those behind it
+  double partition = 0;
 };
 
 struct Plan {
   uint64_t seed = 0;
-  size_t lane_count = 4;
   size_t step_count = 0;
   double delete_chance = 0;
-  std::vector<SystemPlan> systems;
+  std::vector<AppliancePlan> appliances;
+  std::vector<std::pair<size_t, size_t>> links;  // pairs of appliances: a tree, or with cycles
+  std::vector<SystemPlan> systems;               // each appliance has at least one
   std::vector<DatasetPlan> datasets;
   FaultPlan faults;
-  core::Rules rules;
   journal::Options journal;
 
   // REQUIRES: the dataset or system is in the plan.
   size_t dataset_index(model::DatasetId dataset) const;
   size_t system_index(model::SystemId system) const;
+  std::vector<size_t> systems_of(size_t appliance) const;
+  std::vector<size_t> peers_of(size_t appliance) const;
+  // Of a system or an appliance.
+  const std::string& name_of(model::SystemId id) const;
   std::vector<const model::Schema*> schemas() const;
   std::set<Rounding> roundings() const;
 };
 
 Plan make_plan(uint64_t seed);
 
-// For stories: this many exact systems, one dataset, one hot key space, no faults.
-Plan make_calm_plan(size_t system_count);
+// For stories: this many exact systems, one dataset, one hot key space, no faults. Systems in turn
+// belong to this many appliances, of which each is linked to the one before it.
+Plan make_calm_plan(size_t system_count, size_t appliance_count = 1);
 
-// Fills rules from systems and datasets; after either has been changed by hand.
+// Fills the appliances' rules; after anything that they follow from has been changed by hand.
 void make_rules(Plan& plan);
 
 std::string describe(const Plan& plan);

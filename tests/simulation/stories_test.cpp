@@ -65,8 +65,12 @@ class Simulation : public testing::Test {
   std::unique_ptr<World> world_;
 };
 
-TEST_F(Simulation, ten_thousand_idle_seconds_cause_no_write) {
-  Plan plan = make_calm_plan(3);
+// Appliances, of which the first and the last are linked too where there are three.
+class Idle : public Simulation, public testing::WithParamInterface<size_t> {};
+
+TEST_P(Idle, ten_thousand_seconds_cause_no_write) {
+  Plan plan = make_calm_plan(3, GetParam());
+  if (GetParam() == 3) plan.links.emplace_back(0, 2);
   plan.systems[1].rounding = Rounding::kQuarter;  // what it corrects must come to rest as well
   begin(std::move(plan));
   for (const size_t system : {0u, 1u, 2u}) insert(system, "k" + std::to_string(system));
@@ -79,14 +83,21 @@ TEST_F(Simulation, ten_thousand_idle_seconds_cause_no_write) {
   EXPECT_EQ(marked_commits(), writes);
 }
 
-class Clocks : public Simulation,
-               public testing::WithParamInterface<std::pair<int64_t, int64_t>> {};
+INSTANTIATE_TEST_SUITE_P(Appliances, Idle, testing::Values(1, 2, 3));
+
+struct Skews {
+  int64_t first_us;
+  int64_t second_us;
+};
+
+class Clocks : public Simulation, public testing::WithParamInterface<std::tuple<Skews, size_t>> {};
 
 // Two systems, each of whose users have seen the other's update when they make their own.
 TEST_P(Clocks, ten_minutes_apart_the_later_update_wins) {
-  Plan plan = make_calm_plan(2);
-  plan.systems[0].skew_us = GetParam().first;
-  plan.systems[1].skew_us = GetParam().second;
+  const auto& [skews, appliance_count] = GetParam();
+  Plan plan = make_calm_plan(2, appliance_count);
+  plan.systems[0].skew_us = skews.first_us;
+  plan.systems[1].skew_us = skews.second_us;
   begin(std::move(plan));
   insert(0, "k");
   settle();
@@ -96,15 +107,15 @@ TEST_P(Clocks, ten_minutes_apart_the_later_update_wins) {
     expect_everywhere("k", 0, later);
   }
   world_->check();
-  EXPECT_EQ(world_->observer().conflict_count, 0u);
+  EXPECT_EQ(world_->figures().conflicts, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Skews, Clocks,
-                         testing::Values(std::pair(kTenMinutesUs, int64_t{0}),
-                                         std::pair(int64_t{0}, kTenMinutesUs),
-                                         std::pair(-kTenMinutesUs, int64_t{0}),
-                                         std::pair(int64_t{0}, -kTenMinutesUs),
-                                         std::pair(kTenMinutesUs / 2, -kTenMinutesUs / 2)));
+INSTANTIATE_TEST_SUITE_P(
+    Alternating, Clocks,
+    testing::Combine(testing::Values(Skews{kTenMinutesUs, 0}, Skews{0, kTenMinutesUs},
+                                     Skews{-kTenMinutesUs, 0}, Skews{0, -kTenMinutesUs},
+                                     Skews{kTenMinutesUs / 2, -kTenMinutesUs / 2}),
+                     testing::Values(1, 2)));
 
 // Whoever has not seen the other's update is outdone by the clock, and by it alone.
 TEST_F(Simulation, true_ties_are_decided_by_time) {
@@ -160,9 +171,45 @@ TEST_F(Simulation, an_update_that_was_read_did_replace) {
   world_->check();
 }
 
+TEST_F(Simulation, a_cut_link_heals_and_both_sides_agree) {
+  begin(make_calm_plan(2, 2));
+  insert(0, "k");
+  settle();
+  world_->network().cut(0, 1, world_->clock().steady_us() + kTenMinutesUs);
+  const int64_t older = update(0, "k", 0);
+  const int64_t newer = update(1, "k", 0);
+  for (int round = 0; round < kRounds; ++round) world_->work_once();
+  EXPECT_EQ((*world_->system(0).row({0, "k"}))[0].tag, older);
+  EXPECT_EQ((*world_->system(1).row({0, "k"}))[0].tag, newer);
+  world_->network().mend();
+  settle();
+  expect_everywhere("k", 0, newer);
+  world_->check();
+  EXPECT_EQ(world_->figures().conflicts, 2u);  // each appliance met it
+}
+
+TEST_F(Simulation, what_was_deleted_behind_a_cut_link_does_not_come_back) {
+  begin(make_calm_plan(2, 2));
+  insert(0, "k");
+  settle();
+  world_->network().cut(0, 1, world_->clock().steady_us() + kTenMinutesUs);
+  remove(0, "k");
+  for (int round = 0; round < kRounds; ++round) world_->work_once();
+  world_->crash(0);
+  world_->crash(1);
+  world_->network().mend();
+  settle();
+  for (const auto& system : world_->systems()) EXPECT_EQ(system->row({0, "k"}), nullptr);
+  const int64_t again = insert(1, "k");
+  settle();
+  expect_everywhere("k", 0, again);
+  world_->check();
+}
+
 // One run, cut at each write, sync, rename and removal in turn, each time with all, nothing and a
-// torn part of what was not synced.
-class CrashAtEveryBoundary : public Simulation, public testing::WithParamInterface<SimDisk::Loss> {
+// torn part of what was not synced; by itself, and linked to another appliance.
+class CrashAtEveryBoundary : public Simulation,
+                             public testing::WithParamInterface<std::tuple<SimDisk::Loss, size_t>> {
  protected:
   // Users at both systems, with lanes, conflicts, deletes and checkpoints. False: it crashed.
   bool work(int round) {
@@ -176,23 +223,23 @@ class CrashAtEveryBoundary : public Simulation, public testing::WithParamInterfa
       round % 4 == 3 ? remove(1, key) : static_cast<void>(update(1, key, round % 2));
     }
     world_->work_once();
-    update(1, key + "b", 0);
-    insert(1, key + "b");
+    update(0, key + "b", 0);
+    insert(0, key + "b");
     // The checkpoint finds something that no commit has made durable.
-    static_cast<void>(world_->appliance().capture(1, 50));
+    static_cast<void>(world_->appliance().capture(0, 50));
     static_cast<void>(world_->appliance().checkpoint(2));
     return !world_->disk().is_down();
   }
   // The number of boundaries passed; crashes at one of them, if it is among them.
   uint64_t run(uint64_t boundary) {
-    Plan plan = make_calm_plan(2);
+    Plan plan = make_calm_plan(2, std::get<1>(GetParam()));
     plan.journal.segment_size_bytes = 4u << 10;
     plan.journal.retain_us = 0;
     make(std::move(plan));
-    world_->lose(GetParam());
+    world_->lose(std::get<0>(GetParam()));
     world_->disk().crash_at(boundary);
     for (int round = 0; round < 12; ++round) {
-      if (!world_->appliance().is_running() && !world_->start()) continue;
+      if (!world_->start()) continue;
       if (!work(round)) world_->crash();
     }
     EXPECT_TRUE(world_->settle());
@@ -205,9 +252,11 @@ class CrashAtEveryBoundary : public Simulation, public testing::WithParamInterfa
   }
 };
 
-std::string loss_name(const testing::TestParamInfo<SimDisk::Loss>& made) {
+std::string loss_name(const testing::TestParamInfo<std::tuple<SimDisk::Loss, size_t>>& made) {
   static const char* const kNames[] = {"kept", "lost", "torn"};
-  return kNames[static_cast<size_t>(made.param)];
+  const auto& [loss, appliance_count] = made.param;
+  return std::string(kNames[static_cast<size_t>(loss)]) +
+         (appliance_count > 1 ? "_linked" : "_alone");
 }
 
 TEST_P(CrashAtEveryBoundary, nothing_is_lost_or_done_twice) {
@@ -220,8 +269,10 @@ TEST_P(CrashAtEveryBoundary, nothing_is_lost_or_done_twice) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Losses, CrashAtEveryBoundary,
-                         testing::Values(SimDisk::Loss::kKept, SimDisk::Loss::kLost,
-                                         SimDisk::Loss::kTorn),
+                         testing::Combine(testing::Values(SimDisk::Loss::kKept,
+                                                          SimDisk::Loss::kLost,
+                                                          SimDisk::Loss::kTorn),
+                                          testing::Values(1, 2)),
                          loss_name);
 
 }  // namespace

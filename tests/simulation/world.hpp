@@ -1,7 +1,7 @@
-// A whole run in one thread from one seed: model systems with users, one appliance of real parts,
-// and whatever goes wrong. Then it settles, and the checker decides.
+// A whole run in one thread from one seed: model systems with users, appliances of real parts
+// joined in a tree or with cycles, and whatever goes wrong. Then it settles, and the checker
+// decides.
 //
-// Left out until links are built: appliances joined to each other.
 // Threads: one at a time.
 #pragma once
 
@@ -19,6 +19,7 @@ struct RunFigures {
   uint64_t entries = 0;
   uint64_t conflicts = 0;
   uint64_t crashes = 0;
+  uint64_t joined_entries = 0;  // that came from peers
 };
 
 class World {
@@ -38,17 +39,19 @@ class World {
   void restart_cleanly();  // stops and starts; reports any write that follows
   void check();            // promises 1 to 8, at rest
   void check_audit();      // and that a flipped bit is found
-  void crash();            // the process dies, perhaps with the machine
-  bool start();
-  bool work_once();  // capture, commit and deliver everywhere, once
+  // An appliance's process dies, perhaps with its machine.
+  void crash(size_t appliance = 0);
+  bool start();      // all that do not run; false: one could not
+  bool work_once();  // capture, commit, deliver, send and receive everywhere, once
 
-  Appliance& appliance() { return *appliance_; }
+  Appliance& appliance(size_t index = 0) { return *machines_[index]->appliance; }
   ModelSystem& system(size_t index) { return *systems_[index]; }
   std::vector<std::unique_ptr<ModelSystem>>& systems() { return systems_; }
   SimClock& clock() { return clock_; }
-  SimDisk& disk() { return disk_; }
+  SimDisk& disk(size_t appliance = 0) { return machines_[appliance]->disk; }
+  Network& network() { return network_; }
   Weather& weather() { return weather_; }
-  Observer& observer() { return observer_; }
+  Observer& observer(size_t appliance = 0) { return machines_[appliance]->observer; }
   History& history() { return history_; }
   const Plan& plan() const { return plan_; }
   // What crashes lose from here on of all that was not synced; by chance where no story says it.
@@ -56,12 +59,33 @@ class World {
   int64_t next_tag() { return ++last_tag_; }
 
  private:
+  struct Machine {  // with what outlives its appliance's process
+    Machine(const Plan& plan, size_t index, const SimClock& clock, Report& report);
+
+    size_t index;
+    MachineClock clock;
+    SimDisk disk;
+    std::unique_ptr<state::MemoryShadow> shadow;
+    Observer observer;
+    std::unique_ptr<Appliance> appliance;
+    int64_t disk_full_until_us = 0;
+  };
+  bool start(Machine& machine);
+  void crash(Machine& machine);
+  bool work_once(Machine& machine);
+  int64_t wait_us() const;
+  uint64_t entry_count() const;
+  void check(Machine& machine);
+  void check_audit(Machine& machine);
   void change_weather();
+  void change_machine(Machine& machine);
   void change_system(ModelSystem& system);
   void user_step();
   UserOp roll_op(size_t system, const RecordKey& record);
-  void appliance_step();
-  void handle(const Error& error);
+  void appliance_step(Machine& machine);
+  Result<void> link_step(Machine& machine);
+  Result<void> checkpoint_step(Machine& machine);
+  void handle(const Machine& machine, const Error& error);
   void mend_poison();
   uint64_t marked_commits() const;
 
@@ -71,16 +95,13 @@ class World {
   SimClock clock_;
   History history_;
   Weather weather_;
-  SimDisk disk_;
-  std::unique_ptr<state::MemoryShadow> shadow_;
-  Observer observer_;
+  Network network_;
   std::vector<std::unique_ptr<ModelSystem>> systems_;
-  std::unique_ptr<Appliance> appliance_;
+  std::vector<std::unique_ptr<Machine>> machines_;
   int64_t last_tag_ = 0;
   uint64_t user_transactions_ = 0;
   uint64_t crashes_ = 0;
   std::optional<SimDisk::Loss> loss_;
-  int64_t disk_full_until_us_ = 0;
   std::vector<int64_t> down_until_us_;
   std::vector<int64_t> full_until_us_;
 };
