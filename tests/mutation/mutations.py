@@ -50,9 +50,9 @@ MARKERS = [
               " read.system = around_.plan.systems[system].id; uint32_t ordinal = 0;"
               " for (const auto& row : around_.systems[system]->checkpoints(kEpoch)) {"
               " if (row.applied <= pipeline_->confirmed(read.system, row.stream, row.lane))"
-              " continue; read.markers.push_back({ordinal++, kApplianceName, kEpoch, row.stream,"
+              " continue; read.markers.push_back({ordinal++, plan().name, kEpoch, row.stream,"
               " row.lane, row.applied}); } SYN_TRY(pipeline_->process(read)); } return ran; }"),
-             caught="an old value won"),
+             caught="an old value won|the systems differ|silent loss"),
     mutation("nothing is ever in flight",
              ("host/core/emit.cpp",
               "if (record.rules->role(target)->kind == SystemKind::kPeer) continue;",
@@ -77,8 +77,8 @@ MARKERS = [
              ("host/delivery/delivery.cpp",
               "if (transaction.entry_count > 0) {",
               "if (transaction.entry_count > 0 || groups == 0) {"),
-             by=stories("*idle*"),
-             caught="FAILED.*ten_thousand_idle_seconds_cause_no_write"),
+             by=stories("*Idle*"),
+             caught="FAILED.*ten_thousand_seconds_cause_no_write"),
     mutation("nothing full after a skip",
              ("host/core/emit.cpp",
               "needs_full = is_in_flight && view->needs_full_write();",
@@ -100,7 +100,7 @@ ORDER = [
              ("host/pipeline/recovery.cpp",
               "journal::GroupNumber oldest = appended_number_;",
               "SYN_TRY(commit()); journal::GroupNumber oldest = appended_number_;"),
-             by=stories("*CrashAtEveryBoundary*"),
+             by=stories("*CrashAtEveryBoundary*/lost_alone"),
              caught="(silent loss|an old value won|the systems differ|came back)"),
     mutation("acknowledge before fsync",
              ("host/pipeline/pipeline.cpp",
@@ -121,8 +121,14 @@ ORDER = [
              caught="(silent loss|an old value won|the systems differ|echo: )"),
     mutation("reuse a nonce: the next block's",
              ("host/journal/journal.cpp",
-              "writer_->return_nonces(header.nonce_counter + sealed.chunk_count);",
-              "writer_->return_nonces(header.nonce_counter);"),
+              "writer_->return_nonces(block.header.nonce_counter + block.sealed.chunk_count);",
+              "writer_->return_nonces(block.header.nonce_counter);"),
+             by=unit("journal", "JournalNonce*"),
+             caught="FAILED.*no_key_and_nonce_are_used_twice"),
+    mutation("reuse a nonce: after a restart, under the same key",
+             ("host/journal/segment_writer.cpp",
+              "random.fill(header.data_key); const uint64_t prefix = random.u64();",
+              "header.data_key.fill(7); const uint64_t prefix = 7;"),
              by=unit("journal", "JournalNonce*"),
              caught="FAILED.*no_key_and_nonce_are_used_twice"),
     mutation("read again what was read",
@@ -172,4 +178,42 @@ VERDICTS = [
              caught="silent loss"),
 ]
 
-MUTATIONS = MARKERS + ORDER + VERDICTS
+# Between appliances.
+LINKS = [
+    mutation("a peer's place is not journalled",
+             ("host/pipeline/join.cpp",
+              "lane_work.input.position = read.position;",
+              ""),
+             caught="acknowledged too early: to h"),
+    mutation("no way back to a peer in an older life",
+             ("host/core/emit.cpp",
+              "if (is_writer && !is_writer_behind) continue; needs_full = is_writer;",
+              "if (is_writer) continue;\n needs_full = is_writer;"),
+             caught="the systems differ"),
+    mutation("a peer is not told what becomes of a tombstone's cells",
+             ("host/core/emit.cpp",
+              "if (is_writer && !is_writer_behind) continue; needs_full = is_writer;",
+              "if (is_writer && !is_writer_behind) continue;\n needs_full = is_writer;"
+              "\n if (kind == EntryKind::kNote) continue;"),
+             caught="the systems differ"),
+    mutation("a delete brings a peer no tombstone",
+             ("host/core/emit.cpp",
+              "if (!state.exists() && !record.rules->has_peers()) return cells;",
+              "if (!state.exists()) return cells;"),
+             by=unit("core", "Linked.*"),
+             caught="FAILED.*a_delete_brings_the_peer_the_tombstone"),
+    mutation("drop a tombstone that nothing is in flight of",
+             ("host/core/step.cpp",
+              "image.state = encode(state);",
+              "image.state = encode(state.exists() || !state.views.empty() ? state"
+              " : RecordState());"),
+             caught="silent loss|it came back by itself"),
+    mutation("the same news by another way is a conflict",
+             ("host/core/resolve.cpp",
+              "return std::any_of(met.begin(), met.end(), [&](const Met& known) {",
+              "return std::any_of(met.end(), met.end(), [&](const Met& known) {"),
+             by=unit("core", "Linked.*"),
+             caught="FAILED.*old_news_by_another_way_is_no_conflict"),
+]
+
+MUTATIONS = MARKERS + ORDER + VERDICTS + LINKS

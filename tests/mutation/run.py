@@ -12,13 +12,15 @@ import concurrent.futures
 import pathlib
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
 
 from mutations import MUTATIONS
 
-RUN_SECONDS_MAX = 120
+RUN_CPU_SECONDS_MAX = 120  # of the processor, for the machine may be busy with other things
+RUN_SECONDS_MAX = 900
 SHOWN_MAX = 100
 
 
@@ -68,12 +70,14 @@ def link_mutant(build, lines, objects, program):
 
 def execute(source, program, arguments):
     """(exit status or None where it ran without end, what it printed)"""
+    limit = ["prlimit", f"--cpu={RUN_CPU_SECONDS_MAX}"]
     try:
-        ended = subprocess.run([program, *arguments], cwd=source, capture_output=True, text=True,
-                               timeout=RUN_SECONDS_MAX)
+        ended = subprocess.run([*limit, program, *arguments], cwd=source, capture_output=True,
+                               text=True, timeout=RUN_SECONDS_MAX)
     except subprocess.TimeoutExpired:
         return None, ""
-    return ended.returncode, ended.stdout + ended.stderr
+    status = None if ended.returncode == -signal.SIGXCPU else ended.returncode
+    return status, ended.stdout + ended.stderr
 
 
 def judge(change, status, output):
