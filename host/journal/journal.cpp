@@ -112,10 +112,11 @@ Result<JournalImpl::Draft> JournalImpl::seal(std::span<const model::FramePointer
   }
   std::vector<Result<SealedBlock>> sealed(blocks.size(), SealedBlock{});
   run_all(parts_.options.pool, blocks.size(), [&](size_t i) { sealed[i] = seal_block(blocks[i]); });
+  // Where one failed, no nonce is given back: others were used for what is now dropped.
   for (Result<SealedBlock>& block : sealed) {
     if (!block) return std::move(block).as_failure();
-    add_block(std::move(block).value(), draft);
   }
+  for (Result<SealedBlock>& block : sealed) add_block(std::move(block).value(), draft);
   return draft;
 }
 

@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <atomic>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
 
 #include "host/base/assert.hpp"
 #include "host/state/shadow_items_internal.hpp"
-#include "host/state/shadow_overlay_internal.hpp"
+#include "host/state/shadow_lanes_internal.hpp"
 #include "host/state/shadow_record_internal.hpp"
 #include "host/state/shadow_store_internal.hpp"
-#include "host/state/shadow_tier_internal.hpp"
 
 namespace syncline::state {
 
@@ -28,56 +26,6 @@ constexpr size_t kItemsShare = 16;
 constexpr size_t kItemBytesMax = 4u << 20;
 
 constexpr size_t kLoadGroupMax = 32;  // records that are looked at under one lock
-
-struct Shard {
-  explicit Shard(size_t limit_bytes) : tier(limit_bytes) {}
-  std::mutex mutex;
-  Overlay overlay;
-  TierShard tier;
-};
-
-struct LaneQueue {
-  std::mutex mutex;  // of frames
-  std::deque<StagedFrame> frames;
-  size_t applied_count = 0;  // of frames, from the front; the applying thread's
-  std::atomic<uint64_t> staged = 0;
-  std::atomic<uint64_t> applied = 0;
-};
-
-// One record's run of images that goes down in one write.
-struct Run {
-  RecordId id;
-  const PendingImage* first = nullptr;
-  const PendingImage* last = nullptr;
-};
-
-// What goes down of one lane: its first frames, as runs in the order of ids.
-struct Portion {
-  model::LaneIndex lane = 0;
-  size_t frame_count = 0;
-  size_t image_count = 0;
-  uint64_t last_number = 0;
-  std::vector<Run> runs;
-};
-
-RecordId id_of(const model::RecordImage& image) {
-  return {image.dataset, image.key_hash};
-}
-
-// About what a frame costs while it waits: it holds most cells twice, in entries as well.
-size_t waiting_bytes(const model::Frame& frame) {
-  size_t size = 2 * sizeof frame;
-  for (const model::RecordImage& image : frame.records) {
-    size += 2 * sizeof image + image.key.size() + image.state.size();
-    for (const model::EntryCell& cell : image.cells) size += 2 * (sizeof cell + cell.bytes.size());
-  }
-  return size;
-}
-
-// A frame without records counts too: its number has to go down.
-size_t image_count_of(const model::Frame& frame) {
-  return 1 + frame.records.size();
-}
 
 class RocksdbShadow : public Shadow {
  public:
