@@ -82,7 +82,7 @@ Result<void> StorageImpl::check_format(const config::Config& config) {
   if (text == std::string(kFormatText) + lanes + "\n") return success();
   if (text.starts_with(kFormatText)) {
     std::string found = text.substr(kFormatText.size());
-    found.erase(found.find_last_not_of("\n") + 1);
+    found.erase(found.find_last_not_of('\n') + 1);
     return fail(ErrorCode::kFormat, "the data folder was made with " + found + " lanes",
                 "the number of lanes is fixed at the first run; the config says " + lanes,
                 "set [appliance] lanes = " + found);

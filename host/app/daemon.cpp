@@ -114,9 +114,8 @@ class Daemon {
 
   Result<void> close() {
     if (!appliance_) return success();
-    const auto drained = appliance_->runtime().drain_and_stop();
-    appliance_.reset();
-    return drained;
+    const std::unique_ptr<Appliance> closing = std::move(appliance_);
+    return closing->runtime().drain_and_stop();
   }
 
   Result<void> reload(bool is_accepted) {
@@ -151,14 +150,12 @@ class Daemon {
     }
     if (text_of(request, "command") == "reload") {
       const json::value* yes = request.if_contains("yes");
-      const auto reloaded = reload(yes != nullptr && yes->is_bool() && yes->get_bool());
-      if (!reloaded) return reloaded.error();
+      SYN_TRY(reload(yes != nullptr && yes->is_bool() && yes->get_bool()));
       return json::value(json::object{{"reloaded", true}});
     }
     if (text_of(request, "command") == "resync") {
       const std::string system = text_of(request, "system");
-      const auto resynced = resync(system);
-      if (!resynced) return resynced.error();
+      SYN_TRY(resync(system));
       return json::value(json::object{{"resynced", system}});
     }
     return answer_request(*appliance_, request);

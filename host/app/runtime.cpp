@@ -231,7 +231,8 @@ bool RuntimeImpl::push(StepItem&& item) {
   constexpr int64_t kWaitUs = 100'000;
   ++items_queued_;
   while (is_running_) {
-    const QueueState state = queue_.push(std::move(item), kWaitUs);
+    // The queue takes it only when it says so.
+    const QueueState state = queue_.push(static_cast<StepItem&&>(item), kWaitUs);
     if (state == QueueState::kDone) return true;
     if (state == QueueState::kClosed) break;
   }

@@ -134,8 +134,9 @@ Result<void> RuntimeImpl::reread(SystemRun& run, model::DatasetId dataset,
     }
     run.requests.push_back([this, &run, dataset, &keys, done] {
       auto read = run.capture->read_records(dataset, keys);
-      if (read && !read.value().is_empty()) push(std::move(read).value());
-      done->set_value(read ? Result<void>(success()) : Result<void>(read.error()));
+      if (!read) return done->set_value(read.error());
+      if (!read.value().is_empty()) push(std::move(read).value());
+      done->set_value(success());
     });
   }
   return outcome.get();
