@@ -132,7 +132,7 @@ Result<void> HeadsFile::thin(uint64_t released_segment) {
     if (head.kind == HeadKind::kReleased || head.segment > released_segment) kept += record;
   }
   if (bytes.size() - kept.size() < kThinnedLeast * kHeadRecordSize) return success();
-  const Result<void> replaced = disk_.replace(kHeadsPath, kept);
+  Result<void> replaced = disk_.replace(kHeadsPath, kept);
   if (!replaced.has_value() && replaced.error().code != ErrorCode::kStorageFull) return replaced;
   SYN_TRY(file_, disk_.open(kHeadsPath, Disk::Mode::kAppend));
   return success();

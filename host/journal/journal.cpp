@@ -173,7 +173,7 @@ Result<void> JournalImpl::write(Draft draft) {
                      .time_us = parts_.clock.now_us(),
                      .head = draft.heads.back()};
   append_group(record, here(), buffer_);
-  const Result<void> written = writer_->append(buffer_);
+  Result<void> written = writer_->append(buffer_);
   if (!written.has_value()) {
     if (written.error().code == ErrorCode::kStorageFull) return written;
     return break_with(written.error());
@@ -233,7 +233,7 @@ Result<void> JournalImpl::end_segment() {
   std::string bytes;
   append_close({appended_, last_block_, heads_count(), parts_.clock.now_us(), head_},
                writer_->place(), bytes);
-  const Result<void> written = writer_->append(bytes);
+  Result<void> written = writer_->append(bytes);
   if (!written.has_value()) {
     if (written.error().code == ErrorCode::kStorageFull) return written;
     return break_with(written.error());
