@@ -141,7 +141,7 @@ Result<model::FramePointer> PipelineImpl::step_lane(LaneWork& work) {
 }
 
 Result<void> PipelineImpl::append_waiting() {
-  SYN_ASSERT(is_waiting());
+  SYN_ASSERT(waiting_.has_value());
   SYN_TRY(waiting_->number, with_.journal.append(waiting_->frames));
   Group group = std::move(*waiting_);
   waiting_.reset();

@@ -187,6 +187,7 @@ Result<void> PipelineImpl::process_keys(model::SystemId system, model::DatasetId
     work.input.items.emplace_back(std::move(row));
   }
   std::vector<LaneWork> work;
+  work.reserve(by_lane.size());
   for (auto& [lane, lane_work] : by_lane) work.push_back(std::move(lane_work));
   return run_work(work, system, {});
 }
