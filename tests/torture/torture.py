@@ -165,7 +165,7 @@ def main(arguments):
     print(f"{killed} kills: {dict(hits)}; {dict(totals)}; nothing broken")
     missed = {name for name, _ in MOMENTS} | {"first sync"}
     missed -= hits.keys()
-    if options.only is None and options.kills >= KILLS_A_CAMPAIGN and missed:
+    if options.only is None and killed >= 2 * KILLS_A_CAMPAIGN and missed:
         print("no kill met:", ", ".join(sorted(missed)))
         return 1
     return 0
