@@ -246,10 +246,21 @@ def last_word(run, side, dataset, key):
 
 
 def check_gone(run, dataset, key):
-    """A record that is gone was deleted by somebody who made nothing in its place."""
+    """A record that is gone was deleted by somebody who made nothing in its place.
+
+    SQLite is read by states: a delete with an insert close behind it, over a row of ours that had
+    come late, shows as a change of the life that somebody else had ended. That is a conflict, and
+    as such it must stand in the record of conflicts.
+    """
     words = [last_word(run, side, dataset, key) for side in office.SIDES]
     was_there = any(words) or any(key in run.first[side][dataset] for side in office.SIDES)
-    if was_there and not any(op is not None and op.new is None for op in words):
+    is_deleted = any(op is not None and op.new is None for op in words)
+    lost = {conflict["loser"].get("value") for conflict in run.load("conflicts.json")}
+    has_delete = any(op.new is None for side in office.SIDES
+                     for op in run.users(side, dataset, key))
+    is_told = has_delete and any(op is not None and op.new is not None and op.new[0] in lost
+                                 for op in words)
+    if was_there and not is_deleted and not is_told:
         yield f"1 nothing lost: {dataset} {key} is gone, and nobody's last word on it was a delete"
 
 
