@@ -45,12 +45,12 @@
 #define SYN_VERDICT_SAME 3u
 #define SYN_VERDICT_GONE 4u
 
-static inline uint64_t syn_key_bits(syn_hash128 key) {
+SYN_INLINE uint64_t syn_key_bits(syn_hash128 key) {
   return key.low == SYN_KEY_EMPTY ? 1u : key.low;
 }
 
 /* The high half of the product: keys spread over any number of lines, in the keys' order. */
-static inline uint64_t syn_mul_high(uint64_t a, uint64_t b) {
+SYN_INLINE uint64_t syn_mul_high(uint64_t a, uint64_t b) {
 #ifdef __OPENCL_VERSION__
   return mul_hi(a, b);
 #elif defined(__CUDA_ARCH__)
@@ -61,7 +61,7 @@ static inline uint64_t syn_mul_high(uint64_t a, uint64_t b) {
 #endif
 }
 
-static inline uint64_t syn_home_line(uint64_t key_bits, uint64_t line_count) {
+SYN_INLINE uint64_t syn_home_line(uint64_t key_bits, uint64_t line_count) {
   return syn_mul_high(key_bits, line_count);
 }
 

@@ -11,6 +11,7 @@
 #define SYN_CONTRACT_FINGERPRINT_H
 
 #include "kernels/contract/batch.h"
+#include "kernels/contract/inline.h"
 
 #define SYN_SECRET_SIZE 192u
 #define SYN_FINGERPRINT_UNCHANGED 0u
@@ -18,7 +19,7 @@
 #define SYN_FINGERPRINT_RESERVED_COUNT 2u
 
 /* Distinct from NULL and unchanged by construction. */
-static inline uint64_t syn_fingerprint_of_value(uint64_t xxh3) {
+SYN_INLINE uint64_t syn_fingerprint_of_value(uint64_t xxh3) {
   return xxh3 < SYN_FINGERPRINT_RESERVED_COUNT ? xxh3 + SYN_FINGERPRINT_RESERVED_COUNT : xxh3;
 }
 
@@ -28,7 +29,7 @@ static inline uint64_t syn_fingerprint_of_value(uint64_t xxh3) {
 #define SYN_CELL_MASK 0xffffffffffffull
 #define SYN_CELL_UNKNOWN 0u
 
-static inline uint64_t syn_cell_of_fingerprint(uint64_t fingerprint) {
+SYN_INLINE uint64_t syn_cell_of_fingerprint(uint64_t fingerprint) {
   const uint64_t low = fingerprint & SYN_CELL_MASK;
   return fingerprint < SYN_FINGERPRINT_RESERVED_COUNT ? fingerprint : syn_fingerprint_of_value(low);
 }

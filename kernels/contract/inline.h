@@ -1,0 +1,21 @@
+/* How a function of the C subset is declared, so that one text compiles everywhere.
+ *
+ * SYN_INLINE: usable from host and device code. SYN_GLOBAL: a pointer into memory that the host
+ * filled (an address space of its own in OpenCL C). C subset: compiles as C, C++, CUDA and
+ * OpenCL C. */
+#ifndef SYN_CONTRACT_INLINE_H
+#define SYN_CONTRACT_INLINE_H
+
+#if defined(__CUDACC__)
+#define SYN_INLINE static inline __host__ __device__
+#else
+#define SYN_INLINE static inline
+#endif
+
+#ifdef __OPENCL_VERSION__
+#define SYN_GLOBAL __global
+#else
+#define SYN_GLOBAL
+#endif
+
+#endif
