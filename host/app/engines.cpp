@@ -1,11 +1,13 @@
 #include "host/app/engines.hpp"
 
 #include "kernels/cpu/cpu_engine.hpp"
+#include "kernels/cuda/cuda_engine.hpp"
 
 namespace syncline::app {
 
 std::vector<EngineRow> engine_table() {
   return {
+      {"cuda", [] { return cuda::make_cuda_engine(); }},
       {"cpu", [] { return cpu::make_cpu_engine(); }},
   };
 }

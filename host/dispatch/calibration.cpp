@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "host/base/random.hpp"
+
 namespace syncline::dispatch {
 namespace {
 
@@ -61,6 +63,8 @@ class SampleBatch {
 // Everything the four stages need, and what they give.
 struct Sample {
   explicit Sample(uint32_t row_count) : rows(row_count), batch(rows.view()) {
+    lane.log = &log;
+    table.id = system_random().u64() | 1;
     table.lanes = &lane;
     table.lane_count = 1;
     table.value_count = kFieldCount - 1;
@@ -104,6 +108,7 @@ struct Sample {
   syn_batch batch;
   engine::Secret secret{};
   engine::Fingerprints fingerprints;
+  engine::TableLaneLog log;
   engine::TableLaneRef lane;
   engine::TableRef table;
   engine::Detected detected;

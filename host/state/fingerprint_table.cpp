@@ -1,9 +1,11 @@
 #include "host/state/fingerprint_table.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
 #include "host/base/assert.hpp"
+#include "host/base/random.hpp"
 #include "host/state/table_file_internal.hpp"
 #include "host/state/table_lane_internal.hpp"
 
@@ -87,21 +89,70 @@ void apply_record(TableLane& lane, const DeltaRecord& record, size_t value_count
   }
 }
 
+// How much of a lane's log is kept for the copies that follow it; the older half goes first.
+constexpr size_t kLogSizeMax = 256 << 10;
+
+void drop_older_half(engine::TableLaneLog& log) {
+  const size_t count = log.offsets.size() / 2 + 1;
+  const uint32_t size = count < log.offsets.size() ? log.offsets[count]
+                                                   : static_cast<uint32_t>(log.bytes.size());
+  log.bytes.erase(0, size);
+  log.offsets.erase(log.offsets.begin(),
+                    log.offsets.begin() + static_cast<ptrdiff_t>(std::min(count, log.offsets.size())));
+  for (uint32_t& offset : log.offsets) offset -= size;
+  log.first = log.end - log.offsets.size();
+}
+
+void forget_all(engine::TableLaneLog& log) {
+  log.bytes.clear();
+  log.offsets.clear();
+  log.first = log.end;
+}
+
+// A copy of this lane has to start again: it changed by something else than a delta.
+void break_log(engine::TableLaneLog& log) {
+  ++log.end;
+  forget_all(log);
+}
+
+void log_record(engine::TableLaneLog& log, std::string_view record) {
+  ++log.end;
+  if (!log.is_followed.load(std::memory_order_relaxed)) {
+    log.first = log.end;
+    return;
+  }
+  log.offsets.push_back(static_cast<uint32_t>(log.bytes.size()));
+  log.bytes += record;
+  while (log.bytes.size() > kLogSizeMax) drop_older_half(log);
+}
+
 }  // namespace
 
 struct FingerprintTable::Parts {
   size_t value_count = 0;
   bool is_sweeping = false;
+  uint64_t id = 0;
   std::vector<TableLane> lanes;
-  std::vector<engine::TableLaneRef> refs;  // refs[i] is lanes[i].ref(), always
+  std::vector<engine::TableLaneLog> logs;
+  std::vector<engine::TableLaneRef> refs;  // refs[i] is that of lanes[i] and logs[i], always
+
+  void update_ref(size_t lane) {
+    refs[lane] = lanes[lane].ref();
+    refs[lane].log = &logs[lane];
+  }
 };
 
 FingerprintTable::FingerprintTable(size_t value_count, size_t lane_count)
     : parts_(std::make_unique<Parts>()) {
   SYN_ASSERT(value_count <= SYN_FIELD_COUNT_MAX);
   parts_->value_count = value_count;
-  for (size_t i = 0; i < lane_count; ++i) parts_->lanes.emplace_back(value_count);
+  parts_->id = system_random().u64() | 1;
+  parts_->logs = std::vector<engine::TableLaneLog>(lane_count);
   parts_->refs.resize(lane_count);
+  for (size_t i = 0; i < lane_count; ++i) {
+    parts_->lanes.emplace_back(value_count);
+    parts_->update_ref(i);
+  }
 }
 
 FingerprintTable::~FingerprintTable() = default;
@@ -114,6 +165,7 @@ engine::TableRef FingerprintTable::ref() const {
       .lane_count = static_cast<uint32_t>(parts_->refs.size()),
       .value_count = static_cast<uint32_t>(parts_->value_count),
       .is_sweeping = parts_->is_sweeping ? 1u : 0u,
+      .id = parts_->id,
   };
 }
 
@@ -137,9 +189,12 @@ Result<void> FingerprintTable::apply(model::LaneIndex lane, std::string_view del
     ask_next();
     const DeltaRecord record = read_record(delta, parts_->value_count);
     apply_record(table, record, parts_->value_count);
+    if (record.kind != SYN_DELTA_SEEN) {
+      log_record(parts_->logs[lane], delta.substr(0, record.size));
+    }
     delta.remove_prefix(record.size);
   }
-  parts_->refs[lane] = table.ref();
+  parts_->update_ref(lane);
   return success();
 }
 
@@ -177,7 +232,7 @@ void FingerprintTable::reserve(size_t record_count) {
   const auto per_lane = static_cast<size_t>(mean + 4 * std::sqrt(mean)) + 1;
   for (size_t i = 0; i < lane_count; ++i) {
     parts_->lanes[i].reserve(per_lane);
-    parts_->refs[i] = parts_->lanes[i].ref();
+    parts_->update_ref(i);
   }
 }
 
@@ -194,6 +249,9 @@ size_t FingerprintTable::record_count(model::LaneIndex lane) const {
 size_t FingerprintTable::size_bytes() const {
   size_t size = sizeof(Parts) + parts_->lanes.size() * (sizeof(TableLane) + sizeof parts_->refs[0]);
   for (const TableLane& lane : parts_->lanes) size += lane.size_bytes();
+  for (const engine::TableLaneLog& log : parts_->logs) {
+    size += sizeof log + log.bytes.capacity() + log.offsets.capacity() * sizeof(uint32_t);
+  }
   return size;
 }
 
@@ -203,7 +261,8 @@ bool FingerprintTable::contains(model::LaneIndex lane, const syn_hash128& key) c
 
 void FingerprintTable::clear(model::LaneIndex lane) {
   parts_->lanes[lane].clear();
-  parts_->refs[lane] = parts_->lanes[lane].ref();
+  break_log(parts_->logs[lane]);
+  parts_->update_ref(lane);
 }
 
 Result<void> FingerprintTable::save(Disk& disk, const std::string& path, model::LaneIndex lane,
@@ -219,7 +278,8 @@ Result<uint64_t> FingerprintTable::load(Disk& disk, const std::string& path,
   SYN_TRY(const std::string bytes, disk.read_all(path));
   auto frame_number = decode_table_lane(bytes, path, lane, parts_->lanes[lane]);
   if (!frame_number) parts_->lanes[lane].clear();
-  parts_->refs[lane] = parts_->lanes[lane].ref();
+  break_log(parts_->logs[lane]);
+  parts_->update_ref(lane);
   return frame_number;
 }
 

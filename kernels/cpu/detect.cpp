@@ -98,16 +98,15 @@ void encode_delta(const DetectRows& rows, bool is_sweeping, engine::TableDeltaSe
 
 }  // namespace
 
-Result<void> detect_batch(DetectKernel kernel, const syn_batch& batch,
-                          const engine::Fingerprints& fingerprints, const engine::TableRef& table,
-                          engine::Detected& out) {
+Result<DetectRows> begin_detect(const syn_batch& batch, const engine::Fingerprints& fingerprints,
+                                const engine::TableRef& table, engine::Detected& out) {
   SYN_TRY(check_parts(batch, fingerprints, table));
   out.bitmap_words = (table.value_count + 63) / 64;
   out.verdicts.resize(batch.row_count);
   out.changed.resize(batch.row_count * out.bitmap_words);
   out.delta.lanes.resize(table.lane_count);
   for (std::string& lane : out.delta.lanes) lane.clear();
-  const DetectRows rows{
+  return DetectRows{
       .row_count = batch.row_count,
       .value_count = table.value_count,
       .bitmap_words = static_cast<uint32_t>(out.bitmap_words),
@@ -119,9 +118,19 @@ Result<void> detect_batch(DetectKernel kernel, const syn_batch& batch,
       .verdicts = reinterpret_cast<uint8_t*>(out.verdicts.data()),
       .changed = out.changed.data(),
   };
-  kernel(rows);
+}
+
+void end_detect(const DetectRows& rows, const engine::TableRef& table, engine::Detected& out) {
   settle_repeats(rows, out.scratch);
   encode_delta(rows, table.is_sweeping != 0, out.delta);
+}
+
+Result<void> detect_batch(DetectKernel kernel, const syn_batch& batch,
+                          const engine::Fingerprints& fingerprints, const engine::TableRef& table,
+                          engine::Detected& out) {
+  SYN_TRY(const DetectRows rows, begin_detect(batch, fingerprints, table, out));
+  kernel(rows);
+  end_detect(rows, table, out);
   return success();
 }
 

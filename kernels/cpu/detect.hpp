@@ -31,6 +31,12 @@ void detect_scalar(const DetectRows& rows);
 void detect_avx2(const DetectRows& rows);
 void detect_avx512(const DetectRows& rows);
 
+// The two halves around a kernel, for engines whose kernel runs elsewhere: begin checks that the
+// parts belong together and sizes the result; end settles repeats and writes the delta.
+Result<DetectRows> begin_detect(const syn_batch& batch, const engine::Fingerprints& fingerprints,
+                                const engine::TableRef& table, engine::Detected& out);
+void end_detect(const DetectRows& rows, const engine::TableRef& table, engine::Detected& out);
+
 Result<void> detect_batch(DetectKernel kernel, const syn_batch& batch,
                           const engine::Fingerprints& fingerprints, const engine::TableRef& table,
                           engine::Detected& out);

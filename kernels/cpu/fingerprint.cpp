@@ -11,6 +11,7 @@ Result<void> fingerprint_batch(FingerprintKernel kernel, const syn_batch& batch,
   const size_t row_count = batch.row_count;
   out.keys.resize(row_count);
   out.cells.resize(row_count * (batch.field_count - batch.key_count));
+  out.stamp = 0;
   kernel(batch, secret.data(), out.keys.data(), out.cells.data());
   return success();
 }

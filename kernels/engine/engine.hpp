@@ -41,6 +41,7 @@ using Secret = std::array<uint8_t, kSecretSizeBytes>;
 struct Fingerprints {
   std::vector<syn_hash128> keys;  // XXH3-128 with secret of the folded joined key
   std::vector<uint64_t> cells;  // XXH3-64 with secret; see kernels/contract/fingerprint.h for NULL
+  uint64_t stamp = 0;  // of a device that still holds these; 0: none. Who changes them sets it to 0
 };
 
 // Permanent values.

@@ -4,10 +4,12 @@
 //   keys   [line_count][8]   64 key bits a slot, one 64-byte line for 8 slots; 0 is empty
 //   cells  [line_count * 8]  value_count * 6 bytes a slot, apart from the keys, and at least
 //                            SYN_TABLE_SLACK_SIZE readable bytes behind the last
+// An engine may hold a copy of a table: id says whose, and each lane's log what happened since.
 // Owner: the FingerprintTable; a Ref borrows and is valid until the table's next apply.
 // Threads: values; reading side by side is fine.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <type_traits>
@@ -17,10 +19,23 @@
 
 namespace syncline::engine {
 
+// What a lane was lately told to become, for copies of it: the delta records from number first to
+// number end - 1. A copy that is at number n takes over those from n on, or, where n is below first
+// (too long ago, or the lane was loaded or cleared), starts again from the lane itself.
+// Nothing but the numbers is kept until a copy asks for more by setting is_followed.
+struct TableLaneLog {
+  uint64_t first = 0;
+  uint64_t end = 0;
+  std::string bytes;
+  std::vector<uint32_t> offsets;  // of the records in bytes, from number first on
+  mutable std::atomic<bool> is_followed = false;
+};
+
 struct TableLaneRef {
   const uint64_t* keys = nullptr;
   const uint8_t* cells = nullptr;
   uint64_t line_count = 0;  // 0: the lane is empty
+  const TableLaneLog* log = nullptr;
 };
 
 struct TableRef {
@@ -29,6 +44,7 @@ struct TableRef {
   uint32_t value_count = 0;
   // A full scan goes on: detect confirms every key it meets (SYN_DELTA_SEEN), changed or not.
   uint32_t is_sweeping = 0;
+  uint64_t id = 0;  // of the table, never given again; 0: of none that can be copied
 };
 static_assert(std::is_trivially_copyable_v<TableRef>);
 

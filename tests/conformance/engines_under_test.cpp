@@ -1,6 +1,7 @@
 #include "tests/conformance/engines_under_test.hpp"
 
 #include "kernels/cpu/cpu_engine.hpp"
+#include "kernels/cuda/cuda_engine.hpp"
 
 namespace syncline::conformance {
 namespace {
@@ -19,6 +20,7 @@ std::vector<EngineUnderTest> engines_under_test() {
       {"cpu_scalar", "fingerprint scalar, detect scalar", make_cpu<CpuVariant::kScalar>},
       {"cpu_avx2", "fingerprint avx2, detect avx2", make_cpu<CpuVariant::kAvx2>},
       {"cpu_avx512", "fingerprint avx512, detect avx512", make_cpu<CpuVariant::kAvx512>},
+      {"cuda", "fingerprint sm_", cuda::make_cuda_engine},
   };
   std::vector<EngineUnderTest> present;
   for (const EngineUnderTest& row : all) {

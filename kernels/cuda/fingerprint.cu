@@ -1,0 +1,142 @@
+// Fingerprints: a thread a cell, in the order in which cells lie, so that a warp reads one piece of
+// the arena; a warp together for each cell or key from 241 bytes on.
+#include "kernels/bodies/xxh3.h"
+#include "kernels/cuda/kernels.hpp"
+
+namespace syncline::cuda {
+namespace {
+
+constexpr uint32_t kBlockSize = 256;
+constexpr uint32_t kWarp = 0xffffffff;
+
+// The eight accumulators lie in eight threads, four times over; each of the four takes every fourth
+// stripe. All threads of the warp return with the accumulator of index threadIdx % 8.
+__device__ uint64_t accumulate_long(const uint8_t* bytes, uint32_t length, const uint8_t* secret) {
+  const uint32_t index = threadIdx.x % 8;
+  const uint32_t group = threadIdx.x % 32 / 8;
+  const uint32_t stripe_count = (length - 1) / SYN_XXH3_STRIPE_SIZE;
+  uint64_t sum = group == 0 ? syn_xxh3_start(index) : 0;
+  const auto add_up = [&] {
+    sum += __shfl_xor_sync(kWarp, sum, 8);
+    sum += __shfl_xor_sync(kWarp, sum, 16);
+  };
+  for (uint32_t first = 0; first < stripe_count; first += SYN_XXH3_STRIPES_PER_BLOCK) {
+    const uint32_t count = min(SYN_XXH3_STRIPES_PER_BLOCK, stripe_count - first);
+    for (uint32_t at = 0; at < count; at += 4) {
+      const uint32_t stripe = at + group;
+      const bool is_there = stripe < count;
+      const uint8_t* place = bytes + uint64_t{first + stripe} * SYN_XXH3_STRIPE_SIZE + 8 * index;
+      const uint64_t word = is_there ? syn_read64(place) : 0;
+      const uint64_t beside = __shfl_xor_sync(kWarp, word, 1);
+      if (is_there) {
+        sum += syn_xxh3_stripe_share(word, beside, syn_read64(secret + 8 * (stripe + index)));
+      }
+    }
+    if (count < SYN_XXH3_STRIPES_PER_BLOCK) break;
+    add_up();
+    sum = syn_xxh3_scramble(sum, syn_read64(secret + SYN_XXH3_SCRAMBLE_AT + 8 * index));
+    if (group != 0) sum = 0;
+  }
+  add_up();
+  const uint64_t word = syn_read64(bytes + length - SYN_XXH3_STRIPE_SIZE + 8 * index);
+  const uint64_t beside = __shfl_xor_sync(kWarp, word, 1);
+  return sum +
+         syn_xxh3_stripe_share(word, beside, syn_read64(secret + SYN_XXH3_LAST_AT + 8 * index));
+}
+
+__device__ uint64_t merge_long(uint64_t accumulator, const uint8_t* secret, uint64_t start) {
+  const uint64_t odd = __shfl_down_sync(kWarp, accumulator, 1);
+  const uint32_t index = threadIdx.x % 8;
+  uint64_t share = 0;
+  if (index % 2 == 0) share = syn_xxh3_merge_share(accumulator, odd, index / 2, secret);
+  share += __shfl_xor_sync(kWarp, share, 2);
+  share += __shfl_xor_sync(kWarp, share, 4);
+  return syn_xxh3_avalanche(start + __shfl_sync(kWarp, share, 0));
+}
+
+// Whole warps call this. length: of a value, or SYN_LENGTH_*; is_there: the thread has a cell.
+__device__ uint64_t fingerprint_cell(const uint8_t* arena, uint32_t offset, uint32_t length,
+                                     bool is_there, const uint8_t* secret) {
+  const bool is_value = is_there && length < SYN_LENGTH_UNCHANGED;
+  const bool is_long = is_value && length >= SYN_XXH3_LONG_MIN;
+  uint64_t hash = 0;
+  if (is_value && !is_long) hash = syn_xxh3_64_short(arena + offset, length, secret);
+  for (uint32_t left = __ballot_sync(kWarp, is_long); left != 0; left &= left - 1) {
+    const int owner = __ffs(static_cast<int>(left)) - 1;
+    const uint32_t its_offset = __shfl_sync(kWarp, offset, owner);
+    const uint32_t its_length = __shfl_sync(kWarp, length, owner);
+    const uint64_t accumulator = accumulate_long(arena + its_offset, its_length, secret);
+    const uint64_t whole =
+        merge_long(accumulator, secret + SYN_XXH3_MERGE_AT, its_length * SYN_PRIME64_1);
+    if (static_cast<int>(threadIdx.x % 32) == owner) hash = whole;
+  }
+  if (is_value) return syn_fingerprint_of_value(hash);
+  return length == SYN_LENGTH_NULL ? SYN_FINGERPRINT_NULL : SYN_FINGERPRINT_UNCHANGED;
+}
+
+__device__ syn_hash128 fingerprint_key(const uint8_t* arena, uint32_t offset, uint32_t length,
+                                       bool is_there, const uint8_t* secret) {
+  const bool is_long = is_there && length >= SYN_XXH3_LONG_MIN;
+  syn_hash128 hash = {0, 0};
+  if (is_there && !is_long) hash = syn_xxh3_128_short(arena + offset, length, secret);
+  for (uint32_t left = __ballot_sync(kWarp, is_long); left != 0; left &= left - 1) {
+    const int owner = __ffs(static_cast<int>(left)) - 1;
+    const uint32_t its_offset = __shfl_sync(kWarp, offset, owner);
+    const uint32_t its_length = __shfl_sync(kWarp, length, owner);
+    const uint64_t accumulator = accumulate_long(arena + its_offset, its_length, secret);
+    syn_hash128 whole;
+    whole.low = merge_long(accumulator, secret + SYN_XXH3_MERGE_AT, its_length * SYN_PRIME64_1);
+    whole.high = merge_long(accumulator, secret + SYN_XXH3_MERGE_HIGH_AT,
+                            ~(its_length * SYN_PRIME64_2));
+    if (static_cast<int>(threadIdx.x % 32) == owner) hash = whole;
+  }
+  return hash;
+}
+
+__global__ void __launch_bounds__(kBlockSize)
+    fingerprint_cells(FingerprintWork work, const __grid_constant__ SecretArgument secret) {
+  const auto* secret_bytes = reinterpret_cast<const uint8_t*>(secret.words);
+  const uint32_t value_count = work.field_count - work.key_count;
+  const uint64_t index = uint64_t{blockIdx.x} * kBlockSize + threadIdx.x;
+  const auto row = static_cast<uint32_t>(index / value_count);
+  const bool is_there = row < work.row_count;
+  uint32_t offset = 0;
+  uint32_t length = SYN_LENGTH_UNCHANGED;
+  if (is_there) {
+    const uint64_t cell = index + uint64_t{row + 1} * work.key_count;
+    offset = work.cell_offset[cell];
+    length = work.cell_length[cell];
+  }
+  const uint64_t hash = fingerprint_cell(work.arena, offset, length, is_there, secret_bytes);
+  if (is_there) work.cells[index] = hash;
+}
+
+__global__ void __launch_bounds__(kBlockSize)
+    fingerprint_keys(FingerprintWork work, const __grid_constant__ SecretArgument secret) {
+  const auto* secret_bytes = reinterpret_cast<const uint8_t*>(secret.words);
+  const uint32_t row = blockIdx.x * kBlockSize + threadIdx.x;
+  const bool is_there = row < work.row_count;
+  const uint32_t offset = is_there ? work.key_offset[row] : 0;
+  const uint32_t length = is_there ? work.key_length[row] : 0;
+  const syn_hash128 hash = fingerprint_key(work.arena, offset, length, is_there, secret_bytes);
+  if (is_there) work.keys[row] = hash;
+}
+
+uint32_t blocks_for(uint64_t thread_count) {
+  return static_cast<uint32_t>((thread_count + kBlockSize - 1) / kBlockSize);
+}
+
+}  // namespace
+
+cudaError_t launch_fingerprint(const FingerprintWork& work, const SecretArgument& secret,
+                               cudaStream_t stream) {
+  if (work.row_count == 0) return cudaSuccess;
+  const uint64_t cell_count = uint64_t{work.row_count} * (work.field_count - work.key_count);
+  if (cell_count > 0) {
+    fingerprint_cells<<<blocks_for(cell_count), kBlockSize, 0, stream>>>(work, secret);
+  }
+  fingerprint_keys<<<blocks_for(work.row_count), kBlockSize, 0, stream>>>(work, secret);
+  return cudaGetLastError();
+}
+
+}  // namespace syncline::cuda

@@ -1,0 +1,91 @@
+// What the kernels take: plain pointers into device memory, launched on the caller's stream.
+//
+// The .cu files hold only what runs on the card and how it is spread; what is computed is in
+// kernels/bodies. Threads: any. Errors: a launch's own, as cudaGetLastError gives it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <cuda_runtime.h>
+
+#include "kernels/bodies/table.h"
+#include "kernels/contract/batch.h"
+
+namespace syncline::cuda {
+
+// The secret travels as a kernel's argument: it lies in constant memory, and in no buffer.
+struct SecretArgument {
+  uint64_t words[SYN_SECRET_SIZE / 8];
+};
+
+// Buffers that kernels read words from have this much room behind their last byte.
+inline constexpr size_t kSlackSize = 16;
+
+struct FingerprintWork {
+  uint32_t row_count;
+  uint32_t field_count;
+  uint32_t key_count;
+  const uint32_t* key_offset;
+  const uint32_t* key_length;
+  const uint32_t* cell_offset;
+  const uint32_t* cell_length;
+  const uint8_t* arena;  // kSlackSize readable bytes behind it
+  syn_hash128* keys;
+  uint64_t* cells;
+};
+
+cudaError_t launch_fingerprint(const FingerprintWork& work, const SecretArgument& secret,
+                               cudaStream_t stream);
+
+struct DetectWork {
+  uint32_t row_count;
+  uint32_t value_count;
+  const uint8_t* op;
+  const uint16_t* lane;
+  const syn_hash128* keys;
+  const uint64_t* cells;
+  const syn_table_lane* lanes;
+  uint8_t* verdicts;
+  uint64_t* changed;
+  uint32_t* status;  // kStatusReserved is set in it where a row has to be judged on the host
+};
+inline constexpr uint32_t kStatusReserved = 1;
+
+// Judges every row against the table, as if no key came twice.
+cudaError_t launch_detect(const DetectWork& work, cudaStream_t stream);
+
+// A lane that is being filled. used counts its slots that are taken, removed keys among them.
+struct FillWork {
+  syn_table_lane into;
+  unsigned long long* used;
+  const uint64_t* keys;  // [slot_count], empty and removed ones are passed over
+  const uint8_t* cells;
+  uint64_t slot_count;
+  uint32_t value_count;
+};
+
+// Puts slots that lie elsewhere into a lane that has room for them. REQUIRES: distinct keys.
+cudaError_t launch_fill(const FillWork& work, cudaStream_t stream);
+
+// The delta records of one lane, in order.
+struct LaneDelta {
+  uint32_t bytes_at;
+  uint32_t offsets_at;  // in words
+  uint32_t count;
+};
+
+struct ApplyWork {
+  const syn_table_lane* lanes;
+  unsigned long long* used;  // [lane_count]
+  const LaneDelta* deltas;   // [lane_count]
+  const uint8_t* bytes;
+  const uint32_t* offsets;
+  uint32_t lane_count;
+  uint32_t value_count;
+};
+
+// Takes deltas over: all records of a key in their order. REQUIRES: room for as many new keys.
+cudaError_t launch_apply(const ApplyWork& work, cudaStream_t stream);
+
+}  // namespace syncline::cuda

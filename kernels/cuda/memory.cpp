@@ -1,0 +1,72 @@
+#include "kernels/cuda/memory.hpp"
+
+#include <atomic>
+#include <string>
+#include <utility>
+
+namespace syncline::cuda {
+namespace {
+
+constexpr size_t kSizeMin = 64 << 10;
+
+std::atomic<uint64_t>& allocation_counter() {
+  static std::atomic<uint64_t> count = 0;
+  return count;
+}
+
+}  // namespace
+
+Result<void> check(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return success();
+  return fail(ErrorCode::kEngine, std::string("cuda: ") + what, cudaGetErrorString(status),
+              "The other engines go on; see the driver's log (dmesg, nvidia-smi).");
+}
+
+uint64_t allocations() {
+  return allocation_counter().load(std::memory_order_relaxed);
+}
+
+Buffer::~Buffer() {
+  release();
+}
+
+Buffer::Buffer(Buffer&& other) noexcept
+    : place_(other.place_),
+      data_(std::exchange(other.data_, nullptr)),
+      capacity_(std::exchange(other.capacity_, 0)) {}
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  std::swap(place_, other.place_);
+  std::swap(data_, other.data_);
+  std::swap(capacity_, other.capacity_);
+  return *this;
+}
+
+Result<void> Buffer::reserve(size_t size) {
+  if (size <= capacity_) return success();
+  const size_t wanted = size < kSizeMin ? kSizeMin : size + size / 2;
+  release();
+  void* memory = nullptr;
+  allocation_counter().fetch_add(1, std::memory_order_relaxed);
+  if (place_ == Place::kDevice) {
+    SYN_TRY(check(cudaMalloc(&memory, wanted), "no memory on the card"));
+  } else {
+    SYN_TRY(check(cudaMallocHost(&memory, wanted), "no pinned memory"));
+  }
+  data_ = static_cast<uint8_t*>(memory);
+  capacity_ = wanted;
+  return success();
+}
+
+void Buffer::release() {
+  if (data_ == nullptr) return;
+  if (place_ == Place::kDevice) {
+    cudaFree(data_);
+  } else {
+    cudaFreeHost(data_);
+  }
+  data_ = nullptr;
+  capacity_ = 0;
+}
+
+}  // namespace syncline::cuda

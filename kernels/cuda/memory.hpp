@@ -1,0 +1,62 @@
+// Memory on the card and pinned memory beside it, and what a failed call says.
+//
+// Buffers only grow, by half again, so a steady load allocates nothing; allocations() counts all
+// that any buffer of this process ever made. Owner: whoever holds the buffer. Threads: one at a
+// time per buffer. Errors: kEngine.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <cuda_runtime.h>
+
+#include "host/base/result.hpp"
+
+namespace syncline::cuda {
+
+// what: the call, for the error's text.
+Result<void> check(cudaError_t status, const char* what);
+
+uint64_t allocations();
+
+enum class Place { kDevice, kPinned };
+
+class Buffer {
+ public:
+  explicit Buffer(Place place) : place_(place) {}
+  ~Buffer();
+  Buffer(Buffer&& other) noexcept;
+  Buffer& operator=(Buffer&& other) noexcept;
+
+  // What was in it is lost where it grows. REQUIRES: nothing on the card still uses it.
+  Result<void> reserve(size_t size);
+  void release();
+
+  uint8_t* data() { return data_; }
+  template <class T>
+  T* at(size_t offset) {
+    return reinterpret_cast<T*>(data_ + offset);
+  }
+  size_t capacity() const { return capacity_; }
+
+ private:
+  Place place_;
+  uint8_t* data_ = nullptr;
+  size_t capacity_ = 0;
+};
+
+// Lays arrays out one after the other, each aligned for a 16-byte load.
+class Layout {
+ public:
+  size_t add(size_t size) {
+    const size_t at = size_;
+    size_ = (size_ + size + 15) / 16 * 16;
+    return at;
+  }
+  size_t size() const { return size_; }
+
+ private:
+  size_t size_ = 0;
+};
+
+}  // namespace syncline::cuda
