@@ -6,6 +6,9 @@ set(SYN_CUDA_ROOT "" CACHE PATH "A CUDA toolkit, or pip's nvidia/cu13 folder; em
 option(SYN_CUDA "Build the CUDA engine where a compiler is found" ON)
 set(SYN_CUDA_ARCHITECTURES "80;90" CACHE STRING "Compute capabilities with machine code of their own")
 
+if(NOT SYN_SOURCE_ROOT)
+  set(SYN_SOURCE_ROOT ${CMAKE_SOURCE_DIR})
+endif()
 set(SYN_NVCC "")
 if(SYN_CUDA)
   unset(SYN_NVCC_FOUND CACHE)
@@ -13,7 +16,7 @@ if(SYN_CUDA)
     find_program(SYN_NVCC_FOUND nvcc PATHS ${SYN_CUDA_ROOT}/bin NO_DEFAULT_PATH)
   else()
     find_program(SYN_NVCC_FOUND nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH
-      PATHS /usr/local/cuda/bin ${CMAKE_SOURCE_DIR}/build/cuda/nvidia/cu13/bin)
+      PATHS /usr/local/cuda/bin ${SYN_SOURCE_ROOT}/build/cuda/nvidia/cu13/bin)
   endif()
   if(SYN_NVCC_FOUND)
     set(SYN_NVCC ${SYN_NVCC_FOUND})
@@ -39,7 +42,7 @@ endif()
 # syn_cuda_objects(OUT file.cu ...): compiles each for all architectures and PTX for later ones;
 # warnings are errors. What ptxas says of registers and spills is kept beside each object.
 function(syn_cuda_objects out)
-  set(flags -std=c++20 -O3 -lineinfo -I${CMAKE_SOURCE_DIR} --Werror all-warnings -Xptxas -v
+  set(flags -std=c++20 -O3 -lineinfo -I${SYN_SOURCE_ROOT} --Werror all-warnings -Xptxas -v
     -Xcompiler -Wall,-Wextra,-Werror,-fPIC)
   foreach(capability IN LISTS SYN_CUDA_ARCHITECTURES)
     list(APPEND flags -gencode arch=compute_${capability},code=sm_${capability})
@@ -51,10 +54,10 @@ function(syn_cuda_objects out)
     get_filename_component(name ${source} NAME)
     set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
     add_custom_command(OUTPUT ${object} BYPRODUCTS ${object}.ptxas
-      COMMAND ${CMAKE_COMMAND} -E env CCACHE_DISABLE=1 ${CMAKE_SOURCE_DIR}/tools/cmake/nvcc-report
+      COMMAND ${CMAKE_COMMAND} -E env CCACHE_DISABLE=1 ${SYN_SOURCE_ROOT}/tools/cmake/nvcc-report
               ${object}.ptxas ${SYN_NVCC} -ccbin ${CMAKE_CXX_COMPILER} ${flags} -MD -MF ${object}.d
               -c ${source} -o ${object}
-      DEPENDS ${source} ${CMAKE_SOURCE_DIR}/tools/cmake/nvcc-report DEPFILE ${object}.d
+      DEPENDS ${source} ${SYN_SOURCE_ROOT}/tools/cmake/nvcc-report DEPFILE ${object}.d
       COMMENT "Compiling ${name} for sm_${SYN_CUDA_ARCHITECTURES}" VERBATIM)
     list(APPEND objects ${object})
   endforeach()
