@@ -83,15 +83,15 @@ Work scans(engine::Engine& engine, std::vector<std::unique_ptr<Scan>>& scans, in
     }
     for (std::thread& thread : threads) thread.join();
     return static_cast<double>(scans.size()) * rounds *
-           static_cast<double>(scans[0]->rows().view().arena_size);
+           static_cast<double>(scans[0]->rows().input_size());
   };
 }
 
-// What crosses the bus at the least: the rows' bytes, pinned, to the card.
+// What has to cross the bus: the rows as the batch lays them out, pinned, to the card.
 Work bus_copy(const HostRows& rows, CardMemory& card, int rounds) {
-  const size_t size = rows.view().arena_size;
+  const size_t size = rows.input_size();
   return repeated(rounds, static_cast<double>(size), [&rows, &card, size] {
-    return cudaMemcpyAsync(card.as<uint8_t>(), rows.view().arena, size, cudaMemcpyHostToDevice,
+    return cudaMemcpyAsync(card.as<uint8_t>(), rows.view().op, size, cudaMemcpyHostToDevice,
                            nullptr);
   });
 }
@@ -104,6 +104,21 @@ double median_us(Scan& scan, auto& stages, int rounds) {
     times.push_back(static_cast<double>(system_clock().steady_us() - start));
   }
   return median(times);
+}
+
+// What the dispatcher believes, for whoever wonders why it chose as it did.
+void explain(const dispatch::Dispatcher& dispatcher) {
+  for (const dispatch::EngineReport& report : dispatcher.report()) {
+    const dispatch::StageCost& fingerprint = report.cost[0];
+    const dispatch::StageCost& detect = report.cost[1];
+    std::fprintf(stderr,
+                 "    %s: fingerprint %.0f us + %.0f B/us, detect %.0f us + %.0f B/us, %llu batches, "
+                 "%llu faults %s\n",
+                 report.description.name.c_str(), fingerprint.fixed_us, fingerprint.bytes_per_us,
+                 detect.fixed_us, detect.bytes_per_us,
+                 static_cast<unsigned long long>(report.batches_total),
+                 static_cast<unsigned long long>(report.faults_total), report.last_fault.c_str());
+  }
 }
 
 }  // namespace
@@ -119,7 +134,7 @@ void bench_card_whole(const Options& options) {
       all.back()->run(*cuda);
       all.back()->expect_all_same();
     }
-    CardMemory card(all[0]->rows().view().arena_size);
+    CardMemory card(all[0]->rows().input_size());
     const std::string threads = std::to_string(thread_count) + " thread" +
                                 (thread_count > 1 ? "s" : "");
     const std::string id = "engines.cuda.whole." + std::to_string(thread_count);
@@ -195,6 +210,7 @@ void bench_dispatcher(const Options& options) {
     std::snprintf(what, sizeof what, "%u KB: card %.0f us, CPU %.0f us, chosen %.0f us", size / 1024,
                   on_card, on_cpu, chosen);
     std::fprintf(stderr, "  %s\n", what);
+    explain(*dispatcher);
     if (ratio < worst) {
       worst = ratio;
       worst_what = what;

@@ -1,8 +1,9 @@
-// Detect: eight threads a row, one for each slot of a line, then one for each cell.
+// Detect: a thread a row where records are narrow, eight threads a row where they are wide.
 //
-// A line is one load of 64 bytes by eight neighbours, and the record's cells are read side by side;
-// four rows of a warp are looked up at once, and each eight work on kRowsAhead rows so that more
-// lines are on their way.
+// A narrow row's thread reads the whole line by four loads of 16 bytes at once, then the record and
+// its fingerprints in pieces as wide as their alignment allows: what counts is how many of the
+// table's lines are on their way. A wide row's eight threads share the line, a slot each, and then
+// the cells, so that a record of up to 1.5 KB is read side by side.
 #include "kernels/cuda/kernels.hpp"
 
 namespace syncline::cuda {
@@ -11,6 +12,8 @@ namespace {
 constexpr uint32_t kBlockSize = 256;
 constexpr uint32_t kTile = SYN_SLOTS_PER_LINE;
 constexpr uint32_t kRowsAhead = 2;
+// Up to so many values a row is narrow; its bitmap is one word.
+constexpr uint32_t kNarrowMax = 32;
 constexpr uint32_t kRowsPerBlock = kBlockSize / kTile * kRowsAhead;
 
 // The eight threads of a row within their warp.
@@ -89,7 +92,7 @@ __device__ void finish_row(const DetectWork& work, const Row& row, uint64_t slot
   if (row.key_bits == SYN_KEY_REMOVED) atomicOr(work.status, kStatusReserved);
 }
 
-__global__ void __launch_bounds__(kBlockSize) detect_rows(DetectWork work) {
+__global__ void __launch_bounds__(kBlockSize) detect_wide(DetectWork work) {
   const Tile tile;
   const uint32_t first = blockIdx.x * kRowsPerBlock + threadIdx.x / kTile;
   Row rows[kRowsAhead];
@@ -106,12 +109,111 @@ __global__ void __launch_bounds__(kBlockSize) detect_rows(DetectWork work) {
   for (uint32_t i = 0; i < kRowsAhead; ++i) finish_row(work, rows[i], slots[i], tile);
 }
 
+// All eight slots of a line at once.
+__device__ uint64_t find_alone(syn_table_lane lane, uint64_t key_bits) {
+  if (lane.line_count == 0) return SYN_SLOT_ABSENT;
+  uint64_t line = syn_home_line(key_bits, lane.line_count);
+  for (;;) {
+    const auto* pairs =
+        reinterpret_cast<const ulonglong2*>(lane.keys + line * SYN_SLOTS_PER_LINE);
+    ulonglong2 held[SYN_SLOTS_PER_LINE / 2];
+#pragma unroll
+    for (uint32_t i = 0; i < SYN_SLOTS_PER_LINE / 2; ++i) held[i] = __ldg(pairs + i);
+    bool has_empty = false;
+    uint32_t found = SYN_SLOTS_PER_LINE;
+#pragma unroll
+    for (uint32_t i = 0; i < SYN_SLOTS_PER_LINE / 2; ++i) {
+      if (held[i].x == key_bits) found = 2 * i;
+      if (held[i].y == key_bits) found = 2 * i + 1;
+      has_empty |= held[i].x == SYN_KEY_EMPTY || held[i].y == SYN_KEY_EMPTY;
+    }
+    if (found < SYN_SLOTS_PER_LINE) return line * SYN_SLOTS_PER_LINE + found;
+    if (has_empty) return SYN_SLOT_ABSENT;
+    line = syn_next_line(line, lane.line_count);
+  }
+}
+
+// Eight cells in 48 bytes: three loads of 16.
+__device__ void load_eight(const uint8_t* cells, uint64_t* out) {
+  const auto* pieces = reinterpret_cast<const uint4*>(cells);
+  const uint4 a = __ldg(pieces);
+  const uint4 b = __ldg(pieces + 1);
+  const uint4 c = __ldg(pieces + 2);
+  const uint32_t words[12] = {a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w, c.x, c.y, c.z, c.w};
+#pragma unroll
+  for (uint32_t i = 0; i < 4; ++i) {
+    out[2 * i] = words[3 * i] | static_cast<uint64_t>(words[3 * i + 1] & 0xffffu) << 32;
+    out[2 * i + 1] = words[3 * i + 1] >> 16 | static_cast<uint64_t>(words[3 * i + 2]) << 16;
+  }
+}
+
+// Bits of the eight values from first on. REQUIRES: value_count is a multiple of eight.
+__device__ uint64_t compare_eight(const uint64_t* fingerprints, const uint8_t* held,
+                                  bool is_known, uint32_t first) {
+  uint64_t cells[8] = {};
+  if (is_known) load_eight(held + uint64_t{first} * SYN_CELL_SIZE, cells);
+  const auto* pairs = reinterpret_cast<const ulonglong2*>(fingerprints + first);
+  uint64_t bits = 0;
+#pragma unroll
+  for (uint32_t i = 0; i < 4; ++i) {
+    const ulonglong2 pair = __ldg(pairs + i);
+    bits |= static_cast<uint64_t>(syn_is_changed(pair.x, cells[2 * i])) << (2 * i);
+    bits |= static_cast<uint64_t>(syn_is_changed(pair.y, cells[2 * i + 1])) << (2 * i + 1);
+  }
+  return bits << first;
+}
+
+__device__ uint64_t compare_each(const uint64_t* fingerprints, const uint8_t* held, bool is_known,
+                                 uint32_t value_count) {
+  uint64_t bits = 0;
+  for (uint32_t i = 0; i < value_count; ++i) {
+    const uint64_t cell = is_known ? syn_load_cell(held, i) : SYN_CELL_UNKNOWN;
+    bits |= static_cast<uint64_t>(syn_is_changed(fingerprints[i], cell)) << i;
+  }
+  return bits;
+}
+
+template <bool is_in_eights>
+__global__ void __launch_bounds__(kBlockSize) detect_narrow(DetectWork work) {
+  const uint32_t row = blockIdx.x * kBlockSize + threadIdx.x;
+  if (row >= work.row_count) return;
+  const uint8_t op = work.op[row];
+  const uint64_t key_bits = syn_key_bits(work.keys[row]);
+  const syn_table_lane lane = work.lanes[work.lane[row]];
+  const uint64_t slot = find_alone(lane, key_bits);
+  const bool is_known = slot != SYN_SLOT_ABSENT;
+  const uint64_t* fingerprints = work.cells + uint64_t{row} * work.value_count;
+  const uint8_t* held = lane.cells + slot * work.value_count * SYN_CELL_SIZE;
+  uint64_t bits = 0;
+  if (op != SYN_OP_DELETE) {
+    if (is_in_eights) {
+      for (uint32_t first = 0; first < work.value_count; first += 8) {
+        bits |= compare_eight(fingerprints, held, is_known, first);
+      }
+    } else {
+      bits = compare_each(fingerprints, held, is_known, work.value_count);
+    }
+  }
+  if (work.value_count > 0) work.changed[row] = bits;
+  work.verdicts[row] = syn_verdict(op, is_known, bits != 0);
+  if (key_bits == SYN_KEY_REMOVED) atomicOr(work.status, kStatusReserved);
+}
+
 }  // namespace
 
 cudaError_t launch_detect(const DetectWork& work, cudaStream_t stream) {
   if (work.row_count == 0) return cudaSuccess;
-  const uint32_t blocks = (work.row_count + kRowsPerBlock - 1) / kRowsPerBlock;
-  detect_rows<<<blocks, kBlockSize, 0, stream>>>(work);
+  if (work.value_count > kNarrowMax) {
+    const uint32_t blocks = (work.row_count + kRowsPerBlock - 1) / kRowsPerBlock;
+    detect_wide<<<blocks, kBlockSize, 0, stream>>>(work);
+    return cudaGetLastError();
+  }
+  const uint32_t blocks = (work.row_count + kBlockSize - 1) / kBlockSize;
+  if (work.value_count % 8 == 0) {
+    detect_narrow<true><<<blocks, kBlockSize, 0, stream>>>(work);
+  } else {
+    detect_narrow<false><<<blocks, kBlockSize, 0, stream>>>(work);
+  }
   return cudaGetLastError();
 }
 

@@ -1,5 +1,7 @@
-// Fingerprints: a thread a cell, in the order in which cells lie, so that a warp reads one piece of
-// the arena; a warp together for each cell or key from 241 bytes on.
+// Fingerprints: a thread a cell. A block takes a run of cells and sorts them by XXH3's case first, so
+// that the threads of a warp mostly do the same (unsorted, a warp goes through every case that its
+// rows have); results go back in order through shared memory. A warp together hashes each cell or
+// key from 241 bytes on.
 #include "kernels/bodies/xxh3.h"
 #include "kernels/cuda/kernels.hpp"
 
@@ -7,6 +9,8 @@ namespace syncline::cuda {
 namespace {
 
 constexpr uint32_t kBlockSize = 256;
+constexpr uint32_t kCellsPerThread = 8;
+constexpr uint32_t kCellsPerBlock = kBlockSize * kCellsPerThread;
 constexpr uint32_t kWarp = 0xffffffff;
 
 // The eight accumulators lie in eight threads, four times over; each of the four takes every fourth
@@ -54,10 +58,10 @@ __device__ uint64_t merge_long(uint64_t accumulator, const uint8_t* secret, uint
   return syn_xxh3_avalanche(start + __shfl_sync(kWarp, share, 0));
 }
 
-// Whole warps call this. length: of a value, or SYN_LENGTH_*; is_there: the thread has a cell.
+// Whole warps call this. length: of a value, or SYN_LENGTH_*.
 __device__ uint64_t fingerprint_cell(const uint8_t* arena, uint32_t offset, uint32_t length,
-                                     bool is_there, const uint8_t* secret) {
-  const bool is_value = is_there && length < SYN_LENGTH_UNCHANGED;
+                                     const uint8_t* secret) {
+  const bool is_value = length < SYN_LENGTH_UNCHANGED;
   const bool is_long = is_value && length >= SYN_XXH3_LONG_MIN;
   uint64_t hash = 0;
   if (is_value && !is_long) hash = syn_xxh3_64_short(arena + offset, length, secret);
@@ -93,22 +97,89 @@ __device__ syn_hash128 fingerprint_key(const uint8_t* arena, uint32_t offset, ui
   return hash;
 }
 
+// XXH3's case of a length: what threads of one warp should share.
+__device__ uint32_t case_of(uint32_t length) {
+  if (length >= SYN_LENGTH_UNCHANGED) return 0;
+  if (length >= SYN_XXH3_LONG_MIN) return 8;
+  if (length <= 3) return 1;
+  if (length <= 8) return 2;
+  if (length <= 16) return 3;
+  if (length <= 32) return 4;
+  if (length <= 64) return 5;
+  return length <= 128 ? 6 : 7;
+}
+constexpr uint32_t kCaseCount = 9;
+
+// A block's cells: first where they lie, then, in the same place, what they hash to.
+struct CellBlock {
+  uint64_t slots[kCellsPerBlock];
+  uint16_t order[kCellsPerBlock];  // by case
+  uint32_t counts[kCaseCount];
+  uint64_t first_row;
+  uint32_t first_value;
+};
+
+__device__ uint64_t load_cell(const FingerprintWork& work, const CellBlock& block, uint32_t at,
+                              uint32_t value_count, uint64_t cell_count) {
+  const uint64_t index = uint64_t{blockIdx.x} * kCellsPerBlock + at;
+  if (index >= cell_count) return uint64_t{SYN_LENGTH_UNCHANGED} << 32;
+  const uint32_t value = block.first_value + at;
+  const uint64_t row = block.first_row + value / value_count;
+  const uint64_t cell = row * work.field_count + work.key_count + value % value_count;
+  return uint64_t{work.cell_length[cell]} << 32 | work.cell_offset[cell];
+}
+
+// The place of this thread's cell among those of its case; whole warps call this.
+__device__ uint32_t take_rank(CellBlock& block, uint32_t its_case) {
+  const uint32_t same = __match_any_sync(kWarp, its_case);
+  const int leader = __ffs(static_cast<int>(same)) - 1;
+  const uint32_t before = __popc(same & ((1u << threadIdx.x % 32) - 1));
+  uint32_t first = 0;
+  if (before == 0) first = atomicAdd(&block.counts[its_case], __popc(same));
+  return __shfl_sync(kWarp, first, leader) + before;
+}
+
 __global__ void __launch_bounds__(kBlockSize)
     fingerprint_cells(FingerprintWork work, const __grid_constant__ SecretArgument secret) {
+  __shared__ CellBlock block;
   const auto* secret_bytes = reinterpret_cast<const uint8_t*>(secret.words);
   const uint32_t value_count = work.field_count - work.key_count;
-  const uint64_t index = uint64_t{blockIdx.x} * kBlockSize + threadIdx.x;
-  const auto row = static_cast<uint32_t>(index / value_count);
-  const bool is_there = row < work.row_count;
-  uint32_t offset = 0;
-  uint32_t length = SYN_LENGTH_UNCHANGED;
-  if (is_there) {
-    const uint64_t cell = index + uint64_t{row + 1} * work.key_count;
-    offset = work.cell_offset[cell];
-    length = work.cell_length[cell];
+  const uint64_t cell_count = uint64_t{work.row_count} * value_count;
+  const uint64_t first = uint64_t{blockIdx.x} * kCellsPerBlock;
+  if (threadIdx.x < kCaseCount) block.counts[threadIdx.x] = 0;
+  if (threadIdx.x == 0) {
+    block.first_row = first / value_count;
+    block.first_value = static_cast<uint32_t>(first % value_count);
   }
-  const uint64_t hash = fingerprint_cell(work.arena, offset, length, is_there, secret_bytes);
-  if (is_there) work.cells[index] = hash;
+  __syncthreads();
+
+  uint32_t cases[kCellsPerThread];
+  uint32_t ranks[kCellsPerThread];
+#pragma unroll
+  for (uint32_t i = 0; i < kCellsPerThread; ++i) {
+    const uint32_t at = i * kBlockSize + threadIdx.x;
+    const uint64_t slot = load_cell(work, block, at, value_count, cell_count);
+    block.slots[at] = slot;
+    cases[i] = case_of(static_cast<uint32_t>(slot >> 32));
+    ranks[i] = take_rank(block, cases[i]);
+  }
+  __syncthreads();
+#pragma unroll
+  for (uint32_t i = 0; i < kCellsPerThread; ++i) {
+    uint32_t place = ranks[i];
+    for (uint32_t other = 0; other < cases[i]; ++other) place += block.counts[other];
+    block.order[place] = static_cast<uint16_t>(i * kBlockSize + threadIdx.x);
+  }
+  __syncthreads();
+  for (uint32_t i = threadIdx.x; i < kCellsPerBlock; i += kBlockSize) {
+    uint64_t& slot = block.slots[block.order[i]];
+    slot = fingerprint_cell(work.arena, static_cast<uint32_t>(slot),
+                            static_cast<uint32_t>(slot >> 32), secret_bytes);
+  }
+  __syncthreads();
+  for (uint32_t i = threadIdx.x; i < kCellsPerBlock && first + i < cell_count; i += kBlockSize) {
+    work.cells[first + i] = block.slots[i];
+  }
 }
 
 __global__ void __launch_bounds__(kBlockSize)
@@ -122,8 +193,8 @@ __global__ void __launch_bounds__(kBlockSize)
   if (is_there) work.keys[row] = hash;
 }
 
-uint32_t blocks_for(uint64_t thread_count) {
-  return static_cast<uint32_t>((thread_count + kBlockSize - 1) / kBlockSize);
+uint32_t blocks_for(uint64_t count, uint32_t per_block) {
+  return static_cast<uint32_t>((count + per_block - 1) / per_block);
 }
 
 }  // namespace
@@ -133,9 +204,9 @@ cudaError_t launch_fingerprint(const FingerprintWork& work, const SecretArgument
   if (work.row_count == 0) return cudaSuccess;
   const uint64_t cell_count = uint64_t{work.row_count} * (work.field_count - work.key_count);
   if (cell_count > 0) {
-    fingerprint_cells<<<blocks_for(cell_count), kBlockSize, 0, stream>>>(work, secret);
+    fingerprint_cells<<<blocks_for(cell_count, kCellsPerBlock), kBlockSize, 0, stream>>>(work, secret);
   }
-  fingerprint_keys<<<blocks_for(work.row_count), kBlockSize, 0, stream>>>(work, secret);
+  fingerprint_keys<<<blocks_for(work.row_count, kBlockSize), kBlockSize, 0, stream>>>(work, secret);
   return cudaGetLastError();
 }
 

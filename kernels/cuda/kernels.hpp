@@ -9,6 +9,7 @@
 
 #include <cuda_runtime.h>
 
+#include "kernels/bodies/aes_gcm.h"
 #include "kernels/bodies/table.h"
 #include "kernels/contract/batch.h"
 
@@ -87,5 +88,19 @@ struct ApplyWork {
 
 // Takes deltas over: all records of a key in their order. REQUIRES: room for as many new keys.
 cudaError_t launch_apply(const ApplyWork& work, cudaStream_t stream);
+
+// Records of one key, each sealed or opened with a nonce and a tag of its own.
+struct GcmWork {
+  const syn_gcm_key* key;
+  const syn_gcm_record* records;
+  uint32_t count;
+  const uint8_t* additional;
+  const uint8_t* input;   // records begin at multiples of 16
+  uint8_t* output;        // likewise; may be input
+  uint32_t* tags;         // [count * 4]; opening: what the tag must be, for the host to compare
+};
+enum class GcmDirection { kSeal, kOpen };
+
+cudaError_t launch_gcm(const GcmWork& work, GcmDirection direction, cudaStream_t stream);
 
 }  // namespace syncline::cuda
