@@ -1,5 +1,6 @@
 #include "host/dispatch/calibration.hpp"
 
+#include <iterator>
 #include <string>
 
 #include "host/base/random.hpp"
@@ -7,27 +8,35 @@
 namespace syncline::dispatch {
 namespace {
 
-constexpr uint32_t kRowCounts[] = {32, 2048};
-constexpr uint32_t kFieldCount = 9;
-constexpr uint32_t kCellSize = 12;
+constexpr uint32_t kRowCounts[] = {32, 2048, 32768};
+constexpr size_t kMiddleCount = 2;  // of those, what every engine is measured with, however slow
+// As mixed as rows are: an engine that likes cells of one length would look too good.
+constexpr uint32_t kCellSizes[] = {12, 8, 4, 16, 30, 2, 10, 20, 24};
+constexpr uint32_t kFieldCount = std::size(kCellSizes);
 constexpr int kRepeatMax = 16;
+constexpr int kLargeRepeatMax = 4;
 
 // A batch of inserts with distinct keys and cells, all in lane 0.
 class SampleBatch {
  public:
   explicit SampleBatch(uint32_t row_count)
-      : ops_(row_count, SYN_OP_INSERT), lanes_(row_count, 0), key_lengths_(row_count, kCellSize) {
-    const uint32_t cell_count = row_count * kFieldCount;
-    arena_.resize(size_t{cell_count} * kCellSize);
+      : ops_(row_count, SYN_OP_INSERT),
+        lanes_(row_count, 0),
+        key_lengths_(row_count, kCellSizes[0]) {
+    uint32_t size = 0;
+    for (uint32_t row = 0; row < row_count; ++row) {
+      key_offsets_.push_back(size);
+      for (const uint32_t cell_size : kCellSizes) {
+        cell_offsets_.push_back(size);
+        cell_lengths_.push_back(cell_size);
+        size += cell_size;
+      }
+    }
+    arena_.resize(size);
     uint32_t state = 1;
     for (uint8_t& byte : arena_) {
       state = state * 1664525u + 1013904223u;
       byte = static_cast<uint8_t>('0' + (state >> 28));
-    }
-    cell_lengths_.assign(cell_count, kCellSize);
-    for (uint32_t i = 0; i < cell_count; ++i) cell_offsets_.push_back(i * kCellSize);
-    for (uint32_t row = 0; row < row_count; ++row) {
-      key_offsets_.push_back(row * kFieldCount * kCellSize);
     }
   }
 
@@ -136,13 +145,17 @@ double seal_bytes(std::span<const engine::ColumnView> columns) {
 }
 
 Result<void> calibrate_stage(engine::Engine& engine, engine::Stage stage, Clock& clock,
-                             int64_t limit_us, const Observe& observe) {
+                             int64_t limit_us, BatchSizes sizes, const Observe& observe) {
   const int64_t end_us = clock.steady_us() + limit_us;
-  for (const uint32_t row_count : kRowCounts) {
-    Sample sample(row_count);
+  const std::span<const uint32_t> all(kRowCounts);
+  const size_t count = sizes == BatchSizes::kUpToLarge ? all.size() : kMiddleCount;
+  for (size_t i = 0; i < count; ++i) {
+    if (i >= kMiddleCount && clock.steady_us() >= end_us) break;
+    const int repeat_max = i < kMiddleCount ? kRepeatMax : kLargeRepeatMax;
+    Sample sample(all[i]);
     SYN_TRY(sample.prepare(engine, stage));
     SYN_TRY(sample.run(engine, stage));  // warms up: tables, buffers, clocks
-    for (int i = 0; i < kRepeatMax; ++i) {
+    for (int repeat = 0; repeat < repeat_max; ++repeat) {
       const int64_t start_us = clock.steady_us();
       SYN_TRY(sample.run(engine, stage));
       const int64_t done_us = clock.steady_us();

@@ -1,12 +1,17 @@
 #include "host/dispatch/cost_model.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace syncline::dispatch {
 namespace {
 
 constexpr double kDecay = 0.986;  // 0.5 after 50 calls
-// A call that took longer than this many times the prediction was interrupted: it counts as this.
+// A call that took longer than this many times the prediction was interrupted, or did something
+// that is done once (a device's buffers grow): it does not count unless the next one is like it,
+// ...
+constexpr double kSuspectFactor = 2.5;
+// ... and then as no more than this many times the prediction.
 constexpr double kOutlierFactor = 10;
 // Below this relative spread of sizes a slope cannot be told from the fixed part.
 constexpr double kSpreadMin = 0.05;
@@ -17,15 +22,21 @@ constexpr double kUsPerByteMin = 1e-9;
 
 void CostModel::observe(double bytes, double us) {
   if (is_fitting_.test_and_set(std::memory_order_acquire)) return;
-  if (is_measured()) us = std::min(us, kOutlierFactor * std::max(predict_us(bytes), 1.0));
-  add(bytes, us);
-  fit();
-  is_measured_.store(true, std::memory_order_relaxed);
+  const double expected_us = std::max(predict_us(bytes), 1.0);
+  const bool was_suspect =
+      std::exchange(is_suspect_, is_measured() && us > kSuspectFactor * expected_us);
+  if (!is_suspect_ || was_suspect) {
+    if (is_measured()) us = std::min(us, kOutlierFactor * expected_us);
+    add(bytes, us);
+    fit();
+    is_measured_.store(true, std::memory_order_relaxed);
+  }
   is_fitting_.clear(std::memory_order_release);
 }
 
 void CostModel::restart() {
   if (is_fitting_.test_and_set(std::memory_order_acquire)) return;
+  is_suspect_ = false;
   weight_ = bytes_ = us_ = bytes_bytes_ = bytes_us_ = 0;
   is_measured_.store(false, std::memory_order_relaxed);
   is_fitting_.clear(std::memory_order_release);

@@ -37,7 +37,9 @@ class CostModel {
   std::atomic<bool> is_measured_ = false;
   std::atomic_flag is_fitting_;
 
-  // Weighted sums; only whoever holds is_fitting_ touches them.
+  // Only whoever holds is_fitting_ touches these: whether the last call took far too long, and
+  // weighted sums.
+  bool is_suspect_ = false;
   double weight_ = 0;
   double bytes_ = 0;
   double us_ = 0;

@@ -17,7 +17,7 @@ constexpr int64_t kCalibrationLimitUs = 800'000;
 // A lone engine has nobody to be compared with: only every so many calls are timed, for the report.
 constexpr uint64_t kTimedEveryAlone = 64;
 // The second best engine gets one batch in so many, or its cost would never be measured again.
-constexpr uint64_t kSecondBestEvery = 512;
+constexpr uint64_t kSecondBestEvery = 32;
 // Unless it is predicted to be this many times slower.
 constexpr double kSecondBestFactorMax = 3;
 
@@ -173,7 +173,8 @@ class EngineDispatcher final : public Dispatcher {
 
   void calibrate_slot(Slot& slot, Stage stage, int64_t limit_us) {
     if (!slot.has(stage)) return;
-    const auto result = calibrate_stage(slot.engine(), stage, clock_, limit_us,
+    const BatchSizes sizes = slots_.size() > 1 ? BatchSizes::kUpToLarge : BatchSizes::kUpToMiddle;
+    const auto result = calibrate_stage(slot.engine(), stage, clock_, limit_us, sizes,
                                         [&slot](Stage measured, double bytes, double us) {
                                           slot.cost(measured).observe(bytes, us);
                                         });
