@@ -94,11 +94,11 @@ constexpr size_t kLogSizeMax = 256 << 10;
 
 void drop_older_half(engine::TableLaneLog& log) {
   const size_t count = log.offsets.size() / 2 + 1;
-  const uint32_t size = count < log.offsets.size() ? log.offsets[count]
-                                                   : static_cast<uint32_t>(log.bytes.size());
+  const uint32_t size =
+      count < log.offsets.size() ? log.offsets[count] : static_cast<uint32_t>(log.bytes.size());
   log.bytes.erase(0, size);
-  log.offsets.erase(log.offsets.begin(),
-                    log.offsets.begin() + static_cast<ptrdiff_t>(std::min(count, log.offsets.size())));
+  log.offsets.erase(log.offsets.begin(), log.offsets.begin() + static_cast<ptrdiff_t>(std::min(
+                                                                   count, log.offsets.size())));
   for (uint32_t& offset : log.offsets) offset -= size;
   log.first = log.end - log.offsets.size();
 }

@@ -73,9 +73,9 @@ SYN_INLINE uint8_t syn_detect_row(syn_table_lane lane, uint8_t op, uint64_t key_
   for (uint32_t word = 0; word * 64 < value_count; ++word) {
     uint64_t bits = 0;
     for (uint32_t i = word * 64; i < value_count && i < word * 64 + 64; ++i) {
-      const uint64_t held =
-          is_known ? syn_load_cell(lane.cells + slot * value_count * SYN_CELL_SIZE, i)
-                   : SYN_CELL_UNKNOWN;
+      const uint64_t held = is_known
+                                ? syn_load_cell(lane.cells + slot * value_count * SYN_CELL_SIZE, i)
+                                : SYN_CELL_UNKNOWN;
       bits |= (uint64_t)syn_is_changed(fingerprints[i], held) << (i % 64);
     }
     changed[word] = op == SYN_OP_DELETE ? 0 : bits;

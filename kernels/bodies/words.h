@@ -13,7 +13,7 @@
 #include <cstring>
 #endif
 
-#define SYN_READ_SLACK_SIZE 8u
+#define SYN_READ_SLACK_SIZE 16u
 
 #if defined(__CUDA_ARCH__)
 
@@ -23,15 +23,19 @@ SYN_INLINE uint32_t syn_read32(const uint8_t* bytes) {
   return __funnelshift_r(words[0], words[1], (uint32_t)(address & 3) * 8);
 }
 
+/* Two loads of eight bytes: how many loads there are counts, more than how wide they are. */
 SYN_INLINE uint64_t syn_read64(const uint8_t* bytes) {
   const uintptr_t address = (uintptr_t)bytes;
-  const uint32_t* words = (const uint32_t*)(address & ~(uintptr_t)3);
+  const uint64_t* words = (const uint64_t*)(address & ~(uintptr_t)7);
+  const uint64_t low = words[0];
+  const uint64_t high = words[1];
+  const uint32_t is_upper = address & 4;
+  const uint32_t a = is_upper ? (uint32_t)(low >> 32) : (uint32_t)low;
+  const uint32_t b = is_upper ? (uint32_t)high : (uint32_t)(low >> 32);
+  const uint32_t c = is_upper ? (uint32_t)(high >> 32) : (uint32_t)high;
   const uint32_t shift = (uint32_t)(address & 3) * 8;
-  const uint32_t middle = words[1];
-  const uint64_t high = __funnelshift_r(middle, words[2], shift);
-  return high << 32 | __funnelshift_r(words[0], middle, shift);
+  return (uint64_t)__funnelshift_r(b, c, shift) << 32 | __funnelshift_r(a, b, shift);
 }
-
 #elif defined(__OPENCL_VERSION__)
 
 SYN_INLINE uint32_t syn_read32(SYN_GLOBAL const uint8_t* bytes) {

@@ -141,9 +141,8 @@ SYN_INLINE uint64_t syn_xxh3_scramble(uint64_t accumulator, uint64_t secret) {
 SYN_INLINE void syn_xxh3_add_stripe(uint64_t* accumulators, SYN_GLOBAL const uint8_t* stripe,
                                     SYN_GLOBAL const uint8_t* secret) {
   for (uint32_t i = 0; i < 8; ++i) {
-    accumulators[i] +=
-        syn_xxh3_stripe_share(syn_read64(stripe + 8 * i), syn_read64(stripe + 8 * (i ^ 1u)),
-                              syn_read64(secret + 8 * i));
+    accumulators[i] += syn_xxh3_stripe_share(
+        syn_read64(stripe + 8 * i), syn_read64(stripe + 8 * (i ^ 1u)), syn_read64(secret + 8 * i));
   }
 }
 
@@ -174,8 +173,8 @@ SYN_INLINE uint64_t syn_xxh3_merge_share(uint64_t even, uint64_t odd, uint32_t p
                            odd ^ syn_read64(secret + 16 * pair + 8));
 }
 
-SYN_INLINE uint64_t syn_xxh3_merge(const uint64_t* accumulators,
-                                   SYN_GLOBAL const uint8_t* secret, uint64_t start) {
+SYN_INLINE uint64_t syn_xxh3_merge(const uint64_t* accumulators, SYN_GLOBAL const uint8_t* secret,
+                                   uint64_t start) {
   uint64_t hash = start;
   for (uint32_t pair = 0; pair < 4; ++pair) {
     hash += syn_xxh3_merge_share(accumulators[2 * pair], accumulators[2 * pair + 1], pair, secret);
@@ -281,8 +280,8 @@ SYN_INLINE syn_hash128 syn_xxh3_128_17to240(SYN_GLOBAL const uint8_t* bytes, uin
   hash.high = 0;
   if (length <= 128) {
     for (uint32_t i = (length - 1) / 32 + 1; i-- > 0;) {
-      hash = syn_xxh3_128_mix32(hash, bytes + 16 * i, bytes + length - 16 * (i + 1),
-                                secret + 32 * i);
+      hash =
+          syn_xxh3_128_mix32(hash, bytes + 16 * i, bytes + length - 16 * (i + 1), secret + 32 * i);
     }
     return syn_xxh3_128_end(hash, length);
   }
@@ -292,8 +291,7 @@ SYN_INLINE syn_hash128 syn_xxh3_128_17to240(SYN_GLOBAL const uint8_t* bytes, uin
   hash.low = syn_xxh3_avalanche(hash.low);
   hash.high = syn_xxh3_avalanche(hash.high);
   for (uint32_t i = 4; i < length / 32; ++i) {
-    hash = syn_xxh3_128_mix32(hash, bytes + 32 * i, bytes + 32 * i + 16,
-                              secret + 3 + 32 * (i - 4));
+    hash = syn_xxh3_128_mix32(hash, bytes + 32 * i, bytes + 32 * i + 16, secret + 3 + 32 * (i - 4));
   }
   hash = syn_xxh3_128_mix32(hash, bytes + length - 16, bytes + length - 32, secret + 136 - 17 - 16);
   return syn_xxh3_128_end(hash, length);
@@ -313,8 +311,8 @@ SYN_INLINE syn_hash128 syn_xxh3_128(SYN_GLOBAL const uint8_t* bytes, uint32_t le
   syn_xxh3_accumulate(accumulators, bytes, length, secret);
   syn_hash128 hash;
   hash.low = syn_xxh3_merge(accumulators, secret + SYN_XXH3_MERGE_AT, length * SYN_PRIME64_1);
-  hash.high = syn_xxh3_merge(accumulators, secret + SYN_XXH3_MERGE_HIGH_AT,
-                             ~(length * SYN_PRIME64_2));
+  hash.high =
+      syn_xxh3_merge(accumulators, secret + SYN_XXH3_MERGE_HIGH_AT, ~(length * SYN_PRIME64_2));
   return hash;
 }
 

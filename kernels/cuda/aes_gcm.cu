@@ -55,10 +55,10 @@ __global__ void __launch_bounds__(kBlockSize, kBlocksPerProcessor) run_records(G
   const uint32_t step = gridDim.x * kWarpsPerBlock;
   for (uint32_t i = blockIdx.x * kWarpsPerBlock + threadIdx.x / 32; i < work.count; i += step) {
     const syn_gcm_record record = work.records[i];
-    const syn_gf128 sum = syn_gcm_thread(
-        &record, thread, direction, work.additional + record.additional_at,
-        work.input + record.input_at, work.output + record.output_at, shared.round_keys, table,
-        kBanks, shared.by_h32);
+    const syn_gf128 sum =
+        syn_gcm_thread(&record, thread, direction, work.additional + record.additional_at,
+                       work.input + record.input_at, work.output + record.output_at,
+                       shared.round_keys, table, kBanks, shared.by_h32);
     const syn_gf128 whole = join_threads(sum, work.key->powers);
     if (thread != 0) continue;
     uint32_t words[4];
@@ -80,8 +80,9 @@ cudaError_t launch(const GcmWork& work, cudaStream_t stream) {
   if (status != cudaSuccess) return status;
   const uint32_t needed = (work.count + kWarpsPerBlock - 1) / kWarpsPerBlock;
   const uint32_t held = static_cast<uint32_t>(processors) * kBlocksPerProcessor;
-  run_records<direction>
-      <<<needed < held ? needed : held, kBlockSize, sizeof(SharedTables), stream>>>(work);
+  const uint32_t blocks = needed < held ? needed : held;
+  const auto kernel = run_records<direction>;
+  kernel<<<blocks, kBlockSize, sizeof(SharedTables), stream>>>(work);
   return cudaGetLastError();
 }
 

@@ -131,9 +131,10 @@ class CudaEngine final : public engine::Engine {
                               std::string_view /*associated_data*/) override {
     return fail(ErrorCode::kUnsupported, "cuda: it does not seal");
   }
-  Result<std::vector<engine::ColumnBytes>> open(
-      std::string_view /*sealed*/, const engine::SealKey& /*key*/,
-      std::string_view /*associated_data*/, std::array<uint8_t, 32>& /*tags_digest*/) override {
+  Result<std::vector<engine::ColumnBytes>> open(std::string_view /*sealed*/,
+                                                const engine::SealKey& /*key*/,
+                                                std::string_view /*associated_data*/,
+                                                std::array<uint8_t, 32>& /*tags_digest*/) override {
     return fail(ErrorCode::kUnsupported, "cuda: it does not open");
   }
 
@@ -192,6 +193,7 @@ Result<void> CudaEngine::fingerprint(const syn_batch& batch, const engine::Secre
   const BatchLayout in(batch);
   const FingerprintLayout results(batch.row_count, value_count);
   slot->stamp = 0;
+  slot->is_awaited = false;
   SYN_TRY(slot->pinned.reserve(std::max(in.size, results.size)));
   SYN_TRY(slot->input.reserve(in.size));
   SYN_TRY(slot->fingerprints.reserve(results.size));
@@ -217,6 +219,7 @@ Result<void> CudaEngine::fingerprint(const syn_batch& batch, const engine::Secre
     std::memcpy(out.cells.data(), slot->pinned.data() + results.cells, results.cells_size);
   }
   slot->stamp = std::max<uint64_t>(stamps_.fetch_add(1, std::memory_order_relaxed), 1);
+  slot->is_awaited = true;
   out.stamp = slot->stamp;
   return success();
 }
@@ -272,6 +275,7 @@ Result<void> CudaEngine::run_detect(const syn_batch& batch,
   SYN_TRY(start());
   SYN_TRY(Ring::Lease slot, ring_.acquire(fingerprints.stamp));
   const bool is_resident = fingerprints.stamp != 0 && slot->stamp == fingerprints.stamp;
+  slot->is_awaited = false;
   const std::shared_ptr<TableCopy> copy = copies_.find(table);
   const std::lock_guard lock(copy->mutex());
   SYN_TRY(update(table, *copy, *slot));

@@ -114,8 +114,7 @@ __device__ uint64_t find_alone(syn_table_lane lane, uint64_t key_bits) {
   if (lane.line_count == 0) return SYN_SLOT_ABSENT;
   uint64_t line = syn_home_line(key_bits, lane.line_count);
   for (;;) {
-    const auto* pairs =
-        reinterpret_cast<const ulonglong2*>(lane.keys + line * SYN_SLOTS_PER_LINE);
+    const auto* pairs = reinterpret_cast<const ulonglong2*>(lane.keys + line * SYN_SLOTS_PER_LINE);
     ulonglong2 held[SYN_SLOTS_PER_LINE / 2];
 #pragma unroll
     for (uint32_t i = 0; i < SYN_SLOTS_PER_LINE / 2; ++i) held[i] = __ldg(pairs + i);
@@ -148,8 +147,8 @@ __device__ void load_eight(const uint8_t* cells, uint64_t* out) {
 }
 
 // Bits of the eight values from first on. REQUIRES: value_count is a multiple of eight.
-__device__ uint64_t compare_eight(const uint64_t* fingerprints, const uint8_t* held,
-                                  bool is_known, uint32_t first) {
+__device__ uint64_t compare_eight(const uint64_t* fingerprints, const uint8_t* held, bool is_known,
+                                  uint32_t first) {
   uint64_t cells[8] = {};
   if (is_known) load_eight(held + uint64_t{first} * SYN_CELL_SIZE, cells);
   const auto* pairs = reinterpret_cast<const ulonglong2*>(fingerprints + first);
@@ -209,11 +208,8 @@ cudaError_t launch_detect(const DetectWork& work, cudaStream_t stream) {
     return cudaGetLastError();
   }
   const uint32_t blocks = (work.row_count + kBlockSize - 1) / kBlockSize;
-  if (work.value_count % 8 == 0) {
-    detect_narrow<true><<<blocks, kBlockSize, 0, stream>>>(work);
-  } else {
-    detect_narrow<false><<<blocks, kBlockSize, 0, stream>>>(work);
-  }
+  const auto kernel = work.value_count % 8 == 0 ? detect_narrow<true> : detect_narrow<false>;
+  kernel<<<blocks, kBlockSize, 0, stream>>>(work);
   return cudaGetLastError();
 }
 

@@ -1,7 +1,7 @@
-// Fingerprints: a thread a cell. A block takes a run of cells and sorts them by XXH3's case first, so
-// that the threads of a warp mostly do the same (unsorted, a warp goes through every case that its
-// rows have); results go back in order through shared memory. A warp together hashes each cell or
-// key from 241 bytes on.
+// Fingerprints: a thread a cell. A block takes a run of cells and sorts them by XXH3's case first,
+// so that the threads of a warp mostly do the same (unsorted, a warp goes through every case that
+// its rows have); results go back in order through shared memory. A warp together hashes each cell
+// or key from 241 bytes on.
 #include "kernels/bodies/xxh3.h"
 #include "kernels/cuda/kernels.hpp"
 
@@ -9,7 +9,8 @@ namespace syncline::cuda {
 namespace {
 
 constexpr uint32_t kBlockSize = 256;
-constexpr uint32_t kCellsPerThread = 8;
+constexpr uint32_t kBlocksPerProcessor = 6;  // 40 registers
+constexpr uint32_t kCellsPerThread = 4;
 constexpr uint32_t kCellsPerBlock = kBlockSize * kCellsPerThread;
 constexpr uint32_t kWarp = 0xffffffff;
 
@@ -90,8 +91,8 @@ __device__ syn_hash128 fingerprint_key(const uint8_t* arena, uint32_t offset, ui
     const uint64_t accumulator = accumulate_long(arena + its_offset, its_length, secret);
     syn_hash128 whole;
     whole.low = merge_long(accumulator, secret + SYN_XXH3_MERGE_AT, its_length * SYN_PRIME64_1);
-    whole.high = merge_long(accumulator, secret + SYN_XXH3_MERGE_HIGH_AT,
-                            ~(its_length * SYN_PRIME64_2));
+    whole.high =
+        merge_long(accumulator, secret + SYN_XXH3_MERGE_HIGH_AT, ~(its_length * SYN_PRIME64_2));
     if (static_cast<int>(threadIdx.x % 32) == owner) hash = whole;
   }
   return hash;
@@ -139,7 +140,7 @@ __device__ uint32_t take_rank(CellBlock& block, uint32_t its_case) {
   return __shfl_sync(kWarp, first, leader) + before;
 }
 
-__global__ void __launch_bounds__(kBlockSize)
+__global__ void __launch_bounds__(kBlockSize, kBlocksPerProcessor)
     fingerprint_cells(FingerprintWork work, const __grid_constant__ SecretArgument secret) {
   __shared__ CellBlock block;
   const auto* secret_bytes = reinterpret_cast<const uint8_t*>(secret.words);
@@ -204,7 +205,8 @@ cudaError_t launch_fingerprint(const FingerprintWork& work, const SecretArgument
   if (work.row_count == 0) return cudaSuccess;
   const uint64_t cell_count = uint64_t{work.row_count} * (work.field_count - work.key_count);
   if (cell_count > 0) {
-    fingerprint_cells<<<blocks_for(cell_count, kCellsPerBlock), kBlockSize, 0, stream>>>(work, secret);
+    fingerprint_cells<<<blocks_for(cell_count, kCellsPerBlock), kBlockSize, 0, stream>>>(work,
+                                                                                         secret);
   }
   fingerprint_keys<<<blocks_for(work.row_count, kBlockSize), kBlockSize, 0, stream>>>(work, secret);
   return cudaGetLastError();

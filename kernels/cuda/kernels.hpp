@@ -95,9 +95,9 @@ struct GcmWork {
   const syn_gcm_record* records;
   uint32_t count;
   const uint8_t* additional;
-  const uint8_t* input;   // records begin at multiples of 16
-  uint8_t* output;        // likewise; may be input
-  uint32_t* tags;         // [count * 4]; opening: what the tag must be, for the host to compare
+  const uint8_t* input;  // records begin at multiples of 16
+  uint8_t* output;       // likewise; may be input
+  uint32_t* tags;        // [count * 4]; opening: what the tag must be, for the host to compare
 };
 enum class GcmDirection { kSeal, kOpen };
 

@@ -9,6 +9,17 @@ namespace syncline::cuda {
 namespace {
 
 constexpr size_t kPieceSize = 1 << 20;
+// From here on it is worth asking whether the caller's memory is pinned.
+constexpr size_t kDirectSizeMin = 256 << 10;
+
+bool is_pinned(const void* memory) {
+  cudaPointerAttributes attributes;
+  if (cudaPointerGetAttributes(&attributes, memory) != cudaSuccess) {
+    cudaGetLastError();  // the answer was no: the next call's status is its own
+    return false;
+  }
+  return attributes.type == cudaMemoryTypeHost;
+}
 
 }  // namespace
 
@@ -22,6 +33,10 @@ Result<void> Slot::start() {
 
 Result<void> Slot::upload(const void* from, size_t size, size_t at) {
   const auto* bytes = static_cast<const uint8_t*>(from);
+  if (size >= kDirectSizeMin && is_pinned(from)) {
+    return check(cudaMemcpyAsync(input.data() + at, from, size, cudaMemcpyHostToDevice, stream),
+                 "a batch cannot be copied to the card");
+  }
   while (size > 0) {
     const size_t piece = std::min(size, kPieceSize);
     std::memcpy(pinned.data() + at, bytes, piece);
@@ -64,6 +79,7 @@ Result<Ring::Lease> Ring::acquire(uint64_t stamp) {
     slot = find_free(stamp);
   }
   slot->is_taken = true;
+  slot->thread = std::this_thread::get_id();
   return Lease(*this, *slot);
 }
 
@@ -76,12 +92,19 @@ void Ring::give_back(Slot& slot) {
   is_free_.notify_one();
 }
 
+bool Ring::is_better(const Slot& slot, const Slot& than) {
+  const std::thread::id self = std::this_thread::get_id();
+  if ((slot.thread == self) != (than.thread == self)) return slot.thread == self;
+  if (slot.is_awaited != than.is_awaited) return than.is_awaited;
+  return slot.is_awaited ? slot.turn < than.turn : slot.turn > than.turn;
+}
+
 Slot* Ring::find_free(uint64_t stamp) {
   Slot* best = nullptr;
   for (Slot& slot : slots_) {
     if (slot.is_taken) continue;
     if (stamp != 0 && slot.stamp == stamp) return &slot;
-    if (best == nullptr || slot.turn < best->turn) best = &slot;
+    if (best == nullptr || is_better(slot, *best)) best = &slot;
   }
   return best;
 }

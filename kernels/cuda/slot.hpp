@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include "kernels/cuda/memory.hpp"
 
@@ -23,8 +24,9 @@ struct Slot {
   Slot& operator=(const Slot&) = delete;
 
   Result<void> start();
-  // Copies from pageable memory by way of the pinned buffer, piece by piece, so that the bus works
-  // while the next piece is copied. REQUIRES: both buffers reach to at + size.
+  // Copies by way of the pinned buffer, piece by piece, so that the bus works while the next piece
+  // is copied; large arrays in pinned memory of the caller's cross at once. REQUIRES: both buffers
+  // reach to at + size; from stays as it is until wait().
   Result<void> upload(const void* from, size_t size, size_t at);
   // Starts the reverse: from the card's from into the pinned buffer. There it is after wait().
   Result<void> download(const uint8_t* from, size_t size, size_t to_at);
@@ -35,9 +37,11 @@ struct Slot {
   Buffer input{Place::kDevice};
   Buffer fingerprints{Place::kDevice};  // keys, then cells
   Buffer detected{Place::kDevice};
-  uint64_t stamp = 0;  // of the fingerprints; 0: none
+  uint64_t stamp = 0;       // of the fingerprints; 0: none
+  bool is_awaited = false;  // detect has not asked for them yet
   uint64_t turn = 0;
   bool is_taken = false;
+  std::thread::id thread;  // that used it last
 };
 
 class Ring {
@@ -64,12 +68,15 @@ class Ring {
   };
 
   Result<void> start();
-  // The slot with this stamp if it is free, else the one that has been free for longest.
+  // The slot with this stamp if it is free. Else the one that this thread used last: its buffers
+  // have grown, and whoever makes new fingerprints awaits the old ones no more. Else one whose
+  // fingerprints nobody awaits, the latest first; else the one that was used least lately.
   Result<Lease> acquire(uint64_t stamp);
 
  private:
   void give_back(Slot& slot);
   Slot* find_free(uint64_t stamp);
+  static bool is_better(const Slot& slot, const Slot& than);
 
   std::array<Slot, kSlotCount> slots_;
   std::mutex mutex_;

@@ -1,5 +1,5 @@
-// The copy of a fingerprint table in device memory: laid out from slots that lie elsewhere, and kept
-// equal by the host table's own deltas.
+// The copy of a fingerprint table in device memory: laid out from slots that lie elsewhere, and
+// kept equal by the host table's own deltas.
 //
 // Keys are only ever added to a line, by compare-and-swap, and a removed one leaves its slot taken
 // (SYN_KEY_REMOVED) until the lane is laid out anew; so a key lies in its home line or behind full
@@ -110,8 +110,8 @@ __global__ void __launch_bounds__(kBlockSize) apply_deltas(ApplyWork work) {
     bool is_mine = key_bits != SYN_KEY_REMOVED && key_bits % kWarpsPerLane == warp;
     while (__any_sync(kWarp, is_mine)) {
       const uint32_t same = __match_any_sync(kWarp, is_mine ? key_bits : SYN_KEY_REMOVED);
-      const bool is_first = static_cast<uint32_t>(__ffs(static_cast<int>(same)) - 1) ==
-                            threadIdx.x % 32;
+      const bool is_first =
+          static_cast<uint32_t>(__ffs(static_cast<int>(same)) - 1) == threadIdx.x % 32;
       if (is_mine && is_first) {
         apply_record(work.lanes[lane_index], record, key_bits, work.value_count,
                      work.used + lane_index);

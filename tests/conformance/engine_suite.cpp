@@ -1,5 +1,6 @@
 // Every engine and every variant of it against the plain reference, bit for bit.
 #include <random>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -118,12 +119,14 @@ class Detection {
         table(shape.value_count, shape.lane_count),
         truth(shape.value_count, shape.lane_count) {}
 
-  void expect_right(RawBatch& batch) {
+  void expect_right(RawBatch& batch) { expect_right_with(table, batch); }
+  // REQUIRES: the table holds what truth holds.
+  void expect_right_with(const state::FingerprintTable& with, RawBatch& batch) {
     const syn_batch view = batch.view();
     ASSERT_TRUE(engine_.fingerprint(view, secret_, fingerprints_).has_value());
-    ASSERT_TRUE(engine_.detect(view, fingerprints_, table.ref(), out).has_value());
+    ASSERT_TRUE(engine_.detect(view, fingerprints_, with.ref(), out).has_value());
     const contract::ReferenceFingerprints same{fingerprints_.keys, fingerprints_.cells};
-    const auto expected = truth.detect(view, same, table.is_sweeping());
+    const auto expected = truth.detect(view, same, with.is_sweeping());
     ASSERT_EQ(out.verdicts.size(), view.row_count);
     for (size_t row = 0; row < view.row_count; ++row) {
       ASSERT_EQ(static_cast<uint8_t>(out.verdicts[row]), expected.verdicts[row]) << "row " << row;
@@ -134,6 +137,12 @@ class Detection {
       }
     }
     ASSERT_EQ(out.delta.lanes, expected.deltas);
+  }
+  // The table moves on by what another engine found: this one does not see it.
+  void change_by(engine::Engine& other, RawBatch& batch) {
+    ASSERT_TRUE(other.fingerprint(batch.view(), secret_, fingerprints_).has_value());
+    ASSERT_TRUE(other.detect(batch.view(), fingerprints_, table.ref(), out).has_value());
+    apply();
   }
   void apply() {
     for (size_t lane = 0; lane < out.delta.lanes.size(); ++lane) {
@@ -285,6 +294,77 @@ TEST_P(EngineSuite, ASweepConfirmsWhatItMeetsAndRemovesTheRest) {
   for (const engine::Verdict verdict : detection.out.verdicts) {
     ASSERT_NE(verdict, engine::Verdict::kNew) << "a key that was met is still there";
   }
+}
+
+// A device's copy of the table has to notice all of this by itself.
+TEST_P(EngineSuite, ATableThatChangedManyTimesUnseenIsSeenAsItIs) {
+  BatchShape shape{.row_count = 2000, .value_count = 8, .lane_count = 2, .key_space = 1u << 14};
+  Detection detection(*engine_, secret_, shape);
+  const auto cpu = engines_under_test().front().make();
+  for (int round = 0; round < 3; ++round) {
+    RawBatch seen = random_batch(shape, random_);
+    ASSERT_NO_FATAL_FAILURE(detection.expect_right(seen));
+    ASSERT_NO_FATAL_FAILURE(detection.apply());
+    for (int unseen = 0; unseen < 12; ++unseen) {
+      RawBatch batch = random_batch(shape, random_);
+      ASSERT_NO_FATAL_FAILURE(detection.change_by(*cpu, batch));
+    }
+  }
+}
+
+TEST_P(EngineSuite, AClearedLaneIsEmptyAndTheOthersStay) {
+  const BatchShape shape{
+      .row_count = 300, .lane_count = 3, .key_space = 1u << 30, .delete_percent = 0};
+  Detection detection(*engine_, secret_, shape);
+  RawBatch batch = random_batch(shape, random_);
+  ASSERT_NO_FATAL_FAILURE(detection.expect_right(batch));
+  ASSERT_NO_FATAL_FAILURE(detection.apply());
+  ASSERT_NO_FATAL_FAILURE(detection.expect_right(batch));
+  detection.table.clear(1);
+  engine::Detected out;
+  engine::Fingerprints fingerprints;
+  const syn_batch view = batch.view();
+  ASSERT_TRUE(engine_->fingerprint(view, secret_, fingerprints).has_value());
+  ASSERT_TRUE(engine_->detect(view, fingerprints, detection.table.ref(), out).has_value());
+  for (uint32_t row = 0; row < view.row_count; ++row) {
+    const auto wanted = view.lane[row] == 1 ? engine::Verdict::kNew : engine::Verdict::kSame;
+    ASSERT_EQ(out.verdicts[row], wanted) << "row " << row;
+  }
+}
+
+TEST_P(EngineSuite, ChangedFingerprintsAreNotTakenForThoseThatWereMade) {
+  const BatchShape shape{.row_count = 50, .lane_count = 1, .key_space = 1u << 30};
+  Detection detection(*engine_, secret_, shape);
+  RawBatch batch = random_batch(shape, random_);
+  RawBatch other = random_batch(shape, random_);
+  engine::Fingerprints fingerprints;
+  ASSERT_TRUE(engine_->fingerprint(batch.view(), secret_, fingerprints).has_value());
+  const auto cpu = engines_under_test().front().make();
+  ASSERT_TRUE(cpu->fingerprint(other.view(), secret_, fingerprints).has_value());
+  engine::Detected out;
+  ASSERT_TRUE(engine_->detect(other.view(), fingerprints, detection.table.ref(), out).has_value());
+  const contract::ReferenceFingerprints same{fingerprints.keys, fingerprints.cells};
+  EXPECT_EQ(out.delta.lanes, detection.truth.detect(other.view(), same, false).deltas);
+}
+
+// Eight threads, each with a table of its own, and one table that all of them read.
+TEST_P(EngineSuite, BatchesOfManyThreadsDoNotMix) {
+  const BatchShape shape{.row_count = 300, .key_space = 500};
+  const state::FingerprintTable shared(shape.value_count, shape.lane_count);
+  const auto work = [&](uint64_t seed) {
+    std::mt19937_64 random(seed);
+    Detection own(*engine_, secret_, shape);
+    for (int round = 0; round < 10; ++round) {
+      RawBatch batch = random_batch(shape, random);
+      ASSERT_NO_FATAL_FAILURE(own.expect_right(batch));
+      ASSERT_NO_FATAL_FAILURE(own.apply());
+      Detection empty(*engine_, secret_, shape);
+      ASSERT_NO_FATAL_FAILURE(empty.expect_right_with(shared, batch));
+    }
+  };
+  std::vector<std::thread> threads;
+  for (uint64_t seed = 0; seed < 8; ++seed) threads.emplace_back(work, seed);
+  for (std::thread& thread : threads) thread.join();
 }
 
 // Fingerprints whose 48 bits would be those of unknown or NULL: no input is known to give them, so

@@ -1,4 +1,6 @@
 // AES-256-GCM by the bodies, its 32 threads one after the other, against OpenSSL.
+#include "kernels/bodies/aes_gcm.h"
+
 #include <array>
 #include <memory>
 #include <random>
@@ -7,8 +9,6 @@
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
-
-#include "kernels/bodies/aes_gcm.h"
 
 namespace syncline::bodies {
 namespace {

@@ -1,11 +1,12 @@
 // Finding and judging by the bodies, against the plain reference on a table that the host filled.
+#include "kernels/bodies/table.h"
+
 #include <random>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "host/state/fingerprint_table.hpp"
-#include "kernels/bodies/table.h"
 #include "kernels/contract/reference.hpp"
 #include "tests/conformance/random_batch.hpp"
 
@@ -50,11 +51,11 @@ TEST_P(TableBody, JudgesAsTheReferenceDoes) {
     const auto expected = truth.detect(view, fingerprints, false);
     for (uint32_t row = 0; row < view.row_count; ++row) {
       std::vector<uint64_t> changed(word_count, ~uint64_t{0});
-      const uint8_t verdict = syn_detect_row(
-          lane_of(table.ref().lanes[view.lane[row]]), view.op[row],
-          syn_key_bits(fingerprints.keys[row]),
-          fingerprints.cells.data() + size_t{row} * shape.value_count, shape.value_count,
-          changed.data());
+      const uint8_t verdict =
+          syn_detect_row(lane_of(table.ref().lanes[view.lane[row]]), view.op[row],
+                         syn_key_bits(fingerprints.keys[row]),
+                         fingerprints.cells.data() + size_t{row} * shape.value_count,
+                         shape.value_count, changed.data());
       ASSERT_EQ(verdict, expected.verdicts[row]) << "round " << round << " row " << row;
       for (size_t i = 0; i < word_count * 64; ++i) {
         const bool wanted = i < shape.value_count && expected.changed[row][i];

@@ -1,4 +1,6 @@
 // The bodies as C++ against libxxhash.
+#include "kernels/bodies/xxh3.h"
+
 #include <array>
 #include <random>
 #include <string>
@@ -7,7 +9,6 @@
 #include <gtest/gtest.h>
 #include <xxhash.h>
 
-#include "kernels/bodies/xxh3.h"
 #include "kernels/contract/vectors.h"
 
 namespace syncline::bodies {
@@ -61,7 +62,8 @@ TEST(Xxh3Body, EqualsThePublishedVectors) {
   for (size_t i = 0; i < secret.size(); ++i) secret[i] = static_cast<uint8_t>(i * 7 + 3);
   for (const syn_fingerprint_vector& vector : syn_fingerprint_vectors) {
     std::vector<uint8_t> input(vector.size);
-    for (uint32_t i = 0; i < vector.size; ++i) input[i] = static_cast<uint8_t>(i * 31 + vector.size);
+    for (uint32_t i = 0; i < vector.size; ++i)
+      input[i] = static_cast<uint8_t>(i * 31 + vector.size);
     EXPECT_EQ(syn_xxh3_64(input.data(), vector.size, secret.data()), vector.xxh3_64);
     const syn_hash128 hash = syn_xxh3_128(input.data(), vector.size, secret.data());
     EXPECT_EQ(hash.low, vector.xxh3_128_low);
