@@ -74,8 +74,9 @@ class Records {
     for (const bool is_open : {false, true}) {
       require(is_open ? open() : seal(), "records cannot be started");
       require(cudaDeviceSynchronize(), "records failed");
-      require(cudaMemcpy(sealed.data(), output_.as<uint8_t>(), sealed.size(),
-                         cudaMemcpyDeviceToHost), "copy");
+      require(
+          cudaMemcpy(sealed.data(), output_.as<uint8_t>(), sealed.size(), cudaMemcpyDeviceToHost),
+          "copy");
       require(cudaMemcpy(tags.data(), tags_.as<uint8_t>(), tags.size(), cudaMemcpyDeviceToHost),
               "copy");
       for (uint32_t i = 0; i < count_; ++i) expect_record(i, sealed, tags, is_open);
@@ -113,8 +114,13 @@ class Records {
   }
 
   cuda::GcmWork work(CardMemory& from, CardMemory& to) {
-    return {key_.as<syn_gcm_key>(), records_.as<syn_gcm_record>(), count_, extra_.as<uint8_t>(),
-            from.as<uint8_t>(), to.as<uint8_t>(), tags_.as<uint32_t>()};
+    return {key_.as<syn_gcm_key>(),
+            records_.as<syn_gcm_record>(),
+            count_,
+            extra_.as<uint8_t>(),
+            from.as<uint8_t>(),
+            to.as<uint8_t>(),
+            tags_.as<uint32_t>()};
   }
 
   void expect_record(uint32_t record, const std::vector<uint8_t>& got,
@@ -174,9 +180,9 @@ void bench_card_aes(const Options& options) {
   report(measure_rate(options, "engines.cuda.aes.core", "AES-256-GCM, 16 KB records, on the card",
                       "bytes/s", ours, {"OpenSSL on one core", on_cores(records, 1)}));
   const uint32_t cores = std::thread::hardware_concurrency();
-  report(measure_rate(options, "engines.cuda.aes.cores", "AES-256-GCM, 16 KB records, on the card",
-                      "bytes/s", ours,
-                      {"OpenSSL on " + std::to_string(cores) + " cores", on_cores(records, cores)}));
+  report(measure_rate(
+      options, "engines.cuda.aes.cores", "AES-256-GCM, 16 KB records, on the card", "bytes/s", ours,
+      {"OpenSSL on " + std::to_string(cores) + " cores", on_cores(records, cores)}));
 }
 
 }  // namespace syncline::bench

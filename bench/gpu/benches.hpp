@@ -8,6 +8,7 @@ namespace syncline::bench {
 void bench_card_fingerprint(const Options& options);
 void bench_card_detect(const Options& options);
 void bench_card_aes(const Options& options);
+void bench_card_stream(const Options& options);
 void bench_card_whole(const Options& options);
 void bench_small_batch(const Options& options);
 void bench_dispatcher(const Options& options);

@@ -1,5 +1,5 @@
-// The card for the benches: calls that must not fail, memory that goes with its holder, and rates of
-// work that runs there. Threads: one.
+// The card for the benches: calls that must not fail, memory that goes with its holder, and rates
+// of work that runs there. Threads: one.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// G2: detect against a table as large as the card holds, up to 1e9 records of 8 cells at load 0.875,
-// beside a thread a key on the same table.
+// G2: detect against a table as large as the card holds, up to 1e9 records of 8 cells at load
+// 0.875, beside a thread a key on the same table.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -34,7 +34,8 @@ class CardTable {
  public:
   explicit CardTable(uint64_t record_count)
       : per_lane_(record_count / kLanes),
-        lines_(static_cast<uint64_t>(static_cast<double>(per_lane_) / kLoad / SYN_SLOTS_PER_LINE) + 1),
+        lines_(static_cast<uint64_t>(static_cast<double>(per_lane_) / kLoad / SYN_SLOTS_PER_LINE) +
+               1),
         memory_(size_of_lane() * kLanes),
         lanes_(kLanes * (sizeof(syn_table_lane) + 8)) {
     require(cudaMemset(lanes_.as<uint8_t>(), 0, kLanes * (sizeof(syn_table_lane) + 8)), "memset");
@@ -87,8 +88,8 @@ class CardBatch {
       : memory_(size_t{kRows} * (1 + 2 + 16 + kValues * 8 + 1 + 8) + 4096) {
     const MadeRows rows{take<uint8_t>(), take<uint16_t>(), take<syn_hash128>(),
                         take<uint64_t>(kValues)};
-    work = {kRows,      kValues,    rows.op, rows.lane, rows.keys, rows.cells, lanes,
-            take<uint8_t>(), take<uint64_t>(), memory_.as<uint32_t>(used_)};
+    work = {kRows,      kValues, rows.op,         rows.lane,        rows.keys,
+            rows.cells, lanes,   take<uint8_t>(), take<uint64_t>(), memory_.as<uint32_t>(used_)};
     require(cudaMemset(work.status, 0, sizeof(uint32_t)), "memset");
     require(launch_make_rows(rows, kRows, kValues, record_count, kLanes, seed), "no rows");
     require(cudaDeviceSynchronize(), "rows were not made");
@@ -134,8 +135,9 @@ void bench_card_detect(const Options& options) {
   for (CardBatch& batch : batches) {
     for (const bool is_ours : {true, false}) {
       batch.poison();
-      require(is_ours ? cuda::launch_detect(batch.work, nullptr) : launch_thread_per_key(batch.work),
-              "the kernel cannot be started");
+      require(
+          is_ours ? cuda::launch_detect(batch.work, nullptr) : launch_thread_per_key(batch.work),
+          "the kernel cannot be started");
       require(cudaDeviceSynchronize(), "the kernel failed");
       batch.expect_right();
     }
@@ -145,10 +147,10 @@ void bench_card_detect(const Options& options) {
   char what[120];
   std::snprintf(what, sizeof what, "rows of 8 cells against %.3g records on the card, load %.3f",
                 static_cast<double>(record_count), kLoad);
-  report(measure_rate(options, "engines.cuda.detect", what, "rows/s",
-                      repeated(10, kRows, [&] { return cuda::launch_detect(next(), nullptr); }),
-                      {"a thread a key",
-                       repeated(10, kRows, [&] { return launch_thread_per_key(next()); })}));
+  report(measure_rate(
+      options, "engines.cuda.detect", what, "rows/s",
+      repeated(10, kRows, [&] { return cuda::launch_detect(next(), nullptr); }),
+      {"a thread a key", repeated(10, kRows, [&] { return launch_thread_per_key(next()); })}));
 }
 
 }  // namespace syncline::bench

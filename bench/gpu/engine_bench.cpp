@@ -2,6 +2,7 @@
 // out, beside the bus and beside the CPU engine.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -22,6 +23,7 @@ namespace syncline::bench {
 namespace {
 
 constexpr uint32_t kLanes = 64;
+constexpr int kSettleRounds = 80;
 
 template <class T>
 T take(Result<T> result) {
@@ -38,7 +40,8 @@ void take(Result<void> result) {
 // One system's rows and its table, which knows them all: what a scan of unchanged records costs.
 class Scan {
  public:
-  Scan(uint32_t row_count, uint64_t seed) : rows_(row_count, seed, kLanes), table_(kRowValues, kLanes) {
+  Scan(uint32_t row_count, uint64_t seed, RowMemory place)
+      : rows_(row_count, seed, kLanes, place), table_(kRowValues, kLanes) {
     secret_.fill(0x6b);
     const auto cpu = cpu::make_cpu_engine();
     run(*cpu);
@@ -97,11 +100,12 @@ Work bus_copy(const HostRows& rows, CardMemory& card, int rounds) {
 }
 
 double median_us(Scan& scan, auto& stages, int rounds) {
+  using std::chrono::steady_clock;
   std::vector<double> times;
   for (int i = 0; i < rounds; ++i) {
-    const int64_t start = system_clock().steady_us();
+    const auto start = steady_clock::now();
     scan.run(stages);
-    times.push_back(static_cast<double>(system_clock().steady_us() - start));
+    times.push_back(std::chrono::duration<double, std::micro>(steady_clock::now() - start).count());
   }
   return median(times);
 }
@@ -111,13 +115,13 @@ void explain(const dispatch::Dispatcher& dispatcher) {
   for (const dispatch::EngineReport& report : dispatcher.report()) {
     const dispatch::StageCost& fingerprint = report.cost[0];
     const dispatch::StageCost& detect = report.cost[1];
-    std::fprintf(stderr,
-                 "    %s: fingerprint %.0f us + %.0f B/us, detect %.0f us + %.0f B/us, %llu batches, "
-                 "%llu faults %s\n",
-                 report.description.name.c_str(), fingerprint.fixed_us, fingerprint.bytes_per_us,
-                 detect.fixed_us, detect.bytes_per_us,
-                 static_cast<unsigned long long>(report.batches_total),
-                 static_cast<unsigned long long>(report.faults_total), report.last_fault.c_str());
+    std::fprintf(
+        stderr,
+        "    %s: fingerprint %.0f us + %.0f B/us, detect %.0f us + %.0f B/us, %llu batches, "
+        "%llu faults %s\n",
+        report.description.name.c_str(), fingerprint.fixed_us, fingerprint.bytes_per_us,
+        detect.fixed_us, detect.bytes_per_us, static_cast<unsigned long long>(report.batches_total),
+        static_cast<unsigned long long>(report.faults_total), report.last_fault.c_str());
   }
 }
 
@@ -127,24 +131,27 @@ void bench_card_whole(const Options& options) {
   const uint32_t row_count = options.is_quick ? 1u << 14 : 1u << 16;
   const auto cuda = cuda::make_cuda_engine();
   const auto cpu = cpu::make_cpu_engine();
-  for (const size_t thread_count : {size_t{1}, size_t{4}}) {
-    std::vector<std::unique_ptr<Scan>> all;
-    for (size_t i = 0; i < thread_count; ++i) {
-      all.push_back(std::make_unique<Scan>(row_count, i + 11));
-      all.back()->run(*cuda);
-      all.back()->expect_all_same();
+  for (const RowMemory place : {RowMemory::kOrdinary, RowMemory::kPinned}) {
+    for (const size_t thread_count : {size_t{1}, size_t{4}}) {
+      std::vector<std::unique_ptr<Scan>> all;
+      for (size_t i = 0; i < thread_count; ++i) {
+        all.push_back(std::make_unique<Scan>(row_count, i + 11, place));
+        all.back()->run(*cuda);
+        all.back()->expect_all_same();
+      }
+      const bool is_pinned = place == RowMemory::kPinned;
+      const std::string id = std::string("engines.cuda.whole.") + (is_pinned ? "pinned." : "") +
+                             std::to_string(thread_count);
+      const std::string what = std::string("host rows to verdicts by the engine, ") +
+                               (is_pinned ? "pinned" : "ordinary") +
+                               " memory, threads: " + std::to_string(thread_count);
+      report(measure_rate(options, id + ".cpu", what, "bytes/s", scans(*cuda, all, 20),
+                          {"the CPU engine, as many threads", scans(*cpu, all, 10)}));
+      if (!is_pinned) continue;
+      CardMemory card(all[0]->rows().input_size());
+      report(measure_rate(options, id + ".bus", what, "bytes/s", scans(*cuda, all, 20),
+                          {"copy of the pinned rows", bus_copy(all[0]->rows(), card, 40)}));
     }
-    CardMemory card(all[0]->rows().input_size());
-    const std::string threads = std::to_string(thread_count) + " thread" +
-                                (thread_count > 1 ? "s" : "");
-    const std::string id = "engines.cuda.whole." + std::to_string(thread_count);
-    report(measure_rate(options, id + ".bus",
-                        "host rows to verdicts, fingerprint and detect, " + threads, "bytes/s",
-                        scans(*cuda, all, 20),
-                        {"copy of the pinned rows", bus_copy(all[0]->rows(), card, 40)}));
-    report(measure_rate(options, id + ".cpu",
-                        "host rows to verdicts, fingerprint and detect, " + threads, "bytes/s",
-                        scans(*cuda, all, 20), {"the CPU engine", scans(*cpu, all, 10)}));
   }
 }
 
@@ -153,7 +160,7 @@ void bench_small_batch(const Options& options) {
   const int rounds = options.is_quick ? 200 : 2000;
   const auto cuda = cuda::make_cuda_engine();
   const auto cpu = cpu::make_cpu_engine();
-  Scan scan(kSmallRows, 3);
+  Scan scan(kSmallRows, 3, RowMemory::kOrdinary);
   median_us(scan, *cuda, 50);
   scan.expect_all_same();
   const uint64_t card_before = cuda::allocations();
@@ -174,7 +181,8 @@ void bench_small_batch(const Options& options) {
   // The list of times above is the bench's own: one growing vector a repetition.
   const double batches = 2.0 * rounds * runs;
   report({"engines.cuda.small.card_allocations", "card and pinned allocations in those batches",
-          static_cast<double>(cuda::allocations() - card_before), "allocations", "", 0, 0, 0, runs});
+          static_cast<double>(cuda::allocations() - card_before), "allocations", "", 0, 0, 0,
+          runs});
   report({"engines.cuda.small.host_allocations", "heap allocations a batch, the bench's among them",
           static_cast<double>(host_allocations() - host_before) / batches, "allocations", "", 0, 0,
           0, runs});
@@ -186,7 +194,7 @@ void bench_dispatcher(const Options& options) {
   std::vector<std::unique_ptr<engine::Engine>> engines;
   engines.push_back(cuda::make_cuda_engine());
   engines.push_back(cpu::make_cpu_engine());
-  Scan warm(64, 1);
+  Scan warm(64, 1, RowMemory::kOrdinary);
   warm.run(*engines[0]);  // creates the context, which calibration does not count
   auto dispatcher = take(dispatch::Dispatcher::make(std::move(engines), "auto", system_clock()));
   const int64_t start = system_clock().steady_us();
@@ -198,17 +206,17 @@ void bench_dispatcher(const Options& options) {
   std::string worst_what = "none";
   const uint32_t size_max = options.is_quick ? 1u << 20 : 1u << 26;
   for (uint32_t size = 1024; size <= size_max; size *= 4) {
-    Scan scan(std::max(size / kRowSize, 1u), size);
+    Scan scan(std::max(size / kRowSize, 1u), size, RowMemory::kOrdinary);
     const int rounds = static_cast<int>(std::clamp(20'000'000u / size, 5u, 400u));
     for (auto* engine : {cuda.get(), cpu.get()}) median_us(scan, *engine, 5);
-    median_us(scan, *dispatcher, std::min(rounds, 60));  // it refits as it goes
+    median_us(scan, *dispatcher, kSettleRounds);  // it refits as it goes
     const double on_card = median_us(scan, *cuda, rounds);
     const double on_cpu = median_us(scan, *cpu, rounds);
     const double chosen = median_us(scan, *dispatcher, rounds);
     const double ratio = std::min(on_card, on_cpu) / chosen;
     char what[160];
-    std::snprintf(what, sizeof what, "%u KB: card %.0f us, CPU %.0f us, chosen %.0f us", size / 1024,
-                  on_card, on_cpu, chosen);
+    std::snprintf(what, sizeof what, "%u KB: card %.1f us, CPU %.1f us, chosen %.1f us",
+                  size / 1024, on_card, on_cpu, chosen);
     std::fprintf(stderr, "  %s\n", what);
     explain(*dispatcher);
     if (ratio < worst) {
@@ -216,8 +224,9 @@ void bench_dispatcher(const Options& options) {
       worst_what = what;
     }
   }
-  report({"engines.dispatcher", "better engine's time over the chosen one's, worst size: " + worst_what,
-          worst, "ratio", "", 0, 0, 0, 1});
+  report({"engines.dispatcher",
+          "better engine's time over the chosen one's, worst size: " + worst_what, worst, "ratio",
+          "", 0, 0, 0, 1});
 }
 
 }  // namespace syncline::bench

@@ -42,8 +42,8 @@ class CardRows {
 
  private:
   size_t size_all() const {
-    return batch_.arena_size + cell_count_ * 8 + size_t{batch_.row_count} * (8 + 16 + kRowValues * 8) +
-           256;
+    return batch_.arena_size + cell_count_ * 8 +
+           size_t{batch_.row_count} * (8 + 16 + kRowValues * 8) + 256;
   }
   template <class T>
   T* take(size_t count) {
@@ -83,7 +83,7 @@ void expect_right(const CardRows& card, const syn_batch& batch, const uint8_t* s
 
 void bench_card_fingerprint(const Options& options) {
   const uint32_t row_count = options.is_quick ? 1u << 16 : 1u << 20;
-  const HostRows rows(row_count, 7, 64);
+  const HostRows rows(row_count, 7, 64, RowMemory::kPinned);
   CardRows card(rows);
   cuda::SecretArgument secret;
   std::memset(secret.words, 0x6b, sizeof secret.words);
@@ -93,9 +93,9 @@ void bench_card_fingerprint(const Options& options) {
   expect_right(card, rows.view(), reinterpret_cast<const uint8_t*>(secret.words));
   report(measure_rate(
       options, "engines.cuda.fingerprint", "rows of 200 bytes, 12 cells, on the card", "rows/s",
-      repeated(20, row_count, run_ours),
-      {"a thread a row",
-       repeated(20, row_count, [&] { return launch_thread_per_row(card.work, secret); })}));
+      repeated(20, row_count, run_ours), {"a thread a row", repeated(20, row_count, [&] {
+                                            return launch_thread_per_row(card.work, secret);
+                                          })}));
   report(measure_rate(options, "engines.cuda.fingerprint.memory",
                       "bytes that must be read and written, beside a copy on the card", "bytes/s",
                       repeated(20, card.moved_bytes(), run_ours),

@@ -14,6 +14,7 @@ int main(int argument_count, char** arguments) {
                      {{"engines.cuda.fingerprint", &bench_card_fingerprint},
                       {"engines.cuda.detect", &bench_card_detect},
                       {"engines.cuda.aes", &bench_card_aes},
+                      {"engines.cuda.stream", &bench_card_stream},
                       {"engines.cuda.whole", &bench_card_whole},
                       {"engines.cuda.small", &bench_small_batch},
                       {"engines.dispatcher", &bench_dispatcher}});

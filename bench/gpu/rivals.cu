@@ -1,5 +1,4 @@
 #include "bench/gpu/rivals.hpp"
-
 #include "kernels/bodies/xxh3.h"
 
 namespace syncline::bench {

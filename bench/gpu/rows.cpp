@@ -1,6 +1,6 @@
 #include "bench/gpu/rows.hpp"
 
-#include <cstring>
+#include <cstdlib>
 #include <random>
 
 namespace syncline::bench {
@@ -18,11 +18,17 @@ T* HostRows::take(size_t count) {
   return place;
 }
 
-HostRows::HostRows(uint32_t row_count, uint64_t seed, uint32_t lane_count) {
+HostRows::HostRows(uint32_t row_count, uint64_t seed, uint32_t lane_count, RowMemory place)
+    : place_(place) {
   const size_t cells = size_t{row_count} * (kRowValues + 1);
   const size_t size = cells * 8 + size_t{row_count} * (kRowSize + 16) + 256;
   void* memory = nullptr;
-  require(cudaMallocHost(&memory, size), "no pinned memory");
+  if (place == RowMemory::kPinned) {
+    require(cudaMallocHost(&memory, size), "no pinned memory");
+  } else {
+    memory = std::malloc(size);
+    require(memory == nullptr ? cudaErrorMemoryAllocation : cudaSuccess, "no memory");
+  }
   memory_ = static_cast<uint8_t*>(memory);
   auto* op = take<uint8_t>(row_count);
   auto* lane = take<uint16_t>(row_count);
@@ -48,17 +54,20 @@ HostRows::HostRows(uint32_t row_count, uint64_t seed, uint32_t lane_count) {
     add_cell(kKeySize);
     for (const uint32_t length : kSizes) add_cell(length);
   }
-  batch_ = {row_count,   kRowValues + 1, 1,           at,    op, lane, key_offset, key_length,
-            cell_offset, cell_length,    arena};
+  batch_ = {row_count,  kRowValues + 1, 1,           at,          op,   lane,
+            key_offset, key_length,     cell_offset, cell_length, arena};
 }
 
 HostRows::~HostRows() {
-  cudaFreeHost(memory_);
+  if (place_ == RowMemory::kPinned) {
+    cudaFreeHost(memory_);
+  } else {
+    std::free(memory_);
+  }
 }
 
 size_t HostRows::input_size() const {
-  const size_t cells = size_t{batch_.row_count} * batch_.field_count;
-  return batch_.arena_size + cells * 8 + size_t{batch_.row_count} * 8;
+  return used_;
 }
 
 }  // namespace syncline::bench
