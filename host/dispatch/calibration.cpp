@@ -1,5 +1,6 @@
 #include "host/dispatch/calibration.hpp"
 
+#include <cstring>
 #include <iterator>
 #include <string>
 
@@ -69,20 +70,71 @@ class SampleBatch {
   std::vector<uint8_t> arena_;
 };
 
+// A table of one lane that knows every row of a sample as it is: what detect meets most of the
+// time. Laid out as the contract says.
+class SampleTable {
+ public:
+  void fill(const engine::Fingerprints& fingerprints) {
+    constexpr size_t kValueCount = kFieldCount - 1;
+    if (fingerprints.cells.size() != fingerprints.keys.size() * kValueCount) return;
+    lines_.assign(fingerprints.keys.size() / kRecordsPerLine + 1, Line{});
+    const size_t slot_count = lines_.size() * SYN_SLOTS_PER_LINE;
+    cells_.assign(slot_count * kValueCount * SYN_CELL_SIZE + SYN_TABLE_SLACK_SIZE, 0);
+    for (size_t row = 0; row < fingerprints.keys.size(); ++row) {
+      const size_t slot = take_slot(syn_key_bits(fingerprints.keys[row]));
+      uint8_t* to = cells_.data() + slot * kValueCount * SYN_CELL_SIZE;
+      for (size_t i = 0; i < kValueCount; ++i, to += SYN_CELL_SIZE) {
+        const uint64_t cell = syn_cell_of_fingerprint(fingerprints.cells[row * kValueCount + i]);
+        std::memcpy(to, &cell, SYN_CELL_SIZE);
+      }
+    }
+    lane_.keys = lines_[0].slots;
+    lane_.cells = cells_.data();
+    lane_.line_count = lines_.size();
+    id_ = system_random().u64() | 1;
+  }
+
+  engine::TableRef ref() const {
+    return {.lanes = &lane_, .lane_count = 1, .value_count = kFieldCount - 1, .id = id_};
+  }
+
+ private:
+  static constexpr size_t kRecordsPerLine = 7;
+  struct alignas(SYN_SLOTS_PER_LINE * sizeof(uint64_t)) Line {
+    uint64_t slots[SYN_SLOTS_PER_LINE] = {};
+  };
+
+  size_t take_slot(uint64_t key_bits) {
+    const size_t slot_count = lines_.size() * SYN_SLOTS_PER_LINE;
+    size_t slot = syn_home_line(key_bits, lines_.size()) * SYN_SLOTS_PER_LINE;
+    const auto at = [this](size_t index) -> uint64_t& {
+      return lines_[index / SYN_SLOTS_PER_LINE].slots[index % SYN_SLOTS_PER_LINE];
+    };
+    while (at(slot) != SYN_KEY_EMPTY) slot = (slot + 1) % slot_count;
+    at(slot) = key_bits;
+    return slot;
+  }
+
+  std::vector<Line> lines_;
+  std::vector<uint8_t> cells_;
+  engine::TableLaneLog log_;
+  engine::TableLaneRef lane_{.log = &log_};
+  uint64_t id_ = system_random().u64() | 1;
+};
+
 // Everything the four stages need, and what they give.
 struct Sample {
   explicit Sample(uint32_t row_count) : rows(row_count), batch(rows.view()) {
-    lane.log = &log;
-    table.id = system_random().u64() | 1;
-    table.lanes = &lane;
-    table.lane_count = 1;
-    table.value_count = kFieldCount - 1;
     columns.push_back({1, 0, rows.arena()});
   }
 
   // What a stage takes that another one makes. The nonces are never used again: the key is zero.
   Result<void> prepare(engine::Engine& engine, engine::Stage stage) {
-    if (stage == engine::Stage::kDetect) return engine.fingerprint(batch, secret, fingerprints);
+    if (stage == engine::Stage::kDetect) {
+      SYN_TRY(engine.fingerprint(batch, secret, fingerprints));
+      table.fill(fingerprints);
+      return success();
+    }
     if (stage != engine::Stage::kOpen) return success();
     SYN_TRY(sealed, engine.seal(columns, key, "calibration"));
     return success();
@@ -93,7 +145,7 @@ struct Sample {
       case engine::Stage::kFingerprint:
         return engine.fingerprint(batch, secret, fingerprints);
       case engine::Stage::kDetect:
-        return engine.detect(batch, fingerprints, table, detected);
+        return engine.detect(batch, fingerprints, table.ref(), detected);
       case engine::Stage::kSeal: {
         SYN_TRY(engine.seal(columns, key, "calibration"));
         return success();
@@ -117,9 +169,7 @@ struct Sample {
   syn_batch batch;
   engine::Secret secret{};
   engine::Fingerprints fingerprints;
-  engine::TableLaneLog log;
-  engine::TableLaneRef lane;
-  engine::TableRef table;
+  SampleTable table;
   engine::Detected detected;
   std::vector<engine::ColumnView> columns;
   engine::SealKey key;

@@ -252,5 +252,60 @@ TEST(FingerprintTable, AFileOfAnotherLaneOrSchemaIsRefused) {
   EXPECT_FALSE(other.load(*folder.disk, "lane", 0).has_value());
 }
 
+const engine::TableLaneLog& log_of(const FingerprintTable& table, size_t lane = 0) {
+  return *table.ref().lanes[lane].log;
+}
+
+TEST(FingerprintTable, ALogThatNobodyFollowsKeepsNumbersOnly) {
+  FingerprintTable table(kFields, 1);
+  ASSERT_TRUE(table.apply(0, put(5, 1) + put(6, 2)).has_value());
+  EXPECT_EQ(log_of(table).end, 2u);
+  EXPECT_EQ(log_of(table).first, 2u);
+  EXPECT_TRUE(log_of(table).bytes.empty());
+}
+
+TEST(FingerprintTable, AFollowedLogHoldsTheDeltasRecordByRecord) {
+  FingerprintTable table(kFields, 1);
+  log_of(table).is_followed = true;
+  const std::string delta = put(5, 1) + head(SYN_DELTA_REMOVE, 5) + put(6, 2);
+  ASSERT_TRUE(table.apply(0, delta).has_value());
+  ASSERT_TRUE(table.apply(0, head(SYN_DELTA_SEEN, 6)).has_value());  // changes nothing
+  const uint32_t size = SYN_DELTA_HEAD_SIZE + kFields * SYN_CELL_SIZE;
+  EXPECT_EQ(log_of(table).bytes, delta);
+  EXPECT_EQ(log_of(table).offsets,
+            (std::vector<uint32_t>{0, size, size + SYN_DELTA_HEAD_SIZE}));
+  EXPECT_EQ(log_of(table).first, 0u);
+  EXPECT_EQ(log_of(table).end, 3u);
+}
+
+TEST(FingerprintTable, ALogIsBoundedAndKeepsTheLatest) {
+  FingerprintTable table(kFields, 1);
+  log_of(table).is_followed = true;
+  for (uint64_t key = 1; key <= 20'000; ++key) {
+    ASSERT_TRUE(table.apply(0, put(key, key)).has_value());
+    ASSERT_LE(log_of(table).bytes.size(), 256u << 10);
+  }
+  const engine::TableLaneLog& log = log_of(table);
+  EXPECT_EQ(log.end, 20'000u);
+  EXPECT_EQ(log.first, log.end - log.offsets.size());
+  EXPECT_GT(log.offsets.size(), 1000u);
+  EXPECT_EQ(log.bytes.substr(log.offsets.back()), put(20'000, 20'000));
+}
+
+TEST(FingerprintTable, WhatIsNoDeltaMakesCopiesStartAgain) {
+  Folder folder;
+  FingerprintTable table(kFields, 1);
+  log_of(table).is_followed = true;
+  ASSERT_TRUE(table.apply(0, put(5, 1)).has_value());
+  ASSERT_TRUE(table.save(*folder.disk, "lane", 0, 3).has_value());
+  const uint64_t before = log_of(table).end;
+  table.clear(0);
+  EXPECT_GT(log_of(table).first, before);
+  const uint64_t cleared = log_of(table).end;
+  ASSERT_TRUE(table.load(*folder.disk, "lane", 0).has_value());
+  EXPECT_GT(log_of(table).first, cleared);
+  EXPECT_NE(table.ref().id, FingerprintTable(kFields, 1).ref().id);
+}
+
 }  // namespace
 }  // namespace syncline::state
