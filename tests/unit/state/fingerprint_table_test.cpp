@@ -272,8 +272,7 @@ TEST(FingerprintTable, AFollowedLogHoldsTheDeltasRecordByRecord) {
   ASSERT_TRUE(table.apply(0, head(SYN_DELTA_SEEN, 6)).has_value());  // changes nothing
   const uint32_t size = SYN_DELTA_HEAD_SIZE + kFields * SYN_CELL_SIZE;
   EXPECT_EQ(log_of(table).bytes, delta);
-  EXPECT_EQ(log_of(table).offsets,
-            (std::vector<uint32_t>{0, size, size + SYN_DELTA_HEAD_SIZE}));
+  EXPECT_EQ(log_of(table).offsets, (std::vector<uint32_t>{0, size, size + SYN_DELTA_HEAD_SIZE}));
   EXPECT_EQ(log_of(table).first, 0u);
   EXPECT_EQ(log_of(table).end, 3u);
 }
