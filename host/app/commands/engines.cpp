@@ -24,6 +24,11 @@ Result<ExitStatus> run_engines(const Arguments& arguments) {
     for (size_t i = 0; i < engine::kStageCount; ++i) {
       const std::string name(engine::stage_name(static_cast<engine::Stage>(i)));
       const dispatch::StageCost& cost = report.cost[i];
+      if (!report.description.has_stage[i]) {
+        stages[name] = nullptr;
+        text += "  " + name + ": not on this engine\n";
+        continue;
+      }
       stages[name] = json::object{{"fixed_us", cost.fixed_us}, {"bytes_per_us", cost.bytes_per_us}};
       char line[160];
       std::snprintf(line, sizeof line, "  %-12s %8.2f us + %8.1f MB/s\n", name.c_str(),
