@@ -254,8 +254,7 @@ Result<void> CudaEngine::update(const engine::TableRef& table, TableCopy& copy, 
   for (;;) {
     auto updated = copy.update(table, slot);
     if (updated.has_value()) return updated;
-    const bool is_full = cudaGetLastError() == cudaErrorMemoryAllocation;
-    if (is_full && copies_.drop_another(copy)) continue;
+    if (copy.is_card_full() && copies_.drop_another(copy)) continue;
     copies_.drop(copy);
     return updated;
   }

@@ -18,6 +18,7 @@ std::atomic<uint64_t>& allocation_counter() {
 
 Result<void> check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return success();
+  cudaGetLastError();  // or the next launch would be blamed for this
   return fail(ErrorCode::kEngine, std::string("cuda: ") + what, cudaGetErrorString(status),
               "The other engines go on; see the driver's log (dmesg, nvidia-smi).");
 }

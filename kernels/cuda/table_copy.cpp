@@ -31,7 +31,9 @@ Result<syn_table_lane> TableCopy::allocate(uint64_t line_count, Slot& slot) {
   const uint64_t keys_size = slots_of(line_count) * sizeof(uint64_t);
   const uint64_t cells_size = slots_of(line_count) * value_count_ * SYN_CELL_SIZE + kSlackSize;
   void* memory = nullptr;
-  SYN_TRY(check(cudaMalloc(&memory, keys_size + cells_size), "a table does not fit on the card"));
+  const cudaError_t taken = cudaMalloc(&memory, keys_size + cells_size);
+  is_card_full_ = taken == cudaErrorMemoryAllocation;
+  SYN_TRY(check(taken, "a table does not fit on the card"));
   const cudaError_t cleared = cudaMemsetAsync(memory, 0, keys_size, slot.stream);
   if (cleared != cudaSuccess) {
     cudaFree(memory);
@@ -157,6 +159,9 @@ Result<void> TableCopy::apply_logs(const engine::TableRef& table, Slot& slot) {
     record_count += log.end - lanes_[i].number;
   }
   if (record_count == 0) return success();
+  if (byte_count > UINT32_MAX) {
+    return fail(ErrorCode::kEngine, "cuda: a table's deltas are too many for one copy");
+  }
   const size_t deltas_at = layout.add(lanes_.size() * sizeof(LaneDelta));
   const size_t offsets_at = layout.add(record_count * sizeof(uint32_t));
   const size_t bytes_at = layout.add(byte_count);

@@ -33,6 +33,8 @@ class TableCopy {
   std::mutex& mutex() { return mutex_; }
   // Makes the copy equal to the host's table, on the slot's stream. REQUIRES: the mutex is held.
   Result<void> update(const engine::TableRef& table, Slot& slot);
+  // Whether the last update failed for want of memory on the card.
+  bool is_card_full() const { return is_card_full_; }
   const syn_table_lane* device_lanes() { return device_.at<syn_table_lane>(0); }
 
  private:
@@ -62,6 +64,7 @@ class TableCopy {
   Buffer device_{Place::kDevice};  // the lanes' descriptions, then how many slots each has used
   Buffer pinned_{Place::kPinned};
   Buffer log_{Place::kDevice};
+  bool is_card_full_ = false;
   std::mutex mutex_;
 };
 
