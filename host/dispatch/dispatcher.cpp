@@ -72,6 +72,7 @@ class EngineDispatcher final : public Dispatcher {
 
   std::vector<EngineReport> report() const override {
     std::vector<EngineReport> out;
+    out.reserve(slots_.size());
     for (const auto& slot : slots_) out.push_back(slot->report());
     return out;
   }

@@ -251,13 +251,12 @@ Result<void> CudaEngine::upload_fingerprints(const engine::Fingerprints& fingerp
 
 // Copies of other tables make room where the card has none left.
 Result<void> CudaEngine::update(const engine::TableRef& table, TableCopy& copy, Slot& slot) {
-  for (;;) {
-    auto updated = copy.update(table, slot);
-    if (updated.has_value()) return updated;
-    if (copy.is_card_full() && copies_.drop_another(copy)) continue;
-    copies_.drop(copy);
-    return updated;
+  auto updated = copy.update(table, slot);
+  while (!updated.has_value() && copy.is_card_full() && copies_.drop_another(copy)) {
+    updated = copy.update(table, slot);
   }
+  if (!updated.has_value()) copies_.drop(copy);
+  return updated;
 }
 
 Result<void> CudaEngine::judge(const DetectWork& work, const DetectLayout& layout, Slot& slot) {

@@ -183,7 +183,7 @@ Result<void> TableCopy::apply_logs(const engine::TableRef& table, Slot& slot) {
     for (uint32_t n = 0; n < count; ++n) {
       offsets[offsets_done + n] = log.offsets[skipped + n] - start;
     }
-    std::memcpy(bytes + bytes_done, log.bytes.data() + start, log.bytes.size() - start);
+    std::copy(log.bytes.begin() + start, log.bytes.end(), bytes + bytes_done);
     bytes_done += static_cast<uint32_t>(log.bytes.size() - start);
     offsets_done += count;
     lane.used_count += count;
