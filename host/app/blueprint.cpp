@@ -107,7 +107,8 @@ std::string url_of(const config::Config& config, const config::SystemSettings& s
   return (std::filesystem::path(config.file).parent_path() / settings.url).string();
 }
 
-std::vector<BlueprintSystem> bare_systems(const config::Config& config) {
+std::vector<BlueprintSystem> bare_systems(const config::Config& config,
+                                          std::vector<Error>& errors) {
   std::vector<BlueprintSystem> systems;
   for (const config::SystemSettings& settings : config.systems) {
     BlueprintSystem system;
@@ -116,6 +117,15 @@ std::vector<BlueprintSystem> bare_systems(const config::Config& config) {
     system.ports.name = settings.name;
     system.ports.id = settings.id;
     system.ports.url = url_of(config, settings);
+    auto password = config::read_secret(settings.password);
+    if (password) {
+      system.ports.password = std::move(password).value();
+    } else {
+      Error error = std::move(password).error();
+      error.what = config::place_text(config, settings.place) + "system \"" + settings.name +
+                   "\": " + error.what;
+      errors.push_back(std::move(error));
+    }
     system.ports.lane_count = config.appliance.lane_count;
     systems.push_back(std::move(system));
   }
@@ -196,7 +206,8 @@ Drafted draft_blueprint(const std::string& config_path, Clock& clock) {
   }
   Blueprint& blueprint = drafted.blueprint;
   blueprint.config = std::make_unique<config::Config>(std::move(parsed.config));
-  blueprint.systems = bare_systems(*blueprint.config);
+  blueprint.systems = bare_systems(*blueprint.config, drafted.errors);
+  if (!drafted.errors.empty()) return drafted;
   std::vector<config::SystemShape> shapes;
   for (const BlueprintSystem& system : blueprint.systems) {
     auto shape = read_shape(system, clock);

@@ -14,7 +14,7 @@ config::SystemKind sqlite_offer() {
 
 const std::vector<SystemRow>& system_table() {
   static const std::vector<SystemRow> kTable = {
-      {"sqlite", sqlite::make_sqlite, sqlite_offer},
+      {"sqlite", {"sqlite"}, sqlite::make_sqlite, sqlite_offer},
   };
   return kTable;
 }

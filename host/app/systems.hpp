@@ -13,7 +13,8 @@
 namespace syncline::app {
 
 struct SystemRow {
-  std::string_view kind;  // as the config writes it
+  std::string_view kind;                  // as the config writes it
+  std::vector<std::string_view> schemes;  // of its URLs, for `init`
   Result<ports::System> (*make)(const ports::SystemConfig& config, Clock& clock);
   config::SystemKind (*offer)();  // what its datasets may ask for
 };

@@ -115,7 +115,12 @@ void Sample::write_head() {
   out_ += "limit  = \"16GiB\"  # beyond it the slowest system loses its place\n\n";
   for (const InitSystem& system : systems_) {
     out_ += "[systems." + as_key(system.name) + "]\nkind = " + quoted(system.kind) +
-            "\nurl  = " + quoted(system.url) + "\n\n";
+            "\nurl  = " + quoted(system.url) + "\n";
+    if (!system.password_environment.empty()) {
+      out_ += "password = { env = " + quoted(system.password_environment) +
+              " }  # or { file = \"PATH\" }, { command = \"...\" }\n";
+    }
+    out_ += "\n";
   }
   out_ += "[datasets]\n\n";
 }

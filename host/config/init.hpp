@@ -18,6 +18,7 @@ struct InitSystem {
   std::string kind;
   std::string url;  // without a password
   std::vector<TableShape> tables;
+  std::string password_environment = {};  // the variable that holds it; empty: no password
 };
 
 struct InitSettings {

@@ -124,10 +124,16 @@ Secret read_password(TableReader& parent) {
   return secret;
 }
 
-// "scheme://user:secret@host"
+// "scheme://user:secret@host", or "?password=secret" behind it.
 bool holds_password(std::string_view url) {
   const size_t start = url.find("://");
   if (start == std::string_view::npos) return false;
+  const size_t query = url.find('?');
+  for (const std::string_view name : {"?password=", "&password="}) {
+    if (query != std::string_view::npos && url.find(name, query) != std::string_view::npos) {
+      return true;
+    }
+  }
   const std::string_view authority =
       url.substr(start + 3, url.find_first_of("/?", start + 3) - (start + 3));
   const size_t at = authority.rfind('@');

@@ -32,7 +32,8 @@ struct SystemConfig {
   std::string appliance;
   std::string name;
   model::SystemId id = 0;
-  std::string url;
+  std::string url;       // without a password
+  std::string password;  // never printed, never logged; empty: none
   size_t lane_count = model::kLaneCountDefault;
   std::vector<DatasetMapping> datasets;
 };

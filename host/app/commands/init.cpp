@@ -1,5 +1,6 @@
 #include "host/config/init.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -13,13 +14,45 @@ namespace {
 // The scheme names the kind; a plain path is a SQLite file.
 std::string kind_of(const std::string& url) {
   const size_t colon = url.find("://");
-  return colon == std::string::npos ? system_table().front().kind.data() : url.substr(0, colon);
+  if (colon == std::string::npos) return std::string(system_table().front().kind);
+  std::string scheme = url.substr(0, colon);
+  for (const SystemRow& row : system_table()) {
+    for (const std::string_view known : row.schemes) {
+      if (known == scheme) return std::string(row.kind);
+    }
+  }
+  return scheme;
 }
 
-// A file's stem, as a name the config takes; unique by a number behind it.
+// The password is taken out of the URL: it does not stand in a config.
+std::string take_password(std::string& url) {
+  const size_t start = url.find("://");
+  if (start == std::string::npos) return {};
+  const size_t end = std::min(url.find_first_of("/?", start + 3), url.size());
+  const size_t at = url.rfind('@', end);
+  if (at == std::string::npos || at < start) return {};
+  const size_t colon = url.find(':', start + 3);
+  if (colon >= at) return {};
+  std::string password;
+  for (size_t i = colon + 1; i < at; ++i) {
+    unsigned byte = 0;
+    if (url[i] == '%' && i + 2 < at && std::sscanf(&url[i + 1], "%2x", &byte) == 1) {
+      password += static_cast<char>(byte);
+      i += 2;
+    } else {
+      password += url[i];
+    }
+  }
+  url.erase(colon, at - colon);
+  return password;
+}
+
+// A file's stem or a database's name, as a name the config takes; unique by a number behind it.
 std::string name_of(const std::string& url, const std::vector<config::InitSystem>& taken) {
   std::string name;
-  for (const char from : std::filesystem::path(url).stem().string()) {
+  const bool has_scheme = url.find("://") != std::string::npos;
+  const std::string path = has_scheme ? url.substr(0, url.find('?')) : url;
+  for (const char from : std::filesystem::path(path).stem().string()) {
     const bool is_plain = (from >= 'a' && from <= 'z') || (from >= '0' && from <= '9');
     const bool is_upper = from >= 'A' && from <= 'Z';
     name += is_plain ? from : is_upper ? static_cast<char>(from - 'A' + 'a') : '_';
@@ -38,7 +71,8 @@ std::string name_of(const std::string& url, const std::vector<config::InitSystem
 
 Result<ExitStatus> run_init(const Arguments& arguments) {
   std::vector<config::InitSystem> systems;
-  for (const std::string& url : arguments.names) {
+  for (std::string url : arguments.names) {
+    const std::string password = take_password(url);
     config::InitSystem system;
     system.name = name_of(url, systems);
     system.kind = kind_of(url);
@@ -48,6 +82,14 @@ Result<ExitStatus> run_init(const Arguments& arguments) {
     bare.appliance = "main";
     bare.name = system.name;
     bare.url = url;
+    bare.password = password;
+    if (!password.empty()) {
+      system.password_environment = system.name + "_password";
+      std::ranges::transform(
+          system.password_environment, system.password_environment.begin(), [](char letter) {
+            return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter;
+          });
+    }
     SYN_TRY(const auto made, make_system(system.kind, bare, system_clock()));
     SYN_TRY(const auto tables, made.catalog->tables());
     system.tables = shapes_of(tables);

@@ -205,6 +205,8 @@ TEST(Config, NamesPlaceAndFixOfEveryMistake) {
       {"kind = \"server\"", "kind = \"sever\"", "15:8", "no system of kind \"sever\"",
        "mean \"server\"?"},
       {"sync@erp", "sync:hush@erp", "16:7", "holds a password", "\"password\""},
+      {"sync@erp.example/erp", "sync@erp.example/erp?password=hush", "16:7", "holds a password",
+       "\"password\""},
       {"{ env = \"ERP_PASSWORD\" }", "\"hush\"", "17:12", "must name one source", "env"},
       {"env = \"ERP", "evn = \"ERP", "17:14", "unknown key in systems.erp.password \"evn\"",
        "mean \"env\"?"},

@@ -76,6 +76,15 @@ TEST(Init, MatchesTablesAndColumnsByName) {
   EXPECT_EQ(outcome.resolution.datasets.at(1).schema.fields.size(), 2U);
 }
 
+TEST(Init, NamesWhereAPasswordIsToBeFound) {
+  InitSystem with_password = office();
+  with_password.password_environment = "OFFICE_PASSWORD";
+  const Outcome outcome = sample_of({with_password, shop()});
+  const Secret& secret = outcome.parsed.config.find_system("office")->password;
+  EXPECT_EQ(secret.source, SecretSource::kEnvironment);
+  EXPECT_EQ(secret.name, "OFFICE_PASSWORD");
+}
+
 TEST(Init, SaysWhatItIsUnsureOf) {
   const std::string text = sample_of({office(), shop()}).text;
   EXPECT_THAT(text, HasSubstr("name = \"full_name\""));
