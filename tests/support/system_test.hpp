@@ -1,0 +1,248 @@
+// What the tests of every driver share: a sink that writes down what a source shows, one line a row
+// ("insert 1 name=Ann mail=a@x", "ours delete 2", "marker 5"), writes from lines of text, and the
+// three faces of one system.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "host/base/clock.hpp"
+#include "host/base/error.hpp"
+#include "host/model/key.hpp"
+#include "host/ports/system.hpp"
+
+namespace syncline::ports {
+
+class Notebook final : public ChangeSink {
+ public:
+  explicit Notebook(std::vector<const model::Schema*> schemas) : schemas_(std::move(schemas)) {}
+
+  void begin(const TransactionInfo& transaction) override {
+    EXPECT_FALSE(is_open_);
+    is_open_ = true;
+    position = transaction.position;
+    times_us.push_back(transaction.commit_time_us);
+  }
+  void marker(const MarkerRow& marker) override {
+    lines.push_back("marker " + std::to_string(marker.stream) + "/" + std::to_string(marker.lane) +
+                    "=" + std::to_string(marker.sequence));
+  }
+  void row(const ChangeRow& row) override {
+    const model::Schema& schema = schema_of(row.dataset);
+    std::string line = row.is_ours ? "ours " : "";
+    line += name_of(row.op);
+    EXPECT_EQ(schema.fields.size(), row.cells.size());
+    std::string old_key = row.old_key.empty() ? "" : "old";
+    for (size_t i = 0; i < row.old_key.size(); ++i) {
+      old_key += " " + model::text_from_canonical(row.old_key[i].bytes, schema.fields[i].type);
+    }
+    old_keys.push_back(old_key);
+    for (size_t i = 0; i < row.cells.size(); ++i) {
+      const model::CellView& cell = row.cells[i];
+      if (cell.state == model::CellState::kUnchanged) continue;
+      if (i >= schema.key_count) values.emplace_back(cell.bytes);
+      line += " ";
+      if (i >= schema.key_count) line += schema.fields[i].name + "=";
+      line += cell.state == model::CellState::kNull
+                  ? "NULL"
+                  : model::text_from_canonical(cell.bytes, schema.fields[i].type);
+    }
+    lines.push_back(line);
+  }
+  void end() override {
+    EXPECT_TRUE(is_open_);
+    is_open_ = false;
+  }
+
+  std::vector<std::string> take() { return std::exchange(lines, {}); }
+
+  std::vector<std::string> lines;
+  std::vector<int64_t> times_us;
+  std::vector<std::string> values;    // canonical bytes of value cells
+  std::vector<std::string> old_keys;  // per row: "old 1", or empty
+  model::Position position;
+
+ private:
+  const model::Schema& schema_of(model::DatasetId dataset) const {
+    for (const model::Schema* schema : schemas_) {
+      if (schema->dataset == dataset) return *schema;
+    }
+    ADD_FAILURE() << "unknown dataset";
+    return *schemas_.front();
+  }
+  static std::string name_of(RowOp op) {
+    switch (op) {
+      case RowOp::kInsert:
+        return "insert";
+      case RowOp::kUpdate:
+        return "update";
+      case RowOp::kDelete:
+        return "delete";
+      case RowOp::kSnapshot:
+        break;
+    }
+    return "snapshot";
+  }
+
+  std::vector<const model::Schema*> schemas_;
+  bool is_open_ = false;
+};
+
+inline model::LogicalType type_of(const std::string& text) {
+  return model::parse_type(text).value();
+}
+
+// "id:int64 name:text", the first key_count of them the key.
+inline model::Schema make_schema(const std::string& name, const std::string& fields,
+                                 size_t key_count = 1) {
+  model::Schema schema;
+  schema.name = name;
+  schema.dataset = model::stable_id(name);
+  schema.stream = schema.dataset;
+  schema.key_count = key_count;
+  std::istringstream in(fields);
+  for (std::string field; in >> field;) {
+    const size_t colon = field.find(':');
+    schema.fields.push_back({field.substr(0, colon), type_of(field.substr(colon + 1)), true});
+  }
+  return schema;
+}
+
+class SystemTest : public testing::Test {
+ protected:
+  using Make = Result<System> (*)(const SystemConfig& config, Clock& clock);
+  static constexpr uint32_t kEpoch = 1;
+
+  explicit SystemTest(Make make, int wait_ms) : make_(make), wait_ms_(wait_ms) {}
+
+  // One dataset a schema, in the table of its name behind `prefix`. REQUIRES: the tables are there.
+  void start_at(const std::string& url, std::vector<model::Schema> schemas,
+                const std::string& prefix = "") {
+    schemas_ = std::move(schemas);
+    config_ = {};
+    config_.appliance = "zurich";
+    config_.name = "shop";
+    config_.url = url;
+    config_.lane_count = 4;
+    std::vector<const model::Schema*> known;
+    for (const model::Schema& schema : schemas_) {
+      DatasetMapping mapping;
+      mapping.schema = &schema;
+      mapping.table = prefix + schema.name;
+      for (const model::Field& field : schema.fields) mapping.columns.push_back(field.name);
+      config_.datasets.push_back(mapping);
+      known.push_back(&schema);
+    }
+    sink_ = std::make_unique<Notebook>(known);
+    connect();
+  }
+  void connect(const model::Position& position = {}) {
+    system_ = {};
+    system_ = make_(config_, system_clock()).value();
+    expect_ok(system_.source->open(position));
+    expect_ok(system_.target->open());
+    std::vector<model::StreamId> streams;
+    for (const model::Schema& schema : schemas_) streams.push_back(schema.stream);
+    expect_ok(system_.target->open_epoch(kEpoch, streams, config_.lane_count));
+  }
+
+  template <class T>
+  static void expect_ok(const Result<T>& result) {
+    EXPECT_TRUE(result.has_value()) << (result ? "" : to_string(result.error()));
+  }
+
+  // One poll's lines.
+  std::vector<std::string> poll() {
+    auto polled = system_.source->poll(*sink_, 1000, wait_ms_);
+    expect_ok(polled);
+    if (polled) last_poll_ = std::move(polled).value();
+    return sink_->take();
+  }
+  void drain() {
+    poll();
+    expect_ok(system_.source->acknowledge(sink_->position));
+  }
+
+  // "set 1 name=Ann", "put 1 name=Ann mail=NULL", "delete 1"; '~' stands for a space in values.
+  struct Writes {
+    std::vector<RecordWrite> views;
+    std::deque<std::string> keys;
+    std::deque<std::vector<model::EntryCell>> cells;
+  };
+  std::string key_of(const model::Schema& schema, const std::string& text) {
+    std::vector<std::string> parts;
+    std::istringstream in(text);
+    for (std::string part; std::getline(in, part, ',');) {
+      const auto& type = schema.fields[parts.size()].type;
+      parts.push_back(model::canonical_from_text(part, type).value());
+    }
+    std::vector<model::CellView> cells;
+    for (const std::string& part : parts) cells.push_back({model::CellState::kValue, part});
+    return model::join_key(cells);
+  }
+  void add_write(Writes& writes, const model::Schema& schema, const std::string& text) {
+    std::istringstream in(text);
+    std::string kind;
+    std::string key;
+    in >> kind >> key;
+    auto& cells = writes.cells.emplace_back();
+    for (std::string cell; in >> cell;) {
+      const size_t equals = cell.find('=');
+      model::EntryCell out;
+      while (schema.fields[out.field].name != cell.substr(0, equals)) ++out.field;
+      std::string value = cell.substr(equals + 1);
+      std::replace(value.begin(), value.end(), '~', ' ');
+      if (value != "NULL") {
+        out.state = model::CellState::kValue;
+        out.bytes = model::canonical_from_text(value, schema.fields[out.field].type).value();
+      }
+      cells.push_back(std::move(out));
+    }
+    const auto entry_kind = kind == "put"   ? model::EntryKind::kPut
+                            : kind == "set" ? model::EntryKind::kSet
+                                            : model::EntryKind::kDelete;
+    writes.keys.push_back(key_of(schema, key));
+    writes.views.push_back({schema.dataset, writes.keys.back(), entry_kind, cells});
+  }
+  // A marked transaction with the next sequence in lane 0 of the first dataset's stream.
+  Result<ApplyResult> try_apply(const std::vector<std::string>& texts, size_t schema_index = 0) {
+    Writes writes;
+    for (const std::string& text : texts) add_write(writes, schemas_[schema_index], text);
+    WriteBatch batch;
+    batch.epoch = kEpoch;
+    batch.moves = {{schemas_[0].stream, 0, sequence_, sequence_ + 1}};
+    batch.writes = writes.views;
+    auto applied = system_.target->apply(batch);
+    if (applied && !applied.value().poison) ++sequence_;
+    return applied;
+  }
+  void apply(const std::vector<std::string>& texts, size_t schema_index = 0) {
+    const auto applied = try_apply(texts, schema_index);
+    expect_ok(applied);
+    if (applied && applied.value().poison) {
+      ADD_FAILURE() << to_string(applied.value().poison->error);
+    }
+  }
+  std::string marker(model::Sequence sequence) const {
+    return "marker " + std::to_string(schemas_[0].stream) + "/0=" + std::to_string(sequence);
+  }
+
+  Make make_;
+  int wait_ms_;
+  std::vector<model::Schema> schemas_;
+  SystemConfig config_;
+  System system_;
+  std::unique_ptr<Notebook> sink_;
+  PollResult last_poll_;
+  model::Sequence sequence_ = 0;
+};
+
+}  // namespace syncline::ports
