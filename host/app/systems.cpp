@@ -1,5 +1,6 @@
 #include "host/app/systems.hpp"
 
+#include "drivers/systems/postgres/postgres.hpp"
 #include "drivers/systems/sqlite/sqlite.hpp"
 
 namespace syncline::app {
@@ -10,11 +11,17 @@ config::SystemKind sqlite_offer() {
   return {"sqlite", {"log", "scan"}, {"fire"}, {"derive"}};
 }
 
+// What cascades write shows in its log, and our writes run none where that right is granted.
+config::SystemKind postgres_offer() {
+  return {"postgres", {"log"}, {"suppress", "fire"}, {"derive"}};
+}
+
 }  // namespace
 
 const std::vector<SystemRow>& system_table() {
   static const std::vector<SystemRow> kTable = {
       {"sqlite", {"sqlite"}, sqlite::make_sqlite, sqlite_offer},
+      {"postgres", {"postgres", "postgresql"}, postgres::make_postgres, postgres_offer},
   };
   return kTable;
 }

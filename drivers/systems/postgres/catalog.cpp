@@ -1,0 +1,236 @@
+#include "drivers/systems/postgres/detail/catalog.hpp"
+
+#include <algorithm>
+
+#include "drivers/systems/postgres/detail/objects.hpp"
+#include "drivers/systems/postgres/detail/table.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+using ports::Finding, ports::Severity;
+
+constexpr int64_t kOldSnapshotSeconds = 600;
+
+ports::TableInfo table_info(const Table& table) {
+  ports::TableInfo info;
+  info.name = table.display_name();
+  info.references = table.references;
+  info.row_count = static_cast<uint64_t>(table.row_estimate);
+  for (const Column& column : table.columns) {
+    info.columns.push_back({column.name, logical_type_of(column.type), column.type.name,
+                            column.is_nullable, column.is_generated, column.equivalence});
+  }
+  for (const UniqueSet& unique : table.uniques) {
+    const bool is_usable =
+        std::all_of(unique.columns.begin(), unique.columns.end(), [&](const std::string& name) {
+          const Column* column = table.find(name);
+          return column != nullptr && !column->is_nullable;
+        });
+    if (is_usable) info.keys.push_back(unique.columns);
+  }
+  return info;
+}
+
+// What the server must be set to, with the statement that sets it.
+Result<void> find_in_server(Connection& connection, const Shared& shared,
+                            std::vector<Finding>& out) {
+  SYN_TRY(const Answer row,
+          connection.query(
+              "SELECT current_setting('wal_level'), r.rolreplication OR r.rolsuper, "
+              "has_database_privilege(current_database(), 'CREATE'), "
+              "current_setting('max_replication_slots')::int > (SELECT count(*) FROM "
+              "pg_replication_slots WHERE slot_name <> " +
+              literal(shared.object) +
+              "), pg_is_in_recovery(), current_user, current_database(), "
+              "current_setting('max_slot_wal_keep_size'), coalesce((SELECT "
+              "extract(epoch FROM max(now() - xact_start))::bigint FROM pg_stat_activity WHERE "
+              "backend_xmin IS NOT NULL), 0) FROM pg_roles r WHERE r.rolname = current_user"));
+  const std::string role = quoted_name(row.text(0, 5));
+  const auto stop = [&](std::string what, std::string fix) {
+    out.push_back({Severity::kStops, "", std::move(what), std::move(fix)});
+  };
+  if (row.text(0, 0) != "logical") {
+    stop("wal_level is " + std::string(row.text(0, 0)) + ": the log does not tell changes",
+         "ALTER SYSTEM SET wal_level = 'logical'; then restart the server");
+  }
+  if (!row.is_true(0, 1)) {
+    stop("role " + role + " may not replicate", "ALTER ROLE " + role + " REPLICATION;");
+  }
+  if (!row.is_true(0, 2)) {
+    stop("role " + role + " may not create the publication and the schema `syncline`",
+         "GRANT CREATE ON DATABASE " + quoted_name(row.text(0, 6)) + " TO " + role + ";");
+  }
+  if (!row.is_true(0, 3)) {
+    stop("all replication slots of the server are taken",
+         "ALTER SYSTEM SET max_replication_slots = 20; then restart the server");
+  }
+  if (row.is_true(0, 4)) stop("the server is a standby and takes no writes", "name the primary");
+  if (row.text(0, 7) == "-1") {
+    out.push_back(
+        {Severity::kNote, "",
+         "the server keeps its log for our slot without limit while the appliance is away",
+         "ALTER SYSTEM SET max_slot_wal_keep_size = '64GB'; SELECT pg_reload_conf(); "
+         "(beyond it the slot is lost and a resync is needed)"});
+  }
+  if (row.integer(0, 8) > kOldSnapshotSeconds) {
+    out.push_back({Severity::kWarning, "",
+                   "the oldest transaction has been open for " + std::to_string(row.integer(0, 8)) +
+                       " s: it holds back vacuum, and our checkpoint row grows slower to move",
+                   "SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xmin IS NOT "
+                   "NULL ORDER BY xact_start; then end it"});
+  }
+  return success();
+}
+
+Result<bool> may_suppress(Connection& connection) {
+  const auto set = connection.run("SET session_replication_role = replica");
+  if (set) {
+    SYN_TRY(connection.run("RESET session_replication_role"));
+    return true;
+  }
+  if (connection.sqlstate() == "42501") return false;
+  return set.error();
+}
+
+void find_rights(const Mapped& mapped, const std::string& role, std::vector<Finding>& out) {
+  const std::string& dataset = mapped.schema->name;
+  const std::string table = mapped.table.sql_name();
+  const bool is_read = mapped.mapping->direction != ports::Direction::kTo;
+  const bool is_written = mapped.mapping->direction != ports::Direction::kFrom;
+  if (is_read && !mapped.table.is_owned) {
+    out.push_back({Severity::kStops, dataset,
+                   "role " + role + " does not own " + mapped.table.display_name() +
+                       ", and only owners may publish a table",
+                   "ALTER TABLE " + table + " OWNER TO " + role +
+                       "; or GRANT its owner's role TO " + role + ";"});
+  }
+  if (!mapped.table.is_readable || (is_written && !mapped.table.is_writable)) {
+    out.push_back({Severity::kStops, dataset,
+                   "role " + role + " may not read and write " + mapped.table.display_name(),
+                   "GRANT SELECT, INSERT, UPDATE, DELETE ON " + table + " TO " + role + ";"});
+  }
+  if (mapped.table.persistence == 'u') {
+    out.push_back({Severity::kStops, dataset,
+                   mapped.table.display_name() + " is UNLOGGED: its changes are in no log",
+                   "ALTER TABLE " + table + " SET LOGGED;"});
+  }
+}
+
+// Triggers and referential actions that run for our writes too, where we may not suppress them.
+Result<void> find_triggers(Connection& connection, const Mapped& mapped, bool is_suppressed,
+                           const std::string& role, std::vector<Finding>& out) {
+  if (mapped.mapping->direction == ports::Direction::kFrom) return success();
+  SYN_TRY(
+      const Answer rows,
+      connection.query("SELECT tgname, tgisinternal, tgenabled FROM pg_trigger WHERE tgrelid = " +
+                       std::to_string(mapped.table.oid) +
+                       " AND tgenabled <> 'D' ORDER BY tgisinternal, tgname"));
+  const bool is_accepted = mapped.mapping->triggers == "fire";
+  bool has_foreign_keys = false;
+  for (size_t row = 0; row < rows.row_count(); ++row) {
+    const std::string name(rows.text(row, 0));
+    if (rows.is_true(row, 1)) {
+      has_foreign_keys = true;
+      continue;
+    }
+    const std::string_view enabled = rows.text(row, 2);
+    const bool fires = !is_suppressed || is_accepted || enabled == "A" || enabled == "R";
+    if (!fires) {
+      out.push_back({Severity::kNote, mapped.schema->name,
+                     "trigger " + name + " on " + mapped.table.display_name() +
+                         " does not fire for our writes: columns that only it keeps, and that do "
+                         "not travel, stay as they are",
+                     "triggers = \"fire\" in the dataset's section, if it should"});
+      continue;
+    }
+    out.push_back(
+        {is_accepted ? Severity::kNote : Severity::kStops, mapped.schema->name,
+         "trigger " + name + " on " + mapped.table.display_name() + " fires for our writes too",
+         "GRANT SET ON PARAMETER session_replication_role TO " + role +
+             "; or triggers = \"fire\" in the dataset's section to accept it"});
+  }
+  if (has_foreign_keys && !is_suppressed && !is_accepted) {
+    out.push_back({Severity::kStops, mapped.schema->name,
+                   mapped.table.display_name() +
+                       " has foreign keys, and our writes come per record, not in their order",
+                   "GRANT SET ON PARAMETER session_replication_role TO " + role + ";"});
+  }
+  return success();
+}
+
+void find_numbering(const Mapped& mapped, std::vector<Finding>& out) {
+  if (mapped.mapping->direction != ports::Direction::kBoth) return;
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    if (!mapped.columns[i].is_numbered) continue;
+    out.push_back({Severity::kWarning, mapped.schema->name,
+                   "key column " + mapped.columns[i].name + " of " + mapped.table.display_name() +
+                       " is numbered by this database: two systems that both make records must not "
+                       "give the same numbers",
+                   "in each system another remainder: SELECT setval(pg_get_serial_sequence(" +
+                       literal(mapped.table.sql_name()) + ", " + literal(mapped.columns[i].name) +
+                       "), (SELECT max(" + quoted_name(mapped.columns[i].name) +
+                       ") / 2 * 2 + 1 FROM " + mapped.table.sql_name() +
+                       ")); ALTER SEQUENCE ... INCREMENT BY 2; (the other system: without + 1)"});
+  }
+}
+
+Result<void> find_objects(Connection& connection, const Shared& shared, std::vector<Finding>& out) {
+  SYN_TRY(const auto present, installed_objects(connection, shared));
+  std::string missing;
+  for (const std::string& object : {"table " + std::string(kCheckpoint),
+                                    "publication " + shared.object, "slot " + shared.object}) {
+    if (std::find(present.begin(), present.end(), object) != present.end()) continue;
+    missing += (missing.empty() ? "" : ", ") + object;
+  }
+  if (missing.empty()) return success();
+  out.push_back({Severity::kNote, "",
+                 "Syncline will create in " + connection.place() + ": " + missing,
+                 "nothing; `syncline detach` removes all of it"});
+  return success();
+}
+
+}  // namespace
+
+Result<std::vector<ports::TableInfo>> PostgresCatalog::tables() {
+  SYN_TRY(auto connection, Connection::open(shared_->access("look"), Purpose::kSql));
+  SYN_TRY(const auto tables, read_tables(*connection));
+  std::vector<ports::TableInfo> infos;
+  for (const Table& table : tables) infos.push_back(table_info(table));
+  return infos;
+}
+
+Result<std::vector<Finding>> PostgresCatalog::findings() {
+  SYN_TRY(auto connection, Connection::open(shared_->access("look"), Purpose::kSql));
+  std::vector<Finding> out;
+  SYN_TRY(find_in_server(*connection, *shared_, out));
+  SYN_TRY(const bool is_suppressed, may_suppress(*connection));
+  SYN_TRY(const std::string user, connection->query_text("SELECT current_user"));
+  for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
+    auto mapped = read_mapped(*connection, mapping);
+    if (!mapped) {
+      const Error& error = mapped.error();
+      out.push_back(
+          {Severity::kStops, mapping.schema->name, error.what + ": " + error.why, error.fix});
+      continue;
+    }
+    find_rights(mapped.value(), quoted_name(user), out);
+    if (mapping.direction != ports::Direction::kTo) {
+      if (const auto problem = identity_problem(mapped.value())) {
+        out.push_back({Severity::kStops, mapping.schema->name, problem->what + ": " + problem->why,
+                       problem->fix});
+      }
+    }
+    SYN_TRY(find_triggers(*connection, mapped.value(), is_suppressed, quoted_name(user), out));
+    find_numbering(mapped.value(), out);
+  }
+  SYN_TRY(find_objects(*connection, *shared_, out));
+  return out;
+}
+
+Result<std::vector<std::string>> PostgresCatalog::detach() {
+  SYN_TRY(auto connection, Connection::open(shared_->access("look"), Purpose::kSql));
+  return remove_objects(*connection, *shared_);
+}
+
+}  // namespace syncline::postgres

@@ -1,0 +1,384 @@
+#include "drivers/systems/postgres/detail/decoder.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "drivers/systems/postgres/detail/objects.hpp"
+#include "host/model/key.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+constexpr size_t kRecentMax = 100'000;
+constexpr size_t kNowhere = static_cast<size_t>(-1);
+constexpr std::array<std::string_view, 6> kCheckpointColumns = {"appliance", "system", "epoch",
+                                                                "stream",    "lane",   "seq"};
+
+auto out_of_step(std::string why) {
+  return fail(ErrorCode::kSystemOpen, "the replication stream is out of step", std::move(why),
+              "nothing: the stream is opened anew");
+}
+
+size_t index_of(const Relation& relation, std::string_view name) {
+  for (size_t i = 0; i < relation.columns.size(); ++i) {
+    if (relation.columns[i].name == name) return i;
+  }
+  return kNowhere;
+}
+
+uint64_t number_of(std::string_view text) {
+  uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+void append_number(uint64_t value, std::string& out) {
+  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xff);
+}
+
+constexpr const char* kType =
+    "WITH RECURSIVE base(declared, type, modifier) AS (SELECT oid, oid, -1 FROM pg_type WHERE "
+    "typtype <> 'd' UNION ALL SELECT d.oid, b.type, CASE WHEN d.typtypmod >= 0 THEN d.typtypmod "
+    "ELSE b.modifier END FROM pg_type d JOIN base b ON d.typtype = 'd' AND d.typbasetype = "
+    "b.declared) SELECT b.modifier, t.typname, t.typtype, format_type(t.oid, NULL), e.typname, "
+    "e.typtype, t.typcategory = 'A' AND e.typdelim = ',' FROM base b JOIN pg_type t ON t.oid = "
+    "b.type LEFT JOIN pg_type e ON e.oid = t.typelem WHERE b.declared = $1::oid";
+
+// A type that the log names and the table's description does not: the table has another by now.
+Result<std::optional<NativeType>> read_type(Connection& connection, Oid oid, int32_t modifier) {
+  const Parameter parameter[] = {std::to_string(oid)};
+  SYN_TRY(const Answer rows, connection.query(kType, parameter));
+  if (rows.row_count() == 0) return std::optional<NativeType>();
+  NativeType type;
+  type.modifier = modifier >= 0 ? modifier : static_cast<int32_t>(rows.integer(0, 0));
+  type.name = cast_name(rows.text(0, 1), rows.text(0, 3));
+  type.is_array = rows.is_true(0, 6);
+  const size_t at = type.is_array ? 4 : 1;
+  const std::string_view kind = rows.text(0, at + 1);
+  type.category = category_of(rows.text(0, at), kind.empty() ? 'b' : kind[0]);
+  return std::optional(std::move(type));
+}
+
+Error column_gone(const Mapped& mapped, const std::string& column) {
+  return {ErrorCode::kSystemSchema,
+          "dataset " + mapped.schema->name + ": table " + mapped.table.display_name() +
+              " has no column " + column,
+          "it was dropped or renamed",
+          "bring the column back, or correct `fields` in the config; the dataset then goes on by a "
+          "scan"};
+}
+
+}  // namespace
+
+model::Position position_of(Lsn lsn, uint64_t server) {
+  model::Position position;
+  append_number(lsn, position.bytes);
+  append_number(server, position.bytes);
+  return position;
+}
+
+void Decoder::follow(std::vector<Mapped> mapped, uint64_t server) {
+  server_ = server;
+  followed_.clear();
+  for (Mapped& table : mapped) followed_.push_back({std::move(table), false});
+  bound_.clear();
+}
+
+const Mapped* Decoder::find(model::DatasetId dataset) const {
+  for (const Followed& followed : followed_) {
+    if (followed.mapped.dataset() == dataset) return &followed.mapped;
+  }
+  return nullptr;
+}
+
+bool Decoder::is_stopped(model::DatasetId dataset) const {
+  return std::any_of(followed_.begin(), followed_.end(), [&](const Followed& followed) {
+    return followed.mapped.dataset() == dataset && followed.is_stopped;
+  });
+}
+
+void Decoder::begin_stream() {
+  bound_.clear();
+  is_in_transaction_ = false;
+}
+
+void Decoder::begin_poll(ports::ChangeSink& sink, ports::PollResult& result) {
+  sink_ = &sink;
+  result_ = &result;
+}
+
+Result<void> Decoder::take(std::string_view message) {
+  SYN_TRY(const Message parsed, parse_message(message));
+  return std::visit([this](const auto& part) { return on(part); }, parsed);
+}
+
+Result<void> Decoder::on(const Begin& begin) {
+  if (is_in_transaction_) return out_of_step("a transaction begins inside another");
+  begin_ = begin;
+  is_in_transaction_ = true;
+  is_ours_ = false;
+  row_count_ = 0;
+  sink_->begin({position_of(begin.commit_lsn, server_), begin.commit_time_us, 1});
+  return success();
+}
+
+Result<void> Decoder::on(const Commit& commit) {
+  if (!is_in_transaction_ || commit.commit_lsn != begin_.commit_lsn) {
+    return out_of_step("a commit without its beginning");
+  }
+  sink_->end();
+  is_in_transaction_ = false;
+  last_ = {commit.commit_lsn, begin_.commit_time_us, row_count_};
+  result_->row_count += row_count_;
+  recent_xids_.push_back(begin_.xid);
+  if (recent_xids_.size() > 2 * kRecentMax) {
+    recent_xids_.erase(recent_xids_.begin(), recent_xids_.end() - kRecentMax);
+  }
+  return success();
+}
+
+Result<void> Decoder::on(const Ignored&) {
+  return success();
+}
+
+Result<void> Decoder::on(const Relation& relation) {
+  Bound bound;
+  if (relation.schema == kCheckpointSchema && relation.name == kCheckpointTable) {
+    bind_checkpoint(relation, bound);
+  }
+  for (size_t i = 0; i < followed_.size(); ++i) {
+    const Table& table = followed_[i].mapped.table;
+    if (table.schema != relation.schema || table.name != relation.name) continue;
+    SYN_TRY(bind_dataset(relation, i, bound));
+  }
+  bound_[relation.oid] = std::move(bound);
+  return success();
+}
+
+void Decoder::bind_checkpoint(const Relation& relation, Bound& bound) {
+  for (const std::string_view name : kCheckpointColumns) {
+    bound.columns.push_back(index_of(relation, name));
+    if (bound.columns.back() == kNowhere) return;
+  }
+  bound.meaning = Meaning::kCheckpoint;
+}
+
+void Decoder::stop(Followed& followed, Error error) {
+  if (std::exchange(followed.is_stopped, true)) return;
+  result_->stopped.push_back({followed.mapped.dataset(), std::move(error)});
+}
+
+// A dataset that stopped goes on, by a scan, when its table is as it must be again; one whose
+// column has another type is scanned too, for a rewritten table is in no log.
+Result<void> Decoder::bind_dataset(const Relation& relation, size_t index, Bound& bound) {
+  Followed& followed = followed_[index];
+  Mapped& mapped = followed.mapped;
+  bound.followed = index;
+  for (size_t field = 0; field < mapped.columns.size(); ++field) {
+    const std::string& name = mapped.columns[field].name;
+    const size_t at = index_of(relation, name);
+    if (at == kNowhere) {
+      stop(followed, column_gone(mapped, name));
+      return success();
+    }
+    bound.columns.push_back(at);
+    if (field < mapped.key_count() && !relation.columns[at].is_identity) {
+      stop(followed,
+           identity_error(mapped, "its replica identity is without the key column " + name));
+      return success();
+    }
+  }
+  SYN_TRY(const bool is_changed, take_types(relation, bound, mapped));
+  if (std::exchange(followed.is_stopped, false) || is_changed) {
+    result_->rescan.push_back(mapped.dataset());
+  }
+  bound.meaning = Meaning::kDataset;
+  return success();
+}
+
+// Whether a mapped column has another type than the table's description says.
+Result<bool> Decoder::take_types(const Relation& relation, const Bound& bound, Mapped& mapped) {
+  bool is_changed = false;
+  for (size_t field = 0; field < mapped.columns.size(); ++field) {
+    Column& column = mapped.columns[field];
+    const RelationColumn& now = relation.columns[bound.columns[field]];
+    if (now.type == column.declared_type && now.modifier == column.declared_modifier) continue;
+    SYN_TRY(Connection * connection, connect_());
+    SYN_TRY(auto type, read_type(*connection, now.type, now.modifier));
+    if (!type) return out_of_step("the log names a type that was dropped");
+    column.type = std::move(*type);
+    column.declared_type = now.type;
+    column.declared_modifier = now.modifier;
+    is_changed = true;
+  }
+  return is_changed;
+}
+
+Result<const Decoder::Bound*> Decoder::bound_of(Oid relation) const {
+  if (!is_in_transaction_) return out_of_step("a change outside of a transaction");
+  const auto found = bound_.find(relation);
+  if (found == bound_.end()) return out_of_step("a change of a relation that was not described");
+  return &found->second;
+}
+
+Result<void> Decoder::show_marker(const Bound& bound, const Tuple& row) {
+  std::array<std::string_view, kCheckpointColumns.size()> cells;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    if (bound.columns[i] >= row.size()) return out_of_step("a short checkpoint row");
+    cells[i] = row[bound.columns[i]].text;
+  }
+  const uint64_t sequence = number_of(cells[5]);
+  const bool is_other = cells[0] != shared_->config.appliance || cells[1] != shared_->config.name;
+  if (is_other || sequence == 0) return success();
+  is_ours_ = true;
+  sink_->marker({cells[0], static_cast<uint32_t>(number_of(cells[2])),
+                 static_cast<model::StreamId>(number_of(cells[3])),
+                 static_cast<model::LaneIndex>(number_of(cells[4])), sequence});
+  return success();
+}
+
+// The error of the first cell that cannot be held; the others are filled all the same.
+Result<void> Decoder::fill(const Bound& bound, const Tuple& tuple, size_t field_count,
+                           RowCells& cells) {
+  const Mapped& mapped = followed_[bound.followed].mapped;
+  cells.reset(mapped.columns.size());
+  Result<void> first = success();
+  for (size_t field = 0; field < field_count; ++field) {
+    if (bound.columns[field] >= tuple.size()) continue;
+    const TupleCell& cell = tuple[bound.columns[field]];
+    if (cell.state == TupleState::kUnchanged) continue;
+    auto set = cell.state == TupleState::kNull ? cells.set_null(mapped, field)
+                                               : cells.set_text(mapped, field, cell.text);
+    if (!set && first) first = std::move(set);
+  }
+  return first;
+}
+
+void Decoder::show(const Mapped& mapped, ports::RowOp op,
+                   std::span<const model::CellView> old_key) {
+  sink_->row({mapped.dataset(), op, is_ours_, cells_.views(), old_key});
+  ++row_count_;
+}
+
+void Decoder::show_delete(const Mapped& mapped, const RowCells& cells) {
+  sink_->row({mapped.dataset(), ports::RowOp::kDelete, is_ours_, cells.views(), {}});
+  ++row_count_;
+}
+
+void Decoder::reject(const Mapped& mapped, Error error) {
+  result_->rejected.push_back(rejected_row(mapped, cells_.joined_key(mapped), std::move(error)));
+}
+
+Result<void> Decoder::on(const Insert& insert) {
+  SYN_TRY(const Bound* bound, bound_of(insert.relation));
+  if (bound->meaning == Meaning::kCheckpoint) return show_marker(*bound, insert.row);
+  if (bound->meaning != Meaning::kDataset) return success();
+  const Mapped& mapped = followed_[bound->followed].mapped;
+  if (auto filled = fill(*bound, insert.row, mapped.columns.size(), cells_); !filled) {
+    reject(mapped, std::move(filled).error());
+    return success();
+  }
+  show(mapped, ports::RowOp::kInsert, {});
+  return success();
+}
+
+Result<void> Decoder::on(const Update& update) {
+  SYN_TRY(const Bound* bound, bound_of(update.relation));
+  if (bound->meaning == Meaning::kCheckpoint) return show_marker(*bound, update.row);
+  if (bound->meaning != Meaning::kDataset) return success();
+  return show_update(*bound, update);
+}
+
+Result<void> Decoder::show_update(const Bound& bound, const Update& update) {
+  const Mapped& mapped = followed_[bound.followed].mapped;
+  const size_t field_count = mapped.columns.size();
+  auto filled = fill(bound, update.row, field_count, cells_);
+  std::string old_key;
+  if (update.old_kind != OldRow::kNone) {
+    const size_t known = update.old_kind == OldRow::kFull ? field_count : mapped.key_count();
+    const auto old_filled = fill(bound, update.old_row, known, old_cells_);
+    // What stayed as it was is not sent again where it is stored apart: the old row has it.
+    for (size_t field = 0; field < field_count && old_filled; ++field) {
+      const model::CellView& before = old_cells_.views()[field];
+      if (!cells_.is_unchanged(field) || before.state != model::CellState::kValue) continue;
+      if (filled) cells_.set_canonical(field, std::string(before.bytes));
+    }
+    old_key = old_cells_.joined_key(mapped);
+  }
+  const std::string key = cells_.joined_key(mapped);
+  const bool is_moved = !old_key.empty() && old_key != key;
+  if (!filled) {
+    if (is_moved) show_delete(mapped, old_cells_);
+    reject(mapped, std::move(filled).error());
+    return success();
+  }
+  if (key.empty()) return out_of_step("an update without a key");
+  if (!is_moved) {
+    show(mapped, ports::RowOp::kUpdate, {});
+    return success();
+  }
+  SYN_TRY(complete(mapped));
+  show(mapped, ports::RowOp::kUpdate, old_cells_.key(mapped));
+  return success();
+}
+
+// A record under a new key is a whole record: what the log left out is read from the table. If it
+// is gone from there by now, the log tells so further on.
+Result<void> Decoder::complete(const Mapped& mapped) {
+  bool is_whole = true;
+  for (size_t field = 0; field < mapped.columns.size(); ++field) {
+    is_whole = is_whole && !cells_.is_unchanged(field);
+  }
+  if (is_whole) return success();
+  SYN_TRY(Connection * connection, connect_());
+  std::vector<Parameter> key;
+  std::string condition;
+  for (size_t field = 0; field < mapped.key_count(); ++field) {
+    SYN_TRY(auto text,
+            native_from_canonical(cells_.views()[field].bytes, mapped.schema->fields[field].type,
+                                  mapped.columns[field].type));
+    key.emplace_back(std::move(text));
+    condition += (field == 0 ? "" : " AND ") + quoted_name(mapped.columns[field].name) + " = $" +
+                 std::to_string(field + 1);
+  }
+  SYN_TRY(const Answer rows, connection->query("SELECT " + column_list(mapped) + " FROM " +
+                                                   mapped.table.sql_name() + " WHERE " + condition,
+                                               key));
+  if (rows.row_count() == 0) return success();
+  for (size_t field = 0; field < mapped.columns.size(); ++field) {
+    if (!cells_.is_unchanged(field)) continue;
+    auto set = rows.is_null(0, field) ? cells_.set_null(mapped, field)
+                                      : cells_.set_text(mapped, field, rows.text(0, field));
+    if (!set) reject(mapped, std::move(set).error());
+  }
+  return success();
+}
+
+Result<void> Decoder::on(const Delete& gone) {
+  SYN_TRY(const Bound* bound, bound_of(gone.relation));
+  if (bound->meaning != Meaning::kDataset) return success();
+  const Mapped& mapped = followed_[bound->followed].mapped;
+  if (auto filled = fill(*bound, gone.old_row, mapped.key_count(), cells_); !filled) {
+    reject(mapped, std::move(filled).error());
+    return success();
+  }
+  show_delete(mapped, cells_);
+  return success();
+}
+
+// Which records it took is in no log: what is known of them outside is held against the table.
+Result<void> Decoder::on(const Truncate& truncate) {
+  for (const Oid relation : truncate.relations) {
+    SYN_TRY(const Bound* bound, bound_of(relation));
+    if (bound->meaning != Meaning::kDataset) continue;
+    const model::DatasetId dataset = followed_[bound->followed].mapped.dataset();
+    auto& rescan = result_->rescan;
+    if (std::find(rescan.begin(), rescan.end(), dataset) == rescan.end()) {
+      rescan.push_back(dataset);
+    }
+  }
+  return success();
+}
+
+}  // namespace syncline::postgres

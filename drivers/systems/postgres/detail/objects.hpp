@@ -1,0 +1,44 @@
+// What Syncline creates in a database: the schema `syncline` with the checkpoint table, one
+// publication and one replication slot, both named after appliance and system.
+//
+// Threads: on the connection given. Errors: those of the connection; kSystemOpen where the server
+// is not set up for logical replication; kSystemLost for a slot that is gone.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drivers/systems/postgres/detail/shared.hpp"
+#include "drivers/systems/postgres/detail/table.hpp"
+
+namespace syncline::postgres {
+
+inline constexpr const char* kCheckpointSchema = "syncline";
+inline constexpr const char* kCheckpointTable = "syncline_checkpoint";
+inline constexpr const char* kCheckpoint = "syncline.syncline_checkpoint";
+
+// Does nothing where it is there.
+Result<void> install_checkpoint(Connection& connection);
+
+// A publication of exactly these tables and the checkpoint.
+Result<void> install_publication(Connection& connection, const std::string& name,
+                                 const std::vector<Mapped>& captured);
+
+enum class Slot : uint8_t {
+  kMissing,
+  kUsable,
+  kLost,  // there, but the server has removed the log behind it
+};
+Result<Slot> find_slot(Connection& connection, const std::string& name);
+Result<void> create_slot(Connection& connection, const std::string& name);
+Result<void> drop_slot(Connection& connection, const std::string& name);
+
+// Ends sessions of ours that an earlier run has left, and waits until they are gone.
+Result<void> end_sessions(Connection& connection, const std::string& session);
+
+// "slot syncline_zurich_erp", "publication ...": what of ours is there.
+Result<std::vector<std::string>> installed_objects(Connection& connection, const Shared& shared);
+Result<std::vector<std::string>> remove_objects(Connection& connection, const Shared& shared);
+
+}  // namespace syncline::postgres

@@ -1,0 +1,45 @@
+// Reads of what is there: tables in chunks by key, and single records.
+//
+// Threads: on the connection given. Errors: those of the connection; kSystemBusy where the server
+// does not show yet what its log has told.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "drivers/systems/postgres/detail/table.hpp"
+#include "host/ports/source.hpp"
+
+namespace syncline::postgres {
+
+// A transaction's commit can be read in the log before a snapshot sees it (a synchronous standby
+// that is slow to answer). Rows read in such a snapshot are older than what the log has shown.
+// Forgets xids that every later snapshot sees.
+class Visibility {
+ public:
+  // snapshot: "xmin:xmax:xip,xip"
+  explicit Visibility(std::string_view snapshot);
+  bool sees(uint32_t xid) const;
+  bool sees_all(std::vector<uint32_t>& xids) const;
+
+ private:
+  uint32_t end_ = 0;  // the first that had not begun
+  std::vector<uint32_t> running_;
+};
+
+struct ReadPlace {
+  ports::TransactionInfo transaction;
+  std::vector<uint32_t>* shown_xids = nullptr;  // null: nothing was read from the log
+};
+
+// As one transaction of kSnapshot rows.
+Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& mapped,
+                                        const std::string& cursor, size_t row_limit,
+                                        const ReadPlace& place, ports::ChangeSink& sink);
+Result<void> read_keys(Connection& connection, const Mapped& mapped,
+                       std::span<const std::string> keys, const ReadPlace& place,
+                       ports::ChangeSink& sink);
+
+}  // namespace syncline::postgres

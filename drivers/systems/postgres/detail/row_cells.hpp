@@ -1,0 +1,48 @@
+// A row's native texts as canonical cells in schema order.
+//
+// Owner: the views borrow from it until the next fill. Threads: one at a time. Errors: kValue and
+// kSystemKey, naming the column.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "drivers/systems/postgres/detail/table.hpp"
+#include "host/model/cell.hpp"
+
+namespace syncline::postgres {
+
+class RowCells {
+ public:
+  // Every cell unchanged; memory is kept.
+  void reset(size_t count) {
+    bytes_.resize(count);
+    views_.assign(count, {});
+  }
+
+  Result<void> set_text(const Mapped& mapped, size_t field, std::string_view text);
+  Result<void> set_null(const Mapped& mapped, size_t field);
+  void set_unchanged(size_t field) { views_[field] = {}; }
+  void set_canonical(size_t field, std::string bytes);
+
+  bool is_unchanged(size_t field) const {
+    return views_[field].state == model::CellState::kUnchanged;
+  }
+  std::span<const model::CellView> views() const { return views_; }
+  std::span<const model::CellView> key(const Mapped& mapped) const {
+    return views().first(mapped.key_count());
+  }
+  // Empty while a key cell is missing.
+  std::string joined_key(const Mapped& mapped) const;
+
+ private:
+  std::vector<std::string> bytes_;
+  std::vector<model::CellView> views_;
+};
+
+// Every column of one row of an answer to SELECT of column_list, from a first column on. What
+// follows an error of one cell is still filled, so that the rejection can name the key.
+Result<void> fill_row(const Mapped& mapped, const Answer& rows, size_t row, RowCells& cells);
+
+}  // namespace syncline::postgres

@@ -1,0 +1,69 @@
+// The face of a database that is read: its log through a replication slot, its tables in chunks.
+//
+// The stream is opened by the first poll and again after every break, behind the last transaction
+// that a poll gave; what comes twice is passed over by its position. A slot that is gone is
+// kSystemLost: never a silent gap.
+//
+// Owner: two connections of its own. Threads: one at a time; apart from the target's.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+
+#include "drivers/systems/postgres/detail/decoder.hpp"
+#include "drivers/systems/postgres/detail/shared.hpp"
+#include "drivers/systems/postgres/detail/stream.hpp"
+#include "host/base/clock.hpp"
+#include "host/ports/source.hpp"
+
+namespace syncline::postgres {
+
+class PostgresSource final : public ports::Source {
+ public:
+  PostgresSource(std::shared_ptr<const Shared> shared, Clock& clock);
+
+  Result<void> open(const model::Position& position) override;
+  Result<ports::PollResult> poll(ports::ChangeSink& sink, size_t row_limit, int wait_ms) override;
+  Result<void> acknowledge(const model::Position& position) override;
+  Result<model::Position> current_position() override;
+  Result<ports::SnapshotChunk> read_snapshot(model::DatasetId dataset, const std::string& cursor,
+                                             size_t row_limit, ports::ChangeSink& sink) override;
+  Result<void> read_records(model::DatasetId dataset, std::span<const std::string> keys,
+                            ports::ChangeSink& sink) override;
+  Result<Lag> lag() override;
+
+ private:
+  Result<Connection*> connect();
+  Result<void> take_place(const model::Position& position);
+  Result<void> take_slot(const model::Position& position);
+  Result<void> refresh(ports::PollResult* result);
+  Result<void> open_stream();
+  Result<void> poll_once(ports::PollResult& result, size_t row_limit, int wait_ms);
+  Result<void> read_stream(ports::PollResult& result, size_t row_limit, int wait_ms);
+  void stop(const ports::DatasetMapping& mapping, Error error, ports::PollResult* result);
+  Result<const Mapped*> mapped_of(model::DatasetId dataset);
+  struct Waiting {  // a transaction that was read and is not durable yet
+    Lsn lsn = 0;
+    int64_t commit_time_us = 0;
+    size_t row_count = 0;
+  };
+
+  std::shared_ptr<const Shared> shared_;
+  Clock& clock_;
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Stream> stream_;
+  Decoder decoder_;
+  bool is_open_ = false;
+  uint64_t server_ = 0;  // the cluster's own number
+  Lsn read_ = 0;         // the last transaction that a poll gave
+  Lsn confirmed_ = 0;
+  int64_t refresh_due_us_ = 0;
+  std::deque<Waiting> waiting_;
+  std::map<model::DatasetId, Error> stopped_;
+  std::vector<ports::DatasetStop> stops_to_report_;
+  std::vector<model::DatasetId> rescans_to_report_;
+  std::map<model::DatasetId, Mapped> looked_at_;  // without open
+};
+
+}  // namespace syncline::postgres

@@ -1,0 +1,67 @@
+// The replication stream: pgoutput messages from a slot, keepalives answered on the way.
+//
+// What is confirmed to the server is what the caller said is durable; while nothing it has been
+// given waits for that, what the server has passed by counts too, so that a quiet database holds no
+// log for us. Threads: one at a time. Errors: kSystemOpen (gone: make a new stream), kSystemBusy
+// (the slot is still held by an older session), kSystemLost (the slot, or its log, is gone).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "drivers/systems/postgres/detail/connection.hpp"
+#include "drivers/systems/postgres/detail/pgoutput.hpp"
+#include "host/base/clock.hpp"
+
+namespace syncline::postgres {
+
+// kSystemLost, with what is lost and the command that mends it.
+Error lost_log(const std::string& system, std::string why);
+
+class Stream {
+ public:
+  // Streams transactions whose commit record lies behind `after` (0: from what the slot confirmed).
+  static Result<std::unique_ptr<Stream>> open(const Access& access, const std::string& object,
+                                              Lsn after, Clock& clock);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // The next message's bytes, valid until the next call; nothing if none came within wait_ms.
+  Result<std::optional<std::string_view>> next(int wait_ms);
+
+  // A transaction has been read whole; it waits to be durable.
+  void note_read(Lsn commit_lsn) { read_ = commit_lsn; }
+  // Everything up to here is durable. Tells the server, now and then.
+  Result<void> confirm(Lsn commit_lsn);
+
+  Lsn server_end() const { return server_end_; }
+
+ private:
+  Stream(std::unique_ptr<Connection> connection, std::string system, Lsn after, Clock& clock)
+      : connection_(std::move(connection)),
+        system_(std::move(system)),
+        clock_(clock),
+        read_(after) {}
+
+  Result<bool> wait_for_input(int64_t deadline_us);
+  Result<std::optional<std::string_view>> take(std::string_view bytes);
+  Result<void> send_status();
+  Result<void> end_of_stream(int code);
+  Lsn flushed() const;
+
+  std::unique_ptr<Connection> connection_;
+  std::string system_;
+  Clock& clock_;
+  char* buffer_ = nullptr;  // libpq's, of the last message
+  Lsn read_ = 0;
+  Lsn confirmed_ = 0;
+  Lsn server_end_ = 0;
+  Lsn idle_end_ = 0;  // the server had sent all up to here
+  Lsn sent_ = 0;      // the last flush position told
+  int64_t sent_at_us_ = 0;
+};
+
+}  // namespace syncline::postgres

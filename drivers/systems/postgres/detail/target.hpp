@@ -1,0 +1,61 @@
+// The face of a database that is written to: one marked transaction at a time, sent in one
+// pipeline.
+//
+// A record that the server refuses makes the whole transaction fail; it is then tried record by
+// record, to tell which it was. A connection that breaks leaves the outcome unknown: probe ends the
+// old session first, and only then looks.
+//
+// Owner: a connection of its own. Threads: one at a time; apart from the source's.
+#pragma once
+
+#include <memory>
+
+#include "drivers/systems/postgres/detail/shared.hpp"
+#include "drivers/systems/postgres/detail/writer.hpp"
+#include "host/ports/target.hpp"
+
+namespace syncline::postgres {
+
+class PostgresTarget final : public ports::Target {
+ public:
+  explicit PostgresTarget(std::shared_ptr<const Shared> shared) : shared_(std::move(shared)) {}
+
+  Result<void> open() override;
+  Result<void> open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
+                          size_t lane_count) override;
+  Result<std::vector<ports::Checkpoint>> probe(uint32_t epoch) override;
+  Result<ports::ApplyResult> apply(const ports::WriteBatch& batch) override;
+
+ private:
+  enum class Way : uint8_t { kPlain, kFreeFirst };
+  struct Refused {
+    size_t index = 0;
+    Error error;
+    bool is_unique = false;
+  };
+
+  Result<void> connect();
+  Result<void> read_tables();
+  SqlStatement marker(const ports::WriteBatch& batch) const;
+  Error marker_moved(const ports::WriteBatch& batch) const;
+  void add_group(Group group, std::vector<SqlStatement>& statements);
+  std::string_view role_for(const Mapped& mapped) const;
+  Result<ports::ApplyResult> after_error(const ports::WriteBatch& batch,
+                                         const Pipeline::Outcome& outcome, size_t write_first);
+  Result<ports::ApplyResult> apply_singly(const ports::WriteBatch& batch);
+  Result<std::optional<Refused>> write_singly(const ports::WriteBatch& batch, Way way,
+                                              size_t& rows_written);
+  Result<std::optional<Refused>> write_one(const ports::WriteBatch& batch, size_t index, Way way,
+                                           Step step, size_t& rows_written);
+  Error sorted(const Error& error);
+  void roll_back();
+
+  std::shared_ptr<const Shared> shared_;
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<Writer> writer_;
+  bool may_suppress_ = false;  // session_replication_role is ours to set
+  std::string_view role_;      // what it is set to in the transaction at hand
+};
+
+}  // namespace syncline::postgres

@@ -1,0 +1,67 @@
+// PostgreSQL's types and values, as text under our sessions' fixed settings, and the canonical
+// bytes of logical types.
+//
+// Arrays are JSON arrays. Types without a logical one (ranges, composites, money, xml, tsvector,
+// ...) are their text. What cannot be held exactly is kValue. Threads: pure functions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "host/base/result.hpp"
+#include "host/model/cell.hpp"
+#include "host/model/types.hpp"
+
+namespace syncline::postgres {
+
+enum class Category : uint8_t {
+  kBool,
+  kInteger,
+  kDecimal,
+  kFloat32,
+  kFloat64,
+  kText,
+  kVarchar,
+  kChar,
+  kBytea,
+  kBit,
+  kVarbit,
+  kDate,
+  kDatetime,
+  kTimestamp,
+  kTime,
+  kInterval,
+  kUuid,
+  kInet,
+  kMacaddr,
+  kJson,
+  kEnum,
+  kOther,
+};
+
+struct NativeType {
+  Category category = Category::kOther;
+  int32_t modifier = -1;  // as pg_attribute.atttypmod has it
+  bool is_array = false;  // of elements of the category
+  std::string name;       // as SQL casts to it, without modifiers
+  bool operator==(const NativeType&) const = default;
+};
+
+// By the names of pg_type (of the domain's base type): "int4", 'b' base type, 'e' enum.
+Category category_of(std::string_view type_name, char type_kind);
+// What to cast a text to. Without a length, `character` and `bit` would mean one of them.
+std::string cast_name(std::string_view type_name, std::string_view formatted);
+model::LogicalType logical_type_of(const NativeType& type);
+
+Result<std::string> canonical_from_native(std::string_view text, const NativeType& native,
+                                          const model::LogicalType& type);
+// The text that an input of the native type reads.
+Result<std::string> native_from_canonical(std::string_view bytes, const model::LogicalType& type,
+                                          const NativeType& native);
+
+// '{1,NULL,"a b"}' -> [1,null,"a b"], and back. Errors: kValue (other lower bounds than 1).
+Result<std::string> json_from_array(std::string_view text, Category element);
+Result<std::string> array_from_json(std::string_view json);
+
+}  // namespace syncline::postgres

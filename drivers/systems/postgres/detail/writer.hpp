@@ -1,0 +1,57 @@
+// Records to be written, as few statements: those of one table that touch the same columns go
+// together, as arrays. UPDATE of the changed columns; full records by UPDATE, then INSERT of what
+// was not there; DELETE. Never ON CONFLICT, which overwrites other records.
+//
+// Threads: one at a time. Errors: kSystemSchema for a dataset that is not written here; a value
+// that its column cannot hold is the write's refusal.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "drivers/systems/postgres/detail/pipeline.hpp"
+#include "drivers/systems/postgres/detail/table.hpp"
+#include "host/ports/target.hpp"
+
+namespace syncline::postgres {
+
+enum class Step : uint8_t { kDelete, kFree, kSet, kPut };
+
+// Writes of one table and one set of columns, growing.
+struct Group {
+  const Mapped* mapped = nullptr;
+  Step step = Step::kSet;
+  std::vector<model::FieldIndex> fields;
+  std::vector<ArrayLiteral> arrays;  // key columns, then fields
+  size_t count = 0;
+
+  SqlStatement finish();
+};
+
+class Writer {
+ public:
+  explicit Writer(std::vector<Mapped> mapped) : mapped_(std::move(mapped)) {}
+
+  Result<const Mapped*> find(model::DatasetId dataset) const;
+
+  // All writes, in the order deletes, sets, puts. poison: the first that cannot be written at all.
+  struct Plan {
+    std::vector<Group> groups;
+    std::optional<ports::Poison> poison;
+  };
+  Result<Plan> plan(std::span<const ports::RecordWrite> writes) const;
+
+  // One write alone; nothing where there is nothing to do.
+  Result<std::optional<Group>> single(const ports::RecordWrite& write) const;
+  // Gives away the unique values that the write is about to change, so that records can swap them.
+  Result<std::optional<Group>> freeing(const ports::RecordWrite& write) const;
+
+  Error refusal(const ports::RecordWrite& write, Error error) const;
+
+ private:
+  std::vector<Mapped> mapped_;
+};
+
+}  // namespace syncline::postgres

@@ -1,0 +1,177 @@
+#include "drivers/systems/postgres/detail/objects.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+
+#include "host/model/ids.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+constexpr size_t kNameMax = 55;    // with "/source" behind it, a session's name still fits in 63
+constexpr size_t kNumberSize = 9;  // "_1a2b3c4d"
+constexpr int kFailoverSlots = 170000;
+constexpr int kEndTriesMax = 100;
+
+// Moved by every transaction of ours: room on its pages keeps those moves in place (HOT).
+constexpr const char* kCreate =
+    "CREATE SCHEMA IF NOT EXISTS syncline; CREATE TABLE IF NOT EXISTS syncline.syncline_checkpoint("
+    "appliance text NOT NULL, system text NOT NULL, epoch bigint NOT NULL, stream bigint NOT NULL, "
+    "lane integer NOT NULL, seq bigint NOT NULL, PRIMARY KEY (appliance, system, epoch, stream, "
+    "lane)) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold "
+    "= 1000)";
+
+Result<bool> is_there(Connection& connection, const std::string& sql) {
+  SYN_TRY(const Answer answer, connection.query(sql));
+  return answer.row_count() > 0;
+}
+
+Result<std::vector<std::string>> published(Connection& connection, const std::string& name) {
+  SYN_TRY(const Answer rows,
+          connection.query("SELECT n.nspname, c.relname FROM pg_publication p JOIN "
+                           "pg_publication_rel r ON r.prpubid = p.oid JOIN "
+                           "pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = "
+                           "c.relnamespace WHERE p.pubname = " +
+                           literal(name)));
+  std::vector<std::string> names;
+  for (size_t row = 0; row < rows.row_count(); ++row) {
+    names.push_back(quoted_name(rows.text(row, 0)) + "." + quoted_name(rows.text(row, 1)));
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string object_name(const std::string& appliance, const std::string& system) {
+  std::string name = "syncline_" + appliance + "_" + system;
+  const uint32_t number = model::stable_id(appliance + "/" + system);
+  bool is_changed = name.size() > kNameMax || appliance.find('_') != std::string::npos;
+  for (char& letter : name) {
+    const bool is_plain =
+        (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '_';
+    if (is_plain) continue;
+    is_changed = true;
+    letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : '_';
+  }
+  if (!is_changed) return name;
+  char suffix[kNumberSize + 1];
+  std::snprintf(suffix, sizeof suffix, "_%08x", number);
+  name.resize(std::min(name.size(), kNameMax - kNumberSize));
+  return name + suffix;
+}
+
+Result<void> install_checkpoint(Connection& connection) {
+  SYN_TRY(const bool is_installed,
+          is_there(connection,
+                   std::string("SELECT 1 WHERE to_regclass('") + kCheckpoint + "') IS NOT NULL"));
+  if (is_installed) return success();
+  return connection.run(kCreate);
+}
+
+Result<void> install_publication(Connection& connection, const std::string& name,
+                                 const std::vector<Mapped>& captured) {
+  SYN_TRY(const bool is_made,
+          is_there(connection, "SELECT 1 FROM pg_publication WHERE pubname = " + literal(name)));
+  SYN_TRY(const auto present, published(connection, name));
+  const std::set<std::string> held(present.begin(), present.end());
+  std::set<std::string> wanted = {R"("syncline"."syncline_checkpoint")"};
+  std::string tables = kCheckpoint;
+  for (const Mapped& mapped : captured) {
+    tables += ", " + mapped.table.sql_name();
+    wanted.insert(mapped.table.sql_name());
+  }
+  if (!is_made) {
+    return connection.run("CREATE PUBLICATION " + quoted_name(name) + " FOR TABLE " + tables +
+                          " WITH (publish = 'insert, update, delete, truncate', "
+                          "publish_via_partition_root = true)");
+  }
+  if (held == wanted) return success();
+  return connection.run("ALTER PUBLICATION " + quoted_name(name) + " SET TABLE " + tables);
+}
+
+Result<Slot> find_slot(Connection& connection, const std::string& name) {
+  SYN_TRY(const Answer rows,
+          connection.query("SELECT coalesce(wal_status, '') FROM pg_replication_slots WHERE "
+                           "slot_name = " +
+                           literal(name)));
+  if (rows.row_count() == 0) return Slot::kMissing;
+  return rows.text(0, 0) == "lost" ? Slot::kLost : Slot::kUsable;
+}
+
+// From 17 on a failover slot, so that a standby that takes over has it too.
+Result<void> create_slot(Connection& connection, const std::string& name) {
+  SYN_TRY(const std::string level, connection.query_text("SHOW wal_level"));
+  if (level != "logical") {
+    return fail(ErrorCode::kSystemOpen, connection.place() + " writes no logical log",
+                "wal_level is " + level,
+                "ALTER SYSTEM SET wal_level = 'logical'; then restart the server");
+  }
+  const std::string more = connection.version() >= kFailoverSlots ? ", false, false, true" : "";
+  SYN_TRY(connection.query("SELECT pg_create_logical_replication_slot(" + literal(name) +
+                           ", 'pgoutput'" + more + ")"));
+  return success();
+}
+
+Result<void> drop_slot(Connection& connection, const std::string& name) {
+  SYN_TRY(
+      connection.query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+                       "WHERE slot_name = " +
+                       literal(name)));
+  return success();
+}
+
+Result<void> end_sessions(Connection& connection, const std::string& session) {
+  const std::string ours = " FROM pg_stat_activity WHERE application_name = " + literal(session) +
+                           " AND usename = current_user AND pid <> pg_backend_pid()";
+  for (int attempt = 0; attempt < kEndTriesMax; ++attempt) {
+    SYN_TRY(const Answer ended, connection.query("SELECT pg_terminate_backend(pid)" + ours));
+    if (ended.row_count() == 0) return success();
+    SYN_TRY(connection.query("SELECT pg_sleep(0.05)"));
+  }
+  return fail(ErrorCode::kSystemBusy,
+              "an earlier session of ours in " + connection.place() + " does not end",
+              "its outcome is not known while it lives", "nothing: it is tried again");
+}
+
+Result<std::vector<std::string>> installed_objects(Connection& connection, const Shared& shared) {
+  const std::string name = literal(shared.object);
+  SYN_TRY(const Answer rows,
+          connection.query(
+              "SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name = " + name +
+              " UNION ALL SELECT 'publication ' || pubname FROM pg_publication "
+              "WHERE pubname = " +
+              name + " UNION ALL SELECT 'table " + kCheckpoint + "' WHERE to_regclass('" +
+              kCheckpoint + "') IS NOT NULL"));
+  std::vector<std::string> objects;
+  for (size_t row = 0; row < rows.row_count(); ++row) objects.emplace_back(rows.text(row, 0));
+  return objects;
+}
+
+// The checkpoint table goes with the last appliance that uses it.
+Result<std::vector<std::string>> remove_objects(Connection& connection, const Shared& shared) {
+  SYN_TRY(auto objects, installed_objects(connection, shared));
+  SYN_TRY(end_sessions(connection, shared.session("source")));
+  SYN_TRY(end_sessions(connection, shared.session("target")));
+  SYN_TRY(drop_slot(connection, shared.object));
+  SYN_TRY(connection.run("DROP PUBLICATION IF EXISTS " + quoted_name(shared.object)));
+  const std::string table = std::string("table ") + kCheckpoint;
+  const auto at = std::find(objects.begin(), objects.end(), table);
+  if (at == objects.end()) return objects;
+  SYN_TRY(connection.query(std::string("DELETE FROM ") + kCheckpoint +
+                           " WHERE appliance = " + literal(shared.config.appliance) +
+                           " AND system = " + literal(shared.config.name)));
+  SYN_TRY(const bool is_used,
+          is_there(connection, std::string("SELECT 1 FROM ") + kCheckpoint +
+                                   " UNION ALL SELECT 1 FROM pg_publication_tables WHERE "
+                                   "schemaname = 'syncline'"));
+  if (is_used) {
+    *at = "our rows of " + table;
+    return objects;
+  }
+  SYN_TRY(connection.run(std::string("DROP TABLE ") + kCheckpoint + "; DROP SCHEMA syncline"));
+  objects.emplace_back("schema syncline");
+  return objects;
+}
+
+}  // namespace syncline::postgres

@@ -1,0 +1,19 @@
+// The PostgreSQL connector: changes are read from the server's log through a replication slot, and
+// written as marked transactions.
+//
+// make_postgres does no I/O: the three faces connect when they are first used, each with
+// connections of its own, so each may live on a thread of its own. config's schemas outlive the
+// system. What is and is not possible is in README.md beside this file.
+#pragma once
+
+#include "host/base/clock.hpp"
+#include "host/base/result.hpp"
+#include "host/ports/system.hpp"
+
+namespace syncline::postgres {
+
+// url: anything libpq takes: postgres://user@host:5432/database?sslmode=verify-full.
+// Errors: kConfigValue.
+Result<ports::System> make_postgres(const ports::SystemConfig& config, Clock& clock);
+
+}  // namespace syncline::postgres

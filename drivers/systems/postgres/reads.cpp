@@ -1,0 +1,178 @@
+#include "drivers/systems/postgres/detail/reads.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "drivers/systems/postgres/detail/row_cells.hpp"
+#include "host/base/bytes.hpp"
+#include "host/model/key.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+constexpr int kSeeTriesMax = 200;  // of 10 ms each
+
+// Numbers of transactions run in a circle of 2^32.
+uint32_t low_part(std::string_view text) {
+  uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return static_cast<uint32_t>(value);
+}
+
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Connection& connection) : connection_(connection) {}
+  ~ReadTransaction() { end(); }
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+  Result<std::string> begin() {
+    SYN_TRY(connection_.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    is_open_ = true;
+    return connection_.query_text("SELECT pg_current_snapshot()");
+  }
+  void end() {
+    // A read that cannot be ended is on a connection that is gone.
+    if (std::exchange(is_open_, false)) (void)connection_.run("ROLLBACK");
+  }
+
+ private:
+  Connection& connection_;
+  bool is_open_ = false;
+};
+
+// A snapshot that sees everything the log has told.
+Result<void> begin_seeing(Connection& connection, ReadTransaction& transaction,
+                          const ReadPlace& place) {
+  for (int attempt = 0; attempt < kSeeTriesMax; ++attempt) {
+    SYN_TRY(const std::string snapshot, transaction.begin());
+    if (place.shown_xids == nullptr || Visibility(snapshot).sees_all(*place.shown_xids)) {
+      return success();
+    }
+    transaction.end();
+    SYN_TRY(connection.query("SELECT pg_sleep(0.01)"));
+  }
+  return fail(ErrorCode::kSystemBusy, connection.place() + " does not show yet what its log says",
+              "a commit waits for a synchronous standby", "nothing: it is tried again");
+}
+
+std::string chunk_sql(const Mapped& mapped, size_t row_limit, bool is_first) {
+  const std::string keys = column_list(mapped, mapped.key_count());
+  std::string sql = "SELECT " + column_list(mapped) + " FROM " + mapped.table.sql_name();
+  if (!is_first) {
+    sql += " WHERE (" + keys + ") > (";
+    for (size_t i = 1; i <= mapped.key_count(); ++i) {
+      sql += (i == 1 ? "$" : ", $") + std::to_string(i);
+    }
+    sql += ")";
+  }
+  return sql + " ORDER BY " + keys + " LIMIT " + std::to_string(row_limit);
+}
+
+void show(const Mapped& mapped, const RowCells& cells, ports::ChangeSink& sink) {
+  sink.row({mapped.dataset(), ports::RowOp::kSnapshot, false, cells.views(), {}});
+}
+
+}  // namespace
+
+Visibility::Visibility(std::string_view snapshot) {
+  const size_t first = snapshot.find(':');
+  const size_t second = snapshot.find(':', first + 1);
+  if (first == std::string_view::npos || second == std::string_view::npos) return;
+  end_ = low_part(snapshot.substr(first + 1, second - first - 1));
+  snapshot.remove_prefix(second + 1);
+  while (!snapshot.empty()) {
+    const size_t comma = std::min(snapshot.find(','), snapshot.size());
+    running_.push_back(low_part(snapshot.substr(0, comma)));
+    snapshot.remove_prefix(std::min(comma + 1, snapshot.size()));
+  }
+}
+
+bool Visibility::sees(uint32_t xid) const {
+  if (static_cast<int32_t>(xid - end_) >= 0) return false;
+  return std::find(running_.begin(), running_.end(), xid) == running_.end();
+}
+
+bool Visibility::sees_all(std::vector<uint32_t>& xids) const {
+  std::erase_if(xids, [this](uint32_t xid) { return sees(xid); });
+  return xids.empty();
+}
+
+Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& mapped,
+                                        const std::string& cursor, size_t row_limit,
+                                        const ReadPlace& place, ports::ChangeSink& sink) {
+  std::vector<Parameter> after;
+  ByteReader in(cursor);
+  while (!cursor.empty() && after.size() < mapped.key_count()) after.emplace_back(in.text());
+  ReadTransaction transaction(connection);
+  SYN_TRY(begin_seeing(connection, transaction, place));
+  SYN_TRY(const Answer rows, connection.query(chunk_sql(mapped, row_limit, cursor.empty()), after));
+  ports::SnapshotChunk chunk;
+  sink.begin(place.transaction);
+  RowCells cells;
+  for (size_t row = 0; row < rows.row_count(); ++row) {
+    cells.reset(mapped.columns.size());
+    if (auto filled = fill_row(mapped, rows, row, cells); filled) {
+      show(mapped, cells, sink);
+      ++chunk.row_count;
+    } else {
+      chunk.rejected.push_back(
+          rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
+    }
+  }
+  sink.end();
+  if (rows.row_count() < row_limit) return chunk;
+  ByteWriter out(chunk.cursor);
+  for (size_t i = 0; i < mapped.key_count(); ++i) out.text(rows.text(rows.row_count() - 1, i));
+  return chunk;
+}
+
+Result<void> read_keys(Connection& connection, const Mapped& mapped,
+                       std::span<const std::string> keys, const ReadPlace& place,
+                       ports::ChangeSink& sink) {
+  std::vector<ArrayLiteral> wanted(mapped.key_count());
+  for (const std::string& key : keys) {
+    const auto parts = model::split_key(key);
+    std::vector<std::string> texts;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      auto text =
+          native_from_canonical(parts[i], mapped.schema->fields[i].type, mapped.columns[i].type);
+      if (text) texts.push_back(std::move(text).value());
+    }
+    // A key that the column cannot hold stands nowhere.
+    if (texts.size() < wanted.size()) continue;
+    for (size_t i = 0; i < wanted.size(); ++i) wanted[i].add(texts[i]);
+  }
+  std::string names;
+  std::string arrays;
+  std::string casts;
+  std::vector<Parameter> parameters;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const std::string number = std::to_string(i + 1);
+    names += (i == 0 ? "k" : ", k") + number;
+    arrays += (i == 0 ? "$" : ", $") + number + "::text[]";
+    casts += (i == 0 ? "k" : ", k") + number + "::" + mapped.columns[i].type.name;
+    parameters.emplace_back(wanted[i].finish());
+  }
+  ReadTransaction transaction(connection);
+  SYN_TRY(begin_seeing(connection, transaction, place));
+  SYN_TRY(
+      const Answer rows,
+      connection.query("SELECT " + column_list(mapped) + " FROM " + mapped.table.sql_name() +
+                           " WHERE (" + column_list(mapped, mapped.key_count()) + ") IN (SELECT " +
+                           casts + " FROM unnest(" + arrays + ") AS u(" + names + "))",
+                       parameters));
+  sink.begin(place.transaction);
+  RowCells cells;
+  for (size_t row = 0; row < rows.row_count(); ++row) {
+    cells.reset(mapped.columns.size());
+    if (auto filled = fill_row(mapped, rows, row, cells); !filled) {
+      return rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()).error;
+    }
+    show(mapped, cells, sink);
+  }
+  sink.end();
+  return success();
+}
+
+}  // namespace syncline::postgres

@@ -1,0 +1,159 @@
+#include "drivers/systems/postgres/detail/stream.hpp"
+
+#include <algorithm>
+
+#include <poll.h>
+
+namespace syncline::postgres {
+namespace {
+
+constexpr int64_t kStatusEveryUs = 10'000'000;  // well below wal_sender_timeout
+constexpr int64_t kConfirmEveryUs = 20'000;
+constexpr int64_t kEpochUs = 946'684'800'000'000;
+constexpr size_t kDataHeaderSize = 24;  // start, end, time behind the letter
+constexpr size_t kKeepaliveSize = 17;
+
+uint64_t number_at(std::string_view bytes, size_t at) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < 8; ++i) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
+  return value;
+}
+
+void append_number(uint64_t value, std::string& out) {
+  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xff);
+}
+
+// A slot or publication that is not there, or a slot whose log was removed.
+bool is_gone(const std::string& sqlstate) {
+  return sqlstate == "42704" || sqlstate == "55000";
+}
+
+}  // namespace
+
+Error lost_log(const std::string& system, std::string why) {
+  return {ErrorCode::kSystemLost, "system " + system + " has lost the log that was kept for us",
+          std::move(why),
+          "what its users changed since the last change read is not known any more: run `syncline "
+          "resync --system " +
+              system + "`, which compares all records anew"};
+}
+
+Result<std::unique_ptr<Stream>> Stream::open(const Access& access, const std::string& object,
+                                             Lsn after, Clock& clock) {
+  SYN_TRY(auto connection, Connection::open(access, Purpose::kReplication));
+  const Lsn start = after == 0 ? 0 : after + 1;
+  const std::string sql = "START_REPLICATION SLOT " + quoted_name(object) + " LOGICAL " +
+                          lsn_text(start) + " (proto_version '1', publication_names " +
+                          literal(quoted_name(object)) + ")";
+  PGresult* result = PQexec(connection->handle(), sql.c_str());
+  if (PQresultStatus(result) != PGRES_COPY_BOTH) {
+    Error error = connection->error_of(result, "cannot read the log of " + connection->place());
+    PQclear(result);
+    if (is_gone(connection->sqlstate())) return lost_log(access.system, error.why);
+    return error;
+  }
+  PQclear(result);
+  return std::unique_ptr<Stream>(new Stream(std::move(connection), access.system, after, clock));
+}
+
+Stream::~Stream() {
+  PQfreemem(buffer_);
+}
+
+Lsn Stream::flushed() const {
+  if (confirmed_ >= read_) return std::max(confirmed_ == 0 ? 0 : confirmed_ + 1, idle_end_);
+  return confirmed_ == 0 ? 0 : confirmed_ + 1;
+}
+
+Result<void> Stream::send_status() {
+  const Lsn flush = flushed();
+  std::string message = "r";
+  append_number(std::max(server_end_, flush), message);
+  append_number(flush, message);
+  append_number(flush, message);
+  append_number(static_cast<uint64_t>(clock_.now_us() - kEpochUs), message);
+  message += '\0';
+  PGconn* handle = connection_->handle();
+  const int put = PQputCopyData(handle, message.data(), static_cast<int>(message.size()));
+  if (put <= 0 || PQflush(handle) < 0) {
+    return connection_->lost("the log of " + connection_->place() + " cannot be answered");
+  }
+  sent_ = flush;
+  sent_at_us_ = clock_.steady_us();
+  return success();
+}
+
+Result<void> Stream::confirm(Lsn commit_lsn) {
+  confirmed_ = std::max(confirmed_, commit_lsn);
+  if (flushed() <= sent_ || clock_.steady_us() - sent_at_us_ < kConfirmEveryUs) return success();
+  return send_status();
+}
+
+Result<bool> Stream::wait_for_input(int64_t deadline_us) {
+  const int64_t left_us = std::max<int64_t>(0, deadline_us - clock_.steady_us());
+  pollfd socket{PQsocket(connection_->handle()), POLLIN, 0};
+  const int ready = ::poll(&socket, 1, static_cast<int>((left_us + 999) / 1000));
+  if (ready <= 0) return false;
+  if (PQconsumeInput(connection_->handle()) == 0) {
+    return connection_->lost("the log of " + connection_->place() + " cannot be read");
+  }
+  return true;
+}
+
+// The server ended the stream; its last words say why.
+Result<void> Stream::end_of_stream(int code) {
+  PGconn* handle = connection_->handle();
+  if (code == -2) return connection_->lost("the log of " + connection_->place() + " broke off");
+  PGresult* result = PQgetResult(handle);
+  Error error =
+      PQresultStatus(result) == PGRES_FATAL_ERROR
+          ? connection_->error_of(result, "the log of " + connection_->place() + " broke off")
+          : connection_->lost("the log of " + connection_->place() + " ended");
+  PQclear(result);
+  if (is_gone(connection_->sqlstate())) return lost_log(system_, error.why);
+  if (error.code == ErrorCode::kSystemRefused) error.code = ErrorCode::kSystemOpen;
+  return error;
+}
+
+Result<std::optional<std::string_view>> Stream::take(std::string_view bytes) {
+  using Taken = std::optional<std::string_view>;
+  if (!bytes.empty() && bytes[0] == 'w' && bytes.size() > kDataHeaderSize) {
+    server_end_ = std::max(server_end_, number_at(bytes, 9));
+    return Taken(bytes.substr(1 + kDataHeaderSize));
+  }
+  if (bytes.empty() || bytes[0] != 'k' || bytes.size() <= kKeepaliveSize) {
+    return fail(ErrorCode::kSystemOpen, "the log of " + connection_->place() + " is damaged",
+                "a frame of " + std::to_string(bytes.size()) + " bytes cannot be read",
+                "nothing: the stream is opened anew");
+  }
+  idle_end_ = number_at(bytes, 1);
+  server_end_ = std::max(server_end_, idle_end_);
+  if (bytes[kKeepaliveSize] != 0) {
+    SYN_TRY(send_status());
+  }
+  return Taken();
+}
+
+Result<std::optional<std::string_view>> Stream::next(int wait_ms) {
+  const int64_t deadline_us = clock_.steady_us() + int64_t{1000} * wait_ms;
+  if (clock_.steady_us() - sent_at_us_ > kStatusEveryUs) {
+    SYN_TRY(send_status());
+  }
+  while (true) {
+    PQfreemem(buffer_);
+    buffer_ = nullptr;
+    const int size = PQgetCopyData(connection_->handle(), &buffer_, 1);
+    if (size > 0) {
+      SYN_TRY(const auto taken, take({buffer_, static_cast<size_t>(size)}));
+      if (taken) return taken;
+      continue;
+    }
+    if (size < 0) {
+      SYN_TRY(end_of_stream(size));
+    }
+    SYN_TRY(const bool has_input, wait_for_input(deadline_us));
+    if (!has_input && clock_.steady_us() >= deadline_us) return std::optional<std::string_view>();
+  }
+}
+
+}  // namespace syncline::postgres

@@ -1,0 +1,280 @@
+#include "drivers/systems/postgres/detail/target.hpp"
+
+#include <algorithm>
+
+#include "drivers/systems/postgres/detail/objects.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+constexpr std::string_view kReplica = "replica";
+constexpr std::string_view kOrigin = "origin";
+constexpr std::string_view kDivisionByZero = "22012";
+constexpr std::string_view kUniqueViolation = "23505";
+constexpr size_t kMarkerIndex = 1;  // behind BEGIN
+
+// Moves every row or fails: what follows it in the pipeline is then not run.
+constexpr const char* kMove =
+    "WITH moved AS (UPDATE syncline.syncline_checkpoint AS c SET seq = m.next FROM "
+    "unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[]) AS m(stream, lane, previous, "
+    "next) "
+    "WHERE c.appliance = $5 AND c.system = $6 AND c.epoch = $7::bigint AND c.stream = m.stream AND "
+    "c.lane = m.lane AND c.seq = m.previous RETURNING 1) SELECT 1 / (CASE WHEN (SELECT count(*) "
+    "FROM moved) = $8::bigint THEN 1 ELSE 0 END)";
+
+}  // namespace
+
+Result<void> PostgresTarget::read_tables() {
+  std::vector<Mapped> mapped;
+  for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
+    if (mapping.direction == ports::Direction::kFrom) continue;
+    auto read = read_mapped(*connection_, mapping);
+    if (read) {
+      mapped.push_back(std::move(read).value());
+    } else if (read.error().code != ErrorCode::kSystemSchema &&
+               read.error().code != ErrorCode::kSystemKey) {
+      return std::move(read).as_failure();
+    }
+  }
+  writer_ = std::make_unique<Writer>(std::move(mapped));
+  return success();
+}
+
+Result<void> PostgresTarget::connect() {
+  writer_.reset();
+  pipeline_.reset();
+  connection_.reset();
+  SYN_TRY(connection_, Connection::open(shared_->access("target"), Purpose::kWrite));
+  pipeline_ = std::make_unique<Pipeline>(*connection_);
+  const auto suppressed = connection_->run("SET session_replication_role = replica");
+  may_suppress_ = suppressed.has_value();
+  if (!suppressed && connection_->sqlstate() != "42501") return suppressed;
+  return success();
+}
+
+Result<void> PostgresTarget::open() {
+  SYN_TRY(auto installer, Connection::open(shared_->access("look"), Purpose::kSql));
+  SYN_TRY(install_checkpoint(*installer));
+  return connect();
+}
+
+Result<void> PostgresTarget::open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
+                                        size_t lane_count) {
+  SYN_TRY(auto connection, Connection::open(shared_->access("look"), Purpose::kSql));
+  ArrayLiteral wanted;
+  for (const model::StreamId stream : streams) wanted.add(std::to_string(stream));
+  const std::string ours = " WHERE appliance = " + literal(shared_->config.appliance) +
+                           " AND system = " + literal(shared_->config.name) + " AND epoch < " +
+                           std::to_string(epoch);
+  return connection->run(
+      "BEGIN; DELETE FROM " + std::string(kCheckpoint) + ours + "; INSERT INTO " + kCheckpoint +
+      "(appliance, system, epoch, stream, lane, seq) SELECT " + literal(shared_->config.appliance) +
+      ", " + literal(shared_->config.name) + ", " + std::to_string(epoch) +
+      ", stream, lane, 0 FROM unnest(" + literal(wanted.finish()) +
+      "::bigint[]) AS stream, generate_series(0, " + std::to_string(lane_count) +
+      " - 1) AS lane ON CONFLICT DO NOTHING; COMMIT");
+}
+
+// An older session could still commit while it lives; once it is gone, what the rows say is final.
+Result<std::vector<ports::Checkpoint>> PostgresTarget::probe(uint32_t epoch) {
+  connection_.reset();
+  SYN_TRY(auto looker, Connection::open(shared_->access("look"), Purpose::kSql));
+  SYN_TRY(end_sessions(*looker, shared_->session("target")));
+  SYN_TRY(looker->run("BEGIN"));
+  SYN_TRY(const Answer rows,
+          looker->query("SELECT stream, lane, seq FROM " + std::string(kCheckpoint) +
+                        " WHERE appliance = " + literal(shared_->config.appliance) +
+                        " AND system = " + literal(shared_->config.name) + " AND epoch = " +
+                        std::to_string(epoch) + " ORDER BY stream, lane FOR UPDATE"));
+  SYN_TRY(looker->run("COMMIT"));
+  std::vector<ports::Checkpoint> checkpoints;
+  for (size_t row = 0; row < rows.row_count(); ++row) {
+    checkpoints.push_back({static_cast<model::StreamId>(rows.integer(row, 0)),
+                           static_cast<model::LaneIndex>(rows.integer(row, 1)),
+                           static_cast<model::Sequence>(rows.integer(row, 2))});
+  }
+  SYN_TRY(connect());
+  return checkpoints;
+}
+
+SqlStatement PostgresTarget::marker(const ports::WriteBatch& batch) const {
+  ArrayLiteral streams;
+  ArrayLiteral lanes;
+  ArrayLiteral previous;
+  ArrayLiteral next;
+  for (const ports::MarkerMove& move : batch.moves) {
+    streams.add(std::to_string(move.stream));
+    lanes.add(std::to_string(move.lane));
+    previous.add(std::to_string(move.previous));
+    next.add(std::to_string(move.next));
+  }
+  return {kMove,
+          {streams.finish(), lanes.finish(), previous.finish(), next.finish(),
+           shared_->config.appliance, shared_->config.name, std::to_string(batch.epoch),
+           std::to_string(batch.moves.size())}};
+}
+
+Error PostgresTarget::marker_moved(const ports::WriteBatch& batch) const {
+  return {ErrorCode::kMarkerMoved,
+          "a checkpoint of epoch " + std::to_string(batch.epoch) + " in system " +
+              shared_->config.name + " is not where we left it",
+          "another appliance of this name writes here, or the database was restored",
+          "stop the other one, or run `syncline resync --system " + shared_->config.name + "`"};
+}
+
+std::string_view PostgresTarget::role_for(const Mapped& mapped) const {
+  return mapped.mapping->triggers == "fire" ? kOrigin : kReplica;
+}
+
+// Triggers fire for the datasets that want it, and for no others.
+void PostgresTarget::add_group(Group group, std::vector<SqlStatement>& statements) {
+  const std::string_view role = role_for(*group.mapped);
+  if (may_suppress_ && role != role_) {
+    statements.push_back({"SET LOCAL session_replication_role = " + std::string(role), {}});
+    role_ = role;
+  }
+  statements.push_back(group.finish());
+}
+
+void PostgresTarget::roll_back() {
+  // A connection on which this fails is gone, and its transaction with it.
+  if (!connection_->run("ROLLBACK")) connection_.reset();
+}
+
+// What the table has become since it was looked at is looked at again.
+Error PostgresTarget::sorted(const Error& error) {
+  if (error.code == ErrorCode::kSystemSchema) writer_.reset();
+  return error;
+}
+
+Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch) {
+  if (connection_ == nullptr || !connection_->is_usable()) {
+    return fail(ErrorCode::kSystemOpen, "system " + shared_->config.name + " is not connected",
+                "the connection broke off", "nothing: it is probed, then tried again");
+  }
+  if (writer_ == nullptr) {
+    SYN_TRY(read_tables());
+  }
+  auto planned = writer_->plan(batch.writes);
+  if (!planned) return sorted(planned.error());
+  Writer::Plan& plan = planned.value();
+  if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison)};
+  std::vector<SqlStatement> statements = {{"BEGIN", {}}, marker(batch)};
+  role_ = kReplica;
+  std::vector<size_t> put_counts;
+  for (Group& group : plan.groups) {
+    const size_t put_count = group.step == Step::kPut ? group.count : 0;
+    add_group(std::move(group), statements);
+    put_counts.resize(statements.size());
+    put_counts.back() = put_count;
+  }
+  statements.push_back({"COMMIT", {}});
+  put_counts.resize(statements.size());
+  const Pipeline::Outcome outcome = pipeline_->run(statements);
+  if (outcome.error) return after_error(batch, outcome, kMarkerIndex + 1);
+  ports::ApplyResult result;
+  for (size_t i = kMarkerIndex + 1; i + 1 < statements.size(); ++i) {
+    result.rows_written += put_counts[i] > 0 ? put_counts[i] : outcome.affected_counts[i];
+  }
+  return result;
+}
+
+Result<ports::ApplyResult> PostgresTarget::after_error(const ports::WriteBatch& batch,
+                                                       const Pipeline::Outcome& outcome,
+                                                       size_t write_first) {
+  if (outcome.sqlstate.empty()) {
+    connection_.reset();
+    return *outcome.error;
+  }
+  roll_back();
+  const size_t failed = outcome.affected_counts.size();
+  if (failed < write_first && outcome.sqlstate == kDivisionByZero) return marker_moved(batch);
+  if (failed < write_first || !is_refusal(outcome.sqlstate)) return sorted(*outcome.error);
+  if (connection_ == nullptr) return *outcome.error;
+  return apply_singly(batch);
+}
+
+// Record by record, each behind a savepoint, to find the one that is refused. Records may swap
+// unique values: where the plain way meets a clash, those are given away first.
+Result<ports::ApplyResult> PostgresTarget::apply_singly(const ports::WriteBatch& batch) {
+  const Pipeline::Outcome begun = pipeline_->run({{"BEGIN", {}},
+                                                  marker(batch),
+                                                  {"SET CONSTRAINTS ALL IMMEDIATE", {}},
+                                                  {"SAVEPOINT syncline_writes", {}}});
+  if (begun.error) return after_error(batch, begun, kMarkerIndex + 1);
+  size_t rows_written = 0;
+  auto refused = write_singly(batch, Way::kPlain, rows_written);
+  if (refused && refused.value() && refused.value()->is_unique && batch.writes.size() > 1) {
+    if (auto back = connection_->run("ROLLBACK TO SAVEPOINT syncline_writes"); !back) {
+      refused = std::move(back).as_failure();
+    } else {
+      rows_written = 0;
+      refused = write_singly(batch, Way::kFreeFirst, rows_written);
+    }
+  }
+  if (!refused) {
+    roll_back();
+    return sorted(refused.error());
+  }
+  if (refused.value()) {
+    roll_back();
+    return ports::ApplyResult{0, ports::Poison{refused.value()->index, refused.value()->error}};
+  }
+  if (auto committed = connection_->run("COMMIT"); !committed) {
+    // Not told that it failed is not told that it did.
+    if (connection_->sqlstate().empty()) connection_.reset();
+    return std::move(committed).as_failure();
+  }
+  return ports::ApplyResult{rows_written, {}};
+}
+
+Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_singly(
+    const ports::WriteBatch& batch, Way way, size_t& rows_written) {
+  role_ = kReplica;
+  for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
+    if (step == Step::kFree && way == Way::kPlain) continue;
+    for (size_t i = 0; i < batch.writes.size(); ++i) {
+      const bool is_delete = batch.writes[i].kind == model::EntryKind::kDelete;
+      if (is_delete != (step == Step::kDelete)) continue;
+      SYN_TRY(auto refused, write_one(batch, i, way, step, rows_written));
+      if (refused) return refused;
+    }
+  }
+  return std::optional<Refused>();
+}
+
+Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
+    const ports::WriteBatch& batch, size_t index, Way way, Step step, size_t& rows_written) {
+  const ports::RecordWrite& write = batch.writes[index];
+  SYN_TRY(auto group, step == Step::kFree ? writer_->freeing(write) : writer_->single(write));
+  if (!group) return std::optional<Refused>();
+  const Mapped& mapped = *group->mapped;
+  std::vector<SqlStatement> statements = {{"SAVEPOINT syncline_write", {}}};
+  add_group(std::move(*group), statements);
+  statements.push_back({"RELEASE SAVEPOINT syncline_write", {}});
+  const Pipeline::Outcome outcome = pipeline_->run(statements);
+  if (!outcome.error) {
+    if (step != Step::kFree) rows_written += outcome.affected_counts[statements.size() - 2];
+    return std::optional<Refused>();
+  }
+  if (!is_refusal(outcome.sqlstate)) return *outcome.error;
+  const bool is_unique = outcome.sqlstate == kUniqueViolation;
+  const bool is_key =
+      is_unique &&
+      std::any_of(mapped.table.uniques.begin(), mapped.table.uniques.end(), [&](const auto& known) {
+        return known.index == connection_->constraint() &&
+               known.columns.size() == mapped.key_count() && known.is_primary;
+      });
+  if (is_key && write.kind == model::EntryKind::kPut && way == Way::kPlain) {
+    // A user inserted it between our UPDATE and our INSERT.
+    Error error = *outcome.error;
+    error.code = ErrorCode::kSystemBusy;
+    return error;
+  }
+  Error error = *outcome.error;
+  error.code = ErrorCode::kSystemRefused;
+  error.fix = "correct the record or the table, then `syncline quarantine retry`";
+  return std::optional(Refused{index, writer_->refusal(write, std::move(error)), is_unique});
+}
+
+}  // namespace syncline::postgres

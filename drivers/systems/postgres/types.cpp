@@ -1,0 +1,259 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "drivers/systems/postgres/detail/value.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+using model::LogicalType, model::TypeKind;
+
+constexpr int32_t kHeaderSize = 4;  // a modifier counts the header of a value too
+constexpr int32_t kScaleMask = 0x7ff;
+constexpr int32_t kScaleSign = 0x400;
+constexpr uint16_t kTimeDigitsMax = 6;
+
+struct Named {
+  std::string_view name;
+  Category category;
+};
+
+constexpr std::array kNames = {
+    Named{"bool", Category::kBool},
+    Named{"int2", Category::kInteger},
+    Named{"int4", Category::kInteger},
+    Named{"int8", Category::kInteger},
+    Named{"oid", Category::kInteger},
+    Named{"numeric", Category::kDecimal},
+    Named{"float4", Category::kFloat32},
+    Named{"float8", Category::kFloat64},
+    Named{"text", Category::kText},
+    Named{"name", Category::kText},
+    Named{"citext", Category::kText},
+    Named{"varchar", Category::kVarchar},
+    Named{"bpchar", Category::kChar},
+    Named{"bytea", Category::kBytea},
+    Named{"bit", Category::kBit},
+    Named{"varbit", Category::kVarbit},
+    Named{"date", Category::kDate},
+    Named{"timestamp", Category::kDatetime},
+    Named{"timestamptz", Category::kTimestamp},
+    Named{"time", Category::kTime},
+    Named{"interval", Category::kInterval},
+    Named{"uuid", Category::kUuid},
+    Named{"inet", Category::kInet},
+    Named{"macaddr", Category::kMacaddr},
+    Named{"macaddr8", Category::kMacaddr},
+    Named{"json", Category::kJson},
+    Named{"jsonb", Category::kJson},
+};
+
+LogicalType decimal_of(int32_t modifier) {
+  LogicalType type{.kind = TypeKind::kDecimal};
+  if (modifier < kHeaderSize) return type;
+  const int32_t packed = modifier - kHeaderSize;
+  const int32_t precision = packed >> 16 & 0xffff;
+  const int32_t scale = ((packed & kScaleMask) ^ kScaleSign) - kScaleSign;
+  // numeric(3,-2) and numeric(2,5) have no digits to count: any number of them, then.
+  if (scale < 0 || scale > precision) return type;
+  type.precision = static_cast<uint16_t>(precision);
+  type.scale = static_cast<uint16_t>(scale);
+  return type;
+}
+
+LogicalType timed(TypeKind kind, int32_t modifier) {
+  LogicalType type{.kind = kind};
+  type.precision = modifier < 0
+                       ? kTimeDigitsMax
+                       : std::min(static_cast<uint16_t>(modifier & 0xffff), kTimeDigitsMax);
+  return type;
+}
+
+LogicalType sized(TypeKind kind, int32_t modifier, int32_t header) {
+  LogicalType type{.kind = kind};
+  if (modifier > header) type.length = static_cast<uint32_t>(modifier - header);
+  return type;
+}
+
+auto refuse(std::string_view text, const LogicalType& type, std::string why) {
+  return fail(
+      ErrorCode::kValue,
+      "'" + std::string(text.substr(0, 40)) + "' cannot be held as " + model::to_string(type),
+      std::move(why), "correct the value in its row, or map the column to another type");
+}
+
+int hex_digit(char letter) {
+  if (letter >= '0' && letter <= '9') return letter - '0';
+  if (letter >= 'a' && letter <= 'f') return letter - 'a' + 10;
+  if (letter >= 'A' && letter <= 'F') return letter - 'A' + 10;
+  return -1;
+}
+
+Result<std::string> raw_bytes(std::string_view text, const LogicalType& type) {
+  if (!text.starts_with("\\x") || text.size() % 2 != 0) {
+    return refuse(text, type, "the server did not write it as hex");
+  }
+  std::string bytes;
+  bytes.reserve(text.size() / 2);
+  for (size_t i = 2; i < text.size(); i += 2) {
+    const int high = hex_digit(text[i]);
+    const int low = hex_digit(text[i + 1]);
+    if (high < 0 || low < 0) return refuse(text, type, "the server did not write it as hex");
+    bytes += static_cast<char>(high * 16 + low);
+  }
+  return bytes;
+}
+
+std::string hex_text(std::string_view bytes) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string text = "\\x";
+  text.reserve(2 + bytes.size() * 2);
+  for (const char byte : bytes) {
+    text += kHex[static_cast<uint8_t>(byte) >> 4];
+    text += kHex[static_cast<uint8_t>(byte) & 15];
+  }
+  return text;
+}
+
+bool holds_text(TypeKind kind) {
+  return kind == TypeKind::kText || kind == TypeKind::kChar || kind == TypeKind::kEnum;
+}
+
+Result<std::string> from_bytea(std::string_view text, const LogicalType& type) {
+  SYN_TRY(const std::string bytes, raw_bytes(text, type));
+  if (type.kind == TypeKind::kBytes) return model::canonical_bytes(bytes, type);
+  if (holds_text(type.kind)) return model::canonical_text(bytes, type);
+  return refuse(text, type, "the column holds bytes");
+}
+
+Result<std::string> from_integer(std::string_view text, const LogicalType& type) {
+  int64_t value = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (type.kind != TypeKind::kInt64 || read.ec != std::errc() ||
+      read.ptr != text.data() + text.size()) {
+    return model::canonical_from_text(text, type);
+  }
+  return model::canonical_int64(value);
+}
+
+Result<std::string> from_bool(std::string_view text, const LogicalType& type) {
+  if (type.kind == TypeKind::kBool) return model::canonical_bool(text == "t");
+  if (holds_text(type.kind)) return model::canonical_text(text == "t" ? "true" : "false", type);
+  return model::canonical_from_text(text == "t" ? "1" : "0", type);
+}
+
+// Text that PostgreSQL's inputs cannot take: it has no zero bytes.
+Result<std::string> without_zero(std::string text, const LogicalType& type) {
+  if (text.find('\0') == std::string::npos) return text;
+  return refuse("...", type, "PostgreSQL's text cannot hold a zero byte");
+}
+
+}  // namespace
+
+Category category_of(std::string_view type_name, char type_kind) {
+  if (type_kind == 'e') return Category::kEnum;
+  const auto found = std::find_if(kNames.begin(), kNames.end(),
+                                  [&](const Named& known) { return known.name == type_name; });
+  return found == kNames.end() ? Category::kOther : found->category;
+}
+
+std::string cast_name(std::string_view type_name, std::string_view formatted) {
+  if (type_name == "bpchar" || type_name == "_bpchar") {
+    return type_name == "bpchar" ? "bpchar" : "bpchar[]";
+  }
+  if (type_name == "bit" || type_name == "_bit") return type_name == "bit" ? "varbit" : "varbit[]";
+  return std::string(formatted);
+}
+
+LogicalType logical_type_of(const NativeType& native) {
+  if (native.is_array) return {.kind = TypeKind::kJson};
+  switch (native.category) {
+    case Category::kBool:
+      return {.kind = TypeKind::kBool};
+    case Category::kInteger:
+      return {.kind = TypeKind::kInt64};
+    case Category::kDecimal:
+      return decimal_of(native.modifier);
+    case Category::kFloat32:
+      return {.kind = TypeKind::kFloat32};
+    case Category::kFloat64:
+      return {.kind = TypeKind::kFloat64};
+    case Category::kVarchar:
+      return sized(TypeKind::kText, native.modifier, kHeaderSize);
+    case Category::kChar:
+      return sized(TypeKind::kChar, native.modifier, kHeaderSize);
+    case Category::kBytea:
+      return {.kind = TypeKind::kBytes};
+    case Category::kBit:
+      return sized(TypeKind::kBit, native.modifier, 0);
+    case Category::kDate:
+      return {.kind = TypeKind::kDate};
+    case Category::kDatetime:
+      return timed(TypeKind::kDatetime, native.modifier);
+    case Category::kTimestamp:
+      return timed(TypeKind::kTimestamp, native.modifier);
+    case Category::kTime:
+      return timed(TypeKind::kTime, native.modifier);
+    case Category::kInterval:
+      return {.kind = TypeKind::kInterval};
+    case Category::kUuid:
+      return {.kind = TypeKind::kUuid};
+    case Category::kInet:
+      return {.kind = TypeKind::kInet};
+    case Category::kMacaddr:
+      return {.kind = TypeKind::kMacaddr};
+    case Category::kJson:
+      return {.kind = TypeKind::kJson};
+    case Category::kEnum:
+      return {.kind = TypeKind::kEnum};
+    case Category::kText:
+    case Category::kVarbit:
+    case Category::kOther:
+      break;
+  }
+  return {.kind = TypeKind::kText};
+}
+
+Result<std::string> canonical_from_native(std::string_view text, const NativeType& native,
+                                          const LogicalType& type) {
+  if (native.is_array) {
+    if (type.kind != TypeKind::kJson) return model::canonical_from_text(text, type);
+    SYN_TRY(const std::string json, json_from_array(text, native.category));
+    return model::canonical_json(json);
+  }
+  switch (native.category) {
+    case Category::kBool:
+      return from_bool(text, type);
+    case Category::kInteger:
+      return from_integer(text, type);
+    case Category::kBytea:
+      return from_bytea(text, type);
+    case Category::kText:
+    case Category::kVarchar:
+    case Category::kChar:
+      if (type.kind == TypeKind::kBytes) return model::canonical_bytes(text, type);
+      return model::canonical_from_text(text, type);
+    default:
+      return model::canonical_from_text(text, type);
+  }
+}
+
+Result<std::string> native_from_canonical(std::string_view bytes, const LogicalType& type,
+                                          const NativeType& native) {
+  if (type.kind == TypeKind::kSpatial) {
+    return refuse("...", type, "spatial values are not written to PostgreSQL by this version");
+  }
+  if (native.is_array && type.kind == TypeKind::kJson) return array_from_json(bytes);
+  if (native.category == Category::kBytea) {
+    if (type.kind == TypeKind::kBytes || holds_text(type.kind)) return hex_text(bytes);
+  } else if (type.kind == TypeKind::kBytes && native.category != Category::kOther) {
+    return without_zero(std::string(bytes), type);
+  }
+  if (type.kind == TypeKind::kBool && native.category == Category::kInteger) {
+    return std::string(model::bool_from_canonical(bytes) ? "1" : "0");
+  }
+  return without_zero(model::text_from_canonical(bytes, type), type);
+}
+
+}  // namespace syncline::postgres

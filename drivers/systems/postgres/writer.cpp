@@ -1,0 +1,267 @@
+#include "drivers/systems/postgres/detail/writer.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "host/model/key.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+using model::EntryKind;
+
+Step step_of(EntryKind kind) {
+  return kind == EntryKind::kDelete ? Step::kDelete
+         : kind == EntryKind::kPut  ? Step::kPut
+                                    : Step::kSet;
+}
+
+std::string argument(size_t number) {
+  return "a" + std::to_string(number + 1);
+}
+
+// unnest($1::text[], $2::text[]) AS v(a1, a2)
+std::string values_sql(size_t count) {
+  std::string arrays;
+  std::string names;
+  for (size_t i = 0; i < count; ++i) {
+    arrays += (i == 0 ? "$" : ", $") + std::to_string(i + 1) + "::text[]";
+    names += (i == 0 ? "" : ", ") + argument(i);
+  }
+  return "unnest(" + arrays + ") AS v(" + names + ")";
+}
+
+std::string cast(const Column& column, size_t number) {
+  return "v." + argument(number) + "::" + column.type.name;
+}
+
+std::string key_matches(const Mapped& mapped) {
+  std::string sql;
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    sql += (i == 0 ? "" : " AND ") + std::string("t.") + quoted_name(mapped.columns[i].name) +
+           " = " + cast(mapped.columns[i], i);
+  }
+  return sql;
+}
+
+std::string assignments(const Group& group) {
+  const Mapped& mapped = *group.mapped;
+  std::string sql;
+  for (size_t i = 0; i < group.fields.size(); ++i) {
+    const Column& column = mapped.columns[group.fields[i]];
+    sql += (i == 0 ? "" : ", ") + quoted_name(column.name) + " = " +
+           cast(column, mapped.key_count() + i);
+  }
+  return sql;
+}
+
+std::string update_sql(const Group& group) {
+  const size_t count = group.mapped->key_count() + group.fields.size();
+  return "UPDATE " + group.mapped->table.sql_name() + " AS t SET " + assignments(group) + " FROM " +
+         values_sql(count) + " WHERE " + key_matches(*group.mapped);
+}
+
+std::string delete_sql(const Group& group) {
+  return "DELETE FROM " + group.mapped->table.sql_name() + " AS t USING " +
+         values_sql(group.mapped->key_count()) + " WHERE " + key_matches(*group.mapped);
+}
+
+// What the UPDATE did not find is inserted. A record of nothing but its key is only looked for.
+std::string put_sql(const Group& group) {
+  const Mapped& mapped = *group.mapped;
+  const size_t key_count = mapped.key_count();
+  const size_t count = key_count + group.fields.size();
+  const std::string table = mapped.table.sql_name();
+  std::string names = column_list(mapped, key_count);
+  std::string values;
+  std::string is_done;
+  std::string returned;
+  for (size_t i = 0; i < count; ++i) {
+    const Column& column = mapped.columns[i < key_count ? i : group.fields[i - key_count]];
+    if (i >= key_count) names += ", " + quoted_name(column.name);
+    values += (i == 0 ? "" : ", ") + cast(column, i);
+    if (i >= key_count) continue;
+    const std::string number = std::to_string(i + 1);
+    returned += (i == 0 ? "" : ", ") + std::string("v.a") + number;
+    is_done += (i == 0 ? "" : " AND ") + std::string("d.a") + number + " = v.a" + number;
+  }
+  const std::string insert = "INSERT INTO " + table + " (" + names +
+                             ") OVERRIDING SYSTEM VALUE SELECT " + values + " FROM " +
+                             values_sql(count) + " WHERE NOT EXISTS (SELECT 1 FROM ";
+  if (group.fields.empty()) return insert + table + " AS t WHERE " + key_matches(mapped) + ")";
+  return "WITH done AS (" + update_sql(group) + " RETURNING " + returned + ") " + insert +
+         "done AS d WHERE " + is_done + ")";
+}
+
+// What no other record holds, as SQL; empty: nothing can be made up.
+std::string free_value(const Column& column) {
+  if (column.is_nullable) return "NULL";
+  switch (column.type.category) {
+    case Category::kText:
+    case Category::kVarchar:
+      return "substr(md5(random()::text), 1, 12)";
+    case Category::kInteger:
+      return "-(1 + floor(random() * 30000))::int";
+    default:
+      return {};
+  }
+}
+
+std::string free_sql(const Group& group) {
+  std::string sql;
+  for (const model::FieldIndex field : group.fields) {
+    const Column& column = group.mapped->columns[field];
+    sql += (sql.empty() ? "" : ", ") + quoted_name(column.name) + " = " + free_value(column);
+  }
+  return "UPDATE " + group.mapped->table.sql_name() + " AS t SET " + sql + " FROM " +
+         values_sql(group.mapped->key_count()) + " WHERE " + key_matches(*group.mapped);
+}
+
+// A write's texts, in the order of a group's arrays.
+struct Texts {
+  std::vector<model::FieldIndex> fields;
+  std::vector<Parameter> values;  // key columns, then fields
+};
+
+Result<Texts> texts_of(const Mapped& mapped, const ports::RecordWrite& write) {
+  Texts texts;
+  const auto parts = model::split_key(write.key);
+  const auto add = [&](size_t field, std::string_view bytes) -> Result<void> {
+    const Column& column = mapped.columns[field];
+    auto text = native_from_canonical(bytes, mapped.schema->fields[field].type, column.type);
+    if (!text) {
+      Error error = std::move(text).error();
+      error.what = "column " + column.name + ": " + error.what;
+      return error;
+    }
+    texts.values.emplace_back(std::move(text).value());
+    return success();
+  };
+  for (size_t i = 0; i < parts.size(); ++i) {
+    SYN_TRY(add(i, parts[i]));
+  }
+  if (write.kind == EntryKind::kDelete) return texts;
+  for (const model::EntryCell& cell : write.cells) {
+    if (cell.state == model::CellState::kUnchanged) continue;
+    texts.fields.push_back(cell.field);
+    if (cell.state == model::CellState::kNull) {
+      texts.values.emplace_back(std::nullopt);
+    } else {
+      SYN_TRY(add(cell.field, cell.bytes));
+    }
+  }
+  return texts;
+}
+
+Group new_group(const Mapped& mapped, Step step, std::vector<model::FieldIndex> fields) {
+  Group group;
+  group.mapped = &mapped;
+  group.step = step;
+  group.arrays.resize(mapped.key_count() + (step == Step::kFree ? 0 : fields.size()));
+  group.fields = std::move(fields);
+  return group;
+}
+
+void add_to(Group& group, const std::vector<Parameter>& values) {
+  for (size_t i = 0; i < group.arrays.size(); ++i) {
+    if (values[i]) {
+      group.arrays[i].add(*values[i]);
+    } else {
+      group.arrays[i].add_null();
+    }
+  }
+  ++group.count;
+}
+
+bool is_nothing(const ports::RecordWrite& write, const Texts& texts) {
+  return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && texts.fields.empty());
+}
+
+}  // namespace
+
+SqlStatement Group::finish() {
+  SqlStatement statement;
+  switch (step) {
+    case Step::kDelete:
+      statement.sql = delete_sql(*this);
+      break;
+    case Step::kFree:
+      statement.sql = free_sql(*this);
+      break;
+    case Step::kSet:
+      statement.sql = update_sql(*this);
+      break;
+    case Step::kPut:
+      statement.sql = put_sql(*this);
+      break;
+  }
+  for (ArrayLiteral& array : arrays) statement.parameters.push_back(array.finish());
+  return statement;
+}
+
+Result<const Mapped*> Writer::find(model::DatasetId dataset) const {
+  for (const Mapped& mapped : mapped_) {
+    if (mapped.dataset() == dataset) return &mapped;
+  }
+  return fail(ErrorCode::kSystemSchema, "a write for a dataset that cannot be written",
+              "its table or a mapped column is missing, or its direction is \"from\"",
+              "run `syncline doctor`");
+}
+
+Error Writer::refusal(const ports::RecordWrite& write, Error error) const {
+  const auto mapped = find(write.dataset);
+  if (!mapped) return error;
+  return rejected_row(*mapped.value(), std::string(write.key), std::move(error)).error;
+}
+
+Result<Writer::Plan> Writer::plan(std::span<const ports::RecordWrite> writes) const {
+  Plan plan;
+  std::map<std::tuple<Step, model::DatasetId, std::vector<model::FieldIndex>>, Group> groups;
+  for (size_t i = 0; i < writes.size(); ++i) {
+    SYN_TRY(const Mapped* mapped, find(writes[i].dataset));
+    auto texts = texts_of(*mapped, writes[i]);
+    if (!texts) {
+      plan.poison = ports::Poison{i, refusal(writes[i], std::move(texts).error())};
+      return plan;
+    }
+    if (is_nothing(writes[i], texts.value())) continue;
+    const Step step = step_of(writes[i].kind);
+    const auto [at, is_new] =
+        groups.try_emplace({step, writes[i].dataset, texts.value().fields}, Group{});
+    if (is_new) at->second = new_group(*mapped, step, texts.value().fields);
+    add_to(at->second, texts.value().values);
+  }
+  for (auto& [id, group] : groups) plan.groups.push_back(std::move(group));
+  return plan;
+}
+
+Result<std::optional<Group>> Writer::single(const ports::RecordWrite& write) const {
+  SYN_TRY(const Mapped* mapped, find(write.dataset));
+  SYN_TRY(Texts texts, texts_of(*mapped, write));
+  if (is_nothing(write, texts)) return std::optional<Group>();
+  Group group = new_group(*mapped, step_of(write.kind), std::move(texts.fields));
+  add_to(group, texts.values);
+  return std::optional(std::move(group));
+}
+
+Result<std::optional<Group>> Writer::freeing(const ports::RecordWrite& write) const {
+  SYN_TRY(const Mapped* mapped, find(write.dataset));
+  SYN_TRY(const Texts texts, texts_of(*mapped, write));
+  if (write.kind == EntryKind::kDelete) return std::optional<Group>();
+  std::vector<model::FieldIndex> fields;
+  for (const model::FieldIndex field : texts.fields) {
+    const Column& column = mapped->columns[field];
+    const bool is_unique = std::any_of(
+        mapped->table.uniques.begin(), mapped->table.uniques.end(), [&](const UniqueSet& unique) {
+          return std::find(unique.columns.begin(), unique.columns.end(), column.name) !=
+                 unique.columns.end();
+        });
+    if (is_unique && !free_value(column).empty()) fields.push_back(field);
+  }
+  if (fields.empty()) return std::optional<Group>();
+  Group group = new_group(*mapped, Step::kFree, std::move(fields));
+  add_to(group, texts.values);
+  return std::optional(std::move(group));
+}
+
+}  // namespace syncline::postgres

@@ -1,0 +1,236 @@
+// Marked transactions: what is written, what is refused, and that it is all or nothing.
+#include "tests/unit/postgres/postgres_fixture.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+using testing::ElementsAre, testing::HasSubstr;
+
+class Apply : public PostgresTest {
+ protected:
+  std::string customers() { return user_.ask("SELECT * FROM customer ORDER BY 1"); }
+  // The poison of a batch that must leave nothing behind.
+  ports::Poison refused(const std::vector<std::string>& texts) {
+    const std::string before = customers();
+    const auto applied = try_apply(texts);
+    expect_ok(applied);
+    EXPECT_EQ(before, customers());
+    EXPECT_EQ(std::to_string(sequence_),
+              user_.ask("SELECT max(seq) FROM syncline.syncline_checkpoint"));
+    if (applied && applied.value().poison) return *applied.value().poison;
+    ADD_FAILURE() << "nothing was refused";
+    return {};
+  }
+  ErrorCode code_of_apply(const std::vector<std::string>& texts) {
+    const auto applied = try_apply(texts);
+    EXPECT_FALSE(applied.has_value());
+    return applied ? ErrorCode::kInternal : applied.error().code;
+  }
+};
+
+TEST_F(Apply, SetChangesOnlyTheNamedColumnsAndNoRowIsNoError) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  const auto applied = try_apply({"set 1 name=Anna", "set 2 name=nobody"});
+  expect_ok(applied);
+  EXPECT_EQ(1U, applied.value().rows_written);
+  EXPECT_EQ("1|Anna|a@x", customers());
+}
+
+TEST_F(Apply, PutUpdatesWhatIsThereAndInsertsWhatIsNot) {
+  start_customers(", note text DEFAULT 'kept'");
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x', 'mine')");
+  const auto applied = try_apply({"put 1 name=Anna mail=NULL", "put 2 name=Bob mail=b@x"});
+  expect_ok(applied);
+  EXPECT_EQ(2U, applied.value().rows_written);
+  EXPECT_EQ("1|Anna|NULL|mine;2|Bob|b@x|kept", customers());
+}
+
+TEST_F(Apply, ManyShapesInOneTransaction) {
+  start_customers();
+  user_.run("INSERT INTO customer SELECT g, 'n' || g, 'm' || g FROM generate_series(1, 6) g");
+  apply({"set 1 name=A", "set 2 mail=B", "set 3 name=C mail=D", "delete 4",
+         "put 5 name=E mail=NULL", "put 9 name=F mail=G"});
+  EXPECT_EQ("1|A|m1;2|n2|B;3|C|D;5|E|NULL;6|n6|m6;9|F|G", customers());
+}
+
+TEST_F(Apply, ATableOfNothingButItsKey) {
+  user_.run("CREATE TABLE tag(name text PRIMARY KEY)");
+  start({make_schema("tag", "name:text")});
+  apply({"put red", "put blue"});
+  apply({"put red", "delete blue"});
+  EXPECT_EQ("red", user_.ask("SELECT * FROM tag"));
+}
+
+TEST_F(Apply, ValuesOfEveryLookGoAsTheyAre) {
+  start_customers();
+  apply({"put 1 name={a,\"b\\\\c\"} mail=NULL", "put 2 name=null~'quoted'~$1 mail=\"\""});
+  EXPECT_EQ("1|{a,\"b\\\\c\"}|NULL;2|null 'quoted' $1|\"\"", customers());
+}
+
+TEST_F(Apply, KeysThatTheDatabaseNumbersAreWrittenAsTheyAre) {
+  user_.run("CREATE TABLE customer(id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text)");
+  start({make_schema("customer", "id:int64 name:text")});
+  apply({"put 41 name=Ann"});
+  EXPECT_EQ("41|Ann", customers());
+}
+
+TEST_F(Apply, RecordsSwapUniqueValuesInOneBatch) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (2, 'Bob', 'b@x')");
+  apply({"set 1 mail=b@x", "put 2 name=Bob mail=a@x"});
+  EXPECT_EQ("1|Ann|b@x;2|Bob|a@x", customers());
+}
+
+TEST_F(Apply, RecordsSwapUniqueValuesThatCannotBeNull) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name text NOT NULL UNIQUE, rank int NOT "
+      "NULL UNIQUE)");
+  start({make_schema("customer", "id:int64 name:text rank:int64")});
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 1), (2, 'Bob', 2)");
+  apply({"set 1 name=Bob rank=2", "set 2 name=Ann rank=1"});
+  EXPECT_EQ("1|Bob|2;2|Ann|1", customers());
+}
+
+TEST_F(Apply, ADeleteGivesItsUniqueValueToAPutOfTheSameBatch) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (2, 'Bob', 'b@x')");
+  apply({"put 1 name=Ann mail=b@x", "delete 2"});
+  EXPECT_EQ("1|Ann|b@x", customers());
+}
+
+TEST_F(Apply, AUniqueValueOfAnotherRecordIsRefusedNeverReplaced) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  const ports::Poison poison = refused({"put 5 name=ok mail=NULL", "put 7 name=Eve mail=a@x"});
+  EXPECT_EQ(1U, poison.write_index);
+  EXPECT_EQ(ErrorCode::kSystemRefused, poison.error.code);
+  EXPECT_THAT(to_string(poison.error), HasSubstr("record id=7"));
+  EXPECT_THAT(to_string(poison.error), HasSubstr("customer_mail_key"));
+}
+
+TEST_F(Apply, ConstraintsAndLengthsAreRefusals) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(3) NOT NULL, mail text CHECK "
+      "(mail <> 'bad'))");
+  start({make_schema("customer", "id:int64 name:text mail:text")});
+  EXPECT_THAT(refused({"put 1 name=NULL mail=NULL"}).error.why, HasSubstr("not-null"));
+  EXPECT_THAT(refused({"put 1 name=Ann mail=bad"}).error.why, HasSubstr("check constraint"));
+  EXPECT_EQ(1U, refused({"put 1 name=Ann mail=ok", "put 2 name=Anna mail=ok"}).write_index);
+}
+
+TEST_F(Apply, AZeroByteIsRefusedBeforeAnythingIsSent) {
+  start_customers();
+  Writes writes;
+  add_write(writes, schemas_[0], "put 1 name=a mail=NULL");
+  writes.cells[0][0].bytes = std::string("a\0b", 3);
+  const ports::WriteBatch batch{kEpoch, {{schemas_[0].stream, 0, 0, 1}}, writes.views};
+  const auto applied = system_.target->apply(batch);
+  ASSERT_TRUE(applied.has_value() && applied.value().poison);
+  EXPECT_EQ(ErrorCode::kValue, applied.value().poison->error.code);
+}
+
+TEST_F(Apply, AMovedMarkerStopsAndWritesNothing) {
+  start_customers();
+  user_.run("UPDATE syncline.syncline_checkpoint SET seq = 9 WHERE lane = 0");
+  EXPECT_EQ(ErrorCode::kMarkerMoved, code_of_apply({"put 1 name=Ann mail=NULL"}));
+  EXPECT_EQ("", customers());
+}
+
+TEST_F(Apply, ARowThatAUserHoldsIsBusyAndGoesLater) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  user_.run("BEGIN; UPDATE customer SET name = 'mine'");
+  EXPECT_EQ(ErrorCode::kSystemBusy, code_of_apply({"set 1 mail=b@x"}));
+  user_.run("COMMIT");
+  apply({"set 1 mail=b@x"});
+  EXPECT_EQ("1|mine|b@x", customers());
+}
+
+TEST_F(Apply, TriggersAndForeignKeysDoNotRunForOurWrites) {
+  user_.run("CREATE TABLE city(id bigint PRIMARY KEY)");
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name text, city bigint REFERENCES city ON "
+      "DELETE CASCADE)");
+  user_.run(
+      "CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name = "
+      "upper(NEW.name); RETURN NEW; END $$");
+  user_.run(
+      "CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON customer FOR EACH ROW EXECUTE FUNCTION "
+      "shout()");
+  start(
+      {make_schema("customer", "id:int64 name:text city:int64"), make_schema("city", "id:int64")});
+  apply({"put 1 name=Ann city=7"});
+  apply({"put 7"}, 1);
+  apply({"delete 7"}, 1);
+  EXPECT_EQ("1|Ann|7", customers());
+}
+
+TEST_F(Apply, ADatasetThatWantsItsTriggersHasThem) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");
+  user_.run(
+      "CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name = "
+      "upper(NEW.name); RETURN NEW; END $$");
+  user_.run(
+      "CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON customer FOR EACH ROW EXECUTE FUNCTION "
+      "shout()");
+  start({make_schema("customer", "id:int64 name:text")});
+  config_.datasets[0].triggers = "fire";
+  connect();
+  apply({"put 1 name=Ann"});
+  EXPECT_EQ("1|ANN", customers());
+  EXPECT_THAT(take(2), ElementsAre(marker(1), "ours insert 1 name=ANN"));
+}
+
+TEST_F(Apply, ProbeEndsWhatIsLeftOfAnEarlierSessionAndReadsWhatItApplied) {
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  ports::System left_over = make_postgres(config_, system_clock()).value();
+  expect_ok(left_over.target->open());
+  const auto checkpoints = system_.target->probe(kEpoch);
+  ASSERT_TRUE(checkpoints.has_value());
+  EXPECT_EQ(4U, checkpoints.value().size());
+  EXPECT_EQ(1U, checkpoints.value()[0].applied);
+  EXPECT_EQ("1", user_.ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+                           "'syncline_zurich_shop/target'"));
+  apply({"set 1 name=Anna"});
+}
+
+TEST_F(Apply, ASessionThatIsEndedLeavesItsOutcomeToTheProbe) {
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  user_.run(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+      "'syncline_zurich_shop/target'");
+  EXPECT_EQ(ErrorCode::kSystemOpen, code_of_apply({"set 1 name=Anna"}));
+  const auto checkpoints = system_.target->probe(kEpoch);
+  ASSERT_TRUE(checkpoints.has_value());
+  EXPECT_EQ(1U, checkpoints.value()[0].applied);
+  apply({"set 1 name=Anna"});
+  EXPECT_EQ("1|Anna|NULL", customers());
+}
+
+TEST_F(Apply, AnEpochOpenedTwiceKeepsItsPlaceAndForgetsOlderOnes) {
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  const std::vector<model::StreamId> streams = {schemas_[0].stream};
+  expect_ok(system_.target->open_epoch(kEpoch, streams, 4));
+  EXPECT_EQ("1", user_.ask("SELECT max(seq) FROM syncline.syncline_checkpoint"));
+  expect_ok(system_.target->open_epoch(kEpoch + 1, streams, 4));
+  EXPECT_EQ("2|0|4", user_.ask("SELECT max(epoch), max(seq), count(*) FROM "
+                               "syncline.syncline_checkpoint"));
+}
+
+TEST_F(Apply, ADroppedColumnIsAnErrorAndItsReturnIsSeen) {
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  user_.run("ALTER TABLE customer RENAME mail TO post");
+  EXPECT_EQ(ErrorCode::kSystemSchema, code_of_apply({"set 1 mail=x"}));
+  EXPECT_EQ(ErrorCode::kSystemSchema, code_of_apply({"set 1 mail=x"}));
+  user_.run("ALTER TABLE customer RENAME post TO mail");
+  apply({"set 1 mail=x"});
+  EXPECT_EQ("1|Ann|x", customers());
+}
+
+}  // namespace
+}  // namespace syncline::postgres

@@ -1,0 +1,250 @@
+// What users do to tables, as the source shows it.
+#include "tests/unit/postgres/postgres_fixture.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+using testing::ElementsAre, testing::HasSubstr, testing::IsEmpty, testing::SizeIs;
+
+class Capture : public PostgresTest {
+ protected:
+  std::string confirmed() {
+    return user_.ask(
+        "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = "
+        "'syncline_zurich_shop'");
+  }
+};
+
+TEST_F(Capture, InsertUpdateDeleteInCommitOrder) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (2, 'Bob', NULL)");
+  user_.run("UPDATE customer SET name = 'Anna' WHERE id = 1");
+  user_.run("DELETE FROM customer WHERE id = 2");
+  EXPECT_THAT(take(4), ElementsAre("insert 1 name=Ann mail=a@x", "insert 2 name=Bob mail=NULL",
+                                   "update 1 name=Anna mail=a@x", "delete 2"));
+  const auto& times = sink_->times_us;
+  ASSERT_GE(times.size(), 3U);
+  EXPECT_LT(times[times.size() - 3], times.back());
+}
+
+TEST_F(Capture, ARolledBackTransactionIsNotShown) {
+  start_customers();
+  user_.run("BEGIN; INSERT INTO customer VALUES (1, 'Ann', 'a@x'); ROLLBACK");
+  user_.run(
+      "BEGIN; INSERT INTO customer VALUES (2, 'b', NULL); SAVEPOINT s; INSERT INTO customer "
+      "VALUES (3, 'c', NULL); ROLLBACK TO s; COMMIT");
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=b mail=NULL"));
+}
+
+TEST_F(Capture, AKeyChangeNamesBothKeys) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  user_.run("UPDATE customer SET id = 7 WHERE id = 1");
+  take(2);
+  EXPECT_EQ("old 1", sink_->old_keys.back());
+}
+
+TEST_F(Capture, UnsentToastIsUnchangedNeverNull) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text)");
+  user_.run("ALTER TABLE customer ALTER name SET STORAGE EXTERNAL");
+  start({make_schema("customer", "id:int64 name:text mail:text")});
+  user_.run("INSERT INTO customer VALUES (1, repeat('x', 5000), 'a@x')");
+  user_.run("UPDATE customer SET mail = 'b@x'");
+  EXPECT_EQ("update 1 mail=b@x", take(2)[1]);
+}
+
+TEST_F(Capture, ARecordUnderANewKeyIsWholeThoughTheLogLeavesAValueOut) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text)");
+  user_.run("ALTER TABLE customer ALTER name SET STORAGE EXTERNAL");
+  start({make_schema("customer", "id:int64 name:text mail:text")});
+  user_.run("INSERT INTO customer VALUES (1, repeat('x', 5000), 'a@x')");
+  user_.run("UPDATE customer SET id = 2");
+  EXPECT_EQ("update 2 name=" + std::string(5000, 'x') + " mail=a@x", take(2)[1]);
+}
+
+TEST_F(Capture, FullIdentityFillsWhatTheLogLeavesOut) {
+  user_.run("CREATE TABLE customer(id bigint, name text, mail text NOT NULL UNIQUE)");
+  user_.run("ALTER TABLE customer REPLICA IDENTITY FULL, ALTER name SET STORAGE EXTERNAL");
+  start({make_schema("customer", "mail:text name:text id:int64")});
+  user_.run("INSERT INTO customer VALUES (1, repeat('x', 5000), 'a@x')");
+  user_.run("UPDATE customer SET id = 2");
+  user_.run("DELETE FROM customer");
+  const auto lines = take(3);
+  EXPECT_EQ("update a@x name=" + std::string(5000, 'x') + " id=2", lines[1]);
+  EXPECT_EQ("delete a@x", lines[2]);
+}
+
+TEST_F(Capture, AKeyThatIsNoPrimaryKeyNeedsItsIndexAsIdentity) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text NOT NULL UNIQUE)");
+  start({make_schema("customer", "mail:text name:text id:int64")});
+  poll_until([&] { return !stopped_.empty(); });
+  ASSERT_THAT(stopped_, SizeIs(1));
+  EXPECT_EQ(ErrorCode::kSystemKey, stopped_[0].error.code);
+  EXPECT_EQ(
+      "ALTER TABLE \"public\".\"customer\" REPLICA IDENTITY USING INDEX "
+      "\"customer_mail_key\";",
+      stopped_[0].error.fix);
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  user_.run(stopped_[0].error.fix);
+  poll_until([&] { return !rescans_.empty(); });
+  user_.run("DELETE FROM customer");
+  EXPECT_THAT(take(1), ElementsAre("delete a@x"));
+}
+
+TEST_F(Capture, WithoutAnIdentityUsersCanStillWrite) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text)");
+  user_.run("ALTER TABLE customer REPLICA IDENTITY NOTHING");
+  start({make_schema("customer", "id:int64 name:text mail:text")});
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  user_.run("UPDATE customer SET name = 'Anna'");
+  poll_until([&] { return !stopped_.empty(); });
+  EXPECT_THAT(stopped_[0].error.fix, HasSubstr("REPLICA IDENTITY DEFAULT;"));
+}
+
+TEST_F(Capture, TruncateAsksForAScan) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  user_.run("TRUNCATE customer");
+  poll_until([&] { return !rescans_.empty(); });
+  EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset));
+  EXPECT_THAT(snapshot(), IsEmpty());
+}
+
+TEST_F(Capture, PartitionsAreShownAsTheirTable) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text) PARTITION BY RANGE "
+      "(id); CREATE TABLE low PARTITION OF customer FOR VALUES FROM (0) TO (10); CREATE TABLE "
+      "high PARTITION OF customer FOR VALUES FROM (10) TO (20)");
+  start({make_schema("customer", "id:int64 name:text mail:text")});
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  user_.run("UPDATE customer SET id = 11");
+  EXPECT_THAT(take(3),
+              ElementsAre("insert 1 name=Ann mail=a@x", "delete 1", "insert 11 name=Ann mail=a@x"));
+}
+
+TEST_F(Capture, PreparedTransactionsPlaceAtTheirCommit) {
+  start_customers();
+  user_.run("BEGIN; INSERT INTO customer VALUES (1, 'Ann', NULL); PREPARE TRANSACTION 'p1'");
+  user_.run("INSERT INTO customer VALUES (2, 'Bob', NULL)");
+  user_.run("COMMIT PREPARED 'p1'");
+  EXPECT_THAT(take(2), ElementsAre("insert 2 name=Bob mail=NULL", "insert 1 name=Ann mail=NULL"));
+}
+
+TEST_F(Capture, OursStandsBehindItsMarkerAndUsersDoNot) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  apply({"set 1 name=Anna", "put 2 name=Bob mail=NULL"});
+  user_.run("UPDATE customer SET name = 'mine' WHERE id = 2");
+  EXPECT_THAT(
+      take(5),
+      ElementsAre("insert 1 name=Ann mail=a@x", marker(1), "ours update 1 name=Anna mail=a@x",
+                  "ours insert 2 name=Bob mail=NULL", "update 2 name=mine mail=NULL"));
+}
+
+TEST_F(Capture, AnotherAppliancesWritesAreAUsers) {
+  start_customers();
+  user_.run("INSERT INTO syncline.syncline_checkpoint VALUES ('other', 'shop', 1, 5, 0, 0)");
+  user_.run(
+      "BEGIN; UPDATE syncline.syncline_checkpoint SET seq = 9 WHERE appliance = 'other'; "
+      "INSERT INTO customer VALUES (1, 'Ann', 'a@x'); COMMIT");
+  EXPECT_THAT(take(1), ElementsAre("insert 1 name=Ann mail=a@x"));
+}
+
+TEST_F(Capture, WhatWasReadIsReadAgainUntilItIsAcknowledged) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  take(1);
+  const model::Position first = sink_->position;
+  user_.run("INSERT INTO customer VALUES (2, 'Bob', NULL)");
+  take(1);
+  connect(first);
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=Bob mail=NULL"));
+  connect(first);
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=Bob mail=NULL"));
+}
+
+TEST_F(Capture, AcknowledgingMovesTheSlotAndIdleDatabasesHoldNoLog) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  take(1);
+  const std::string before = confirmed();
+  poll();
+  EXPECT_EQ(before, confirmed());
+  const model::Position read = sink_->position;
+  user_.run("CREATE TABLE other(x text)");
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (user_.ask("SELECT confirmed_flush_lsn > '" + before + "' FROM pg_replication_slots") ==
+             "f" &&
+         std::chrono::steady_clock::now() < deadline) {
+    poll();
+    expect_ok(system_.source->acknowledge(read));
+  }
+  EXPECT_NE(before, confirmed());
+}
+
+TEST_F(Capture, ASessionsSettingsDoNotShow) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, at timestamptz, of interval, b bytea, f "
+      "float8)");
+  for (const std::string& set :
+       {std::string("datestyle = 'German'"), std::string("timezone = 'Asia/Kolkata'"),
+        std::string("intervalstyle = 'postgres_verbose'"), std::string("bytea_output = 'escape'"),
+        std::string("extra_float_digits = -10")}) {
+    user_.run("ALTER DATABASE " + database_ + " SET " + set);
+  }
+  start({make_schema("customer", "id:int64 at:timestamp of:interval b:bytes f:float64")});
+  user_.run(
+      "INSERT INTO customer VALUES (1, '2025-12-31 19:00:00.25-05', '1 year 2 days -3 hours', "
+      "'\\x00ff', 0.1234567890123456)");
+  const std::string values =
+      " 1 at=2026-01-01 00:00:00.250000Z of=P12M2DT-10800S b=00ff f=0.1234567890123456";
+  EXPECT_THAT(take(1), ElementsAre("insert" + values));
+  EXPECT_THAT(snapshot(), ElementsAre("snapshot" + values));
+}
+
+TEST_F(Capture, AValueThatNoTypeHoldsIsRejectedAlone) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, born date)");
+  start({make_schema("customer", "id:int64 born:date")});
+  user_.run(
+      "INSERT INTO customer VALUES (1, '2000-01-01'), (2, 'infinity'), (3, '0044-03-15 BC'), "
+      "(4, '2001-01-01')");
+  EXPECT_THAT(take(2), ElementsAre("insert 1 born=2000-01-01", "insert 4 born=2001-01-01"));
+  ASSERT_THAT(rejected_, SizeIs(2));
+  EXPECT_THAT(to_string(rejected_[0].error), HasSubstr("record id=2: column born"));
+  rejected_.clear();
+  EXPECT_THAT(snapshot(2), SizeIs(2));
+  EXPECT_THAT(rejected_, SizeIs(2));
+}
+
+TEST_F(Capture, ALargeTransactionIsOneTransaction) {
+  start_customers();
+  drain();
+  sink_->times_us.clear();
+  user_.run("INSERT INTO customer SELECT g, 'n' || g, NULL FROM generate_series(1, 20000) g");
+  EXPECT_THAT(take(20000), SizeIs(20000));
+  EXPECT_THAT(sink_->times_us, SizeIs(1));
+}
+
+TEST_F(Capture, SnapshotsReadEveryRowOnceInChunks) {
+  user_.run("CREATE TABLE line(shop text, number int, name text, PRIMARY KEY (shop, number))");
+  start({make_schema("line", "shop:text number:int64 name:text", 2)});
+  user_.run("INSERT INTO line SELECT 's' || g % 7, g, 'n' FROM generate_series(1, 250) g");
+  auto lines = snapshot(30);
+  EXPECT_THAT(lines, SizeIs(250));
+  std::sort(lines.begin(), lines.end());
+  EXPECT_EQ(lines.end(), std::unique(lines.begin(), lines.end()));
+}
+
+TEST_F(Capture, RecordsAreReadByKey) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL), (2, 'Bob', NULL), (3, 'Cy', NULL)");
+  const std::vector<std::string> keys = {key_of(schemas_[0], "3"), key_of(schemas_[0], "9"),
+                                         key_of(schemas_[0], "1")};
+  expect_ok(system_.source->read_records(schemas_[0].dataset, keys, *sink_));
+  auto lines = sink_->take();
+  std::sort(lines.begin(), lines.end());
+  EXPECT_THAT(lines, ElementsAre("snapshot 1 name=Ann mail=NULL", "snapshot 3 name=Cy mail=NULL"));
+}
+
+}  // namespace
+}  // namespace syncline::postgres

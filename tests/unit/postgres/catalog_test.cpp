@@ -1,0 +1,143 @@
+// What a database says of itself, and that each finding's SQL mends it.
+#include "drivers/systems/postgres/detail/shared.hpp"
+#include "tests/unit/postgres/postgres_fixture.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+using testing::ElementsAre, testing::HasSubstr, testing::IsEmpty, testing::SizeIs;
+
+class Catalog : public PostgresTest {
+ protected:
+  // Without opening anything: the config alone.
+  void describe(std::vector<model::Schema> schemas, const std::string& role = "postgres") {
+    start_at(url(), std::move(schemas), "public.");
+    system_.catalog->detach().value();
+    config_.url = url(role);
+    system_ = make_postgres(config_, system_clock()).value();
+  }
+  std::vector<ports::Finding> stopping() {
+    auto found = system_.catalog->findings();
+    expect_ok(found);
+    std::vector<ports::Finding> stops;
+    for (const ports::Finding& finding : found.value()) {
+      if (finding.severity == ports::Severity::kStops) stops.push_back(finding);
+    }
+    return stops;
+  }
+};
+
+TEST_F(Catalog, TablesWithTypesAndKeys) {
+  user_.run("CREATE TYPE mood AS ENUM ('happy'); CREATE DOMAIN price AS numeric(9,2) NOT NULL");
+  user_.run(
+      "CREATE TABLE customer(id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name "
+      "varchar(40) NOT NULL UNIQUE, nick text UNIQUE, mood mood, cost price, at "
+      "timestamptz(3), tags int[], half numeric GENERATED ALWAYS AS (id / 2) STORED)");
+  user_.run("CREATE SCHEMA \"odd.one\"; CREATE TABLE \"odd.one\".t(a int REFERENCES customer(id))");
+  system_ = make_postgres({"zurich", "shop", 1, url(), "", 4, {}}, system_clock()).value();
+  const auto tables = system_.catalog->tables().value();
+  ASSERT_THAT(tables, SizeIs(2));
+  EXPECT_EQ("\"odd.one\".t", tables[0].name);
+  EXPECT_THAT(tables[0].references, ElementsAre("public.customer"));
+  EXPECT_EQ("public.customer", tables[1].name);
+  EXPECT_THAT(tables[1].keys, ElementsAre(ElementsAre("id"), ElementsAre("name")));
+  std::vector<std::string> types;
+  for (const auto& column : tables[1].columns) types.push_back(model::to_string(column.type));
+  EXPECT_THAT(types, ElementsAre("int64", "text(40)", "text", "enum", "decimal(9,2)",
+                                 "timestamp(3)", "json", "decimal"));
+  EXPECT_TRUE(tables[1].columns[7].is_generated);
+}
+
+TEST_F(Catalog, NamesOfOursAreValidAndDistinct) {
+  EXPECT_EQ("syncline_zurich_shop", object_name("zurich", "shop"));
+  const std::string odd = object_name("Zürich-1", "SHOP");
+  EXPECT_EQ(std::string::npos, odd.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"));
+  EXPECT_NE(object_name("a_b", "c"), object_name("a", "b_c"));
+  EXPECT_NE(object_name(std::string(63, 'a'), std::string(63, 'b')),
+            object_name(std::string(63, 'a'), std::string(63, 'c')));
+  EXPECT_GE(55U, object_name(std::string(63, 'a'), std::string(63, 'b')).size());
+}
+
+TEST_F(Catalog, APlainRoleIsToldEverythingItLacksAndTheSqlMendsIt) {
+  user_.run("DROP ROLE IF EXISTS plain");
+  user_.run("CREATE ROLE plain LOGIN");
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");
+  user_.run("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$");
+  user_.run("CREATE TRIGGER watch BEFORE UPDATE ON customer FOR EACH ROW EXECUTE FUNCTION f()");
+  describe({make_schema("customer", "id:int64 name:text")}, "plain");
+  const auto stops = stopping();
+  EXPECT_THAT(stops, SizeIs(5));  // replicate, create, own, read and write, triggers
+  for (const ports::Finding& finding : stops) {
+    std::string sql = finding.fix.substr(0, finding.fix.find("; or"));
+    user_.run(sql);
+  }
+  EXPECT_THAT(stopping(), IsEmpty());
+  connect();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann')");
+  apply({"set 1 name=Anna"});
+  EXPECT_THAT(take(3), ElementsAre("insert 1 name=Ann", marker(1), "ours update 1 name=Anna"));
+  expect_ok(system_.catalog->detach());
+  system_ = {};
+  user_.run(
+      "DROP OWNED BY plain; REVOKE SET ON PARAMETER session_replication_role FROM plain; DROP "
+      "ROLE plain");
+}
+
+TEST_F(Catalog, IdentityFindingsAreMendedByTheirSql) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, mail text NOT NULL UNIQUE)");
+  describe({make_schema("customer", "mail:text id:int64")});
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  user_.run(stops[0].fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+TEST_F(Catalog, UnloggedTablesAreInNoLog) {
+  user_.run("CREATE UNLOGGED TABLE customer(id bigint PRIMARY KEY)");
+  user_.run("CREATE TABLE stand_in(id bigint PRIMARY KEY)");
+  describe({make_schema("stand_in", "id:int64")});
+  config_.datasets[0].table = "public.customer";
+  system_ = make_postgres(config_, system_clock()).value();
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_EQ("ALTER TABLE \"public\".\"customer\" SET LOGGED;", stops[0].fix);
+}
+
+TEST_F(Catalog, NumberedKeysAreWarnedOf) {
+  user_.run("CREATE TABLE customer(id bigserial PRIMARY KEY)");
+  describe({make_schema("customer", "id:int64")});
+  const auto found = system_.catalog->findings().value();
+  EXPECT_TRUE(std::any_of(found.begin(), found.end(), [](const ports::Finding& finding) {
+    return finding.severity == ports::Severity::kWarning &&
+           finding.what.find("numbered by this database") != std::string::npos;
+  }));
+}
+
+TEST_F(Catalog, DetachRemovesEverythingOfOursAndNothingElse) {
+  start_customers();
+  user_.run("CREATE PUBLICATION theirs FOR TABLE customer");
+  apply({"put 1 name=Ann mail=NULL"});
+  const auto removed = system_.catalog->detach().value();
+  EXPECT_THAT(removed, ElementsAre("slot syncline_zurich_shop", "publication syncline_zurich_shop",
+                                   "table syncline.syncline_checkpoint", "schema syncline"));
+  EXPECT_EQ("theirs", user_.ask("SELECT pubname FROM pg_publication"));
+  EXPECT_EQ("", user_.ask("SELECT slot_name FROM pg_replication_slots"));
+  EXPECT_EQ("1|Ann|NULL", user_.ask("SELECT * FROM customer"));
+  EXPECT_THAT(system_.catalog->detach().value(), IsEmpty());
+}
+
+TEST_F(Catalog, DetachLeavesTheCheckpointsOfOtherAppliances) {
+  start_customers();
+  user_.run("INSERT INTO syncline.syncline_checkpoint VALUES ('other', 'shop', 1, 5, 0, 0)");
+  expect_ok(system_.catalog->detach());
+  EXPECT_EQ("other", user_.ask("SELECT appliance FROM syncline.syncline_checkpoint"));
+}
+
+TEST_F(Catalog, SettingsThatAreNotBuiltAreConfigErrors) {
+  start_customers();
+  config_.datasets[0].where = "id > 5";
+  EXPECT_EQ(ErrorCode::kConfigValue, make_postgres(config_, system_clock()).error().code);
+}
+
+}  // namespace
+}  // namespace syncline::postgres

@@ -1,0 +1,163 @@
+// Every type, from PostgreSQL through canonical bytes and back: the value that comes out is the one
+// that went in, read from the log and read from the table alike.
+#include "drivers/systems/postgres/detail/value.hpp"
+#include "tests/unit/postgres/postgres_fixture.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+using testing::HasSubstr, testing::SizeIs;
+
+struct Sample {
+  std::string type;  // of the column
+  std::string logical;
+  std::vector<std::string> values;  // as SQL
+};
+
+const std::vector<Sample>& samples() {
+  static const std::vector<Sample> kSamples = {
+      {"boolean", "bool", {"true", "false"}},
+      {"smallint", "int64", {"-32768", "0", "32767"}},
+      {"bigint", "int64", {"-9223372036854775808", "9223372036854775807"}},
+      {"numeric",
+       "decimal",
+       {"'NaN'", "'Infinity'", "'-Infinity'", "12345678901234567890.123456789", "-0.001", "0",
+        "1e40"}},
+      {"numeric(12,2)", "decimal(12,2)", {"9999999999.99", "-1.5", "0.00"}},
+      {"real", "float32", {"16777216", "1e-45", "'NaN'", "'-Infinity'", "0.1"}},
+      {"double precision",
+       "float64",
+       {"0.1", "1e308", "5e-324", "'NaN'", "'Infinity'", "'-0'", "123456789.123456789"}},
+      {"text", "text", {"''", "'NULL'", "'a\"b\\c{},''d'", "E'tab\\tline\\n'", "'Zürich 🚲'"}},
+      {"varchar(5)", "text(5)", {"'abcde'", "''"}},
+      {"char(6)", "char(6)", {"'ab'", "'abcdef'"}},
+      {"bytea", "bytes", {"'\\x'", "'\\x00ff5c22'"}},
+      {"bit(5)", "bit(5)", {"B'01011'"}},
+      {"date", "date", {"'0001-01-01'", "'9999-12-31'", "'2024-02-29'"}},
+      {"timestamp", "datetime", {"'2026-03-29 02:30:00.123456'", "'1901-01-01'"}},
+      {"timestamp(0)", "datetime(0)", {"'2026-03-29 02:30:00'"}},
+      {"timestamptz", "timestamp", {"'2026-03-29 02:30:00.123456+02'", "'1969-12-31 23:59:59Z'"}},
+      {"time", "time", {"'00:00'", "'24:00:00'", "'12:34:56.789'"}},
+      {"interval",
+       "interval",
+       {"'1 year -2 mons 3 days -04:05:06.7'", "'0'", "'-1 day 25 hours'", "'100 years'"}},
+      {"uuid", "uuid", {"'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'"}},
+      {"inet", "inet", {"'10.1.2.3/8'", "'10.1.2.3'", "'2001:DB8::1'"}},
+      {"macaddr", "macaddr", {"'08:00:2B:01:02:03'"}},
+      {"jsonb",
+       "json",
+       {"'{\"b\": [1, 2.50], \"a\": null, \"é\": \"x\\\"\"}'", "'12345678901234567890'", "'null'"}},
+      {"int[]", "json", {"'{}'", "'{1,NULL,3}'", "'{{1,2},{3,4}}'"}},
+      {"text[]",
+       "json",
+       {"'{\"a b\",\"NULL\",NULL,\"q\\\"\\\\\",\"\"}'", "ARRAY[E'\\n', '{', ',']"}},
+      {"boolean[]", "json", {"'{t,f,NULL}'"}},
+      {"numeric[]", "json", {"'{1.5,NaN,12345678901234567890}'"}},
+      {"jsonb[]", "json", {"ARRAY['{\"a\": [1]}'::jsonb, '[2]'::jsonb, 'null'::jsonb]"}},
+      {"timestamptz[]", "json", {"ARRAY['2026-03-29 02:30:00.5+02'::timestamptz]"}},
+      {"mood", "enum", {"'happy'", "'so so'"}},
+      {"positive", "int64", {"5"}},
+      {"int4range", "text", {"'[1,5)'", "'empty'"}},
+      {"tsvector", "text", {"'a:1 b:2'"}},
+      {"money", "text", {"'12.34'"}},
+      {"xml", "text", {"'<a>b</a>'"}},
+      {"point", "text", {"'(1.5,2)'"}},
+      {"pair", "text", {"ROW(1, 'a b')"}},
+      {"timetz", "text", {"'12:00:00+02'"}},
+  };
+  return kSamples;
+}
+
+class Types : public PostgresTest {
+ protected:
+  Types() {
+    user_.run(
+        "CREATE TYPE mood AS ENUM ('happy', 'so so'); CREATE DOMAIN positive AS int CHECK "
+        "(VALUE > 0); CREATE TYPE pair AS (a int, b text)");
+  }
+  static std::string name(size_t number) { return "sample" + std::to_string(number); }
+  // One table a sample, with its values under 1, 2, ... and room for what comes back above 100.
+  void start_samples() {
+    std::vector<model::Schema> schemas;
+    for (size_t i = 0; i < samples().size(); ++i) {
+      user_.run("CREATE TABLE " + name(i) + "(id int PRIMARY KEY, v " + samples()[i].type + ")");
+      schemas.push_back(make_schema(name(i), "id:int64 v:" + samples()[i].logical));
+    }
+    start(std::move(schemas));
+  }
+  // Writes what a line like "snapshot 1 v=..." says, under another key, from its canonical bytes.
+  void write_back(size_t number, const std::vector<std::string>& canonical) {
+    const model::Schema& schema = schemas_[number];
+    Writes writes;
+    for (size_t i = 0; i < canonical.size(); ++i) {
+      add_write(writes, schema, "put " + std::to_string(101 + i) + " v=NULL");
+      writes.cells.back()[0].state = model::CellState::kValue;
+      writes.cells.back()[0].bytes = canonical[i];
+    }
+    ports::WriteBatch batch;
+    batch.epoch = kEpoch;
+    batch.moves = {{schemas_[0].stream, 0, sequence_, sequence_ + 1}};
+    batch.writes = writes.views;
+    const auto applied = system_.target->apply(batch);
+    expect_ok(applied);
+    if (applied && !applied.value().poison) ++sequence_;
+    if (applied && applied.value().poison) {
+      ADD_FAILURE() << samples()[number].type << ": " << to_string(applied.value().poison->error);
+    }
+  }
+};
+
+TEST_F(Types, ComeBackAsTheyWentInAndReadTheSameFromLogAndTable) {
+  start_samples();
+  for (size_t i = 0; i < samples().size(); ++i) {
+    const Sample& sample = samples()[i];
+    for (size_t value = 0; value < sample.values.size(); ++value) {
+      user_.run("INSERT INTO " + name(i) + " VALUES (" + std::to_string(value + 1) + ", " +
+                sample.values[value] + ")");
+    }
+    sink_->values.clear();
+    const auto from_log = take(sample.values.size());
+    const auto canonical_log = sink_->values;
+    sink_->values.clear();
+    EXPECT_THAT(snapshot(100, i), SizeIs(sample.values.size())) << sample.type;
+    EXPECT_EQ(canonical_log, sink_->values) << sample.type;
+    for (const auto& row : rejected_) ADD_FAILURE() << to_string(row.error);
+    rejected_.clear();
+    write_back(i, canonical_log);
+    const std::string is_same = sample.type == "xml" || sample.type == "point"
+                                    ? "a.v::text = b.v::text"
+                                    : "a.v IS NOT DISTINCT FROM b.v";
+    EXPECT_EQ(std::to_string(sample.values.size()),
+              user_.ask("SELECT count(*) FROM " + name(i) + " a JOIN " + name(i) +
+                        " b ON b.id = a.id + 100 AND " + is_same))
+        << sample.type << ": " << user_.ask("SELECT * FROM " + name(i));
+    take(1 + sample.values.size());
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
+TEST_F(Types, MatchTheLogicalTypeThatTheCatalogGives) {
+  start_samples();
+  const auto tables = system_.catalog->tables().value();
+  for (size_t i = 0; i < samples().size(); ++i) {
+    const auto table = std::find_if(tables.begin(), tables.end(), [&](const auto& known) {
+      return known.name == "public." + name(i);
+    });
+    ASSERT_NE(table, tables.end());
+    EXPECT_EQ(type_of(samples()[i].logical), table->columns[1].type) << samples()[i].type;
+  }
+}
+
+TEST(ArrayText, OtherLowerBoundsAndDamagedTextAreRefused) {
+  for (const char* text : {"[2:3]={1,2}", "{1,2", "{1}x", "", "1", "{{{{{{{{1}}}}}}}}"}) {
+    const auto json = json_from_array(text, Category::kInteger);
+    ASSERT_FALSE(json.has_value()) << text;
+    EXPECT_EQ(ErrorCode::kValue, json.error().code);
+  }
+  for (const char* json : {"{}", "[1,2", "[1]x", "", "1", "[\"a]"}) {
+    EXPECT_FALSE(array_from_json(json).has_value()) << json;
+  }
+}
+
+}  // namespace
+}  // namespace syncline::postgres
