@@ -192,7 +192,8 @@ Error Connection::error_of(const PGresult* result, std::string what) const {
   constraint_ = field(PG_DIAG_CONSTRAINT_NAME);
   const ErrorCode code = code_of(sqlstate_);
   std::string why = field(PG_DIAG_MESSAGE_PRIMARY);
-  for (const int more : {PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT}) {
+  constexpr int kMore[] = {PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT};
+  for (const int more : kMore) {
     const std::string text = field(more);
     if (!text.empty()) why += "; " + text;
   }

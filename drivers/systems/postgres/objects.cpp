@@ -35,6 +35,7 @@ Result<std::vector<std::string>> published(Connection& connection, const std::st
                            "c.relnamespace WHERE p.pubname = " +
                            literal(name)));
   std::vector<std::string> names;
+  names.reserve(rows.row_count());
   for (size_t row = 0; row < rows.row_count(); ++row) {
     names.push_back(quoted_name(rows.text(row, 0)) + "." + quoted_name(rows.text(row, 1)));
   }
@@ -144,6 +145,7 @@ Result<std::vector<std::string>> installed_objects(Connection& connection, const
               name + " UNION ALL SELECT 'table " + kCheckpoint + "' WHERE to_regclass('" +
               kCheckpoint + "') IS NOT NULL"));
   std::vector<std::string> objects;
+  objects.reserve(rows.row_count());
   for (size_t row = 0; row < rows.row_count(); ++row) objects.emplace_back(rows.text(row, 0));
   return objects;
 }

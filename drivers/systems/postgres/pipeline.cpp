@@ -32,14 +32,14 @@ bool Pipeline::send(const SqlStatement& statement) {
 }
 
 // False: nothing more will come.
-bool Pipeline::take_result(bool is_preparation, Outcome& outcome) {
+bool Pipeline::take_result(const Sent& sent, Outcome& outcome) {
   PGconn* handle = connection_.handle();
   PGresult* result = PQgetResult(handle);
   if (result == nullptr) return false;
   const ExecStatusType status = PQresultStatus(result);
   if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
     const Answer answer(result);
-    if (!is_preparation) outcome.affected_counts.push_back(answer.affected_count());
+    if (!sent.is_preparation) outcome.affected_counts.push_back(answer.affected_count());
   } else {
     if (status != PGRES_PIPELINE_ABORTED && !outcome.error) {
       outcome.error = connection_.error_of(result, connection_.place() + " refused a write");
@@ -73,7 +73,7 @@ Pipeline::Outcome Pipeline::run(const std::vector<SqlStatement>& statements) {
   }
   if (PQpipelineSync(handle) == 0) return broken();
   for (const Sent& sent : sent_) {
-    if (!take_result(sent.is_preparation, outcome)) return broken();
+    if (!take_result(sent, outcome)) return broken();
     if (outcome.error && sent.is_preparation) names_.erase(sent.sql);
   }
   PGresult* sync = PQgetResult(handle);

@@ -31,17 +31,18 @@ class Pipeline {
   Outcome run(const std::vector<SqlStatement>& statements);
 
  private:
-  bool send(const SqlStatement& statement);
-  bool prepare(const std::string& sql);
-  bool take_result(bool is_preparation, Outcome& outcome);
-
-  Connection& connection_;
-  std::unordered_map<std::string, std::string> names_;  // by SQL, of what is prepared
-  size_t named_count_ = 0;
   struct Sent {
     bool is_preparation = false;
     std::string sql;
   };
+
+  bool send(const SqlStatement& statement);
+  bool prepare(const std::string& sql);
+  bool take_result(const Sent& sent, Outcome& outcome);
+
+  Connection& connection_;
+  std::unordered_map<std::string, std::string> names_;  // by SQL, of what is prepared
+  size_t named_count_ = 0;
   std::vector<Sent> sent_;
 };
 

@@ -1,0 +1,335 @@
+#!/usr/bin/python3
+"""The real program against a real PostgreSQL server, as a user would run it by hand.
+
+    postgres_test.py PATH/TO/syncline
+
+One server for all tests, two databases and a folder of its own for each. Needs psycopg2, so it runs
+under the Python that Debian packages it for.
+"""
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import psycopg2
+
+SYNCLINE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "syncline"
+HERE = os.path.dirname(os.path.abspath(__file__))
+SERVER = os.path.join(HERE, "..", "support", "postgres_server")
+TABLE = """CREATE TABLE customer (
+    email text PRIMARY KEY, name varchar(40), points int, price numeric(12,2),
+    seen timestamptz(3), doc jsonb, photo bytea)"""
+KEYS = [f"k{number}@x" for number in range(60)]
+
+
+class Postgres(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = tempfile.mkdtemp(prefix="syncline-pg-")
+        cls.call_server("start")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.call_server("remove")
+
+    @classmethod
+    def call_server(cls, command, *more):
+        subprocess.run([SERVER, command, cls.server, *more], check=True)
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="syncline-e2e-")
+        self.daemon = None
+        end = self._testMethodName[-20:]
+        self.databases = ["office_" + end, "shop_" + end]
+        for database in self.databases:
+            self.sql("postgres", f"CREATE DATABASE {database}")
+            self.sql(database, TABLE)
+
+    def tearDown(self):
+        if self.daemon and self.daemon.poll() is None:
+            self.daemon.kill()
+            self.daemon.wait()
+        if self.daemon:
+            self.daemon.stderr.close()
+        shutil.rmtree(self.folder)
+
+    def connect(self, database):
+        user = psycopg2.connect(host=self.server, dbname=database, user="postgres")
+        user.autocommit = True
+        return user
+
+    def sql(self, database, *statements):
+        user = self.connect(database)
+        try:
+            cursor = user.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else None
+        finally:
+            user.close()
+
+    def url(self, database):
+        return f"postgres://postgres@/{database}?host={self.server}"
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def call(self, *arguments, expect=0):
+        done = subprocess.run([SYNCLINE, *arguments], cwd=self.folder, capture_output=True,
+                              text=True, timeout=120, check=False)
+        self.assertEqual(done.returncode, expect, f"{arguments}: {done.stdout} {done.stderr}")
+        return done
+
+    def ask(self, *arguments, expect=0):
+        return json.loads(self.call(*arguments, "--json", expect=expect).stdout)
+
+    def start(self):
+        if self.daemon:
+            self.daemon.stderr.close()
+        self.daemon = subprocess.Popen([SYNCLINE, "run", "--log-level", "error"], cwd=self.folder,
+                                       stderr=subprocess.PIPE, text=True)
+        self.wait(lambda: self.daemon.poll() is not None or subprocess.run(
+            [SYNCLINE, "status"], cwd=self.folder, check=False,
+            capture_output=True).returncode == 0)
+        self.assertIsNone(self.daemon.poll(), "the daemon did not stay")
+
+    def stop(self):
+        self.daemon.send_signal(signal.SIGTERM)
+        self.assertEqual(self.daemon.wait(timeout=60), 0)
+
+    def kill(self):
+        self.daemon.kill()
+        self.daemon.wait()
+
+    def wait(self, holds, seconds=60):
+        deadline = time.monotonic() + seconds
+        pause = threading.Event()
+        while not holds():
+            self.assertLess(time.monotonic(), deadline, "it did not happen in time")
+            pause.wait(0.02)
+
+    def rows(self, database, table="customer"):
+        rows = self.sql(database, f"SELECT * FROM {table} ORDER BY 1")
+        return [tuple(bytes(cell) if isinstance(cell, memoryview) else cell for cell in row)
+                for row in rows]
+
+    def expect_equal(self, seconds=60):
+        office, shop = self.databases
+        self.wait(lambda: self.rows(office) == self.rows(shop), seconds)
+        self.assertTrue(self.ask("verify")["is_equal"])
+
+    def begin(self):
+        office, shop = self.databases
+        self.call("init", self.url(office), self.url(shop))
+        self.call("check")
+        self.call("plan")
+        self.start()
+
+    def write_at_random(self, database, seed, is_over):
+        """A user on keys that the other side writes too; lives through a server that goes away."""
+        chance = random.Random(seed)
+        user = None
+        while not is_over():
+            key = chance.choice(KEYS)
+            number = chance.randrange(1000)
+            try:
+                user = user or self.connect(database)
+                cursor = user.cursor()
+                kind = chance.randrange(10)
+                if kind == 0:
+                    cursor.execute("DELETE FROM customer WHERE email = %s", (key,))
+                elif kind < 3:
+                    cursor.execute("INSERT INTO customer VALUES (%s, %s, %s, 1.5, now(), "
+                                   "'{\"a\": 1}', 'x') ON CONFLICT DO NOTHING",
+                                   (key, f"{database} {number}", number))
+                elif kind < 6:
+                    cursor.execute("UPDATE customer SET name = %s WHERE email = %s",
+                                   (f"{database} {number}", key))
+                else:
+                    cursor.execute("UPDATE customer SET points = %s, seen = now() WHERE email = %s",
+                                   (number, key))
+            except psycopg2.Error:
+                user = None
+                threading.Event().wait(0.05)
+
+    def with_writers(self, disturb):
+        over = threading.Event()
+        writers = [threading.Thread(target=self.write_at_random, args=(database, seed, over.is_set))
+                   for seed, database in enumerate(self.databases)]
+        for writer in writers:
+            writer.start()
+        try:
+            disturb()
+        finally:
+            over.set()
+            for writer in writers:
+                writer.join()
+
+    def test_from_two_urls_to_a_running_sync(self):
+        office, shop = self.databases
+        self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1, 9.99, "
+                         "'2026-01-01 00:00:00.123+01', '{\"b\": [1, 2.50], \"a\": null}', "
+                         "'\\x00ff')",
+                 "INSERT INTO customer VALUES ('bob@x', 'Bob', 2)")
+        self.sql(shop, "INSERT INTO customer VALUES ('bob@x', 'Rob', 2), ('cy@x', 'Cy', 3)")
+        self.call("init", self.url(office), self.url(shop))
+        plan = self.ask("plan")["datasets"][0]
+        self.assertEqual((plan["update"], plan["equal"]), (1, 0))
+        self.assertEqual(self.sql(office, "SELECT count(*) FROM pg_publication"), [(0,)])
+        self.start()
+        self.expect_equal()
+        self.assertEqual(self.rows(shop)[0], self.rows(office)[0])
+        self.assertEqual(self.rows(shop)[1][1], "Bob")
+        self.sql(shop, "UPDATE customer SET name = 'Anna' WHERE email = 'ann@x'",
+                 "DELETE FROM customer WHERE email = 'cy@x'",
+                 "UPDATE customer SET email = 'rob@x' WHERE email = 'bob@x'")
+        self.sql(office, "UPDATE customer SET points = 9 WHERE email = 'ann@x'")
+        self.wait(lambda: [row[:3] for row in self.rows(office)] ==
+                  [("ann@x", "Anna", 9), ("rob@x", "Bob", 2)])
+        self.expect_equal()
+        self.sql(office, "TRUNCATE customer")
+        self.wait(lambda: self.rows(shop) == [])
+        self.stop()
+        self.call("detach", "--system", office, "--yes")
+        slots = "SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"
+        self.assertEqual(self.sql(office, slots), [(0,)])
+        self.assertEqual(self.sql(office, "SELECT count(*) FROM pg_publication"), [(0,)])
+
+    def test_idle_systems_cause_no_writes(self):
+        office, shop = self.databases
+        self.begin()
+        self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann')")
+        self.wait(lambda: len(self.rows(shop)) == 1)
+        count = "SELECT sum(seq) FROM syncline.syncline_checkpoint"
+        self.expect_equal()
+        before = [self.sql(database, count) for database in self.databases]
+        for _ in range(20):
+            self.ask("status")
+        self.assertEqual(before, [self.sql(database, count) for database in self.databases])
+        self.assertEqual(before[0], [(0,)])
+
+    def test_kills_under_writers_on_both_sides(self):
+        self.begin()
+
+        def disturb():
+            for _ in range(6):
+                threading.Event().wait(0.7)
+                self.kill()
+                self.start()
+
+        self.with_writers(disturb)
+        self.expect_equal()
+        self.assertGreater(len(self.rows(self.databases[0])), 10)
+        self.assertEqual(self.ask("quarantine", "list"), [])
+        self.call("audit", "verify")
+
+    def test_servers_that_stop_at_once_under_writers(self):
+        self.begin()
+
+        def disturb():
+            for _ in range(3):
+                threading.Event().wait(0.7)
+                self.call_server("stop", "immediate")
+                self.call_server("start")
+
+        self.with_writers(disturb)
+        self.expect_equal()
+        self.assertIsNone(self.daemon.poll())
+        self.assertGreater(len(self.rows(self.databases[0])), 10)
+
+    def test_a_users_long_transaction_only_delays(self):
+        office, shop = self.databases
+        self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
+        self.begin()
+        self.wait(lambda: len(self.rows(shop)) == 1)
+        user = self.connect(shop)
+        user.autocommit = False
+        user.cursor().execute("UPDATE customer SET points = 5 WHERE email = 'ann@x'")
+        self.sql(office, "UPDATE customer SET name = 'Anna' WHERE email = 'ann@x'")
+        self.wait(lambda: any(system["delivery"]["retries_total"] > 0
+                              for system in self.ask("status")["systems"]))
+        user.commit()
+        user.close()
+        self.wait(lambda: self.rows(office)[0][:3] == ("ann@x", "Anna", 5))
+        self.expect_equal()
+
+    def test_a_dropped_slot_is_said_and_a_resync_mends_it(self):
+        office, shop = self.databases
+        self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
+        self.begin()
+        self.wait(lambda: len(self.rows(shop)) == 1)
+        self.sql(office, "UPDATE customer SET points = 2")
+        self.expect_equal()
+        self.stop()
+        self.sql(office, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+                         "WHERE database = current_database()",
+                 "UPDATE customer SET name = 'unseen'", "INSERT INTO customer VALUES ('bob@x')")
+        done = subprocess.run([SYNCLINE, "run"], cwd=self.folder, capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("SYN-3005", done.stderr)
+        self.assertIn("syncline resync --system " + office, done.stderr)
+        self.call("resync", "--system", office, "--yes")
+        self.start()
+        self.wait(lambda: [row[:2] for row in self.rows(shop)] ==
+                  [("ann@x", "unseen"), ("bob@x", None)])
+        self.expect_equal()
+
+    def test_with_a_sqlite_file(self):
+        office = self.databases[0]
+        self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1, 9.99, "
+                         "'2026-01-01 00:00:00.123+01', '{\"b\": 1, \"a\": [true]}', '\\x00ff')")
+        file = sqlite3.connect(self.path("till.db"), isolation_level=None)
+        file.execute("PRAGMA journal_mode = WAL")
+        file.execute("CREATE TABLE customer (email TEXT PRIMARY KEY NOT NULL, name TEXT, points "
+                     "INTEGER, price TEXT, seen TEXT, doc TEXT, photo BLOB)")
+        self.call("init", self.url(office), "till.db")
+        self.call("plan")
+        self.start()
+        self.wait(lambda: file.execute("SELECT count(*) FROM customer").fetchone() == (1,))
+        self.assertEqual(file.execute("SELECT * FROM customer").fetchall(), [
+            ("ann@x", "Ann", 1, "9.99", "2025-12-31 23:00:00.123", '{"a":[true],"b":1}',
+             b"\x00\xff")])
+        file.execute("INSERT INTO customer VALUES ('bob@x', 'Bob', 2, '1.5', "
+                     "'2026-02-01T10:00:00+02:00', '[1]', x'01')")
+        file.execute("UPDATE customer SET points = 7 WHERE email = 'ann@x'")
+        self.wait(lambda: [row[2] for row in self.rows(office)] == [7, 2])
+        self.sql(office, "DELETE FROM customer WHERE email = 'ann@x'")
+        self.wait(lambda: file.execute("SELECT email FROM customer").fetchall() == [("bob@x",)])
+        self.assertTrue(self.ask("verify")["is_equal"])
+        file.close()
+
+    def test_a_password_is_taken_from_where_the_config_says_and_never_shown(self):
+        office, shop = self.databases
+        self.sql(office, "DROP ROLE IF EXISTS keeper",
+                 "CREATE ROLE keeper LOGIN SUPERUSER PASSWORD 'let me in'")
+        url = f"postgres://keeper:let%20me%20in@/{office}?host={self.server}"
+        self.call("init", url, self.url(shop))
+        with open(self.path("syncline.toml"), encoding="utf-8") as file:
+            text = file.read()
+        self.assertNotIn("let%20me", text)
+        name = office.upper() + "_PASSWORD"
+        self.assertIn(f'password = {{ env = "{name}" }}', text)
+        done = self.call("check", expect=3)
+        self.assertIn(name, done.stdout)
+        os.environ[name] = "wrong one"
+        try:
+            done = self.call("check", expect=4)
+            self.assertIn("password authentication failed", done.stdout)
+            self.assertNotIn("wrong one", done.stdout + done.stderr)
+            os.environ[name] = "let me in"
+            self.call("check")
+        finally:
+            del os.environ[name]
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
