@@ -4,8 +4,8 @@
     postgres_drain.py PATH/TO/syncline [--changes N] [--latency-seconds S]
 
 Rows of 132 bytes in 12 columns; transactions of 10 changes: 7 updates of 2 columns, 2 inserts, 1
-delete; fsync and synchronous_commit are on. Both work through the same backlog, one after the other,
-on a server made for this run. Prints one JSON line a figure. Needs psycopg2.
+delete; fsync and synchronous_commit are on. Both work through the same backlog, one after the
+other, on a server made for this run. Prints one JSON line a figure. Needs psycopg2.
 """
 import argparse
 import json
@@ -23,11 +23,11 @@ import psycopg2
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = os.path.join(HERE, "..", "..", "tests", "support", "postgres_server")
-TABLE = """CREATE TABLE orders (id bigint PRIMARY KEY, shop int, customer int, state text, note text,
-    city text, price numeric(12,2), amount int, tax numeric(12,2), made timestamptz, sent timestamptz,
-    flag boolean)"""
-ROW = """g, g % 50, g % 9999, 'state ' || g % 7, 'note of order ' || g, 'city ' || g % 300, g * 1.25,
-    g % 12, g * 0.25, now(), now(), g % 2 = 0"""
+TABLE = """CREATE TABLE orders (id bigint PRIMARY KEY, shop int, customer int, state text,
+    note text, city text, price numeric(12,2), amount int, tax numeric(12,2), made timestamptz,
+    sent timestamptz, flag boolean)"""
+ROW = """g, g % 50, g % 9999, 'state ' || g % 7, 'note of order ' || g, 'city ' || g % 300,
+    g * 1.25, g % 12, g * 0.25, now(), now(), g % 2 = 0"""
 CHANGES = """DO $$ DECLARE first bigint := {first}; at bigint; BEGIN
   FOR i IN 0..{transactions} - 1 LOOP
     FOR k IN 1..7 LOOP

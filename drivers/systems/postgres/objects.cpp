@@ -13,6 +13,8 @@ constexpr size_t kNameMax = 55;    // with "/source" behind it, a session's name
 constexpr size_t kNumberSize = 9;  // "_1a2b3c4d"
 constexpr int kFailoverSlots = 170000;
 constexpr int kEndTriesMax = 100;
+constexpr std::string_view kSlotPatience = "'30s'";
+constexpr std::string_view kCanceled = "57014";
 
 // Moved by every transaction of ours: room on its pages keeps those moves in place (HOT).
 constexpr const char* kCreate =
@@ -109,9 +111,15 @@ Result<void> create_slot(Connection& connection, const std::string& name) {
                 "ALTER SYSTEM SET wal_level = 'logical'; then restart the server");
   }
   const std::string more = connection.version() >= kFailoverSlots ? ", false, false, true" : "";
-  SYN_TRY(connection.query("SELECT pg_create_logical_replication_slot(" + literal(name) +
-                           ", 'pgoutput'" + more + ")"));
-  return success();
+  SYN_TRY(connection.run("SET statement_timeout = " + std::string(kSlotPatience)));
+  const auto made = connection.query("SELECT pg_create_logical_replication_slot(" + literal(name) +
+                                     ", 'pgoutput'" + more + ")");
+  if (made) return connection.run("RESET statement_timeout");
+  if (connection.sqlstate() != kCanceled) return made.error();
+  return fail(ErrorCode::kSystemBusy, connection.place() + " cannot begin a log for us yet",
+              "it waits for all transactions that were open before",
+              "SELECT pid, xact_start, query FROM pg_stat_activity WHERE xact_start IS NOT NULL "
+              "ORDER BY xact_start; end those, or start again later");
 }
 
 Result<void> drop_slot(Connection& connection, const std::string& name) {

@@ -41,7 +41,8 @@ bool Pipeline::take_result(const Sent& sent, Outcome& outcome) {
     const Answer answer(result);
     if (!sent.is_preparation) outcome.affected_counts.push_back(answer.affected_count());
   } else {
-    if (status != PGRES_PIPELINE_ABORTED && !outcome.error) {
+    if (status != PGRES_PIPELINE_ABORTED && outcome.is_done) {
+      outcome.is_done = false;
       outcome.error = connection_.error_of(result, connection_.place() + " refused a write");
       outcome.sqlstate = connection_.sqlstate();
     }
@@ -56,6 +57,7 @@ Pipeline::Outcome Pipeline::run(const std::vector<SqlStatement>& statements) {
   PGconn* handle = connection_.handle();
   Outcome outcome;
   const auto broken = [&] {
+    outcome.is_done = false;
     outcome.error = connection_.lost("the connection to " + connection_.place() + " broke off");
     outcome.sqlstate.clear();
     return outcome;
@@ -74,7 +76,7 @@ Pipeline::Outcome Pipeline::run(const std::vector<SqlStatement>& statements) {
   if (PQpipelineSync(handle) == 0) return broken();
   for (const Sent& sent : sent_) {
     if (!take_result(sent, outcome)) return broken();
-    if (outcome.error && sent.is_preparation) names_.erase(sent.sql);
+    if (!outcome.is_done && sent.is_preparation) names_.erase(sent.sql);
   }
   PGresult* sync = PQgetResult(handle);
   const bool is_synced = PQresultStatus(sync) == PGRES_PIPELINE_SYNC;

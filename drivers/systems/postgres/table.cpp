@@ -128,6 +128,7 @@ Result<void> read_details(Connection& connection, std::vector<Table>& tables) {
 
 std::vector<std::string> key_columns(const Mapped& mapped) {
   std::vector<std::string> names;
+  names.reserve(mapped.key_count());
   for (size_t i = 0; i < mapped.key_count(); ++i) names.push_back(mapped.columns[i].name);
   return names;
 }

@@ -171,7 +171,7 @@ Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch)
   statements.push_back({"COMMIT", {}});
   put_counts.resize(statements.size());
   const Pipeline::Outcome outcome = pipeline_->run(statements);
-  if (outcome.error) return after_error(batch, outcome, kMarkerIndex + 1);
+  if (!outcome.is_done) return after_error(batch, outcome, kMarkerIndex + 1);
   ports::ApplyResult result;
   for (size_t i = kMarkerIndex + 1; i + 1 < statements.size(); ++i) {
     result.rows_written += put_counts[i] > 0 ? put_counts[i] : outcome.affected_counts[i];
@@ -184,13 +184,13 @@ Result<ports::ApplyResult> PostgresTarget::after_error(const ports::WriteBatch& 
                                                        size_t write_first) {
   if (outcome.sqlstate.empty()) {
     connection_.reset();
-    return *outcome.error;
+    return outcome.error;
   }
   roll_back();
   const size_t failed = outcome.affected_counts.size();
   if (failed < write_first && outcome.sqlstate == kDivisionByZero) return marker_moved(batch);
-  if (failed < write_first || !is_refusal(outcome.sqlstate)) return sorted(*outcome.error);
-  if (connection_ == nullptr) return *outcome.error;
+  if (failed < write_first || !is_refusal(outcome.sqlstate)) return sorted(outcome.error);
+  if (connection_ == nullptr) return outcome.error;
   return apply_singly(batch);
 }
 
@@ -201,10 +201,10 @@ Result<ports::ApplyResult> PostgresTarget::apply_singly(const ports::WriteBatch&
                                                   marker(batch),
                                                   {"SET CONSTRAINTS ALL IMMEDIATE", {}},
                                                   {"SAVEPOINT syncline_writes", {}}});
-  if (begun.error) return after_error(batch, begun, kMarkerIndex + 1);
+  if (!begun.is_done) return after_error(batch, begun, kMarkerIndex + 1);
   size_t rows_written = 0;
   auto refused = write_singly(batch, Way::kPlain, rows_written);
-  if (refused && refused.value() && refused.value()->is_unique && batch.writes.size() > 1) {
+  if (refused && is_clash(refused.value()) && batch.writes.size() > 1) {
     if (auto back = connection_->run("ROLLBACK TO SAVEPOINT syncline_writes"); !back) {
       refused = std::move(back).as_failure();
     } else {
@@ -216,9 +216,9 @@ Result<ports::ApplyResult> PostgresTarget::apply_singly(const ports::WriteBatch&
     roll_back();
     return sorted(refused.error());
   }
-  if (refused.value()) {
+  if (const std::optional<Refused>& found = refused.value(); found.has_value()) {
     roll_back();
-    return ports::ApplyResult{0, ports::Poison{refused.value()->index, refused.value()->error}};
+    return ports::ApplyResult{0, ports::Poison{found->index, found->error}};
   }
   if (auto committed = connection_->run("COMMIT"); !committed) {
     // Not told that it failed is not told that it did.
@@ -226,6 +226,10 @@ Result<ports::ApplyResult> PostgresTarget::apply_singly(const ports::WriteBatch&
     return std::move(committed).as_failure();
   }
   return ports::ApplyResult{rows_written, {}};
+}
+
+bool PostgresTarget::is_clash(const std::optional<Refused>& refused) {
+  return refused.has_value() && refused->is_unique;
 }
 
 Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_singly(
@@ -253,11 +257,11 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
   add_group(std::move(*group), statements);
   statements.push_back({"RELEASE SAVEPOINT syncline_write", {}});
   const Pipeline::Outcome outcome = pipeline_->run(statements);
-  if (!outcome.error) {
+  if (outcome.is_done) {
     if (step != Step::kFree) rows_written += outcome.affected_counts[statements.size() - 2];
     return std::optional<Refused>();
   }
-  if (!is_refusal(outcome.sqlstate)) return *outcome.error;
+  if (!is_refusal(outcome.sqlstate)) return outcome.error;
   const bool is_unique = outcome.sqlstate == kUniqueViolation;
   const bool is_key =
       is_unique &&
@@ -267,11 +271,11 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
       });
   if (is_key && write.kind == model::EntryKind::kPut && way == Way::kPlain) {
     // A user inserted it between our UPDATE and our INSERT.
-    Error error = *outcome.error;
+    Error error = outcome.error;
     error.code = ErrorCode::kSystemBusy;
     return error;
   }
-  Error error = *outcome.error;
+  Error error = outcome.error;
   error.code = ErrorCode::kSystemRefused;
   error.fix = "correct the record or the table, then `syncline quarantine retry`";
   return std::optional(Refused{index, writer_->refusal(write, std::move(error)), is_unique});

@@ -22,8 +22,9 @@ class Pipeline {
  public:
   struct Outcome {
     std::vector<size_t> affected_counts;  // per statement that succeeded
-    std::optional<Error> error;           // of the statement behind those; the rest was not run
-    std::string sqlstate;                 // of the error; empty: the connection is gone
+    bool is_done = true;
+    Error error;           // of the statement behind those; the rest was not run
+    std::string sqlstate;  // of the error; empty: the connection is gone
   };
 
   explicit Pipeline(Connection& connection) : connection_(connection) {}

@@ -34,6 +34,8 @@ class PostgresTarget final : public ports::Target {
     bool is_unique = false;
   };
 
+  static bool is_clash(const std::optional<Refused>& refused);
+
   Result<void> connect();
   Result<void> read_tables();
   SqlStatement marker(const ports::WriteBatch& batch) const;
