@@ -216,6 +216,25 @@ class Postgres(unittest.TestCase):
         self.assertEqual(before, [self.sql(database, count) for database in self.databases])
         self.assertEqual(before[0], [(0,)])
 
+    def test_a_first_sync_under_writers_and_a_kill(self):
+        for database, numbers in zip(self.databases, ((1, 6000), (3000, 9000))):
+            self.sql(database, "INSERT INTO customer SELECT 'k' || g || '@x', "
+                               f"'{database} ' || g, g FROM generate_series(%d, %d) g" % numbers)
+        office, shop = self.databases
+        self.call("init", self.url(office), self.url(shop))
+
+        def disturb():
+            self.daemon = subprocess.Popen([SYNCLINE, "run", "--log-level", "error"],
+                                           cwd=self.folder, stderr=subprocess.PIPE, text=True)
+            threading.Event().wait(0.4)
+            self.kill()
+            self.start()
+            self.wait(lambda: self.ask("status")["state"] == "running")
+
+        self.with_writers(disturb)
+        self.expect_equal()
+        self.assertGreater(len(self.rows(office)), 8900)
+
     def test_kills_under_writers_on_both_sides(self):
         self.begin()
 

@@ -11,6 +11,8 @@ namespace {
 using ports::Finding, ports::Severity;
 
 constexpr int64_t kOldSnapshotSeconds = 600;
+constexpr int64_t kMebibyte = 1 << 20;
+constexpr int64_t kRetainedBytesMax = 1024 * kMebibyte;
 
 ports::TableInfo table_info(const Table& table) {
   ports::TableInfo info;
@@ -175,6 +177,28 @@ void find_numbering(const Mapped& mapped, std::vector<Finding>& out) {
   }
 }
 
+// How much of its log the server keeps for us, and whether that is alarming.
+Result<void> find_retained_log(Connection& connection, const Shared& shared,
+                               std::vector<Finding>& out) {
+  SYN_TRY(const Answer row,
+          connection.query("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint, "
+                           "coalesce(wal_status, '') FROM pg_replication_slots WHERE slot_name = " +
+                           literal(shared.object)));
+  if (row.row_count() == 0) return success();
+  const int64_t kept_bytes = row.integer(0, 0);
+  const bool is_lost = row.text(0, 1) == "lost";
+  const auto severity = is_lost                          ? Severity::kStops
+                        : kept_bytes > kRetainedBytesMax ? Severity::kWarning
+                                                         : Severity::kNote;
+  out.push_back({severity, "",
+                 "the server keeps " + std::to_string(kept_bytes / kMebibyte) +
+                     " MiB of log for slot " + shared.object + " (" + std::string(row.text(0, 1)) +
+                     ")",
+                 is_lost ? "syncline resync --system " + shared.config.name
+                         : "it goes as the appliance reads on; `syncline detach` gives it up"});
+  return success();
+}
+
 Result<void> find_objects(Connection& connection, const Shared& shared, std::vector<Finding>& out) {
   SYN_TRY(const auto present, installed_objects(connection, shared));
   std::string missing;
@@ -224,6 +248,7 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
     SYN_TRY(find_triggers(*connection, mapped.value(), is_suppressed, quoted_name(user), out));
     find_numbering(mapped.value(), out);
   }
+  SYN_TRY(find_retained_log(*connection, *shared_, out));
   SYN_TRY(find_objects(*connection, *shared_, out));
   return out;
 }

@@ -113,6 +113,16 @@ TEST_F(Catalog, NumberedKeysAreWarnedOf) {
   }));
 }
 
+TEST_F(Catalog, TheLogThatIsKeptForUsIsNamed) {
+  start_customers();
+  const auto found = system_.catalog->findings().value();
+  EXPECT_TRUE(std::any_of(found.begin(), found.end(), [](const ports::Finding& finding) {
+    return finding.severity == ports::Severity::kNote &&
+           finding.what.find("MiB of log for slot syncline_zurich_shop (reserved)") !=
+               std::string::npos;
+  }));
+}
+
 TEST_F(Catalog, DetachRemovesEverythingOfOursAndNothingElse) {
   start_customers();
   user_.run("CREATE PUBLICATION theirs FOR TABLE customer");
