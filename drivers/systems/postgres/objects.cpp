@@ -72,7 +72,7 @@ Result<void> install_checkpoint(Connection& connection) {
   return connection.run(kCreate);
 }
 
-Result<void> install_publication(Connection& connection, const std::string& name,
+Result<Made> install_publication(Connection& connection, const std::string& name,
                                  const std::vector<Mapped>& captured) {
   SYN_TRY(const bool is_made,
           is_there(connection, "SELECT 1 FROM pg_publication WHERE pubname = " + literal(name)));
@@ -85,12 +85,15 @@ Result<void> install_publication(Connection& connection, const std::string& name
     wanted.insert(mapped.table.sql_name());
   }
   if (!is_made) {
-    return connection.run("CREATE PUBLICATION " + quoted_name(name) + " FOR TABLE " + tables +
-                          " WITH (publish = 'insert, update, delete, truncate', "
-                          "publish_via_partition_root = true)");
+    SYN_TRY(connection.run("CREATE PUBLICATION " + quoted_name(name) + " FOR TABLE " + tables +
+                           " WITH (publish = 'insert, update, delete, truncate', "
+                           "publish_via_partition_root = true)"));
+    return Made::kNow;
   }
-  if (held == wanted) return success();
-  return connection.run("ALTER PUBLICATION " + quoted_name(name) + " SET TABLE " + tables);
+  if (held != wanted) {
+    SYN_TRY(connection.run("ALTER PUBLICATION " + quoted_name(name) + " SET TABLE " + tables));
+  }
+  return Made::kBefore;
 }
 
 Result<Slot> find_slot(Connection& connection, const std::string& name) {

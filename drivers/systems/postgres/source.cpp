@@ -88,7 +88,7 @@ Result<void> PostgresSource::take_place(const model::Position& position) {
 }
 
 // Without a position an existing slot is kept: it holds what users changed since a first sync that
-// was cut short began.
+// was cut short began. But a slot cannot be read where the publication was not there yet.
 Result<void> PostgresSource::take_slot(const model::Position& position) {
   const std::string& name = shared_->object;
   SYN_TRY(const Slot slot, find_slot(*connection_, name));
@@ -98,13 +98,17 @@ Result<void> PostgresSource::take_slot(const model::Position& position) {
                       "the replication slot " + name +
                           " is gone: it was dropped, or another server took over without it");
     }
+    if (publication_ == Made::kNow) {
+      SYN_TRY(drop_slot(*connection_, name));  // of no use: it reads what was before
+      return lost_log(shared_->config.name, "the publication " + name + " was dropped");
+    }
     if (slot == Slot::kUsable) return success();
     return lost_log(shared_->config.name,
                     "the server removed the log behind slot " + name +
                         ": more was written than max_slot_wal_keep_size while we were away");
   }
-  if (slot == Slot::kUsable) return success();
-  if (slot == Slot::kLost) {
+  if (slot == Slot::kUsable && publication_ == Made::kBefore) return success();
+  if (slot != Slot::kMissing) {
     SYN_TRY(drop_slot(*connection_, name));
   }
   return create_slot(*connection_, name);
@@ -153,7 +157,7 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
     captured.push_back(std::move(mapped).value());
   }
   if (!is_changed) return success();
-  SYN_TRY(install_publication(*connection, shared_->object, captured));
+  SYN_TRY(publication_, install_publication(*connection, shared_->object, captured));
   decoder_.follow(std::move(captured), server_);
   if (result == nullptr) return success();
   stream_.reset();  // a new stream describes every relation anew

@@ -65,6 +65,24 @@ TEST_F(Loss, ASlotThatIsDroppedWhileReadingIsLost) {
   EXPECT_EQ(ErrorCode::kSystemLost, errors_.back().code) << to_string(errors_.back());
 }
 
+TEST_F(Loss, APublicationThatIsDroppedIsLostAndAFreshStartMendsIt) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  take(1);
+  const model::Position position = sink_->position;
+  user_.run("DROP PUBLICATION syncline_zurich_shop");
+  user_.run("INSERT INTO customer VALUES (2, 'Bob', NULL)");
+  take_through_errors(1);
+  ASSERT_THAT(errors_, Not(IsEmpty()));
+  EXPECT_EQ(ErrorCode::kSystemLost, errors_.back().code) << to_string(errors_.back());
+  EXPECT_EQ(ErrorCode::kSystemLost, open_error(position).code);
+  EXPECT_EQ(ErrorCode::kSystemLost, open_error(position).code);
+  errors_.clear();
+  connect();
+  user_.run("INSERT INTO customer VALUES (3, 'Cy', NULL)");
+  EXPECT_THAT(take_through_errors(1), ElementsAre("insert 3 name=Cy mail=NULL"));
+}
+
 TEST_F(Loss, AnotherServersPositionIsRefused) {
   start_customers();
   user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");

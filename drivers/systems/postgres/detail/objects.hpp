@@ -21,8 +21,9 @@ inline constexpr const char* kCheckpoint = "syncline.syncline_checkpoint";
 // Does nothing where it is there.
 Result<void> install_checkpoint(Connection& connection);
 
+enum class Made : uint8_t { kBefore, kNow };
 // A publication of exactly these tables and the checkpoint.
-Result<void> install_publication(Connection& connection, const std::string& name,
+Result<Made> install_publication(Connection& connection, const std::string& name,
                                  const std::vector<Mapped>& captured);
 
 enum class Slot : uint8_t {

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "drivers/systems/postgres/detail/decoder.hpp"
+#include "drivers/systems/postgres/detail/objects.hpp"
 #include "drivers/systems/postgres/detail/shared.hpp"
 #include "drivers/systems/postgres/detail/stream.hpp"
 #include "host/base/clock.hpp"
@@ -56,7 +57,8 @@ class PostgresSource final : public ports::Source {
   Decoder decoder_;
   bool is_open_ = false;
   uint64_t server_ = 0;  // the cluster's own number
-  Lsn read_ = 0;         // the last transaction that a poll gave
+  Made publication_ = Made::kBefore;
+  Lsn read_ = 0;  // the last transaction that a poll gave
   Lsn confirmed_ = 0;
   int64_t refresh_due_us_ = 0;
   std::deque<Waiting> waiting_;
