@@ -46,10 +46,10 @@ Result<void> PostgresTarget::connect() {
   connection_.reset();
   SYN_TRY(connection_, Connection::open(shared_->access("target"), Purpose::kWrite));
   pipeline_ = std::make_unique<Pipeline>(*connection_);
-  const auto suppressed = connection_->run("SET session_replication_role = replica");
+  auto suppressed = connection_->run("SET session_replication_role = replica");
   may_suppress_ = suppressed.has_value();
-  if (!suppressed && connection_->sqlstate() != "42501") return suppressed;
-  return success();
+  if (suppressed || connection_->sqlstate() == "42501") return success();
+  return std::move(suppressed).as_failure();
 }
 
 Result<void> PostgresTarget::open() {
@@ -88,6 +88,7 @@ Result<std::vector<ports::Checkpoint>> PostgresTarget::probe(uint32_t epoch) {
                         std::to_string(epoch) + " ORDER BY stream, lane FOR UPDATE"));
   SYN_TRY(looker->run("COMMIT"));
   std::vector<ports::Checkpoint> checkpoints;
+  checkpoints.reserve(rows.row_count());
   for (size_t row = 0; row < rows.row_count(); ++row) {
     checkpoints.push_back({static_cast<model::StreamId>(rows.integer(row, 0)),
                            static_cast<model::LaneIndex>(rows.integer(row, 1)),

@@ -82,8 +82,8 @@ std::string put_sql(const Group& group) {
     values += (i == 0 ? "" : ", ") + cast(column, i);
     if (i >= key_count) continue;
     const std::string number = std::to_string(i + 1);
-    returned += (i == 0 ? "" : ", ") + std::string("v.a") + number;
-    is_done += (i == 0 ? "" : " AND ") + std::string("d.a") + number + " = v.a" + number;
+    returned.append(i == 0 ? "v.a" : ", v.a").append(number);
+    is_done.append(i == 0 ? "d.a" : " AND d.a").append(number).append(" = v.a").append(number);
   }
   const std::string insert = "INSERT INTO " + table + " (" + names +
                              ") OVERRIDING SYSTEM VALUE SELECT " + values + " FROM " +
@@ -164,8 +164,8 @@ Group new_group(const Mapped& mapped, Step step, std::vector<model::FieldIndex> 
 
 void add_to(Group& group, const std::vector<Parameter>& values) {
   for (size_t i = 0; i < group.arrays.size(); ++i) {
-    if (values[i]) {
-      group.arrays[i].add(*values[i]);
+    if (const Parameter& value = values[i]; value.has_value()) {
+      group.arrays[i].add(*value);
     } else {
       group.arrays[i].add_null();
     }
