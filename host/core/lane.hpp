@@ -76,6 +76,9 @@ struct Row {
   std::string_view key;
   RowOp op = RowOp::kUpdate;
   bool is_ours = false;  // inside a transaction that moved our marker
+  // From a reading of the table, not from the log: it may show writes of ours whose markers the log
+  // has yet to show.
+  bool is_read = false;
   int64_t commit_time_us = 0;
   int64_t time_resolution_us = 1;
   std::vector<RowCell> cells;

@@ -18,6 +18,18 @@ model::ConflictType conflict_type(const RecordState& record, model::EntryKind ki
                          : model::ConflictType::kUpdateMissing;
 }
 
+// Whether a write of ours whose marker was not read yet set this cell just so.
+bool is_on_its_way(const RecordState& state, model::SystemId system, const RowCell& cell) {
+  const SystemView* view = state.view(system);
+  if (view == nullptr) return false;
+  return std::any_of(view->flight.begin(), view->flight.end(), [&](const InFlight& write) {
+    return !write.is_skipped &&
+           std::any_of(write.cells.begin(), write.cells.end(), [&](const SentCell& sent) {
+             return sent.field == cell.field && sent.fingerprint == cell.fingerprint;
+           });
+  });
+}
+
 }  // namespace
 
 const Version& Shown::version(size_t value) const {
@@ -260,6 +272,7 @@ void Step::take_change(Touched& record, const SystemRole& role, const Row& row) 
   for (const RowCell& cell : row.cells) {
     if (!record.rules->travels(cell.field)) continue;
     if (compare_with_written(record, row, cell)) continue;
+    if (was_shown && row.is_read && is_on_its_way(record.state(), role.system, cell)) continue;
     const bool is_news = cell.is_changed || !was_shown;
     if (is_news) arriving.add(cell.field, {cell.state, cell.bytes}, cell.fingerprint);
   }

@@ -89,6 +89,7 @@ class Splitter {
     out.key = batch.key(row);
     out.op = *op;
     out.is_ours = is_ours;
+    out.is_read = captured_.kind != Kind::kLog;
     out.commit_time_us = batch.transaction(row).commit_time_us;
     out.time_resolution_us = batch.transaction(row).time_resolution_us;
     // Older than everything in any log: the order of the systems decides, not the time of reading.
@@ -98,10 +99,13 @@ class Splitter {
     add_item(batch.lane(row), batch.ordinal(row), std::move(out));
   }
 
-  static void add_cells(const Batch& batch, const Examined& examined, size_t row, core::Row& out) {
+  void add_cells(const Batch& batch, const Examined& examined, size_t row, core::Row& out) const {
     const size_t key_count = batch.schema().key_count;
     const size_t value_count = batch.schema().value_count();
-    const bool is_whole = out.op == core::RowOp::kInsert || out.op == core::RowOp::kSnapshot;
+    // A first sync's row is needed whole also where the table knows some of it: the log may have
+    // shown a part before, which could not make the record.
+    const bool is_new = out.op == core::RowOp::kInsert || out.op == core::RowOp::kSnapshot;
+    const bool is_whole = is_new || captured_.kind == Kind::kFirstSync;
     const uint64_t* changed =
         examined.detected.changed.data() + row * examined.detected.bitmap_words;
     for (size_t value = 0; value < value_count; ++value) {

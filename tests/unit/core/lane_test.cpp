@@ -57,6 +57,21 @@ TEST_F(LaneStory, an_echo_reads_no_values) {
   EXPECT_TRUE(state().views.empty());
 }
 
+// A reading of the table that meets our write before the log does.
+TEST_F(LaneStory, what_is_on_its_way_there_is_no_change_of_that_system) {
+  settle_on(kAnn, 10);
+  step(kErp, {update({{kPhone, "2"}}, 20)});
+  Row seen = update({{kPhone, "2"}}, 30);
+  seen.is_read = true;
+  EXPECT_TRUE(step(kShop, {seen}).entries.empty());
+  step(kErp, {update({{kPhone, "3"}}, 25)});
+  EXPECT_EQ(accepted().at(kPhone), "3");
+  EXPECT_TRUE(frames_.back().conflicts.empty());
+  Row other = update({{kPhone, "9"}}, 40);
+  other.is_read = true;
+  EXPECT_EQ(step(kShop, {other}).entries.size(), 1u);
+}
+
 TEST_F(LaneStory, a_correction_reads_the_values_it_is_compared_with) {
   settle_on(kAnn, 10);
   step(kErp, {update({{kPhone, "2"}}, 20)});
