@@ -144,6 +144,7 @@ class RuntimeImpl final : public Runtime {
   void report_deliveries(SystemRun& run);
   void step_loop();
   Result<void> step(StepItem& item);
+  Result<void> run_to_its_end(const std::function<Result<void>(pipeline::Pipeline&)>& work);
   Result<void> append_when_there_is_room();
   void commit_loop();
   bool push(StepItem&& item);

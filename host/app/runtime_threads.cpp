@@ -227,16 +227,13 @@ void RuntimeImpl::step_loop() {
 Result<void> RuntimeImpl::step(StepItem& item) {
   Result<void> done = success();
   if (auto* command = std::get_if<Command>(&item)) {
-    auto outcome = command->run(*pipeline_);
-    while (!outcome && outcome.error().code == ErrorCode::kStorageFull && pipeline_->is_waiting()) {
-      outcome = append_when_there_is_room();
-    }
-    command->done->set_value(outcome);
+    command->done->set_value(run_to_its_end(command->run));
     appended_.raise();
     return success();
   }
   if (auto* skips = std::get_if<std::vector<model::Skip>>(&item)) {
-    done = pipeline_->process_skips(*skips);
+    done = run_to_its_end(
+        [skips](pipeline::Pipeline& pipeline) { return pipeline.process_skips(*skips); });
   } else {
     done = pipeline_->process(std::get<capture::Captured>(item));
   }
@@ -246,6 +243,21 @@ Result<void> RuntimeImpl::step(StepItem& item) {
   }
   appended_.raise();
   return done;
+}
+
+// Work of many groups that a full disk cuts short is done again from its beginning, once what it
+// had decided has found room: doing a part of it twice says nothing new.
+Result<void> RuntimeImpl::run_to_its_end(
+    const std::function<Result<void>(pipeline::Pipeline&)>& work) {
+  while (true) {
+    auto done = work(*pipeline_);
+    if (done || done.error().code != ErrorCode::kStorageFull || !pipeline_->is_waiting()) {
+      return done;
+    }
+    parts_.log.error(done.error());
+    SYN_TRY(append_when_there_is_room());
+    if (pipeline_->is_waiting()) return done;  // the appliance is stopping
+  }
 }
 
 // What was decided waits for room; sources wait behind it and keep what they have.

@@ -218,10 +218,13 @@ Result<void> PipelineImpl::commit() {
     {
       const std::lock_guard lock(mutex_);
       if (appended_.empty() || appended_.front().number > durable) break;
-      group = std::move(appended_.front());
-      appended_.pop_front();
+      group = appended_.front();
     }
+    // It goes only when the shadow has taken it over: where that has no room, the next commit tries
+    // again, and what was taken over before is passed over.
     SYN_TRY(commit_group(group));
+    const std::lock_guard lock(mutex_);
+    appended_.pop_front();
   }
   const std::lock_guard lock(mutex_);
   committed_number_ = durable;
