@@ -90,6 +90,14 @@ class TransactionBuilder {
   std::unordered_map<RecordKey, size_t, RecordKeyHasher> places_;
 };
 
+// What it had committed is gone: to go on would leave that out for good.
+Error went_back(const ports::Checkpoint& checkpoint, model::Sequence known) {
+  return {ErrorCode::kSystemLost, "the system no longer holds what was delivered to it",
+          "its checkpoint row is at " + std::to_string(checkpoint.applied) + " and was at " +
+              std::to_string(known) + ": it was restored, or a failover lost commits",
+          "run `syncline resync` for this system: it compares and writes what is missing"};
+}
+
 }  // namespace
 
 struct Delivery::Impl {
@@ -134,6 +142,8 @@ Result<void> Delivery::Impl::probe() {
   SYN_TRY(const auto checkpoints, target.probe(options.epoch));
   size_t applied = 0;  // by a transaction whose outcome was not known
   for (const ports::Checkpoint& checkpoint : checkpoints) {
+    const model::Sequence known = pending.flows()[{checkpoint.stream, checkpoint.lane}].applied;
+    if (checkpoint.applied < known) return went_back(checkpoint, known);
     applied += pending.set_applied({checkpoint.stream, checkpoint.lane}, checkpoint.applied);
   }
   is_probe_due = false;
