@@ -288,6 +288,8 @@ class Postgres(unittest.TestCase):
         self.sql(office, "UPDATE customer SET points = 2")
         self.expect_equal()
         self.stop()
+        self.wait(lambda: self.sql(office, "SELECT count(*) FROM pg_replication_slots WHERE active "
+                                           "AND database = current_database()") == [(0,)])
         self.sql(office, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
                          "WHERE database = current_database()",
                  "UPDATE customer SET name = 'unseen'", "INSERT INTO customer VALUES ('bob@x')")
@@ -298,9 +300,12 @@ class Postgres(unittest.TestCase):
         self.assertIn("syncline resync --system " + office, done.stderr)
         self.call("resync", "--system", office, "--yes")
         self.start()
+        # What was accepted stands against what was not seen to change; that is told as a conflict.
         self.wait(lambda: [row[:2] for row in self.rows(shop)] ==
-                  [("ann@x", "unseen"), ("bob@x", None)])
+                  [("ann@x", "Ann"), ("bob@x", None)])
+        self.wait(lambda: self.rows(office)[0][1] == "Ann")
         self.expect_equal()
+        self.assertIn("unseen", self.call("conflicts", "list", "--json").stdout)
 
     def test_with_a_sqlite_file(self):
         office = self.databases[0]

@@ -110,7 +110,7 @@ int64_t Answer::integer(size_t row, size_t column) const {
 
 ErrorCode code_of(std::string_view sqlstate) {
   constexpr std::string_view kBusy[] = {"40001", "40P01", "55P03", "57014", "55006"};
-  constexpr std::string_view kSchema[] = {"42P01", "42703", "3F000", "42804", "42P10"};
+  constexpr std::string_view kSchema[] = {"42P01", "42703", "3F000", "42804", "42846", "42P10"};
   const auto is_in = [&](const auto& codes) {
     return std::find(std::begin(codes), std::end(codes), sqlstate) != std::end(codes);
   };
@@ -130,8 +130,7 @@ ErrorCode code_of(std::string_view sqlstate) {
 bool is_refusal(std::string_view sqlstate) {
   const std::string_view group = sqlstate.substr(0, 2);
   return group == "22" || group == "23" || group == "44" || group == "P0" || group == "54" ||
-         group == "38" || group == "39" || sqlstate == "428C9" || sqlstate == "42804" ||
-         sqlstate == "42846";
+         group == "38" || group == "39" || sqlstate == "428C9";
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const Access& access, Purpose purpose) {
@@ -192,10 +191,11 @@ Error Connection::error_of(const PGresult* result, std::string what) const {
   constraint_ = field(PG_DIAG_CONSTRAINT_NAME);
   const ErrorCode code = code_of(sqlstate_);
   std::string why = field(PG_DIAG_MESSAGE_PRIMARY);
-  constexpr int kMore[] = {PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT};
-  for (const int more : kMore) {
-    const std::string text = field(more);
-    if (!text.empty()) why += "; " + text;
+  // The detail of these names the whole row, with columns that are none of ours.
+  const bool has_row = sqlstate_ == "23502" || sqlstate_ == "23514" || sqlstate_ == "44000";
+  const std::string detail = has_row ? "" : field(PG_DIAG_MESSAGE_DETAIL);
+  for (const std::string& more : {detail, field(PG_DIAG_MESSAGE_HINT)}) {
+    if (!more.empty()) why += "; " + more;
   }
   std::replace(why.begin(), why.end(), '\n', ' ');
   return {code, std::move(what), why + " [" + sqlstate_ + "]", fix_of(code)};

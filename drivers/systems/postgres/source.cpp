@@ -248,7 +248,7 @@ Result<void> PostgresSource::acknowledge(const model::Position& position) {
 
 Result<model::Position> PostgresSource::current_position() {
   SYN_TRY(Connection * connection, connect());
-  SYN_TRY(const std::string text, connection->query_text("SELECT pg_current_wal_insert_lsn()"));
+  SYN_TRY(const std::string text, connection->query_text("SELECT pg_current_wal_flush_lsn()"));
   SYN_TRY(const Lsn lsn, parse_lsn(text));
   return position_of(lsn, server_);
 }
