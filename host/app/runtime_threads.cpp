@@ -25,6 +25,7 @@ void RuntimeImpl::capture_loop(SystemRun& run) {
     acknowledge(run);
     answer_requests(run);
     if (run.is_paused) {
+      run.is_caught_up = false;  // nobody looks
       seen = committed_.wait(seen, kIdleUs);
       continue;
     }
