@@ -103,6 +103,7 @@ Result<void> RuntimeImpl::open_system(SystemRun& run) {
   for (const model::Schema* schema : system.schemas) {
     if (system.is_written_to(schema->dataset)) options.schemas.push_back(schema);
   }
+  SYN_TRY(load_rescans(run));
   SYN_TRY(load_needs_plan(run));
   if (options.schemas.empty() || run.needs_plan) return success();
   run.delivery = std::make_unique<delivery::Delivery>(options, *system.ports.target, parts_.journal,

@@ -59,6 +59,7 @@ struct SystemRun {
   std::unique_ptr<delivery::Delivery> delivery;
   std::thread capture_thread;
   std::thread delivery_thread;
+  std::set<model::DatasetId> rescans_due;  // the capture thread's own
   std::atomic<bool> is_paused{false};
   std::atomic<bool> is_delivering{true};  // its delivery has not stopped for good
   std::atomic<bool> needs_plan{false};    // lost its cursor: the journal was at its limit
@@ -135,6 +136,9 @@ class RuntimeImpl final : public Runtime {
   Result<ReadOn> capture_once(SystemRun& run, int64_t& backoff_us);
   void note_stops(SystemRun& run, const ports::PollResult& result);
   void quarantine_rejected(SystemRun& run, const ports::PollResult& result);
+  Result<void> load_rescans(SystemRun& run);
+  Result<void> note_rescans(SystemRun& run, const std::vector<model::DatasetId>& datasets);
+  Result<void> rescan_what_is_due(SystemRun& run);
   Result<void> rescan(SystemRun& run, model::DatasetId dataset);
   Result<void> reread(SystemRun& run, model::DatasetId dataset,
                       const std::vector<std::string>& keys);

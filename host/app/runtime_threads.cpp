@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
 #include "host/model/key.hpp"
 #include "host/pipeline/ledger.hpp"
@@ -72,11 +73,10 @@ Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int64_t& backoff_us) {
   const ports::PollResult result = std::move(captured.result);
   note_stops(run, result);
   quarantine_rejected(run, result);
+  SYN_TRY(note_rescans(run, result.rescan));
   if (!captured.is_empty() || !captured.position.is_start()) push(std::move(captured));
-  run.is_caught_up = result.row_count == 0 && !result.has_more;
-  for (const model::DatasetId dataset : result.rescan) {
-    SYN_TRY(rescan(run, dataset));
-  }
+  run.is_caught_up = result.row_count == 0 && !result.has_more && run.rescans_due.empty();
+  SYN_TRY(rescan_what_is_due(run));
   return result.has_more ? ReadOn::kMore : ReadOn::kEnd;
 }
 
@@ -102,13 +102,51 @@ void RuntimeImpl::quarantine_rejected(SystemRun& run, const ports::PollResult& r
     const model::KeyHash hash = model::record_hash(rejected.key, schema);
     skips.push_back({run.system->id, rejected.dataset, hash, rejected.key, 0, reason});
   }
-  push(Command{[this, skips = std::move(skips)](pipeline::Pipeline&) -> Result<void> {
+  push(Command{[this, skips = std::move(skips)](pipeline::Pipeline& pipeline) -> Result<void> {
+                 SYN_TRY(pipeline.commit());
                  for (const model::Skip& skip : skips) {
                    SYN_TRY(pipeline::quarantine(skip, parts_.shadow));
                  }
                  return parts_.shadow.flush();
                },
                std::make_shared<std::promise<Result<void>>>()});
+}
+
+Result<void> RuntimeImpl::load_rescans(SystemRun& run) {
+  for (const model::Schema* schema : run.system->schemas) {
+    const std::string item = rescan_item(schema->dataset, run.system->id);
+    SYN_TRY(const std::string stored, parts_.shadow.get_item(item));
+    if (!stored.empty()) run.rescans_due.insert(schema->dataset);
+  }
+  return success();
+}
+
+// That a scan is due is durable before the place in the log moves that told of it: neither a crash
+// nor an error forgets it.
+Result<void> RuntimeImpl::note_rescans(SystemRun& run,
+                                       const std::vector<model::DatasetId>& datasets) {
+  if (datasets.empty()) return success();
+  run.rescans_due.insert(datasets.begin(), datasets.end());
+  const model::SystemId system = run.system->id;
+  return on_step_thread([this, system, &datasets](pipeline::Pipeline& pipeline) -> Result<void> {
+    SYN_TRY(pipeline.commit());
+    for (const model::DatasetId dataset : datasets) {
+      SYN_TRY(parts_.shadow.put_item(rescan_item(dataset, system), "1"));
+    }
+    return parts_.shadow.flush();
+  });
+}
+
+// One that fails is due still. One that is done is forgotten with the next flush: to scan again
+// finds nothing new.
+Result<void> RuntimeImpl::rescan_what_is_due(SystemRun& run) {
+  while (!run.rescans_due.empty()) {
+    const model::DatasetId dataset = *run.rescans_due.begin();
+    SYN_TRY(rescan(run, dataset));
+    SYN_TRY(parts_.shadow.put_item(rescan_item(dataset, run.system->id), {}));
+    run.rescans_due.erase(dataset);
+  }
+  return success();
 }
 
 // The dataset as it stands now, through detect: what differs is a change, what is gone a delete.

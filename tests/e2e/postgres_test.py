@@ -307,6 +307,18 @@ class Postgres(unittest.TestCase):
         self.expect_equal()
         self.assertIn("unseen", self.call("conflicts", "list", "--json").stdout)
 
+    def test_a_truncation_outlives_a_kill(self):
+        office, shop = self.databases
+        self.begin()
+        for turn in range(3):
+            self.sql(office, f"INSERT INTO customer VALUES ('ann{turn}@x', 'Ann', 1)")
+            self.wait(lambda: len(self.rows(shop)) == 1)
+            self.sql(office, "TRUNCATE customer")
+            self.kill()
+            self.start()
+            self.wait(lambda: self.rows(shop) == [])
+        self.expect_equal()
+
     def test_with_a_sqlite_file(self):
         office = self.databases[0]
         self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1, 9.99, "
