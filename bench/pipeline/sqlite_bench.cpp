@@ -95,6 +95,7 @@ class Pair {
     appliance_ =
         demand(app::Appliance::open(std::move(blueprint), system_clock(), system_random(), *log_));
     demand(appliance_->runtime().start());
+    demand(appliance_->runtime().wait_for_first_sync());
     wait_for_rest();
   }
   ~Pair() { demand(appliance_->runtime().drain_and_stop()); }

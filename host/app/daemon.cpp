@@ -293,7 +293,7 @@ Result<void> run_daemon(const DaemonOptions& options, Log& log) {
   SYN_TRY(const auto server, ControlServer::open(data, [&](const json::object& request) {
             return daemon.answer(request);
           }));
-  log.info(name + " is running; `syncline status` shows what it does");
+  log.info(name + " has started; `syncline status` shows what it does");
   return daemon.serve(signals);
 }
 

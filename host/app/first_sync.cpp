@@ -1,21 +1,37 @@
-// First sync: brings systems that already hold records together, by key, before their logs count.
+// First sync: brings systems that already hold records together, by key.
 //
-// Per dataset, the system whose rows win goes first. Each system's rows are read in chunks and
-// matched with what is accepted so far; then what it lacks is put to it, and it is live. Phases are
-// kept in the shadow, so a restart goes on with the system it was at; rows read twice say nothing
-// new. Changes made meanwhile wait in the systems' own logs: where those are read from is
-// journalled before anything else is.
+// Per dataset, one system after the other is read in chunks and matched with what is accepted so
+// far, and is live from then on; who wins is a matter of versions, not of the order. The one with
+// the most rows comes last: what the others lack of it goes to them as it is read. What it lacks
+// itself is put to it at the end. Between chunks the logs are read on, so that they do not grow and
+// what was written is confirmed. A restart goes on at the chunk it was at; rows read twice say
+// nothing new.
 #include <algorithm>
 
+#include "host/app/render.hpp"
 #include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
+#include "host/base/thread_name.hpp"
 
 namespace syncline::app {
 namespace {
 
 constexpr std::string_view kLive = "live";
 constexpr int64_t kCatchUpBusyUsMax = 60'000'000;
-constexpr int64_t kCatchUpPauseUs = 20'000;
+constexpr int64_t kPauseUs = 20'000;
+constexpr int64_t kAwayUsMin = 100'000;
+constexpr int64_t kAwayUsMax = 5'000'000;
+constexpr int64_t kReportEveryUs = 10'000'000;
+constexpr size_t kNotedEvery = 32;        // chunks: what a restart may read again
+constexpr uint64_t kGroupsAheadMax = 64;  // of a target: more would only wait in the journal
+
+Error stopping() {
+  return {ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again"};
+}
+
+bool is_passing(const Error& error) {
+  return error.code == ErrorCode::kSystemBusy || error.code == ErrorCode::kSystemOpen;
+}
 
 }  // namespace
 
@@ -31,35 +47,66 @@ Result<void> RuntimeImpl::load_phases() {
   return success();
 }
 
-// On the step thread, where nothing else reads the rules.
+// REQUIRES: the step thread; nothing else reads the rules.
+void RuntimeImpl::decide_as(model::DatasetId dataset, model::SystemId system,
+                            core::SyncPhase phase) {
+  for (core::SystemRole& role : parts_.rules.at(dataset).systems) {
+    if (role.system == system) role.phase = phase;
+  }
+}
+
 Result<void> RuntimeImpl::set_phase(model::DatasetId dataset, model::SystemId system,
                                     core::SyncPhase phase) {
   return on_step_thread([=, this](pipeline::Pipeline& pipeline) -> Result<void> {
-    for (core::SystemRole& role : parts_.rules.at(dataset).systems) {
-      if (role.system == system) role.phase = phase;
-    }
+    decide_as(dataset, system, phase);
     {
       const std::lock_guard lock(mutex_);
       phases_[{dataset, system}] = phase;
     }
     if (phase != core::SyncPhase::kLive) return success();
     SYN_TRY(pipeline.commit());
+    SYN_TRY(parts_.shadow.put_item(sync_cursor_item(dataset, system), {}));
     SYN_TRY(parts_.shadow.put_item(phase_item(dataset, system), kLive));
     return parts_.shadow.flush();
   });
 }
 
+// Tried again while the system is busy or away; status says so meanwhile.
+template <class Read>
+auto RuntimeImpl::with_patience(SystemRun& run, const Read& read) -> decltype(read()) {
+  int64_t wait_us = kAwayUsMin;
+  uint64_t seen = 0;
+  while (true) {
+    auto done = read();
+    if (done) {
+      note_recovered(run);
+      return done;
+    }
+    if (!is_passing(done.error())) return done;
+    note_error(run, done.error());
+    const int64_t until_us = parts_.clock.steady_us() + wait_us;
+    while (is_reading_ && parts_.clock.steady_us() < until_us) {
+      follow_logs();
+      seen = committed_.wait(seen, kPauseUs);
+    }
+    if (!is_reading_) return stopping();
+    wait_us = std::min(wait_us * 2, kAwayUsMax);
+  }
+}
+
 // A source whose log was never read is read from here on, and a restart knows it.
 Result<void> RuntimeImpl::begin_reading(SystemRun& run) {
   const model::SystemId system = run.system->id;
-  SYN_TRY(const model::Position now, run.system->ports.source->current_position());
+  ports::Source& source = *run.system->ports.source;
+  SYN_TRY(const model::Position now,
+          with_patience(run, [&source] { return source.current_position(); }));
   return on_step_thread(
       [=](pipeline::Pipeline& pipeline) { return pipeline.begin_reading(system, now); });
 }
 
-// What a system had shown before its first sync was broken off counts again. Returns whether there
-// is anything left to sync.
-Result<bool> RuntimeImpl::resume_reading(SystemRun& run) {
+// From here on what the system's log shows counts as read. Returns whether there is anything left to
+// sync.
+Result<bool> RuntimeImpl::expect_reading(SystemRun& run) {
   bool is_live = true;
   for (const model::Schema* schema : run.system->schemas) {
     const core::SystemRole* role = parts_.rules.at(schema->dataset).role(run.system->id);
@@ -75,14 +122,58 @@ Result<void> RuntimeImpl::catch_up(SystemRun& run) {
   const int64_t deadline_us = parts_.clock.steady_us() + kCatchUpBusyUsMax;
   int64_t backoff_us = 0;
   uint64_t seen = 0;
-  while (true) {
-    const auto read = capture_once(run, backoff_us);
+  while (is_reading_) {
+    const auto read = capture_once(run, parts_.options.poll_wait_ms, backoff_us);
     if (read && read.value() == ReadOn::kEnd) return success();
     if (read) continue;
     const bool is_busy = read.error().code == ErrorCode::kSystemBusy;
     if (!is_busy || parts_.clock.steady_us() > deadline_us) return read.error();
-    seen = committed_.wait(seen, kCatchUpPauseUs);
+    seen = committed_.wait(seen, kPauseUs);
   }
+  return stopping();
+}
+
+// One look at each system's log. What goes wrong stands in status, and is met again.
+void RuntimeImpl::follow_logs() {
+  for (const auto& run : runs_) {
+    if (run->is_paused || pipeline_->position(run->system->id).is_start()) continue;
+    acknowledge(*run);
+    int64_t backoff_us = 0;
+    (void)capture_once(*run, 0, backoff_us);
+  }
+}
+
+void RuntimeImpl::sync_loop() {
+  const auto synced = first_sync();
+  {
+    const std::lock_guard lock(mutex_);
+    sync_progress_.reset();
+  }
+  if (!synced) {
+    if (is_reading_) fail_all(synced.error());
+    synced_.raise();
+    return;
+  }
+  for (const auto& run : runs_) {
+    run->capture_thread = std::thread([this, &run] {
+      name_thread("from-" + run->system->name);
+      capture_loop(*run);
+    });
+  }
+  phase_ = "running";
+  is_synced_ = true;
+  parts_.log.info(parts_.options.appliance + " is running: every dataset is live");
+  synced_.raise();
+}
+
+Result<void> RuntimeImpl::wait_for_first_sync() {
+  uint64_t seen = 0;
+  while (!is_synced_) {
+    if (const auto error = failure()) return *error;
+    if (!is_reading_) return stopping();
+    seen = synced_.wait(seen, kPauseUs);
+  }
+  return success();
 }
 
 Result<void> RuntimeImpl::first_sync() {
@@ -91,9 +182,8 @@ Result<void> RuntimeImpl::first_sync() {
   // that it never had. All of them resume before any is caught up with: they get each other's news.
   std::vector<SystemRun*> resumed;
   for (const auto& run : runs_) {
-    if (pipeline_->position(run->system->id).is_start()) continue;
-    SYN_TRY(const bool is_left, resume_reading(*run));
-    if (is_left) resumed.push_back(run.get());
+    SYN_TRY(const bool is_left, expect_reading(*run));
+    if (is_left && !pipeline_->position(run->system->id).is_start()) resumed.push_back(run.get());
   }
   for (SystemRun* run : resumed) {
     SYN_TRY(catch_up(*run));
@@ -109,55 +199,169 @@ Result<void> RuntimeImpl::first_sync() {
 }
 
 Result<void> RuntimeImpl::sync_dataset(model::DatasetId dataset) {
-  std::vector<core::SystemRole> waiting;
+  std::vector<Syncing> waiting;
   for (const core::SystemRole& role : parts_.rules.at(dataset).systems) {
-    if (role.phase != core::SyncPhase::kLive) waiting.push_back(role);
+    if (role.phase == core::SyncPhase::kLive) continue;
+    SystemRun& run = *find(role.system);
+    Syncing& one = waiting.emplace_back(&run, dataset, role.first_rank);
+    if (!run.system->is_read(dataset)) continue;
+    SYN_TRY(one.row_estimate, with_patience(run, [&run, dataset] {
+              return run.system->ports.source->estimate_rows(dataset);
+            }));
   }
-  std::stable_sort(waiting.begin(), waiting.end(),
-                   [](const auto& a, const auto& b) { return a.first_rank > b.first_rank; });
-  for (const core::SystemRole& role : waiting) {
-    SystemRun* run = find(role.system);
-    SYN_TRY(sync_system(*run, dataset));
+  std::stable_sort(waiting.begin(), waiting.end(), [](const Syncing& a, const Syncing& b) {
+    return std::tie(a.row_estimate, a.rank) < std::tie(b.row_estimate, b.rank);
+  });
+  for (const Syncing& one : waiting) {
+    SYN_TRY(sync_system(one));
   }
   return success();
 }
 
-Result<void> RuntimeImpl::sync_system(SystemRun& run, model::DatasetId dataset) {
-  const RuntimeSystem& system = *run.system;
-  SYN_TRY(set_phase(dataset, system.id, core::SyncPhase::kReading));
-  if (system.is_read(dataset)) {
-    SYN_TRY(on_step_thread([&system, dataset](pipeline::Pipeline& pipeline) -> Result<void> {
-      pipeline.begin_sweep(system.id, dataset);
-      return success();
-    }));
-    SYN_TRY(read_whole(run, dataset, capture::Kind::kFirstSync));
-    // The table knows only what this sync has read: what is gone of that was deleted meanwhile.
-    SYN_TRY(on_step_thread([&system, dataset](pipeline::Pipeline& pipeline) {
-      return pipeline.process_sweep(system.id, dataset);
-    }));
+// Whether the accepted state may hold records that none of this dataset's systems has shown since.
+bool RuntimeImpl::has_records(const pipeline::Pipeline& pipeline, model::DatasetId dataset) const {
+  const model::StreamId stream = parts_.rules.at(dataset).schema->stream;
+  for (size_t lane = 0; lane < parts_.options.lane_count; ++lane) {
+    if (pipeline.last_sequence(stream, static_cast<model::LaneIndex>(lane)) > 0) return true;
   }
-  if (system.is_written_to(dataset)) {
-    // A chunk still queued is before this in the step thread's order.
-    SYN_TRY(on_step_thread([&system, dataset](pipeline::Pipeline& pipeline) {
-      return pipeline.process_missing(system.id, dataset);
-    }));
+  return false;
+}
+
+Result<void> RuntimeImpl::sync_system(const Syncing& syncing) {
+  const RuntimeSystem& system = *syncing.run->system;
+  const model::DatasetId dataset = syncing.dataset;
+  bool may_lack = false;  // records that others have
+  uint64_t changes_before = 0;
+  SYN_TRY(on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
+    may_lack = has_records(pipeline, dataset);
+    changes_before = pipeline.counters().changes_total;
+    return success();
+  }));
+  if (system.is_read(dataset)) {
+    SYN_TRY(read_for_sync(syncing));
+  }
+  // From here on it gets what others change, so that what it lacks can be told once and for all.
+  SYN_TRY(on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
+    may_lack = may_lack || pipeline.counters().changes_total != changes_before;
+    decide_as(dataset, system.id, core::SyncPhase::kRead);
+    return success();
+  }));
+  if (may_lack && system.is_written_to(dataset)) {
+    SYN_TRY(put_missing(syncing));
   }
   return set_phase(dataset, system.id, core::SyncPhase::kLive);
 }
 
+// From its beginning, or from where a restart left it. What the log has told since the reading
+// began needs no second look; a reading from the beginning looks for what is gone meanwhile.
+Result<void> RuntimeImpl::read_for_sync(const Syncing& syncing) {
+  SystemRun& run = *syncing.run;
+  const model::SystemId system = run.system->id;
+  const model::DatasetId dataset = syncing.dataset;
+  const std::string item = sync_cursor_item(dataset, system);
+  SYN_TRY(std::string cursor, parts_.shadow.get_item(item));
+  const bool is_resumed = !cursor.empty();
+  if (!is_resumed) {
+    SYN_TRY(on_step_thread([=](pipeline::Pipeline& pipeline) -> Result<void> {
+      pipeline.begin_sweep(system, dataset);
+      return success();
+    }));
+  }
+  begin_progress(syncing);
+  size_t chunk_count = 0;
+  do {
+    SYN_TRY(wait_for_targets());
+    SYN_TRY(auto chunk, with_patience(run, [&] {
+              return run.capture->read_snapshot(capture::Kind::kFirstSync, dataset, cursor,
+                                                parts_.options.sync_chunk_rows);
+            }));
+    cursor = chunk.snapshot_cursor;
+    report_progress(chunk.row_count());
+    SYN_TRY(take_chunk(run, std::move(chunk)));
+    if (++chunk_count % kNotedEvery == 0) {
+      SYN_TRY(note_cursor(item, cursor));
+    }
+    follow_logs();
+  } while (!cursor.empty());
+  if (is_resumed) return success();
+  // The table knows only what this sync has read: what is gone of that was deleted meanwhile.
+  return on_step_thread(
+      [=](pipeline::Pipeline& pipeline) { return pipeline.process_sweep(system, dataset); });
+}
+
+// Behind the chunk in the step thread's order, and never durable before it.
+Result<void> RuntimeImpl::note_cursor(const std::string& item, const std::string& cursor) {
+  const auto note = [this, item, cursor](pipeline::Pipeline&) {
+    return parts_.shadow.put_item(item, cursor);
+  };
+  const bool is_queued = push(Command{note, std::make_shared<std::promise<Result<void>>>()});
+  return is_queued ? success() : Result<void>(stopping());
+}
+
+Result<void> RuntimeImpl::put_missing(const Syncing& syncing) {
+  const model::SystemId system = syncing.run->system->id;
+  const model::DatasetId dataset = syncing.dataset;
+  for (size_t index = 0; index < parts_.options.lane_count; ++index) {
+    const auto lane = static_cast<model::LaneIndex>(index);
+    SYN_TRY(wait_for_targets());
+    SYN_TRY(on_step_thread([=](pipeline::Pipeline& pipeline) {
+      return pipeline.process_missing(system, dataset, lane);
+    }));
+    follow_logs();
+  }
+  return success();
+}
+
+// A sync that runs ahead of its targets would only fill the journal.
+Result<void> RuntimeImpl::wait_for_targets() {
+  const auto is_behind = [this](const std::unique_ptr<SystemRun>& run) {
+    if (!run->delivery || run->is_paused || !run->is_delivering || run->needs_plan) return false;
+    return parts_.journal.stats().committed > run->delivery->cursor() + kGroupsAheadMax;
+  };
+  uint64_t seen = 0;
+  while (is_reading_ && std::any_of(runs_.begin(), runs_.end(), is_behind)) {
+    follow_logs();
+    seen = committed_.wait(seen, kPauseUs);
+  }
+  if (!is_reading_) return stopping();
+  return success();
+}
+
+Result<void> RuntimeImpl::take_chunk(SystemRun& run, capture::Captured&& chunk) {
+  quarantine_rejected(run, chunk.result);
+  if (chunk.is_empty()) return success();
+  run.rows_captured += chunk.row_count();
+  return push(std::move(chunk)) ? success() : Result<void>(stopping());
+}
+
+void RuntimeImpl::begin_progress(const Syncing& syncing) {
+  const std::lock_guard lock(mutex_);
+  sync_progress_ = SyncProgress{parts_.rules.at(syncing.dataset).schema->name,
+                                syncing.run->system->name, 0, syncing.row_estimate, 0};
+  sync_began_us_ = sync_reported_us_ = parts_.clock.steady_us();
+}
+
+void RuntimeImpl::report_progress(size_t row_count) {
+  const int64_t now_us = parts_.clock.steady_us();
+  const std::lock_guard lock(mutex_);
+  SyncProgress& progress = *sync_progress_;
+  progress.rows += row_count;
+  progress.row_estimate = std::max(progress.row_estimate, progress.rows);
+  progress.rows_per_second = static_cast<double>(progress.rows) * 1e6 /
+                             static_cast<double>(std::max<int64_t>(1, now_us - sync_began_us_));
+  if (now_us - sync_reported_us_ < kReportEveryUs) return;
+  sync_reported_us_ = now_us;
+  parts_.log.info("first sync: " + progress_text(progress));
+}
+
 // Every chunk of a dataset, in key order, through the step thread.
-Result<void> RuntimeImpl::read_whole(SystemRun& run, model::DatasetId dataset, capture::Kind kind) {
+Result<void> RuntimeImpl::read_whole(SystemRun& run, model::DatasetId dataset) {
   std::string cursor;
   do {
-    SYN_TRY(auto chunk,
-            run.capture->read_snapshot(kind, dataset, cursor, parts_.options.sync_chunk_rows));
+    SYN_TRY(auto chunk, run.capture->read_snapshot(capture::Kind::kRescan, dataset, cursor,
+                                                   parts_.options.sync_chunk_rows));
     cursor = chunk.snapshot_cursor;
-    quarantine_rejected(run, chunk.result);
-    if (chunk.is_empty()) continue;
-    run.rows_captured += chunk.row_count();
-    if (!push(std::move(chunk))) {
-      return fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again");
-    }
+    SYN_TRY(take_chunk(run, std::move(chunk)));
   } while (!cursor.empty());
   return success();
 }

@@ -98,6 +98,15 @@ json::object system_to_json(const SystemStatus& system) {
   return out;
 }
 
+json::object progress_to_json(const SyncProgress& progress) {
+  return {{"dataset", progress.dataset},
+          {"system", progress.system},
+          {"rows", progress.rows},
+          {"row_estimate", progress.row_estimate},
+          {"rows_per_second", progress.rows_per_second},
+          {"text", progress_text(progress)}};
+}
+
 std::string text_of(const json::object& object, const char* name) {
   const json::value* value = object.if_contains(name);
   if (value == nullptr || value->is_null()) return "NULL";
@@ -123,28 +132,30 @@ json::object status_to_json(const Status& status) {
   json::array systems;
   for (const SystemStatus& system : status.systems) systems.push_back(system_to_json(system));
   const pipeline::Counters& counters = status.counters;
-  return {{"appliance", status.appliance},
-          {"state", status.state},
-          {"uptime_seconds", status.uptime_seconds},
-          {"changes_total", counters.changes_total},
-          {"rows_captured_total", counters.rows_captured_total},
-          {"rows_same_total", counters.rows_same_total},
-          {"entries_total", counters.entries_total},
-          {"conflicts_total", counters.conflicts_total},
-          {"echoes_dropped_total", counters.echoes_dropped_total},
-          {"corrections_total", counters.corrections_total},
-          {"times_clamped_total", counters.times_clamped_total},
-          {"skips_total", counters.skips_total},
-          {"delivered_total", status.delivered_total},
-          {"latency_seconds_p50", static_cast<double>(status.latency_us_p50) / 1e6},
-          {"latency_seconds_p99", static_cast<double>(status.latency_us_p99) / 1e6},
-          {"latency_seconds_max", static_cast<double>(status.latency_us_max) / 1e6},
-          {"journal_size_bytes", status.journal.size_bytes},
-          {"journal_segments", status.journal.segment_count},
-          {"table_size_bytes", status.table_size_bytes},
-          {"shadow_records", status.shadow_memory.record_count},
-          {"shadow_memory_bytes", status.shadow_memory.size_bytes},
-          {"systems", std::move(systems)}};
+  json::object out{{"appliance", status.appliance},
+                   {"state", status.state},
+                   {"uptime_seconds", status.uptime_seconds},
+                   {"changes_total", counters.changes_total},
+                   {"rows_captured_total", counters.rows_captured_total},
+                   {"rows_same_total", counters.rows_same_total},
+                   {"entries_total", counters.entries_total},
+                   {"conflicts_total", counters.conflicts_total},
+                   {"echoes_dropped_total", counters.echoes_dropped_total},
+                   {"corrections_total", counters.corrections_total},
+                   {"times_clamped_total", counters.times_clamped_total},
+                   {"skips_total", counters.skips_total},
+                   {"delivered_total", status.delivered_total},
+                   {"latency_seconds_p50", static_cast<double>(status.latency_us_p50) / 1e6},
+                   {"latency_seconds_p99", static_cast<double>(status.latency_us_p99) / 1e6},
+                   {"latency_seconds_max", static_cast<double>(status.latency_us_max) / 1e6},
+                   {"journal_size_bytes", status.journal.size_bytes},
+                   {"journal_segments", status.journal.segment_count},
+                   {"table_size_bytes", status.table_size_bytes},
+                   {"shadow_records", status.shadow_memory.record_count},
+                   {"shadow_memory_bytes", status.shadow_memory.size_bytes},
+                   {"systems", std::move(systems)}};
+  if (status.first_sync) out["first_sync"] = progress_to_json(*status.first_sync);
+  return out;
 }
 
 json::object conflict_to_json(const std::string& id, const model::Conflict& conflict,
@@ -188,6 +199,9 @@ std::string status_text(const json::object& status) {
                       duration_text(number_of(status, "latency_seconds_p99")).c_str(),
                       size_text(number_of(status, "journal_size_bytes")).c_str(),
                       size_text(number_of(status, "table_size_bytes")).c_str());
+  if (const json::value* sync = status.if_contains("first_sync")) {
+    out += "  first sync: " + text_of(sync->get_object(), "text") + "\n";
+  }
   for (const json::value& value : status.at("systems").get_array()) {
     const json::object& system = value.get_object();
     out += fmt::sprintf("  %-12s %-9s captured %s, waiting to be written %s\n",
@@ -201,6 +215,19 @@ std::string status_text(const json::object& status) {
                           text_of(dataset, "phase").c_str(), text_of(dataset, "records").c_str());
       if (dataset.contains("error")) out += "      " + text_of(dataset, "error") + "\n";
     }
+  }
+  return out;
+}
+
+std::string progress_text(const SyncProgress& progress) {
+  std::string out = progress.dataset + " of " + progress.system + ": " + count_text(progress.rows);
+  if (progress.row_estimate > progress.rows) {
+    out += " of about " + count_text(progress.row_estimate);
+  }
+  out += " rows, " + count_text(static_cast<uint64_t>(progress.rows_per_second)) + " rows/s";
+  if (progress.row_estimate > progress.rows && progress.rows_per_second > 0) {
+    const auto left = static_cast<double>(progress.row_estimate - progress.rows);
+    out += ", about " + duration_text(left / progress.rows_per_second) + " left";
   }
   return out;
 }

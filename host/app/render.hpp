@@ -22,6 +22,8 @@ boost::json::object skip_to_json(const std::string& id, const model::Skip& skip,
                                  const Blueprint& blueprint);
 
 std::string status_text(const boost::json::object& status);
+// "orders of s1: 45,000 of about 100,000 rows, 20,000 rows/s, about 3.0 s left".
+std::string progress_text(const SyncProgress& progress);
 std::string lag_text(const boost::json::object& status);
 std::string conflicts_text(const boost::json::array& conflicts);
 std::string conflict_text(const boost::json::object& conflict);

@@ -31,6 +31,10 @@ std::string rescan_item(model::DatasetId dataset, model::SystemId system) {
   return "rescan/" + std::to_string(dataset) + "/" + std::to_string(system);
 }
 
+std::string sync_cursor_item(model::DatasetId dataset, model::SystemId system) {
+  return "sync cursor/" + std::to_string(dataset) + "/" + std::to_string(system);
+}
+
 std::string phase_item(model::DatasetId dataset, model::SystemId system) {
   return "phase/" + std::to_string(dataset) + "/" + std::to_string(system);
 }
@@ -62,6 +66,7 @@ Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const 
   SYN_TRY(shadow.put_item(needs_plan_item(system), {}));
   for (const ports::DatasetMapping& mapping : found->ports.datasets) {
     SYN_TRY(shadow.put_item(phase_item(mapping.schema->dataset, found->settings->id), {}));
+    SYN_TRY(shadow.put_item(sync_cursor_item(mapping.schema->dataset, found->settings->id), {}));
     SYN_TRY(shadow.put_item(rescan_item(mapping.schema->dataset, found->settings->id), {}));
   }
   SYN_TRY(pipeline::Pipeline::forget_position(shadow, found->settings->id, committed));

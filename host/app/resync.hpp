@@ -14,6 +14,8 @@ std::string epoch_item(const std::string& system);
 std::string cursor_item(const std::string& system);
 std::string needs_plan_item(const std::string& system);
 std::string rescan_item(model::DatasetId dataset, model::SystemId system);
+// How far a first sync has read; empty: from the start.
+std::string sync_cursor_item(model::DatasetId dataset, model::SystemId system);
 std::string phase_item(model::DatasetId dataset, model::SystemId system);
 std::string encode_epoch(uint32_t epoch);
 

@@ -133,24 +133,17 @@ Result<void> RuntimeImpl::start() {
       delivery_loop(*run);
     });
   }
-  const auto synced = first_sync();
-  if (!synced) {
-    stop_threads();
-    return synced.as_failure();
-  }
-  phase_ = "running";
-  for (const auto& run : runs_) {
-    run->capture_thread = std::thread([this, &run] {
-      name_thread("from-" + run->system->name);
-      capture_loop(*run);
-    });
-  }
+  sync_thread_ = std::thread([this] {
+    name_thread("sync");
+    sync_loop();
+  });
   return success();
 }
 
 void RuntimeImpl::stop_captures() {
   is_reading_ = false;
   committed_.raise();
+  if (sync_thread_.joinable()) sync_thread_.join();  // before it, there may be captures to come
   for (const auto& run : runs_) {
     if (run->capture_thread.joinable()) run->capture_thread.join();
   }

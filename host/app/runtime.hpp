@@ -1,6 +1,7 @@
 // The runtime: one running appliance. It connects captures, pipeline and deliveries by threads and
 // bounded queues, and nothing else: what is decided, in which order, lies below.
 //
+//   the sync thread               first sync; then it starts the captures and ends
 //   a capture thread per source   polls, queues what it read, acknowledges what was committed
 //   the step thread               the only one that calls Pipeline::process*; checkpoints
 //   the commit thread             one fdatasync for what gathered since the last one
@@ -98,6 +99,15 @@ struct SystemStatus {
   std::vector<DatasetStatus> datasets;
 };
 
+// The table that a first sync is reading.
+struct SyncProgress {
+  std::string dataset;
+  std::string system;
+  uint64_t rows = 0;  // read so far, since this start
+  uint64_t row_estimate = 0;
+  double rows_per_second = 0;
+};
+
 struct Status {
   std::string appliance;
   double uptime_seconds = 0;
@@ -110,6 +120,7 @@ struct Status {
   uint64_t latency_us_p50 = 0;  // origin's commit to target's commit, since start
   uint64_t latency_us_p99 = 0;
   uint64_t latency_us_max = 0;
+  std::optional<SyncProgress> first_sync;
   std::vector<SystemStatus> systems;
 };
 
@@ -119,8 +130,10 @@ class Runtime {
   static Result<std::unique_ptr<Runtime>> open(RuntimeParts&& parts);
   virtual ~Runtime() = default;
 
-  // First sync of what is not live yet, then threads. Returns when all is running.
+  // Starts the threads: first sync of what is not live yet, then the captures.
   virtual Result<void> start() = 0;
+  // Returns when every dataset is live, or with what ended the appliance before.
+  virtual Result<void> wait_for_first_sync() = 0;
   // Stops reading, commits, lets deliveries finish what waits (up to drain_us_max), checkpoints.
   virtual Result<void> drain_and_stop() = 0;
   // Set when the appliance cannot go on (a failed fsync, a damaged journal).

@@ -52,6 +52,16 @@ class Signal {
 // Whether a poll left more to read at once.
 enum class ReadOn : uint8_t { kMore, kEnd };
 
+struct SystemRun;
+
+// One system's part in a dataset's first sync.
+struct Syncing {
+  SystemRun* run = nullptr;
+  model::DatasetId dataset = 0;
+  int64_t rank = 0;           // of its rows among the others'
+  uint64_t row_estimate = 0;  // 0: none, or not known
+};
+
 // One system's threads and what is known of it.
 struct SystemRun {
   RuntimeSystem* system = nullptr;
@@ -81,6 +91,7 @@ class RuntimeImpl final : public Runtime {
 
   Result<void> recover();
   Result<void> start() override;
+  Result<void> wait_for_first_sync() override;
   Result<void> drain_and_stop() override;
   std::optional<Error> failure() const override;
   Status status() const override;
@@ -116,11 +127,24 @@ class RuntimeImpl final : public Runtime {
   Result<void> load_phases();
   Result<void> first_sync();
   Result<void> begin_reading(SystemRun& run);
-  Result<bool> resume_reading(SystemRun& run);
+  Result<bool> expect_reading(SystemRun& run);
   Result<void> catch_up(SystemRun& run);
+  void follow_logs();
+  void sync_loop();
+  template <class Read>
+  auto with_patience(SystemRun& run, const Read& read) -> decltype(read());
   Result<void> sync_dataset(model::DatasetId dataset);
-  Result<void> sync_system(SystemRun& run, model::DatasetId dataset);
-  Result<void> read_whole(SystemRun& run, model::DatasetId dataset, capture::Kind kind);
+  bool has_records(const pipeline::Pipeline& pipeline, model::DatasetId dataset) const;
+  Result<void> sync_system(const Syncing& syncing);
+  Result<void> read_for_sync(const Syncing& syncing);
+  Result<void> note_cursor(const std::string& item, const std::string& cursor);
+  Result<void> put_missing(const Syncing& syncing);
+  Result<void> wait_for_targets();
+  Result<void> take_chunk(SystemRun& run, capture::Captured&& chunk);
+  void begin_progress(const Syncing& syncing);
+  void report_progress(size_t row_count);
+  Result<void> read_whole(SystemRun& run, model::DatasetId dataset);
+  void decide_as(model::DatasetId dataset, model::SystemId system, core::SyncPhase phase);
   Result<void> set_phase(model::DatasetId dataset, model::SystemId system, core::SyncPhase phase);
 
   // checkpoint.cpp
@@ -133,7 +157,9 @@ class RuntimeImpl final : public Runtime {
 
   // runtime_threads.cpp
   void capture_loop(SystemRun& run);
-  Result<ReadOn> capture_once(SystemRun& run, int64_t& backoff_us);
+  Result<ReadOn> capture_once(SystemRun& run, int wait_ms, int64_t& backoff_us);
+  static void note_recovered(SystemRun& run);
+  void note_error(SystemRun& run, const Error& error);
   void note_stops(SystemRun& run, const ports::PollResult& result);
   void quarantine_rejected(SystemRun& run, const ports::PollResult& result);
   Result<void> load_rescans(SystemRun& run);
@@ -159,10 +185,13 @@ class RuntimeImpl final : public Runtime {
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   std::vector<std::unique_ptr<SystemRun>> runs_;
   BoundedQueue<StepItem> queue_;
+  std::thread sync_thread_;  // first sync; then it starts the captures and ends
   std::thread step_thread_;
   std::thread commit_thread_;
   Signal appended_;
   Signal committed_;
+  Signal synced_;
+  std::atomic<bool> is_synced_{false};
   std::atomic<bool> is_reading_{false};  // captures go on
   std::atomic<bool> is_running_{false};  // deliveries, steps and commits go on
   std::atomic<bool> is_out_of_room_{false};
@@ -179,6 +208,9 @@ class RuntimeImpl final : public Runtime {
   std::optional<Error> failure_;
   std::set<model::StreamId> paused_streams_;
   std::map<std::pair<model::DatasetId, model::SystemId>, core::SyncPhase> phases_;
+  std::optional<SyncProgress> sync_progress_;
+  int64_t sync_began_us_ = 0;
+  int64_t sync_reported_us_ = 0;
 };
 
 }  // namespace syncline::app

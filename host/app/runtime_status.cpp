@@ -10,6 +10,7 @@ const char* phase_name(core::SyncPhase phase) {
     case core::SyncPhase::kWaiting:
       return "waiting";
     case core::SyncPhase::kReading:
+    case core::SyncPhase::kRead:
       return "reading";
     case core::SyncPhase::kLive:
       return "live";
@@ -38,6 +39,7 @@ Status RuntimeImpl::status() const {
     const std::lock_guard lock(mutex_);
     paused = paused_streams_;
     phases = phases_;
+    status.first_sync = sync_progress_;
   }
   for (const auto& run : runs_) {
     SystemStatus system;
@@ -168,7 +170,7 @@ Result<void> RuntimeImpl::retry(const model::Skip& skip, const std::string& item
 }
 
 bool RuntimeImpl::is_at_rest() const {
-  if (items_done_ != items_queued_) return false;
+  if (!is_synced_ || items_done_ != items_queued_) return false;
   const journal::Stats journal = parts_.journal.stats();
   if (journal.appended != journal.committed) return false;
   for (const auto& run : runs_) {

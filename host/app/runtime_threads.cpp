@@ -30,7 +30,7 @@ void RuntimeImpl::capture_loop(SystemRun& run) {
       seen = committed_.wait(seen, kIdleUs);
       continue;
     }
-    const auto read = capture_once(run, backoff_us);
+    const auto read = capture_once(run, parts_.options.poll_wait_ms, backoff_us);
     if (!read) {
       seen = committed_.wait(seen, backoff_us);
       backoff_us = std::min(backoff_us * 2, kBackoffUsMax);
@@ -46,28 +46,15 @@ void RuntimeImpl::capture_loop(SystemRun& run) {
 }
 
 // One poll. An error is noted where status shows it; the loop waits and tries again.
-Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int64_t& backoff_us) {
-  auto polled = run.capture->run_once(parts_.options.poll_rows_max, parts_.options.poll_wait_ms);
+Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int wait_ms, int64_t& backoff_us) {
+  auto polled = run.capture->run_once(parts_.options.poll_rows_max, wait_ms);
   if (!polled) {
-    const Error& error = polled.error();
     run.is_caught_up = false;
-    if (error.code != ErrorCode::kSystemBusy) {
-      const std::lock_guard lock(run.mutex);
-      const std::string text = to_string(error);
-      if (run.error != text) parts_.log.warning(run.system->name + ": " + text);
-      run.error = text;
-      run.state = error.code == ErrorCode::kSystemLost ? "stopped" : "retrying";
-    }
-    return error;
+    if (polled.error().code != ErrorCode::kSystemBusy) note_error(run, polled.error());
+    return std::move(polled).as_failure();
   }
   backoff_us = kBackoffUsMin;
-  {
-    const std::lock_guard lock(run.mutex);
-    if (run.state == "retrying") {
-      run.state = "running";
-      run.error.clear();
-    }
-  }
+  note_recovered(run);
   capture::Captured& captured = polled.value();
   run.rows_captured += captured.row_count();
   const ports::PollResult result = std::move(captured.result);
@@ -78,6 +65,21 @@ Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int64_t& backoff_us) {
   run.is_caught_up = result.row_count == 0 && !result.has_more && run.rescans_due.empty();
   SYN_TRY(rescan_what_is_due(run));
   return result.has_more ? ReadOn::kMore : ReadOn::kEnd;
+}
+
+void RuntimeImpl::note_error(SystemRun& run, const Error& error) {
+  const std::lock_guard lock(run.mutex);
+  const std::string text = to_string(error);
+  if (run.error != text) parts_.log.warning(run.system->name + ": " + text);
+  run.error = text;
+  run.state = error.code == ErrorCode::kSystemLost ? "stopped" : "retrying";
+}
+
+void RuntimeImpl::note_recovered(SystemRun& run) {
+  const std::lock_guard lock(run.mutex);
+  if (run.state != "retrying") return;
+  run.state = "running";
+  run.error.clear();
 }
 
 void RuntimeImpl::note_stops(SystemRun& run, const ports::PollResult& result) {
@@ -156,7 +158,7 @@ Result<void> RuntimeImpl::rescan(SystemRun& run, model::DatasetId dataset) {
     pipeline.begin_sweep(system, dataset);
     return success();
   }));
-  SYN_TRY(read_whole(run, dataset, capture::Kind::kRescan));
+  SYN_TRY(read_whole(run, dataset));
   return on_step_thread(
       [=](pipeline::Pipeline& pipeline) { return pipeline.process_sweep(system, dataset); });
 }
@@ -170,6 +172,11 @@ Result<void> RuntimeImpl::reread(SystemRun& run, model::DatasetId dataset,
     const std::lock_guard lock(run.mutex);
     if (!is_reading_) {
       return fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again");
+    }
+    if (!is_synced_) {
+      return fail(ErrorCode::kSystemBusy, "records cannot be read again now",
+                  "the first sync is going on",
+                  "try again when `syncline status` says that it is running");
     }
     run.requests.push_back([this, &run, dataset, &keys, done] {
       auto read = run.capture->read_records(dataset, keys);

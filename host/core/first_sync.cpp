@@ -23,7 +23,7 @@ Version snapshot_version(const SystemRole& role, const Row& row) {
 
 // From now on writes may go there, though its first sync goes on.
 void Step::mark_read(Touched& record, const SystemRole& role) {
-  if (role.phase != SyncPhase::kReading || record.state().view(role.system) != nullptr) return;
+  if (!role.is_syncing() || record.state().view(role.system) != nullptr) return;
   record.state().make_view(role.system);
   record.is_dirty = true;
 }

@@ -32,6 +32,7 @@ enum class SystemKind : uint8_t {
 enum class SyncPhase : uint8_t {
   kWaiting,  // its first sync has not come to it yet: nothing is written to it
   kReading,  // its rows are being read (snapshot rows): writes go to it only for rows already read
+  kRead,     // all were read, and what it lacks is being put to it: it gets every write
   kLive,
 };
 
@@ -40,6 +41,9 @@ struct SystemRole {
   SystemKind kind = SystemKind::kDatabase;
   bool is_written_to = true;  // direction "both" or "to"
   SyncPhase phase = SyncPhase::kLive;
+
+  // Whether which of its records were read is still told apart, for a sync that is broken off.
+  bool is_syncing() const { return phase == SyncPhase::kReading || phase == SyncPhase::kRead; }
   int64_t first_rank = 0;  // which system's rows win in the first sync: higher wins
 };
 

@@ -48,7 +48,7 @@ Shown shown_to(const RecordState& record, const SystemRole& role) {
 
 bool takes_writes(const SystemRole& role, const RecordState& record) {
   if (!role.is_written_to || role.phase == SyncPhase::kWaiting) return false;
-  return role.phase == SyncPhase::kLive || record.view(role.system) != nullptr;
+  return role.phase != SyncPhase::kReading || record.view(role.system) != nullptr;
 }
 
 Step::Step(Lane& lane, const Input& input, RecordSet& records)
@@ -360,7 +360,7 @@ void Step::finish(Touched& record) {
     if (view.is_in_flight()) return false;
     view = SystemView{.system = view.system, .cells = {}, .flight = {}};
     const SystemRole* role = record.rules->role(view.system);
-    return role == nullptr || role->phase != SyncPhase::kReading;
+    return role == nullptr || !role->is_syncing();
   });
   if (auto& values = record.loaded->values; values.has_value()) {
     values->resize(record.rules->schema->value_count());

@@ -93,9 +93,10 @@ class Pipeline {
   // forgotten, and the place that its log is read from is journalled and durable, so that a restart
   // in the midst of the first sync misses nothing of what follows.
   virtual Result<void> begin_reading(model::SystemId system, const model::Position& from) = 0;
-  // The end of a first sync: every record that the accepted state has and the system has not shown
-  // is put to it. Of a sweep that was begun the table forgets what the system no longer shows.
-  virtual Result<void> process_missing(model::SystemId system, model::DatasetId dataset) = 0;
+  // The end of a first sync, lane by lane: every record that the accepted state has and the system
+  // has not shown is put to it.
+  virtual Result<void> process_missing(model::SystemId system, model::DatasetId dataset,
+                                       model::LaneIndex lane) = 0;
   // A dataset read whole while it is live (capture::Kind::kRescan between the two): what a scan did
   // not show is gone from the system.
   virtual void begin_sweep(model::SystemId system, model::DatasetId dataset) = 0;

@@ -30,7 +30,8 @@ class PipelineImpl final : public Pipeline {
   Result<void> begin_reading(model::SystemId system, const model::Position& from) override;
   void begin_sweep(model::SystemId system, model::DatasetId dataset) override;
   Result<void> process_sweep(model::SystemId system, model::DatasetId dataset) override;
-  Result<void> process_missing(model::SystemId system, model::DatasetId dataset) override;
+  Result<void> process_missing(model::SystemId system, model::DatasetId dataset,
+                               model::LaneIndex lane) override;
   Result<void> process_redeliver(model::SystemId system, model::DatasetId dataset,
                                  std::span<const std::string> keys) override;
   Result<void> commit() override;

@@ -147,23 +147,18 @@ Result<void> PipelineImpl::begin_reading(model::SystemId system, const model::Po
   return success();
 }
 
-Result<void> PipelineImpl::process_missing(model::SystemId system, model::DatasetId dataset) {
+Result<void> PipelineImpl::process_missing(model::SystemId system, model::DatasetId dataset,
+                                           model::LaneIndex lane) {
   SYN_ASSERT(!is_waiting());
-  if (tables_.at(system, dataset).is_sweeping()) {
-    SYN_TRY(forget_unseen(system, dataset));
-  }
   SYN_TRY(commit());  // the shadow's scan shows what was applied
   const state::FingerprintTable& table = tables_.at(system, dataset);
-  for (size_t index = 0; index < options_.lane_count; ++index) {
-    const auto lane = static_cast<model::LaneIndex>(index);
-    SYN_TRY(const auto keys, pick_keys(dataset, lane, [&](const syn_hash128& key) {
-              return !table.contains(lane, key);
-            }));
-    for (size_t first = 0; first < keys.size(); first += kChunkRecords) {
-      const size_t count = std::min(kChunkRecords, keys.size() - first);
-      SYN_TRY(process_keys(system, dataset, std::span(keys).subspan(first, count),
-                           core::RowOp::kMissing));
-    }
+  SYN_TRY(const auto keys, pick_keys(dataset, lane, [&](const syn_hash128& key) {
+            return !table.contains(lane, key);
+          }));
+  for (size_t first = 0; first < keys.size(); first += kChunkRecords) {
+    const size_t count = std::min(kChunkRecords, keys.size() - first);
+    SYN_TRY(process_keys(system, dataset, std::span(keys).subspan(first, count),
+                         core::RowOp::kMissing));
   }
   return success();
 }

@@ -64,6 +64,10 @@ class Source {
   virtual Result<SnapshotChunk> read_snapshot(model::DatasetId dataset, const std::string& cursor,
                                               size_t row_limit, ChangeSink& sink) = 0;
 
+  // About how many rows a dataset has, cheaply, for the order and the progress of a first sync; 0
+  // where there are none or nobody knows. REQUIRES: open.
+  virtual Result<uint64_t> estimate_rows(model::DatasetId /*dataset*/) { return uint64_t{0}; }
+
   // Reads single records by key, as kSnapshot rows; keys that are not there give none.
   virtual Result<void> read_records(model::DatasetId dataset, std::span<const std::string> keys,
                                     ChangeSink& sink) = 0;

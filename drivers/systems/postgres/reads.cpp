@@ -127,6 +127,19 @@ Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& ma
   return chunk;
 }
 
+Result<uint64_t> estimate_rows(Connection& connection, const Mapped& mapped) {
+  const std::string table = literal(mapped.table.sql_name()) + "::regclass";
+  SYN_TRY(
+      const std::string count,
+      connection.query_text(
+          "SELECT coalesce(sum(CASE WHEN reltuples > 0 THEN reltuples WHEN relkind IN ('r', "
+          "'p') THEN pg_relation_size(oid) / 100 END), 0)::bigint FROM pg_class WHERE oid = " +
+          table + " OR oid IN (SELECT relid FROM pg_partition_tree(" + table + ") WHERE isleaf)"));
+  uint64_t rows = 0;
+  std::from_chars(count.data(), count.data() + count.size(), rows);
+  return rows;
+}
+
 Result<void> read_keys(Connection& connection, const Mapped& mapped,
                        std::span<const std::string> keys, const ReadPlace& place,
                        ports::ChangeSink& sink) {

@@ -282,6 +282,12 @@ Result<ports::SnapshotChunk> PostgresSource::read_snapshot(model::DatasetId data
   return read_chunk(*connection, *mapped, cursor, row_limit, place, sink);
 }
 
+Result<uint64_t> PostgresSource::estimate_rows(model::DatasetId dataset) {
+  SYN_TRY(Connection * connection, connect());
+  SYN_TRY(const Mapped* mapped, mapped_of(dataset));
+  return postgres::estimate_rows(*connection, *mapped);
+}
+
 Result<void> PostgresSource::read_records(model::DatasetId dataset,
                                           std::span<const std::string> keys,
                                           ports::ChangeSink& sink) {

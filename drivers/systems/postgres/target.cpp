@@ -13,6 +13,12 @@ constexpr std::string_view kDivisionByZero = "22012";
 constexpr std::string_view kUniqueViolation = "23505";
 constexpr size_t kMarkerIndex = 1;  // behind BEGIN
 
+// Each record of a batch is found by its key's index, however the table's statistics stand: to read
+// the table whole for a batch costs more the larger it is.
+constexpr const char* kPlanByKey =
+    "SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = "
+    "force_generic_plan";
+
 // Moves every row or fails: what follows it in the pipeline is then not run.
 constexpr const char* kMove =
     "WITH moved AS (UPDATE syncline.syncline_checkpoint AS c SET seq = m.next FROM "
@@ -46,6 +52,7 @@ Result<void> PostgresTarget::connect() {
   connection_.reset();
   SYN_TRY(connection_, Connection::open(shared_->access("target"), Purpose::kWrite));
   pipeline_ = std::make_unique<Pipeline>(*connection_);
+  SYN_TRY(connection_->run(kPlanByKey));
   auto suppressed = connection_->run("SET session_replication_role = replica");
   may_suppress_ = suppressed.has_value();
   if (suppressed || connection_->sqlstate() == "42501") return success();

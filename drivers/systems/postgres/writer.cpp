@@ -66,7 +66,8 @@ std::string delete_sql(const Group& group) {
          values_sql(group.mapped->key_count()) + " WHERE " + key_matches(*group.mapped);
 }
 
-// What the UPDATE did not find is inserted. A record of nothing but its key is only looked for.
+// What is not there is inserted, what is there is updated: both look at the table as it was before
+// the statement. A record of nothing but its key is only looked for.
 std::string put_sql(const Group& group) {
   const Mapped& mapped = *group.mapped;
   const size_t key_count = mapped.key_count();
@@ -74,23 +75,19 @@ std::string put_sql(const Group& group) {
   const std::string table = mapped.table.sql_name();
   std::string names = column_list(mapped, key_count);
   std::string values;
-  std::string is_done;
-  std::string returned;
   for (size_t i = 0; i < count; ++i) {
     const Column& column = mapped.columns[i < key_count ? i : group.fields[i - key_count]];
     if (i >= key_count) names += ", " + quoted_name(column.name);
     values += (i == 0 ? "" : ", ") + cast(column, i);
-    if (i >= key_count) continue;
-    const std::string number = std::to_string(i + 1);
-    returned.append(i == 0 ? "v.a" : ", v.a").append(number);
-    is_done.append(i == 0 ? "d.a" : " AND d.a").append(number).append(" = v.a").append(number);
   }
   const std::string insert = "INSERT INTO " + table + " (" + names +
-                             ") OVERRIDING SYSTEM VALUE SELECT " + values + " FROM " +
-                             values_sql(count) + " WHERE NOT EXISTS (SELECT 1 FROM ";
-  if (group.fields.empty()) return insert + table + " AS t WHERE " + key_matches(mapped) + ")";
-  return "WITH done AS (" + update_sql(group) + " RETURNING " + returned + ") " + insert +
-         "done AS d WHERE " + is_done + ")";
+                             ") OVERRIDING SYSTEM VALUE SELECT " + values +
+                             " FROM v WHERE NOT EXISTS (SELECT 1 FROM " + table + " AS t WHERE " +
+                             key_matches(mapped) + ")";
+  const std::string with = "WITH v AS MATERIALIZED (SELECT * FROM " + values_sql(count) + ")";
+  if (group.fields.empty()) return with + " " + insert;
+  return with + ", made AS (" + insert + ") UPDATE " + table + " AS t SET " + assignments(group) +
+         " FROM v WHERE " + key_matches(mapped);
 }
 
 // What no other record holds, as SQL; empty: nothing can be made up.

@@ -280,6 +280,7 @@ Result<ports::SnapshotChunk> SqliteScanSource::read_snapshot(model::DatasetId da
                                                              const std::string& cursor,
                                                              size_t row_limit,
                                                              ports::ChangeSink& sink) {
+  if (reader_ == nullptr) return not_open(shared_->path);
   const Mapped* mapped = find(dataset);
   if (mapped == nullptr) return not_read(dataset, stopped_, shared_->path);
   SYN_TRY(const Transaction snapshot, Transaction::begin(*reader_, Access::kRead));
@@ -287,9 +288,17 @@ Result<ports::SnapshotChunk> SqliteScanSource::read_snapshot(model::DatasetId da
                     {position_of({position_, 0}), clock_.now_us(), 1}, sink);
 }
 
+Result<uint64_t> SqliteScanSource::estimate_rows(model::DatasetId dataset) {
+  if (reader_ == nullptr) return not_open(shared_->path);
+  const Mapped* mapped = find(dataset);
+  if (mapped == nullptr) return not_read(dataset, stopped_, shared_->path);
+  return count_rows(*reader_, *mapped);
+}
+
 Result<void> SqliteScanSource::read_records(model::DatasetId dataset,
                                             std::span<const std::string> keys,
                                             ports::ChangeSink& sink) {
+  if (reader_ == nullptr) return not_open(shared_->path);
   const Mapped* mapped = find(dataset);
   if (mapped == nullptr) return not_read(dataset, stopped_, shared_->path);
   SYN_TRY(const Transaction snapshot, Transaction::begin(*reader_, Access::kRead));

@@ -247,11 +247,13 @@ void SqliteSource::forget_acknowledged() {
 }
 
 Result<model::Position> SqliteSource::current_position() {
+  if (reader_ == nullptr) return not_open(shared_->path);
   SYN_TRY(const Place place, last_place());
   return position_of(place);
 }
 
 Result<ports::Source::Lag> SqliteSource::lag() {
+  if (reader_ == nullptr) return not_open(shared_->path);
   SYN_TRY(Statement query,
           reader_->prepare("SELECT max(id) - ?1, (SELECT at FROM syncline_changes WHERE id > ?1 "
                            "ORDER BY id LIMIT 1) FROM syncline_changes"));
@@ -297,6 +299,12 @@ Result<ports::SnapshotChunk> SqliteSource::read_snapshot(model::DatasetId datase
   SYN_TRY(const Place end, last_place());
   return show_chunk(*reader_, *mapped, cursor, row_limit,
                     {position_of(end), clock_.now_us(), kMillisecondUs}, sink);
+}
+
+Result<uint64_t> SqliteSource::estimate_rows(model::DatasetId dataset) {
+  if (reader_ == nullptr) return not_open(shared_->path);
+  SYN_TRY(const Mapped* mapped, mapped_of(dataset));
+  return count_rows(*reader_, *mapped);
 }
 
 Result<void> SqliteSource::read_records(model::DatasetId dataset, std::span<const std::string> keys,

@@ -49,6 +49,17 @@ Result<void> reject_null_keys(Connection& connection, const Mapped& mapped,
   return success();
 }
 
+Error not_open(const std::string& path) {
+  return {ErrorCode::kSystemOpen, path + " is not open", "the file went away",
+          "put it back: it is looked for again"};
+}
+
+Result<uint64_t> count_rows(Connection& connection, const Mapped& mapped) {
+  SYN_TRY(const int64_t count,
+          connection.query_integer("SELECT count(*) FROM " + quoted(mapped.table.name)));
+  return static_cast<uint64_t>(count);
+}
+
 Error not_read(model::DatasetId dataset, const std::map<model::DatasetId, Error>& stopped,
                const std::string& path) {
   const auto found = stopped.find(dataset);

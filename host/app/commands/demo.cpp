@@ -156,6 +156,7 @@ Result<ExitStatus> run_demo(const Arguments& arguments) {
   SYN_TRY(const auto appliance,
           Appliance::open(std::move(blueprint), system_clock(), system_random(), *log));
   SYN_TRY(appliance->runtime().start());
+  SYN_TRY(appliance->runtime().wait_for_first_sync());
   DemoWriters writers(files, arguments.seed, arguments.rate > 0 ? arguments.rate : kRate);
   SYN_TRY(watch(*appliance, writers, arguments, signals));
   writers.stop();

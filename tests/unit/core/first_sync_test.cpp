@@ -67,6 +67,22 @@ TEST_F(FirstSync, a_row_that_wins_goes_to_the_system_that_is_live) {
   EXPECT_EQ(frame.conflicts[0].outcome, ConflictOutcome::kArrivingWins);
 }
 
+TEST_F(FirstSync, a_system_that_was_read_whole_gets_what_others_make) {
+  read_first(SyncPhase::kLive, SyncPhase::kRead);
+  const model::Frame& frame = step(kErp, {insert(kAnn, 50)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+}
+
+// Nothing of the record will be read again that says so: it is known to have been told.
+TEST_F(FirstSync, broken_off_when_all_was_read_what_was_written_since_is_known_as_read) {
+  read_first(SyncPhase::kLive, SyncPhase::kRead);
+  step(kErp, {insert(kAnn, 50)});
+  step(kShop, {marker(1)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  EXPECT_EQ(step(kErp, {update({{kName, "Anna"}}, 60)}).entries.at(0).targets, Systems{kShop});
+}
+
 TEST_F(FirstSync, a_new_row_goes_whole_to_the_system_that_is_live) {
   read_first(SyncPhase::kLive, SyncPhase::kReading);
   const model::Frame& frame = step(kShop, {snapshot(kAnna)});

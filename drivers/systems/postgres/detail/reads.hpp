@@ -38,6 +38,8 @@ struct ReadPlace {
 Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& mapped,
                                         const std::string& cursor, size_t row_limit,
                                         const ReadPlace& place, ports::ChangeSink& sink);
+// By the planner's statistics, or by size where it has none.
+Result<uint64_t> estimate_rows(Connection& connection, const Mapped& mapped);
 Result<void> read_keys(Connection& connection, const Mapped& mapped,
                        std::span<const std::string> keys, const ReadPlace& place,
                        ports::ChangeSink& sink);

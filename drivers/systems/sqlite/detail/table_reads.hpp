@@ -25,6 +25,11 @@ Result<void> reject_null_keys(Connection& connection, const Mapped& mapped,
 Error not_read(model::DatasetId dataset, const std::map<model::DatasetId, Error>& stopped,
                const std::string& path);
 
+// Of a source whose file went away: the next poll looks for it again.
+Error not_open(const std::string& path);
+
+Result<uint64_t> count_rows(Connection& connection, const Mapped& mapped);
+
 // As one transaction of kSnapshot rows.
 Result<ports::SnapshotChunk> show_chunk(Connection& connection, const Mapped& mapped,
                                         const std::string& cursor, size_t row_limit,
