@@ -104,8 +104,8 @@ Result<void> RuntimeImpl::begin_reading(SystemRun& run) {
       [=](pipeline::Pipeline& pipeline) { return pipeline.begin_reading(system, now); });
 }
 
-// From here on what the system's log shows counts as read. Returns whether there is anything left to
-// sync.
+// From here on what the system's log shows counts as read. Returns whether there is anything left
+// to sync.
 Result<bool> RuntimeImpl::expect_reading(SystemRun& run) {
   bool is_live = true;
   for (const model::Schema* schema : run.system->schemas) {

@@ -65,7 +65,7 @@ void Step::show_before(Touched& record, const Arriving& arriving, uint64_t old_g
                        SystemId system) {
   RecordState& state = record.state();
   const bool is_writer = system == arriving.system;
-  SystemView& view = state.make_view(system);
+  SystemView& view = make_view(state, system);
   view.generation = is_writer ? arriving.generation : old_generation;
   view.cells = state.cells;
   for (const ArrivingCell& cell : arriving.cells) {

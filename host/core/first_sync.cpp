@@ -19,12 +19,22 @@ Version snapshot_version(const SystemRole& role, const Row& row) {
   return version;
 }
 
+// Whether the system will be shown the record as it stands without another write.
+bool is_put_on_its_way(const RecordState& state, const SystemRole& role) {
+  const SystemView* view = state.view(role.system);
+  if (view == nullptr || view->needs_full_write()) return false;
+  return std::any_of(view->flight.begin(), view->flight.end(), [&](const InFlight& write) {
+    return write.kind == EntryKind::kPut && !write.is_skipped &&
+           write.generation == state.generation;
+  });
+}
+
 }  // namespace
 
 // From now on writes may go there, though its first sync goes on.
 void Step::mark_read(Touched& record, const SystemRole& role) {
   if (!role.is_syncing() || record.state().view(role.system) != nullptr) return;
-  record.state().make_view(role.system);
+  make_view(record.state(), role.system);
   record.is_dirty = true;
 }
 
@@ -66,6 +76,7 @@ void Step::take_snapshot(Touched& record, const SystemRole& role, const Row& row
 void Step::add_snapshot_cell(Touched& record, const SystemRole& role, const Row& row,
                              const RowCell& cell, Reading reading) {
   if (!record.rules->travels(cell.field)) return;
+  if (row.is_read && is_on_its_way(record.state(), role.system, cell)) return;
   Version version = snapshot_version(role, row);
   Version base;
   Version& accepted = record.state().cells[record.value_index(cell.field)];
@@ -108,7 +119,7 @@ void Step::write_back(Touched& record, const SystemRole& role, const Arriving& a
     if (!cell.is_accepted) cells.push_back(accepted_cell(record, cell.field));
   }
   if (cells.empty() || !takes_writes(role, state)) return;
-  SystemView& view = state.make_view(role.system);
+  SystemView& view = make_view(state, role.system);
   if (!view.is_in_flight()) {
     view.generation = state.generation;
     view.cells = state.cells;
@@ -136,7 +147,7 @@ void Step::end_snapshot(Touched& record, const SystemRole& role, const Row& row)
                  {role.system, shown[value], held.state, std::string(held.bytes)});
   }
   if (!takes_writes(role, state)) return;
-  SystemView& view = state.make_view(role.system);
+  SystemView& view = make_view(state, role.system);
   if (!view.is_in_flight()) {
     view.generation = state.generation - 1;
     view.cells = std::move(shown);
@@ -149,7 +160,8 @@ void Step::take_missing(Touched& record, const SystemRole& role) {
   mark_read(record, role);
   RecordState& state = record.state();
   if (!state.exists() || !takes_writes(role, state)) return;
-  SystemView& view = state.make_view(role.system);
+  if (is_put_on_its_way(state, role)) return;
+  SystemView& view = make_view(state, role.system);
   if (!view.is_in_flight()) {
     view.generation = state.generation - 1;
     view.cells.clear();
@@ -161,7 +173,7 @@ void Step::take_missing(Touched& record, const SystemRole& role) {
 void Step::redeliver(Touched& record, const SystemRole& role) {
   RecordState& state = record.state();
   if (state.generation == 0 || !takes_writes(role, state)) return;
-  SystemView& view = state.make_view(role.system);
+  SystemView& view = make_view(state, role.system);
   if (!view.is_in_flight()) {
     view.generation = state.generation;
     view.cells = state.cells;

@@ -123,6 +123,16 @@ const DatasetRules* Lane::rules_of(model::DatasetId dataset) const {
   return at == rules_.end() ? nullptr : &at->second;
 }
 
+uint32_t Lane::epoch_of(model::SystemId system) const {
+  const auto epoch = epochs_.find(system);
+  return epoch == epochs_.end() ? 0 : epoch->second;
+}
+
+void Lane::forget_earlier_epochs(RecordState& state) const {
+  std::erase_if(state.views,
+                [this](const SystemView& view) { return view.epoch != epoch_of(view.system); });
+}
+
 bool Lane::counts(model::SystemId system, const Marker& marker) const {
   const auto epoch = epochs_.find(system);
   return epoch != epochs_.end() && epoch->second == marker.epoch &&
@@ -209,9 +219,13 @@ model::Frame Lane::step(const Input& input, RecordSet& records) {
 void Lane::set_epoch(model::SystemId system, uint32_t epoch) {
   uint32_t& known = epochs_[system];
   if (known == epoch) return;
+  const bool is_first = known == 0;  // a restart's: what it replayed was of this one
   known = epoch;
+  if (is_first) return;
   for (auto& [id, flow] : flows_) {
-    if (id.first == system) flow.confirmed = 0;
+    if (id.first != system) continue;
+    flow.confirmed = 0;
+    flow.in_flight.clear();
   }
 }
 

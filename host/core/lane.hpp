@@ -122,17 +122,22 @@ class Lane {
   // rules outlives the lane and changes only between steps. secret: of the fingerprints in inputs.
   Lane(model::LaneIndex index, const Rules& rules, const model::Secret& secret);
 
+  // Forgets what a record says of systems whose deliveries have begun anew since: what they were
+  // shown before is not known any more, and nothing of it is on its way.
+  void forget_earlier_epochs(RecordState& state) const;
+
   // The records that step(input) will touch, those confirmed by its markers included. Values are
   // asked for by value_needs once the states are loaded.
   std::vector<RecordId> needs(const Input& input) const;
-  // REQUIRES: records holds every needs(input).
+  // REQUIRES: records holds every needs(input), with earlier epochs forgotten.
   std::vector<RecordId> value_needs(const Input& input, const RecordSet& records) const;
 
   // Decides. Changes the states (and loaded values) in records to those after the step.
   // REQUIRES: records holds every needs(input), with values for every value_needs(input).
   model::Frame step(const Input& input, RecordSet& records);
 
-  // The epoch whose markers count for a system; markers of another are ignored.
+  // The epoch whose markers count for a system; markers of another are ignored, and what was in
+  // flight in another is not any more.
   void set_epoch(model::SystemId system, uint32_t epoch);
 
   // Restart: takes over a frame that the journal holds, as step left it. The frames of a lane come
@@ -171,6 +176,7 @@ class Lane {
   };
 
   const DatasetRules* rules_of(model::DatasetId dataset) const;
+  uint32_t epoch_of(model::SystemId system) const;  // 0: none was set
   bool counts(model::SystemId system, const Marker& marker) const;
 
   model::LaneIndex index_;

@@ -98,6 +98,7 @@ class RecordWriter {
 
   void write_view(const SystemView& view) {
     out_.u32(view.system);
+    out_.varint(view.epoch);
     out_.varint(view.generation);
     write_indexes(view.cells.size());
     out_.varint(view.flight.size());
@@ -192,6 +193,7 @@ class RecordReader {
 
   void read_view(SystemView& view) {
     view.system = in_.u32();
+    view.epoch = static_cast<uint32_t>(in_.varint());
     view.generation = in_.varint();
     read_indexes(view.cells);
     view.flight.resize(read_count());
@@ -253,13 +255,14 @@ const SystemView* RecordState::view(model::SystemId system) const {
   return const_cast<RecordState*>(this)->view(system);
 }
 
-SystemView& RecordState::make_view(model::SystemId system) {
+SystemView& RecordState::make_view(model::SystemId system, uint32_t epoch) {
   const auto at = std::lower_bound(
       views.begin(), views.end(), system,
       [](const SystemView& known, model::SystemId wanted) { return known.system < wanted; });
   if (at != views.end() && at->system == system) return *at;
   const auto made = views.emplace(at);
   made->system = system;
+  made->epoch = epoch;
   return *made;
 }
 

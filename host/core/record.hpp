@@ -37,6 +37,7 @@ struct InFlight {
 // read this record at a system that it has not done with yet.
 struct SystemView {
   model::SystemId system = 0;
+  uint32_t epoch = 0;                 // of that system's deliveries, when the view was made
   uint64_t generation = 0;            // of the highest life it was shown
   std::vector<model::Version> cells;  // by value field (field index - key_count); may be none
   std::vector<InFlight> flight;       // by sequence
@@ -64,7 +65,8 @@ struct RecordState {
   bool exists() const { return generation % 2 == 1; }
   SystemView* view(model::SystemId system);  // null: there is none
   const SystemView* view(model::SystemId system) const;
-  SystemView& make_view(model::SystemId system);  // the one there is, or a new one
+  // The one there is, or a new one.
+  SystemView& make_view(model::SystemId system, uint32_t epoch);
   bool operator==(const RecordState&) const = default;
 };
 

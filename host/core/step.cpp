@@ -18,7 +18,8 @@ model::ConflictType conflict_type(const RecordState& record, model::EntryKind ki
                          : model::ConflictType::kUpdateMissing;
 }
 
-// Whether a write of ours whose marker was not read yet set this cell just so.
+}  // namespace
+
 bool is_on_its_way(const RecordState& state, model::SystemId system, const RowCell& cell) {
   const SystemView* view = state.view(system);
   if (view == nullptr) return false;
@@ -29,8 +30,6 @@ bool is_on_its_way(const RecordState& state, model::SystemId system, const RowCe
            });
   });
 }
-
-}  // namespace
 
 const Version& Shown::version(size_t value) const {
   static const Version kNone;
@@ -72,6 +71,10 @@ model::Frame Step::run() {
     frame_.progress.push_back({input_.system, input_.position, input_.snapshot_cursor});
   }
   return std::move(frame_);
+}
+
+SystemView& Step::make_view(RecordState& state, model::SystemId system) const {
+  return state.make_view(system, lane_.epoch_of(system));
 }
 
 Touched& Step::touch(const RecordId& id, const DatasetRules& rules, std::string_view key) {
@@ -358,7 +361,7 @@ void Step::finish(Touched& record) {
   // A view that nothing is in flight for says no more than that a first sync has been here.
   std::erase_if(state.views, [&](SystemView& view) {
     if (view.is_in_flight()) return false;
-    view = SystemView{.system = view.system, .cells = {}, .flight = {}};
+    view = SystemView{.system = view.system, .epoch = view.epoch, .cells = {}, .flight = {}};
     const SystemRole* role = record.rules->role(view.system);
     return role == nullptr || !role->is_syncing();
   });

@@ -24,6 +24,9 @@ Shown shown_to(const RecordState& record, const SystemRole& role);
 // Whether accepted changes of this record go to this system.
 bool takes_writes(const SystemRole& role, const RecordState& record);
 
+// Whether a write of ours whose marker was not read yet set this cell just so.
+bool is_on_its_way(const RecordState& state, model::SystemId system, const RowCell& cell);
+
 // One cell on its way into a record; the bytes borrow from the input.
 struct ArrivingCell {
   model::FieldIndex field = 0;
@@ -133,6 +136,7 @@ class Step {
   void write(Touched& record, model::EntryKind kind, std::vector<model::EntryCell> cells,
              std::vector<model::SystemId> targets, int64_t commit_time_us);
 
+  SystemView& make_view(RecordState& state, model::SystemId system) const;
   Touched& touch(const RecordId& id, const DatasetRules& rules, std::string_view key);
   void finish(Touched& record);
 

@@ -118,6 +118,7 @@ Result<core::RecordSet> PipelineImpl::load_records(const core::Lane& lane,
     auto state = core::decode_record(bytes);
     if (state) {
       record.state = std::move(state).value();
+      lane.forget_earlier_epochs(record.state);
     } else {
       decoded = std::move(state).as_failure();
     }

@@ -74,6 +74,38 @@ TEST_F(FirstSync, a_system_that_was_read_whole_gets_what_others_make) {
   EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
 }
 
+TEST_F(FirstSync, what_is_on_its_way_whole_is_not_put_a_second_time) {
+  read_first(SyncPhase::kLive, SyncPhase::kRead);
+  step(kErp, {insert(kAnn, 50)});
+  EXPECT_TRUE(step(kShop, {row(RowOp::kMissing, {}, 0)}).entries.empty());
+}
+
+// The reading has overtaken the log: it shows what we put there, before its marker.
+TEST_F(FirstSync, a_reading_of_our_own_put_says_nothing_new) {
+  read_first(SyncPhase::kLive, SyncPhase::kRead);
+  step(kErp, {insert(kAnn, 50)});
+  step(kErp, {update({{kName, "Anna"}}, 60)});
+  Row seen = snapshot(kAnn);
+  seen.is_read = true;
+  const model::Frame& frame = step(kShop, {seen});
+  EXPECT_TRUE(frame.conflicts.empty());
+  EXPECT_TRUE(frame.entries.empty());
+}
+
+// What was on its way when a system's deliveries began anew never comes.
+TEST_F(FirstSync, a_system_that_begins_anew_is_compared_with_what_is_accepted) {
+  read_first(SyncPhase::kLive, SyncPhase::kLive);
+  settle_on(kAnn, 50);
+  step(kErp, {update({{kName, "Anna"}}, 60)});  // in flight to the shop
+  lane_.set_epoch(kShop, kEpoch + 1);
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  EXPECT_TRUE(step(kErp, {update({{kPhone, "2"}}, 70)}).entries.at(0).targets.empty());
+  const model::Frame& frame = step(kShop, {snapshot(kAnn)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+  EXPECT_EQ(cells_of(frame.entries[0]), (Cells{{kName, "Anna"}, {kPhone, "2"}}));
+}
+
 // Nothing of the record will be read again that says so: it is known to have been told.
 TEST_F(FirstSync, broken_off_when_all_was_read_what_was_written_since_is_known_as_read) {
   read_first(SyncPhase::kLive, SyncPhase::kRead);

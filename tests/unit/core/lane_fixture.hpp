@@ -84,6 +84,7 @@ class LaneStory : public testing::Test {
       records[id];
       if (const auto at = states_.find(id); at != states_.end()) {
         records[id].state = decode_record(at->second).value();
+        lane_.forget_earlier_epochs(records[id].state);
       }
     }
     const std::vector<RecordId> asked = lane_.value_needs(input, records);

@@ -43,7 +43,7 @@ RecordState any_record() {
   record.generation = *rc::gen::inRange<uint64_t>(0, 1 << 20);
   record.cells = any_versions();
   for (uint32_t system = 1; system <= *rc::gen::inRange<uint32_t>(0, 4); ++system) {
-    SystemView& view = record.make_view(system * 1000);
+    SystemView& view = record.make_view(system * 1000, system);
     view.generation = *rc::gen::inRange<uint64_t>(0, 9);
     view.cells = any_versions();
     for (model::Sequence sequence = 1; sequence < *rc::gen::inRange<uint64_t>(0, 5); ++sequence) {
@@ -87,11 +87,11 @@ TEST(Record, what_no_lane_writes_is_damage) {
   unsorted.views[0].system = 9;
   EXPECT_FALSE(decode_record(encode(unsorted)));
   RecordState repeated;
-  repeated.make_view(1).flight = {InFlight{.sequence = 7, .cells = {}},
-                                  InFlight{.sequence = 7, .cells = {}}};
+  repeated.make_view(1, 1).flight = {InFlight{.sequence = 7, .cells = {}},
+                                     InFlight{.sequence = 7, .cells = {}}};
   EXPECT_FALSE(decode_record(encode(repeated)));
   RecordState noted;
-  noted.make_view(1).flight = {InFlight{.kind = model::EntryKind::kNote, .cells = {}}};
+  noted.make_view(1, 1).flight = {InFlight{.kind = model::EntryKind::kNote, .cells = {}}};
   EXPECT_FALSE(decode_record(encode(noted)));
 }
 
@@ -114,9 +114,9 @@ TEST(Record, more_versions_than_a_nibble_names) {
 
 TEST(Record, views_are_kept_by_system) {
   RecordState record;
-  record.make_view(5).generation = 1;
-  record.make_view(2);
-  EXPECT_EQ(record.make_view(5).generation, 1u);
+  record.make_view(5, 1).generation = 1;
+  record.make_view(2, 1);
+  EXPECT_EQ(record.make_view(5, 1).generation, 1u);
   EXPECT_EQ(record.views.size(), 2u);
   EXPECT_EQ(record.views[0].system, 2u);
   EXPECT_EQ(record.view(3), nullptr);
