@@ -123,6 +123,7 @@ Result<void> StorageImpl::open(const config::Config& config, Mode mode, Clock& c
   SYN_TRY(disk_->make_folder("shadow"));
   state::ShadowOptions shadow;
   shadow.lane_count = config.appliance.lane_count;
+  shadow.memory_limit_bytes = config.appliance.memory_bytes;
   SYN_TRY(shadow_, state::open_rocksdb_shadow(config.appliance.data + "/shadow", shadow));
   return success();
 }

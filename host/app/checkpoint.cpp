@@ -2,6 +2,7 @@
 // journal may go; and what happens to the slowest target where that is not enough.
 #include <algorithm>
 
+#include "host/app/memory.hpp"
 #include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
 #include "host/base/bytes.hpp"
@@ -73,6 +74,7 @@ void RuntimeImpl::checkpoint_if_due() {
   // Beyond its limit the journal waits for nothing but the end of a round.
   const auto saved = checkpoint(parts_.journal.is_within_limit() ? parts_.options.checkpoint_lanes
                                                                  : parts_.options.lane_count);
+  release_free_memory();
   if (saved) return;
   if (saved.error().code == ErrorCode::kStorageFull) {
     parts_.log.error(saved.error());  // the journal keeps what a restart needs; tried again

@@ -55,6 +55,8 @@ struct Appliance {
   std::string engine = "auto";
   size_t lane_count = model::kLaneCountDefault;
   size_t thread_count = 0;  // 0: as many as the machine has cores
+  // At most so much for records' states; those of the rest are read from the disk.
+  uint64_t memory_bytes = 4ULL << 30;
 };
 
 struct JournalSettings {

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kNameMax = 63;
 constexpr size_t kLanesMax = 4096;
 constexpr size_t kThreadsMax = 1024;
+constexpr uint64_t kMemoryLeast = 16ULL << 20;
 constexpr uint64_t kSegmentLeast = 1ULL << 20;
 constexpr uint64_t kSegmentsLeast = 4;  // that the journal's limit must hold
 
@@ -79,6 +80,7 @@ void read_appliance(TableReader& top, const Offer& offer, Config& config) {
                        "use a power of two, such as 64");
   }
   reader.count("threads", appliance.thread_count, 0, kThreadsMax);
+  reader.size("memory", appliance.memory_bytes, kMemoryLeast);
   reader.finish();
 }
 

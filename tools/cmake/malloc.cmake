@@ -3,6 +3,8 @@
 # its own.
 add_library(syn_malloc INTERFACE)
 find_library(SYN_TCMALLOC tcmalloc_minimal)
-if(SYN_TCMALLOC AND NOT SYN_SANITIZE)
+find_path(SYN_TCMALLOC_HEADERS gperftools/malloc_extension.h)
+if(SYN_TCMALLOC AND SYN_TCMALLOC_HEADERS AND NOT SYN_SANITIZE)
   target_link_libraries(syn_malloc INTERFACE ${SYN_TCMALLOC})
+  target_compile_definitions(syn_malloc INTERFACE SYN_TCMALLOC)
 endif()

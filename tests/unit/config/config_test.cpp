@@ -235,6 +235,7 @@ TEST(Config, NamesPlaceAndFixOfEveryMistake) {
       {"[\"erp\", \"shop\"]", "[\"erp\", \"erp\"]", "50:24", "twice", ""},
       {"[\"erp\", \"shop\"]", "[]", "50:16", "is empty", ""},
       {"credit_limit = [", "email = [", "50:1", "part of the key", ""},
+      {"threads = 3", "memory = \"8MiB\"", "7:10", "is too small", "16MiB"},
       {"[datasets.customer]", "[datasets.all]", "", "\"all\" is no name", ""},
   };
   for (const Wrong& wrong : cases) {
@@ -246,6 +247,12 @@ TEST(Config, NamesPlaceAndFixOfEveryMistake) {
     EXPECT_THAT(text, HasSubstr(wrong.fix)) << wrong.to;
     EXPECT_THAT(text, Not(HasSubstr("hush"))) << "a secret must not be repeated";
   }
+}
+
+TEST(Config, TakesALimitOfItsMemory) {
+  const Parsed result = parsed(with("threads = 3", "memory = \"256MiB\""));
+  ASSERT_TRUE(result.errors.empty()) << all_errors(result);
+  EXPECT_EQ(result.config.appliance.memory_bytes, 256ULL << 20);
 }
 
 TEST(Config, SaysPlainlyWhatIsNotBuilt) {
