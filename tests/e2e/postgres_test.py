@@ -352,6 +352,12 @@ class Postgres(unittest.TestCase):
         with open(self.path("syncline.toml"), encoding="utf-8") as file:
             text = file.read()
         self.assertNotIn("let%20me", text)
+        self.call("init", "--force", f"postgres://keeper@/{office}?password=let%20me%20in&host="
+                  f"{self.server}&password=let%20me%20in", self.url(shop))
+        with open(self.path("syncline.toml"), encoding="utf-8") as file:
+            text = file.read()
+        self.assertNotIn("let%20me", text)
+        self.assertIn(f'url  = "postgres://keeper@/{office}?host={self.server}"', text)
         name = office.upper() + "_PASSWORD"
         self.assertIn(f'password = {{ env = "{name}" }}', text)
         done = self.call("check", expect=3)

@@ -24,27 +24,63 @@ std::string kind_of(const std::string& url) {
   return scheme;
 }
 
-// The password is taken out of the URL: it does not stand in a config.
-std::string take_password(std::string& url) {
-  const size_t start = url.find("://");
-  if (start == std::string::npos) return {};
-  const size_t end = std::min(url.find_first_of("/?", start + 3), url.size());
-  const size_t at = url.rfind('@', end);
-  if (at == std::string::npos || at < start) return {};
-  const size_t colon = url.find(':', start + 3);
-  if (colon >= at) return {};
-  std::string password;
-  for (size_t i = colon + 1; i < at; ++i) {
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
     unsigned byte = 0;
-    if (url[i] == '%' && i + 2 < at && std::sscanf(&url[i + 1], "%2x", &byte) == 1) {
-      password += static_cast<char>(byte);
+    const std::string digits(text.substr(i + 1, 2));
+    if (text[i] == '%' && digits.size() == 2 && std::sscanf(digits.c_str(), "%2x", &byte) == 1) {
+      out += static_cast<char>(byte);
       i += 2;
     } else {
-      password += url[i];
+      out += text[i];
     }
   }
+  return out;
+}
+
+// user:password@host
+std::string take_password_of_user(std::string& url, size_t start) {
+  const size_t end = std::min(url.find_first_of("/?", start), url.size());
+  const size_t at = url.rfind('@', end);
+  if (at == std::string::npos || at < start) return {};
+  const size_t colon = url.find(':', start);
+  if (colon >= at) return {};
+  std::string password = percent_decoded(std::string_view(url).substr(colon + 1, at - colon - 1));
   url.erase(colon, at - colon);
   return password;
+}
+
+// ?password=..., wherever it stands among the parameters; of several the last counts.
+std::string take_password_of_query(std::string& url, size_t start) {
+  constexpr std::string_view kName = "password=";
+  std::string password;
+  size_t at = url.find('?', start);
+  while (at != std::string::npos) {
+    const size_t next = url.find('&', at + 1);
+    const bool is_password = url.compare(at + 1, kName.size(), kName) == 0;
+    if (!is_password) {
+      at = next;
+      continue;
+    }
+    const size_t end = std::min(next, url.size());
+    const size_t value = at + 1 + kName.size();
+    password = percent_decoded(std::string_view(url).substr(value, end - value));
+    url.erase(at + 1, end - at - (next == std::string::npos ? 1 : 0));
+    if (next != std::string::npos) continue;  // the next parameter stands in its place
+    url.pop_back();                           // the ? or & before it
+    break;
+  }
+  return password;
+}
+
+// The password is taken out of the URL: it does not stand in a config.
+std::string take_password(std::string& url) {
+  const size_t scheme = url.find("://");
+  if (scheme == std::string::npos) return {};
+  std::string of_user = take_password_of_user(url, scheme + 3);
+  std::string of_query = take_password_of_query(url, scheme + 3);
+  return of_query.empty() ? of_user : of_query;
 }
 
 // A file's stem or a database's name, as a name the config takes; unique by a number behind it.
