@@ -88,7 +88,12 @@ core::DatasetRules dataset_rules(const config::ResolvedDataset& resolved,
   return rules;
 }
 
+bool is_maker(const config::Mapping& mapping) {
+  return mapping.direction != config::Direction::kTo;
+}
+
 ports::DatasetMapping dataset_mapping(const config::ResolvedMapping& resolved,
+                                      const std::vector<config::Mapping>& all,
                                       const model::Schema& schema) {
   ports::DatasetMapping mapping;
   mapping.schema = &schema;
@@ -98,6 +103,11 @@ ports::DatasetMapping dataset_mapping(const config::ResolvedMapping& resolved,
   mapping.capture = capture(resolved.mapping->capture);
   mapping.where = resolved.mapping->where;
   mapping.triggers = triggers(resolved.mapping->triggers);
+  const auto here = std::find_if(all.begin(), all.end(), [&](const config::Mapping& one) {
+    return one.system == resolved.mapping->system;
+  });
+  mapping.maker_count = static_cast<size_t>(std::count_if(all.begin(), all.end(), is_maker));
+  mapping.maker_index = static_cast<size_t>(std::count_if(all.begin(), here, is_maker));
   return mapping;
 }
 
@@ -146,7 +156,8 @@ void take_resolution(config::Resolution&& resolution, Blueprint& blueprint) {
     for (const config::ResolvedMapping& mapping : resolved.mappings) {
       for (BlueprintSystem& system : blueprint.systems) {
         if (system.settings->name != mapping.mapping->system) continue;
-        system.ports.datasets.push_back(dataset_mapping(mapping, *schema));
+        system.ports.datasets.push_back(
+            dataset_mapping(mapping, resolved.dataset->mappings, *schema));
       }
     }
   }

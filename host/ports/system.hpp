@@ -26,6 +26,10 @@ struct DatasetMapping {
   Capture capture = Capture::kLog;
   std::string where;  // row filter; empty: all
   std::string triggers = "suppress";
+  // Systems whose users make records of this dataset, and which of them this one is: where each
+  // numbers its own, their numbers must never meet.
+  size_t maker_count = 1;
+  size_t maker_index = 0;
 };
 
 struct SystemConfig {
