@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "drivers/systems/postgres/detail/numbering.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
 #include "drivers/systems/postgres/detail/table.hpp"
+#include "drivers/systems/postgres/detail/triggers.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -85,16 +87,6 @@ Result<void> find_in_server(Connection& connection, const Shared& shared,
   return success();
 }
 
-Result<bool> may_suppress(Connection& connection) {
-  const auto set = connection.run("SET session_replication_role = replica");
-  if (set) {
-    SYN_TRY(connection.run("RESET session_replication_role"));
-    return true;
-  }
-  if (connection.sqlstate() == "42501") return false;
-  return set.error();
-}
-
 void find_rights(const Mapped& mapped, const std::string& role, std::vector<Finding>& out) {
   const std::string& dataset = mapped.schema->name;
   const std::string table = mapped.table.sql_name();
@@ -116,64 +108,6 @@ void find_rights(const Mapped& mapped, const std::string& role, std::vector<Find
     out.push_back({Severity::kStops, dataset,
                    mapped.table.display_name() + " is UNLOGGED: its changes are in no log",
                    "ALTER TABLE " + table + " SET LOGGED;"});
-  }
-}
-
-// Triggers and referential actions that run for our writes too, where we may not suppress them.
-Result<void> find_triggers(Connection& connection, const Mapped& mapped, bool is_suppressed,
-                           const std::string& role, std::vector<Finding>& out) {
-  if (mapped.mapping->direction == ports::Direction::kFrom) return success();
-  SYN_TRY(
-      const Answer rows,
-      connection.query("SELECT tgname, tgisinternal, tgenabled FROM pg_trigger WHERE tgrelid = " +
-                       std::to_string(mapped.table.oid) +
-                       " AND tgenabled <> 'D' ORDER BY tgisinternal, tgname"));
-  const bool is_accepted = mapped.mapping->triggers == "fire";
-  bool has_foreign_keys = false;
-  for (size_t row = 0; row < rows.row_count(); ++row) {
-    const std::string name(rows.text(row, 0));
-    if (rows.is_true(row, 1)) {
-      has_foreign_keys = true;
-      continue;
-    }
-    const std::string_view enabled = rows.text(row, 2);
-    const bool fires = !is_suppressed || is_accepted || enabled == "A" || enabled == "R";
-    if (!fires) {
-      out.push_back({Severity::kNote, mapped.schema->name,
-                     "trigger " + name + " on " + mapped.table.display_name() +
-                         " does not fire for our writes: columns that only it keeps, and that do "
-                         "not travel, stay as they are",
-                     "triggers = \"fire\" in the dataset's section, if it should"});
-      continue;
-    }
-    out.push_back(
-        {is_accepted ? Severity::kNote : Severity::kStops, mapped.schema->name,
-         "trigger " + name + " on " + mapped.table.display_name() + " fires for our writes too",
-         "GRANT SET ON PARAMETER session_replication_role TO " + role +
-             "; or triggers = \"fire\" in the dataset's section to accept it"});
-  }
-  if (has_foreign_keys && !is_suppressed && !is_accepted) {
-    out.push_back({Severity::kStops, mapped.schema->name,
-                   mapped.table.display_name() +
-                       " has foreign keys, and our writes come per record, not in their order",
-                   "GRANT SET ON PARAMETER session_replication_role TO " + role + ";"});
-  }
-  return success();
-}
-
-void find_numbering(const Mapped& mapped, std::vector<Finding>& out) {
-  if (mapped.mapping->direction != ports::Direction::kBoth) return;
-  for (size_t i = 0; i < mapped.key_count(); ++i) {
-    if (!mapped.columns[i].is_numbered) continue;
-    out.push_back({Severity::kWarning, mapped.schema->name,
-                   "key column " + mapped.columns[i].name + " of " + mapped.table.display_name() +
-                       " is numbered by this database: two systems that both make records must not "
-                       "give the same numbers",
-                   "in each system another remainder: SELECT setval(pg_get_serial_sequence(" +
-                       literal(mapped.table.sql_name()) + ", " + literal(mapped.columns[i].name) +
-                       "), (SELECT max(" + quoted_name(mapped.columns[i].name) +
-                       ") / 2 * 2 + 1 FROM " + mapped.table.sql_name() +
-                       ")); ALTER SEQUENCE ... INCREMENT BY 2; (the other system: without + 1)"});
   }
 }
 
@@ -228,7 +162,7 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
   SYN_TRY(auto connection, Connection::open(shared_->access("look"), Purpose::kSql));
   std::vector<Finding> out;
   SYN_TRY(find_in_server(*connection, *shared_, out));
-  SYN_TRY(const bool is_suppressed, may_suppress(*connection));
+  SYN_TRY(const Triggers triggers, suppress_triggers(*connection));
   SYN_TRY(const std::string user, connection->query_text("SELECT current_user"));
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     auto mapped = read_mapped(*connection, mapping);
@@ -245,8 +179,8 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
                        problem->fix});
       }
     }
-    SYN_TRY(find_triggers(*connection, mapped.value(), is_suppressed, quoted_name(user), out));
-    find_numbering(mapped.value(), out);
+    SYN_TRY(find_triggers(*connection, mapped.value(), triggers, out));
+    find_numbering(mapped.value(), quoted_name(user), out);
   }
   SYN_TRY(find_retained_log(*connection, *shared_, out));
   SYN_TRY(find_objects(*connection, *shared_, out));

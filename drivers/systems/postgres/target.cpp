@@ -11,6 +11,7 @@ constexpr std::string_view kReplica = "replica";
 constexpr std::string_view kOrigin = "origin";
 constexpr std::string_view kDivisionByZero = "22012";
 constexpr std::string_view kUniqueViolation = "23505";
+constexpr std::string_view kGeneratedAlways = "428C9";
 constexpr size_t kMarkerIndex = 1;  // behind BEGIN
 
 // Each record of a batch is found by its key's index, however the table's statistics stand: to read
@@ -28,21 +29,40 @@ constexpr const char* kMove =
     "c.lane = m.lane AND c.seq = m.previous RETURNING 1) SELECT 1 / (CASE WHEN (SELECT count(*) "
     "FROM moved) = $8::bigint THEN 1 ELSE 0 END)";
 
+// What is taken as applied must outlive a crash of the server, whatever the role is set to.
+Result<void> set_durable(Connection& connection) {
+  return connection.run(
+      "SELECT set_config('synchronous_commit', 'on', false) WHERE "
+      "current_setting('synchronous_commit') = 'off'");
+}
+
 }  // namespace
 
+// What `plan` asked is asked again: rights may have been taken away since, and triggers added.
 Result<void> PostgresTarget::read_tables() {
+  if (triggers_ == Triggers::kFire) {
+    SYN_TRY(triggers_, suppress_triggers(*connection_));
+  }
   std::vector<Mapped> mapped;
+  std::map<model::DatasetId, Error> stopped;
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     if (mapping.direction == ports::Direction::kFrom) continue;
     auto read = read_mapped(*connection_, mapping);
-    if (read) {
+    if (!read) {
+      const ErrorCode code = read.error().code;
+      const bool is_of_table = code == ErrorCode::kSystemSchema || code == ErrorCode::kSystemKey;
+      if (!is_of_table) return std::move(read).as_failure();
+      stopped.emplace(mapping.schema->dataset, std::move(read).error());
+      continue;
+    }
+    SYN_TRY(auto problems, trigger_problems(*connection_, read.value(), triggers_));
+    if (problems.empty()) {
       mapped.push_back(std::move(read).value());
-    } else if (read.error().code != ErrorCode::kSystemSchema &&
-               read.error().code != ErrorCode::kSystemKey) {
-      return std::move(read).as_failure();
+    } else {
+      stopped.emplace(mapping.schema->dataset, std::move(problems.front()));
     }
   }
-  writer_ = std::make_unique<Writer>(std::move(mapped));
+  writer_ = std::make_unique<Writer>(std::move(mapped), std::move(stopped));
   return success();
 }
 
@@ -53,10 +73,9 @@ Result<void> PostgresTarget::connect() {
   SYN_TRY(connection_, Connection::open(shared_->access("target"), Purpose::kWrite));
   pipeline_ = std::make_unique<Pipeline>(*connection_);
   SYN_TRY(connection_->run(kPlanByKey));
-  auto suppressed = connection_->run("SET session_replication_role = replica");
-  may_suppress_ = suppressed.has_value();
-  if (suppressed || connection_->sqlstate() == "42501") return success();
-  return std::move(suppressed).as_failure();
+  SYN_TRY(set_durable(*connection_));
+  SYN_TRY(triggers_, suppress_triggers(*connection_));
+  return success();
 }
 
 Result<void> PostgresTarget::open() {
@@ -69,6 +88,7 @@ Result<void> PostgresTarget::open_epoch(uint32_t epoch, std::span<const model::S
                                         size_t lane_count) {
   SYN_TRY(auto connection, Connection::open(shared_->access("look"), Purpose::kSql));
   ArrayLiteral wanted;
+  SYN_TRY(set_durable(*connection));
   for (const model::StreamId stream : streams) wanted.add(std::to_string(stream));
   const std::string ours = " WHERE appliance = " + literal(shared_->config.appliance) +
                            " AND system = " + literal(shared_->config.name) + " AND epoch < " +
@@ -137,7 +157,7 @@ std::string_view PostgresTarget::role_for(const Mapped& mapped) const {
 // Triggers fire for the datasets that want it, and for no others.
 void PostgresTarget::add_group(Group group, std::vector<SqlStatement>& statements) {
   const std::string_view role = role_for(*group.mapped);
-  if (may_suppress_ && role != role_) {
+  if (triggers_ == Triggers::kSuppressed && role != role_) {
     statements.push_back({"SET LOCAL session_replication_role = " + std::string(role), {}});
     role_ = role;
   }
@@ -151,7 +171,9 @@ void PostgresTarget::roll_back() {
 
 // What the table has become since it was looked at is looked at again.
 Error PostgresTarget::sorted(const Error& error) {
-  if (error.code == ErrorCode::kSystemSchema) writer_.reset();
+  if (error.code == ErrorCode::kSystemSchema || error.code == ErrorCode::kSystemKey) {
+    writer_.reset();
+  }
   return error;
 }
 
@@ -167,6 +189,7 @@ Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch)
   if (!planned) return sorted(planned.error());
   Writer::Plan& plan = planned.value();
   if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison)};
+  brought_ = std::move(plan.brought);
   std::vector<SqlStatement> statements = {{"BEGIN", {}}, marker(batch)};
   role_ = kReplica;
   std::vector<size_t> put_counts;
@@ -176,12 +199,17 @@ Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch)
     put_counts.resize(statements.size());
     put_counts.back() = put_count;
   }
+  const size_t commit = statements.size();
   statements.push_back({"COMMIT", {}});
+  for (SqlStatement& more : sequences_.advance(brought_)) statements.push_back(std::move(more));
   put_counts.resize(statements.size());
   const Pipeline::Outcome outcome = pipeline_->run(statements);
-  if (!outcome.is_done) return after_error(batch, outcome, kMarkerIndex + 1);
+  const bool is_committed = outcome.affected_counts.size() > commit;
+  if (!is_committed) return after_error(batch, outcome, kMarkerIndex + 1);
+  sequences_.done(brought_);
+  if (!outcome.is_done && outcome.sqlstate.empty()) connection_.reset();
   ports::ApplyResult result;
-  for (size_t i = kMarkerIndex + 1; i + 1 < statements.size(); ++i) {
+  for (size_t i = kMarkerIndex + 1; i < commit; ++i) {
     result.rows_written += put_counts[i] > 0 ? put_counts[i] : outcome.affected_counts[i];
   }
   return result;
@@ -233,7 +261,17 @@ Result<ports::ApplyResult> PostgresTarget::apply_singly(const ports::WriteBatch&
     if (connection_->sqlstate().empty()) connection_.reset();
     return std::move(committed).as_failure();
   }
+  advance_sequences();
   return ports::ApplyResult{rows_written, {}};
+}
+
+// The records are committed: what goes wrong here costs a user a number that is taken, no more.
+void PostgresTarget::advance_sequences() {
+  const auto statements = sequences_.advance(brought_);
+  if (statements.empty()) return;
+  const Pipeline::Outcome outcome = pipeline_->run(statements);
+  sequences_.done(brought_);
+  if (!outcome.is_done && outcome.sqlstate.empty()) connection_.reset();
 }
 
 bool PostgresTarget::is_clash(const std::optional<Refused>& refused) {
@@ -248,7 +286,7 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_singly(
     for (size_t i = 0; i < batch.writes.size(); ++i) {
       const bool is_delete = batch.writes[i].kind == model::EntryKind::kDelete;
       if (is_delete != (step == Step::kDelete)) continue;
-      SYN_TRY(auto refused, write_one(batch, i, way, step, rows_written));
+      SYN_TRY(auto refused, write_one(batch, i, step, rows_written));
       if (refused) return refused;
     }
   }
@@ -256,7 +294,7 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_singly(
 }
 
 Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
-    const ports::WriteBatch& batch, size_t index, Way way, Step step, size_t& rows_written) {
+    const ports::WriteBatch& batch, size_t index, Step step, size_t& rows_written) {
   const ports::RecordWrite& write = batch.writes[index];
   SYN_TRY(auto group, step == Step::kFree ? writer_->freeing(write) : writer_->single(write));
   if (!group) return std::optional<Refused>();
@@ -264,28 +302,26 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
   std::vector<SqlStatement> statements = {{"SAVEPOINT syncline_write", {}}};
   add_group(std::move(*group), statements);
   statements.push_back({"RELEASE SAVEPOINT syncline_write", {}});
-  const Pipeline::Outcome outcome = pipeline_->run(statements);
+  Pipeline::Outcome outcome = pipeline_->run(statements);
+  if (outcome.sqlstate == kUniqueViolation && write.kind == model::EntryKind::kPut) {
+    // A user may have inserted it between our UPDATE and our INSERT: the next UPDATE sees it.
+    SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_write"));
+    outcome = pipeline_->run(statements);
+  }
   if (outcome.is_done) {
     if (step != Step::kFree) rows_written += outcome.affected_counts[statements.size() - 2];
     return std::optional<Refused>();
   }
   if (!is_refusal(outcome.sqlstate)) return outcome.error;
   const bool is_unique = outcome.sqlstate == kUniqueViolation;
-  const bool is_key =
-      is_unique &&
-      std::any_of(mapped.table.uniques.begin(), mapped.table.uniques.end(), [&](const auto& known) {
-        return known.index == connection_->constraint() &&
-               known.columns.size() == mapped.key_count() && known.is_primary;
-      });
-  if (is_key && write.kind == model::EntryKind::kPut && way == Way::kPlain) {
-    // A user inserted it between our UPDATE and our INSERT.
-    Error error = outcome.error;
-    error.code = ErrorCode::kSystemBusy;
-    return error;
-  }
   Error error = outcome.error;
   error.code = ErrorCode::kSystemRefused;
   error.fix = "correct the record or the table, then `syncline quarantine retry`";
+  if (outcome.sqlstate == kGeneratedAlways) {
+    for (const Column& column : mapped.columns) {
+      if (column.is_always_identity) error.fix += "; " + identity_sql(mapped.table, column);
+    }
+  }
   return std::optional(Refused{index, writer_->refusal(write, std::move(error)), is_unique});
 }
 

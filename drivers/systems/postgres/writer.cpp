@@ -1,7 +1,6 @@
 #include "drivers/systems/postgres/detail/writer.hpp"
 
 #include <algorithm>
-#include <map>
 
 #include "host/model/key.hpp"
 
@@ -44,13 +43,30 @@ std::string key_matches(const Mapped& mapped) {
   return sql;
 }
 
+// What no UPDATE may name: a whole record that is there must hold it already.
+bool is_fixed(const Group& group, const Column& column) {
+  return group.step == Step::kPut && column.is_always_identity;
+}
+
 std::string assignments(const Group& group) {
   const Mapped& mapped = *group.mapped;
   std::string sql;
   for (size_t i = 0; i < group.fields.size(); ++i) {
     const Column& column = mapped.columns[group.fields[i]];
-    sql += (i == 0 ? "" : ", ") + quoted_name(column.name) + " = " +
+    if (is_fixed(group, column)) continue;
+    sql += (sql.empty() ? "" : ", ") + quoted_name(column.name) + " = " +
            cast(column, mapped.key_count() + i);
+  }
+  return sql;
+}
+
+std::string record_matches(const Group& group) {
+  std::string sql = key_matches(*group.mapped);
+  for (size_t i = 0; i < group.fields.size(); ++i) {
+    const Column& column = group.mapped->columns[group.fields[i]];
+    if (!is_fixed(group, column)) continue;
+    sql +=
+        " AND t." + quoted_name(column.name) + " = " + cast(column, group.mapped->key_count() + i);
   }
   return sql;
 }
@@ -58,7 +74,7 @@ std::string assignments(const Group& group) {
 std::string update_sql(const Group& group) {
   const size_t count = group.mapped->key_count() + group.fields.size();
   return "UPDATE " + group.mapped->table.sql_name() + " AS t SET " + assignments(group) + " FROM " +
-         values_sql(count) + " WHERE " + key_matches(*group.mapped);
+         values_sql(count) + " WHERE " + record_matches(group);
 }
 
 std::string delete_sql(const Group& group) {
@@ -83,11 +99,12 @@ std::string put_sql(const Group& group) {
   const std::string insert = "INSERT INTO " + table + " (" + names +
                              ") OVERRIDING SYSTEM VALUE SELECT " + values +
                              " FROM v WHERE NOT EXISTS (SELECT 1 FROM " + table + " AS t WHERE " +
-                             key_matches(mapped) + ")";
+                             record_matches(group) + ")";
   const std::string with = "WITH v AS MATERIALIZED (SELECT * FROM " + values_sql(count) + ")";
-  if (group.fields.empty()) return with + " " + insert;
-  return with + ", made AS (" + insert + ") UPDATE " + table + " AS t SET " + assignments(group) +
-         " FROM v WHERE " + key_matches(mapped);
+  const std::string changes = assignments(group);
+  if (changes.empty()) return with + " " + insert;
+  return with + ", made AS (" + insert + ") UPDATE " + table + " AS t SET " + changes +
+         " FROM v WHERE " + record_matches(group);
 }
 
 // What no other record holds, as SQL; empty: nothing can be made up.
@@ -170,6 +187,14 @@ void add_to(Group& group, const std::vector<Parameter>& values) {
   ++group.count;
 }
 
+void note_numbers(const Mapped& mapped, const Texts& texts, Brought& brought) {
+  for (size_t i = 0; i < texts.values.size(); ++i) {
+    const size_t key_count = mapped.key_count();
+    const size_t field = i < key_count ? i : texts.fields[i - key_count];
+    if (texts.values[i]) note_brought(mapped.columns[field], *texts.values[i], brought);
+  }
+}
+
 bool is_nothing(const ports::RecordWrite& write, const Texts& texts) {
   return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && texts.fields.empty());
 }
@@ -200,9 +225,11 @@ Result<const Mapped*> Writer::find(model::DatasetId dataset) const {
   for (const Mapped& mapped : mapped_) {
     if (mapped.dataset() == dataset) return &mapped;
   }
+  if (const auto stopped = stopped_.find(dataset); stopped != stopped_.end()) {
+    return stopped->second;
+  }
   return fail(ErrorCode::kSystemSchema, "a write for a dataset that cannot be written",
-              "its table or a mapped column is missing, or its direction is \"from\"",
-              "run `syncline doctor`");
+              "its direction in this system is \"from\"", "run `syncline doctor`");
 }
 
 Error Writer::refusal(const ports::RecordWrite& write, Error error) const {
@@ -227,6 +254,7 @@ Result<Writer::Plan> Writer::plan(std::span<const ports::RecordWrite> writes) co
         groups.try_emplace({step, writes[i].dataset, texts.value().fields}, Group{});
     if (is_new) at->second = new_group(*mapped, step, texts.value().fields);
     add_to(at->second, texts.value().values);
+    if (step == Step::kPut) note_numbers(*mapped, texts.value(), plan.brought);
   }
   for (auto& [id, group] : groups) plan.groups.push_back(std::move(group));
   return plan;

@@ -147,6 +147,138 @@ TEST_F(Apply, ARowThatAUserHoldsIsBusyAndGoesLater) {
   EXPECT_EQ("1|mine|b@x", customers());
 }
 
+TEST_F(Apply, AClashOnAKeyThatIsNotTheDatasetsIsRefusedByItsName) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text NOT NULL UNIQUE)");
+  start({make_schema("customer", "mail:text id:int64 name:text")});
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  const ports::Poison poison = refused({"put b@x id=2 name=Bob", "put e@x id=1 name=Eve"});
+  EXPECT_EQ(1U, poison.write_index);
+  EXPECT_THAT(to_string(poison.error), HasSubstr("customer_pkey"));
+  EXPECT_THAT(to_string(poison.error), HasSubstr("mail=e@x"));
+}
+
+TEST_F(Apply, ARowThatWeAreNotShownIsRefusedNotTriedForEver) {
+  user_.run("DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN REPLICATION");
+  start_customers();
+  user_.run("GRANT CREATE ON DATABASE " + database_ + " TO plain");
+  user_.run(
+      "GRANT ALL ON SCHEMA syncline TO plain; GRANT ALL ON customer, "
+      "syncline.syncline_checkpoint TO plain");
+  user_.run("CREATE POLICY higher ON customer TO plain USING (id > 5) WITH CHECK (true)");
+  user_.run("ALTER TABLE customer ENABLE ROW LEVEL SECURITY");
+  user_.run("INSERT INTO customer VALUES (1, 'hidden', NULL)");
+  config_.url = url("plain");
+  system_.target = std::move(make_postgres(config_, system_clock()).value().target);
+  expect_ok(system_.target->open());
+  const ports::Poison poison = refused({"put 7 name=Bob mail=NULL", "put 1 name=Ann mail=NULL"});
+  EXPECT_EQ(1U, poison.write_index);
+  EXPECT_THAT(to_string(poison.error), HasSubstr("customer_pkey"));
+  system_ = {};
+  user_.run("DROP OWNED BY plain; DROP ROLE plain");
+}
+
+TEST_F(Apply, TriggersThatMayNotBeSuppressedAnyMoreStopTheirDataset) {
+  user_.run("DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN REPLICATION");
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");
+  user_.run(
+      "CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name = "
+      "upper(NEW.name); RETURN NEW; END $$");
+  user_.run("CREATE TRIGGER shout BEFORE INSERT ON customer FOR EACH ROW EXECUTE FUNCTION shout()");
+  start({make_schema("customer", "id:int64 name:text")});
+  user_.run("GRANT CREATE ON DATABASE " + database_ + " TO plain");
+  user_.run(
+      "GRANT ALL ON SCHEMA syncline TO plain; GRANT ALL ON customer, "
+      "syncline.syncline_checkpoint TO plain");
+  config_.url = url("plain");
+  system_.target = std::move(make_postgres(config_, system_clock()).value().target);
+  expect_ok(system_.target->open());
+  const auto applied = try_apply({"put 1 name=Ann"});
+  ASSERT_FALSE(applied.has_value());
+  EXPECT_EQ(ErrorCode::kSystemSchema, applied.error().code);
+  EXPECT_THAT(to_string(applied.error()), HasSubstr("trigger shout on public.customer fires"));
+  EXPECT_EQ("", customers());
+  user_.run(applied.error().fix.substr(0, applied.error().fix.find(" or ")));
+  apply({"put 1 name=Ann"});
+  EXPECT_EQ("1|Ann", customers());
+  system_ = {};
+  user_.run("DROP OWNED BY plain; REVOKE SET ON PARAMETER session_replication_role FROM plain");
+  user_.run("DROP ROLE plain");
+}
+
+TEST_F(Apply, WritesAreDurableWhateverTheRoleIsSetTo) {
+  user_.run("CREATE TABLE seen(setting text)");
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");
+  user_.run(
+      "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen "
+      "VALUES (current_setting('synchronous_commit')); RETURN NEW; END $$");
+  user_.run("CREATE TRIGGER look BEFORE INSERT ON customer FOR EACH ROW EXECUTE FUNCTION look()");
+  user_.run("ALTER DATABASE " + database_ + " SET synchronous_commit = off");
+  start({make_schema("customer", "id:int64 name:text")});
+  config_.datasets[0].triggers = "fire";
+  connect();
+  apply({"put 1 name=Ann"});
+  user_.run("ALTER DATABASE " + database_ + " SET synchronous_commit = remote_apply");
+  connect();
+  sequence_ = 1;
+  apply({"put 2 name=Bob"});
+  EXPECT_EQ("on;remote_apply", user_.ask("SELECT setting FROM seen"));
+}
+
+TEST_F(Apply, SequencesKeepAheadOfTheNumbersThatWeBring) {
+  user_.run("CREATE TABLE customer(id bigserial PRIMARY KEY, name text)");
+  start({make_schema("customer", "id:int64 name:text")});
+  const std::string next = "INSERT INTO customer(name) VALUES ('user') RETURNING id";
+  apply({"put 1 name=Ann"});
+  EXPECT_EQ("2", user_.ask(next));
+  apply({"put 5 name=Bob", "put 4 name=Cy"});
+  EXPECT_EQ("6", user_.ask(next));
+  apply({"put 3 name=Dan"});
+  EXPECT_EQ("7", user_.ask(next));
+  apply({"put 900000 name=Eve"});
+  EXPECT_EQ("900001", user_.ask(next));
+}
+
+TEST_F(Apply, SequencesWithDisjointRangesStayAsTheyAre) {
+  user_.run("CREATE TABLE customer(id bigserial PRIMARY KEY, name text)");
+  user_.run("ALTER SEQUENCE customer_id_seq INCREMENT BY 2");
+  start({make_schema("customer", "id:int64 name:text")});
+  apply({"put 50 name=Ann"});
+  EXPECT_EQ("1", user_.ask("INSERT INTO customer(name) VALUES ('user') RETURNING id"));
+}
+
+TEST_F(Apply, ASequenceThatIsGoneHoldsUpNoRecord) {
+  user_.run("CREATE TABLE customer(id bigserial PRIMARY KEY, name text)");
+  start({make_schema("customer", "id:int64 name:text")});
+  apply({"put 1 name=Ann"});
+  user_.run("DROP SEQUENCE customer_id_seq CASCADE");
+  apply({"put 2 name=Bob"});
+  apply({"put 3 name=Cy"});
+  EXPECT_EQ("1|Ann;2|Bob;3|Cy", customers());
+}
+
+TEST_F(Apply, AnIdentityColumnThatIsNotTheKeyIsInsertedAndItsUpdateNeedsItsSql) {
+  user_.run("CREATE TABLE customer(name text PRIMARY KEY, id bigint GENERATED ALWAYS AS IDENTITY)");
+  start({make_schema("customer", "name:text id:int64")});
+  apply({"put Ann id=41"});
+  apply({"put Ann id=41", "put Bob id=42"});
+  EXPECT_EQ("Ann|41;Bob|42", customers());
+  EXPECT_THAT(to_string(refused({"put Bob id=43"}).error), HasSubstr("customer_pkey"));
+  const Error refusal = refused({"set Ann id=42"}).error;
+  EXPECT_THAT(to_string(refusal), HasSubstr("[428C9]"));
+  std::string fix;
+  const auto found = system_.catalog->findings().value();
+  for (const auto& finding : found) {
+    if (finding.severity == ports::Severity::kStops) fix = finding.fix;
+  }
+  EXPECT_EQ(R"(ALTER TABLE "public"."customer" ALTER "id" SET GENERATED BY DEFAULT;)", fix);
+  EXPECT_THAT(refusal.fix, HasSubstr(fix));
+  user_.run(fix);
+  connect();
+  sequence_ = 2;
+  apply({"set Ann id=51", "put Bob id=52"});
+  EXPECT_EQ("Ann|51;Bob|52", customers());
+}
+
 TEST_F(Apply, TriggersAndForeignKeysDoNotRunForOurWrites) {
   user_.run("CREATE TABLE city(id bigint PRIMARY KEY)");
   user_.run(

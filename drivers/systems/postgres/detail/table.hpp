@@ -17,6 +17,18 @@
 
 namespace syncline::postgres {
 
+// How a column's own sequence counts.
+struct Numbering {
+  std::string sequence;     // as SQL names it; empty: the column owns none
+  int64_t step = 1;         // INCREMENT BY
+  int64_t last = 0;         // the value given last
+  bool is_bounded = false;  // MINVALUE or MAXVALUE keep it in a range of its own
+  bool is_writable = true;  // setval() is ours to call
+
+  // Every number may come: what others have numbered is passed over only if somebody sees to it.
+  bool is_plain() const { return !sequence.empty() && step == 1 && !is_bounded; }
+};
+
 struct Column {
   std::string name;
   Oid declared_type = 0;  // as the log names it: a domain, not its base type
@@ -26,6 +38,7 @@ struct Column {
   bool is_generated = false;
   bool is_numbered = false;         // identity, or nextval() by default
   bool is_always_identity = false;  // GENERATED ALWAYS AS IDENTITY
+  Numbering numbering;              // of the sequence that the column owns
   model::KeyEquivalence equivalence = model::KeyEquivalence::kBytes;
 };
 
@@ -84,6 +97,9 @@ Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& 
 // not, and the statement that mends it.
 std::optional<Error> identity_problem(const Mapped& mapped);
 Error identity_error(const Mapped& mapped, std::string why);
+
+// The statement that lets an identity column take values of ours; empty where it does.
+std::string identity_sql(const Table& table, const Column& column);
 
 // "a", "b" of the first `count` columns (0: all), each behind `prefix`.
 std::string column_list(const Mapped& mapped, size_t count = 0, std::string_view prefix = "");

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "drivers/systems/postgres/detail/shared.hpp"
+#include "drivers/systems/postgres/detail/triggers.hpp"
 #include "drivers/systems/postgres/detail/writer.hpp"
 #include "host/ports/target.hpp"
 
@@ -38,6 +39,7 @@ class PostgresTarget final : public ports::Target {
 
   Result<void> connect();
   Result<void> read_tables();
+  void advance_sequences();
   SqlStatement marker(const ports::WriteBatch& batch) const;
   Error marker_moved(const ports::WriteBatch& batch) const;
   void add_group(Group group, std::vector<SqlStatement>& statements);
@@ -47,8 +49,8 @@ class PostgresTarget final : public ports::Target {
   Result<ports::ApplyResult> apply_singly(const ports::WriteBatch& batch);
   Result<std::optional<Refused>> write_singly(const ports::WriteBatch& batch, Way way,
                                               size_t& rows_written);
-  Result<std::optional<Refused>> write_one(const ports::WriteBatch& batch, size_t index, Way way,
-                                           Step step, size_t& rows_written);
+  Result<std::optional<Refused>> write_one(const ports::WriteBatch& batch, size_t index, Step step,
+                                           size_t& rows_written);
   Error sorted(const Error& error);
   void roll_back();
 
@@ -56,8 +58,10 @@ class PostgresTarget final : public ports::Target {
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<Writer> writer_;
-  bool may_suppress_ = false;  // session_replication_role is ours to set
-  std::string_view role_;      // what it is set to in the transaction at hand
+  Sequences sequences_;
+  Brought brought_;  // by the batch at hand
+  Triggers triggers_ = Triggers::kFire;
+  std::string_view role_;  // what it is set to in the transaction at hand
 };
 
 }  // namespace syncline::postgres

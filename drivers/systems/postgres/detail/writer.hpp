@@ -6,11 +6,13 @@
 // that its column cannot hold is the write's refusal.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "drivers/systems/postgres/detail/numbering.hpp"
 #include "drivers/systems/postgres/detail/pipeline.hpp"
 #include "drivers/systems/postgres/detail/table.hpp"
 #include "host/ports/target.hpp"
@@ -32,7 +34,9 @@ struct Group {
 
 class Writer {
  public:
-  explicit Writer(std::vector<Mapped> mapped) : mapped_(std::move(mapped)) {}
+  // stopped: why a dataset of this system is not written.
+  Writer(std::vector<Mapped> mapped, std::map<model::DatasetId, Error> stopped)
+      : mapped_(std::move(mapped)), stopped_(std::move(stopped)) {}
 
   Result<const Mapped*> find(model::DatasetId dataset) const;
 
@@ -40,6 +44,7 @@ class Writer {
   struct Plan {
     std::vector<Group> groups;
     std::optional<ports::Poison> poison;
+    Brought brought;
   };
   Result<Plan> plan(std::span<const ports::RecordWrite> writes) const;
 
@@ -52,6 +57,7 @@ class Writer {
 
  private:
   std::vector<Mapped> mapped_;
+  std::map<model::DatasetId, Error> stopped_;
 };
 
 }  // namespace syncline::postgres

@@ -1,0 +1,29 @@
+// What the database does by itself when we write: triggers and foreign keys.
+//
+// Threads: on the connection given. Errors: those of the connection.
+#pragma once
+
+#include <vector>
+
+#include "drivers/systems/postgres/detail/table.hpp"
+#include "host/ports/catalog.hpp"
+
+namespace syncline::postgres {
+
+enum class Triggers : uint8_t {
+  kFire,        // for our writes as for everybody's: the right to keep them quiet is not ours
+  kSuppressed,  // the session runs as a replica: only ENABLE ALWAYS and REPLICA triggers fire
+};
+
+// Makes the session a replica, if that is its right.
+Result<Triggers> suppress_triggers(Connection& connection);
+
+// One finding a trigger and one for foreign keys; none where the table is only read.
+Result<void> find_triggers(Connection& connection, const Mapped& mapped, Triggers triggers,
+                           std::vector<ports::Finding>& out);
+
+// Why this dataset cannot be written: something would run that its section does not accept.
+Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped& mapped,
+                                            Triggers triggers);
+
+}  // namespace syncline::postgres

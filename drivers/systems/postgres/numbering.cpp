@@ -1,0 +1,113 @@
+#include "drivers/systems/postgres/detail/numbering.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace syncline::postgres {
+namespace {
+
+using ports::Finding, ports::Severity;
+
+// A sequence is never set back: users number on while it is looked at. A short way is gone in its
+// own steps; a long one leaves so much room behind the look that no user catches up in between.
+constexpr const char* kAdvanceBegin =
+    "SELECT CASE WHEN s.gap <= 0 THEN 0 WHEN s.gap <= 1000 THEN (SELECT max(nextval($2)) FROM "
+    "generate_series(1, s.gap)) ELSE setval($2, $1::bigint) END FROM (SELECT $1::bigint - "
+    "last_value + CASE WHEN is_called THEN 0 ELSE 1 END AS gap FROM ";
+
+std::string ranges_sql(const Mapped& mapped, const Column& column) {
+  const std::string count = std::to_string(mapped.mapping->maker_count);
+  const std::string name = quoted_name(column.name);
+  const std::string& sequence = column.numbering.sequence;
+  return "ALTER SEQUENCE " + sequence + " INCREMENT BY " + count + "; SELECT setval(" +
+         literal(sequence) + ", (coalesce((SELECT max(" + name + ") FROM " +
+         mapped.table.sql_name() + "), 0) / " + count + " + 1) * " + count + " + " +
+         std::to_string(mapped.mapping->maker_index) + ");";
+}
+
+// Numbers that two systems give must never meet.
+void find_meeting_keys(const Mapped& mapped, const Column& column, std::vector<Finding>& out) {
+  const ports::DatasetMapping& mapping = *mapped.mapping;
+  const auto makers = static_cast<int64_t>(mapping.maker_count);
+  if (mapping.direction == ports::Direction::kTo || makers < 2) return;
+  const std::string what =
+      "key column " + column.name + " of " + mapped.table.display_name() + " is numbered ";
+  const Numbering& numbering = column.numbering;
+  if (numbering.sequence.empty()) {
+    out.push_back({Severity::kWarning, mapped.schema->name,
+                   what + "by a sequence that it does not own: see that systems never give the "
+                          "same number",
+                   "ALTER SEQUENCE ... OWNED BY " + mapped.table.sql_name() + "." +
+                       quoted_name(column.name) + "; then plan again"});
+    return;
+  }
+  if (numbering.is_plain() || (!numbering.is_bounded && numbering.step % makers != 0)) {
+    out.push_back({Severity::kStops, mapped.schema->name,
+                   what + "by this database, and another system makes records too: two would share "
+                          "a number",
+                   ranges_sql(mapped, column)});
+    return;
+  }
+  const int64_t rest = ((numbering.last % makers) + makers) % makers;
+  if (!numbering.is_bounded && rest == static_cast<int64_t>(mapping.maker_index)) return;
+  out.push_back({Severity::kWarning, mapped.schema->name,
+                 what +
+                     (numbering.is_bounded ? "in a range of its own"
+                                           : "in steps of " + std::to_string(numbering.step)) +
+                     ": see that no other system gives the same numbers",
+                 ""});
+}
+
+}  // namespace
+
+void find_numbering(const Mapped& mapped, const std::string& role, std::vector<Finding>& out) {
+  const bool is_written = mapped.mapping->direction != ports::Direction::kFrom;
+  for (size_t field = 0; field < mapped.columns.size(); ++field) {
+    const Column& column = mapped.columns[field];
+    if (!column.is_numbered) continue;
+    const bool is_key = field < mapped.key_count();
+    if (is_key) find_meeting_keys(mapped, column, out);
+    if (!is_written) continue;
+    if (!is_key && column.is_always_identity) {
+      out.push_back({Severity::kStops, mapped.schema->name,
+                     "column " + column.name + " of " + mapped.table.display_name() +
+                         " is GENERATED ALWAYS: the database takes no UPDATE of it",
+                     identity_sql(mapped.table, column)});
+    }
+    if (column.numbering.is_plain() && !column.numbering.is_writable) {
+      out.push_back(
+          {Severity::kWarning, mapped.schema->name,
+           "sequence " + column.numbering.sequence +
+               " stays behind the numbers that come from elsewhere",
+           "GRANT SELECT, UPDATE ON SEQUENCE " + column.numbering.sequence + " TO " + role + ";"});
+    }
+  }
+}
+
+void note_brought(const Column& column, std::string_view text, Brought& brought) {
+  if (!column.numbering.is_plain() || !column.numbering.is_writable) return;
+  int64_t value = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (read.ec != std::errc() || value < 1) return;
+  int64_t& highest = brought[column.numbering.sequence];
+  highest = std::max(highest, value);
+}
+
+std::vector<SqlStatement> Sequences::advance(const Brought& brought) const {
+  std::vector<SqlStatement> statements;
+  for (const auto& [sequence, value] : brought) {
+    const auto reached = reached_.find(sequence);
+    if (reached != reached_.end() && reached->second >= value) continue;
+    statements.push_back({kAdvanceBegin + sequence + ") AS s", {std::to_string(value), sequence}});
+  }
+  return statements;
+}
+
+void Sequences::done(const Brought& brought) {
+  for (const auto& [sequence, value] : brought) {
+    int64_t& reached = reached_[sequence];
+    reached = std::max(reached, value);
+  }
+}
+
+}  // namespace syncline::postgres
