@@ -43,10 +43,10 @@ class MemorySource final : public ports::Source {
                                              size_t row_limit, ports::ChangeSink& sink) override {
     return system_.read_snapshot(cursor, row_limit, sink);
   }
-  Result<void> read_records(model::DatasetId, std::span<const std::string> keys,
+  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId, std::span<const std::string> keys,
                             ports::ChangeSink& sink) override {
     system_.read_records(keys, sink);
-    return success();
+    return std::vector<ports::RejectedRow>();
   }
   Result<Lag> lag() override { return Lag{}; }
 

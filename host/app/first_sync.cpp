@@ -328,7 +328,7 @@ Result<void> RuntimeImpl::wait_for_targets() {
 }
 
 Result<void> RuntimeImpl::take_chunk(SystemRun& run, capture::Captured&& chunk) {
-  quarantine_rejected(run, chunk.result);
+  quarantine_rejected(run, chunk.result.rejected);
   if (chunk.is_empty()) return success();
   run.rows_captured += chunk.row_count();
   return push(std::move(chunk)) ? success() : Result<void>(stopping());

@@ -161,12 +161,12 @@ class RuntimeImpl final : public Runtime {
   static void note_recovered(SystemRun& run);
   void note_error(SystemRun& run, const Error& error);
   void note_stops(SystemRun& run, const ports::PollResult& result);
-  void quarantine_rejected(SystemRun& run, const ports::PollResult& result);
+  void quarantine_rejected(SystemRun& run, const std::vector<ports::RejectedRow>& all);
   Result<void> load_rescans(SystemRun& run);
   Result<void> note_rescans(SystemRun& run, const std::vector<model::DatasetId>& datasets);
   Result<void> rescan_what_is_due(SystemRun& run);
   Result<void> rescan(SystemRun& run, model::DatasetId dataset);
-  Result<void> reread(SystemRun& run, model::DatasetId dataset,
+  Result<std::vector<ports::RejectedRow>> reread(SystemRun& run, model::DatasetId dataset,
                       const std::vector<std::string>& keys);
   void answer_requests(SystemRun& run);
   void acknowledge(SystemRun& run);

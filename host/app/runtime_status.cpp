@@ -137,7 +137,8 @@ Result<void> RuntimeImpl::repair(model::DatasetId dataset, const std::vector<std
   for (const auto& run : runs_) {
     const RuntimeSystem& system = *run->system;
     if (!system.directions.contains(dataset) || !system.is_read(dataset)) continue;
-    SYN_TRY(reread(*run, dataset, keys));
+    SYN_TRY(auto rejected, reread(*run, dataset, keys));
+    quarantine_rejected(*run, rejected);
   }
   for (const auto& run : runs_) {
     const RuntimeSystem& system = *run->system;
@@ -160,7 +161,8 @@ Result<void> RuntimeImpl::retry(const model::Skip& skip, const std::string& item
           run == nullptr ? "the config no longer names its system" : "its key is the reason",
           "correct the row: from then on it travels as any other");
     }
-    SYN_TRY(reread(*run, skip.dataset, {skip.key}));
+    SYN_TRY(const auto rejected, reread(*run, skip.dataset, {skip.key}));
+    if (!rejected.empty()) return rejected.front().error;
     return on_step_thread([&](pipeline::Pipeline&) { return parts_.shadow.put_item(item, {}); });
   }
   return on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {

@@ -59,7 +59,7 @@ Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int wait_ms, int64_t& b
   run.rows_captured += captured.row_count();
   const ports::PollResult result = std::move(captured.result);
   note_stops(run, result);
-  quarantine_rejected(run, result);
+  quarantine_rejected(run, result.rejected);
   SYN_TRY(note_rescans(run, result.rescan));
   if (!captured.is_empty() || !captured.position.is_start()) push(std::move(captured));
   run.is_caught_up = result.row_count == 0 && !result.has_more && run.rescans_due.empty();
@@ -94,10 +94,11 @@ void RuntimeImpl::note_stops(SystemRun& run, const ports::PollResult& result) {
 
 // A row that its own system holds, but no type of ours: it goes nowhere, and says so. A later value
 // of the record that can be held travels as any other.
-void RuntimeImpl::quarantine_rejected(SystemRun& run, const ports::PollResult& result) {
-  if (result.rejected.empty()) return;
+void RuntimeImpl::quarantine_rejected(SystemRun& run,
+                                      const std::vector<ports::RejectedRow>& all) {
+  if (all.empty()) return;
   std::vector<model::Skip> skips;
-  for (const ports::RejectedRow& rejected : result.rejected) {
+  for (const ports::RejectedRow& rejected : all) {
     const std::string reason = to_string(rejected.error);
     parts_.log.warning(run.system->name + ": quarantined: " + reason);
     const model::Schema& schema = *parts_.rules.at(rejected.dataset).schema;
@@ -164,9 +165,10 @@ Result<void> RuntimeImpl::rescan(SystemRun& run, model::DatasetId dataset) {
 }
 
 // Asked for on another thread, done on the capture's.
-Result<void> RuntimeImpl::reread(SystemRun& run, model::DatasetId dataset,
-                                 const std::vector<std::string>& keys) {
-  auto done = std::make_shared<std::promise<Result<void>>>();
+Result<std::vector<ports::RejectedRow>> RuntimeImpl::reread(SystemRun& run,
+                                                            model::DatasetId dataset,
+                                                            const std::vector<std::string>& keys) {
+  auto done = std::make_shared<std::promise<Result<std::vector<ports::RejectedRow>>>>();
   auto outcome = done->get_future();
   {
     const std::lock_guard lock(run.mutex);
@@ -181,8 +183,9 @@ Result<void> RuntimeImpl::reread(SystemRun& run, model::DatasetId dataset,
     run.requests.push_back([this, &run, dataset, &keys, done] {
       auto read = run.capture->read_records(dataset, keys);
       if (!read) return done->set_value(read.error());
+      auto rejected = std::move(read.value().result.rejected);
       if (!read.value().is_empty()) push(std::move(read).value());
-      done->set_value(success());
+      done->set_value(std::move(rejected));
     });
   }
   return outcome.get();

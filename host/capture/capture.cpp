@@ -187,12 +187,15 @@ Result<Captured> Capture::read_snapshot(Kind kind, model::DatasetId dataset,
 Result<Captured> Capture::read_records(model::DatasetId dataset,
                                        std::span<const std::string> keys) {
   sink_->expect_snapshot();
-  const auto read = source_.read_records(dataset, keys, *sink_);
+  auto read = source_.read_records(dataset, keys, *sink_);
   if (!read) {
     sink_->discard();
-    return read.as_failure();
+    return std::move(read).as_failure();
   }
-  Captured captured = finish(Kind::kRescan, {});
+  for (const ports::RejectedRow& rejected : read.value()) sink_->unknown(rejected);
+  ports::PollResult result;
+  result.rejected = std::move(read).value();
+  Captured captured = finish(Kind::kRescan, std::move(result));
   captured.position = {};
   return captured;
 }

@@ -247,6 +247,7 @@ Result<std::vector<Difference>> describe_all(const core::DatasetRules& rules,
   std::vector<Records> records(sides.size());
   for (size_t side = 0; side < sides.size(); ++side) {
     RecordSink sink(*rules.schema, records[side]);
+    // One that cannot be told counts as missing, as it did when the tables were read.
     SYN_TRY(sides[side].source->read_records(rules.schema->dataset, keys, sink));
   }
   std::vector<Difference> described;

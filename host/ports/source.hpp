@@ -68,9 +68,11 @@ class Source {
   // where there are none or nobody knows. REQUIRES: open.
   virtual Result<uint64_t> estimate_rows(model::DatasetId /*dataset*/) { return uint64_t{0}; }
 
-  // Reads single records by key, as kSnapshot rows; keys that are not there give none.
-  virtual Result<void> read_records(model::DatasetId dataset, std::span<const std::string> keys,
-                                    ChangeSink& sink) = 0;
+  // Reads single records by key, as kSnapshot rows; keys that are not there give none. Returned:
+  // those that are there, but with a value that no type of ours can hold.
+  virtual Result<std::vector<RejectedRow>> read_records(model::DatasetId dataset,
+                                                        std::span<const std::string> keys,
+                                                        ChangeSink& sink) = 0;
 
   // What is not yet acknowledged, for lag and alarms.
   struct Lag {

@@ -28,7 +28,7 @@ class ModelSource final : public ports::Source {
   Result<model::Position> current_position() override;
   Result<ports::SnapshotChunk> read_snapshot(model::DatasetId dataset, const std::string& cursor,
                                              size_t row_limit, ports::ChangeSink& sink) override;
-  Result<void> read_records(model::DatasetId dataset, std::span<const std::string> keys,
+  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId dataset, std::span<const std::string> keys,
                             ports::ChangeSink& sink) override;
   Result<Lag> lag() override;
 

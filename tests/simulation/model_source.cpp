@@ -200,7 +200,7 @@ Result<ports::SnapshotChunk> ModelSource::read_snapshot(model::DatasetId dataset
   return chunk;
 }
 
-Result<void> ModelSource::read_records(model::DatasetId dataset, std::span<const std::string> keys,
+Result<std::vector<ports::RejectedRow>> ModelSource::read_records(model::DatasetId dataset, std::span<const std::string> keys,
                                        ports::ChangeSink& sink) {
   sink.begin({position_of(read_), kStartUs, 1});
   for (const std::string& key : keys) {
@@ -213,7 +213,7 @@ Result<void> ModelSource::read_records(model::DatasetId dataset, std::span<const
     emit_row(snapshot, ImageStyle::kFull, sink);
   }
   sink.end();
-  return success();
+  return std::vector<ports::RejectedRow>();
 }
 
 Result<ports::Source::Lag> ModelSource::lag() {

@@ -69,6 +69,59 @@ std::string chunk_sql(const Mapped& mapped, size_t row_limit, bool is_first) {
   return sql + " ORDER BY " + keys + " LIMIT " + std::to_string(row_limit);
 }
 
+// A key that the column's type cannot even read.
+bool is_value_error(std::string_view sqlstate) {
+  return sqlstate.substr(0, 2) == "22";
+}
+
+Result<Answer> select_keys(Connection& connection, const Mapped& mapped,
+                           std::span<const std::string> keys) {
+  std::vector<ArrayLiteral> wanted(mapped.key_count());
+  for (const std::string& key : keys) {
+    const auto parts = model::split_key(key);
+    std::vector<std::string> texts;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      auto text =
+          native_from_canonical(parts[i], mapped.schema->fields[i].type, mapped.columns[i].type);
+      if (text) texts.push_back(std::move(text).value());
+    }
+    // A key that the column cannot hold stands nowhere.
+    if (texts.size() < wanted.size()) continue;
+    for (size_t i = 0; i < wanted.size(); ++i) wanted[i].add(texts[i]);
+  }
+  std::string names;
+  std::string arrays;
+  std::string casts;
+  std::vector<Parameter> parameters;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const std::string number = std::to_string(i + 1);
+    names += (i == 0 ? "k" : ", k") + number;
+    arrays += (i == 0 ? "$" : ", $") + number + "::text[]";
+    casts += (i == 0 ? "k" : ", k") + number + "::" + mapped.columns[i].type.name;
+    parameters.emplace_back(wanted[i].finish());
+  }
+  return connection.query("SELECT " + column_list(mapped) + " FROM " + mapped.table.sql_name() +
+                              " WHERE (" + column_list(mapped, mapped.key_count()) +
+                              ") IN (SELECT " + casts + " FROM unnest(" + arrays + ") AS u(" +
+                              names + "))",
+                          parameters);
+}
+
+// In the same snapshot, each behind a savepoint.
+Result<void> select_one_by_one(Connection& connection, const Mapped& mapped,
+                               std::span<const std::string> keys, std::vector<Answer>& answers) {
+  for (const std::string& key : keys) {
+    SYN_TRY(connection.run("ROLLBACK TO SAVEPOINT syncline_keys"));
+    auto rows = select_keys(connection, mapped, std::span(&key, 1));
+    if (rows) {
+      answers.push_back(std::move(rows).value());
+    } else if (!is_value_error(connection.sqlstate())) {
+      return std::move(rows).as_failure();
+    }
+  }
+  return success();
+}
+
 void show(const Mapped& mapped, const RowCells& cells, ports::ChangeSink& sink) {
   sink.row({mapped.dataset(), ports::RowOp::kSnapshot, false, cells.views(), {}});
 }
@@ -140,52 +193,37 @@ Result<uint64_t> estimate_rows(Connection& connection, const Mapped& mapped) {
   return rows;
 }
 
-Result<void> read_keys(Connection& connection, const Mapped& mapped,
-                       std::span<const std::string> keys, const ReadPlace& place,
-                       ports::ChangeSink& sink) {
-  std::vector<ArrayLiteral> wanted(mapped.key_count());
-  for (const std::string& key : keys) {
-    const auto parts = model::split_key(key);
-    std::vector<std::string> texts;
-    for (size_t i = 0; i < parts.size(); ++i) {
-      auto text =
-          native_from_canonical(parts[i], mapped.schema->fields[i].type, mapped.columns[i].type);
-      if (text) texts.push_back(std::move(text).value());
-    }
-    // A key that the column cannot hold stands nowhere.
-    if (texts.size() < wanted.size()) continue;
-    for (size_t i = 0; i < wanted.size(); ++i) wanted[i].add(texts[i]);
-  }
-  std::string names;
-  std::string arrays;
-  std::string casts;
-  std::vector<Parameter> parameters;
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    const std::string number = std::to_string(i + 1);
-    names += (i == 0 ? "k" : ", k") + number;
-    arrays += (i == 0 ? "$" : ", $") + number + "::text[]";
-    casts += (i == 0 ? "k" : ", k") + number + "::" + mapped.columns[i].type.name;
-    parameters.emplace_back(wanted[i].finish());
-  }
+Result<std::vector<ports::RejectedRow>> read_keys(Connection& connection, const Mapped& mapped,
+                                                  std::span<const std::string> keys,
+                                                  const ReadPlace& place, ports::ChangeSink& sink) {
   ReadTransaction transaction(connection);
   SYN_TRY(begin_seeing(connection, transaction, place));
-  SYN_TRY(
-      const Answer rows,
-      connection.query("SELECT " + column_list(mapped) + " FROM " + mapped.table.sql_name() +
-                           " WHERE (" + column_list(mapped, mapped.key_count()) + ") IN (SELECT " +
-                           casts + " FROM unnest(" + arrays + ") AS u(" + names + "))",
-                       parameters));
+  std::vector<Answer> answers;
+  SYN_TRY(connection.run("SAVEPOINT syncline_keys"));
+  auto all = select_keys(connection, mapped, keys);
+  if (all) {
+    answers.push_back(std::move(all).value());
+  } else if (is_value_error(connection.sqlstate())) {
+    SYN_TRY(select_one_by_one(connection, mapped, keys, answers));
+  } else {
+    return std::move(all).as_failure();
+  }
+  std::vector<ports::RejectedRow> rejected;
   sink.begin(place.transaction);
   RowCells cells;
-  for (size_t row = 0; row < rows.row_count(); ++row) {
-    cells.reset(mapped.columns.size());
-    if (auto filled = fill_row(mapped, rows, row, cells); !filled) {
-      return rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()).error;
+  for (const Answer& rows : answers) {
+    for (size_t row = 0; row < rows.row_count(); ++row) {
+      cells.reset(mapped.columns.size());
+      if (auto filled = fill_row(mapped, rows, row, cells); filled) {
+        show(mapped, cells, sink);
+      } else {
+        rejected.push_back(
+            rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
+      }
     }
-    show(mapped, cells, sink);
   }
   sink.end();
-  return success();
+  return rejected;
 }
 
 }  // namespace syncline::postgres

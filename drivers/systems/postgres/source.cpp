@@ -288,7 +288,7 @@ Result<uint64_t> PostgresSource::estimate_rows(model::DatasetId dataset) {
   return postgres::estimate_rows(*connection, *mapped);
 }
 
-Result<void> PostgresSource::read_records(model::DatasetId dataset,
+Result<std::vector<ports::RejectedRow>> PostgresSource::read_records(model::DatasetId dataset,
                                           std::span<const std::string> keys,
                                           ports::ChangeSink& sink) {
   SYN_TRY(Connection * connection, connect());

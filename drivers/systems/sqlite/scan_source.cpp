@@ -295,7 +295,7 @@ Result<uint64_t> SqliteScanSource::estimate_rows(model::DatasetId dataset) {
   return count_rows(*reader_, *mapped);
 }
 
-Result<void> SqliteScanSource::read_records(model::DatasetId dataset,
+Result<std::vector<ports::RejectedRow>> SqliteScanSource::read_records(model::DatasetId dataset,
                                             std::span<const std::string> keys,
                                             ports::ChangeSink& sink) {
   if (reader_ == nullptr) return not_open(shared_->path);

@@ -114,23 +114,25 @@ Result<ports::SnapshotChunk> show_chunk(Connection& connection, const Mapped& ma
   return chunk;
 }
 
-Result<void> show_records(Connection& connection, const Mapped& mapped,
+Result<std::vector<ports::RejectedRow>> show_records(Connection& connection, const Mapped& mapped,
                           std::span<const std::string> keys,
                           const ports::TransactionInfo& transaction, ports::ChangeSink& sink) {
   SYN_TRY(RecordReader reader, RecordReader::make(connection, mapped));
+  std::vector<ports::RejectedRow> rejected;
   sink.begin(transaction);
   RecordCells cells;
   for (const std::string& key : keys) {
     SYN_TRY(const auto native, native_key(mapped, key));
     SYN_TRY(const auto values, reader.find(native.values()));
     if (!values) continue;
-    if (auto filled = cells.fill(mapped, *values); !filled) {
-      return rejected_row(mapped, key, std::move(filled).error()).error;
+    if (auto filled = cells.fill(mapped, *values); filled) {
+      show(mapped, cells, sink);
+    } else {
+      rejected.push_back(rejected_row(mapped, key, std::move(filled).error()));
     }
-    show(mapped, cells, sink);
   }
   sink.end();
-  return success();
+  return rejected;
 }
 
 }  // namespace syncline::sqlite

@@ -39,9 +39,9 @@ class RepeatingSource final : public ports::Source {
     chunk.rejected = rejected;
     return chunk;
   }
-  Result<void> read_records(model::DatasetId, std::span<const std::string>,
+  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId, std::span<const std::string>,
                             ports::ChangeSink&) override {
-    return success();
+    return rejected;
   }
   Result<Lag> lag() override { return Lag{}; }
 

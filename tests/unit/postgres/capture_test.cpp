@@ -246,5 +246,23 @@ TEST_F(Capture, RecordsAreReadByKey) {
   EXPECT_THAT(lines, ElementsAre("snapshot 1 name=Ann mail=NULL", "snapshot 3 name=Cy mail=NULL"));
 }
 
+TEST_F(Capture, AKeyOrValueThatCannotBeReadKeepsNoOtherBack) {
+  user_.run("CREATE TABLE customer(id int PRIMARY KEY, born date)");
+  start({make_schema("customer", "id:int64 born:date")});
+  user_.run("INSERT INTO customer VALUES (1, '2000-01-01'), (2, 'infinity'), (3, NULL)");
+  std::vector<std::string> keys = {key_of(schemas_[0], "1"), key_of(schemas_[0], "2"),
+                                   key_of(schemas_[0], "3")};
+  for (const bool has_long_key : {false, true}) {
+    if (has_long_key) keys.push_back(key_of(schemas_[0], "99999999999"));  // no int4
+    const auto rejected = system_.source->read_records(schemas_[0].dataset, keys, *sink_);
+    expect_ok(rejected);
+    ASSERT_THAT(rejected.value(), SizeIs(1));
+    EXPECT_EQ(keys[1], rejected.value()[0].key);
+    auto lines = sink_->take();
+    std::sort(lines.begin(), lines.end());
+    EXPECT_THAT(lines, ElementsAre("snapshot 1 born=2000-01-01", "snapshot 3 born=NULL"));
+  }
+}
+
 }  // namespace
 }  // namespace syncline::postgres

@@ -40,8 +40,9 @@ Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& ma
                                         const ReadPlace& place, ports::ChangeSink& sink);
 // By the planner's statistics, or by size where it has none.
 Result<uint64_t> estimate_rows(Connection& connection, const Mapped& mapped);
-Result<void> read_keys(Connection& connection, const Mapped& mapped,
-                       std::span<const std::string> keys, const ReadPlace& place,
-                       ports::ChangeSink& sink);
+// Returned: those that are there and cannot be told. A key that no column holds is nowhere.
+Result<std::vector<ports::RejectedRow>> read_keys(Connection& connection, const Mapped& mapped,
+                                                  std::span<const std::string> keys,
+                                                  const ReadPlace& place, ports::ChangeSink& sink);
 
 }  // namespace syncline::postgres

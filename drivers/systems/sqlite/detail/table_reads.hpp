@@ -35,7 +35,7 @@ Result<ports::SnapshotChunk> show_chunk(Connection& connection, const Mapped& ma
                                         const std::string& cursor, size_t row_limit,
                                         const ports::TransactionInfo& transaction,
                                         ports::ChangeSink& sink);
-Result<void> show_records(Connection& connection, const Mapped& mapped,
+Result<std::vector<ports::RejectedRow>> show_records(Connection& connection, const Mapped& mapped,
                           std::span<const std::string> keys,
                           const ports::TransactionInfo& transaction, ports::ChangeSink& sink);
 
