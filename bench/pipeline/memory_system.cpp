@@ -43,8 +43,9 @@ class MemorySource final : public ports::Source {
                                              size_t row_limit, ports::ChangeSink& sink) override {
     return system_.read_snapshot(cursor, row_limit, sink);
   }
-  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId, std::span<const std::string> keys,
-                            ports::ChangeSink& sink) override {
+  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId,
+                                                       std::span<const std::string> keys,
+                                                       ports::ChangeSink& sink) override {
     system_.read_records(keys, sink);
     return std::vector<ports::RejectedRow>();
   }

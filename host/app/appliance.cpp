@@ -134,6 +134,7 @@ Result<std::vector<RuntimeSystem>> make_systems(const Blueprint& blueprint, Cloc
     RuntimeSystem& system = systems.emplace_back();
     system.name = from.settings->name;
     system.id = from.settings->id;
+    system.log_alarm_bytes = from.settings->log_alarm_bytes;
     SYN_TRY(system.ports, make_system(from.settings->kind, from.ports, clock));
     for (const ports::DatasetMapping& mapping : from.ports.datasets) {
       system.schemas.push_back(mapping.schema);

@@ -137,6 +137,8 @@ std::vector<BlueprintSystem> bare_systems(const config::Config& config,
       errors.push_back(std::move(error));
     }
     system.ports.lane_count = config.appliance.lane_count;
+    system.ports.spool_folder = (std::filesystem::path(config.appliance.data) / "spool").string();
+    system.ports.log_limit_bytes = settings.log_limit_bytes;
     systems.push_back(std::move(system));
   }
   return systems;

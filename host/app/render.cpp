@@ -92,6 +92,7 @@ json::object system_to_json(const SystemStatus& system) {
                    {"lag_rows", system.lag_rows},
                    {"lag_bytes", system.lag_bytes},
                    {"lag_seconds", system.lag_seconds},
+                   {"retained_bytes", system.retained_bytes},
                    {"delivery", delivery_to_json(system.delivery)},
                    {"datasets", std::move(datasets)}};
   if (!system.error.empty()) out["error"] = system.error;
@@ -233,14 +234,15 @@ std::string progress_text(const SyncProgress& progress) {
 }
 
 std::string lag_text(const json::object& status) {
-  std::string out = fmt::sprintf("%-12s %12s %12s %14s %18s\n", "system", "lag", "lag rows",
-                                 "lag bytes", "waiting to write");
+  std::string out = fmt::sprintf("%-12s %12s %12s %14s %14s %18s\n", "system", "lag", "lag rows",
+                                 "lag bytes", "log kept", "waiting to write");
   for (const json::value& value : status.at("systems").get_array()) {
     const json::object& system = value.get_object();
-    out += fmt::sprintf("%-12s %12s %12s %14s %18s\n", text_of(system, "name").c_str(),
+    out += fmt::sprintf("%-12s %12s %12s %14s %14s %18s\n", text_of(system, "name").c_str(),
                         duration_text(number_of(system, "lag_seconds")).c_str(),
                         text_of(system, "lag_rows").c_str(),
                         size_text(number_of(system, "lag_bytes")).c_str(),
+                        size_text(number_of(system, "retained_bytes")).c_str(),
                         text_of(system.at("delivery").get_object(), "pending_entries").c_str());
   }
   return out;

@@ -41,6 +41,7 @@ struct RuntimeSystem {
   ports::System ports;
   std::vector<const model::Schema*> schemas;  // of its datasets
   std::map<model::DatasetId, ports::Direction> directions;
+  uint64_t log_alarm_bytes = 0;  // of its log kept for us: from here on a warning; 0: none
 
   bool is_read(model::DatasetId dataset) const;
   bool is_written_to(model::DatasetId dataset) const;
@@ -94,6 +95,7 @@ struct SystemStatus {
   uint64_t lag_rows = 0;
   uint64_t lag_bytes = 0;
   double lag_seconds = 0;
+  uint64_t retained_bytes = 0;  // of its log that the system keeps because of us
   uint64_t in_flight = 0;
   delivery::Stats delivery;
   std::vector<DatasetStatus> datasets;

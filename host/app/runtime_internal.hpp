@@ -70,6 +70,7 @@ struct SystemRun {
   std::thread capture_thread;
   std::thread delivery_thread;
   std::set<model::DatasetId> rescans_due;  // the capture thread's own
+  bool is_log_alarming = false;            // likewise
   std::atomic<bool> is_paused{false};
   std::atomic<bool> is_delivering{true};  // its delivery has not stopped for good
   std::atomic<bool> needs_plan{false};    // lost its cursor: the journal was at its limit
@@ -160,6 +161,7 @@ class RuntimeImpl final : public Runtime {
   Result<ReadOn> capture_once(SystemRun& run, int wait_ms, int64_t& backoff_us);
   static void note_recovered(SystemRun& run);
   void note_error(SystemRun& run, const Error& error);
+  void measure_lag(SystemRun& run, int64_t& due_us);
   void note_stops(SystemRun& run, const ports::PollResult& result);
   void quarantine_rejected(SystemRun& run, const std::vector<ports::RejectedRow>& all);
   Result<void> load_rescans(SystemRun& run);
@@ -167,7 +169,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> rescan_what_is_due(SystemRun& run);
   Result<void> rescan(SystemRun& run, model::DatasetId dataset);
   Result<std::vector<ports::RejectedRow>> reread(SystemRun& run, model::DatasetId dataset,
-                      const std::vector<std::string>& keys);
+                                                 const std::vector<std::string>& keys);
   void answer_requests(SystemRun& run);
   void acknowledge(SystemRun& run);
   void delivery_loop(SystemRun& run);

@@ -50,6 +50,7 @@ Status RuntimeImpl::status() const {
     system.rows_captured_total = run->rows_captured;
     system.lag_rows = run->lag.rows;
     system.lag_bytes = run->lag.bytes;
+    system.retained_bytes = run->lag.retained_bytes;
     if (run->lag.oldest_us > 0) {
       system.lag_seconds =
           std::max(0.0, static_cast<double>(parts_.clock.now_us() - run->lag.oldest_us) / 1e6);

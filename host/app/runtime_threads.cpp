@@ -25,6 +25,7 @@ void RuntimeImpl::capture_loop(SystemRun& run) {
   while (is_reading_) {
     acknowledge(run);
     answer_requests(run);
+    measure_lag(run, lag_due_us);
     if (run.is_paused) {
       run.is_caught_up = false;  // nobody looks
       seen = committed_.wait(seen, kIdleUs);
@@ -35,14 +36,34 @@ void RuntimeImpl::capture_loop(SystemRun& run) {
       seen = committed_.wait(seen, backoff_us);
       backoff_us = std::min(backoff_us * 2, kBackoffUsMax);
     }
-    if (parts_.clock.steady_us() >= lag_due_us) {
-      lag_due_us = parts_.clock.steady_us() + kLagEveryUs;
-      const auto lag = run.system->ports.source->lag();
-      const std::lock_guard lock(run.mutex);
-      if (lag) run.lag = lag.value();
-    }
   }
   answer_requests(run);
+}
+
+// A system that is not read keeps its log for us: that is watched while it is paused, too.
+void RuntimeImpl::measure_lag(SystemRun& run, int64_t& due_us) {
+  if (parts_.clock.steady_us() < due_us) return;
+  due_us = parts_.clock.steady_us() + kLagEveryUs;
+  const auto lag = run.system->ports.source->lag();
+  if (!lag) return;  // what is wrong with the system, the next poll tells
+  const uint64_t retained = lag.value().retained_bytes;
+  {
+    const std::lock_guard lock(run.mutex);
+    run.lag = lag.value();
+  }
+  metrics_
+      .gauge("syncline_source_retained_bytes", "Of its log, kept by the system because of us.",
+             {{"system", run.system->name}})
+      .set(static_cast<double>(retained));
+  const uint64_t alarm = run.system->log_alarm_bytes;
+  const bool is_alarming = alarm > 0 && retained > alarm;
+  if (is_alarming && !run.is_log_alarming) {
+    parts_.log.warning(run.system->name + ": keeps " + std::to_string(retained >> 20) +
+                       " MiB of its log for us, more than log_alarm (" +
+                       std::to_string(alarm >> 20) + " MiB)" +
+                       (run.is_paused ? ": it is paused" : ""));
+  }
+  run.is_log_alarming = is_alarming;
 }
 
 // One poll. An error is noted where status shows it; the loop waits and tries again.
@@ -94,8 +115,7 @@ void RuntimeImpl::note_stops(SystemRun& run, const ports::PollResult& result) {
 
 // A row that its own system holds, but no type of ours: it goes nowhere, and says so. A later value
 // of the record that can be held travels as any other.
-void RuntimeImpl::quarantine_rejected(SystemRun& run,
-                                      const std::vector<ports::RejectedRow>& all) {
+void RuntimeImpl::quarantine_rejected(SystemRun& run, const std::vector<ports::RejectedRow>& all) {
   if (all.empty()) return;
   std::vector<model::Skip> skips;
   for (const ports::RejectedRow& rejected : all) {

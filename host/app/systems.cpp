@@ -8,12 +8,12 @@ namespace {
 
 // SQLite cannot keep a user's triggers from firing on our writes, and cascades show in its log.
 config::SystemKind sqlite_offer() {
-  return {"sqlite", {"log", "scan"}, {"fire"}, {"derive"}};
+  return {"sqlite", {"log", "scan"}, {"fire"}, {"derive"}, false};
 }
 
 // What cascades write shows in its log, and our writes run none where that right is granted.
 config::SystemKind postgres_offer() {
-  return {"postgres", {"log"}, {"suppress", "fire"}, {"derive"}};
+  return {"postgres", {"log"}, {"suppress", "fire"}, {"derive"}, true};
 }
 
 }  // namespace

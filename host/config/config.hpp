@@ -28,6 +28,7 @@ struct SystemKind {
   std::vector<std::string> captures;  // of log, poll, scan
   std::vector<std::string> triggers;  // of suppress, fire, guarded
   std::vector<std::string> cascades;  // of refuse, derive
+  bool keeps_log = false;             // its log grows until we have read it: alarm, limit
 };
 
 struct Offer {
@@ -71,6 +72,8 @@ struct SystemSettings {
   std::string kind;
   std::string url;
   Secret password;
+  uint64_t log_alarm_bytes = 1ULL << 30;  // kept for us: from here on a warning
+  uint64_t log_limit_bytes = 0;           // beyond it the log is given up; 0: never
   Place place;
 };
 

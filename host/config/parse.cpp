@@ -14,6 +14,7 @@ constexpr size_t kLanesMax = 4096;
 constexpr size_t kThreadsMax = 1024;
 constexpr uint64_t kMemoryLeast = 16ULL << 20;
 constexpr uint64_t kSegmentLeast = 1ULL << 20;
+constexpr uint64_t kLogLeast = 1ULL << 20;
 constexpr uint64_t kSegmentsLeast = 4;  // that the journal's limit must hold
 
 constexpr std::string_view kNameLetters =
@@ -143,6 +144,14 @@ bool holds_password(std::string_view url) {
          authority.substr(0, at).find(':') != std::string_view::npos;
 }
 
+// Where a system keeps its log until we have read it.
+void read_log_limits(TableReader& reader, const Offer& offer, SystemSettings& system) {
+  const auto kind = std::ranges::find(offer.kinds, system.kind, &SystemKind::name);
+  if (kind == offer.kinds.end() || !kind->keeps_log) return;
+  reader.size("log_alarm", system.log_alarm_bytes, kLogLeast);
+  reader.size("log_limit", system.log_limit_bytes, kLogLeast);
+}
+
 void read_system(const Member& member, const Offer& offer, Problems& problems, Config& config) {
   SystemSettings system;
   system.name = member.name;
@@ -169,6 +178,7 @@ void read_system(const Member& member, const Offer& offer, Problems& problems, C
   if (system.password.source == SecretSource::kFile) {
     system.password.name = in_folder_of(config.file, system.password.name);
   }
+  read_log_limits(reader, offer, system);
   reader.finish();
   config.systems.push_back(std::move(system));
 }

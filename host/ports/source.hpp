@@ -78,7 +78,8 @@ class Source {
   struct Lag {
     uint64_t bytes = 0;
     uint64_t rows = 0;
-    int64_t oldest_us = 0;  // commit time of the oldest; 0: nothing waits
+    int64_t oldest_us = 0;        // commit time of the oldest; 0: nothing waits
+    uint64_t retained_bytes = 0;  // of its log that the system keeps because of us
   };
   virtual Result<Lag> lag() = 0;
 };

@@ -39,6 +39,8 @@ struct SystemConfig {
   std::string url;       // without a password
   std::string password;  // never printed, never logged; empty: none
   size_t lane_count = model::kLaneCountDefault;
+  std::string spool_folder;      // for what is too large for memory; empty: the machine's own
+  uint64_t log_limit_bytes = 0;  // of its log that the system may keep for us; 0: no limit of ours
   std::vector<DatasetMapping> datasets;
 };
 

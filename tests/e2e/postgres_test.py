@@ -33,12 +33,10 @@ KEYS = [f"k{number}@x" for number in range(60)]
 class Postgres(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        os.environ["POSTGRES_OWNER"] = str(os.getpid())
         cls.server = tempfile.mkdtemp(prefix="syncline-pg-")
+        cls.addClassCleanup(cls.call_server, "remove")
         cls.call_server("start")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.call_server("remove")
 
     @classmethod
     def call_server(cls, command, *more):
@@ -46,20 +44,18 @@ class Postgres(unittest.TestCase):
 
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="syncline-e2e-")
+        self.addCleanup(shutil.rmtree, self.folder)
         self.daemon = None
+        self.addCleanup(self.end_daemon)
         end = self._testMethodName[-20:]
         self.databases = ["office_" + end, "shop_" + end]
         for database in self.databases:
             self.sql("postgres", f"CREATE DATABASE {database}")
             self.sql(database, TABLE)
 
-    def tearDown(self):
+    def end_daemon(self):
         if self.daemon and self.daemon.poll() is None:
-            self.daemon.kill()
-            self.daemon.wait()
-        if self.daemon:
-            self.daemon.stderr.close()
-        shutil.rmtree(self.folder)
+            self.kill()
 
     def connect(self, database):
         user = psycopg2.connect(host=self.server, dbname=database, user="postgres")
@@ -91,15 +87,22 @@ class Postgres(unittest.TestCase):
     def ask(self, *arguments, expect=0):
         return json.loads(self.call(*arguments, "--json", expect=expect).stdout)
 
-    def start(self):
-        if self.daemon:
-            self.daemon.stderr.close()
-        self.daemon = subprocess.Popen([SYNCLINE, "run", "--log-level", "error"], cwd=self.folder,
-                                       stderr=subprocess.PIPE, text=True)
+    def launch(self, level="error"):
+        """What the daemon says goes to a file: a pipe that nobody reads would hold it up."""
+        with open(self.path("daemon.log"), "ab") as log:
+            self.daemon = subprocess.Popen([SYNCLINE, "run", "--log-level", level],
+                                           cwd=self.folder, stderr=log)
+
+    def log(self):
+        with open(self.path("daemon.log"), encoding="utf-8") as log:
+            return log.read()
+
+    def start(self, level="error"):
+        self.launch(level)
         self.wait(lambda: self.daemon.poll() is not None or subprocess.run(
             [SYNCLINE, "status"], cwd=self.folder, check=False,
             capture_output=True).returncode == 0)
-        self.assertIsNone(self.daemon.poll(), "the daemon did not stay")
+        self.assertIsNone(self.daemon.poll(), "the daemon did not stay: " + self.log())
 
     def stop(self):
         self.daemon.send_signal(signal.SIGTERM)
@@ -224,8 +227,7 @@ class Postgres(unittest.TestCase):
         self.call("init", self.url(office), self.url(shop))
 
         def disturb():
-            self.daemon = subprocess.Popen([SYNCLINE, "run", "--log-level", "error"],
-                                           cwd=self.folder, stderr=subprocess.PIPE, text=True)
+            self.launch()
             threading.Event().wait(0.4)
             self.kill()
             self.start()
@@ -342,6 +344,60 @@ class Postgres(unittest.TestCase):
         self.wait(lambda: file.execute("SELECT email FROM customer").fetchall() == [("bob@x",)])
         self.assertTrue(self.ask("verify")["is_equal"])
         file.close()
+
+    def peak_mebibytes(self):
+        """Of the daemon's memory, since it started."""
+        with open(f"/proc/{self.daemon.pid}/status", encoding="utf-8") as status:
+            peak = next(line for line in status if line.startswith("VmHWM"))
+        return int(peak.split()[1]) // 1024
+
+    def test_a_transaction_of_many_rows_leaves_memory_as_it_is(self):
+        office, shop = self.databases
+        self.begin()
+        rows = 300_000
+        self.sql(office, "INSERT INTO customer SELECT 'k' || g || '@x', 'name ' || g, g, 1.5, now(), "
+                         "'{\"a\": [1, 2, 3]}', 'some bytes of a photo' FROM "
+                         f"generate_series(1, {rows}) g")
+        count = "SELECT count(*) FROM customer"
+        self.wait(lambda: self.sql(shop, count) == [(rows,)], 300)
+        self.assertLess(self.peak_mebibytes(), 512)
+        self.sql(office, "UPDATE customer SET points = points + 1 WHERE points <= 40000")
+        self.wait(lambda: self.sql(shop, "SELECT sum(points) FROM customer") ==
+                  self.sql(office, "SELECT sum(points) FROM customer"), 120)
+        self.assertEqual(os.listdir(self.path("syncline-data") + "/spool")
+                         if os.path.isdir(self.path("syncline-data") + "/spool") else [], [])
+
+    def test_log_that_is_kept_for_us_is_alarming_and_given_up_at_the_limit(self):
+        office, shop = self.databases
+        self.call("init", self.url(office), self.url(shop))
+        path = self.path("syncline.toml")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        head = f"[systems.{office}]\n"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(head, head + 'log_alarm = "10MiB"\nlog_limit = "60MiB"\n'))
+        self.start("warning")
+        self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
+        self.wait(lambda: len(self.rows(shop)) == 1)
+        self.call("pause", office)
+        grow = ("INSERT INTO big SELECT (SELECT string_agg(md5(g::text || h::text), '') FROM "
+                "generate_series(1, 3000) h) FROM generate_series(1, %d) g")
+        self.sql(office, "CREATE TABLE big (a text)",
+                 "ALTER TABLE big ALTER a SET STORAGE EXTERNAL", grow % 200)
+        self.wait(lambda: "more than log_alarm (10 MiB): it is paused" in self.log())
+        kept = {one["name"]: one for one in self.ask("status")["systems"]}[office]
+        self.assertGreater(kept["retained_bytes"], 10 << 20)
+        self.assertIn("log kept", self.call("lag").stdout)
+        self.sql(office, grow % 600)
+        slots = "SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"
+        self.wait(lambda: self.sql(office, slots) == [(0,)])
+        self.call("resume", office)
+        self.wait(lambda: "SYN-3005" in self.log())
+        self.assertIn("syncline resync --system " + office, self.log())
+        self.kill()
+        self.call("resync", "--system", office, "--yes")
+        self.start()
+        self.expect_equal()
 
     def test_a_password_is_taken_from_where_the_config_says_and_never_shown(self):
         office, shop = self.databases

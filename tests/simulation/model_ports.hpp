@@ -28,8 +28,9 @@ class ModelSource final : public ports::Source {
   Result<model::Position> current_position() override;
   Result<ports::SnapshotChunk> read_snapshot(model::DatasetId dataset, const std::string& cursor,
                                              size_t row_limit, ports::ChangeSink& sink) override;
-  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId dataset, std::span<const std::string> keys,
-                            ports::ChangeSink& sink) override;
+  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId dataset,
+                                                       std::span<const std::string> keys,
+                                                       ports::ChangeSink& sink) override;
   Result<Lag> lag() override;
 
  private:

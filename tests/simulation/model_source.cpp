@@ -200,8 +200,9 @@ Result<ports::SnapshotChunk> ModelSource::read_snapshot(model::DatasetId dataset
   return chunk;
 }
 
-Result<std::vector<ports::RejectedRow>> ModelSource::read_records(model::DatasetId dataset, std::span<const std::string> keys,
-                                       ports::ChangeSink& sink) {
+Result<std::vector<ports::RejectedRow>> ModelSource::read_records(model::DatasetId dataset,
+                                                                  std::span<const std::string> keys,
+                                                                  ports::ChangeSink& sink) {
   sink.begin({position_of(read_), kStartUs, 1});
   for (const std::string& key : keys) {
     const RecordKey record = {system_.whole_plan().dataset_index(dataset),

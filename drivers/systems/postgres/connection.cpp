@@ -21,6 +21,8 @@ constexpr std::string_view kSession =
 constexpr std::string_view kWriteSession = "-c lock_timeout=400ms -c statement_timeout=60s ";
 constexpr std::string_view kReadSession = "-c lock_timeout=20s -c statement_timeout=300s ";
 constexpr std::string_view kReplicationSession = "-c statement_timeout=0 ";
+// How long a server that is at work may be silent; a URL's own `options` come behind it.
+constexpr std::string_view kSigns = "-c wal_sender_timeout=60s ";
 
 constexpr std::pair<std::string_view, std::string_view> kDefaults[] = {
     {"connect_timeout", "10"}, {"keepalives_idle", "10"},     {"keepalives_interval", "5"},
@@ -151,6 +153,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const Access& access, Purpo
   values["application_name"] = access.session;
   values["client_encoding"] = "UTF8";
   std::string& session = values["options"];
+  if (purpose == Purpose::kReplication) session.insert(0, kSigns);
   if (!session.empty()) session += ' ';
   session.append(kSession).append(session_of(purpose));
   if (purpose == Purpose::kReplication) values["replication"] = "database";

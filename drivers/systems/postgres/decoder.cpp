@@ -15,11 +15,6 @@ constexpr size_t kNowhere = static_cast<size_t>(-1);
 constexpr std::array<std::string_view, 6> kCheckpointColumns = {"appliance", "system", "epoch",
                                                                 "stream",    "lane",   "seq"};
 
-auto out_of_step(std::string why) {
-  return fail(ErrorCode::kSystemOpen, "the replication stream is out of step", std::move(why),
-              "nothing: the stream is opened anew");
-}
-
 size_t index_of(const Relation& relation, std::string_view name) {
   for (size_t i = 0; i < relation.columns.size(); ++i) {
     if (relation.columns[i].name == name) return i;
@@ -31,10 +26,6 @@ uint64_t number_of(std::string_view text) {
   uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
-}
-
-void append_number(uint64_t value, std::string& out) {
-  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xff);
 }
 
 constexpr const char* kType =
@@ -71,15 +62,7 @@ Error column_gone(const Mapped& mapped, const std::string& column) {
 
 }  // namespace
 
-model::Position position_of(Lsn lsn, uint64_t server) {
-  model::Position position;
-  append_number(lsn, position.bytes);
-  append_number(server, position.bytes);
-  return position;
-}
-
-void Decoder::follow(std::vector<Mapped> mapped, uint64_t server) {
-  server_ = server;
+void Decoder::follow(std::vector<Mapped> mapped) {
   followed_.clear();
   for (Mapped& table : mapped) followed_.push_back({std::move(table), false});
   bound_.clear();
@@ -100,7 +83,7 @@ bool Decoder::is_stopped(model::DatasetId dataset) const {
 
 void Decoder::begin_stream() {
   bound_.clear();
-  is_in_transaction_ = false;
+  held_.clear();
 }
 
 void Decoder::begin_poll(ports::ChangeSink& sink, ports::PollResult& result) {
@@ -108,41 +91,56 @@ void Decoder::begin_poll(ports::ChangeSink& sink, ports::PollResult& result) {
   result_ = &result;
 }
 
-Result<void> Decoder::take(std::string_view message) {
-  SYN_TRY(const Message parsed, parse_message(message));
-  return std::visit([this](const auto& part) { return on(part); }, parsed);
-}
-
-Result<void> Decoder::on(const Begin& begin) {
-  if (is_in_transaction_) return out_of_step("a transaction begins inside another");
-  begin_ = begin;
-  is_in_transaction_ = true;
+void Decoder::begin_transaction(const Transaction& transaction) {
+  begin_ = transaction.begin;
+  is_streamed_ = transaction.is_streamed;
   is_ours_ = false;
   row_count_ = 0;
-  sink_->begin({position_of(begin.commit_lsn, server_), begin.commit_time_us, 1});
-  return success();
-}
-
-Result<void> Decoder::on(const Commit& commit) {
-  if (!is_in_transaction_ || commit.commit_lsn != begin_.commit_lsn) {
-    return out_of_step("a commit without its beginning");
-  }
-  sink_->end();
-  is_in_transaction_ = false;
-  last_ = {commit.commit_lsn, begin_.commit_time_us, row_count_};
-  result_->row_count += row_count_;
+  held_.clear();
   recent_xids_.push_back(begin_.xid);
   if (recent_xids_.size() > 2 * kRecentMax) {
     recent_xids_.erase(recent_xids_.begin(), recent_xids_.end() - kRecentMax);
   }
+}
+
+void Decoder::begin_part(const model::Position& position) {
+  sink_->begin({position, begin_.commit_time_us, 1});
+  part_row_count_ = 0;
+}
+
+void Decoder::end_part() {
+  sink_->end();
+  result_->row_count += part_row_count_;
+  row_count_ += part_row_count_;
+}
+
+Result<void> Decoder::end_transaction() {
+  // What no row of this transaction needed, and no other has described since, is needed later.
+  for (const auto& [oid, message] : std::exchange(held_, {})) {
+    if (bound_.contains(oid)) continue;
+    SYN_TRY(const Message parsed, parse_message(message));
+    SYN_TRY(bind(std::get<Relation>(parsed)));
+  }
   return success();
 }
 
-Result<void> Decoder::on(const Ignored&) {
-  return success();
+Result<void> Decoder::take(std::string_view message, Showing showing) {
+  SYN_TRY(const Message parsed, parse_message(message));
+  showing_ = showing;
+  // Described in the middle of a transaction in progress: others have gone on since, so it counts
+  // from the first row on that follows it here.
+  if (const auto* relation = std::get_if<Relation>(&parsed); relation != nullptr && is_streamed_) {
+    held_[relation->oid] = message;
+    return success();
+  }
+  return std::visit([this](const auto& part) { return on(part); }, parsed);
 }
 
 Result<void> Decoder::on(const Relation& relation) {
+  return bind(relation);
+}
+
+Result<void> Decoder::bind(const Relation& relation) {
   Bound bound;
   if (relation.schema == kCheckpointSchema && relation.name == kCheckpointTable) {
     bind_checkpoint(relation, bound);
@@ -215,8 +213,13 @@ Result<bool> Decoder::take_types(const Relation& relation, const Bound& bound, M
   return is_changed;
 }
 
-Result<const Decoder::Bound*> Decoder::bound_of(Oid relation) const {
-  if (!is_in_transaction_) return out_of_step("a change outside of a transaction");
+Result<const Decoder::Bound*> Decoder::bound_of(Oid relation) {
+  if (const auto held = held_.find(relation); held != held_.end()) {
+    const std::string described = std::move(held->second);
+    held_.erase(held);
+    SYN_TRY(const Message parsed, parse_message(described));
+    SYN_TRY(bind(std::get<Relation>(parsed)));
+  }
   const auto found = bound_.find(relation);
   if (found == bound_.end()) return out_of_step("a change of a relation that was not described");
   return &found->second;
@@ -232,6 +235,7 @@ Result<void> Decoder::show_marker(const Bound& bound, const Tuple& row) {
   const bool is_other = cells[0] != shared_->config.appliance || cells[1] != shared_->config.name;
   if (is_other || sequence == 0) return success();
   is_ours_ = true;
+  if (showing_ == Showing::kNothing) return success();
   sink_->marker({cells[0], static_cast<uint32_t>(number_of(cells[2])),
                  static_cast<model::StreamId>(number_of(cells[3])),
                  static_cast<model::LaneIndex>(number_of(cells[4])), sequence});
@@ -257,16 +261,19 @@ Result<void> Decoder::fill(const Bound& bound, const Tuple& tuple, size_t field_
 
 void Decoder::show(const Mapped& mapped, ports::RowOp op,
                    std::span<const model::CellView> old_key) {
+  if (showing_ == Showing::kNothing) return;
   sink_->row({mapped.dataset(), op, is_ours_, cells_.views(), old_key});
-  ++row_count_;
+  ++part_row_count_;
 }
 
 void Decoder::show_delete(const Mapped& mapped, const RowCells& cells) {
+  if (showing_ == Showing::kNothing) return;
   sink_->row({mapped.dataset(), ports::RowOp::kDelete, is_ours_, cells.views(), {}});
-  ++row_count_;
+  ++part_row_count_;
 }
 
 void Decoder::reject(const Mapped& mapped, Error error) {
+  if (showing_ == Showing::kNothing) return;
   result_->rejected.push_back(rejected_row(mapped, cells_.joined_key(mapped), std::move(error)));
 }
 

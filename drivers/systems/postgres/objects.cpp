@@ -133,6 +133,14 @@ Result<void> drop_slot(Connection& connection, const std::string& name) {
   return success();
 }
 
+Result<uint64_t> retained_log(Connection& connection, const std::string& name) {
+  SYN_TRY(const Answer row,
+          connection.query("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint FROM "
+                           "pg_replication_slots WHERE slot_name = " +
+                           literal(name)));
+  return row.row_count() == 0 ? 0 : static_cast<uint64_t>(row.integer(0, 0));
+}
+
 Result<void> end_sessions(Connection& connection, const std::string& session) {
   const std::string ours = " FROM pg_stat_activity WHERE application_name = " + literal(session) +
                            " AND usename = current_user AND pid <> pg_backend_pid()";

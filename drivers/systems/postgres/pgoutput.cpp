@@ -1,7 +1,7 @@
 #include "drivers/systems/postgres/detail/pgoutput.hpp"
 
 #include <cstdio>
-#include <string>
+#include <utility>
 
 namespace syncline::postgres {
 namespace {
@@ -149,8 +149,34 @@ Commit read_commit(Reader& in) {
   return commit;
 }
 
+StreamCommit read_stream_commit(Reader& in) {
+  StreamCommit commit;
+  commit.xid = in.u32();
+  in.number(1);
+  commit.commit_lsn = in.number(8);
+  in.number(8);
+  commit.commit_time_us = in.time_us();
+  return commit;
+}
+
 Message read_message(char kind, Reader& in) {
   switch (kind) {
+    case 'S': {
+      StreamStart start;
+      start.xid = in.u32();
+      start.is_first = in.number(1) == 1;
+      return start;
+    }
+    case 'E':
+      return StreamStop{};
+    case 'c':
+      return read_stream_commit(in);
+    case 'A': {
+      StreamAbort abort;
+      abort.xid = in.u32();
+      abort.subxid = in.u32();
+      return abort;
+    }
     case 'B': {
       Begin begin;
       begin.commit_lsn = in.number(8);
@@ -186,6 +212,11 @@ bool is_read_whole(const Message& message, const Reader& in) {
 }
 
 }  // namespace
+
+Error out_of_step(std::string why) {
+  return {ErrorCode::kSystemOpen, "the replication stream is out of step", std::move(why),
+          "nothing: the stream is opened anew"};
+}
 
 Result<Message> parse_message(std::string_view bytes) {
   Reader in(bytes);

@@ -8,15 +8,9 @@
 namespace syncline::postgres {
 namespace {
 
-constexpr size_t kPositionSize = 16;
-constexpr int kInTransactionMs = 60'000;  // for the rest of a transaction that has begun
 constexpr int64_t kRefreshEveryUs = 5'000'000;
-
-uint64_t number_at(std::string_view bytes, size_t at) {
-  uint64_t value = 0;
-  for (size_t i = 0; i < 8; ++i) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
-  return value;
-}
+constexpr int64_t kMeasureEveryUs = 5'000'000;
+constexpr char kRelation = 'R';
 
 bool is_read(const ports::DatasetMapping& mapping) {
   return mapping.direction != ports::Direction::kTo;
@@ -34,7 +28,11 @@ bool is_same_shape(const Mapped& a, const Mapped& b) {
 }  // namespace
 
 PostgresSource::PostgresSource(std::shared_ptr<const Shared> shared, Clock& clock)
-    : shared_(std::move(shared)), clock_(clock), decoder_(shared_, [this] { return connect(); }) {}
+    : shared_(std::move(shared)),
+      clock_(clock),
+      budget_{shared_->config.spool_folder, shared_->limits.spool_memory_bytes},
+      assembler_(budget_),
+      decoder_(shared_, [this] { return connect(); }) {}
 
 Result<Connection*> PostgresSource::connect() {
   if (connection_ != nullptr && !connection_->is_usable()) connection_.reset();
@@ -45,8 +43,9 @@ Result<Connection*> PostgresSource::connect() {
 }
 
 Result<void> PostgresSource::open(const model::Position& position) {
-  stream_.reset();
+  close_stream();
   connection_.reset();
+  given_up_.reset();
   stopped_.clear();
   stops_to_report_.clear();
   rescans_to_report_.clear();
@@ -56,7 +55,7 @@ Result<void> PostgresSource::open(const model::Position& position) {
   SYN_TRY(take_place(position));
   SYN_TRY(end_sessions(*connection, shared_->session("source")));
   SYN_TRY(install_checkpoint(*connection));
-  decoder_.follow({}, server_);
+  decoder_.follow({});
   SYN_TRY(refresh(nullptr));
   SYN_TRY(take_slot(position));
   is_open_ = true;
@@ -65,26 +64,22 @@ Result<void> PostgresSource::open(const model::Position& position) {
 
 // A position names the server it is of, and lies in what that server has written.
 Result<void> PostgresSource::take_place(const model::Position& position) {
-  SYN_TRY(const Answer row,
-          connection_->query("SELECT system_identifier, pg_current_wal_flush_lsn() FROM "
-                             "pg_control_system()"));
-  server_ = static_cast<uint64_t>(row.integer(0, 0));
-  SYN_TRY(const Lsn end, parse_lsn(row.text(0, 1)));
-  read_ = 0;
+  SYN_TRY(auto looker, Connection::open(shared_->access("source"), Purpose::kReplication));
+  SYN_TRY(const Place now, identify(*looker));
+  given_ = {0, now.server, now.timeline, {}};
   confirmed_ = 0;
-  if (position.is_start()) return success();
-  if (position.bytes.size() != kPositionSize) {
-    return lost_log(shared_->config.name, "the journal holds no position of a PostgreSQL log");
+  if (!position.is_start()) {
+    const auto before = place_of(position);
+    if (!before) {
+      return lost_log(shared_->config.name, "the journal holds no position of a PostgreSQL log");
+    }
+    SYN_TRY(check_place(*looker, shared_->config.name, *before, now));
+    given_ = *before;
+    given_.timeline = now.timeline;
+    confirmed_ = before->lsn;
   }
-  if (number_at(position.bytes, 8) != server_) {
-    return lost_log(shared_->config.name, "the URL leads to another server than before");
-  }
-  read_ = number_at(position.bytes, 0);
-  confirmed_ = read_;
-  if (read_ <= end) return success();
-  return lost_log(shared_->config.name,
-                  "its log ends at " + lsn_text(end) + ", before " + lsn_text(read_) +
-                      ", where we had read to: the server was restored from an older backup");
+  place_ = given_;
+  return success();
 }
 
 // Without a position an existing slot is kept: it holds what users changed since a first sync that
@@ -158,56 +153,143 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
   }
   if (!is_changed) return success();
   SYN_TRY(publication_, install_publication(*connection, shared_->object, captured));
-  decoder_.follow(std::move(captured), server_);
+  decoder_.follow(std::move(captured));
   if (result == nullptr) return success();
-  stream_.reset();  // a new stream describes every relation anew
+  close_stream();  // a new stream describes every relation anew
   result->rescan.insert(result->rescan.end(), rescans.begin(), rescans.end());
   return success();
 }
 
+void PostgresSource::close_stream() {
+  stream_.reset();
+  assembler_.reset();
+  at_hand_.reset();
+}
+
 Result<void> PostgresSource::open_stream() {
-  auto stream = Stream::open(shared_->access("source"), shared_->object, read_, clock_);
+  auto stream = Stream::open(shared_->access("source"), shared_->object, place_, clock_);
   if (!stream && stream.error().code == ErrorCode::kSystemBusy) {
     SYN_TRY(Connection * connection, connect());
     SYN_TRY(end_sessions(*connection, shared_->session("source")));
-    stream = Stream::open(shared_->access("source"), shared_->object, read_, clock_);
+    stream = Stream::open(shared_->access("source"), shared_->object, place_, clock_);
   }
   if (!stream) return std::move(stream).as_failure();
   stream_ = std::move(stream).value();
+  place_.timeline = stream_->timeline();
+  assembler_.reset();
   decoder_.begin_stream();
   return stream_->confirm(confirmed_);
 }
 
+// What of the transaction at hand comes next: where it ends, and how many changes it has.
+Result<PostgresSource::Stretch> PostgresSource::next_stretch() {
+  Spool& spool = at_hand_->transaction.spool;
+  Stretch stretch;
+  stretch.begin = at_hand_->offset;
+  stretch.end = stretch.begin;
+  SYN_TRY(stretch.records, spool.window(stretch.begin, shared_->limits.part_bytes));
+  std::string_view rest = stretch.records;
+  const size_t bytes_max = stretch.begin + shared_->limits.part_bytes;
+  while (!rest.empty() && stretch.change_count < shared_->limits.part_rows &&
+         stretch.end < bytes_max) {
+    const Spool::Record record = Spool::first(rest, stretch.end);
+    rest.remove_prefix(record.end - stretch.end);
+    stretch.end = record.end;
+    if (at_hand_->counts(record)) ++stretch.change_count;
+  }
+  stretch.is_last = stretch.end == spool.size();
+  return stretch;
+}
+
+// What a subtransaction rolled back is none of its changes.
+bool PostgresSource::AtHand::counts(const Spool::Record& record) const {
+  return record.bytes[0] != kRelation && !transaction.aborted.contains(record.tag);
+}
+
+// Shows one part of the transaction at hand. What was given of it before is passed over.
+Result<void> PostgresSource::give_part() {
+  SYN_TRY(const Stretch stretch, next_stretch());
+  const Lsn commit_lsn = at_hand_->transaction.begin.commit_lsn;
+  const uint64_t given = place_.part.commit_lsn == commit_lsn ? place_.part.taken : 0;
+  const uint64_t taken = at_hand_->taken + stretch.change_count;
+  Place after = place_;
+  after.part = {commit_lsn, taken};
+  if (stretch.is_last) after = {commit_lsn, place_.server, place_.timeline, {}};
+  const bool is_shown = stretch.is_last || taken > given;
+  if (is_shown) decoder_.begin_part(position_of(after));
+  std::string_view rest = stretch.records;
+  for (size_t at = stretch.begin; at < stretch.end;) {
+    const Spool::Record record = Spool::first(rest, at);
+    rest.remove_prefix(record.end - at);
+    at = record.end;
+    const bool is_change = at_hand_->counts(record);
+    if (!is_change && record.bytes[0] != kRelation) continue;
+    const bool is_new = at_hand_->taken >= given;
+    SYN_TRY(
+        decoder_.take(record.bytes, is_new ? Decoder::Showing::kAll : Decoder::Showing::kNothing));
+    if (is_change) ++at_hand_->taken;
+  }
+  if (is_shown) {
+    decoder_.end_part();
+    place_ = after;
+  }
+  at_hand_->offset = stretch.end;
+  if (!stretch.is_last) return success();
+  SYN_TRY(decoder_.end_transaction());
+  waiting_.push_back(
+      {commit_lsn, at_hand_->transaction.begin.commit_time_us, decoder_.row_count()});
+  at_hand_.reset();
+  return success();
+}
+
+// The next message of the stream; false: none came in time.
+Result<bool> PostgresSource::read_message(int wait_ms) {
+  const bool is_inside = assembler_.is_inside();
+  SYN_TRY(const auto message,
+          stream_->next(is_inside ? shared_->limits.in_transaction_ms : wait_ms,
+                        is_inside ? Patience::kSinceLastSign : Patience::kFixed));
+  if (!message) {
+    if (!is_inside) return false;
+    return fail(ErrorCode::kSystemOpen, "the log of system " + shared_->config.name + " stalled",
+                "the rest of a transaction did not come, and no sign that it will",
+                "nothing: the stream is opened anew");
+  }
+  SYN_TRY(auto complete, assembler_.take(*message));
+  if (!complete) return true;
+  stream_->note_read(complete->begin.commit_lsn);
+  decoder_.begin_transaction(*complete);
+  at_hand_.emplace(std::move(*complete));
+  return true;
+}
+
 Result<void> PostgresSource::read_stream(ports::PollResult& result, size_t row_limit, int wait_ms) {
-  size_t transaction_count = 0;
   const int64_t deadline_us = clock_.steady_us() + int64_t{1000} * wait_ms;
+  bool has_given = false;
+  bool has_read = false;
+  SYN_TRY(stream_->stay());
   while (true) {
-    const bool is_inside = decoder_.is_in_transaction();
-    if (!is_inside && result.row_count >= row_limit) {
+    if (result.row_count >= row_limit) {
       result.has_more = true;
       return success();
     }
-    const int64_t left_ms = std::max<int64_t>(0, (deadline_us - clock_.steady_us()) / 1000);
-    const int patience_ms = is_inside               ? kInTransactionMs
-                            : transaction_count > 0 ? 0
-                                                    : static_cast<int>(left_ms);
-    SYN_TRY(const auto message, stream_->next(patience_ms));
-    if (!message) {
-      if (!is_inside) return success();
-      return fail(ErrorCode::kSystemOpen, "the log of system " + shared_->config.name + " stalled",
-                  "the rest of a transaction did not come", "nothing: the stream is opened anew");
+    if (at_hand_) {
+      SYN_TRY(give_part());
+      has_given = true;
+      continue;
     }
-    SYN_TRY(decoder_.take(*message));
-    if (!is_inside || decoder_.is_in_transaction()) continue;
-    const Decoder::Read& last = decoder_.last();
-    ++transaction_count;
-    stream_->note_read(last.lsn);
-    waiting_.push_back({last.lsn, last.commit_time_us, last.row_count});
+    const int64_t left_ms = std::max<int64_t>(0, (deadline_us - clock_.steady_us()) / 1000);
+    if (has_read && left_ms == 0 && !assembler_.is_inside() && !has_given) {
+      result.has_more = true;  // blocks of what is in progress: others may be asked meanwhile
+      return success();
+    }
+    SYN_TRY(has_read, read_message(has_given ? 0 : static_cast<int>(left_ms)));
+    if (!has_read) return success();
   }
 }
 
 Result<void> PostgresSource::poll_once(ports::PollResult& result, size_t row_limit, int wait_ms) {
-  if (clock_.steady_us() >= refresh_due_us_) {
+  if (given_up_) return *given_up_;
+  if (clock_.steady_us() >= refresh_due_us_ && !at_hand_) {
     SYN_TRY(refresh(&result));
   }
   if (stream_ == nullptr) {
@@ -224,23 +306,26 @@ Result<ports::PollResult> PostgresSource::poll(ports::ChangeSink& sink, size_t r
   result.rescan = std::exchange(rescans_to_report_, {});
   decoder_.begin_poll(sink, result);
   if (auto read = poll_once(result, row_limit, wait_ms); !read) {
-    stream_.reset();
-    while (!waiting_.empty() && waiting_.back().lsn > read_) waiting_.pop_back();
+    close_stream();
+    place_ = given_;
+    while (!waiting_.empty() && waiting_.back().lsn > given_.lsn) waiting_.pop_back();
     stops_to_report_ = std::move(result.stopped);
     rescans_to_report_ = std::move(result.rescan);
     return std::move(read).as_failure();
   }
-  if (!waiting_.empty()) read_ = std::max(read_, waiting_.back().lsn);
+  given_ = place_;
   return result;
 }
 
 Result<void> PostgresSource::acknowledge(const model::Position& position) {
-  if (position.bytes.size() != kPositionSize) return success();
-  confirmed_ = std::max(confirmed_, number_at(position.bytes, 0));
+  const auto place = place_of(position);
+  if (!place) return success();
+  confirmed_ = std::max(confirmed_, place->lsn);
   while (!waiting_.empty() && waiting_.front().lsn <= confirmed_) waiting_.pop_front();
   if (stream_ == nullptr) return success();
   if (auto told = stream_->confirm(confirmed_); !told) {
-    stream_.reset();
+    close_stream();
+    place_ = given_;
     return told;
   }
   return success();
@@ -250,7 +335,10 @@ Result<model::Position> PostgresSource::current_position() {
   SYN_TRY(Connection * connection, connect());
   SYN_TRY(const std::string text, connection->query_text("SELECT pg_current_wal_flush_lsn()"));
   SYN_TRY(const Lsn lsn, parse_lsn(text));
-  return position_of(lsn, server_);
+  Place place = given_;
+  place.lsn = lsn;
+  place.part = {};
+  return position_of(place);
 }
 
 Result<const Mapped*> PostgresSource::mapped_of(model::DatasetId dataset) {
@@ -277,7 +365,7 @@ Result<ports::SnapshotChunk> PostgresSource::read_snapshot(model::DatasetId data
                                                            ports::ChangeSink& sink) {
   SYN_TRY(Connection * connection, connect());
   SYN_TRY(const Mapped* mapped, mapped_of(dataset));
-  const ReadPlace place{{position_of(read_, server_), clock_.now_us(), 1},
+  const ReadPlace place{{position_of(given_), clock_.now_us(), 1},
                         is_open_ ? &decoder_.recent_xids() : nullptr};
   return read_chunk(*connection, *mapped, cursor, row_limit, place, sink);
 }
@@ -288,21 +376,44 @@ Result<uint64_t> PostgresSource::estimate_rows(model::DatasetId dataset) {
   return postgres::estimate_rows(*connection, *mapped);
 }
 
-Result<std::vector<ports::RejectedRow>> PostgresSource::read_records(model::DatasetId dataset,
-                                          std::span<const std::string> keys,
-                                          ports::ChangeSink& sink) {
+Result<std::vector<ports::RejectedRow>> PostgresSource::read_records(
+    model::DatasetId dataset, std::span<const std::string> keys, ports::ChangeSink& sink) {
   SYN_TRY(Connection * connection, connect());
   SYN_TRY(const Mapped* mapped, mapped_of(dataset));
-  const ReadPlace place{{position_of(read_, server_), clock_.now_us(), 1},
+  const ReadPlace place{{position_of(given_), clock_.now_us(), 1},
                         is_open_ ? &decoder_.recent_xids() : nullptr};
   return read_keys(*connection, *mapped, keys, place, sink);
 }
 
+// What the server keeps for us, now and then; beyond the limit of the config it is given up.
+Result<void> PostgresSource::measure() {
+  if (given_up_ || clock_.steady_us() < measure_due_us_) return success();
+  measure_due_us_ = clock_.steady_us() + kMeasureEveryUs;
+  SYN_TRY(Connection * connection, connect());
+  SYN_TRY(retained_bytes_, retained_log(*connection, shared_->object));
+  const uint64_t limit = shared_->config.log_limit_bytes;
+  if (!is_open_ || limit == 0 || retained_bytes_ <= limit) return success();
+  close_stream();
+  place_ = given_;
+  SYN_TRY(end_sessions(*connection, shared_->session("source")));
+  SYN_TRY(drop_slot(*connection, shared_->object));
+  given_up_ =
+      lost_log(shared_->config.name,
+               "slot " + shared_->object + " held " + std::to_string(retained_bytes_ >> 20) +
+                   " MiB of the server's log, more than `log_limit` in the config allows, "
+                   "and was dropped");
+  retained_bytes_ = 0;
+  return success();
+}
+
 Result<ports::Source::Lag> PostgresSource::lag() {
+  SYN_TRY(measure());
   Lag lag;
+  lag.retained_bytes = retained_bytes_;
   for (const Waiting& transaction : waiting_) lag.rows += transaction.row_count;
+  if (at_hand_) lag.oldest_us = at_hand_->transaction.begin.commit_time_us;
   if (!waiting_.empty()) lag.oldest_us = waiting_.front().commit_time_us;
-  if (stream_ != nullptr && !waiting_.empty() && stream_->server_end() > confirmed_) {
+  if (stream_ != nullptr && lag.oldest_us > 0 && stream_->server_end() > confirmed_) {
     lag.bytes = stream_->server_end() - confirmed_;
   }
   return lag;

@@ -12,6 +12,7 @@ constexpr int64_t kConfirmEveryUs = 20'000;
 constexpr int64_t kEpochUs = 946'684'800'000'000;
 constexpr size_t kDataHeaderSize = 24;  // start, end, time behind the letter
 constexpr size_t kKeepaliveSize = 17;
+constexpr int kStreaming = 140000;  // the first version that streams transactions in progress
 
 uint64_t number_at(std::string_view bytes, size_t at) {
   uint64_t value = 0;
@@ -30,20 +31,18 @@ bool is_gone(const std::string& sqlstate) {
 
 }  // namespace
 
-Error lost_log(const std::string& system, std::string why) {
-  return {ErrorCode::kSystemLost, "system " + system + " has lost the log that was kept for us",
-          std::move(why),
-          "what its users changed since the last change read is not known any more: run `syncline "
-          "resync --system " +
-              system + "`, which compares all records anew"};
-}
-
 Result<std::unique_ptr<Stream>> Stream::open(const Access& access, const std::string& object,
-                                             Lsn after, Clock& clock) {
+                                             const Place& after, Clock& clock) {
   SYN_TRY(auto connection, Connection::open(access, Purpose::kReplication));
-  const Lsn start = after == 0 ? 0 : after + 1;
+  SYN_TRY(const Place now, identify(*connection));
+  if (after.lsn != 0) {
+    SYN_TRY(check_place(*connection, access.system, after, now));
+  }
+  const Lsn start = after.lsn == 0 ? 0 : after.lsn + 1;
+  const bool is_streaming = connection->version() >= kStreaming;
   const std::string sql = "START_REPLICATION SLOT " + quoted_name(object) + " LOGICAL " +
-                          lsn_text(start) + " (proto_version '1', publication_names " +
+                          lsn_text(start) + " (proto_version " +
+                          (is_streaming ? "'2', streaming 'on'" : "'1'") + ", publication_names " +
                           literal(quoted_name(object)) + ")";
   PGresult* result = PQexec(connection->handle(), sql.c_str());
   if (PQresultStatus(result) != PGRES_COPY_BOTH) {
@@ -53,7 +52,8 @@ Result<std::unique_ptr<Stream>> Stream::open(const Access& access, const std::st
     return error;
   }
   PQclear(result);
-  return std::unique_ptr<Stream>(new Stream(std::move(connection), access.system, after, clock));
+  return std::unique_ptr<Stream>(
+      new Stream(std::move(connection), access.system, after.lsn, now.timeline, clock));
 }
 
 Stream::~Stream() {
@@ -134,11 +134,15 @@ Result<std::optional<std::string_view>> Stream::take(std::string_view bytes) {
   return Taken();
 }
 
-Result<std::optional<std::string_view>> Stream::next(int wait_ms) {
-  const int64_t deadline_us = clock_.steady_us() + int64_t{1000} * wait_ms;
-  if (clock_.steady_us() - sent_at_us_ > kStatusEveryUs) {
-    SYN_TRY(send_status());
-  }
+Result<void> Stream::stay() {
+  if (clock_.steady_us() - sent_at_us_ <= kStatusEveryUs) return success();
+  return send_status();
+}
+
+Result<std::optional<std::string_view>> Stream::next(int wait_ms, Patience patience) {
+  const int64_t wait_us = int64_t{1000} * wait_ms;
+  int64_t deadline_us = clock_.steady_us() + wait_us;
+  SYN_TRY(stay());
   while (true) {
     PQfreemem(buffer_);
     buffer_ = nullptr;
@@ -146,6 +150,7 @@ Result<std::optional<std::string_view>> Stream::next(int wait_ms) {
     if (size > 0) {
       SYN_TRY(const auto taken, take({buffer_, static_cast<size_t>(size)}));
       if (taken) return taken;
+      if (patience == Patience::kSinceLastSign) deadline_us = clock_.steady_us() + wait_us;
       continue;
     }
     if (size < 0) {

@@ -295,9 +295,8 @@ Result<uint64_t> SqliteScanSource::estimate_rows(model::DatasetId dataset) {
   return count_rows(*reader_, *mapped);
 }
 
-Result<std::vector<ports::RejectedRow>> SqliteScanSource::read_records(model::DatasetId dataset,
-                                            std::span<const std::string> keys,
-                                            ports::ChangeSink& sink) {
+Result<std::vector<ports::RejectedRow>> SqliteScanSource::read_records(
+    model::DatasetId dataset, std::span<const std::string> keys, ports::ChangeSink& sink) {
   if (reader_ == nullptr) return not_open(shared_->path);
   const Mapped* mapped = find(dataset);
   if (mapped == nullptr) return not_read(dataset, stopped_, shared_->path);

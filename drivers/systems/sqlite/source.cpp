@@ -307,8 +307,8 @@ Result<uint64_t> SqliteSource::estimate_rows(model::DatasetId dataset) {
   return count_rows(*reader_, *mapped);
 }
 
-Result<std::vector<ports::RejectedRow>> SqliteSource::read_records(model::DatasetId dataset, std::span<const std::string> keys,
-                                        ports::ChangeSink& sink) {
+Result<std::vector<ports::RejectedRow>> SqliteSource::read_records(
+    model::DatasetId dataset, std::span<const std::string> keys, ports::ChangeSink& sink) {
   if (reader_ == nullptr) {
     SYN_TRY(const Mapped* looked_at, look_at(dataset));
     SYN_TRY(const Transaction snapshot, Transaction::begin(*looker_, Access::kRead));

@@ -115,8 +115,9 @@ Result<ports::SnapshotChunk> show_chunk(Connection& connection, const Mapped& ma
 }
 
 Result<std::vector<ports::RejectedRow>> show_records(Connection& connection, const Mapped& mapped,
-                          std::span<const std::string> keys,
-                          const ports::TransactionInfo& transaction, ports::ChangeSink& sink) {
+                                                     std::span<const std::string> keys,
+                                                     const ports::TransactionInfo& transaction,
+                                                     ports::ChangeSink& sink) {
   SYN_TRY(RecordReader reader, RecordReader::make(connection, mapped));
   std::vector<ports::RejectedRow> rejected;
   sink.begin(transaction);

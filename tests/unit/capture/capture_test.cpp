@@ -39,8 +39,9 @@ class RepeatingSource final : public ports::Source {
     chunk.rejected = rejected;
     return chunk;
   }
-  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId, std::span<const std::string>,
-                            ports::ChangeSink&) override {
+  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId,
+                                                       std::span<const std::string>,
+                                                       ports::ChangeSink&) override {
     return rejected;
   }
   Result<Lag> lag() override { return Lag{}; }

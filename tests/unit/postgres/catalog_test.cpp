@@ -34,7 +34,10 @@ TEST_F(Catalog, TablesWithTypesAndKeys) {
       "varchar(40) NOT NULL UNIQUE, nick text UNIQUE, mood mood, cost price, at "
       "timestamptz(3), tags int[], half numeric GENERATED ALWAYS AS (id / 2) STORED)");
   user_.run("CREATE SCHEMA \"odd.one\"; CREATE TABLE \"odd.one\".t(a int REFERENCES customer(id))");
-  system_ = make_postgres({"zurich", "shop", 1, url(), "", 4, {}}, system_clock()).value();
+  config_.appliance = "zurich";
+  config_.name = "shop";
+  config_.url = url();
+  system_ = make_postgres(config_, system_clock()).value();
   const auto tables = system_.catalog->tables().value();
   ASSERT_THAT(tables, SizeIs(2));
   EXPECT_EQ("\"odd.one\".t", tables[0].name);

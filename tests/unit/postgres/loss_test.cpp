@@ -88,7 +88,7 @@ TEST_F(Loss, AnotherServersPositionIsRefused) {
   user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
   take(1);
   model::Position other = sink_->position;
-  other.bytes.back() = static_cast<char>(other.bytes.back() ^ 1);
+  other.bytes[15] = static_cast<char>(other.bytes[15] ^ 1);
   EXPECT_THAT(to_string(open_error(other)), HasSubstr("another server"));
   model::Position ahead = sink_->position;
   ahead.bytes[1] = 'x';

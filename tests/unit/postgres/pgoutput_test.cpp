@@ -40,7 +40,11 @@ std::vector<std::string> messages() {
           "I" + number(77, 4) + "N" + number(2, 2) + text_cell("1") + text_cell("Ann"),
           update(),
           "D" + number(77, 4) + "O" + number(2, 2) + text_cell("1") + "n",
-          "T" + number(2, 4) + '\0' + number(77, 4) + number(78, 4)};
+          "T" + number(2, 4) + '\0' + number(77, 4) + number(78, 4),
+          "S" + number(99, 4) + '\1',
+          "E",
+          "c" + number(99, 4) + '\0' + number(42, 8) + number(43, 8) + number(5, 8),
+          "A" + number(99, 4) + number(101, 4)};
 }
 
 TEST(Pgoutput, ReadsWhatTheManualLaysOut) {
@@ -61,6 +65,9 @@ TEST(Pgoutput, ReadsWhatTheManualLaysOut) {
   EXPECT_EQ("2", changed.row[0].text);
   EXPECT_EQ(TupleState::kUnchanged, changed.row[1].state);
   EXPECT_EQ(2U, std::get<Truncate>(parse_message(all[6]).value()).relations.size());
+  EXPECT_TRUE(std::get<StreamStart>(parse_message(all[7]).value()).is_first);
+  EXPECT_EQ(42U, std::get<StreamCommit>(parse_message(all[9]).value()).commit_lsn);
+  EXPECT_EQ(101U, std::get<StreamAbort>(parse_message(all[10]).value()).subxid);
 }
 
 TEST(Pgoutput, EveryCutAndEveryTailIsAnError) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <libpq-fe.h>
+#include <unistd.h>
 
 #include "drivers/systems/postgres/postgres.hpp"
 #include "tests/support/system_test.hpp"
@@ -33,6 +34,7 @@ class Server {
   Server() {
     std::string pattern = std::filesystem::temp_directory_path() / "syncline-pg-XXXXXX";
     folder_ = mkdtemp(pattern.data());
+    setenv("POSTGRES_OWNER", std::to_string(getpid()).c_str(), 1);
     start();
   }
   ~Server() { call("remove", ""); }
@@ -132,6 +134,17 @@ class PostgresTest : public ports::SystemTest {
     std::vector<std::string> lines;
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     while (lines.size() < count && std::chrono::steady_clock::now() < deadline) {
+      for (std::string& line : poll()) lines.push_back(std::move(line));
+      note_poll();
+    }
+    return lines;
+  }
+  // What comes in that time.
+  std::vector<std::string> take_for(int milliseconds) {
+    std::vector<std::string> lines;
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+    while (std::chrono::steady_clock::now() < deadline) {
       for (std::string& line : poll()) lines.push_back(std::move(line));
       note_poll();
     }

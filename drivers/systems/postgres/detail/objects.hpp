@@ -35,6 +35,9 @@ Result<Slot> find_slot(Connection& connection, const std::string& name);
 Result<void> create_slot(Connection& connection, const std::string& name);
 Result<void> drop_slot(Connection& connection, const std::string& name);
 
+// Bytes of its log that the server keeps for the slot; 0 where it is not there.
+Result<uint64_t> retained_log(Connection& connection, const std::string& name);
+
 // Ends sessions of ours that an earlier run has left, and waits until they are gone.
 Result<void> end_sessions(Connection& connection, const std::string& session);
 

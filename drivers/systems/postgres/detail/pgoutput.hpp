@@ -1,4 +1,4 @@
-// The messages of pgoutput, protocol 1, as PostgreSQL's manual lays them out (chapter 55.9).
+// The messages of pgoutput, protocols 1 and 2, as PostgreSQL's manual lays them out (chapter 55.9).
 //
 // What is parsed borrows from the bytes. Every length is checked against what is there: bytes from
 // anywhere give a message or an error, never a read past their end. Threads: pure functions.
@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -77,11 +78,34 @@ struct Truncate {
   std::vector<Oid> relations;
 };
 
+// Of transactions in progress.
+struct StreamStart {
+  uint32_t xid = 0;
+  bool is_first = false;  // block of this transaction
+};
+
+struct StreamStop {};
+
+struct StreamCommit {
+  uint32_t xid = 0;
+  Lsn commit_lsn = 0;
+  int64_t commit_time_us = 0;
+};
+
+struct StreamAbort {
+  uint32_t xid = 0;
+  uint32_t subxid = 0;  // the same: all of it
+};
+
 struct Ignored {  // a type, an origin, a logical message
   char kind = 0;
 };
 
-using Message = std::variant<Ignored, Begin, Commit, Relation, Insert, Update, Delete, Truncate>;
+using Message = std::variant<Ignored, Begin, Commit, Relation, Insert, Update, Delete, Truncate,
+                             StreamStart, StreamStop, StreamCommit, StreamAbort>;
+
+// kSystemOpen: what came does not follow from what came before.
+Error out_of_step(std::string why);
 
 Result<Message> parse_message(std::string_view bytes);
 

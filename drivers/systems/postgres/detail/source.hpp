@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "drivers/systems/postgres/detail/decoder.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
@@ -31,8 +32,9 @@ class PostgresSource final : public ports::Source {
   Result<ports::SnapshotChunk> read_snapshot(model::DatasetId dataset, const std::string& cursor,
                                              size_t row_limit, ports::ChangeSink& sink) override;
   Result<uint64_t> estimate_rows(model::DatasetId dataset) override;
-  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId dataset, std::span<const std::string> keys,
-                            ports::ChangeSink& sink) override;
+  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId dataset,
+                                                       std::span<const std::string> keys,
+                                                       ports::ChangeSink& sink) override;
   Result<Lag> lag() override;
 
  private:
@@ -41,8 +43,20 @@ class PostgresSource final : public ports::Source {
   Result<void> take_slot(const model::Position& position);
   Result<void> refresh(ports::PollResult* result);
   Result<void> open_stream();
+  void close_stream();
   Result<void> poll_once(ports::PollResult& result, size_t row_limit, int wait_ms);
   Result<void> read_stream(ports::PollResult& result, size_t row_limit, int wait_ms);
+  Result<bool> read_message(int wait_ms);
+  struct Stretch {  // of the transaction at hand
+    size_t begin = 0;
+    size_t end = 0;
+    size_t change_count = 0;
+    bool is_last = false;
+    std::string_view records;
+  };
+  Result<Stretch> next_stretch();
+  Result<void> give_part();
+  Result<void> measure();
   void stop(const ports::DatasetMapping& mapping, Error error, ports::PollResult* result);
   Result<const Mapped*> mapped_of(model::DatasetId dataset);
   struct Waiting {  // a transaction that was read and is not durable yet
@@ -50,18 +64,31 @@ class PostgresSource final : public ports::Source {
     int64_t commit_time_us = 0;
     size_t row_count = 0;
   };
+  struct AtHand {  // a transaction that has committed and is shown part by part
+    explicit AtHand(Transaction&& whole) : transaction(std::move(whole)) {}
+    bool counts(const Spool::Record& record) const;
+    Transaction transaction;
+    size_t offset = 0;
+    uint64_t taken = 0;
+  };
 
   std::shared_ptr<const Shared> shared_;
   Clock& clock_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Stream> stream_;
+  SpoolBudget budget_;
+  Assembler assembler_;
+  std::optional<AtHand> at_hand_;
   Decoder decoder_;
   bool is_open_ = false;
-  uint64_t server_ = 0;  // the cluster's own number
   Made publication_ = Made::kBefore;
-  Lsn read_ = 0;  // the last transaction that a poll gave
+  Place given_;  // behind what polls gave
+  Place place_;  // likewise, and behind what the poll at hand has shown
   Lsn confirmed_ = 0;
   int64_t refresh_due_us_ = 0;
+  int64_t measure_due_us_ = 0;
+  uint64_t retained_bytes_ = 0;
+  std::optional<Error> given_up_;  // the slot, at the config's limit
   std::deque<Waiting> waiting_;
   std::map<model::DatasetId, Error> stopped_;
   std::vector<ports::DatasetStop> stops_to_report_;

@@ -12,25 +12,30 @@
 #include <string_view>
 
 #include "drivers/systems/postgres/detail/connection.hpp"
-#include "drivers/systems/postgres/detail/pgoutput.hpp"
+#include "drivers/systems/postgres/detail/place.hpp"
 #include "host/base/clock.hpp"
 
 namespace syncline::postgres {
 
-// kSystemLost, with what is lost and the command that mends it.
-Error lost_log(const std::string& system, std::string why);
+enum class Patience : uint8_t {
+  kFixed,          // from the call on
+  kSinceLastSign,  // anew with every sign of life: the server is at work on what shows nothing
+};
 
 class Stream {
  public:
-  // Streams transactions whose commit record lies behind `after` (0: from what the slot confirmed).
+  // Streams transactions whose commit record lies behind `after` (0: from what the slot confirmed),
+  // if the server is the one that `after` is of.
   static Result<std::unique_ptr<Stream>> open(const Access& access, const std::string& object,
-                                              Lsn after, Clock& clock);
+                                              const Place& after, Clock& clock);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
   // The next message's bytes, valid until the next call; nothing if none came within wait_ms.
-  Result<std::optional<std::string_view>> next(int wait_ms);
+  Result<std::optional<std::string_view>> next(int wait_ms, Patience patience);
+  // Answers the server, now and then, while nothing is read.
+  Result<void> stay();
 
   // A transaction has been read whole; it waits to be durable.
   void note_read(Lsn commit_lsn) { read_ = commit_lsn; }
@@ -38,12 +43,15 @@ class Stream {
   Result<void> confirm(Lsn commit_lsn);
 
   Lsn server_end() const { return server_end_; }
+  uint32_t timeline() const { return timeline_; }
 
  private:
-  Stream(std::unique_ptr<Connection> connection, std::string system, Lsn after, Clock& clock)
+  Stream(std::unique_ptr<Connection> connection, std::string system, Lsn after, uint32_t timeline,
+         Clock& clock)
       : connection_(std::move(connection)),
         system_(std::move(system)),
         clock_(clock),
+        timeline_(timeline),
         read_(after) {}
 
   Result<bool> wait_for_input(int64_t deadline_us);
@@ -55,6 +63,7 @@ class Stream {
   std::unique_ptr<Connection> connection_;
   std::string system_;
   Clock& clock_;
+  uint32_t timeline_ = 0;
   char* buffer_ = nullptr;  // libpq's, of the last message
   Lsn read_ = 0;
   Lsn confirmed_ = 0;

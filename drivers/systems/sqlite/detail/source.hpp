@@ -29,8 +29,9 @@ class SqliteSource final : public ports::Source {
   Result<ports::SnapshotChunk> read_snapshot(model::DatasetId dataset, const std::string& cursor,
                                              size_t row_limit, ports::ChangeSink& sink) override;
   Result<uint64_t> estimate_rows(model::DatasetId dataset) override;
-  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId dataset, std::span<const std::string> keys,
-                            ports::ChangeSink& sink) override;
+  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId dataset,
+                                                       std::span<const std::string> keys,
+                                                       ports::ChangeSink& sink) override;
   Result<Lag> lag() override;
 
  private:

@@ -36,7 +36,8 @@ Result<ports::SnapshotChunk> show_chunk(Connection& connection, const Mapped& ma
                                         const ports::TransactionInfo& transaction,
                                         ports::ChangeSink& sink);
 Result<std::vector<ports::RejectedRow>> show_records(Connection& connection, const Mapped& mapped,
-                          std::span<const std::string> keys,
-                          const ports::TransactionInfo& transaction, ports::ChangeSink& sink);
+                                                     std::span<const std::string> keys,
+                                                     const ports::TransactionInfo& transaction,
+                                                     ports::ChangeSink& sink);
 
 }  // namespace syncline::sqlite

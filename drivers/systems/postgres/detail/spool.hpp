@@ -1,0 +1,58 @@
+// The changes of one transaction, in order, until it commits: in memory up to a bound that all open
+// transactions share, beyond it in a file without a name, which goes with the process.
+//
+// Owner: the budget outlives its spools. Threads: one at a time. Errors: kStorageFull and
+// kStorageOpen (the folder cannot be written).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "host/base/result.hpp"
+
+namespace syncline::postgres {
+
+struct SpoolBudget {
+  std::string folder;  // empty: the machine's folder for such files
+  size_t memory_max = size_t{64} << 20;
+  size_t memory_used = 0;
+  uint64_t written_bytes = 0;  // to files, ever
+};
+
+class Spool {
+ public:
+  explicit Spool(SpoolBudget& budget) : budget_(&budget) {}
+  ~Spool();
+  Spool(Spool&& other) noexcept;
+  Spool& operator=(Spool&& other) noexcept;
+
+  // tag: whose change it is; handed back with it.
+  Result<void> add(uint32_t tag, std::string_view bytes);
+
+  struct Record {
+    uint32_t tag = 0;
+    std::string_view bytes;
+    size_t end = 0;  // where the next one begins
+  };
+  // The bytes of whole records from `offset` on, about `size` of them and at least one; valid until
+  // the next call.
+  Result<std::string_view> window(size_t offset, size_t size);
+  // The first record of a window that begins at `offset`. REQUIRES: it is whole.
+  static Record first(std::string_view window, size_t offset);
+
+  size_t size() const { return in_file_ + memory_.size(); }
+
+ private:
+  Result<void> move_to_file();
+  Result<void> read(size_t offset, size_t size, std::string& out) const;
+  void release();
+
+  SpoolBudget* budget_;
+  std::string memory_;
+  std::string window_;
+  size_t in_file_ = 0;
+  int file_ = -1;
+};
+
+}  // namespace syncline::postgres

@@ -1,0 +1,123 @@
+#include "drivers/systems/postgres/detail/place.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace syncline::postgres {
+namespace {
+
+constexpr size_t kOldSize = 16;
+constexpr size_t kSize = 20;
+constexpr size_t kPartSize = kSize + 16;
+
+uint64_t number_at(std::string_view bytes, size_t at, size_t size) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < size; ++i) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
+  return value;
+}
+
+void append_number(uint64_t value, size_t size, std::string& out) {
+  for (size_t i = size; i-- > 0;) out += static_cast<char>(value >> (8 * i) & 0xff);
+}
+
+// A replication connection takes simple statements only.
+Result<Answer> ask(Connection& connection, const std::string& command) {
+  PGresult* result = PQexec(connection.handle(), command.c_str());
+  if (PQresultStatus(result) == PGRES_TUPLES_OK) return Answer(result);
+  Error error = connection.error_of(result, connection.place() + " does not say where it stands");
+  PQclear(result);
+  return error;
+}
+
+}  // namespace
+
+model::Position position_of(const Place& place) {
+  model::Position position;
+  append_number(place.lsn, 8, position.bytes);
+  append_number(place.server, 8, position.bytes);
+  append_number(place.timeline, 4, position.bytes);
+  if (place.part.commit_lsn == 0) return position;
+  append_number(place.part.commit_lsn, 8, position.bytes);
+  append_number(place.part.taken, 8, position.bytes);
+  return position;
+}
+
+std::optional<Place> place_of(const model::Position& position) {
+  const std::string_view bytes = position.bytes;
+  if (bytes.size() != kOldSize && bytes.size() != kSize && bytes.size() != kPartSize) return {};
+  Place place;
+  place.lsn = number_at(bytes, 0, 8);
+  place.server = number_at(bytes, 8, 8);
+  if (bytes.size() >= kSize) place.timeline = static_cast<uint32_t>(number_at(bytes, 16, 4));
+  if (bytes.size() == kPartSize) {
+    place.part = {number_at(bytes, kSize, 8), number_at(bytes, kSize + 8, 8)};
+  }
+  return place;
+}
+
+Result<Place> identify(Connection& connection) {
+  SYN_TRY(const Answer row, ask(connection, "IDENTIFY_SYSTEM"));
+  Place place;
+  const std::string_view server = row.text(0, 0);
+  std::from_chars(server.data(), server.data() + server.size(), place.server);
+  place.timeline = static_cast<uint32_t>(row.integer(0, 1));
+  SYN_TRY(place.lsn, parse_lsn(row.text(0, 2)));
+  SYN_TRY(const Answer standby, ask(connection, "SELECT pg_is_in_recovery()"));
+  if (!standby.is_true(0, 0)) return place;
+  return fail(ErrorCode::kSystemOpen, connection.place() + " is a standby",
+              "it takes no writes, and its log is another's",
+              "name the primary in `url`, or wait until this one is");
+}
+
+Error lost_log(const std::string& system, std::string why) {
+  return {ErrorCode::kSystemLost, "system " + system + " has lost the log that was kept for us",
+          std::move(why),
+          "what its users changed since the last change read is not known any more: run `syncline "
+          "resync --system " +
+              system + "`, which compares all records anew"};
+}
+
+std::optional<Lsn> end_of_timeline(std::string_view history, uint32_t timeline) {
+  while (!history.empty()) {
+    const size_t end = std::min(history.find('\n'), history.size());
+    const std::string_view line = history.substr(0, end);
+    history.remove_prefix(std::min(end + 1, history.size()));
+    const size_t tab = line.find('\t');
+    uint32_t number = 0;
+    const auto read =
+        std::from_chars(line.data(), line.data() + std::min(tab, line.size()), number);
+    if (tab == std::string_view::npos || read.ec != std::errc() || number != timeline) continue;
+    const size_t next = std::min(line.find('\t', tab + 1), line.size());
+    const auto lsn = parse_lsn(line.substr(tab + 1, next - tab - 1));
+    if (lsn) return lsn.value();
+  }
+  return {};
+}
+
+Result<void> check_place(Connection& connection, const std::string& system, const Place& before,
+                         const Place& now) {
+  if (before.server != now.server) {
+    return lost_log(system, "the URL leads to another server than before");
+  }
+  if (before.lsn > now.lsn) {
+    return lost_log(system, "its log ends at " + lsn_text(now.lsn) + ", before " +
+                                lsn_text(before.lsn) +
+                                ", where we had read to: the server was restored from an older "
+                                "backup");
+  }
+  if (before.timeline == 0 || before.timeline == now.timeline) return success();
+  const std::string number = std::to_string(now.timeline);
+  std::optional<Lsn> end;
+  if (now.timeline > before.timeline) {
+    SYN_TRY(const Answer history, ask(connection, "TIMELINE_HISTORY " + number));
+    end = end_of_timeline(history.text(0, 1), before.timeline);
+  }
+  if (end && *end > before.lsn) return success();
+  return lost_log(system, "another timeline goes on there, " + number + " instead of " +
+                              std::to_string(before.timeline) +
+                              (end ? ": it branched off at " + lsn_text(*end) + ", before " +
+                                         lsn_text(before.lsn) + ", where we had read to"
+                                   : ", which does not come from ours"));
+}
+
+}  // namespace syncline::postgres

@@ -1,0 +1,394 @@
+// The log as it comes: transactions in progress, large ones, silent ones, another server behind the
+// URL, and what the server keeps for us.
+#include "drivers/systems/postgres/detail/place.hpp"
+#include "drivers/systems/postgres/detail/source.hpp"
+#include "tests/unit/postgres/postgres_fixture.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+using testing::ElementsAre, testing::HasSubstr, testing::IsEmpty, testing::SizeIs;
+
+class Log : public PostgresTest {
+ protected:
+  // A source of our own, with bounds that a test can reach.
+  void open_with(const Limits& limits, const model::Position& position = {}) {
+    system_.source.reset();
+    auto shared = std::make_shared<Shared>();
+    shared->config = config_;
+    shared->object = object_name(config_.appliance, config_.name);
+    shared->limits = limits;
+    auto source = std::make_unique<PostgresSource>(shared, system_clock());
+    source_ = source.get();
+    system_.source = std::move(source);
+    expect_ok(system_.source->open(position));
+  }
+  static Limits small() {
+    Limits limits;
+    limits.spool_memory_bytes = 100'000;
+    limits.part_rows = 1000;
+    limits.part_bytes = 1 << 20;
+    return limits;
+  }
+  // Streams what is in progress as soon as the server allows it.
+  void stream_early() {
+    User("postgres").run("ALTER SYSTEM SET logical_decoding_work_mem = '64kB'");
+    User("postgres").run("SELECT pg_reload_conf()");
+  }
+  ~Log() override {
+    User("postgres").run("ALTER SYSTEM RESET logical_decoding_work_mem");
+    User("postgres").run("SELECT pg_reload_conf()");
+  }
+  // What the lines make of a table: key -> name.
+  static std::map<int, std::string> replay(const std::vector<std::string>& lines) {
+    std::map<int, std::string> table;
+    for (const std::string& line : lines) {
+      std::istringstream in(line);
+      std::string op;
+      int key = 0;
+      std::string name;
+      in >> op >> key >> name;
+      if (op == "delete") {
+        table.erase(key);
+      } else {
+        table[key] = name;
+      }
+    }
+    return table;
+  }
+  std::map<int, std::string> expected() {
+    std::map<int, std::string> table;
+    std::istringstream rows(user_.ask("SELECT id, 'name=' || name FROM customer"));
+    for (std::string row; std::getline(rows, row, ';');) {
+      table[std::stoi(row)] = row.substr(row.find('|') + 1);
+    }
+    return table;
+  }
+
+  PostgresSource* source_ = nullptr;
+};
+
+std::string insert(int from, int to, const std::string& name) {
+  return "INSERT INTO customer SELECT g, '" + name +
+         "' || g, repeat('x', 60) || g FROM "
+         "generate_series(" +
+         std::to_string(from) + ", " + std::to_string(to) + ") g";
+}
+
+TEST_F(Log, TransactionsInProgressComeInTheOrderOfTheirCommits) {
+  stream_early();
+  start_customers();
+  open_with(small());
+  User other(database_);
+  user_.run("BEGIN; " + insert(1, 3000, "a"));
+  other.run("BEGIN; " + insert(10001, 13000, "b"));
+  User(database_).run("INSERT INTO customer VALUES (20000, 'short', NULL)");
+  EXPECT_THAT(take(1), ElementsAre("insert 20000 name=short mail=NULL"));
+  user_.run(insert(3001, 5000, "a"));
+  other.run("COMMIT");
+  user_.run("COMMIT");
+  const auto lines = take(8000);
+  ASSERT_THAT(lines, SizeIs(8000));
+  EXPECT_THAT(lines[0], HasSubstr("insert 10001 "));
+  EXPECT_THAT(lines[2999], HasSubstr("insert 13000 "));
+  EXPECT_THAT(lines[3000], HasSubstr("insert 1 "));
+  EXPECT_THAT(lines[7999], HasSubstr("insert 5000 "));
+  const std::string streamed = "SELECT stream_txns >= 2 FROM pg_stat_replication_slots";
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (user_.ask(streamed) != "t" && std::chrono::steady_clock::now() < deadline) poll();
+  EXPECT_EQ("t", user_.ask(streamed));
+}
+
+TEST_F(Log, WhatASavepointOrATransactionRollsBackIsNotShown) {
+  stream_early();
+  start_customers();
+  open_with(small());
+  user_.run("BEGIN; " + insert(1, 2000, "a") + "; SAVEPOINT one; " + insert(2001, 4000, "b") +
+            "; SAVEPOINT two; " + insert(4001, 6000, "c") + "; ROLLBACK TO one; " +
+            insert(6001, 8000, "d") +
+            "; SAVEPOINT three; UPDATE customer SET name = 'kept' WHERE "
+            "id <= 2000; RELEASE three");
+  User other(database_);
+  other.run("BEGIN; " + insert(20001, 23000, "gone"));
+  poll();
+  other.run("ROLLBACK");
+  user_.run("COMMIT");
+  const auto lines = take(6000);
+  EXPECT_THAT(lines, SizeIs(6000));
+  EXPECT_EQ(expected(), replay(lines));
+  EXPECT_THAT(take_for(300), IsEmpty());
+}
+
+// A table is described in what was rolled back, changed by another, and not described again.
+TEST_F(Log, ATableThatChangedWhileATransactionWasInProgressIsReadAsItIs) {
+  stream_early();
+  start_customers();
+  open_with(small());
+  user_.run("CREATE TABLE big(id bigint PRIMARY KEY)");
+  user_.run("BEGIN; SAVEPOINT one; " + insert(1, 3000, "a") + "; ROLLBACK TO one");
+  user_.run("INSERT INTO big SELECT generate_series(1, 3000)");
+  poll();
+  User other(database_);
+  other.run("ALTER TABLE customer DROP mail, ADD more text, ADD mail text");
+  other.run("INSERT INTO customer VALUES (1, 'Ann', 'more', 'a@x')");
+  take(1);
+  user_.run("COMMIT");
+  other.run("INSERT INTO customer VALUES (2, 'Bob', 'more', 'b@x')");
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=Bob mail=b@x"));
+}
+
+TEST_F(Log, ALargeTransactionPassesInPartsAndGoesOnWhereItWas) {
+  start_customers();
+  open_with(small());
+  drain();
+  const model::Position before = sink_->position;
+  sink_->times_us.clear();
+  user_.run(insert(1, 3500, "a"));
+  user_.run("INSERT INTO customer VALUES (9000, 'next', NULL)");
+  std::vector<std::string> lines;
+  std::vector<model::Position> positions;
+  while (lines.size() < 2000) {
+    for (auto& line : poll()) lines.push_back(line);
+    if (positions.empty() || positions.back() != sink_->position) {
+      positions.push_back(sink_->position);
+    }
+  }
+  EXPECT_THAT(lines, SizeIs(2000));
+  EXPECT_THAT(positions, SizeIs(2));
+  EXPECT_LT(before, positions[0]);
+  EXPECT_LT(positions[0], positions[1]);
+  // What is durable is a part: the server must keep all of it.
+  expect_ok(system_.source->acknowledge(positions[1]));
+  Limits others = small();
+  others.part_rows = 700;
+  open_with(others, positions[0]);  // the second part is not durable: it comes again
+  lines = take(2501);
+  ASSERT_THAT(lines, SizeIs(2501));
+  EXPECT_THAT(lines[0], HasSubstr("insert 1001 "));
+  EXPECT_THAT(lines[2499], HasSubstr("insert 3500 "));
+  EXPECT_EQ("insert 9000 name=next mail=NULL", lines[2500]);
+  EXPECT_LT(positions[1], sink_->position);
+}
+
+TEST_F(Log, ABreakInsideALargeTransactionShowsNothingTwice) {
+  start_customers();
+  open_with(small());
+  drain();
+  user_.run(insert(1, 3000, "a"));
+  std::vector<std::string> lines;
+  while (lines.size() < 1000) {
+    for (auto& line : poll()) lines.push_back(line);
+  }
+  user_.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots");
+  user_.run("INSERT INTO customer VALUES (9000, 'next', NULL)");
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (lines.size() < 3001 && std::chrono::steady_clock::now() < deadline) {
+    auto polled = system_.source->poll(*sink_, 1000, kPollMs);
+    for (auto& line : sink_->take()) lines.push_back(line);
+  }
+  EXPECT_THAT(lines, SizeIs(3001));
+  EXPECT_EQ(expected(), replay(lines));
+}
+
+TEST_F(Log, APartThatMarksOurWritesMarksThemAllAfterARestart) {
+  start_customers();
+  open_with(small());
+  std::vector<std::string> puts;
+  for (int i = 1; i <= 1500; ++i) puts.push_back("put " + std::to_string(i) + " name=a mail=NULL");
+  apply(puts);
+  std::vector<std::string> lines;
+  while (lines.size() < 1000) {
+    for (auto& line : poll()) lines.push_back(line);
+  }
+  open_with(small(), sink_->position);
+  for (const std::string& line : take(501)) EXPECT_THAT(line, HasSubstr("ours insert"));
+}
+
+TEST_F(Log, AServerThatIsAtWorkOnWhatShowsNothingIsWaitedFor) {
+  user_.run("CREATE TABLE other(a int, b text)");
+  start_customers();
+  config_.url += "&options=-c%20wal_sender_timeout%3D200ms%20-c%20logical_decoding_work_mem%3D1GB";
+  Limits limits;
+  limits.in_transaction_ms = 150;
+  open_with(limits);
+  user_.run(
+      "BEGIN; INSERT INTO customer VALUES (1, 'Ann', NULL); INSERT INTO other SELECT g, 'x' "
+      "FROM generate_series(1, 1000000) g; INSERT INTO customer VALUES (2, 'Bob', NULL); "
+      "COMMIT");
+  EXPECT_THAT(take(2), ElementsAre("insert 1 name=Ann mail=NULL", "insert 2 name=Bob mail=NULL"));
+}
+
+TEST_F(Log, TheLogThatIsKeptForUsIsMeasuredAndGivenUpAtTheLimit) {
+  start_customers();
+  config_.log_limit_bytes = 40 << 20;
+  open_with({});
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  take(1);
+  EXPECT_LT(0U, system_.source->lag().value().retained_bytes);
+  const model::Position position = sink_->position;
+  user_.run(
+      "CREATE TABLE other(a text); ALTER TABLE other ALTER a SET STORAGE EXTERNAL; INSERT "
+      "INTO other SELECT repeat('x', 100000) FROM generate_series(1, 500)");
+  open_with({}, position);
+  expect_ok(system_.source->lag());
+  const auto polled = system_.source->poll(*sink_, 1000, 0);
+  ASSERT_FALSE(polled.has_value());
+  EXPECT_EQ(ErrorCode::kSystemLost, polled.error().code);
+  EXPECT_THAT(to_string(polled.error()), HasSubstr("more than `log_limit`"));
+  EXPECT_EQ("0", user_.ask("SELECT count(*) FROM pg_replication_slots"));
+  const auto opened = system_.source->open(position);
+  EXPECT_EQ(ErrorCode::kSystemLost, opened.error().code);
+}
+
+// Another server in the place of the first, with all of ours in it, while we are connected.
+class OtherServer : public Log {
+ protected:
+  static void shell(const std::string& line) {
+    const std::string command = "cd " + Server::instance().folder() + " && " + line;
+    ASSERT_EQ(0, std::system(command.c_str())) << line;
+  }
+  void begin() {
+    start_customers();
+    Server::instance().stop("fast");
+    shell("cp -a data kept");
+    Server::instance().start();
+    User(database_).run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+    while (lines_.empty()) {
+      if (system_.source->poll(*sink_, 1000, kPollMs)) lines_ = sink_->take();
+    }
+    Server::instance().stop("immediate");  // it would wait for us to have read all
+    shell("mv data first && mv kept data");
+  }
+  Error error_of_polls() {
+    Server::instance().start();
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    Error error;
+    while (error.code != ErrorCode::kSystemLost && std::chrono::steady_clock::now() < deadline) {
+      const auto polled = system_.source->poll(*sink_, 1000, kPollMs);
+      error = polled ? Error{} : polled.error();
+    }
+    return error;
+  }
+  ~OtherServer() override {
+    system_ = {};
+    Server::instance().stop("immediate");
+    shell("rm -rf data && mv first data");
+    Server::instance().start();
+  }
+
+  std::vector<std::string> lines_;
+};
+
+TEST_F(OtherServer, AStandbyThatWasBehindIsNeverReadOnFrom) {
+  begin();
+  shell(
+      "touch data/recovery.signal && chown --reference=data data/recovery.signal && echo "
+      "\"restore_command = 'false'\" >> data/postgresql.auto.conf");
+  const Error error = error_of_polls();
+  EXPECT_EQ(ErrorCode::kSystemLost, error.code) << to_string(error);
+  EXPECT_THAT(to_string(error), HasSubstr("resync"));
+}
+
+TEST_F(OtherServer, ATimelineThatBranchedOffBeforeWhatWeReadIsLostHoweverFarItWent) {
+  begin();
+  shell(
+      "touch data/recovery.signal && chown --reference=data data/recovery.signal && echo "
+      "\"restore_command = 'false'\" >> data/postgresql.auto.conf");
+  Server::instance().start();
+  {
+    User other(database_);
+    while (other.ask("SELECT pg_is_in_recovery()") == "t") {
+    }
+    other.run("INSERT INTO customer SELECT g, 'other', NULL FROM generate_series(1, 5000) g");
+  }
+  Server::instance().stop("fast");
+  const Error error = error_of_polls();
+  EXPECT_EQ(ErrorCode::kSystemLost, error.code) << to_string(error);
+  EXPECT_THAT(to_string(error), HasSubstr("it branched off at"));
+}
+
+TEST_F(OtherServer, AnotherClusterWithASlotOfOurNameIsLost) {
+  begin();
+  shell("rm -rf data");
+  Server::instance().start();
+  {
+    User("postgres").run("CREATE DATABASE " + database_);
+    User other(database_);
+    other.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text)");
+    other.run("INSERT INTO customer SELECT g, 'other', NULL FROM generate_series(1, 90000) g");
+    other.run("CREATE PUBLICATION syncline_zurich_shop FOR TABLE customer");
+    other.run("SELECT pg_create_logical_replication_slot('syncline_zurich_shop', 'pgoutput')");
+  }
+  Server::instance().stop("fast");
+  const Error error = error_of_polls();
+  EXPECT_EQ(ErrorCode::kSystemLost, error.code) << to_string(error);
+  EXPECT_THAT(to_string(error), HasSubstr("another server"));
+}
+
+TEST(Places, KeepTheirOrderAndPlacesOfBeforeAreRead) {
+  const Place commit{0x1000, 7, 1, {}};
+  const Place part{0x1000, 7, 1, {0x2000, 500}};
+  const Place more{0x1000, 7, 1, {0x2000, 900}};
+  const Place next{0x2000, 7, 1, {}};
+  EXPECT_LT(position_of(commit), position_of(part));
+  EXPECT_LT(position_of(part), position_of(more));
+  EXPECT_LT(position_of(more), position_of(next));
+  const auto back = place_of(position_of(more));
+  EXPECT_EQ(900U, back->part.taken);
+  EXPECT_EQ(0x2000U, back->part.commit_lsn);
+  EXPECT_EQ(1U, back->timeline);
+  model::Position old = position_of(commit);
+  old.bytes.resize(16);
+  EXPECT_EQ(0U, place_of(old)->timeline);
+  EXPECT_EQ(0x1000U, place_of(old)->lsn);
+  old.bytes.resize(15);
+  EXPECT_FALSE(place_of(old).has_value());
+}
+
+TEST(Places, AHistorySaysWhereTimelinesEnded) {
+  const std::string history = "1\t0/3000000\tno recovery target\n\n2\t1/2A\tbefore\n";
+  EXPECT_EQ(0x3000000U, end_of_timeline(history, 1));
+  EXPECT_EQ(0x10000002AU, end_of_timeline(history, 2));
+  EXPECT_FALSE(end_of_timeline(history, 3).has_value());
+  EXPECT_FALSE(end_of_timeline("junk\n\n1", 1).has_value());
+}
+
+TEST(Spools, GiveBackWhatTheyTookWhereverItIs) {
+  for (const size_t memory_max : {size_t{0}, size_t{150'000}, size_t{100} << 20}) {
+    SpoolBudget budget{"", memory_max};
+    size_t count = 0;
+    {
+      Spool spool(budget);
+      for (uint32_t i = 0; i < 3000; ++i) {
+        ASSERT_TRUE(spool.add(i, std::string(i % 977, static_cast<char>('a' + i % 26))));
+      }
+      for (size_t offset = 0; offset < spool.size();) {
+        std::string_view window = spool.window(offset, 5000).value();
+        ASSERT_FALSE(window.empty());
+        while (!window.empty() && count < 3000) {
+          const Spool::Record record = Spool::first(window, offset);
+          EXPECT_EQ(count, record.tag);
+          EXPECT_EQ(std::string(count % 977, static_cast<char>('a' + count % 26)), record.bytes);
+          window.remove_prefix(record.end - offset);
+          offset = record.end;
+          ++count;
+        }
+      }
+    }
+    EXPECT_EQ(3000U, count);
+    EXPECT_EQ(0U, budget.memory_used);
+    EXPECT_EQ(memory_max < 1'000'000, budget.written_bytes > 0);
+  }
+}
+
+TEST(Spools, AFolderThatCannotBeWrittenIsSaid) {
+  SpoolBudget budget{"/proc/nowhere", 0};
+  Spool spool(budget);
+  const auto added = spool.add(1, std::string(100'000, 'x'));
+  ASSERT_FALSE(added.has_value());
+  EXPECT_EQ(ErrorCode::kStorageOpen, added.error().code);
+  EXPECT_THAT(to_string(added.error()), HasSubstr("/proc/nowhere"));
+}
+
+}  // namespace
+}  // namespace syncline::postgres
