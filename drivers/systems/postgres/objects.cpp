@@ -96,6 +96,12 @@ Result<Made> install_publication(Connection& connection, const std::string& name
   return Made::kBefore;
 }
 
+Result<int64_t> publication_number(Connection& connection, const std::string& name) {
+  SYN_TRY(const Answer row,
+          connection.query("SELECT oid FROM pg_publication WHERE pubname = " + literal(name)));
+  return row.row_count() == 0 ? 0 : row.integer(0, 0);
+}
+
 Result<Slot> find_slot(Connection& connection, const std::string& name) {
   SYN_TRY(const Answer rows,
           connection.query("SELECT coalesce(wal_status, '') FROM pg_replication_slots WHERE "

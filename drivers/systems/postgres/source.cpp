@@ -117,11 +117,22 @@ void PostgresSource::stop(const ports::DatasetMapping& mapping, Error error,
   stops.push_back({dataset, std::move(error)});
 }
 
+// From 18 on a stream without its publication is no error: it shows nothing.
+Result<void> PostgresSource::check_publication(Connection& connection) {
+  SYN_TRY(const int64_t now, publication_number(connection, shared_->object));
+  if (now == publication_number_) return success();
+  given_up_ = lost_log(shared_->config.name, "the publication " + shared_->object + " was dropped");
+  return *given_up_;
+}
+
 // Looks at the tables as they are now: at open (result is null), and now and then, for changes of
 // tables that nobody writes to are told by nothing else.
 Result<void> PostgresSource::refresh(ports::PollResult* result) {
   refresh_due_us_ = clock_.steady_us() + kRefreshEveryUs;
   SYN_TRY(Connection * connection, connect());
+  if (result != nullptr) {
+    SYN_TRY(check_publication(*connection));
+  }
   std::vector<Mapped> captured;
   std::vector<model::DatasetId> rescans;
   bool is_changed = result == nullptr;
@@ -153,6 +164,7 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
   }
   if (!is_changed) return success();
   SYN_TRY(publication_, install_publication(*connection, shared_->object, captured));
+  SYN_TRY(publication_number_, publication_number(*connection, shared_->object));
   decoder_.follow(std::move(captured));
   if (result == nullptr) return success();
   close_stream();  // a new stream describes every relation anew

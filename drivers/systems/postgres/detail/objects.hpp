@@ -26,6 +26,9 @@ enum class Made : uint8_t { kBefore, kNow };
 Result<Made> install_publication(Connection& connection, const std::string& name,
                                  const std::vector<Mapped>& captured);
 
+// Its number; 0: there is none. Dropped and made anew it has another.
+Result<int64_t> publication_number(Connection& connection, const std::string& name);
+
 enum class Slot : uint8_t {
   kMissing,
   kUsable,

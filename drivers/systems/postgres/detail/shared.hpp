@@ -13,7 +13,7 @@ namespace syncline::postgres {
 struct Limits {
   size_t spool_memory_bytes = size_t{64} << 20;  // of open transactions; the rest goes to a file
   // A transaction of no more is shown whole, a larger one in parts of about this.
-  size_t part_rows = 32'768;
+  size_t part_rows = 16'384;
   size_t part_bytes = size_t{16} << 20;
   int in_transaction_ms = 60'000;  // without a sign of life, for the rest of what has begun
 };

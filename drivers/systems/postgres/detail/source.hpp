@@ -57,6 +57,7 @@ class PostgresSource final : public ports::Source {
   Result<Stretch> next_stretch();
   Result<void> give_part();
   Result<void> measure();
+  Result<void> check_publication(Connection& connection);
   void stop(const ports::DatasetMapping& mapping, Error error, ports::PollResult* result);
   Result<const Mapped*> mapped_of(model::DatasetId dataset);
   struct Waiting {  // a transaction that was read and is not durable yet
@@ -82,13 +83,14 @@ class PostgresSource final : public ports::Source {
   Decoder decoder_;
   bool is_open_ = false;
   Made publication_ = Made::kBefore;
+  int64_t publication_number_ = 0;
   Place given_;  // behind what polls gave
   Place place_;  // likewise, and behind what the poll at hand has shown
   Lsn confirmed_ = 0;
   int64_t refresh_due_us_ = 0;
   int64_t measure_due_us_ = 0;
   uint64_t retained_bytes_ = 0;
-  std::optional<Error> given_up_;  // the slot, at the config's limit
+  std::optional<Error> given_up_;  // the log is lost: the slot at the config's limit, ...
   std::deque<Waiting> waiting_;
   std::map<model::DatasetId, Error> stopped_;
   std::vector<ports::DatasetStop> stops_to_report_;
