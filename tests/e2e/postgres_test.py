@@ -355,8 +355,8 @@ class Postgres(unittest.TestCase):
         office, shop = self.databases
         self.begin()
         rows = 300_000
-        self.sql(office, "INSERT INTO customer SELECT 'k' || g || '@x', 'name ' || g, g, 1.5, now(), "
-                         "'{\"a\": [1, 2, 3]}', 'some bytes of a photo' FROM "
+        self.sql(office, "INSERT INTO customer SELECT 'k' || g || '@x', 'name ' || g, g, 1.5, "
+                         "now(), '{\"a\": [1, 2, 3]}', 'some bytes of a photo' FROM "
                          f"generate_series(1, {rows}) g")
         count = "SELECT count(*) FROM customer"
         self.wait(lambda: self.sql(shop, count) == [(rows,)], 300)

@@ -194,10 +194,10 @@ Result<void> PostgresSource::open_stream() {
 }
 
 // What of the transaction at hand comes next: where it ends, and how many changes it has.
-Result<PostgresSource::Stretch> PostgresSource::next_stretch() {
-  Spool& spool = at_hand_->transaction.spool;
+Result<PostgresSource::Stretch> PostgresSource::next_stretch(AtHand& at_hand) {
+  Spool& spool = at_hand.transaction.spool;
   Stretch stretch;
-  stretch.begin = at_hand_->offset;
+  stretch.begin = at_hand.offset;
   stretch.end = stretch.begin;
   SYN_TRY(stretch.records, spool.window(stretch.begin, shared_->limits.part_bytes));
   std::string_view rest = stretch.records;
@@ -207,7 +207,7 @@ Result<PostgresSource::Stretch> PostgresSource::next_stretch() {
     const Spool::Record record = Spool::first(rest, stretch.end);
     rest.remove_prefix(record.end - stretch.end);
     stretch.end = record.end;
-    if (at_hand_->counts(record)) ++stretch.change_count;
+    if (at_hand.counts(record)) ++stretch.change_count;
   }
   stretch.is_last = stretch.end == spool.size();
   return stretch;
@@ -218,12 +218,13 @@ bool PostgresSource::AtHand::counts(const Spool::Record& record) const {
   return record.bytes[0] != kRelation && !transaction.aborted.contains(record.tag);
 }
 
-// Shows one part of the transaction at hand. What was given of it before is passed over.
-Result<void> PostgresSource::give_part() {
-  SYN_TRY(const Stretch stretch, next_stretch());
-  const Lsn commit_lsn = at_hand_->transaction.begin.commit_lsn;
+// Shows one part of the transaction at hand; true: the last. What was given of it before is passed
+// over.
+Result<bool> PostgresSource::give_part(AtHand& at_hand) {
+  SYN_TRY(const Stretch stretch, next_stretch(at_hand));
+  const Lsn commit_lsn = at_hand.transaction.begin.commit_lsn;
   const uint64_t given = place_.part.commit_lsn == commit_lsn ? place_.part.taken : 0;
-  const uint64_t taken = at_hand_->taken + stretch.change_count;
+  const uint64_t taken = at_hand.taken + stretch.change_count;
   Place after = place_;
   after.part = {commit_lsn, taken};
   if (stretch.is_last) after = {commit_lsn, place_.server, place_.timeline, {}};
@@ -234,24 +235,22 @@ Result<void> PostgresSource::give_part() {
     const Spool::Record record = Spool::first(rest, at);
     rest.remove_prefix(record.end - at);
     at = record.end;
-    const bool is_change = at_hand_->counts(record);
+    const bool is_change = at_hand.counts(record);
     if (!is_change && record.bytes[0] != kRelation) continue;
-    const bool is_new = at_hand_->taken >= given;
+    const bool is_new = at_hand.taken >= given;
     SYN_TRY(
         decoder_.take(record.bytes, is_new ? Decoder::Showing::kAll : Decoder::Showing::kNothing));
-    if (is_change) ++at_hand_->taken;
+    if (is_change) ++at_hand.taken;
   }
   if (is_shown) {
     decoder_.end_part();
     place_ = after;
   }
-  at_hand_->offset = stretch.end;
-  if (!stretch.is_last) return success();
+  at_hand.offset = stretch.end;
+  if (!stretch.is_last) return false;
   SYN_TRY(decoder_.end_transaction());
-  waiting_.push_back(
-      {commit_lsn, at_hand_->transaction.begin.commit_time_us, decoder_.row_count()});
-  at_hand_.reset();
-  return success();
+  waiting_.push_back({commit_lsn, at_hand.transaction.begin.commit_time_us, decoder_.row_count()});
+  return true;
 }
 
 // The next message of the stream; false: none came in time.
@@ -285,7 +284,8 @@ Result<void> PostgresSource::read_stream(ports::PollResult& result, size_t row_l
       return success();
     }
     if (at_hand_) {
-      SYN_TRY(give_part());
+      SYN_TRY(const bool is_done, give_part(*at_hand_));
+      if (is_done) at_hand_.reset();
       has_given = true;
       continue;
     }

@@ -4,6 +4,34 @@ namespace syncline::postgres {
 
 using ports::Finding, ports::Severity;
 
+namespace {
+
+// enabled: O for everybody but replicas, R for replicas, A for all.
+Finding trigger_finding(const Mapped& mapped, Triggers triggers, std::string_view name,
+                        std::string_view enabled, const std::string& grant) {
+  const bool is_accepted = mapped.mapping->triggers == "fire";
+  const bool is_replica = triggers == Triggers::kSuppressed && !is_accepted;
+  std::string what = "trigger ";
+  what.append(name).append(" on ").append(mapped.table.display_name());
+  if (enabled == (is_replica ? "O" : "R")) {
+    what +=
+        " does not fire for our writes: columns that only it keeps, and that do not travel, "
+        "stay as they are";
+    return {Severity::kNote, mapped.schema->name, std::move(what),
+            is_accepted ? "" : "triggers = \"fire\" in the dataset's section, if it should"};
+  }
+  what += " fires for our writes too";
+  std::string fix = grant;
+  if (is_replica) {
+    fix = "ALTER TABLE " + mapped.table.sql_name();
+    fix.append(" ENABLE TRIGGER ").append(name).append(";");
+  }
+  return {is_accepted ? Severity::kNote : Severity::kStops, mapped.schema->name, std::move(what),
+          fix + " or triggers = \"fire\" in the dataset's section to accept it"};
+}
+
+}  // namespace
+
 Result<Triggers> suppress_triggers(Connection& connection) {
   auto set = connection.run("SET session_replication_role = replica");
   if (set) return Triggers::kSuppressed;
@@ -15,43 +43,26 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
                            std::vector<Finding>& out) {
   if (mapped.mapping->direction == ports::Direction::kFrom) return success();
   SYN_TRY(const Answer rows,
-          connection.query("SELECT tgname, tgisinternal, tgenabled, quote_ident(current_user) FROM "
-                           "pg_trigger WHERE tgrelid = " +
+          connection.query("SELECT quote_ident(tgname), tgisinternal, tgenabled, "
+                           "quote_ident(current_user) FROM pg_trigger WHERE tgrelid = " +
                            std::to_string(mapped.table.oid) +
                            " AND tgenabled <> 'D' ORDER BY tgisinternal, tgname"));
-  const bool is_accepted = mapped.mapping->triggers == "fire";
-  const std::string table = mapped.table.display_name();
   std::string grant;
   bool has_foreign_keys = false;
   for (size_t row = 0; row < rows.row_count(); ++row) {
-    const std::string name(rows.text(row, 0));
-    grant = "GRANT SET ON PARAMETER session_replication_role TO " + std::string(rows.text(row, 3)) +
-            ";";
+    grant = "GRANT SET ON PARAMETER session_replication_role TO ";
+    grant.append(rows.text(row, 3)).append(";");
     if (rows.is_true(row, 1)) {
       has_foreign_keys = true;
-      continue;
+    } else {
+      out.push_back(trigger_finding(mapped, triggers, rows.text(row, 0), rows.text(row, 2), grant));
     }
-    const std::string_view enabled = rows.text(row, 2);
-    const bool is_always = enabled == "A" || enabled == "R";
-    if (triggers == Triggers::kSuppressed && !is_accepted && !is_always) {
-      out.push_back({Severity::kNote, mapped.schema->name,
-                     "trigger " + name + " on " + table +
-                         " does not fire for our writes: columns that only it keeps, and that do "
-                         "not travel, stay as they are",
-                     "triggers = \"fire\" in the dataset's section, if it should"});
-      continue;
-    }
-    const std::string quiet = is_always ? "ALTER TABLE " + mapped.table.sql_name() +
-                                              " ENABLE TRIGGER " + quoted_name(name) + ";"
-                                        : grant;
-    out.push_back({is_accepted ? Severity::kNote : Severity::kStops, mapped.schema->name,
-                   "trigger " + name + " on " + table + " fires for our writes too",
-                   quiet + " or triggers = \"fire\" in the dataset's section to accept it"});
   }
-  if (has_foreign_keys && triggers == Triggers::kFire && !is_accepted) {
+  if (has_foreign_keys && triggers == Triggers::kFire && mapped.mapping->triggers != "fire") {
     out.push_back({Severity::kStops, mapped.schema->name,
-                   table + " has foreign keys, and our writes come per record, not in their order",
-                   grant});
+                   mapped.table.display_name() +
+                       " has foreign keys, and our writes come per record, not in their order",
+                   std::move(grant)});
   }
   return success();
 }

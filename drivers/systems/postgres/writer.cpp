@@ -191,7 +191,8 @@ void note_numbers(const Mapped& mapped, const Texts& texts, Brought& brought) {
   for (size_t i = 0; i < texts.values.size(); ++i) {
     const size_t key_count = mapped.key_count();
     const size_t field = i < key_count ? i : texts.fields[i - key_count];
-    if (texts.values[i]) note_brought(mapped.columns[field], *texts.values[i], brought);
+    const Parameter& value = texts.values[i];
+    if (value.has_value()) note_brought(mapped.columns[field], *value, brought);
   }
 }
 

@@ -47,6 +47,7 @@ class PostgresSource final : public ports::Source {
   Result<void> poll_once(ports::PollResult& result, size_t row_limit, int wait_ms);
   Result<void> read_stream(ports::PollResult& result, size_t row_limit, int wait_ms);
   Result<bool> read_message(int wait_ms);
+  struct AtHand;
   struct Stretch {  // of the transaction at hand
     size_t begin = 0;
     size_t end = 0;
@@ -54,8 +55,8 @@ class PostgresSource final : public ports::Source {
     bool is_last = false;
     std::string_view records;
   };
-  Result<Stretch> next_stretch();
-  Result<void> give_part();
+  Result<Stretch> next_stretch(AtHand& at_hand);
+  Result<bool> give_part(AtHand& at_hand);
   Result<void> measure();
   Result<void> check_publication(Connection& connection);
   void stop(const ports::DatasetMapping& mapping, Error error, ports::PollResult* result);
