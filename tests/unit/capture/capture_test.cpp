@@ -115,6 +115,11 @@ TEST_F(CaptureTest, ARowThatWasRejectedIsThereThoughNothingOfItIsKnown) {
   EXPECT_EQ(batch.key(1), source.rejected[0].key);
   EXPECT_EQ(batch.cell(1, 1).state, model::CellState::kUnchanged);
   EXPECT_EQ(captured.value().result.rejected.size(), 2u);
+  const std::vector<std::string> keys = {source.rejected[0].key};
+  const auto records = capture.read_records(schema.dataset, keys);
+  ASSERT_EQ(records.value().row_count(), 1u);
+  EXPECT_EQ(records.value().batches[0].key(0), source.rejected[0].key);
+  EXPECT_EQ(records.value().result.rejected.size(), 2u);
 }
 
 }  // namespace

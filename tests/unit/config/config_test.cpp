@@ -21,7 +21,7 @@ using testing::StartsWith;
 
 Offer test_offer() {
   return {.kinds = {{"embedded", {"log", "scan"}, {"fire", "guarded"}, {"refuse"}},
-                    {"server", {"log"}, {"suppress", "fire"}, {"refuse", "derive"}}},
+                    {"server", {"log"}, {"suppress", "fire"}, {"refuse", "derive"}, true}},
           .engines = {"cpu"}};
 }
 
@@ -300,6 +300,21 @@ TEST(Config, EmptyFileLacksItsSections) {
   for (const char* section : {"appliance", "systems", "datasets"}) {
     EXPECT_THAT(text, HasSubstr("\"" + std::string(section) + "\" is missing"));
   }
+}
+
+TEST(Config, OnlySystemsThatKeepTheirLogForUsHaveLimitsOnIt) {
+  const auto plain = parsed(kWhole).config;
+  EXPECT_EQ(1ULL << 30, plain.systems[0].log_alarm_bytes);
+  EXPECT_EQ(0U, plain.systems[0].log_limit_bytes);
+  const std::string limits = "log_alarm = \"512MiB\"\nlog_limit = \"64GiB\"\n";
+  const auto limited = parsed(with("kind = \"server\"\n", "kind = \"server\"\n" + limits));
+  EXPECT_EQ("", all_errors(limited));
+  EXPECT_EQ(512ULL << 20, limited.config.systems[0].log_alarm_bytes);
+  EXPECT_EQ(64ULL << 30, limited.config.systems[0].log_limit_bytes);
+  const std::string embedded =
+      all_errors(parsed(with("kind = \"embedded\"\n", "kind = \"embedded\"\n" + limits)));
+  EXPECT_THAT(embedded, HasSubstr("log_limit"));
+  EXPECT_THAT(embedded, HasSubstr("unknown key in systems.shop"));
 }
 
 TEST(Config, DatasetNeedsTwoKnownSystems) {

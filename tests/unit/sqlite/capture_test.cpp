@@ -90,6 +90,18 @@ TEST_F(SqliteTest, ReadsSingleRecords) {
   EXPECT_THAT(sink_->take(), ElementsAre("snapshot 2 name=B mail=NULL"));
 }
 
+TEST_F(SqliteTest, ARecordThatCannotBeReadKeepsNoOtherBack) {
+  user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY, points INTEGER)");
+  start({make_schema("customer", "id:int64 points:int64")});
+  user_.run("INSERT INTO customer VALUES (1, 'many'), (2, 7)");
+  const std::vector<std::string> keys = {key_of(schemas_[0], "1"), key_of(schemas_[0], "2")};
+  const auto rejected = system_.source->read_records(schemas_[0].dataset, keys, *sink_);
+  expect_ok(rejected);
+  EXPECT_THAT(sink_->take(), ElementsAre("snapshot 2 points=7"));
+  ASSERT_EQ(1U, rejected.value().size());
+  EXPECT_EQ(keys[0], rejected.value()[0].key);
+}
+
 TEST_F(SqliteTest, TimesAreTheStatementsOwnInMilliseconds) {
   start_customers();
   const int64_t before_us = system_clock().now_us() / 1000 * 1000;
