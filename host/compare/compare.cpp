@@ -243,6 +243,7 @@ Result<std::vector<Difference>> describe_all(const core::DatasetRules& rules,
                                              const std::vector<Side>& sides,
                                              const std::vector<Difference>& differences) {
   std::vector<std::string> keys;
+  keys.reserve(differences.size());
   for (const Difference& difference : differences) keys.push_back(difference.key);
   std::vector<Records> records(sides.size());
   for (size_t side = 0; side < sides.size(); ++side) {
@@ -251,6 +252,7 @@ Result<std::vector<Difference>> describe_all(const core::DatasetRules& rules,
     SYN_TRY(sides[side].source->read_records(rules.schema->dataset, keys, sink));
   }
   std::vector<Difference> described;
+  described.reserve(keys.size());
   for (const std::string& key : keys) described.push_back(describe(rules, key, records));
   return described;
 }
