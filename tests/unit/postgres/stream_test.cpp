@@ -280,7 +280,14 @@ TEST_F(Log, AServerThatIsAtWorkOnWhatShowsNothingIsWaitedFor) {
       "BEGIN; INSERT INTO customer VALUES (1, 'Ann', NULL); INSERT INTO other SELECT g, 'x' "
       "FROM generate_series(1, 1000000) g; INSERT INTO customer VALUES (2, 'Bob', NULL); "
       "COMMIT");
-  EXPECT_THAT(take(2), ElementsAre("insert 1 name=Ann mail=NULL", "insert 2 name=Bob mail=NULL"));
+  // A machine that is busy may lose a connection to so short a limit; one in time is enough.
+  std::vector<std::string> lines;
+  const auto deadline = std::chrono::steady_clock::now() + 2 * kPatience;
+  while (lines.empty() && std::chrono::steady_clock::now() < deadline) {
+    const auto polled = system_.source->poll(*sink_, 1000, kPollMs);
+    if (polled) lines = sink_->take();
+  }
+  EXPECT_THAT(lines, ElementsAre("insert 1 name=Ann mail=NULL", "insert 2 name=Bob mail=NULL"));
 }
 
 TEST_F(Log, TheLogThatIsKeptForUsIsMeasuredAndGivenUpAtTheLimit) {
