@@ -91,15 +91,15 @@ SYN_INLINE uint32_t syn_aes_substitute_word(const uint32_t* table, uint32_t word
          syn_aes_substitute(table, 1, word >> 24) << 24;
 }
 
-SYN_INLINE void syn_aes_expand_key(const uint8_t* key, const uint32_t* table,
+SYN_INLINE void syn_aes_expand_key(SYN_GLOBAL const uint8_t* key, const uint32_t* table,
                                    uint32_t* round_keys) {
-  uint32_t constant = 1;
+  uint32_t round_constant = 1;
   for (uint32_t i = 0; i < 8; ++i) round_keys[i] = syn_read32(key + 4 * i);
   for (uint32_t i = 8; i < SYN_AES_KEY_WORDS; ++i) {
     uint32_t word = round_keys[i - 1];
     if (i % 8 == 0) {
-      word = syn_aes_substitute_word(table, word >> 8 | word << 24) ^ constant;
-      constant = syn_aes_double((uint8_t)constant);
+      word = syn_aes_substitute_word(table, word >> 8 | word << 24) ^ round_constant;
+      round_constant = syn_aes_double((uint8_t)round_constant);
     } else if (i % 8 == 4) {
       word = syn_aes_substitute_word(table, word);
     }
@@ -191,8 +191,8 @@ SYN_INLINE void syn_gf_make_table(syn_gf128 factor, syn_gf128* table) {
 SYN_INLINE syn_gf128 syn_gf_multiply_by(const syn_gf128* table, syn_gf128 a) {
   syn_gf128 sum = {0, 0};
   for (uint32_t place = 0; place < 16; ++place) {
-    const uint64_t half = place < 8 ? a.high : a.low;
-    const uint32_t byte = (uint32_t)(half >> (56 - 8 * (place % 8))) & 0xff;
+    const uint64_t word = place < 8 ? a.high : a.low;
+    const uint32_t byte = (uint32_t)(word >> (56 - 8 * (place % 8))) & 0xff;
     sum = syn_gf_add(sum, table[place * 256 + byte]);
   }
   return sum;
@@ -206,7 +206,7 @@ SYN_INLINE syn_gf128 syn_gf_of_words(const uint32_t* words) {
   return out;
 }
 
-SYN_INLINE void syn_gcm_prepare(const uint8_t* key, syn_gcm_key* out) {
+SYN_INLINE void syn_gcm_prepare(SYN_GLOBAL const uint8_t* key, syn_gcm_key* out) {
   syn_aes_make_table(out->table);
   syn_aes_expand_key(key, out->table, out->round_keys);
   uint32_t zero[4] = {0, 0, 0, 0};

@@ -36,7 +36,7 @@ SYN_INLINE uint64_t syn_read64(const uint8_t* bytes) {
   const uint32_t shift = (uint32_t)(address & 3) * 8;
   return (uint64_t)__funnelshift_r(b, c, shift) << 32 | __funnelshift_r(a, b, shift);
 }
-#elif defined(__OPENCL_VERSION__)
+#elif defined(__OPENCL_C_VERSION__)
 
 SYN_INLINE uint32_t syn_read32(SYN_GLOBAL const uint8_t* bytes) {
   return as_uint(vload4(0, bytes));

@@ -8,7 +8,7 @@
 #ifndef SYN_CONTRACT_BATCH_H
 #define SYN_CONTRACT_BATCH_H
 
-#include <stdint.h>
+#include "kernels/contract/inline.h"
 
 #define SYN_LENGTH_NULL 0xffffffffu      /* the cell is NULL */
 #define SYN_LENGTH_UNCHANGED 0xfffffffeu /* the cell is not known here */

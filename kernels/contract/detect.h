@@ -51,7 +51,7 @@ SYN_INLINE uint64_t syn_key_bits(syn_hash128 key) {
 
 /* The high half of the product: keys spread over any number of lines, in the keys' order. */
 SYN_INLINE uint64_t syn_mul_high(uint64_t a, uint64_t b) {
-#ifdef __OPENCL_VERSION__
+#ifdef __OPENCL_C_VERSION__
   return mul_hi(a, b);
 #elif defined(__CUDA_ARCH__)
   return __umul64hi(a, b);

@@ -1,8 +1,8 @@
 /* How a function of the C subset is declared, so that one text compiles everywhere.
  *
  * SYN_INLINE: usable from host and device code. SYN_GLOBAL: a pointer into memory that the host
- * filled (an address space of its own in OpenCL C). C subset: compiles as C, C++, CUDA and
- * OpenCL C. */
+ * filled (an address space of its own in OpenCL C). The fixed-width types are C's own; OpenCL C,
+ * which has no <stdint.h>, gets them here. C subset: compiles as C, C++, CUDA and OpenCL C 1.2. */
 #ifndef SYN_CONTRACT_INLINE_H
 #define SYN_CONTRACT_INLINE_H
 
@@ -12,10 +12,15 @@
 #define SYN_INLINE static inline
 #endif
 
-#ifdef __OPENCL_VERSION__
+#ifdef __OPENCL_C_VERSION__
 #define SYN_GLOBAL __global
+typedef uchar uint8_t;
+typedef ushort uint16_t;
+typedef uint uint32_t;
+typedef ulong uint64_t;
 #else
 #define SYN_GLOBAL
+#include <stdint.h>
 #endif
 
 #endif
