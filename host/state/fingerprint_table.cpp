@@ -89,7 +89,8 @@ void apply_record(TableLane& lane, const DeltaRecord& record, size_t value_count
   }
 }
 
-// How much of a lane's log is kept for the copies that follow it; the older half goes first.
+// How much of a lane's log is kept for the copies that follow it; the older half goes first, and
+// all of it where no copy asked for it since the last time.
 constexpr size_t kLogSizeMax = 256 << 10;
 
 void drop_older_half(engine::TableLaneLog& log) {
@@ -115,15 +116,29 @@ void break_log(engine::TableLaneLog& log) {
   forget_all(log);
 }
 
+void shorten(engine::TableLaneLog& log) {
+  if (log.is_followed.exchange(false, std::memory_order_relaxed)) {
+    drop_older_half(log);
+    return;
+  }
+  forget_all(log);
+  log.bytes.shrink_to_fit();
+  log.offsets.shrink_to_fit();
+  log.is_kept = false;
+}
+
 void log_record(engine::TableLaneLog& log, std::string_view record) {
   ++log.end;
-  if (!log.is_followed.load(std::memory_order_relaxed)) {
-    log.first = log.end;
-    return;
+  if (!log.is_kept) {
+    log.is_kept = log.is_followed.load(std::memory_order_relaxed);
+    if (!log.is_kept) {
+      log.first = log.end;
+      return;
+    }
   }
   log.offsets.push_back(static_cast<uint32_t>(log.bytes.size()));
   log.bytes += record;
-  while (log.bytes.size() > kLogSizeMax) drop_older_half(log);
+  while (log.is_kept && log.bytes.size() > kLogSizeMax) shorten(log);
 }
 
 }  // namespace

@@ -22,13 +22,16 @@ namespace syncline::engine {
 // What a lane was lately told to become, for copies of it: the delta records from number first to
 // number end - 1. A copy that is at number n takes over those from n on, or, where n is below first
 // (too long ago, or the lane was loaded or cleared), starts again from the lane itself.
-// Nothing but the numbers is kept until a copy asks for more by setting is_followed.
+// Nothing but the numbers is kept until a copy asks for more by setting is_followed. It sets it
+// again whenever it takes records over: the table clears it each time that it shortens the log, and
+// keeps no log any more where that did not happen in between, for then nobody follows.
 struct TableLaneLog {
   uint64_t first = 0;
   uint64_t end = 0;
   std::string bytes;
   std::vector<uint32_t> offsets;  // of the records in bytes, from number first on
   mutable std::atomic<bool> is_followed = false;
+  bool is_kept = false;  // the table's own: records are being added
 };
 
 struct TableLaneRef {

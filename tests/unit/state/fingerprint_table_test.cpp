@@ -281,6 +281,7 @@ TEST(FingerprintTable, ALogIsBoundedAndKeepsTheLatest) {
   FingerprintTable table(kFields, 1);
   log_of(table).is_followed = true;
   for (uint64_t key = 1; key <= 20'000; ++key) {
+    log_of(table).is_followed = true;  // as a copy does with every update
     ASSERT_TRUE(table.apply(0, put(key, key)).has_value());
     ASSERT_LE(log_of(table).bytes.size(), 256u << 10);
   }
@@ -289,6 +290,22 @@ TEST(FingerprintTable, ALogIsBoundedAndKeepsTheLatest) {
   EXPECT_EQ(log.first, log.end - log.offsets.size());
   EXPECT_GT(log.offsets.size(), 1000u);
   EXPECT_EQ(log.bytes.substr(log.offsets.back()), put(20'000, 20'000));
+}
+
+TEST(FingerprintTable, ALogThatNobodyFollowsAnyMoreIsNoLongerKept) {
+  FingerprintTable table(kFields, 1);
+  const size_t size_before = table.size_bytes();
+  log_of(table).is_followed = true;
+  uint64_t key = 1;
+  for (; key <= 20'000; ++key) ASSERT_TRUE(table.apply(0, put(key % 7 + 1, key)).has_value());
+  EXPECT_TRUE(log_of(table).bytes.empty());
+  EXPECT_EQ(log_of(table).first, log_of(table).end);
+  EXPECT_LT(table.size_bytes(), size_before + 4096) << "its memory is given back";
+  log_of(table).is_followed = true;  // a copy that comes again starts where the lane is now
+  const uint64_t number = log_of(table).end;
+  ASSERT_TRUE(table.apply(0, put(3, key)).has_value());
+  EXPECT_EQ(log_of(table).first, number);
+  EXPECT_EQ(log_of(table).bytes, put(3, key));
 }
 
 TEST(FingerprintTable, WhatIsNoDeltaMakesCopiesStartAgain) {
