@@ -1,5 +1,6 @@
 #include "host/dispatch/dispatcher.hpp"
 
+#include <cstdio>
 #include <limits>
 #include <utility>
 
@@ -27,8 +28,9 @@ constexpr double kSecondBestFactorMax = 3;
 
 class EngineDispatcher final : public Dispatcher {
  public:
-  EngineDispatcher(std::vector<std::unique_ptr<Engine>> engines, size_t forced, Clock& clock)
-      : forced_(forced), clock_(clock) {
+  EngineDispatcher(std::vector<std::unique_ptr<Engine>> engines, size_t forced, Clock& clock,
+                   OnFault on_fault)
+      : forced_(forced), clock_(clock), on_fault_(std::move(on_fault)) {
     for (auto& engine : engines) slots_.push_back(std::make_unique<Slot>(std::move(engine)));
   }
 
@@ -77,13 +79,28 @@ class EngineDispatcher final : public Dispatcher {
     return out;
   }
 
+  std::vector<Explanation> explain(double bytes) const override {
+    std::vector<Explanation> out;
+    for (size_t i = 0; i < engine::kStageCount; ++i) {
+      out.push_back(explain_stage(static_cast<Stage>(i), bytes));
+    }
+    return out;
+  }
+
  private:
   struct Choice {
     Slot* slot;
     bool is_probe;  // the engine was out of service: this call says whether it is back
   };
+  // Of the engines in service that have the stage; null: there is none.
+  struct Ranking {
+    Slot* best = nullptr;
+    Slot* second = nullptr;
+    double best_us = std::numeric_limits<double>::infinity();
+    double second_us = std::numeric_limits<double>::infinity();
+  };
 
-  Slot& cpu() { return *slots_.back(); }
+  Slot& cpu() const { return *slots_.back(); }
 
   // A device's own word on damage is not believed, nor is any other: the CPU runs it again. What
   // the caller got wrong stays wrong on any engine.
@@ -103,7 +120,7 @@ class EngineDispatcher final : public Dispatcher {
     auto again = run_timed(cpu(), stage, bytes, call);
     // The CPU says the same of damaged input: then the device was right and stays in service.
     const bool is_agreed = !again.has_value() && again.error().code == result.error().code;
-    if (!is_agreed) choice.slot->fault(stage, result.error(), clock_.steady_us());
+    if (!is_agreed) take_out(*choice.slot, stage, result.error());
     if (is_agreed && choice.is_probe) choice.slot->recover(stage);
     return again;
   }
@@ -142,40 +159,92 @@ class EngineDispatcher final : public Dispatcher {
   // When this engine would be done. Devices work through what waits for them; the CPU's callers
   // each have a core of their own. Before calibration all are alike, and priority decides; an
   // engine that came back counts as free until it is measured again.
-  double finish_us(Slot& slot, Stage stage, double bytes) {
+  double finish_us(const Slot& slot, Stage stage, double bytes) const {
     if (!is_calibrated_.load(std::memory_order_relaxed)) return 0;
     if (!slot.cost(stage).is_measured()) return 0;
     const double backlog_us = &slot == &cpu() ? 0 : slot.backlog_us();
     return backlog_us + slot.cost(stage).predict_us(bytes);
   }
 
-  Choice choose(Stage stage, double bytes) {
-    Slot* best = nullptr;
-    Slot* second = nullptr;
-    double best_us = std::numeric_limits<double>::infinity();
-    double second_us = best_us;
+  Ranking rank(Stage stage, double bytes) const {
+    Ranking ranking;
     for (size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = *slots_[i];
-      if (!may_use(i) || !slot.has(stage)) continue;
-      if (!slot.is_in_service()) {
-        if (slot.claim_probe(clock_.steady_us())) return {&slot, true};
-        continue;
-      }
+      if (!may_use(i) || !slot.has(stage) || !slot.is_in_service()) continue;
       const double us = finish_us(slot, stage, bytes);
-      if (us < best_us) {
-        second = std::exchange(best, &slot);
-        second_us = std::exchange(best_us, us);
-      } else if (us < second_us) {
-        second = &slot;
-        second_us = us;
+      if (us < ranking.best_us) {
+        ranking.second = std::exchange(ranking.best, &slot);
+        ranking.second_us = std::exchange(ranking.best_us, us);
+      } else if (us < ranking.second_us) {
+        ranking.second = &slot;
+        ranking.second_us = us;
       }
     }
-    if (best == nullptr) return {&cpu(), false};
-    if (second != nullptr && second_us > 0 && second_us <= kSecondBestFactorMax * best_us &&
-        turns_.fetch_add(1, std::memory_order_relaxed) % kSecondBestEvery == kSecondBestEvery - 1) {
-      return {second, false};
+    return ranking;
+  }
+
+  // An engine whose time out of service is up, for this call to try.
+  Slot* claim_probe(Stage stage) {
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      Slot& slot = *slots_[i];
+      if (!may_use(i) || !slot.has(stage) || slot.is_in_service()) continue;
+      if (slot.claim_probe(clock_.steady_us())) return &slot;
     }
-    return {best, false};
+    return nullptr;
+  }
+
+  Choice choose(Stage stage, double bytes) {
+    if (Slot* slot = claim_probe(stage); slot != nullptr) return {slot, true};
+    const Ranking ranking = rank(stage, bytes);
+    if (ranking.best == nullptr) return {&cpu(), false};
+    if (ranking.second != nullptr && ranking.second_us > 0 &&
+        ranking.second_us <= kSecondBestFactorMax * ranking.best_us &&
+        turns_.fetch_add(1, std::memory_order_relaxed) % kSecondBestEvery == kSecondBestEvery - 1) {
+      return {ranking.second, false};
+    }
+    return {ranking.best, false};
+  }
+
+  void take_out(Slot& slot, Stage stage, const Error& error) {
+    if (!slot.fault(stage, error, clock_.steady_us()) || !on_fault_) return;
+    on_fault_(slot.description().name,
+              std::string(engine::stage_name(stage)) + ": " + to_string(error));
+  }
+
+  Explanation explain_stage(Stage stage, double bytes) const {
+    Explanation out;
+    out.stage = stage;
+    out.bytes = bytes;
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      const Slot& slot = *slots_[i];
+      Explanation::Candidate& candidate = out.candidates.emplace_back();
+      candidate.name = slot.description().name;
+      const bool is_known = is_calibrated_ && slot.cost(stage).is_measured();
+      if (is_known) candidate.predicted_us = finish_us(slot, stage, bytes);
+      if (!slot.has(stage)) {
+        candidate.remark = "it does not have this stage";
+      } else if (!may_use(i)) {
+        candidate.remark = "another engine is forced";
+      } else if (!slot.is_in_service()) {
+        candidate.remark = "out of service: " + slot.report().last_fault;
+      }
+    }
+    const Ranking ranking = rank(stage, bytes);
+    const Slot& chosen = ranking.best == nullptr ? cpu() : *ranking.best;
+    out.chosen = chosen.description().name;
+    out.why = reason_of(ranking);
+    return out;
+  }
+
+  std::string reason_of(const Ranking& ranking) const {
+    if (ranking.best == nullptr) return "the forced engine cannot: the CPU stands in";
+    if (forced_ != slots_.size()) return "it is forced";
+    if (ranking.second == nullptr) return "no other engine in service has this stage";
+    if (!is_calibrated_) return "nothing is measured yet: the first in priority";
+    char text[96];
+    std::snprintf(text, sizeof text, "done first: %.1f us, the next would take %.1f us",
+                  ranking.best_us, ranking.second_us);
+    return text;
   }
 
   bool may_use(size_t index) const { return forced_ == slots_.size() || forced_ == index; }
@@ -187,14 +256,13 @@ class EngineDispatcher final : public Dispatcher {
                                         [&slot](Stage measured, double bytes, double us) {
                                           slot.cost(measured).observe(bytes, us);
                                         });
-    if (!result.has_value() && &slot != &cpu()) {
-      slot.fault(stage, result.error(), clock_.steady_us());
-    }
+    if (!result.has_value() && &slot != &cpu()) take_out(slot, stage, result.error());
   }
 
   std::vector<std::unique_ptr<Slot>> slots_;
   size_t forced_;  // an index, or how many there are: any
   Clock& clock_;
+  OnFault on_fault_;
   std::atomic<uint64_t> turns_ = 0;
   std::atomic<bool> is_calibrated_ = false;
 };
@@ -202,7 +270,8 @@ class EngineDispatcher final : public Dispatcher {
 }  // namespace
 
 Result<std::unique_ptr<Dispatcher>> Dispatcher::make(std::vector<std::unique_ptr<Engine>> engines,
-                                                     const std::string& forced, Clock& clock) {
+                                                     const std::string& forced, Clock& clock,
+                                                     OnFault on_fault) {
   SYN_ASSERT(!engines.empty());
   size_t index = 0;
   std::string names;
@@ -216,7 +285,7 @@ Result<std::unique_ptr<Dispatcher>> Dispatcher::make(std::vector<std::unique_ptr
                 "this machine has: " + names, "Set engine = \"auto\" or one of those.");
   }
   return std::unique_ptr<Dispatcher>(
-      std::make_unique<EngineDispatcher>(std::move(engines), index, clock));
+      std::make_unique<EngineDispatcher>(std::move(engines), index, clock, std::move(on_fault)));
 }
 
 }  // namespace syncline::dispatch

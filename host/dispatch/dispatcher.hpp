@@ -1,6 +1,7 @@
 // The dispatcher: which engine runs this stage of this batch. It measures each engine at start-up
 // (under a second for all), models time = fixed cost + bytes / rate per stage, refits while
-// running, and falls back to the CPU when a device fails; the report counts it and says why.
+// running, and falls back to the CPU when a device fails; the report counts it and says why, and
+// whoever made the dispatcher is told once each time that an engine goes out of service.
 //
 //   in service  --a call fails-->  out of service for 1 s, then 2 s, ... up to 64 s
 //   out, time is up  --the next batch is tried-->  in service, or out for twice as long
@@ -12,6 +13,7 @@
 // path of a batch. Errors: those of the CPU engine.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,12 +34,30 @@ struct EngineReport {
   std::string last_fault;  // why it last went out of service; to be logged once by whoever sees it
 };
 
+// Which engine a stage's next batch of so many bytes goes to, and why. The bytes are what the stage
+// works on: an arena, fingerprints, columns, sealed bytes.
+struct Explanation {
+  struct Candidate {
+    std::string name;
+    double predicted_us = -1;  // what waits for the device included; below 0: not known
+    std::string remark;        // why it is out of the question; empty: it is not
+  };
+  engine::Stage stage{};
+  double bytes = 0;
+  std::string chosen;
+  std::string why;
+  std::vector<Candidate> candidates;  // in priority order
+};
+
+// An engine's name, and why it went out of service. Called on the thread of the batch that failed.
+using OnFault = std::function<void(const std::string& engine, const std::string& fault)>;
+
 class Dispatcher {
  public:
   // forced: an engine's name, or "auto". Errors: kEngine when the forced one is not there.
   static Result<std::unique_ptr<Dispatcher>> make(
-      std::vector<std::unique_ptr<engine::Engine>> engines, const std::string& forced,
-      Clock& clock);
+      std::vector<std::unique_ptr<engine::Engine>> engines, const std::string& forced, Clock& clock,
+      OnFault on_fault = {});
   virtual ~Dispatcher() = default;
 
   // Measures all engines; without it costs are unknown and priority decides.
@@ -55,6 +75,9 @@ class Dispatcher {
                                                         std::string_view associated_data,
                                                         std::array<uint8_t, 32>& tags_digest) = 0;
   virtual std::vector<EngineReport> report() const = 0;
+  // One a stage; changes nothing. Now and then a batch goes to the second best engine all the same,
+  // to measure it.
+  virtual std::vector<Explanation> explain(double bytes) const = 0;
 };
 
 }  // namespace syncline::dispatch

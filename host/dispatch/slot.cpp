@@ -28,18 +28,20 @@ void Slot::recover(engine::Stage stage) {
   out_until_us_.store(0, std::memory_order_relaxed);
 }
 
-void Slot::fault(engine::Stage stage, const Error& error, int64_t now_us) {
+bool Slot::fault(engine::Stage stage, const Error& error, int64_t now_us) {
   if (error.code == ErrorCode::kUnsupported) {  // not a fault: it never had this stage
     has_stage_[static_cast<size_t>(stage)].store(false, std::memory_order_relaxed);
-    return;
+    return false;
   }
   faults_total_.fetch_add(1, std::memory_order_relaxed);
   const int64_t pause =
       std::clamp(2 * pause_us_.load(std::memory_order_relaxed), kPauseFirstUs, kPauseMaxUs);
   pause_us_.store(pause, std::memory_order_relaxed);
-  out_until_us_.store(std::max<int64_t>(now_us + pause, 1), std::memory_order_relaxed);
+  const int64_t until =
+      out_until_us_.exchange(std::max<int64_t>(now_us + pause, 1), std::memory_order_relaxed);
   const std::lock_guard lock(fault_mutex_);
   last_fault_ = std::string(engine::stage_name(stage)) + ": " + to_string(error);
+  return until == 0;
 }
 
 EngineReport Slot::report() const {

@@ -22,12 +22,14 @@ class Slot {
     return has_stage_[static_cast<size_t>(stage)].load(std::memory_order_relaxed);
   }
   CostModel& cost(engine::Stage stage) { return costs_[static_cast<size_t>(stage)]; }
+  const CostModel& cost(engine::Stage stage) const { return costs_[static_cast<size_t>(stage)]; }
 
   bool is_in_service() const { return out_until_us_.load(std::memory_order_relaxed) == 0; }
   // True for exactly one caller once the time out of service is up: that one tries the engine.
   bool claim_probe(int64_t now_us);
   void recover(engine::Stage stage);  // a probe went well
-  void fault(engine::Stage stage, const Error& error, int64_t now_us);
+  // Whether it was in service until now: then somebody should be told.
+  bool fault(engine::Stage stage, const Error& error, int64_t now_us);
 
   // Predicted time of the calls that wait for this device.
   double backlog_us() const { return backlog_us_.load(std::memory_order_relaxed); }
