@@ -129,7 +129,7 @@ void explain(const dispatch::Dispatcher& dispatcher) {
 
 void bench_card_whole(const Options& options) {
   const uint32_t row_count = options.is_quick ? 1u << 14 : 1u << 16;
-  const auto cuda = cuda::make_cuda_engine();
+  const auto cuda = take(cuda::make_cuda_engine());
   const auto cpu = cpu::make_cpu_engine();
   for (const RowMemory place : {RowMemory::kOrdinary, RowMemory::kPinned}) {
     for (const size_t thread_count : {size_t{1}, size_t{4}}) {
@@ -158,7 +158,7 @@ void bench_card_whole(const Options& options) {
 void bench_small_batch(const Options& options) {
   constexpr uint32_t kSmallRows = 65536 / kRowSize;
   const int rounds = options.is_quick ? 200 : 2000;
-  const auto cuda = cuda::make_cuda_engine();
+  const auto cuda = take(cuda::make_cuda_engine());
   const auto cpu = cpu::make_cpu_engine();
   Scan scan(kSmallRows, 3, RowMemory::kOrdinary);
   median_us(scan, *cuda, 50);
@@ -189,10 +189,10 @@ void bench_small_batch(const Options& options) {
 }
 
 void bench_dispatcher(const Options& options) {
-  const auto cuda = cuda::make_cuda_engine();
+  const auto cuda = take(cuda::make_cuda_engine());
   const auto cpu = cpu::make_cpu_engine();
   std::vector<std::unique_ptr<engine::Engine>> engines;
-  engines.push_back(cuda::make_cuda_engine());
+  engines.push_back(take(cuda::make_cuda_engine()));
   engines.push_back(cpu::make_cpu_engine());
   Scan warm(64, 1, RowMemory::kOrdinary);
   warm.run(*engines[0]);  // creates the context, which calibration does not count

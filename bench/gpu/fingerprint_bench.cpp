@@ -19,7 +19,7 @@ class CardRows {
   explicit CardRows(const HostRows& rows)
       : batch_(rows.view()),
         cell_count_(size_t{batch_.row_count} * batch_.field_count),
-        memory_(size_all() + cuda::kSlackSize) {
+        memory_(size_all() + SYN_READ_SLACK_SIZE) {
     work.row_count = batch_.row_count;
     work.field_count = batch_.field_count;
     work.key_count = batch_.key_count;

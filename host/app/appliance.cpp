@@ -105,7 +105,15 @@ Result<void> StorageImpl::open(const config::Config& config, Mode mode, Clock& c
   }
   const std::string secret = journal::derive_key(master, "fingerprint secret", secret_.size());
   std::copy(secret.begin(), secret.end(), secret_.begin());
-  SYN_TRY(dispatcher_, dispatch::Dispatcher::make(make_engines(), config.appliance.engine, clock));
+  SYN_TRY(dispatcher_, make_dispatcher(config.appliance.engine, clock,
+                                       [&log](const std::string& engine, const std::string& fault) {
+                                         log.warning("engine '" + engine +
+                                                     "' is out of service, others go on: " + fault);
+                                       }));
+  // A lone engine, or a forced one, has nobody to be compared with.
+  if (mode == Mode::kRun && config.appliance.engine == "auto" && dispatcher_->report().size() > 1) {
+    dispatcher_->calibrate();
+  }
   pool_ = std::make_unique<WorkPool>(mode == Mode::kRun ? worker_count(config) : 0);
   journal::Options options;
   options.pool = pool_.get();

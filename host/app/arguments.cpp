@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "host/config/config.hpp"
+
 namespace syncline::app {
 namespace {
 
@@ -80,6 +82,23 @@ void add_duration(CLI::App& command, const char* name, int64_t& target, const ch
       ->type_name("DURATION");
 }
 
+void add_size(CLI::App& command, const char* name, uint64_t& target, const char* help) {
+  command
+      .add_option_function<std::string>(
+          name,
+          [&target, name](const std::string& text) {
+            const auto size = config::parse_size(text);
+            if (size && *size > 0) {
+              target = *size;
+              return;
+            }
+            throw CLI::ValidationError(
+                name, "'" + text + "' is not a size; write 4KiB, 64KiB, 1MiB or 1MB");
+          },
+          help)
+      ->type_name("SIZE");
+}
+
 void add_verb(CLI::App& command, Arguments& arguments, const std::vector<std::string>& verbs) {
   command.add_option("verb", arguments.verb, "What to do")->required()->check(CLI::IsMember(verbs));
 }
@@ -127,6 +146,9 @@ void add_options(const std::string& name, CLI::App& command, Arguments& argument
   } else if (name == "resync" || name == "detach") {
     command.add_option("--system", arguments.system, "The system")->required();
     command.add_flag("--yes", arguments.is_yes, "Do it; without it, only say what would be done");
+  } else if (name == "engines") {
+    add_size(command, "--explain", arguments.explain_bytes,
+             "Which engine takes each stage of a batch of this size, and why");
   } else if (name == "audit") {
     add_verb(command, arguments, {"verify"});
   }

@@ -35,6 +35,7 @@ struct Arguments {
   std::string log_level = "info";  // run --log-level
   std::string engine;              // --engine NAME: forces it over the config's
   uint64_t limit = 100;            // conflicts list --limit
+  uint64_t explain_bytes = 0;      // engines --explain SIZE; 0: not asked
 };
 
 // One command: what it does, returning its exit status; an error is printed by main.

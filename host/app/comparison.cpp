@@ -145,8 +145,7 @@ Result<std::vector<ComparedDataset>> compare_systems(const Blueprint& blueprint,
                 "", "name one that [datasets] lists");
   }
   SYN_TRY(const auto dispatcher,
-          dispatch::Dispatcher::make(make_engines(), blueprint.config->appliance.engine,
-                                     system_clock()));
+          make_dispatcher(blueprint.config->appliance.engine, system_clock()));
   SYN_TRY(auto systems, open_systems(blueprint));
   std::vector<ComparedDataset> all;
   for (const auto& schema : blueprint.schemas) {

@@ -11,6 +11,8 @@
 
 #include <sys/wait.h>
 
+#include "host/config/detail/reader.hpp"
+
 namespace syncline::config {
 namespace {
 
@@ -124,6 +126,10 @@ Result<std::string> read_secret(const Secret& secret) {
       return run_command(secret.name);
   }
   return std::string();
+}
+
+std::optional<uint64_t> parse_size(std::string_view text) {
+  return detail::parse_size(text);
 }
 
 }  // namespace syncline::config

@@ -170,4 +170,7 @@ std::string place_text(const Config& config, const Place& place);
 // source, never the value. Errors: kConfigFile. A command runs under the shell, may run 10 s.
 Result<std::string> read_secret(const Secret& secret);
 
+// "64KiB", "1 MB"; nothing where it is no size.
+std::optional<uint64_t> parse_size(std::string_view text);
+
 }  // namespace syncline::config

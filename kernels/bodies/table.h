@@ -10,6 +10,9 @@
 
 #include "kernels/contract/detect.h"
 
+/* Of a detect on a device: set in its status where a row has to be judged on the host. */
+#define SYN_DETECT_RESERVED 1u
+
 #define SYN_KEY_REMOVED 0xffffffffffffffffull
 #define SYN_SLOT_ABSENT 0xffffffffffffffffull
 
@@ -18,6 +21,13 @@ typedef struct syn_table_lane {
   SYN_GLOBAL uint8_t* cells;
   uint64_t line_count; /* 0: empty */
 } syn_table_lane;
+
+/* The delta records of one lane, as they lie behind each other in a buffer. */
+typedef struct syn_lane_delta {
+  uint32_t bytes_at;   /* of its first record, from where all bytes begin */
+  uint32_t offsets_at; /* of its records' offsets, in words; they count from bytes_at */
+  uint32_t count;
+} syn_lane_delta;
 
 SYN_INLINE uint64_t syn_next_line(uint64_t line, uint64_t line_count) {
   return line + 1 == line_count ? 0 : line + 1;
@@ -34,6 +44,29 @@ SYN_INLINE void syn_store_cell(SYN_GLOBAL uint8_t* cells, uint32_t index, uint64
   halves[0] = (uint16_t)cell;
   halves[1] = (uint16_t)(cell >> 16);
   halves[2] = (uint16_t)(cell >> 32);
+}
+
+/* Little endian, at any address. */
+SYN_INLINE uint64_t syn_read_number(SYN_GLOBAL const uint8_t* bytes, uint32_t size) {
+  uint64_t value = 0;
+  for (uint32_t i = 0; i < size; ++i) value |= (uint64_t)bytes[i] << (8 * i);
+  return value;
+}
+
+/* The cells of a put or a change, into a slot that was just taken or held the key before. body is
+ * the record behind its head. */
+SYN_INLINE void syn_apply_cells(uint8_t kind, SYN_GLOBAL const uint8_t* body, uint32_t is_fresh,
+                                SYN_GLOBAL uint8_t* cells, uint32_t value_count) {
+  SYN_GLOBAL const uint8_t* from = body;
+  if (kind == SYN_DELTA_CHANGE) from += (value_count + 7) / 8;
+  for (uint32_t i = 0; i < value_count; ++i) {
+    if (kind == SYN_DELTA_PUT || (body[i / 8] >> (i % 8) & 1) != 0) {
+      syn_store_cell(cells, i, syn_read_number(from, SYN_CELL_SIZE));
+      from += SYN_CELL_SIZE;
+    } else if (is_fresh) {
+      syn_store_cell(cells, i, SYN_CELL_UNKNOWN);
+    }
+  }
 }
 
 /* REQUIRES: a lane with an empty slot, as every lane has. */

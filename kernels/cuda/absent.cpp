@@ -3,8 +3,10 @@
 
 namespace syncline::cuda {
 
-std::unique_ptr<engine::Engine> make_cuda_engine() {
-  return nullptr;
+Result<std::unique_ptr<engine::Engine>> make_cuda_engine() {
+  return fail(ErrorCode::kUnsupported, "this build has no CUDA engine",
+              "no CUDA compiler was found when it was configured",
+              "Run tools/setup --with-cuda and build again.");
 }
 
 uint64_t allocations() {

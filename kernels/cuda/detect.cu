@@ -91,7 +91,7 @@ __device__ void finish_row(const DetectWork& work, const Row& row, uint64_t slot
   }
   if (tile.index != 0) return;
   work.verdicts[row.number] = syn_verdict(row.op, is_known, any != 0);
-  if (row.key_bits == SYN_KEY_REMOVED) atomicOr(work.status, kStatusReserved);
+  if (row.key_bits == SYN_KEY_REMOVED) atomicOr(work.status, SYN_DETECT_RESERVED);
 }
 
 __global__ void __launch_bounds__(kBlockSize) detect_wide(DetectWork work) {
@@ -197,7 +197,7 @@ __global__ void __launch_bounds__(kBlockSize) detect_narrow(DetectWork work) {
   }
   if (work.value_count > 0) work.changed[row] = bits;
   work.verdicts[row] = syn_verdict(op, is_known, bits != 0);
-  if (key_bits == SYN_KEY_REMOVED) atomicOr(work.status, kStatusReserved);
+  if (key_bits == SYN_KEY_REMOVED) atomicOr(work.status, SYN_DETECT_RESERVED);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 // kernels/bodies. Threads: any. Errors: a launch's own, as cudaGetLastError gives it.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
 #include <cuda_runtime.h>
@@ -20,9 +19,6 @@ struct SecretArgument {
   uint64_t words[SYN_SECRET_SIZE / 8];
 };
 
-// Buffers that kernels read words from have this much room behind their last byte.
-inline constexpr size_t kSlackSize = 16;
-
 struct FingerprintWork {
   uint32_t row_count;
   uint32_t field_count;
@@ -31,7 +27,7 @@ struct FingerprintWork {
   const uint32_t* key_length;
   const uint32_t* cell_offset;
   const uint32_t* cell_length;
-  const uint8_t* arena;  // kSlackSize readable bytes behind it
+  const uint8_t* arena;  // SYN_READ_SLACK_SIZE readable bytes behind it
   syn_hash128* keys;
   uint64_t* cells;
 };
@@ -49,9 +45,8 @@ struct DetectWork {
   const syn_table_lane* lanes;
   uint8_t* verdicts;
   uint64_t* changed;
-  uint32_t* status;  // kStatusReserved is set in it where a row has to be judged on the host
+  uint32_t* status;  // SYN_DETECT_RESERVED is set where a row has to be judged on the host
 };
-inline constexpr uint32_t kStatusReserved = 1;
 
 // Judges every row against the table, as if no key came twice.
 cudaError_t launch_detect(const DetectWork& work, cudaStream_t stream);
@@ -69,17 +64,10 @@ struct FillWork {
 // Puts slots that lie elsewhere into a lane that has room for them. REQUIRES: distinct keys.
 cudaError_t launch_fill(const FillWork& work, cudaStream_t stream);
 
-// The delta records of one lane, in order.
-struct LaneDelta {
-  uint32_t bytes_at;
-  uint32_t offsets_at;  // in words
-  uint32_t count;
-};
-
 struct ApplyWork {
   const syn_table_lane* lanes;
-  unsigned long long* used;  // [lane_count]
-  const LaneDelta* deltas;   // [lane_count]
+  unsigned long long* used;      // [lane_count]
+  const syn_lane_delta* deltas;  // [lane_count]
   const uint8_t* bytes;
   const uint32_t* offsets;
   uint32_t lane_count;

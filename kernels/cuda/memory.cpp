@@ -19,8 +19,15 @@ std::atomic<uint64_t>& allocation_counter() {
 Result<void> check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return success();
   cudaGetLastError();  // or the next launch would be blamed for this
-  return fail(ErrorCode::kEngine, std::string("cuda: ") + what, cudaGetErrorString(status),
+  return fail(ErrorCode::kEngine, what, cudaGetErrorString(status),
               "The other engines go on; see the driver's log (dmesg, nvidia-smi).");
+}
+
+Result<void> check_absent(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return success();
+  cudaGetLastError();
+  return fail(ErrorCode::kUnsupported, what, cudaGetErrorString(status),
+              "Install the card's driver; nvidia-smi says what it sees.");
 }
 
 uint64_t allocations() {

@@ -16,6 +16,8 @@ namespace syncline::cuda {
 
 // what: the call, for the error's text.
 Result<void> check(cudaError_t status, const char* what);
+// The same while it is not known whether there is a card: kUnsupported.
+Result<void> check_absent(cudaError_t status, const char* what);
 
 uint64_t allocations();
 
@@ -43,20 +45,6 @@ class Buffer {
   Place place_;
   uint8_t* data_ = nullptr;
   size_t capacity_ = 0;
-};
-
-// Lays arrays out one after the other, each aligned for a 16-byte load.
-class Layout {
- public:
-  size_t add(size_t size) {
-    const size_t at = size_;
-    size_ = (size_ + size + 15) / 16 * 16;
-    return at;
-  }
-  size_t size() const { return size_; }
-
- private:
-  size_t size_ = 0;
 };
 
 }  // namespace syncline::cuda

@@ -1,14 +1,13 @@
 #include "kernels/cuda/slot.hpp"
 
-#include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <string>
+
+#include "kernels/cuda/kernels.hpp"
+#include "kernels/cuda/table_memory.hpp"
 
 namespace syncline::cuda {
 namespace {
 
-constexpr size_t kPieceSize = 1 << 20;
 // From here on it is worth asking whether the caller's memory is pinned.
 constexpr size_t kDirectSizeMin = 256 << 10;
 
@@ -21,92 +20,115 @@ bool is_pinned(const void* memory) {
   return attributes.type == cudaMemoryTypeHost;
 }
 
+SecretArgument argument_of(const engine::Secret& secret) {
+  SecretArgument argument;
+  static_assert(sizeof argument.words == sizeof(engine::Secret));
+  std::memcpy(argument.words, secret.data(), secret.size());
+  return argument;
+}
+
 }  // namespace
 
-Slot::~Slot() {
-  if (stream != nullptr) cudaStreamDestroy(stream);
+CudaSlot::~CudaSlot() {
+  if (stream_ != nullptr) cudaStreamDestroy(stream_);
 }
 
-Result<void> Slot::start() {
-  return check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "no stream");
+Result<void> CudaSlot::start() {
+  return check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "no stream");
 }
 
-Result<void> Slot::upload(const void* from, size_t size, size_t at) {
-  const auto* bytes = static_cast<const uint8_t*>(from);
-  if (size >= kDirectSizeMin && is_pinned(from)) {
-    return check(cudaMemcpyAsync(input.data() + at, from, size, cudaMemcpyHostToDevice, stream),
-                 "a batch cannot be copied to the card");
+Buffer& CudaSlot::buffer_of(device::Area area) {
+  switch (area) {
+    case device::Area::kHost:
+      return pinned_;
+    case device::Area::kInput:
+      return input_;
+    case device::Area::kFingerprints:
+      return fingerprints_;
+    case device::Area::kDetected:
+      break;
   }
-  while (size > 0) {
-    const size_t piece = std::min(size, kPieceSize);
-    std::memcpy(pinned.data() + at, bytes, piece);
-    SYN_TRY(check(cudaMemcpyAsync(input.data() + at, pinned.data() + at, piece,
-                                  cudaMemcpyHostToDevice, stream),
-                  "a batch cannot be copied to the card"));
-    bytes += piece;
-    at += piece;
-    size -= piece;
-  }
-  return success();
+  return detected_;
 }
 
-Result<void> Slot::download(const uint8_t* from, size_t size, size_t to_at) {
+// Results go back whole, with what lies between their arrays, which no kernel writes: it is zero
+// from the start.
+Result<void> CudaSlot::reserve(device::Area area, size_t size) {
+  Buffer& buffer = buffer_of(area);
+  if (size <= buffer.capacity()) return success();
+  SYN_TRY(buffer.reserve(size));
+  if (area == device::Area::kHost || area == device::Area::kInput) return success();
+  return check(cudaMemsetAsync(buffer.data(), 0, buffer.capacity(), stream_),
+               "memory on the card cannot be cleared");
+}
+
+Result<void> CudaSlot::copy_in(size_t at, size_t size) {
+  return check(cudaMemcpyAsync(input_.data() + at, pinned_.data() + at, size,
+                               cudaMemcpyHostToDevice, stream_),
+               "a batch cannot be copied to the card");
+}
+
+Result<void> CudaSlot::copy_out(device::Area from, size_t size) {
   if (size == 0) return success();
-  return check(cudaMemcpyAsync(pinned.data() + to_at, from, size, cudaMemcpyDeviceToHost, stream),
+  return check(cudaMemcpyAsync(pinned_.data(), buffer_of(from).data(), size, cudaMemcpyDeviceToHost,
+                               stream_),
                "a result cannot be copied from the card");
 }
 
-Result<void> Slot::wait() {
-  return check(cudaStreamSynchronize(stream), "a batch failed on the card");
+Result<void> CudaSlot::copy_fingerprints(size_t at, size_t size) {
+  return check(cudaMemcpyAsync(fingerprints_.data(), input_.data() + at, size,
+                               cudaMemcpyDeviceToDevice, stream_),
+               "fingerprints cannot be put in place");
 }
 
-Result<void> Ring::start() {
-  for (Slot& slot : slots_) {
-    SYN_TRY(slot.start());
-  }
-  return success();
+Result<bool> CudaSlot::copy_direct(const void* from, size_t size, size_t at) {
+  if (size < kDirectSizeMin || !is_pinned(from)) return false;
+  SYN_TRY(check(cudaMemcpyAsync(input_.data() + at, from, size, cudaMemcpyHostToDevice, stream_),
+                "a batch cannot be copied to the card"));
+  return true;
 }
 
-Result<Ring::Lease> Ring::acquire(uint64_t stamp) {
-  std::unique_lock lock(mutex_);
-  Slot* slot = find_free(stamp);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kWaitMs);
-  while (slot == nullptr) {
-    if (is_free_.wait_until(lock, deadline) == std::cv_status::timeout) {
-      return fail(ErrorCode::kEngine, "cuda: no slot came free",
-                  std::to_string(kSlotCount) + " batches have been on the card for seconds");
-    }
-    slot = find_free(stamp);
-  }
-  slot->is_taken = true;
-  slot->thread = std::this_thread::get_id();
-  return Lease(*this, *slot);
+Result<void> CudaSlot::run_fingerprint(const device::FingerprintShape& shape,
+                                       const engine::Secret& secret) {
+  const FingerprintWork work{
+      .row_count = shape.row_count,
+      .field_count = shape.field_count,
+      .key_count = shape.key_count,
+      .key_offset = input_.at<uint32_t>(shape.in.key_offset),
+      .key_length = input_.at<uint32_t>(shape.in.key_length),
+      .cell_offset = input_.at<uint32_t>(shape.in.cell_offset),
+      .cell_length = input_.at<uint32_t>(shape.in.cell_length),
+      .arena = input_.at<uint8_t>(shape.in.arena),
+      .keys = fingerprints_.at<syn_hash128>(0),
+      .cells = fingerprints_.at<uint64_t>(shape.out.cells),
+  };
+  return check(launch_fingerprint(work, argument_of(secret), stream_),
+               "fingerprints cannot be started");
 }
 
-void Ring::give_back(Slot& slot) {
-  {
-    const std::lock_guard lock(mutex_);
-    slot.is_taken = false;
-    slot.turn = ++turns_;
-  }
-  is_free_.notify_one();
+Result<void> CudaSlot::run_detect(const device::DetectShape& shape, device::TableMemory& table) {
+  const DetectWork work{
+      .row_count = shape.row_count,
+      .value_count = shape.value_count,
+      .op = input_.at<uint8_t>(shape.layout.op),
+      .lane = input_.at<uint16_t>(shape.layout.lane),
+      .keys = fingerprints_.at<syn_hash128>(0),
+      .cells = fingerprints_.at<uint64_t>(shape.held.cells),
+      .lanes = static_cast<CudaTableMemory&>(table).device_lanes(),
+      .verdicts = detected_.at<uint8_t>(shape.layout.verdicts),
+      .changed = detected_.at<uint64_t>(shape.layout.changed),
+      .status = detected_.at<uint32_t>(0),
+  };
+  SYN_TRY(check(cudaMemsetAsync(work.status, 0, sizeof(uint32_t), stream_),
+                "a status cannot be cleared"));
+  return check(launch_detect(work, stream_), "detect cannot be started");
 }
 
-bool Ring::is_better(const Slot& slot, const Slot& than) {
-  const std::thread::id self = std::this_thread::get_id();
-  if ((slot.thread == self) != (than.thread == self)) return slot.thread == self;
-  if (slot.is_awaited != than.is_awaited) return than.is_awaited;
-  return slot.is_awaited ? slot.turn < than.turn : slot.turn > than.turn;
-}
-
-Slot* Ring::find_free(uint64_t stamp) {
-  Slot* best = nullptr;
-  for (Slot& slot : slots_) {
-    if (slot.is_taken) continue;
-    if (stamp != 0 && slot.stamp == stamp) return &slot;
-    if (best == nullptr || is_better(slot, *best)) best = &slot;
-  }
-  return best;
+Result<bool> CudaSlot::is_done() {
+  const cudaError_t status = cudaStreamQuery(stream_);
+  if (status == cudaErrorNotReady) return false;
+  SYN_TRY(check(status, "a batch failed on the card"));
+  return true;
 }
 
 }  // namespace syncline::cuda

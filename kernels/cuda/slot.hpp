@@ -1,87 +1,47 @@
-// A slot: one batch in flight, with its stream, its pinned buffers and its memory on the card; and
-// the ring of them that callers share.
+// A slot on the card: its stream, its pinned buffer and its memory there.
 //
-// What a slot computed last stays on the card until the slot is used again: a call that comes with
-// its stamp finds it there. Owner: the engine holds the ring; a Lease returns its slot. Threads:
-// any may acquire; a slot belongs to one at a time. Errors: kEngine (the card, or no slot came free
-// within kWaitMs).
+// Owner: the engine's ring. Threads: one at a time. Errors: kEngine.
 #pragma once
 
-#include <array>
-#include <condition_variable>
-#include <memory>
-#include <mutex>
-#include <thread>
-
 #include "kernels/cuda/memory.hpp"
+#include "kernels/device/device.hpp"
 
 namespace syncline::cuda {
 
-struct Slot {
-  Slot() = default;
-  ~Slot();
-  Slot(const Slot&) = delete;
-  Slot& operator=(const Slot&) = delete;
-
-  Result<void> start();
-  // Copies by way of the pinned buffer, piece by piece, so that the bus works while the next piece
-  // is copied; large arrays in pinned memory of the caller's cross at once. REQUIRES: both buffers
-  // reach to at + size; from stays as it is until wait().
-  Result<void> upload(const void* from, size_t size, size_t at);
-  // Starts the reverse: from the card's from into the pinned buffer. There it is after wait().
-  Result<void> download(const uint8_t* from, size_t size, size_t to_at);
-  Result<void> wait();
-
-  cudaStream_t stream = nullptr;
-  Buffer pinned{Place::kPinned};
-  Buffer input{Place::kDevice};
-  Buffer fingerprints{Place::kDevice};  // keys, then cells
-  Buffer detected{Place::kDevice};
-  uint64_t stamp = 0;       // of the fingerprints; 0: none
-  bool is_awaited = false;  // detect has not asked for them yet
-  uint64_t turn = 0;
-  bool is_taken = false;
-  std::thread::id thread;  // that used it last
-};
-
-class Ring {
+class CudaSlot final : public device::Slot {
  public:
-  static constexpr size_t kSlotCount = 4;
-  static constexpr int kWaitMs = 10'000;
+  CudaSlot() = default;
+  ~CudaSlot() override;
+  CudaSlot(const CudaSlot&) = delete;
+  CudaSlot& operator=(const CudaSlot&) = delete;
 
-  class Lease {
-   public:
-    Lease(Ring& ring, Slot& slot) : ring_(&ring), slot_(&slot) {}
-    ~Lease() {
-      if (slot_ != nullptr) ring_->give_back(*slot_);
-    }
-    Lease(Lease&& other) noexcept : ring_(other.ring_), slot_(other.slot_) {
-      other.slot_ = nullptr;
-    }
-    Lease& operator=(Lease&&) = delete;
-    Slot* operator->() { return slot_; }
-    Slot& operator*() { return *slot_; }
+  Result<void> start() override;
+  Result<void> reserve(device::Area area, size_t size) override;
+  uint8_t* host() override { return pinned_.data(); }
+  Result<void> copy_in(size_t at, size_t size) override;
+  Result<void> copy_out(device::Area from, size_t size) override;
+  Result<void> copy_fingerprints(size_t at, size_t size) override;
+  // Large arrays in pinned memory of the caller's.
+  Result<bool> copy_direct(const void* from, size_t size, size_t at) override;
+  Result<void> run_fingerprint(const device::FingerprintShape& shape,
+                               const engine::Secret& secret) override;
+  Result<void> run_detect(const device::DetectShape& shape, device::TableMemory& table) override;
+  // The card starts by itself, and the stream says when it is empty.
+  Result<void> mark() override { return success(); }
+  Result<bool> is_done() override;
 
-   private:
-    Ring* ring_;
-    Slot* slot_;
-  };
-
-  Result<void> start();
-  // The slot with this stamp if it is free. Else the one that this thread used last: its buffers
-  // have grown, and whoever makes new fingerprints awaits the old ones no more. Else one whose
-  // fingerprints nobody awaits, the latest first; else the one that was used least lately.
-  Result<Lease> acquire(uint64_t stamp);
+  cudaStream_t stream() { return stream_; }
+  Buffer& input() { return input_; }
+  Buffer& pinned() { return pinned_; }
 
  private:
-  void give_back(Slot& slot);
-  Slot* find_free(uint64_t stamp);
-  static bool is_better(const Slot& slot, const Slot& than);
+  Buffer& buffer_of(device::Area area);
 
-  std::array<Slot, kSlotCount> slots_;
-  std::mutex mutex_;
-  std::condition_variable is_free_;
-  uint64_t turns_ = 0;
+  cudaStream_t stream_ = nullptr;
+  Buffer pinned_{Place::kPinned};
+  Buffer input_{Place::kDevice};
+  Buffer fingerprints_{Place::kDevice};
+  Buffer detected_{Place::kDevice};
 };
 
 }  // namespace syncline::cuda

@@ -38,12 +38,6 @@ __global__ void __launch_bounds__(kBlockSize) fill_slots(FillWork work) {
   for (uint64_t i = 0; i < half_count; ++i) target[i] = source[i];
 }
 
-__device__ uint64_t read_number(const uint8_t* bytes, uint32_t size) {
-  uint64_t value = 0;
-  for (uint32_t i = 0; i < size; ++i) value |= static_cast<uint64_t>(bytes[i]) << (8 * i);
-  return value;
-}
-
 // One thread of the warp; keys are read past the first-level cache: other blocks add to them.
 __device__ uint64_t find_now(syn_table_lane lane, uint64_t key_bits) {
   uint64_t slot = syn_home_line(key_bits, lane.line_count) * SYN_SLOTS_PER_LINE;
@@ -53,16 +47,6 @@ __device__ uint64_t find_now(syn_table_lane lane, uint64_t key_bits) {
     if (held == key_bits) return slot;
     if (held == SYN_KEY_EMPTY) return SYN_SLOT_ABSENT;
     slot = slot + 1 == slot_count ? 0 : slot + 1;
-  }
-}
-
-// Which value field the n-th cell of a change belongs to is a matter of the bits before it.
-__device__ void store_changed(const uint8_t* bitmap, const uint8_t* from, uint8_t* cells,
-                              uint32_t value_count) {
-  for (uint32_t i = 0; i < value_count; ++i) {
-    if ((bitmap[i / 8] >> (i % 8) & 1) == 0) continue;
-    syn_store_cell(cells, i, read_number(from, SYN_CELL_SIZE));
-    from += SYN_CELL_SIZE;
   }
 }
 
@@ -78,25 +62,15 @@ __device__ void apply_record(syn_table_lane lane, const uint8_t* record, uint64_
   }
   const bool is_fresh = slot == SYN_SLOT_ABSENT;
   if (is_fresh) slot = take_slot(lane, key_bits, used);
-  uint8_t* cells = lane.cells + slot * value_count * SYN_CELL_SIZE;
-  const uint8_t* body = record + SYN_DELTA_HEAD_SIZE;
-  if (kind == SYN_DELTA_PUT) {
-    for (uint32_t i = 0; i < value_count; ++i, body += SYN_CELL_SIZE) {
-      syn_store_cell(cells, i, read_number(body, SYN_CELL_SIZE));
-    }
-    return;
-  }
-  if (is_fresh) {
-    for (uint32_t i = 0; i < value_count; ++i) syn_store_cell(cells, i, SYN_CELL_UNKNOWN);
-  }
-  store_changed(body, body + (value_count + 7) / 8, cells, value_count);
+  syn_apply_cells(kind, record + SYN_DELTA_HEAD_SIZE, is_fresh,
+                  lane.cells + slot * value_count * SYN_CELL_SIZE, value_count);
 }
 
 // Each warp reads all records' keys of its lane, 32 at a time, and takes its own. Different keys go
 // side by side; where two of the 32 are of one key, one after the other.
 __global__ void __launch_bounds__(kBlockSize) apply_deltas(ApplyWork work) {
   const uint32_t lane_index = blockIdx.x / kBlocksPerLane;
-  const LaneDelta delta = work.deltas[lane_index];
+  const syn_lane_delta delta = work.deltas[lane_index];
   const uint32_t warp = blockIdx.x % kBlocksPerLane * (kBlockSize / 32) + threadIdx.x / 32;
   for (uint32_t first = 0; first < delta.count; first += 32) {
     const uint32_t number = first + threadIdx.x % 32;
@@ -104,7 +78,7 @@ __global__ void __launch_bounds__(kBlockSize) apply_deltas(ApplyWork work) {
     uint64_t key_bits = SYN_KEY_REMOVED;
     if (number < delta.count) {
       record = work.bytes + delta.bytes_at + work.offsets[delta.offsets_at + number];
-      key_bits = read_number(record + 1, sizeof key_bits);
+      key_bits = syn_read_number(record + 1, sizeof key_bits);
     }
     // SYN_KEY_REMOVED is never in a copy, and record is null with no other key.
     bool is_mine = key_bits != SYN_KEY_REMOVED && key_bits % kWarpsPerLane == warp;

@@ -2,6 +2,7 @@
 
 #include "kernels/cpu/cpu_engine.hpp"
 #include "kernels/cuda/cuda_engine.hpp"
+#include "kernels/opencl/opencl_engine.hpp"
 
 namespace syncline::conformance {
 namespace {
@@ -9,6 +10,16 @@ namespace {
 template <cpu::CpuVariant variant>
 std::unique_ptr<engine::Engine> make_cpu() {
   return cpu::make_cpu_engine({variant});
+}
+
+template <Result<std::unique_ptr<engine::Engine>> (*make)()>
+std::unique_ptr<engine::Engine> make_present() {
+  auto made = make();
+  return made.has_value() ? std::move(made.value()) : nullptr;
+}
+
+Result<std::unique_ptr<engine::Engine>> make_opencl() {
+  return opencl::make_opencl_engine({.cache_folder = opencl::default_cache_folder()});
 }
 
 }  // namespace
@@ -20,7 +31,8 @@ std::vector<EngineUnderTest> engines_under_test() {
       {"cpu_scalar", "fingerprint scalar, detect scalar", make_cpu<CpuVariant::kScalar>},
       {"cpu_avx2", "fingerprint avx2, detect avx2", make_cpu<CpuVariant::kAvx2>},
       {"cpu_avx512", "fingerprint avx512, detect avx512", make_cpu<CpuVariant::kAvx512>},
-      {"cuda", "fingerprint sm_", cuda::make_cuda_engine},
+      {"cuda", "fingerprint sm_", make_present<cuda::make_cuda_engine>},
+      {"opencl", "fingerprint opencl", make_present<make_opencl>},
   };
   std::vector<EngineUnderTest> present;
   for (const EngineUnderTest& row : all) {

@@ -9,8 +9,7 @@ Result<ExitStatus> run_audit(const Arguments& arguments) {
   SYN_TRY(const config::Config config, read_config(arguments));
   SYN_TRY(const std::string key, load_wrapping_key(config));
   SYN_TRY(const auto disk, make_posix_disk(config.appliance.data));
-  SYN_TRY(const auto dispatcher,
-          dispatch::Dispatcher::make(make_engines(), "auto", system_clock()));
+  SYN_TRY(const auto dispatcher, make_dispatcher("cpu", system_clock()));
   SYN_TRY(const journal::AuditReport report, journal::audit(*disk, *dispatcher, key));
   const std::string head = to_hex(report.head);
   const boost::json::object data{{"segments", report.segment_count},

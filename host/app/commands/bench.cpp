@@ -107,8 +107,7 @@ Result<std::vector<Measured>> measure(dispatch::Dispatcher& dispatcher) {
 }  // namespace
 
 Result<ExitStatus> run_bench(const Arguments& arguments) {
-  SYN_TRY(const auto dispatcher,
-          dispatch::Dispatcher::make(make_engines(), "auto", system_clock()));
+  SYN_TRY(const auto dispatcher, make_dispatcher("auto", system_clock()));
   SYN_TRY(const auto measured, measure(*dispatcher));
   json::array list;
   std::string text;

@@ -45,14 +45,17 @@ void look_at_machine(Report& report) {
 }
 
 void look_at_parts(Report& report) {
-  for (const auto& engine : make_engines()) {
+  const Engines engines = make_engines(EngineScope::kAll);
+  for (const auto& engine : engines.there) {
     const engine::Description description = engine->describe();
     report.add("ok", "engine " + description.name, description.device + ", " + description.variants,
                "");
   }
-  for (const char* absent : {"cuda", "opencl", "xrt"}) {
-    report.add("note", std::string("engine ") + absent, "not built into this version", "");
+  for (const Engines::Absent& absent : engines.absent) {
+    report.add("note", "engine " + absent.name, absent.error.what + ": " + absent.error.why,
+               absent.error.fix);
   }
+  report.add("note", "engine xrt", "not built into this version", "");
   std::string kinds;
   for (const SystemRow& row : system_table())
     kinds += (kinds.empty() ? "" : ", ") + std::string(row.kind);

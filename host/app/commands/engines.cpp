@@ -1,46 +1,96 @@
 #include "host/app/engines.hpp"
 
-#include <cstdio>
-
 #include <boost/json/array.hpp>
+#include <fmt/format.h>
 
 #include "host/app/command_support.hpp"
-#include "host/dispatch/dispatcher.hpp"
+#include "host/app/render.hpp"
 
 namespace syncline::app {
+namespace {
 
 namespace json = boost::json;
 
-Result<ExitStatus> run_engines(const Arguments& arguments) {
-  SYN_TRY(const auto dispatcher,
-          dispatch::Dispatcher::make(make_engines(), "auto", system_clock()));
-  dispatcher->calibrate();
-  json::array engines;
+struct Shown {
+  json::array data;
   std::string text;
-  for (const dispatch::EngineReport& report : dispatcher->report()) {
-    json::object stages;
-    text += report.description.name + ": " + report.description.device + "\n  " +
-            report.description.variants + "\n";
-    for (size_t i = 0; i < engine::kStageCount; ++i) {
-      const std::string name(engine::stage_name(static_cast<engine::Stage>(i)));
-      const dispatch::StageCost& cost = report.cost[i];
-      if (!report.description.has_stage[i]) {
-        stages[name] = nullptr;
-        text += "  " + name + ": not on this engine\n";
-        continue;
-      }
-      stages[name] = json::object{{"fixed_us", cost.fixed_us}, {"bytes_per_us", cost.bytes_per_us}};
-      char line[160];
-      std::snprintf(line, sizeof line, "  %-12s %8.2f us + %8.1f MB/s\n", name.c_str(),
-                    cost.fixed_us, cost.bytes_per_us);
-      text += line;
+};
+
+void show_engine(const dispatch::EngineReport& report, Shown& shown) {
+  json::object stages;
+  shown.text += report.description.name + ": " + report.description.device + "\n  " +
+                report.description.variants + "\n";
+  for (size_t i = 0; i < engine::kStageCount; ++i) {
+    const std::string name(engine::stage_name(static_cast<engine::Stage>(i)));
+    const dispatch::StageCost& cost = report.cost[i];
+    if (!report.description.has_stage[i]) {
+      stages[name] = nullptr;
+      shown.text += "  " + name + ": not on this engine\n";
+      continue;
     }
-    engines.push_back(json::object{{"name", report.description.name},
-                                   {"device", report.description.device},
-                                   {"variants", report.description.variants},
-                                   {"stages", std::move(stages)}});
+    stages[name] = json::object{{"fixed_us", cost.fixed_us}, {"bytes_per_us", cost.bytes_per_us}};
+    shown.text +=
+        fmt::format("  {:<12} {:8.2f} us + {:8.1f} MB/s\n", name, cost.fixed_us, cost.bytes_per_us);
   }
-  print(arguments, engines, text);
+  json::object one{{"name", report.description.name},
+                   {"is_there", true},
+                   {"device", report.description.device},
+                   {"variants", report.description.variants},
+                   {"stages", std::move(stages)}};
+  if (report.is_out_of_service) {
+    one["fault"] = report.last_fault;
+    shown.text += "  out of service: " + report.last_fault + "\n";
+  }
+  shown.data.push_back(std::move(one));
+}
+
+void show_absent(const Engines::Absent& absent, Shown& shown) {
+  const std::string why = absent.error.what + ": " + absent.error.why;
+  shown.data.push_back(json::object{
+      {"name", absent.name}, {"is_there", false}, {"why", why}, {"fix", absent.error.fix}});
+  shown.text += absent.name + ": not there: " + why + "\n    " + absent.error.fix + "\n";
+}
+
+void explain_stage(const dispatch::Explanation& explanation, Shown& shown) {
+  const std::string stage(engine::stage_name(explanation.stage));
+  shown.text += stage + ": " + explanation.chosen + " (" + explanation.why + ")\n";
+  json::array engines;
+  for (const auto& candidate : explanation.candidates) {
+    json::object one{{"name", candidate.name}, {"predicted_us", nullptr}};
+    std::string told = candidate.remark;
+    if (candidate.predicted_us >= 0) {
+      one["predicted_us"] = candidate.predicted_us;
+      told = fmt::format("{:.1f} us", candidate.predicted_us) + (told.empty() ? "" : ", ") + told;
+    }
+    if (!candidate.remark.empty()) one["remark"] = candidate.remark;
+    engines.push_back(std::move(one));
+    shown.text += fmt::format("  {:<12} {}\n", candidate.name, told);
+  }
+  shown.data.push_back(json::object{{"stage", stage},
+                                    {"bytes", explanation.bytes},
+                                    {"chosen", explanation.chosen},
+                                    {"why", explanation.why},
+                                    {"engines", std::move(engines)}});
+}
+
+}  // namespace
+
+Result<ExitStatus> run_engines(const Arguments& arguments) {
+  Engines engines = make_engines(EngineScope::kAll);
+  SYN_TRY(const auto dispatcher,
+          dispatch::Dispatcher::make(std::move(engines.there), "auto", system_clock()));
+  dispatcher->calibrate();
+  Shown shown;
+  if (arguments.explain_bytes > 0) {
+    const auto bytes = static_cast<double>(arguments.explain_bytes);
+    shown.text =
+        "a batch whose stage works on " + size_text(bytes) + ", and nothing else going on\n";
+    for (const auto& explanation : dispatcher->explain(bytes)) explain_stage(explanation, shown);
+  } else {
+    for (const auto& report : dispatcher->report()) show_engine(report, shown);
+    for (const Engines::Absent& absent : engines.absent) show_absent(absent, shown);
+  }
+  print(arguments, shown.data, shown.text);
   return ExitStatus::kOk;
 }
 

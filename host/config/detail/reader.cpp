@@ -48,6 +48,10 @@ std::optional<uint64_t> parse_measure(std::string_view text, std::span<const Uni
 
 }  // namespace
 
+std::optional<uint64_t> parse_size(std::string_view text) {
+  return parse_measure(text, kSizes);
+}
+
 void Problems::add(const Place& place, ErrorCode code, std::string what, std::string why,
                    std::string fix) {
   std::string prefix =
@@ -136,7 +140,7 @@ void TableReader::duration(std::string_view name, int64_t& out_us) {
 void TableReader::size(std::string_view name, uint64_t& out_bytes, uint64_t least) {
   const Member* member = find(name, NodeKind::kString, Need::kOptional);
   if (member == nullptr) return;
-  const auto value = parse_measure(member->value.text, kSizes);
+  const auto value = parse_size(member->value.text);
   if (!value) {
     problems_.add(member->value.place, ErrorCode::kConfigValue,
                   "\"" + member->value.text + "\" is not a size",

@@ -7,6 +7,7 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,9 @@ class Problems {
   std::string file_;
   std::vector<std::pair<Place, Error>> errors_;
 };
+
+// What config::parse_size is.
+std::optional<uint64_t> parse_size(std::string_view text);
 
 // A value of a closed list. What is not built yet keeps its name, so that the refusal is plain.
 template <class T>

@@ -1,0 +1,46 @@
+// A fingerprint table's lanes in the card's memory, one allocation a lane.
+//
+// Owner: the table's copy. Threads: one at a time. Errors: kEngine.
+#pragma once
+
+#include <vector>
+
+#include "kernels/bodies/table.h"
+#include "kernels/cuda/memory.hpp"
+#include "kernels/device/device.hpp"
+
+namespace syncline::cuda {
+
+class CudaTableMemory final : public device::TableMemory {
+ public:
+  CudaTableMemory(size_t lane_count, uint32_t value_count)
+      : value_count_(value_count), lanes_(lane_count) {}
+  ~CudaTableMemory() override;
+  CudaTableMemory(const CudaTableMemory&) = delete;
+  CudaTableMemory& operator=(const CudaTableMemory&) = delete;
+
+  Result<void> prepare(device::Slot& slot) override;
+  Result<uint64_t> lay_out(size_t lane, uint64_t line_count, device::Slot& slot) override;
+  void drop(size_t lane) override;
+  Result<void> fill(size_t lane, uint64_t slot_count, size_t cells_at, device::Slot& slot) override;
+  Result<uint64_t> used_count(size_t lane, device::Slot& slot) override;
+  Result<void> apply(const device::DeltaLayout& deltas, device::Slot& slot) override;
+  bool is_full() const override { return is_full_; }
+
+  const syn_table_lane* device_lanes() { return device_.at<syn_table_lane>(0); }
+
+ private:
+  Result<syn_table_lane> allocate(uint64_t line_count, cudaStream_t stream);
+  Result<void> publish(size_t lane, cudaStream_t stream);
+  unsigned long long* device_used() {
+    return device_.at<unsigned long long>(lanes_.size() * sizeof(syn_table_lane));
+  }
+
+  uint32_t value_count_;
+  std::vector<syn_table_lane> lanes_;
+  Buffer device_{Place::kDevice};  // the lanes' descriptions, then how many slots each has used
+  Buffer pinned_{Place::kPinned};
+  bool is_full_ = false;
+};
+
+}  // namespace syncline::cuda

@@ -1,0 +1,126 @@
+// What a device must offer to be an engine: slots that carry batches, and memory for tables.
+//
+// Owner: the engine owns its device, slots and tables. Threads: a Device any; a Slot or TableMemory
+// one at a time. All that is started on a slot runs in order; nothing but wait() waits for it.
+// Errors: kEngine, with the device's own words.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "host/base/result.hpp"
+#include "kernels/device/layout.hpp"
+#include "kernels/engine/engine.hpp"
+
+namespace syncline::device {
+
+class TableMemory;
+
+// The memory of a slot.
+enum class Area {
+  kHost,          // the device reads and writes it fast
+  kInput,         // on the device, as the two below
+  kFingerprints,  // keys at 0, then cells
+  kDetected,
+};
+
+struct FingerprintShape {
+  uint32_t row_count;
+  uint32_t field_count;
+  uint32_t key_count;
+  BatchLayout in;         // in kInput
+  FingerprintLayout out;  // in kFingerprints
+};
+
+struct DetectShape {
+  uint32_t row_count;
+  uint32_t value_count;
+  FingerprintLayout held;  // in kFingerprints
+  DetectLayout layout;     // its first part in kInput, its second in kDetected
+};
+
+// One batch in flight.
+class Slot {
+ public:
+  virtual ~Slot() = default;
+  virtual Result<void> start() = 0;
+
+  // Room for so much; what was in an area that grows is lost. REQUIRES: nothing runs on the slot.
+  virtual Result<void> reserve(Area area, size_t size) = 0;
+  virtual uint8_t* host() = 0;
+  // From host() to kInput, at the same place.
+  virtual Result<void> copy_in(size_t at, size_t size) = 0;
+  // From the beginning of an area to the beginning of host().
+  virtual Result<void> copy_out(Area from, size_t size) = 0;
+  // From kInput to the beginning of kFingerprints.
+  virtual Result<void> copy_fingerprints(size_t at, size_t size) = 0;
+  // Takes the caller's memory to kInput without the host's area, where that is faster: true.
+  virtual Result<bool> copy_direct(const void* /*from*/, size_t /*size*/, size_t /*at*/) {
+    return false;
+  }
+
+  virtual Result<void> run_fingerprint(const FingerprintShape& shape,
+                                       const engine::Secret& secret) = 0;
+  // Judges every row against the table, as if no key came twice.
+  virtual Result<void> run_detect(const DetectShape& shape, TableMemory& table) = 0;
+
+  // Sends off what was started, and whether all up to the last mark() is done.
+  virtual Result<void> mark() = 0;
+  virtual Result<bool> is_done() = 0;
+
+  // By way of the host's area, piece by piece, so that the device takes one while the next is
+  // copied; zeros follow up to padded_size. REQUIRES: both areas reach to at + padded_size; from
+  // stays as it is until wait().
+  Result<void> upload(const void* from, size_t size, size_t padded_size, size_t at);
+  // Until all that was started is done, or the deadline: then the slot is lost until it is.
+  Result<void> wait();
+
+  // What the ring and the engine note of it.
+  struct Use {
+    uint64_t stamp = 0;       // of the fingerprints; 0: none
+    bool is_awaited = false;  // detect has not asked for them yet
+    uint64_t turn = 0;
+    bool is_taken = false;
+    bool is_lost = false;    // its commands did not end in time: its memory may still be written
+    std::thread::id thread;  // that used it last
+  };
+  Use use;
+  int64_t wait_limit_us = 0;
+};
+
+// The lanes of one table's copy: keys, cells, and how many slots of each are taken, those of
+// removed keys among them. The slots handed in are of the same device.
+class TableMemory {
+ public:
+  virtual ~TableMemory() = default;
+  // Before anything else; again and again.
+  virtual Result<void> prepare(Slot& slot) = 0;
+  // A lane's memory anew, with what was in it, but for removed keys. Waits; gives the slots taken.
+  virtual Result<uint64_t> lay_out(size_t lane, uint64_t line_count, Slot& slot) = 0;
+  // What is in a lane is wanted no more. REQUIRES: nothing that uses it runs.
+  virtual void drop(size_t lane) = 0;
+  // Puts slots of a host's lane, which lie in kInput (keys at 0, cells at cells_at), into a lane
+  // that has room for them.
+  virtual Result<void> fill(size_t lane, uint64_t slot_count, size_t cells_at, Slot& slot) = 0;
+  // Waits; slots taken in a lane.
+  virtual Result<uint64_t> used_count(size_t lane, Slot& slot) = 0;
+  // Takes over delta records that lie in kInput: all records of a key in their order.
+  virtual Result<void> apply(const DeltaLayout& deltas, Slot& slot) = 0;
+  // Whether the last failure was for want of memory that other tables may hold.
+  virtual bool is_full() const = 0;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual engine::Description describe() const = 0;
+  // Before the first batch; after a failure again before the next one.
+  virtual Result<void> start() = 0;
+  virtual std::unique_ptr<Slot> make_slot() = 0;
+  virtual std::unique_ptr<TableMemory> make_table_memory(size_t lane_count,
+                                                         uint32_t value_count) = 0;
+};
+
+}  // namespace syncline::device

@@ -1,0 +1,240 @@
+#include "kernels/device/device_engine.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "host/base/random.hpp"
+#include "kernels/cpu/detect.hpp"
+#include "kernels/device/ring.hpp"
+#include "kernels/device/table_copy.hpp"
+
+namespace syncline::device {
+namespace {
+
+// From the host's area; a batch with a key that no copy can hold is judged on the host after all.
+void take_detected(Slot& slot, const DetectLayout& layout, const cpu::DetectRows& rows) {
+  const uint8_t* from = slot.host();
+  uint32_t status = 0;
+  std::memcpy(&status, from, sizeof status);
+  if ((status & SYN_DETECT_RESERVED) != 0) {
+    cpu::detect_scalar(rows);
+    return;
+  }
+  std::memcpy(rows.verdicts, from + layout.verdicts, rows.row_count);
+  const size_t changed_size = size_t{rows.row_count} * rows.bitmap_words * sizeof(uint64_t);
+  if (changed_size > 0) std::memcpy(rows.changed, from + layout.changed, changed_size);
+}
+
+bool is_complete(const engine::TableRef& table) {
+  if (table.id == 0) return false;
+  for (uint32_t i = 0; i < table.lane_count; ++i) {
+    if (table.lanes[i].log == nullptr) return false;
+  }
+  return true;
+}
+
+Result<void> upload_batch(const syn_batch& batch, const BatchLayout& in, Slot& slot) {
+  const size_t rows_size = batch.row_count * sizeof(uint32_t);
+  const size_t cells_size = rows_size * batch.field_count;
+  const auto upload = [&slot](const void* from, size_t size, size_t at, size_t end) {
+    return slot.upload(from, size, end - at, at);
+  };
+  SYN_TRY(upload(batch.key_offset, rows_size, in.key_offset, in.key_length));
+  SYN_TRY(upload(batch.key_length, rows_size, in.key_length, in.cell_offset));
+  SYN_TRY(upload(batch.cell_offset, cells_size, in.cell_offset, in.cell_length));
+  SYN_TRY(upload(batch.cell_length, cells_size, in.cell_length, in.arena));
+  return upload(batch.arena, batch.arena_size, in.arena, in.size);
+}
+
+Result<void> upload_fingerprints(const engine::Fingerprints& fingerprints,
+                                 const FingerprintLayout& held, size_t at, Slot& slot) {
+  slot.use.stamp = 0;
+  SYN_TRY(slot.reserve(Area::kFingerprints, held.size));
+  SYN_TRY(slot.upload(fingerprints.keys.data(), held.keys_size, held.cells, at));
+  SYN_TRY(slot.upload(fingerprints.cells.data(), held.cells_size, held.size - held.cells,
+                      at + held.cells));
+  return slot.copy_fingerprints(at, held.size);
+}
+
+class DeviceEngine final : public engine::Engine {
+ public:
+  DeviceEngine(std::unique_ptr<Device> device, int64_t wait_limit_us)
+      : parts_(std::make_unique<Parts>(std::move(device), wait_limit_us)),
+        name_(parts_->device->describe().name) {}
+  ~DeviceEngine() override {
+    // Giving back memory that a hung command may still write would wait for it, or corrupt it: what
+    // such a device holds is left to the end of the process.
+    if (parts_->ring.has_lost()) static_cast<void>(parts_.release());
+  }
+  DeviceEngine(const DeviceEngine&) = delete;
+  DeviceEngine& operator=(const DeviceEngine&) = delete;
+
+  engine::Description describe() const override {
+    engine::Description description = parts_->device->describe();
+    description.has_stage[static_cast<size_t>(engine::Stage::kFingerprint)] = true;
+    description.has_stage[static_cast<size_t>(engine::Stage::kDetect)] = true;
+    return description;
+  }
+
+  Result<void> fingerprint(const syn_batch& batch, const engine::Secret& secret,
+                           engine::Fingerprints& out) override {
+    return named(run_fingerprint(batch, secret, out));
+  }
+
+  Result<void> detect(const syn_batch& batch, const engine::Fingerprints& fingerprints,
+                      const engine::TableRef& table, engine::Detected& out) override {
+    SYN_TRY(const cpu::DetectRows rows, cpu::begin_detect(batch, fingerprints, table, out));
+    if (!is_complete(table)) {
+      return named(fail(ErrorCode::kEngine, "a table without an id or logs cannot be copied"));
+    }
+    if (batch.row_count > 0) {
+      SYN_TRY(named(run_detect(batch, fingerprints, table, rows)));
+    }
+    cpu::end_detect(rows, table, out);
+    return success();
+  }
+
+  Result<engine::Sealed> seal(std::span<const engine::ColumnView> /*columns*/,
+                              const engine::SealKey& /*key*/,
+                              std::string_view /*associated_data*/) override {
+    return fail(ErrorCode::kUnsupported, name_ + ": it does not seal");
+  }
+  Result<std::vector<engine::ColumnBytes>> open(std::string_view /*sealed*/,
+                                                const engine::SealKey& /*key*/,
+                                                std::string_view /*associated_data*/,
+                                                std::array<uint8_t, 32>& /*tags_digest*/) override {
+    return fail(ErrorCode::kUnsupported, name_ + ": it does not open");
+  }
+
+ private:
+  struct Parts {
+    Parts(std::unique_ptr<Device> from, int64_t wait_limit_us)
+        : device(std::move(from)), ring(wait_limit_us) {}
+    std::unique_ptr<Device> device;
+    Ring ring;
+    TableCopies copies;
+  };
+
+  Result<void> start();
+  Result<void> update(const engine::TableRef& table, TableCopy& copy, Slot& slot);
+  Result<void> run_fingerprint(const syn_batch& batch, const engine::Secret& secret,
+                               engine::Fingerprints& out);
+  Result<void> run_detect(const syn_batch& batch, const engine::Fingerprints& fingerprints,
+                          const engine::TableRef& table, const cpu::DetectRows& rows);
+
+  Result<void> named(Result<void> result) const {
+    if (result.has_value()) return result;
+    Error error = result.error();
+    error.what = name_ + ": " + error.what;
+    return error;
+  }
+
+  std::unique_ptr<Parts> parts_;
+  std::string name_;
+  std::mutex start_mutex_;
+  std::atomic<bool> is_started_ = false;
+  // Begins somewhere, so that no stamp of another engine is taken for one of ours.
+  std::atomic<uint64_t> stamps_ = system_random().u64();
+};
+
+Result<void> DeviceEngine::start() {
+  if (is_started_.load(std::memory_order_acquire)) return success();
+  const std::lock_guard lock(start_mutex_);
+  if (is_started_.load(std::memory_order_relaxed)) return success();
+  SYN_TRY(parts_->device->start());
+  SYN_TRY(parts_->ring.start(*parts_->device));
+  is_started_.store(true, std::memory_order_release);
+  return success();
+}
+
+Result<void> DeviceEngine::run_fingerprint(const syn_batch& batch, const engine::Secret& secret,
+                                           engine::Fingerprints& out) {
+  const uint32_t value_count = batch.field_count - batch.key_count;
+  if (batch.key_count > batch.field_count || value_count > SYN_FIELD_COUNT_MAX) {
+    return fail(ErrorCode::kInvalidArgument, "a batch's field counts contradict each other");
+  }
+  out.stamp = 0;
+  out.keys.resize(batch.row_count);
+  out.cells.resize(size_t{batch.row_count} * value_count);
+  if (batch.row_count == 0) return success();
+  SYN_TRY(start());
+  SYN_TRY(Ring::Lease slot, parts_->ring.acquire(0));
+  const FingerprintShape shape{batch.row_count, batch.field_count, batch.key_count,
+                               BatchLayout(batch), FingerprintLayout(batch.row_count, value_count)};
+  slot->use.stamp = 0;
+  slot->use.is_awaited = false;
+  SYN_TRY(slot->reserve(Area::kHost, std::max(shape.in.size, shape.out.size)));
+  SYN_TRY(slot->reserve(Area::kInput, shape.in.size));
+  SYN_TRY(slot->reserve(Area::kFingerprints, shape.out.size));
+  SYN_TRY(upload_batch(batch, shape.in, *slot));
+  SYN_TRY(slot->run_fingerprint(shape, secret));
+  SYN_TRY(slot->copy_out(Area::kFingerprints, shape.out.size));
+  SYN_TRY(slot->wait());
+  std::memcpy(out.keys.data(), slot->host(), shape.out.keys_size);
+  if (shape.out.cells_size > 0) {
+    std::memcpy(out.cells.data(), slot->host() + shape.out.cells, shape.out.cells_size);
+  }
+  slot->use.stamp = std::max<uint64_t>(stamps_.fetch_add(1, std::memory_order_relaxed), 1);
+  slot->use.is_awaited = true;
+  out.stamp = slot->use.stamp;
+  return success();
+}
+
+// Copies of other tables make room where the device has none left.
+Result<void> DeviceEngine::update(const engine::TableRef& table, TableCopy& copy, Slot& slot) {
+  auto updated = copy.update(table, slot);
+  while (!updated.has_value() && !slot.use.is_lost && copy.memory().is_full() &&
+         parts_->copies.drop_another(copy)) {
+    updated = copy.update(table, slot);
+  }
+  if (updated.has_value()) return updated;
+  copy.forget();
+  // A hung command may still write its memory: it is kept until the device is back.
+  if (!slot.use.is_lost) parts_->copies.drop(copy);
+  return updated;
+}
+
+Result<void> DeviceEngine::run_detect(const syn_batch& batch,
+                                      const engine::Fingerprints& fingerprints,
+                                      const engine::TableRef& table, const cpu::DetectRows& rows) {
+  SYN_TRY(start());
+  SYN_TRY(Ring::Lease slot, parts_->ring.acquire(fingerprints.stamp));
+  const bool is_resident = fingerprints.stamp != 0 && slot->use.stamp == fingerprints.stamp;
+  slot->use.is_awaited = false;
+  const std::shared_ptr<TableCopy> copy = parts_->copies.find(table, *parts_->device);
+  const std::lock_guard lock(copy->mutex());
+  SYN_TRY(update(table, *copy, *slot));
+
+  const DetectShape shape{batch.row_count, rows.value_count,
+                          FingerprintLayout(batch.row_count, rows.value_count),
+                          DetectLayout(batch.row_count, rows.bitmap_words)};
+  const DetectLayout& layout = shape.layout;
+  const size_t in_size = layout.in_size + (is_resident ? 0 : shape.held.size);
+  SYN_TRY(slot->reserve(Area::kHost, std::max(in_size, layout.out_size)));
+  SYN_TRY(slot->reserve(Area::kInput, in_size));
+  SYN_TRY(slot->reserve(Area::kDetected, layout.out_size));
+  const size_t lane_size = batch.row_count * sizeof(uint16_t);
+  SYN_TRY(slot->upload(batch.op, batch.row_count, layout.lane, layout.op));
+  SYN_TRY(slot->upload(batch.lane, lane_size, layout.in_size - layout.lane, layout.lane));
+  if (!is_resident) {
+    SYN_TRY(upload_fingerprints(fingerprints, shape.held, layout.in_size, *slot));
+  }
+  SYN_TRY(slot->run_detect(shape, copy->memory()));
+  SYN_TRY(slot->copy_out(Area::kDetected, layout.out_size));
+  SYN_TRY(slot->wait());
+  take_detected(*slot, layout, rows);
+  return success();
+}
+
+}  // namespace
+
+std::unique_ptr<engine::Engine> make_device_engine(std::unique_ptr<Device> device,
+                                                   int64_t wait_limit_us) {
+  return std::make_unique<DeviceEngine>(std::move(device), wait_limit_us);
+}
+
+}  // namespace syncline::device

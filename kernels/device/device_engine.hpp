@@ -1,0 +1,24 @@
+// The engine of a device: fingerprint and detect there, by slots and copies of tables.
+//
+// Fingerprints stay on the device until their slot is used again, so detect takes them from there;
+// each fingerprint table that detect meets has a copy there, kept equal by the table's own deltas.
+// Rows that share a key within a batch are settled on the host, which also writes the delta. seal
+// and open say kUnsupported. Nothing is started before the first batch.
+// Threads: any; up to Ring::kSlotCount batches are on the device at once. Errors: kEngine (the
+// device, a deadline, or a table that it cannot hold), kInvalidArgument, as the CPU's.
+#pragma once
+
+#include <memory>
+
+#include "kernels/device/device.hpp"
+#include "kernels/engine/engine.hpp"
+
+namespace syncline::device {
+
+// How long one wait for the device may take; what runs there has a millisecond or so to do.
+inline constexpr int64_t kWaitLimitUs = 10'000'000;
+
+std::unique_ptr<engine::Engine> make_device_engine(std::unique_ptr<Device> device,
+                                                   int64_t wait_limit_us = kWaitLimitUs);
+
+}  // namespace syncline::device

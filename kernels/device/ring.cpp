@@ -1,0 +1,87 @@
+#include "kernels/device/ring.hpp"
+
+#include <chrono>
+#include <string>
+
+namespace syncline::device {
+
+Result<void> Ring::start(Device& device) {
+  for (std::unique_ptr<Slot>& slot : slots_) {
+    auto fresh = device.make_slot();
+    fresh->wait_limit_us = wait_limit_us_;
+    SYN_TRY(fresh->start());
+    slot = std::move(fresh);
+  }
+  return success();
+}
+
+// A lost slot whose commands have ended after all is one like the others.
+Result<void> Ring::look_for_lost() {
+  for (const std::unique_ptr<Slot>& slot : slots_) {
+    if (slot->use.is_taken || !slot->use.is_lost) continue;
+    SYN_TRY(const bool is_done, slot->is_done());
+    if (!is_done) {
+      return fail(ErrorCode::kEngine, "the device still works on a batch that was given up",
+                  "its commands do not end",
+                  "The other engines go on; restart the process where it stays so.");
+    }
+    slot->use.is_lost = false;
+  }
+  return success();
+}
+
+Result<Ring::Lease> Ring::acquire(uint64_t stamp) {
+  std::unique_lock lock(mutex_);
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::microseconds(wait_limit_us_);
+  for (;;) {
+    SYN_TRY(look_for_lost());
+    if (Slot* slot = find_free(stamp); slot != nullptr) {
+      slot->use.is_taken = true;
+      slot->use.thread = std::this_thread::get_id();
+      return Lease(*this, *slot);
+    }
+    if (is_free_.wait_until(lock, deadline) == std::cv_status::timeout) {
+      return fail(ErrorCode::kEngine, "no slot of the device came free in time",
+                  std::to_string(kSlotCount) + " batches are on it");
+    }
+  }
+}
+
+bool Ring::has_lost() {
+  const std::lock_guard lock(mutex_);
+  for (const std::unique_ptr<Slot>& slot : slots_) {
+    if (slot == nullptr || !slot->use.is_lost) continue;
+    const auto done = slot->is_done();
+    if (!done.has_value() || !done.value()) return true;
+  }
+  return false;
+}
+
+void Ring::give_back(Slot& slot) {
+  {
+    const std::lock_guard lock(mutex_);
+    slot.use.is_taken = false;
+    slot.use.turn = ++turns_;
+  }
+  is_free_.notify_all();
+}
+
+bool Ring::is_better(const Slot::Use& slot, const Slot::Use& than) {
+  const std::thread::id self = std::this_thread::get_id();
+  if ((slot.thread == self) != (than.thread == self)) return slot.thread == self;
+  if (slot.is_awaited != than.is_awaited) return than.is_awaited;
+  return slot.is_awaited ? slot.turn < than.turn : slot.turn > than.turn;
+}
+
+Slot* Ring::find_free(uint64_t stamp) {
+  Slot* best = nullptr;
+  for (const std::unique_ptr<Slot>& slot : slots_) {
+    if (slot->use.is_taken) continue;
+    if (stamp != 0 && slot->use.stamp == stamp) return slot.get();
+    if (best == nullptr || is_better(slot->use, best->use)) best = slot.get();
+  }
+  return best;
+}
+
+}  // namespace syncline::device

@@ -1,0 +1,63 @@
+// The ring of slots that callers of an engine share.
+//
+// What a slot computed last stays on the device until the slot is used again: a call that comes
+// with its stamp finds it there. A slot whose commands did not end in time is lost: its memory may
+// still be written, so nobody gets it, nor any other slot of the device, until they have ended.
+// Owner: the engine holds the ring; a Lease returns its slot. Threads: any may acquire; a slot
+// belongs to one at a time. Errors: kEngine (the device, or no slot came free in time).
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "kernels/device/device.hpp"
+
+namespace syncline::device {
+
+class Ring {
+ public:
+  static constexpr size_t kSlotCount = 4;
+
+  class Lease {
+   public:
+    Lease(Ring& ring, Slot& slot) : ring_(&ring), slot_(&slot) {}
+    ~Lease() {
+      if (slot_ != nullptr) ring_->give_back(*slot_);
+    }
+    Lease(Lease&& other) noexcept : ring_(other.ring_), slot_(other.slot_) {
+      other.slot_ = nullptr;
+    }
+    Lease& operator=(Lease&&) = delete;
+    Slot* operator->() { return slot_; }
+    Slot& operator*() { return *slot_; }
+
+   private:
+    Ring* ring_;
+    Slot* slot_;
+  };
+
+  explicit Ring(int64_t wait_limit_us) : wait_limit_us_(wait_limit_us) {}
+  Result<void> start(Device& device);
+  // The slot with this stamp if it is free. Else the one that this thread used last: its buffers
+  // have grown, and whoever makes new fingerprints awaits the old ones no more. Else one whose
+  // fingerprints nobody awaits, the latest first; else the one that was used least lately.
+  Result<Lease> acquire(uint64_t stamp);
+  // Whether a slot is lost: then no memory of the device may be given back.
+  bool has_lost();
+
+ private:
+  void give_back(Slot& slot);
+  Slot* find_free(uint64_t stamp);
+  Result<void> look_for_lost();
+  static bool is_better(const Slot::Use& slot, const Slot::Use& than);
+
+  int64_t wait_limit_us_;
+  std::array<std::unique_ptr<Slot>, kSlotCount> slots_;
+  std::mutex mutex_;
+  std::condition_variable is_free_;
+  uint64_t turns_ = 0;
+};
+
+}  // namespace syncline::device

@@ -1,0 +1,71 @@
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <string>
+
+#include "kernels/device/device.hpp"
+
+namespace syncline::device {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::steady_clock;
+
+constexpr size_t kPieceSize = 1 << 20;
+// Short batches are asked for without a pause; then a pause is at most an eighth of the wait so
+// far.
+constexpr microseconds kEagerTime(50);
+constexpr microseconds kPauseMax(500);
+
+void pause_after(steady_clock::duration waited) {
+  if (waited < kEagerTime) {
+    std::this_thread::yield();
+    return;
+  }
+  std::this_thread::sleep_for(std::min<steady_clock::duration>(waited / 8, kPauseMax));
+}
+
+}  // namespace
+
+Result<void> Slot::upload(const void* from, size_t size, size_t padded_size, size_t at) {
+  const auto* bytes = static_cast<const uint8_t*>(from);
+  size_t rest = padded_size;
+  SYN_TRY(const bool is_direct, copy_direct(from, size, at));
+  if (is_direct) {
+    rest -= size;
+    at += size;
+    size = 0;
+  }
+  while (rest > 0) {
+    const size_t piece = std::min(rest, kPieceSize);
+    const size_t real = std::min(size, piece);
+    if (real > 0) std::memcpy(host() + at, bytes, real);
+    std::memset(host() + at + real, 0, piece - real);
+    SYN_TRY(copy_in(at, piece));
+    bytes += real;
+    size -= real;
+    at += piece;
+    rest -= piece;
+  }
+  return success();
+}
+
+Result<void> Slot::wait() {
+  SYN_TRY(mark());
+  const auto start = steady_clock::now();
+  for (;;) {
+    auto done = is_done();
+    if (!done) return done.error();
+    if (done.value()) return success();
+    const auto waited = steady_clock::now() - start;
+    if (waited >= microseconds(wait_limit_us)) break;
+    pause_after(waited);
+  }
+  use.is_lost = true;
+  use.stamp = 0;
+  return fail(ErrorCode::kEngine, "the device has not finished a batch in time",
+              "it was given " + std::to_string(wait_limit_us / 1000) + " ms",
+              "The other engines go on, and the device is tried again; see the driver's log.");
+}
+
+}  // namespace syncline::device

@@ -1,0 +1,181 @@
+#include "kernels/opencl/opencl_engine.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+#include "kernels/device/device_engine.hpp"
+#include "kernels/opencl/program.hpp"
+#include "kernels/opencl/slot.hpp"
+#include "kernels/opencl/table_memory.hpp"
+
+namespace syncline::opencl {
+namespace {
+
+constexpr cl_uint kPlatformCountMax = 16;
+constexpr cl_uint kDeviceCountMax = 64;
+// On a processor a work group is a piece of work for one thread; elsewhere some warps of a card.
+constexpr size_t kProcessorGroupSize = 1024;
+constexpr size_t kGroupSize = 256;
+constexpr uint32_t kLaneWorkers = 32;
+
+struct Candidate {
+  cl_device_id device = nullptr;
+  std::string name;
+  bool is_processor = false;
+};
+
+// Sorted so that the first is the one to take.
+constexpr cl_device_type kTypes[] = {CL_DEVICE_TYPE_GPU, CL_DEVICE_TYPE_ACCELERATOR,
+                                     CL_DEVICE_TYPE_CPU};
+
+// "OpenCL 1.2 ..." or later.
+bool is_new_enough(const std::string& version) {
+  int major = 0;
+  int minor = 0;
+  if (std::sscanf(version.c_str(), "OpenCL %d.%d", &major, &minor) != 2) return false;
+  return major > 1 || (major == 1 && minor >= 2);
+}
+
+// Why a device is not taken; empty: it can be.
+std::string objection(cl_device_id device) {
+  if (!is_new_enough(device_text(device, CL_DEVICE_VERSION))) return "it is older than OpenCL 1.2";
+  if (device_info<cl_bool>(device, CL_DEVICE_AVAILABLE) == CL_FALSE) return "it is not available";
+  if (device_info<cl_bool>(device, CL_DEVICE_COMPILER_AVAILABLE) == CL_FALSE) {
+    return "its driver has no compiler";
+  }
+  if (device_info<cl_bool>(device, CL_DEVICE_ENDIAN_LITTLE) == CL_FALSE) return "it is big endian";
+  return {};
+}
+
+std::vector<cl_platform_id> platforms(cl_int& status) {
+  std::vector<cl_platform_id> found(kPlatformCountMax);
+  cl_uint count = 0;
+  status = clGetPlatformIDs(kPlatformCountMax, found.data(), &count);
+  found.resize(status == CL_SUCCESS ? std::min(count, kPlatformCountMax) : 0);
+  return found;
+}
+
+std::vector<cl_device_id> devices(cl_platform_id platform, cl_device_type type) {
+  std::vector<cl_device_id> found(kDeviceCountMax);
+  cl_uint count = 0;
+  const cl_int status = clGetDeviceIDs(platform, type, kDeviceCountMax, found.data(), &count);
+  found.resize(status == CL_SUCCESS ? std::min(count, kDeviceCountMax) : 0);
+  return found;
+}
+
+Result<Candidate> choose_device(const OpenclOptions& options) {
+  cl_int status = CL_SUCCESS;
+  const std::vector<cl_platform_id> all = platforms(status);
+  std::string why = all.empty() ? "no driver is installed: " + error_name(status) : "";
+  for (const cl_device_type type : kTypes) {
+    for (const cl_platform_id platform : all) {
+      for (const cl_device_id device : devices(platform, type)) {
+        const std::string name = device_text(device, CL_DEVICE_NAME);
+        std::string no = objection(device);
+        const bool is_processor = type == CL_DEVICE_TYPE_CPU;
+        if (is_processor && options.is_processor_left_out) {
+          no = "it is this machine's processor, which the cpu engine uses already";
+        }
+        if (no.empty()) return Candidate{device, name, is_processor};
+        why += (why.empty() ? "" : "; ") + name + ": " + no;
+      }
+    }
+  }
+  return fail(ErrorCode::kUnsupported, "no OpenCL device can be used",
+              why.empty() ? "the drivers have none" : why,
+              "Install the device's OpenCL driver (for a processor pocl-opencl-icd); clinfo lists "
+              "what there is.");
+}
+
+class OpenclDevice final : public device::Device {
+ public:
+  OpenclDevice(const Candidate& chosen, const OpenclOptions& options)
+      : name_(chosen.name), options_(options), is_processor_(chosen.is_processor) {
+    shared_.device = chosen.device;
+    shared_.allocation_size_max =
+        device_info<cl_ulong>(chosen.device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, 1 << 27);
+  }
+
+  engine::Description describe() const override {
+    engine::Description description;
+    description.name = "opencl";
+    description.device = name_ + ", driver " + device_text(shared_.device, CL_DRIVER_VERSION);
+    description.variants = "fingerprint opencl, detect opencl";
+    return description;
+  }
+
+  Result<void> start() override;
+  std::unique_ptr<device::Slot> make_slot() override {
+    return std::make_unique<OpenclSlot>(shared_);
+  }
+  std::unique_ptr<device::TableMemory> make_table_memory(size_t lane_count,
+                                                         uint32_t value_count) override {
+    return std::make_unique<OpenclTableMemory>(shared_, lane_count, value_count);
+  }
+
+ private:
+  size_t group_size_max() const;
+
+  std::string name_;
+  OpenclOptions options_;
+  bool is_processor_;
+  Shared shared_;
+};
+
+// What all kernels can do.
+size_t OpenclDevice::group_size_max() const {
+  const size_t sizes_max[] = {device_info<size_t>(shared_.device, CL_DEVICE_MAX_WORK_GROUP_SIZE, 1),
+                              device_info<std::array<size_t, 3>>(
+                                  shared_.device, CL_DEVICE_MAX_WORK_ITEM_SIZES, {1, 1, 1})[0]};
+  size_t least = std::min(sizes_max[0], sizes_max[1]);
+  cl_kernel kernels[kKernelCount];
+  cl_uint count = 0;
+  if (clCreateKernelsInProgram(shared_.program.get(), kKernelCount, kernels, &count) !=
+      CL_SUCCESS) {
+    return 1;
+  }
+  for (cl_uint i = 0; i < count; ++i) {
+    const Kernel kernel(kernels[i]);
+    size_t size = 1;
+    clGetKernelWorkGroupInfo(kernel.get(), shared_.device, CL_KERNEL_WORK_GROUP_SIZE, sizeof size,
+                             &size, nullptr);
+    least = std::min(least, size);
+  }
+  return std::max<size_t>(least, 1);
+}
+
+Result<void> OpenclDevice::start() {
+  cl_int status = CL_SUCCESS;
+  Context context(clCreateContext(nullptr, 1, &shared_.device, nullptr, nullptr, &status));
+  SYN_TRY(check(status, "no context"));
+  SYN_TRY(BuiltProgram built, build_program({context.get(), shared_.device, options_.build_options,
+                                             options_.cache_folder}));
+  shared_.program = std::move(built.program);
+  shared_.context = std::move(context);
+  shared_.group_size = std::min(is_processor_ ? kProcessorGroupSize : kGroupSize, group_size_max());
+  shared_.lane_workers = is_processor_ ? 1 : kLaneWorkers;
+  shared_.lane_group_size = is_processor_ ? 1 : std::min<size_t>(shared_.group_size, kLaneWorkers);
+  return success();
+}
+
+}  // namespace
+
+std::string default_cache_folder() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
+    return std::string(cache) + "/syncline/opencl";
+  }
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') {
+    return std::string(home) + "/.cache/syncline/opencl";
+  }
+  return {};
+}
+
+Result<std::unique_ptr<engine::Engine>> make_opencl_engine(const OpenclOptions& options) {
+  SYN_TRY(const Candidate chosen, choose_device(options));
+  auto device = std::make_unique<OpenclDevice>(chosen, options);
+  if (options.wait_limit_us == 0) return device::make_device_engine(std::move(device));
+  return device::make_device_engine(std::move(device), options.wait_limit_us);
+}
+
+}  // namespace syncline::opencl

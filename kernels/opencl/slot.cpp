@@ -1,0 +1,162 @@
+#include "kernels/opencl/slot.hpp"
+
+#include "kernels/opencl/table_memory.hpp"
+
+namespace syncline::opencl {
+namespace {
+
+constexpr size_t kBufferSizeMin = 64 << 10;
+constexpr std::array<const char*, kKernelCount> kKernelNames{
+    "fingerprint_cells", "fingerprint_keys", "detect_rows", "fill_slots", "apply_deltas"};
+
+cl_uint number(uint64_t value) {
+  return static_cast<cl_uint>(value);
+}
+cl_ulong place(uint64_t value) {
+  return value;
+}
+
+}  // namespace
+
+Result<void> Buffer::reserve(const Shared& shared, cl_command_queue queue, size_t size) {
+  if (size <= capacity_) return success();
+  const size_t wanted = size < kBufferSizeMin ? kBufferSizeMin : size + size / 2;
+  capacity_ = 0;
+  mapped_ = nullptr;
+  memory_ = {};
+  const cl_mem_flags flags =
+      CL_MEM_READ_WRITE | (place_ == Place::kHost ? CL_MEM_ALLOC_HOST_PTR : 0);
+  cl_int status = CL_SUCCESS;
+  memory_ = Memory(clCreateBuffer(shared.context.get(), flags, wanted, nullptr, &status));
+  SYN_TRY(check(status, "no memory on the device"));
+  if (place_ == Place::kHost) {
+    mapped_ = static_cast<uint8_t*>(clEnqueueMapBuffer(queue, memory_.get(), CL_FALSE,
+                                                       CL_MAP_READ | CL_MAP_WRITE, 0, wanted, 0,
+                                                       nullptr, nullptr, &status));
+    SYN_TRY(check(status, "no memory that the device reaches"));
+  }
+  capacity_ = wanted;
+  return success();
+}
+
+Result<void> OpenclSlot::start() {
+  cl_int status = CL_SUCCESS;
+  queue_ = Queue(clCreateCommandQueue(shared_.context.get(), shared_.device, 0, &status));
+  SYN_TRY(check(status, "no queue"));
+  for (size_t i = 0; i < kKernelCount; ++i) {
+    kernels_[i] = Kernel(clCreateKernel(shared_.program.get(), kKernelNames[i], &status));
+    SYN_TRY(check(status, "a kernel is not in the program"));
+  }
+  return success();
+}
+
+Buffer& OpenclSlot::buffer_of(device::Area area) {
+  switch (area) {
+    case device::Area::kHost:
+      return host_;
+    case device::Area::kInput:
+      return input_;
+    case device::Area::kFingerprints:
+      return fingerprints_;
+    case device::Area::kDetected:
+      break;
+  }
+  return detected_;
+}
+
+Result<void> OpenclSlot::reserve(device::Area area, size_t size) {
+  Buffer& buffer = buffer_of(area);
+  if (size <= buffer.capacity()) return success();
+  SYN_TRY(buffer.reserve(shared_, queue(), size));
+  return area == device::Area::kHost ? wait() : Result<void>(success());
+}
+
+Result<void> OpenclSlot::copy_in(size_t at, size_t size) {
+  return check(
+      clEnqueueWriteBuffer(queue(), input(), CL_FALSE, at, size, host() + at, 0, nullptr, nullptr),
+      "a batch cannot be copied to the device");
+}
+
+Result<void> OpenclSlot::copy_out(device::Area from, size_t size) {
+  if (size == 0) return success();
+  return check(clEnqueueReadBuffer(queue(), buffer_of(from).memory(), CL_FALSE, 0, size, host(), 0,
+                                   nullptr, nullptr),
+               "a result cannot be copied from the device");
+}
+
+Result<void> OpenclSlot::copy_fingerprints(size_t at, size_t size) {
+  return check(clEnqueueCopyBuffer(queue(), input(), fingerprints_.memory(), at, 0, size, 0,
+                                   nullptr, nullptr),
+               "fingerprints cannot be put in place");
+}
+
+Result<void> OpenclSlot::enqueue(cl_kernel kernel, size_t group, size_t count) {
+  const size_t whole = (count + group - 1) / group * group;
+  return check(
+      clEnqueueNDRangeKernel(queue(), kernel, 1, nullptr, &whole, &group, 0, nullptr, nullptr),
+      "a kernel cannot be started");
+}
+
+// It changes with the appliance only, so it is there already nearly always.
+Result<void> OpenclSlot::set_secret(const engine::Secret& secret) {
+  if (has_secret_ && secret == secret_) return success();
+  SYN_TRY(secret_memory_.reserve(shared_, queue(), secret.size() + device::kSlackSize));
+  secret_ = secret;
+  SYN_TRY(check(clEnqueueWriteBuffer(queue(), secret_memory_.memory(), CL_FALSE, 0, secret_.size(),
+                                     secret_.data(), 0, nullptr, nullptr),
+                "the secret cannot be copied to the device"));
+  has_secret_ = true;
+  return success();
+}
+
+Result<void> OpenclSlot::run_fingerprint(const device::FingerprintShape& shape,
+                                         const engine::Secret& secret) {
+  SYN_TRY(set_secret(secret));
+  const device::BatchLayout& in = shape.in;
+  const uint64_t cell_count = uint64_t{shape.row_count} * (shape.field_count - shape.key_count);
+  if (cell_count > UINT32_MAX) {
+    return fail(ErrorCode::kEngine, "a batch has too many cells for the device");
+  }
+  if (cell_count > 0) {
+    SYN_TRY(run(KernelId::kCells, cell_count, number(cell_count), number(shape.field_count),
+                number(shape.key_count), input(), place(in.cell_offset), place(in.cell_length),
+                place(in.arena), secret_memory_.memory(), fingerprints_.memory(),
+                place(shape.out.cells)));
+  }
+  return run(KernelId::kKeys, shape.row_count, number(shape.row_count), input(),
+             place(in.key_offset), place(in.key_length), place(in.arena), secret_memory_.memory(),
+             fingerprints_.memory());
+}
+
+Result<void> OpenclSlot::run_detect(const device::DetectShape& shape, device::TableMemory& table) {
+  const auto& pool = static_cast<OpenclTableMemory&>(table);
+  const cl_uint zero = 0;
+  SYN_TRY(check(clEnqueueFillBuffer(queue(), detected_.memory(), &zero, sizeof zero, 0,
+                                    shape.layout.verdicts, 0, nullptr, nullptr),
+                "a status cannot be cleared"));
+  return run(KernelId::kDetect, shape.row_count, number(shape.row_count), number(shape.value_count),
+             input(), place(shape.layout.op), place(shape.layout.lane), fingerprints_.memory(),
+             place(shape.held.cells), pool.pool(), pool.lanes(), detected_.memory(),
+             place(shape.layout.verdicts), place(shape.layout.changed));
+}
+
+Result<void> OpenclSlot::mark() {
+  cl_event event = nullptr;
+  SYN_TRY(check(clEnqueueMarkerWithWaitList(queue(), 0, nullptr, &event),
+                "a batch's end cannot be marked"));
+  marked_ = Event(event);
+  return check(clFlush(queue()), "a batch cannot be sent off");
+}
+
+Result<bool> OpenclSlot::is_done() {
+  cl_int state = CL_COMPLETE;
+  SYN_TRY(check(clGetEventInfo(marked_.get(), CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state,
+                               &state, nullptr),
+                "a batch's state cannot be asked"));
+  if (state < 0) {
+    SYN_TRY(check(state, "a batch failed on the device"));
+  }
+  return state == CL_COMPLETE;
+}
+
+}  // namespace syncline::opencl

@@ -1,0 +1,99 @@
+// A slot on an OpenCL device: its queue, its kernels and its buffers.
+//
+// Owner: the engine's ring; the device outlives it. Threads: one at a time. Errors: kEngine.
+#pragma once
+
+#include <array>
+
+#include "kernels/device/device.hpp"
+#include "kernels/opencl/api.hpp"
+
+namespace syncline::opencl {
+
+// What slots and tables share: chosen and made once, by the engine.
+struct Shared {
+  cl_device_id device = nullptr;
+  Context context;
+  Program program;
+  uint64_t allocation_size_max = 0;
+  size_t group_size = 1;       // of kernels that go over cells, rows or slots
+  uint32_t lane_workers = 1;   // work items that share a lane's deltas
+  size_t lane_group_size = 1;  // of the kernel that takes deltas over
+};
+
+enum class KernelId { kCells, kKeys, kDetect, kFill, kApply };
+inline constexpr size_t kKernelCount = 5;
+
+// A buffer on the device, or (kHost) in memory of the host's that the device reaches fast.
+class Buffer {
+ public:
+  enum class Place { kDevice, kHost };
+  explicit Buffer(Place place) : place_(place) {}
+  // What was in it is lost where it grows; the host's is there when the queue has come so far.
+  // REQUIRES: nothing that uses it runs.
+  Result<void> reserve(const Shared& shared, cl_command_queue queue, size_t size);
+  cl_mem memory() const { return memory_.get(); }
+  uint8_t* host() const { return mapped_; }
+  size_t capacity() const { return capacity_; }
+
+ private:
+  Place place_;
+  Memory memory_;
+  uint8_t* mapped_ = nullptr;  // for as long as memory_ lives
+  size_t capacity_ = 0;
+};
+
+class OpenclSlot final : public device::Slot {
+ public:
+  explicit OpenclSlot(const Shared& shared) : shared_(shared) {}
+
+  Result<void> start() override;
+  Result<void> reserve(device::Area area, size_t size) override;
+  uint8_t* host() override { return host_.host(); }
+  Result<void> copy_in(size_t at, size_t size) override;
+  Result<void> copy_out(device::Area from, size_t size) override;
+  Result<void> copy_fingerprints(size_t at, size_t size) override;
+  Result<void> run_fingerprint(const device::FingerprintShape& shape,
+                               const engine::Secret& secret) override;
+  Result<void> run_detect(const device::DetectShape& shape, device::TableMemory& table) override;
+  Result<void> mark() override;
+  Result<bool> is_done() override;
+
+  cl_command_queue queue() const { return queue_.get(); }
+  cl_mem input() const { return input_.memory(); }
+  // Runs a kernel over so many work items; its arguments are copied.
+  template <class... Arguments>
+  Result<void> run(KernelId id, size_t count, const Arguments&... arguments) {
+    const cl_kernel kernel = kernels_[static_cast<size_t>(id)].get();
+    cl_uint index = 0;
+    cl_int status = CL_SUCCESS;
+    const auto set = [&](const auto& argument) {
+      if (status == CL_SUCCESS) {
+        status = clSetKernelArg(kernel, index++, sizeof argument, &argument);
+      }
+    };
+    (set(arguments), ...);
+    SYN_TRY(check(status, "a kernel does not take its arguments"));
+    const bool is_apply = id == KernelId::kApply;
+    return enqueue(kernel, is_apply ? shared_.lane_group_size : shared_.group_size, count);
+  }
+
+ private:
+  Result<void> enqueue(cl_kernel kernel, size_t group, size_t count);
+  Result<void> set_secret(const engine::Secret& secret);
+  Buffer& buffer_of(device::Area area);
+
+  const Shared& shared_;
+  Queue queue_;
+  std::array<Kernel, kKernelCount> kernels_;
+  Buffer host_{Buffer::Place::kHost};
+  Buffer input_{Buffer::Place::kDevice};
+  Buffer fingerprints_{Buffer::Place::kDevice};
+  Buffer detected_{Buffer::Place::kDevice};
+  Buffer secret_memory_{Buffer::Place::kDevice};
+  engine::Secret secret_{};  // what lies in it
+  bool has_secret_ = false;
+  Event marked_;
+};
+
+}  // namespace syncline::opencl

@@ -1,0 +1,168 @@
+#include "kernels/opencl/table_memory.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace syncline::opencl {
+namespace {
+
+constexpr uint64_t kPlaceAlignment = 64;
+constexpr uint64_t kPoolSizeMin = 64 << 10;
+
+OpenclSlot& as_opencl(device::Slot& slot) {
+  return static_cast<OpenclSlot&>(slot);
+}
+
+uint64_t slots_of(uint64_t line_count) {
+  return line_count * SYN_SLOTS_PER_LINE;
+}
+
+uint64_t aligned(uint64_t size) {
+  return (size + kPlaceAlignment - 1) / kPlaceAlignment * kPlaceAlignment;
+}
+
+Result<void> clear(cl_command_queue queue, cl_mem memory, uint64_t at, uint64_t size) {
+  const cl_uint zero = 0;
+  return check(
+      clEnqueueFillBuffer(queue, memory, &zero, sizeof zero, at, size, 0, nullptr, nullptr),
+      "memory on the device cannot be cleared");
+}
+
+}  // namespace
+
+syn_pool_lane OpenclTableMemory::lane_at(uint64_t at, uint64_t line_count) const {
+  syn_pool_lane lane{};
+  lane.keys_at = at;
+  lane.counts_at = at + slots_of(line_count) * sizeof(uint64_t);
+  lane.cells_at = aligned(lane.counts_at + line_count * sizeof(uint32_t));
+  lane.line_count = line_count;
+  return lane;
+}
+
+uint64_t OpenclTableMemory::size_of(uint64_t line_count) const {
+  return aligned(lane_at(0, line_count).cells_at +
+                 slots_of(line_count) * value_count_ * SYN_CELL_SIZE + device::kSlackSize);
+}
+
+Result<void> OpenclTableMemory::prepare(device::Slot& slot) {
+  if (pool_) return success();
+  OpenclSlot& on = as_opencl(slot);
+  SYN_TRY(device_lanes_.reserve(shared_, on.queue(), lanes_.size() * sizeof(syn_pool_lane)));
+  SYN_TRY(used_.reserve(shared_, on.queue(), lanes_.size() * sizeof(cl_uint)));
+  SYN_TRY(clear(on.queue(), used_.memory(), 0, lanes_.size() * sizeof(cl_uint)));
+  SYN_TRY(publish(on));
+  SYN_TRY(pool_, make_pool(kPoolSizeMin, kPoolSizeMin, pool_size_));
+  return success();
+}
+
+// The numbers lie in lanes_ until the next change of it, which waits.
+Result<void> OpenclTableMemory::publish(OpenclSlot& slot) {
+  SYN_TRY(check(clEnqueueWriteBuffer(slot.queue(), device_lanes_.memory(), CL_FALSE, 0,
+                                     lanes_.size() * sizeof(syn_pool_lane), lanes_.data(), 0,
+                                     nullptr, nullptr),
+                "lanes cannot be described to the device"));
+  return slot.wait();
+}
+
+Result<Memory> OpenclTableMemory::make_pool(uint64_t least, uint64_t wanted, uint64_t& size) {
+  is_full_ = false;
+  if (least > shared_.allocation_size_max) {
+    return fail(ErrorCode::kEngine, "a fingerprint table is too large for the device",
+                "it takes " + std::to_string(least) + " bytes in one piece, and the device gives " +
+                    std::to_string(shared_.allocation_size_max),
+                "Use another engine for this dataset, or a device with more memory.");
+  }
+  size = std::min(wanted, shared_.allocation_size_max);
+  cl_int status = CL_SUCCESS;
+  Memory pool(clCreateBuffer(shared_.context.get(), CL_MEM_READ_WRITE, size, nullptr, &status));
+  is_full_ = status == CL_MEM_OBJECT_ALLOCATION_FAILURE || status == CL_OUT_OF_RESOURCES;
+  SYN_TRY(check(status, "a table does not fit on the device"));
+  return pool;
+}
+
+// One behind the other, without what lanes that were given up had.
+Result<void> OpenclTableMemory::move_lanes(cl_mem to, OpenclSlot& slot) {
+  pool_used_ = 0;
+  for (syn_pool_lane& lane : lanes_) {
+    if (lane.line_count == 0) continue;
+    const uint64_t size = size_of(lane.line_count);
+    SYN_TRY(check(clEnqueueCopyBuffer(slot.queue(), pool(), to, lane.keys_at, pool_used_, size, 0,
+                                      nullptr, nullptr),
+                  "a table cannot be moved on the device"));
+    lane = lane_at(pool_used_, lane.line_count);
+    pool_used_ += size;
+  }
+  return success();
+}
+
+Result<void> OpenclTableMemory::make_room(uint64_t size, OpenclSlot& slot) {
+  if (pool_used_ + size <= pool_size_) return success();
+  uint64_t needed = size;
+  for (const syn_pool_lane& lane : lanes_) {
+    if (lane.line_count != 0) needed += size_of(lane.line_count);
+  }
+  uint64_t larger_size = 0;
+  SYN_TRY(Memory larger, make_pool(needed, needed + needed / 2, larger_size));
+  SYN_TRY(move_lanes(larger.get(), slot));
+  SYN_TRY(slot.wait());
+  pool_ = std::move(larger);
+  pool_size_ = larger_size;
+  return success();
+}
+
+Result<uint64_t> OpenclTableMemory::lay_out(size_t lane, uint64_t line_count, device::Slot& slot) {
+  OpenclSlot& on = as_opencl(slot);
+  const uint64_t size = size_of(line_count);
+  SYN_TRY(make_room(size, on));
+  const syn_pool_lane old = lanes_[lane];
+  const syn_pool_lane fresh = lane_at(pool_used_, line_count);
+  pool_used_ += size;
+  lanes_[lane] = fresh;
+  SYN_TRY(clear(on.queue(), pool(), fresh.keys_at, fresh.cells_at - fresh.keys_at));
+  SYN_TRY(clear(on.queue(), used_.memory(), lane * sizeof(cl_uint), sizeof(cl_uint)));
+  SYN_TRY(publish(on));
+  if (old.line_count != 0) {
+    SYN_TRY(fill_from(lane, slots_of(old.line_count), pool(), old.keys_at, old.cells_at, on));
+  }
+  return used_count(lane, slot);
+}
+
+Result<void> OpenclTableMemory::fill_from(size_t lane, uint64_t slot_count, cl_mem from,
+                                          uint64_t keys_at, uint64_t cells_at, OpenclSlot& slot) {
+  if (slot_count == 0) return success();
+  if (slot_count > UINT32_MAX) {
+    return fail(ErrorCode::kEngine, "a lane has too many slots for the device");
+  }
+  return slot.run(KernelId::kFill, slot_count, static_cast<cl_uint>(slot_count), value_count_, from,
+                  cl_ulong{keys_at}, cl_ulong{cells_at}, pool(), lanes(),
+                  static_cast<cl_uint>(lane), used_.memory());
+}
+
+Result<void> OpenclTableMemory::fill(size_t lane, uint64_t slot_count, size_t cells_at,
+                                     device::Slot& slot) {
+  OpenclSlot& on = as_opencl(slot);
+  return fill_from(lane, slot_count, on.input(), 0, cells_at, on);
+}
+
+Result<uint64_t> OpenclTableMemory::used_count(size_t lane, device::Slot& slot) {
+  OpenclSlot& on = as_opencl(slot);
+  SYN_TRY(slot.reserve(device::Area::kHost, sizeof(cl_uint)));
+  SYN_TRY(check(clEnqueueReadBuffer(on.queue(), used_.memory(), CL_FALSE, lane * sizeof(cl_uint),
+                                    sizeof(cl_uint), slot.host(), 0, nullptr, nullptr),
+                "a lane's size cannot be read"));
+  SYN_TRY(slot.wait());
+  cl_uint used = 0;
+  std::memcpy(&used, slot.host(), sizeof used);
+  return uint64_t{used};
+}
+
+Result<void> OpenclTableMemory::apply(const device::DeltaLayout& deltas, device::Slot& slot) {
+  OpenclSlot& on = as_opencl(slot);
+  const auto lane_count = static_cast<cl_uint>(lanes_.size());
+  const cl_uint workers = shared_.lane_workers;
+  return on.run(KernelId::kApply, size_t{lane_count} * workers, lane_count, workers, value_count_,
+                on.input(), cl_ulong{deltas.offsets}, cl_ulong{deltas.bytes}, pool(), lanes(),
+                used_.memory());
+}
+
+}  // namespace syncline::opencl

@@ -1,0 +1,181 @@
+// The engine of a device, on one that the host plays: held against the reference, and told to hang,
+// to fail and to run out of memory.
+#include "kernels/device/device_engine.hpp"
+
+#include <chrono>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "host/state/fingerprint_table.hpp"
+#include "kernels/contract/reference.hpp"
+#include "tests/conformance/random_batch.hpp"
+#include "tests/unit/device/host_device.hpp"
+
+namespace syncline::device {
+namespace {
+
+using conformance::BatchShape;
+using conformance::random_batch;
+using conformance::RawBatch;
+using testing::HasSubstr;
+
+constexpr int64_t kLimitUs = 20'000;
+constexpr BatchShape kShape{.row_count = 200, .value_count = 5, .lane_count = 3, .key_space = 500};
+
+// A table that moves on, beside the reference's.
+struct Tracked {
+  state::FingerprintTable table{kShape.value_count, kShape.lane_count};
+  contract::ReferenceTable truth{kShape.value_count, kShape.lane_count};
+};
+
+class DeviceEngineTest : public testing::Test {
+ protected:
+  Result<void> fingerprint() { return engine_->fingerprint(view(), secret_, fingerprints_); }
+  Result<void> detect(Tracked& tracked) {
+    SYN_TRY(fingerprint());
+    return engine_->detect(view(), fingerprints_, tracked.table.ref(), detected_);
+  }
+  // One more random batch is judged as the reference does, and applied.
+  void expect_right(Tracked& tracked) {
+    batch_ = random_batch(kShape, random_);
+    const auto done = detect(tracked);
+    ASSERT_TRUE(done.has_value()) << to_string(done.error());
+    const auto truth = contract::reference_fingerprint(view(), secret_.data());
+    ASSERT_EQ(fingerprints_.cells, truth.cells);
+    ASSERT_EQ(detected_.delta.lanes, tracked.truth.detect(view(), truth, false).deltas);
+    apply(tracked);
+  }
+  void apply(Tracked& tracked) {
+    for (model::LaneIndex lane = 0; lane < kShape.lane_count; ++lane) {
+      ASSERT_TRUE(tracked.table.apply(lane, detected_.delta.lanes[lane]).has_value());
+      tracked.truth.apply(lane, detected_.delta.lanes[lane]);
+    }
+  }
+  syn_batch view() { return batch_.view(); }
+
+  std::mt19937_64 random_{7};
+  RawBatch batch_ = random_batch(kShape, random_);
+  engine::Secret secret_{};
+  engine::Fingerprints fingerprints_;
+  engine::Detected detected_;
+  Behaviour behaviour_;
+  std::unique_ptr<engine::Engine> engine_ =
+      make_device_engine(std::make_unique<HostDevice>(behaviour_), kLimitUs);
+};
+
+TEST_F(DeviceEngineTest, FollowsATableByItsLogWithoutCopyingLanesAgain) {
+  Tracked tracked;
+  for (int round = 0; round < 24; ++round) ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+  EXPECT_EQ(behaviour_.pieces_filled, 0) << "it was empty when it was met";
+  EXPECT_GT(behaviour_.records_applied, 1000);
+}
+
+TEST_F(DeviceEngineTest, ADeviceThatHangsIsGivenUpAtTheDeadlineAndThenRefusedAtOnce) {
+  behaviour_.is_hanging = true;
+  const auto first = fingerprint();
+  ASSERT_FALSE(first.has_value());
+  EXPECT_EQ(first.error().code, ErrorCode::kEngine);
+  EXPECT_THAT(first.error().what, HasSubstr("has not finished"));
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 100; ++i) {
+    const auto again = fingerprint();
+    ASSERT_FALSE(again.has_value());
+    EXPECT_THAT(again.error().what, HasSubstr("still works on a batch"));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::microseconds(20 * kLimitUs));
+}
+
+TEST_F(DeviceEngineTest, ADeviceThatComesBackIsUsedAgain) {
+  Tracked tracked;
+  ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+  ASSERT_TRUE(fingerprint().has_value());
+  behaviour_.is_hanging = true;
+  ASSERT_FALSE(engine_->detect(view(), fingerprints_, tracked.table.ref(), detected_).has_value());
+  behaviour_.is_hanging = false;
+  for (int round = 0; round < 3; ++round) ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+}
+
+TEST_F(DeviceEngineTest, ACopyThatWasBeingMadeWhenItHungIsMadeAgain) {
+  Tracked tracked;
+  for (int round = 0; round < 3; ++round) ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+  Tracked other;
+  std::swap(other, tracked);  // whose table the device has met, and one that it has not
+  ASSERT_TRUE(fingerprint().has_value());
+  behaviour_.is_hanging = true;
+  ASSERT_FALSE(engine_->detect(view(), fingerprints_, other.table.ref(), detected_).has_value());
+  behaviour_.is_hanging = false;
+  ASSERT_NO_FATAL_FAILURE(expect_right(other));
+  ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+}
+
+TEST_F(DeviceEngineTest, AnEngineMayEndWhileItsDeviceHangs) {
+  behaviour_.is_hanging = true;
+  ASSERT_FALSE(fingerprint().has_value());
+  engine_ = nullptr;
+  behaviour_.is_hanging = false;
+}
+
+TEST_F(DeviceEngineTest, ADeviceThatDoesNotStartIsAskedAgainNextTime) {
+  behaviour_.is_start_failing = true;
+  const auto refused = fingerprint();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().what, "host: it does not start");
+  behaviour_.is_start_failing = false;
+  EXPECT_TRUE(fingerprint().has_value());
+}
+
+TEST_F(DeviceEngineTest, ABatchThatFailsOnTheDeviceIsAnErrorAndTheNextOneIsNot) {
+  Tracked tracked;
+  ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+  behaviour_.is_run_failing = true;
+  EXPECT_FALSE(detect(tracked).has_value());
+  behaviour_.is_run_failing = false;
+  ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+}
+
+TEST_F(DeviceEngineTest, TablesUsedLeastLatelyMakeRoom) {
+  std::vector<Tracked> tables(4);
+  for (Tracked& one : tables) ASSERT_NO_FATAL_FAILURE(expect_right(one));
+  behaviour_.memory_left = 40'000;
+  for (int round = 0; round < 6; ++round) {
+    for (Tracked& one : tables) ASSERT_NO_FATAL_FAILURE(expect_right(one));
+  }
+  EXPECT_GT(behaviour_.pieces_filled, 0) << "one that was dropped was copied again";
+}
+
+TEST_F(DeviceEngineTest, ATableThatTheDeviceCannotHoldIsItsErrorAndOthersGoOn) {
+  Tracked tracked;
+  ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+  Tracked larger;
+  behaviour_.memory_left = 0;
+  batch_ = random_batch(
+      {.row_count = 3000, .value_count = 5, .lane_count = 3, .key_space = 1u << 30}, random_);
+  ASSERT_TRUE(fingerprint().has_value());
+  ASSERT_TRUE(engine_->detect(view(), fingerprints_, larger.table.ref(), detected_).has_value());
+  apply(larger);
+  const auto full = engine_->detect(view(), fingerprints_, larger.table.ref(), detected_);
+  ASSERT_FALSE(full.has_value());
+  EXPECT_EQ(full.error().code, ErrorCode::kEngine);
+  behaviour_.memory_left = 1 << 20;
+  ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+}
+
+// A key whose bits a copy uses for itself, so that the host has to judge its batch.
+TEST_F(DeviceEngineTest, AReservedKeyIsJudgedOnTheHost) {
+  RawBatch batch(1);
+  batch.add_row(SYN_OP_UPDATE, 0, "k", {{0, "a"}});
+  engine::Fingerprints made;
+  made.keys = {{SYN_KEY_REMOVED, 0}};
+  made.cells = {77};
+  state::FingerprintTable table(1, 1);
+  for (const auto wanted : {engine::Verdict::kNew, engine::Verdict::kSame}) {
+    ASSERT_TRUE(engine_->detect(batch.view(), made, table.ref(), detected_).has_value());
+    EXPECT_EQ(detected_.verdicts[0], wanted);
+    ASSERT_TRUE(table.apply(0, detected_.delta.lanes[0]).has_value());
+  }
+}
+
+}  // namespace
+}  // namespace syncline::device

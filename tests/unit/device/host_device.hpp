@@ -1,0 +1,258 @@
+// A device that the host plays: memory is vectors, kernels are loops over the bodies, and commands
+// take effect when they are waited for. It can hang, fail, and run out of memory as a test says.
+//
+// Threads: one device from several, a slot from one. Errors: what the test asked for.
+#pragma once
+
+#include <atomic>
+#include <cstring>
+#include <functional>
+#include <vector>
+
+#include "kernels/bodies/xxh3.h"
+#include "kernels/device/device.hpp"
+
+namespace syncline::device {
+
+struct Behaviour {
+  std::atomic<bool> is_hanging = false;
+  std::atomic<bool> is_start_failing = false;
+  std::atomic<bool> is_run_failing = false;
+  std::atomic<size_t> memory_left = SIZE_MAX;  // for tables, in bytes
+  std::atomic<int> pieces_filled = 0;          // of lanes that came from the host
+  std::atomic<int> records_applied = 0;
+};
+
+class HostTableMemory;
+
+class HostSlot final : public Slot {
+ public:
+  explicit HostSlot(Behaviour& behaviour) : behaviour_(behaviour) {}
+
+  Result<void> start() override { return success(); }
+  Result<void> reserve(Area area, size_t size) override {
+    std::vector<uint8_t>& memory = of(area);
+    if (memory.size() < size) memory.assign(size + size / 2, 0xcd);
+    return success();
+  }
+  uint8_t* host() override { return of(Area::kHost).data(); }
+  // What was pinned when a copy was started is what arrives, whatever the host does meanwhile.
+  Result<void> copy_in(size_t at, size_t size) override {
+    std::vector<uint8_t> bytes(host() + at, host() + at + size);
+    return later([this, at, bytes = std::move(bytes)] {
+      std::memcpy(of(Area::kInput).data() + at, bytes.data(), bytes.size());
+    });
+  }
+  Result<void> copy_out(Area from, size_t size) override {
+    return later([this, from, size] { std::memcpy(host(), of(from).data(), size); });
+  }
+  Result<void> copy_fingerprints(size_t at, size_t size) override {
+    return later([this, at, size] {
+      std::memcpy(of(Area::kFingerprints).data(), of(Area::kInput).data() + at, size);
+    });
+  }
+  Result<void> run_fingerprint(const FingerprintShape& shape,
+                               const engine::Secret& secret) override;
+  Result<void> run_detect(const DetectShape& shape, TableMemory& table) override;
+  Result<void> mark() override { return success(); }
+  Result<bool> is_done() override {
+    if (behaviour_.is_run_failing) return fail(ErrorCode::kEngine, "the device broke");
+    if (behaviour_.is_hanging) return false;
+    for (const auto& command : commands_) command();
+    commands_.clear();
+    return true;
+  }
+
+  Result<void> later(std::function<void()> command) {
+    commands_.push_back(std::move(command));
+    return success();
+  }
+  template <class T>
+  T* at(Area area, size_t offset) {
+    return reinterpret_cast<T*>(of(area).data() + offset);
+  }
+
+ private:
+  std::vector<uint8_t>& of(Area area) { return areas_[static_cast<size_t>(area)]; }
+
+  Behaviour& behaviour_;
+  std::vector<uint8_t> areas_[4];
+  std::vector<std::function<void()>> commands_;
+};
+
+inline HostSlot& as_host(Slot& slot) {
+  return static_cast<HostSlot&>(slot);
+}
+
+class HostTableMemory final : public TableMemory {
+ public:
+  HostTableMemory(Behaviour& behaviour, size_t lane_count, uint32_t value_count)
+      : behaviour_(behaviour), value_count_(value_count), lanes_(lane_count) {}
+  ~HostTableMemory() override {
+    for (size_t lane = 0; lane < lanes_.size(); ++lane) drop(lane);
+  }
+
+  Result<void> prepare(Slot& /*slot*/) override { return success(); }
+  Result<uint64_t> lay_out(size_t lane, uint64_t line_count, Slot& slot) override {
+    const size_t size = line_count * SYN_SLOTS_PER_LINE * (8 + value_count_ * SYN_CELL_SIZE);
+    is_full_ = size > behaviour_.memory_left;
+    if (is_full_) return fail(ErrorCode::kEngine, "the device is full");
+    behaviour_.memory_left -= size;
+    Lane old = std::exchange(lanes_[lane], Lane(line_count, value_count_, size));
+    SYN_TRY(as_host(slot).later([this, lane, old] { put_all(lane, old); }));
+    behaviour_.memory_left += old.size;
+    return used_count(lane, slot);
+  }
+  void drop(size_t lane) override {
+    behaviour_.memory_left += lanes_[lane].size;
+    lanes_[lane] = {};
+  }
+  Result<void> fill(size_t lane, uint64_t slot_count, size_t cells_at, Slot& slot) override {
+    ++behaviour_.pieces_filled;
+    return as_host(slot).later([this, lane, slot_count, cells_at, &slot] {
+      const auto* keys = as_host(slot).at<uint64_t>(Area::kInput, 0);
+      const auto* cells = as_host(slot).at<uint8_t>(Area::kInput, cells_at);
+      for (uint64_t i = 0; i < slot_count; ++i) put(lane, keys[i], cells + i * record_size());
+    });
+  }
+  Result<uint64_t> used_count(size_t lane, Slot& slot) override {
+    SYN_TRY(slot.wait());
+    return lanes_[lane].used;
+  }
+  Result<void> apply(const DeltaLayout& deltas, Slot& slot) override {
+    return as_host(slot).later([this, deltas, &slot] {
+      for (size_t lane = 0; lane < lanes_.size(); ++lane) apply_lane(lane, deltas, as_host(slot));
+    });
+  }
+  bool is_full() const override { return is_full_; }
+
+  syn_table_lane lane(size_t index) {
+    Lane& lane = lanes_[index];
+    return {lane.keys.data(), lane.cells.data(), lane.line_count};
+  }
+
+ private:
+  struct Lane {
+    Lane() = default;
+    Lane(uint64_t lines, uint32_t value_count, size_t bytes)
+        : line_count(lines),
+          keys(lines * SYN_SLOTS_PER_LINE),
+          cells(keys.size() * value_count * SYN_CELL_SIZE, 0xcd),
+          size(bytes) {}
+    uint64_t line_count = 0;
+    std::vector<uint64_t> keys;
+    std::vector<uint8_t> cells;
+    uint64_t used = 0;
+    size_t size = 0;
+  };
+
+  size_t record_size() const { return size_t{value_count_} * SYN_CELL_SIZE; }
+  uint64_t take_slot(size_t index, uint64_t key_bits) {
+    Lane& lane = lanes_[index];
+    uint64_t slot = syn_home_line(key_bits, lane.line_count) * SYN_SLOTS_PER_LINE;
+    while (lane.keys[slot] != SYN_KEY_EMPTY) slot = (slot + 1) % lane.keys.size();
+    lane.keys[slot] = key_bits;
+    ++lane.used;
+    return slot;
+  }
+  void put(size_t index, uint64_t key_bits, const uint8_t* cells) {
+    if (key_bits == SYN_KEY_EMPTY || key_bits == SYN_KEY_REMOVED) return;
+    const uint64_t slot = take_slot(index, key_bits);
+    if (record_size() == 0) return;
+    std::memcpy(lanes_[index].cells.data() + slot * record_size(), cells, record_size());
+  }
+  void put_all(size_t index, const Lane& from) {
+    for (size_t i = 0; i < from.keys.size(); ++i) {
+      put(index, from.keys[i], from.cells.data() + i * record_size());
+    }
+  }
+  void apply_lane(size_t index, const DeltaLayout& deltas, HostSlot& slot) {
+    const syn_lane_delta delta = slot.at<syn_lane_delta>(Area::kInput, 0)[index];
+    const auto* offsets = slot.at<uint32_t>(Area::kInput, deltas.offsets) + delta.offsets_at;
+    for (uint32_t i = 0; i < delta.count; ++i) {
+      const auto* record = slot.at<uint8_t>(Area::kInput, deltas.bytes) + delta.bytes_at;
+      apply_record(index, record + offsets[i]);
+    }
+  }
+  void apply_record(size_t index, const uint8_t* record) {
+    ++behaviour_.records_applied;
+    const uint64_t key_bits = syn_read_number(record + 1, sizeof key_bits);
+    uint64_t slot = syn_find_slot(lane(index), key_bits);
+    if (record[0] == SYN_DELTA_REMOVE) {
+      if (slot != SYN_SLOT_ABSENT) lanes_[index].keys[slot] = SYN_KEY_REMOVED;
+      return;
+    }
+    const bool is_fresh = slot == SYN_SLOT_ABSENT;
+    if (is_fresh) slot = take_slot(index, key_bits);
+    syn_apply_cells(record[0], record + SYN_DELTA_HEAD_SIZE, is_fresh,
+                    lanes_[index].cells.data() + slot * record_size(), value_count_);
+  }
+
+  Behaviour& behaviour_;
+  uint32_t value_count_;
+  std::vector<Lane> lanes_;
+  bool is_full_ = false;
+};
+
+inline Result<void> HostSlot::run_fingerprint(const FingerprintShape& shape,
+                                              const engine::Secret& secret) {
+  return later([this, shape, secret] {
+    const auto* arena = at<uint8_t>(Area::kInput, shape.in.arena);
+    auto* cells = at<uint64_t>(Area::kFingerprints, shape.out.cells);
+    for (uint32_t row = 0; row < shape.row_count; ++row) {
+      at<syn_hash128>(Area::kFingerprints, 0)[row] =
+          syn_xxh3_128(arena + at<uint32_t>(Area::kInput, shape.in.key_offset)[row],
+                       at<uint32_t>(Area::kInput, shape.in.key_length)[row], secret.data());
+      for (uint32_t i = shape.key_count; i < shape.field_count; ++i) {
+        const size_t cell = size_t{row} * shape.field_count + i;
+        const uint32_t length = at<uint32_t>(Area::kInput, shape.in.cell_length)[cell];
+        const uint32_t offset = at<uint32_t>(Area::kInput, shape.in.cell_offset)[cell];
+        *cells++ =
+            length == SYN_LENGTH_NULL ? SYN_FINGERPRINT_NULL
+            : length == SYN_LENGTH_UNCHANGED
+                ? SYN_FINGERPRINT_UNCHANGED
+                : syn_fingerprint_of_value(syn_xxh3_64(arena + offset, length, secret.data()));
+      }
+    }
+  });
+}
+
+inline Result<void> HostSlot::run_detect(const DetectShape& shape, TableMemory& table) {
+  auto& memory = static_cast<HostTableMemory&>(table);
+  return later([this, shape, &memory] {
+    *at<uint32_t>(Area::kDetected, 0) = 0;
+    const size_t words = (shape.value_count + 63) / 64;
+    for (uint32_t row = 0; row < shape.row_count; ++row) {
+      const uint64_t key_bits = syn_key_bits(at<syn_hash128>(Area::kFingerprints, 0)[row]);
+      if (key_bits == SYN_KEY_REMOVED) *at<uint32_t>(Area::kDetected, 0) |= SYN_DETECT_RESERVED;
+      at<uint8_t>(Area::kDetected, shape.layout.verdicts)[row] = syn_detect_row(
+          memory.lane(at<uint16_t>(Area::kInput, shape.layout.lane)[row]),
+          at<uint8_t>(Area::kInput, shape.layout.op)[row], key_bits,
+          at<uint64_t>(Area::kFingerprints, shape.held.cells) + size_t{row} * shape.value_count,
+          shape.value_count, at<uint64_t>(Area::kDetected, shape.layout.changed) + row * words);
+    }
+  });
+}
+
+class HostDevice final : public Device {
+ public:
+  explicit HostDevice(Behaviour& behaviour) : behaviour_(behaviour) {}
+  engine::Description describe() const override {
+    engine::Description description;
+    description.name = "host";
+    return description;
+  }
+  Result<void> start() override {
+    if (behaviour_.is_start_failing) return fail(ErrorCode::kEngine, "it does not start");
+    return success();
+  }
+  std::unique_ptr<Slot> make_slot() override { return std::make_unique<HostSlot>(behaviour_); }
+  std::unique_ptr<TableMemory> make_table_memory(size_t lane_count, uint32_t value_count) override {
+    return std::make_unique<HostTableMemory>(behaviour_, lane_count, value_count);
+  }
+
+ private:
+  Behaviour& behaviour_;
+};
+
+}  // namespace syncline::device
