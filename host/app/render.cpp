@@ -108,6 +108,15 @@ json::object progress_to_json(const SyncProgress& progress) {
           {"text", progress_text(progress)}};
 }
 
+json::object engine_to_json(const dispatch::EngineReport& engine) {
+  json::object out{{"name", engine.description.name},
+                   {"batches_total", engine.batches_total},
+                   {"faults_total", engine.faults_total},
+                   {"is_out_of_service", engine.is_out_of_service}};
+  if (!engine.last_fault.empty()) out["last_fault"] = engine.last_fault;
+  return out;
+}
+
 std::string text_of(const json::object& object, const char* name) {
   const json::value* value = object.if_contains(name);
   if (value == nullptr || value->is_null()) return "NULL";
@@ -117,6 +126,22 @@ std::string text_of(const json::object& object, const char* name) {
 double number_of(const json::object& object, const char* name) {
   const json::value* value = object.if_contains(name);
   return value == nullptr ? 0 : value->to_number<double>();
+}
+
+// "  engines cuda 120 batches, cpu 64 batches", and why one is out of service.
+std::string engines_text(const json::array& engines) {
+  std::string counts;
+  std::string faults;
+  for (const json::value& value : engines) {
+    const json::object& engine = value.get_object();
+    counts +=
+        fmt::sprintf("%s%s %s batches", counts.empty() ? "" : ", ", text_of(engine, "name").c_str(),
+                     text_of(engine, "batches_total").c_str());
+    if (!engine.at("is_out_of_service").get_bool()) continue;
+    faults += fmt::sprintf("    %s is out of service: %s\n", text_of(engine, "name").c_str(),
+                           text_of(engine, "last_fault").c_str());
+  }
+  return "  engines: " + counts + "\n" + faults;
 }
 
 std::string side_text(const json::value& value) {
@@ -132,6 +157,8 @@ std::string side_text(const json::value& value) {
 json::object status_to_json(const Status& status) {
   json::array systems;
   for (const SystemStatus& system : status.systems) systems.push_back(system_to_json(system));
+  json::array engines;
+  for (const auto& engine : status.engines) engines.push_back(engine_to_json(engine));
   const pipeline::Counters& counters = status.counters;
   json::object out{{"appliance", status.appliance},
                    {"state", status.state},
@@ -154,6 +181,7 @@ json::object status_to_json(const Status& status) {
                    {"table_size_bytes", status.table_size_bytes},
                    {"shadow_records", status.shadow_memory.record_count},
                    {"shadow_memory_bytes", status.shadow_memory.size_bytes},
+                   {"engines", std::move(engines)},
                    {"systems", std::move(systems)}};
   if (status.first_sync) out["first_sync"] = progress_to_json(*status.first_sync);
   return out;
@@ -203,6 +231,7 @@ std::string status_text(const json::object& status) {
   if (const json::value* sync = status.if_contains("first_sync")) {
     out += "  first sync: " + text_of(sync->get_object(), "text") + "\n";
   }
+  out += engines_text(status.at("engines").get_array());
   for (const json::value& value : status.at("systems").get_array()) {
     const json::object& system = value.get_object();
     out += fmt::sprintf("  %-12s %-9s captured %s, waiting to be written %s\n",

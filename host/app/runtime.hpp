@@ -124,6 +124,7 @@ struct Status {
   uint64_t latency_us_max = 0;
   std::optional<SyncProgress> first_sync;
   std::vector<SystemStatus> systems;
+  std::vector<dispatch::EngineReport> engines;  // in priority order
 };
 
 class Runtime {

@@ -26,6 +26,7 @@ Status RuntimeImpl::status() const {
   status.uptime_seconds = static_cast<double>(parts_.clock.steady_us() - started_us_) / 1e6;
   status.state = failure() ? "stopped" : is_out_of_room_ ? "no room" : phase_.load();
   status.counters = pipeline_->counters();
+  status.engines = parts_.dispatcher.report();
   status.journal = parts_.journal.stats();
   status.shadow_memory = parts_.shadow.memory_use();
   status.table_size_bytes = pipeline_->table_size_bytes();

@@ -11,7 +11,7 @@ import fixture
 # What is changed in a good config, and what `check` says of it: code, place, words.
 WRONG_CONFIGS = (
     ("engine =", "engin =", "SYN-2002", "syncline.toml:7:1", 'did you mean "engine"?'),
-    ('engine = "auto"', 'engine = "cdua"', "SYN-2002", "syncline.toml:7:10",
+    (f'engine = "{fixture.ENGINE}"', 'engine = "cdua"', "SYN-2002", "syncline.toml:7:10",
      'did you mean "cuda"?'),
     ("[systems.shop]", "[systems.shpo]", "SYN-2002", "syncline.toml:", 'did you mean "shpo"?'),
     ('first = "office"', 'first = "offce"', "SYN-2002", "syncline.toml:", '"office"'),

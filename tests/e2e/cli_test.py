@@ -28,7 +28,10 @@ class FromInitToDetach(fixture.Appliance):
                    "DELETE FROM customer WHERE email = 'cy@x'")
         self.wait(lambda: self.rows(self.office) == [("ann@x", "Anna", 1), ("bob@x", "Bob", 2)])
         self.assertEqual(self.ask("conflicts", "list")[0]["type"], "insert_exists")
-        self.assertEqual(self.ask("status")["state"], "running")
+        status = self.ask("status")
+        self.assertEqual(status["state"], "running")
+        ran = {engine["name"]: engine["batches_total"] for engine in status["engines"]}
+        self.assertGreater(ran["cpu" if fixture.ENGINE == "auto" else fixture.ENGINE], 0)
         self.stop()
         self.call("audit", "verify")
         self.call("detach", "--system", "office", "--yes")

@@ -54,11 +54,42 @@ class Machine(fixture.Appliance):
     def test_engines_and_bench_measure_four_stages(self):
         stages = {"fingerprint", "detect", "seal", "open"}
         engines = self.ask("engines")
-        self.assertEqual({engine["name"] for engine in engines}, {"cpu"})
-        self.assertEqual(set(engines[0]["stages"]), stages)
+        self.assertEqual({engine["name"] for engine in engines}, {"cpu", "cuda", "opencl"})
+        for engine in engines:
+            if engine["is_there"]:
+                self.assertEqual(set(engine["stages"]), stages)
+                self.assertNotIn("fault", engine)
+            else:
+                self.assertTrue(engine["why"] and engine["fix"], engine)
+        self.assertIn("cpu", [engine["name"] for engine in engines if engine["is_there"]])
         measured = self.ask("bench")
         self.assertEqual({one["stage"] for one in measured}, stages)
         self.assertTrue(all(one["value"] > 0 for one in measured))
+
+    def test_engines_explains_its_choice(self):
+        explained = self.ask("engines", "--explain", "64KiB")
+        self.assertEqual([one["stage"] for one in explained],
+                         ["fingerprint", "detect", "seal", "open"])
+        for one in explained:
+            self.assertEqual(one["bytes"], 65536)
+            can = {engine["name"]: engine["predicted_us"] for engine in one["engines"]
+                   if "remark" not in engine}
+            self.assertEqual(one["chosen"], min(can, key=can.get))
+            self.assertTrue(one["why"])
+        self.assertIn("not a size", self.call("engines", "--explain", "soon", expect=2).stderr)
+
+    def test_a_forced_engine_runs_or_says_why_it_cannot(self):
+        there = {engine["name"]: engine for engine in self.ask("engines")}
+        for name, engine in there.items():
+            demo = ("demo", "--for", "1s", "--engine", name)
+            if not engine["is_there"]:
+                self.refuse(*demo, status=70, code="SYN-5001", says=["is not there", engine["fix"]])
+                continue
+            told = self.ask(*demo)
+            self.assertTrue(told["is_converged"])
+            ran = {one["name"]: one for one in told["status"]["engines"]}
+            self.assertGreater(ran[name]["batches_total"], 0, ran)
+            self.assertEqual(ran[name]["faults_total"], 0, ran)
 
     def test_doctor_finds_what_is_wrong(self):
         self.init()

@@ -18,6 +18,8 @@ SYNCLINE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "syncline"
 TABLES = ("CREATE TABLE customer (email TEXT PRIMARY KEY NOT NULL, name TEXT, points INTEGER)",
           "CREATE TABLE product (sku TEXT PRIMARY KEY NOT NULL, title TEXT UNIQUE)")
 SECONDS = 60
+# The engine that all configs ask for: the same tests hold for each.
+ENGINE = os.environ.get("SYNCLINE_E2E_ENGINE", "auto")
 
 
 def connect(path):
@@ -62,8 +64,9 @@ class Appliance(unittest.TestCase):
 
     # The config.
 
-    def init(self):
-        self.call("init", "office.db", "shop.db")
+    def init(self, *urls):
+        self.call("init", *(urls or ("office.db", "shop.db")))
+        self.change_config('engine = "auto"', f'engine = "{ENGINE}"')
 
     def config(self):
         with open(self.path("syncline.toml"), encoding="utf-8") as file:

@@ -131,7 +131,7 @@ class Postgres(unittest.TestCase):
 
     def begin(self):
         office, shop = self.databases
-        self.call("init", self.url(office), self.url(shop))
+        self.init(self.url(office), self.url(shop))
         self.call("check")
         self.call("plan")
         self.start()
@@ -183,7 +183,7 @@ class Postgres(unittest.TestCase):
                          "'\\x00ff')",
                  "INSERT INTO customer VALUES ('bob@x', 'Bob', 2)")
         self.sql(shop, "INSERT INTO customer VALUES ('bob@x', 'Rob', 2), ('cy@x', 'Cy', 3)")
-        self.call("init", self.url(office), self.url(shop))
+        self.init(self.url(office), self.url(shop))
         plan = self.ask("plan")["datasets"][0]
         self.assertEqual((plan["update"], plan["equal"]), (1, 0))
         self.assertEqual(self.sql(office, "SELECT count(*) FROM pg_publication"), [(0,)])
@@ -224,7 +224,7 @@ class Postgres(unittest.TestCase):
             self.sql(database, "INSERT INTO customer SELECT 'k' || g || '@x', "
                                f"'{database} ' || g, g FROM generate_series(%d, %d) g" % numbers)
         office, shop = self.databases
-        self.call("init", self.url(office), self.url(shop))
+        self.init(self.url(office), self.url(shop))
 
         def disturb():
             self.launch()
@@ -329,7 +329,7 @@ class Postgres(unittest.TestCase):
         file.execute("PRAGMA journal_mode = WAL")
         file.execute("CREATE TABLE customer (email TEXT PRIMARY KEY NOT NULL, name TEXT, points "
                      "INTEGER, price TEXT, seen TEXT, doc TEXT, photo BLOB)")
-        self.call("init", self.url(office), "till.db")
+        self.init(self.url(office), "till.db")
         self.call("plan")
         self.start()
         self.wait(lambda: file.execute("SELECT count(*) FROM customer").fetchone() == (1,))
@@ -405,7 +405,7 @@ class Postgres(unittest.TestCase):
         self.sql(office, "DROP ROLE IF EXISTS keeper",
                  "CREATE ROLE keeper LOGIN SUPERUSER PASSWORD 'let me in'")
         url = f"postgres://keeper:let%20me%20in@/{office}?host={self.server}"
-        self.call("init", url, self.url(shop))
+        self.init(url, self.url(shop))
         with open(self.path("syncline.toml"), encoding="utf-8") as file:
             text = file.read()
         self.assertNotIn("let%20me", text)

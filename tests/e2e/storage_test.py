@@ -125,7 +125,7 @@ class DataFolder(fixture.Appliance):
     def test_a_folder_of_another_format_or_another_number_of_lanes(self):
         self.stop()
         good = self.config()
-        self.change_config('engine = "auto"', 'engine = "auto"\nlanes = 16')
+        self.change_config("[appliance]", "[appliance]\nlanes = 16")
         self.refuse("run", status=5, code="SYN-4007", says=["lanes = 64"])
         self.set_config(good)
         with open(self.data("format"), encoding="utf-8") as file:
