@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
-#include <random>
 #include <string>
 
 #include <absl/container/flat_hash_map.h>
@@ -42,17 +41,6 @@ PlainMap make_plain_map(size_t record_count) {
     map.emplace(syn_key_bits(key_of(record)), cells_of(fingerprints));
   }
   return map;
-}
-
-std::vector<DetectBatch> make_batches(size_t count, size_t record_count) {
-  std::mt19937_64 random(1);
-  std::vector<DetectBatch> batches;
-  std::vector<uint64_t> records(kRowsPerBatch);
-  for (size_t i = 0; i < count; ++i) {
-    for (uint64_t& record : records) record = random() % record_count;
-    batches.push_back(make_detect_batch(records, kFields, model::kLaneCountDefault));
-  }
-  return batches;
 }
 
 size_t detect_plainly(const PlainMap& map, const DetectBatch& batch) {
@@ -98,7 +86,8 @@ void bench_detect(const Options& options) {
   state::FingerprintTable table(kFields, model::kLaneCountDefault);
   table.reserve(record_count);
   fill_table(table, kFields, model::kLaneCountDefault, record_count);
-  const std::vector<DetectBatch> batches = make_batches(options.is_quick ? 32 : 128, record_count);
+  const std::vector<DetectBatch> batches =
+      random_detect_batches(options.is_quick ? 32 : 128, kRowsPerBatch, kFields, record_count);
   const PlainMap map = make_plain_map(record_count);
   const auto engine = cpu::make_cpu_engine();
   engine::Detected detected;

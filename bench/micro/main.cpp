@@ -9,6 +9,9 @@ int main(int argument_count, char** arguments) {
                          {"stage.seal", bench_seal},
                          {"stage.open", bench_open},
                          {"stage.table_memory", bench_table_memory},
+                         {"engines.opencl.fingerprint", bench_opencl_fingerprint},
+                         {"engines.opencl.detect", bench_opencl_detect},
+                         {"engines.dispatcher", bench_dispatcher},
                          {"pipeline.all_changed", bench_all_changed},
                          {"pipeline.tenth_changed", bench_tenth_changed},
                      });

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <random>
 #include <string>
 
 namespace syncline::bench {
@@ -56,6 +57,18 @@ DetectBatch make_detect_batch(const std::vector<uint64_t>& records, size_t value
     }
   }
   return batch;
+}
+
+std::vector<DetectBatch> random_detect_batches(size_t count, size_t row_count, size_t value_count,
+                                               size_t record_count) {
+  std::mt19937_64 random(1);
+  std::vector<DetectBatch> batches;
+  std::vector<uint64_t> records(row_count);
+  for (size_t i = 0; i < count; ++i) {
+    for (uint64_t& record : records) record = random() % record_count;
+    batches.push_back(make_detect_batch(records, value_count, model::kLaneCountDefault));
+  }
+  return batches;
 }
 
 }  // namespace syncline::bench

@@ -44,4 +44,8 @@ struct DetectBatch {
 DetectBatch make_detect_batch(const std::vector<uint64_t>& records, size_t value_count,
                               size_t lane_count);
 
+// Batches of records drawn from so many, for tables of the default number of lanes.
+std::vector<DetectBatch> random_detect_batches(size_t count, size_t row_count, size_t value_count,
+                                               size_t record_count);
+
 }  // namespace syncline::bench

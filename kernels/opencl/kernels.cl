@@ -9,6 +9,14 @@
 #include "kernels/bodies/xxh3.h"
 #include "kernels/opencl/pool.h"
 
+static ulong fingerprint_cell(__global const uchar* arena, uint offset, uint length,
+                              __global const uchar* secret) {
+  if (length == SYN_LENGTH_NULL) return SYN_FINGERPRINT_NULL;
+  if (length == SYN_LENGTH_UNCHANGED) return SYN_FINGERPRINT_UNCHANGED;
+  return syn_fingerprint_of_value(syn_xxh3_64(arena + offset, length, secret));
+}
+
+/* A work item a cell: for cards, which want many. */
 __kernel void fingerprint_cells(uint cell_count, uint field_count, uint key_count,
                                 __global const uchar* input, ulong offsets_at, ulong lengths_at,
                                 ulong arena_at, __global const uchar* secret,
@@ -17,14 +25,28 @@ __kernel void fingerprint_cells(uint cell_count, uint field_count, uint key_coun
   if (at >= cell_count) return;
   const uint value_count = field_count - key_count;
   const ulong cell = (ulong)(at / value_count) * field_count + key_count + at % value_count;
-  const uint length = ((__global const uint*)(input + lengths_at))[cell];
-  __global ulong* out = (__global ulong*)(results + cells_at) + at;
-  if (length >= SYN_LENGTH_UNCHANGED) {
-    *out = length == SYN_LENGTH_NULL ? SYN_FINGERPRINT_NULL : SYN_FINGERPRINT_UNCHANGED;
-    return;
-  }
   const uint offset = ((__global const uint*)(input + offsets_at))[cell];
-  *out = syn_fingerprint_of_value(syn_xxh3_64(input + arena_at + offset, length, secret));
+  const uint length = ((__global const uint*)(input + lengths_at))[cell];
+  ((__global ulong*)(results + cells_at))[at] =
+      fingerprint_cell(input + arena_at, offset, length, secret);
+}
+
+/* A work item a row's cells, one after the other as they lie: for processors. Rows of 12 cells on
+ * two cores: 0.55 of the CPU engine's scalar rate, an item a cell 0.4 (engines.opencl.fingerprint). */
+__kernel void fingerprint_rows(uint row_count, uint field_count, uint key_count,
+                               __global const uchar* input, ulong offsets_at, ulong lengths_at,
+                               ulong arena_at, __global const uchar* secret,
+                               __global uchar* results, ulong cells_at) {
+  const uint row = (uint)get_global_id(0);
+  if (row >= row_count) return;
+  const ulong first = (ulong)row * field_count;
+  __global const uint* offsets = (__global const uint*)(input + offsets_at) + first;
+  __global const uint* lengths = (__global const uint*)(input + lengths_at) + first;
+  __global ulong* out =
+      (__global ulong*)(results + cells_at) + (ulong)row * (field_count - key_count);
+  for (uint i = key_count; i < field_count; ++i) {
+    *out++ = fingerprint_cell(input + arena_at, offsets[i], lengths[i], secret);
+  }
 }
 
 __kernel void fingerprint_keys(uint row_count, __global const uchar* input, ulong offsets_at,

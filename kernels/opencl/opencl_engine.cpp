@@ -15,9 +15,11 @@ namespace {
 constexpr cl_uint kPlatformCountMax = 16;
 constexpr cl_uint kDeviceCountMax = 64;
 // On a processor a work group is a piece of work for one thread; elsewhere some warps of a card.
-constexpr size_t kProcessorGroupSize = 1024;
+constexpr size_t kProcessorGroupSize = 128;
 constexpr size_t kGroupSize = 256;
 constexpr uint32_t kLaneWorkers = 32;
+// Compiling is no batch: it may take longer than one.
+constexpr int64_t kWarmUpLimitUs = 60'000'000;
 
 struct Candidate {
   cl_device_id device = nullptr;
@@ -91,7 +93,8 @@ Result<Candidate> choose_device(const OpenclOptions& options) {
 class OpenclDevice final : public device::Device {
  public:
   OpenclDevice(const Candidate& chosen, const OpenclOptions& options)
-      : name_(chosen.name), options_(options), is_processor_(chosen.is_processor) {
+      : name_(chosen.name), options_(options) {
+    shared_.is_processor = chosen.is_processor;
     shared_.device = chosen.device;
     shared_.allocation_size_max =
         device_info<cl_ulong>(chosen.device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, 1 << 27);
@@ -119,8 +122,8 @@ class OpenclDevice final : public device::Device {
 
   std::string name_;
   OpenclOptions options_;
-  bool is_processor_;
   Shared shared_;
+  std::unique_ptr<OpenclSlot> warm_;
 };
 
 // What all kernels can do.
@@ -146,6 +149,10 @@ size_t OpenclDevice::group_size_max() const {
 }
 
 Result<void> OpenclDevice::start() {
+  if (warm_ != nullptr && warm_->use.is_lost) {
+    SYN_TRY(const bool is_done, warm_->is_done());
+    if (!is_done) return fail(ErrorCode::kEngine, "the device still works on its first kernels");
+  }
   cl_int status = CL_SUCCESS;
   Context context(clCreateContext(nullptr, 1, &shared_.device, nullptr, nullptr, &status));
   SYN_TRY(check(status, "no context"));
@@ -153,9 +160,17 @@ Result<void> OpenclDevice::start() {
                                              options_.cache_folder}));
   shared_.program = std::move(built.program);
   shared_.context = std::move(context);
-  shared_.group_size = std::min(is_processor_ ? kProcessorGroupSize : kGroupSize, group_size_max());
-  shared_.lane_workers = is_processor_ ? 1 : kLaneWorkers;
-  shared_.lane_group_size = is_processor_ ? 1 : std::min<size_t>(shared_.group_size, kLaneWorkers);
+  shared_.group_size =
+      std::min(shared_.is_processor ? kProcessorGroupSize : kGroupSize, group_size_max());
+  shared_.lane_workers = shared_.is_processor ? 1 : kLaneWorkers;
+  shared_.lane_group_size =
+      shared_.is_processor ? 1 : std::min<size_t>(shared_.group_size, kLaneWorkers);
+  // Kept where it came to no end: what is on it may still use its memory.
+  warm_ = std::make_unique<OpenclSlot>(shared_);
+  warm_->wait_limit_us = std::max(kWarmUpLimitUs, options_.wait_limit_us);
+  SYN_TRY(warm_->start());
+  SYN_TRY(warm_->warm_up());
+  warm_ = nullptr;
   return success();
 }
 

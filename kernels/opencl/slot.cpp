@@ -7,7 +7,8 @@ namespace {
 
 constexpr size_t kBufferSizeMin = 64 << 10;
 constexpr std::array<const char*, kKernelCount> kKernelNames{
-    "fingerprint_cells", "fingerprint_keys", "detect_rows", "fill_slots", "apply_deltas"};
+    "fingerprint_cells", "fingerprint_rows", "fingerprint_keys",
+    "detect_rows",       "fill_slots",       "apply_deltas"};
 
 cl_uint number(uint64_t value) {
   return static_cast<cl_uint>(value);
@@ -48,6 +49,26 @@ Result<void> OpenclSlot::start() {
     SYN_TRY(check(status, "a kernel is not in the program"));
   }
   return success();
+}
+
+Result<void> OpenclSlot::warm_up() {
+  using device::Area;
+  for (const Area area : {Area::kHost, Area::kInput, Area::kFingerprints, Area::kDetected}) {
+    SYN_TRY(reserve(area, 1));
+  }
+  SYN_TRY(set_secret({}));
+  const cl_uint none = 0;
+  const cl_uint one = 1;
+  const cl_ulong at = 0;
+  const cl_mem any = fingerprints_.memory();
+  for (const KernelId id : {KernelId::kCells, KernelId::kRows}) {
+    SYN_TRY(run(id, 1, none, one, none, any, at, at, at, any, any, at));
+  }
+  SYN_TRY(run(KernelId::kKeys, 1, none, any, at, at, at, any, any));
+  SYN_TRY(run(KernelId::kDetect, 1, none, one, any, at, at, any, at, any, any, any, at, at));
+  SYN_TRY(run(KernelId::kFill, 1, none, one, any, at, at, any, any, none, any));
+  SYN_TRY(run(KernelId::kApply, 1, none, one, one, any, at, at, any, any, any));
+  return wait();
 }
 
 Buffer& OpenclSlot::buffer_of(device::Area area) {
@@ -118,10 +139,11 @@ Result<void> OpenclSlot::run_fingerprint(const device::FingerprintShape& shape,
     return fail(ErrorCode::kEngine, "a batch has too many cells for the device");
   }
   if (cell_count > 0) {
-    SYN_TRY(run(KernelId::kCells, cell_count, number(cell_count), number(shape.field_count),
-                number(shape.key_count), input(), place(in.cell_offset), place(in.cell_length),
-                place(in.arena), secret_memory_.memory(), fingerprints_.memory(),
-                place(shape.out.cells)));
+    const KernelId kernel = shared_.is_processor ? KernelId::kRows : KernelId::kCells;
+    const uint64_t count = shared_.is_processor ? shape.row_count : cell_count;
+    SYN_TRY(run(kernel, count, number(count), number(shape.field_count), number(shape.key_count),
+                input(), place(in.cell_offset), place(in.cell_length), place(in.arena),
+                secret_memory_.memory(), fingerprints_.memory(), place(shape.out.cells)));
   }
   return run(KernelId::kKeys, shape.row_count, number(shape.row_count), input(),
              place(in.key_offset), place(in.key_length), place(in.arena), secret_memory_.memory(),

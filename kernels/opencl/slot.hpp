@@ -16,13 +16,14 @@ struct Shared {
   Context context;
   Program program;
   uint64_t allocation_size_max = 0;
+  bool is_processor = false;
   size_t group_size = 1;       // of kernels that go over cells, rows or slots
   uint32_t lane_workers = 1;   // work items that share a lane's deltas
   size_t lane_group_size = 1;  // of the kernel that takes deltas over
 };
 
-enum class KernelId { kCells, kKeys, kDetect, kFill, kApply };
-inline constexpr size_t kKernelCount = 5;
+enum class KernelId { kCells, kRows, kKeys, kDetect, kFill, kApply };
+inline constexpr size_t kKernelCount = 6;
 
 // A buffer on the device, or (kHost) in memory of the host's that the device reaches fast.
 class Buffer {
@@ -48,6 +49,8 @@ class OpenclSlot final : public device::Slot {
   explicit OpenclSlot(const Shared& shared) : shared_(shared) {}
 
   Result<void> start() override;
+  // Runs every kernel over nothing: many drivers finish compiling one only when it first runs.
+  Result<void> warm_up();
   Result<void> reserve(device::Area area, size_t size) override;
   uint8_t* host() override { return host_.host(); }
   Result<void> copy_in(size_t at, size_t size) override;

@@ -27,6 +27,7 @@ SERVER = os.path.join(HERE, "..", "support", "postgres_server")
 TABLE = """CREATE TABLE customer (
     email text PRIMARY KEY, name varchar(40), points int, price numeric(12,2),
     seen timestamptz(3), doc jsonb, photo bytea)"""
+ENGINE = os.environ.get("SYNCLINE_E2E_ENGINE", "auto")
 KEYS = [f"k{number}@x" for number in range(60)]
 
 
@@ -83,6 +84,14 @@ class Postgres(unittest.TestCase):
                               text=True, timeout=120, check=False)
         self.assertEqual(done.returncode, expect, f"{arguments}: {done.stdout} {done.stderr}")
         return done
+
+    def init(self, *urls):
+        self.call("init", *urls)
+        with open(self.path("syncline.toml"), encoding="utf-8") as file:
+            config = file.read()
+        self.assertIn('engine = "auto"', config)
+        with open(self.path("syncline.toml"), "w", encoding="utf-8") as file:
+            file.write(config.replace('engine = "auto"', f'engine = "{ENGINE}"'))
 
     def ask(self, *arguments, expect=0):
         return json.loads(self.call(*arguments, "--json", expect=expect).stdout)

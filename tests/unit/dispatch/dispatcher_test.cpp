@@ -82,10 +82,13 @@ class TestEngine final : public engine::Engine {
 class DispatcherTest : public testing::Test {
  protected:
   void start(const std::string& forced = "auto") {
+    const auto note = [this](const std::string& engine, const std::string& fault) {
+      told_.push_back(engine + " " + fault);
+    };
     std::vector<std::unique_ptr<engine::Engine>> engines;
     engines.push_back(std::make_unique<TestEngine>("card", card_, clock_));
     engines.push_back(std::make_unique<TestEngine>("cpu", cpu_, clock_));
-    auto made = Dispatcher::make(std::move(engines), forced, clock_);
+    auto made = Dispatcher::make(std::move(engines), forced, clock_, note);
     ASSERT_TRUE(made.has_value()) << to_string(made.error());
     dispatcher_ = std::move(made.value());
   }
@@ -104,6 +107,7 @@ class DispatcherTest : public testing::Test {
   Behaviour card_;
   Behaviour cpu_;
   std::unique_ptr<Dispatcher> dispatcher_;
+  std::vector<std::string> told_;
 };
 
 constexpr size_t kSealStage = static_cast<size_t>(Stage::kSeal);
@@ -178,6 +182,58 @@ TEST_F(DispatcherTest, AFailingCardFallsBackToTheCpuAndIsCountedOnce) {
   EXPECT_TRUE(report(0).is_out_of_service);
   EXPECT_THAT(report(0).last_fault, testing::HasSubstr("card failed"));
   EXPECT_EQ(report(1).faults_total, 0u);
+}
+
+TEST_F(DispatcherTest, EachOutageIsToldOnce) {
+  start();
+  card_.is_failing = true;
+  for (int second = 0; second < 30; ++second) {
+    seal(100);
+    clock_.time_us += 1'000'000;
+  }
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_THAT(told_[0], testing::StartsWith("card seal: "));
+  EXPECT_THAT(told_[0], testing::HasSubstr("card failed"));
+  EXPECT_GT(report(0).faults_total, 1u);
+  card_.is_failing = false;
+  clock_.time_us += 64'000'000;
+  seal(100);
+  card_.is_failing = true;
+  seal(100);
+  EXPECT_EQ(told_.size(), 2u);
+}
+
+TEST_F(DispatcherTest, ExplainsTheChoiceThatItWouldMake) {
+  card_.fixed_us = 100;
+  card_.us_per_byte = 0.0001;
+  cpu_.us_per_byte = 0.002;
+  card_.has_open = false;
+  start();
+  EXPECT_THAT(dispatcher_->explain(1000)[kSealStage].why, testing::HasSubstr("first in priority"));
+  dispatcher_->calibrate();
+  for (const size_t size : {size_t{1000}, size_t{1'000'000}}) {
+    const Explanation seals = dispatcher_->explain(static_cast<double>(size))[kSealStage];
+    EXPECT_EQ(seals.chosen, seal(size));
+    EXPECT_THAT(seals.why, testing::HasSubstr("done first"));
+    ASSERT_EQ(seals.candidates.size(), 2u);
+    EXPECT_NEAR(seals.candidates[0].predicted_us, 100 + 0.0001 * static_cast<double>(size), 5);
+  }
+  const Explanation opens = dispatcher_->explain(1000)[static_cast<size_t>(Stage::kOpen)];
+  EXPECT_EQ(opens.chosen, "cpu");
+  EXPECT_THAT(opens.candidates[0].remark, testing::HasSubstr("does not have"));
+}
+
+TEST_F(DispatcherTest, ExplainsAForcedEngineAndOneOutOfService) {
+  start("card");
+  dispatcher_->calibrate();
+  EXPECT_EQ(dispatcher_->explain(1000)[kSealStage].why, "it is forced");
+  EXPECT_THAT(dispatcher_->explain(1000)[kSealStage].candidates[1].remark,
+              testing::HasSubstr("forced"));
+  card_.is_failing = true;
+  seal(100);
+  const Explanation out = dispatcher_->explain(1000)[kSealStage];
+  EXPECT_EQ(out.chosen, "cpu");
+  EXPECT_THAT(out.candidates[0].remark, testing::HasSubstr("out of service: seal: "));
 }
 
 TEST_F(DispatcherTest, ACardThatIsWellAgainComesBack) {
