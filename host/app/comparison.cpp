@@ -123,10 +123,10 @@ std::string difference_text(const compare::Difference& difference, const Compare
   for (size_t side = 0; side < compared.systems.size(); ++side) {
     const std::string& system = compared.systems[side];
     if (!difference.is_there[side]) {
-      text += "- " + key + "  not in " + system + "\n";
+      text.append("- ").append(key).append("  not in ").append(system).append("\n");
       continue;
     }
-    text += "+ " + key + "  " + system;
+    text.append("+ ").append(key).append("  ").append(system);
     for (size_t i = 0; i < difference.fields.size(); ++i) {
       const model::Field& field = schema.fields[difference.fields[i]];
       text += " " + field.name + "=" + cell_text(difference.cells[side][i], field.type);

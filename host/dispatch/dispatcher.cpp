@@ -81,6 +81,7 @@ class EngineDispatcher final : public Dispatcher {
 
   std::vector<Explanation> explain(double bytes) const override {
     std::vector<Explanation> out;
+    out.reserve(engine::kStageCount);
     for (size_t i = 0; i < engine::kStageCount; ++i) {
       out.push_back(explain_stage(static_cast<Stage>(i), bytes));
     }

@@ -37,53 +37,38 @@ Result<void> CudaSlot::start() {
   return check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "no stream");
 }
 
-Buffer& CudaSlot::buffer_of(device::Area area) {
-  switch (area) {
-    case device::Area::kHost:
-      return pinned_;
-    case device::Area::kInput:
-      return input_;
-    case device::Area::kFingerprints:
-      return fingerprints_;
-    case device::Area::kDetected:
-      break;
-  }
-  return detected_;
-}
-
 // Results go back whole, with what lies between their arrays, which no kernel writes: it is zero
 // from the start.
 Result<void> CudaSlot::reserve(device::Area area, size_t size) {
-  Buffer& buffer = buffer_of(area);
-  if (size <= buffer.capacity()) return success();
-  SYN_TRY(buffer.reserve(size));
+  Buffer& grown = buffer(area);
+  if (size <= grown.capacity()) return success();
+  SYN_TRY(grown.reserve(size));
   if (area == device::Area::kHost || area == device::Area::kInput) return success();
-  return check(cudaMemsetAsync(buffer.data(), 0, buffer.capacity(), stream_),
+  return check(cudaMemsetAsync(grown.data(), 0, grown.capacity(), stream_),
                "memory on the card cannot be cleared");
 }
 
 Result<void> CudaSlot::copy_in(size_t at, size_t size) {
-  return check(cudaMemcpyAsync(input_.data() + at, pinned_.data() + at, size,
-                               cudaMemcpyHostToDevice, stream_),
-               "a batch cannot be copied to the card");
+  return check(
+      cudaMemcpyAsync(input().data() + at, host() + at, size, cudaMemcpyHostToDevice, stream_),
+      "a batch cannot be copied to the card");
 }
 
 Result<void> CudaSlot::copy_out(device::Area from, size_t size) {
   if (size == 0) return success();
-  return check(cudaMemcpyAsync(pinned_.data(), buffer_of(from).data(), size, cudaMemcpyDeviceToHost,
-                               stream_),
+  return check(cudaMemcpyAsync(host(), buffer(from).data(), size, cudaMemcpyDeviceToHost, stream_),
                "a result cannot be copied from the card");
 }
 
 Result<void> CudaSlot::copy_fingerprints(size_t at, size_t size) {
-  return check(cudaMemcpyAsync(fingerprints_.data(), input_.data() + at, size,
+  return check(cudaMemcpyAsync(fingerprints().data(), input().data() + at, size,
                                cudaMemcpyDeviceToDevice, stream_),
                "fingerprints cannot be put in place");
 }
 
 Result<bool> CudaSlot::copy_direct(const void* from, size_t size, size_t at) {
   if (size < kDirectSizeMin || !is_pinned(from)) return false;
-  SYN_TRY(check(cudaMemcpyAsync(input_.data() + at, from, size, cudaMemcpyHostToDevice, stream_),
+  SYN_TRY(check(cudaMemcpyAsync(input().data() + at, from, size, cudaMemcpyHostToDevice, stream_),
                 "a batch cannot be copied to the card"));
   return true;
 }
@@ -94,13 +79,13 @@ Result<void> CudaSlot::run_fingerprint(const device::FingerprintShape& shape,
       .row_count = shape.row_count,
       .field_count = shape.field_count,
       .key_count = shape.key_count,
-      .key_offset = input_.at<uint32_t>(shape.in.key_offset),
-      .key_length = input_.at<uint32_t>(shape.in.key_length),
-      .cell_offset = input_.at<uint32_t>(shape.in.cell_offset),
-      .cell_length = input_.at<uint32_t>(shape.in.cell_length),
-      .arena = input_.at<uint8_t>(shape.in.arena),
-      .keys = fingerprints_.at<syn_hash128>(0),
-      .cells = fingerprints_.at<uint64_t>(shape.out.cells),
+      .key_offset = input().at<uint32_t>(shape.in.key_offset),
+      .key_length = input().at<uint32_t>(shape.in.key_length),
+      .cell_offset = input().at<uint32_t>(shape.in.cell_offset),
+      .cell_length = input().at<uint32_t>(shape.in.cell_length),
+      .arena = input().at<uint8_t>(shape.in.arena),
+      .keys = fingerprints().at<syn_hash128>(0),
+      .cells = fingerprints().at<uint64_t>(shape.out.cells),
   };
   return check(launch_fingerprint(work, argument_of(secret), stream_),
                "fingerprints cannot be started");
@@ -110,14 +95,14 @@ Result<void> CudaSlot::run_detect(const device::DetectShape& shape, device::Tabl
   const DetectWork work{
       .row_count = shape.row_count,
       .value_count = shape.value_count,
-      .op = input_.at<uint8_t>(shape.layout.op),
-      .lane = input_.at<uint16_t>(shape.layout.lane),
-      .keys = fingerprints_.at<syn_hash128>(0),
-      .cells = fingerprints_.at<uint64_t>(shape.held.cells),
+      .op = input().at<uint8_t>(shape.layout.op),
+      .lane = input().at<uint16_t>(shape.layout.lane),
+      .keys = fingerprints().at<syn_hash128>(0),
+      .cells = fingerprints().at<uint64_t>(shape.held.cells),
       .lanes = static_cast<CudaTableMemory&>(table).device_lanes(),
-      .verdicts = detected_.at<uint8_t>(shape.layout.verdicts),
-      .changed = detected_.at<uint64_t>(shape.layout.changed),
-      .status = detected_.at<uint32_t>(0),
+      .verdicts = detected().at<uint8_t>(shape.layout.verdicts),
+      .changed = detected().at<uint64_t>(shape.layout.changed),
+      .status = detected().at<uint32_t>(0),
   };
   SYN_TRY(check(cudaMemsetAsync(work.status, 0, sizeof(uint32_t), stream_),
                 "a status cannot be cleared"));

@@ -3,6 +3,8 @@
 // Owner: the engine's ring. Threads: one at a time. Errors: kEngine.
 #pragma once
 
+#include <array>
+
 #include "kernels/cuda/memory.hpp"
 #include "kernels/device/device.hpp"
 
@@ -17,7 +19,7 @@ class CudaSlot final : public device::Slot {
 
   Result<void> start() override;
   Result<void> reserve(device::Area area, size_t size) override;
-  uint8_t* host() override { return pinned_.data(); }
+  uint8_t* host() override { return buffer(device::Area::kHost).data(); }
   Result<void> copy_in(size_t at, size_t size) override;
   Result<void> copy_out(device::Area from, size_t size) override;
   Result<void> copy_fingerprints(size_t at, size_t size) override;
@@ -31,17 +33,17 @@ class CudaSlot final : public device::Slot {
   Result<bool> is_done() override;
 
   cudaStream_t stream() { return stream_; }
-  Buffer& input() { return input_; }
-  Buffer& pinned() { return pinned_; }
+  Buffer& input() { return buffer(device::Area::kInput); }
 
  private:
-  Buffer& buffer_of(device::Area area);
+  Buffer& fingerprints() { return buffer(device::Area::kFingerprints); }
+  Buffer& detected() { return buffer(device::Area::kDetected); }
+  Buffer& buffer(device::Area area) { return buffers_[static_cast<size_t>(area)]; }
 
   cudaStream_t stream_ = nullptr;
-  Buffer pinned_{Place::kPinned};
-  Buffer input_{Place::kDevice};
-  Buffer fingerprints_{Place::kDevice};
-  Buffer detected_{Place::kDevice};
+  // By Area.
+  std::array<Buffer, device::kAreaCount> buffers_{Buffer(Place::kPinned), Buffer(Place::kDevice),
+                                                  Buffer(Place::kDevice), Buffer(Place::kDevice)};
 };
 
 }  // namespace syncline::cuda

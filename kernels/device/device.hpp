@@ -25,6 +25,7 @@ enum class Area {
   kFingerprints,  // keys at 0, then cells
   kDetected,
 };
+inline constexpr size_t kAreaCount = 4;
 
 struct FingerprintShape {
   uint32_t row_count;

@@ -32,7 +32,8 @@ __kernel void fingerprint_cells(uint cell_count, uint field_count, uint key_coun
 }
 
 /* A work item a row's cells, one after the other as they lie: for processors. Rows of 12 cells on
- * two cores: 0.55 of the CPU engine's scalar rate, an item a cell 0.4 (engines.opencl.fingerprint). */
+ * two cores: 0.55 of the CPU engine's scalar rate; an item a cell: 0.4
+ * (engines.opencl.fingerprint). */
 __kernel void fingerprint_rows(uint row_count, uint field_count, uint key_count,
                                __global const uchar* input, ulong offsets_at, ulong lengths_at,
                                ulong arena_at, __global const uchar* secret,

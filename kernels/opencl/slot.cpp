@@ -60,7 +60,7 @@ Result<void> OpenclSlot::warm_up() {
   const cl_uint none = 0;
   const cl_uint one = 1;
   const cl_ulong at = 0;
-  const cl_mem any = fingerprints_.memory();
+  const cl_mem any = fingerprints();
   for (const KernelId id : {KernelId::kCells, KernelId::kRows}) {
     SYN_TRY(run(id, 1, none, one, none, any, at, at, at, any, any, at));
   }
@@ -71,24 +71,10 @@ Result<void> OpenclSlot::warm_up() {
   return wait();
 }
 
-Buffer& OpenclSlot::buffer_of(device::Area area) {
-  switch (area) {
-    case device::Area::kHost:
-      return host_;
-    case device::Area::kInput:
-      return input_;
-    case device::Area::kFingerprints:
-      return fingerprints_;
-    case device::Area::kDetected:
-      break;
-  }
-  return detected_;
-}
-
 Result<void> OpenclSlot::reserve(device::Area area, size_t size) {
-  Buffer& buffer = buffer_of(area);
-  if (size <= buffer.capacity()) return success();
-  SYN_TRY(buffer.reserve(shared_, queue(), size));
+  Buffer& grown = buffer(area);
+  if (size <= grown.capacity()) return success();
+  SYN_TRY(grown.reserve(shared_, queue(), size));
   return area == device::Area::kHost ? wait() : Result<void>(success());
 }
 
@@ -100,15 +86,15 @@ Result<void> OpenclSlot::copy_in(size_t at, size_t size) {
 
 Result<void> OpenclSlot::copy_out(device::Area from, size_t size) {
   if (size == 0) return success();
-  return check(clEnqueueReadBuffer(queue(), buffer_of(from).memory(), CL_FALSE, 0, size, host(), 0,
+  return check(clEnqueueReadBuffer(queue(), buffer(from).memory(), CL_FALSE, 0, size, host(), 0,
                                    nullptr, nullptr),
                "a result cannot be copied from the device");
 }
 
 Result<void> OpenclSlot::copy_fingerprints(size_t at, size_t size) {
-  return check(clEnqueueCopyBuffer(queue(), input(), fingerprints_.memory(), at, 0, size, 0,
-                                   nullptr, nullptr),
-               "fingerprints cannot be put in place");
+  return check(
+      clEnqueueCopyBuffer(queue(), input(), fingerprints(), at, 0, size, 0, nullptr, nullptr),
+      "fingerprints cannot be put in place");
 }
 
 Result<void> OpenclSlot::enqueue(cl_kernel kernel, size_t group, size_t count) {
@@ -143,22 +129,22 @@ Result<void> OpenclSlot::run_fingerprint(const device::FingerprintShape& shape,
     const uint64_t count = shared_.is_processor ? shape.row_count : cell_count;
     SYN_TRY(run(kernel, count, number(count), number(shape.field_count), number(shape.key_count),
                 input(), place(in.cell_offset), place(in.cell_length), place(in.arena),
-                secret_memory_.memory(), fingerprints_.memory(), place(shape.out.cells)));
+                secret_memory_.memory(), fingerprints(), place(shape.out.cells)));
   }
   return run(KernelId::kKeys, shape.row_count, number(shape.row_count), input(),
              place(in.key_offset), place(in.key_length), place(in.arena), secret_memory_.memory(),
-             fingerprints_.memory());
+             fingerprints());
 }
 
 Result<void> OpenclSlot::run_detect(const device::DetectShape& shape, device::TableMemory& table) {
   const auto& pool = static_cast<OpenclTableMemory&>(table);
   const cl_uint zero = 0;
-  SYN_TRY(check(clEnqueueFillBuffer(queue(), detected_.memory(), &zero, sizeof zero, 0,
+  SYN_TRY(check(clEnqueueFillBuffer(queue(), detected(), &zero, sizeof zero, 0,
                                     shape.layout.verdicts, 0, nullptr, nullptr),
                 "a status cannot be cleared"));
   return run(KernelId::kDetect, shape.row_count, number(shape.row_count), number(shape.value_count),
-             input(), place(shape.layout.op), place(shape.layout.lane), fingerprints_.memory(),
-             place(shape.held.cells), pool.pool(), pool.lanes(), detected_.memory(),
+             input(), place(shape.layout.op), place(shape.layout.lane), fingerprints(),
+             place(shape.held.cells), pool.pool(), pool.lanes(), detected(),
              place(shape.layout.verdicts), place(shape.layout.changed));
 }
 

@@ -52,7 +52,7 @@ class OpenclSlot final : public device::Slot {
   // Runs every kernel over nothing: many drivers finish compiling one only when it first runs.
   Result<void> warm_up();
   Result<void> reserve(device::Area area, size_t size) override;
-  uint8_t* host() override { return host_.host(); }
+  uint8_t* host() override { return buffer(device::Area::kHost).host(); }
   Result<void> copy_in(size_t at, size_t size) override;
   Result<void> copy_out(device::Area from, size_t size) override;
   Result<void> copy_fingerprints(size_t at, size_t size) override;
@@ -63,19 +63,17 @@ class OpenclSlot final : public device::Slot {
   Result<bool> is_done() override;
 
   cl_command_queue queue() const { return queue_.get(); }
-  cl_mem input() const { return input_.memory(); }
+  cl_mem input() { return buffer(device::Area::kInput).memory(); }
   // Runs a kernel over so many work items; its arguments are copied.
   template <class... Arguments>
   Result<void> run(KernelId id, size_t count, const Arguments&... arguments) {
     const cl_kernel kernel = kernels_[static_cast<size_t>(id)].get();
     cl_uint index = 0;
     cl_int status = CL_SUCCESS;
-    const auto set = [&](const auto& argument) {
-      if (status == CL_SUCCESS) {
-        status = clSetKernelArg(kernel, index++, sizeof argument, &argument);
-      }
+    const auto set = [&](size_t size, const void* argument) {
+      if (status == CL_SUCCESS) status = clSetKernelArg(kernel, index++, size, argument);
     };
-    (set(arguments), ...);
+    (set(sizeof(Arguments), static_cast<const void*>(&arguments)), ...);
     SYN_TRY(check(status, "a kernel does not take its arguments"));
     const bool is_apply = id == KernelId::kApply;
     return enqueue(kernel, is_apply ? shared_.lane_group_size : shared_.group_size, count);
@@ -84,15 +82,17 @@ class OpenclSlot final : public device::Slot {
  private:
   Result<void> enqueue(cl_kernel kernel, size_t group, size_t count);
   Result<void> set_secret(const engine::Secret& secret);
-  Buffer& buffer_of(device::Area area);
+  cl_mem fingerprints() { return buffer(device::Area::kFingerprints).memory(); }
+  cl_mem detected() { return buffer(device::Area::kDetected).memory(); }
+  Buffer& buffer(device::Area area) { return buffers_[static_cast<size_t>(area)]; }
 
   const Shared& shared_;
   Queue queue_;
   std::array<Kernel, kKernelCount> kernels_;
-  Buffer host_{Buffer::Place::kHost};
-  Buffer input_{Buffer::Place::kDevice};
-  Buffer fingerprints_{Buffer::Place::kDevice};
-  Buffer detected_{Buffer::Place::kDevice};
+  // By Area.
+  std::array<Buffer, device::kAreaCount> buffers_{
+      Buffer(Buffer::Place::kHost), Buffer(Buffer::Place::kDevice), Buffer(Buffer::Place::kDevice),
+      Buffer(Buffer::Place::kDevice)};
   Buffer secret_memory_{Buffer::Place::kDevice};
   engine::Secret secret_{};  // what lies in it
   bool has_secret_ = false;
