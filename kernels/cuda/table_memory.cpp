@@ -21,6 +21,12 @@ cudaStream_t stream_of(device::Slot& slot) {
 
 CudaTableMemory::~CudaTableMemory() {
   for (size_t lane = 0; lane < lanes_.size(); ++lane) drop(lane);
+  free_retired();
+}
+
+void CudaTableMemory::free_retired() {
+  for (uint64_t* memory : retired_) cudaFree(memory);
+  retired_.clear();
 }
 
 void CudaTableMemory::drop(size_t lane) {
@@ -77,6 +83,7 @@ Result<uint64_t> CudaTableMemory::lay_out(size_t lane, uint64_t line_count, devi
   const cudaStream_t stream = stream_of(slot);
   SYN_TRY(const syn_table_lane fresh, allocate(line_count, stream));
   const syn_table_lane old = std::exchange(lanes_[lane], fresh);
+  if (old.keys != nullptr) retired_.push_back(old.keys);
   SYN_TRY(check(cudaMemsetAsync(device_used() + lane, 0, sizeof(uint64_t), stream),
                 "a lane's size cannot be cleared"));
   if (old.line_count != 0) {
@@ -86,7 +93,7 @@ Result<uint64_t> CudaTableMemory::lay_out(size_t lane, uint64_t line_count, devi
   }
   SYN_TRY(publish(lane, stream));
   SYN_TRY(const uint64_t used, used_count(lane, slot));
-  if (old.keys != nullptr) cudaFree(old.keys);
+  free_retired();
   return used;
 }
 

@@ -32,13 +32,15 @@ class CudaTableMemory final : public device::TableMemory {
  private:
   Result<syn_table_lane> allocate(uint64_t line_count, cudaStream_t stream);
   Result<void> publish(size_t lane, cudaStream_t stream);
+  void free_retired();
   unsigned long long* device_used() {
     return device_.at<unsigned long long>(lanes_.size() * sizeof(syn_table_lane));
   }
 
   uint32_t value_count_;
   std::vector<syn_table_lane> lanes_;
-  Buffer device_{Place::kDevice};  // the lanes' descriptions, then how many slots each has used
+  std::vector<uint64_t*> retired_;  // lanes' former memory, until nothing reads it any more
+  Buffer device_{Place::kDevice};   // the lanes' descriptions, then how many slots each has used
   Buffer pinned_{Place::kPinned};
   bool is_full_ = false;
 };

@@ -68,7 +68,8 @@ class DeviceEngine final : public engine::Engine {
   ~DeviceEngine() override {
     // Giving back memory that a hung command may still write would wait for it, or corrupt it: what
     // such a device holds is left to the end of the process.
-    if (parts_->ring.has_lost()) static_cast<void>(parts_.release());
+    if (!parts_->ring.has_lost()) return;
+    [[maybe_unused]] const Parts* const left = parts_.release();
   }
   DeviceEngine(const DeviceEngine&) = delete;
   DeviceEngine& operator=(const DeviceEngine&) = delete;

@@ -103,7 +103,8 @@ void store(Disk& disk, const std::string& name, cl_program program) {
   }
   std::string binary(size, '\0');
   auto* bytes = reinterpret_cast<unsigned char*>(binary.data());
-  if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof bytes, &bytes, nullptr) != CL_SUCCESS) {
+  if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof(bytes), static_cast<void*>(&bytes),
+                       nullptr) != CL_SUCCESS) {
     return;
   }
   const std::string file = std::string(kMark) + hex_of(hash_of(binary)) + binary;

@@ -81,17 +81,24 @@ Result<Memory> OpenclTableMemory::make_pool(uint64_t least, uint64_t wanted, uin
 }
 
 // One behind the other, without what lanes that were given up had.
-Result<void> OpenclTableMemory::move_lanes(cl_mem to, OpenclSlot& slot) {
-  pool_used_ = 0;
-  for (syn_pool_lane& lane : lanes_) {
+Result<void> OpenclTableMemory::move_lanes(Memory to, uint64_t to_size, OpenclSlot& slot) {
+  std::vector<syn_pool_lane> moved(lanes_.size());
+  uint64_t end = 0;
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    const syn_pool_lane& lane = lanes_[i];
     if (lane.line_count == 0) continue;
     const uint64_t size = size_of(lane.line_count);
-    SYN_TRY(check(clEnqueueCopyBuffer(slot.queue(), pool(), to, lane.keys_at, pool_used_, size, 0,
+    SYN_TRY(check(clEnqueueCopyBuffer(slot.queue(), pool(), to.get(), lane.keys_at, end, size, 0,
                                       nullptr, nullptr),
                   "a table cannot be moved on the device"));
-    lane = lane_at(pool_used_, lane.line_count);
-    pool_used_ += size;
+    moved[i] = lane_at(end, lane.line_count);
+    end += size;
   }
+  SYN_TRY(slot.wait());
+  lanes_ = std::move(moved);
+  pool_ = std::move(to);
+  pool_size_ = to_size;
+  pool_used_ = end;
   return success();
 }
 
@@ -103,11 +110,7 @@ Result<void> OpenclTableMemory::make_room(uint64_t size, OpenclSlot& slot) {
   }
   uint64_t larger_size = 0;
   SYN_TRY(Memory larger, make_pool(needed, needed + needed / 2, larger_size));
-  SYN_TRY(move_lanes(larger.get(), slot));
-  SYN_TRY(slot.wait());
-  pool_ = std::move(larger);
-  pool_size_ = larger_size;
-  return success();
+  return move_lanes(std::move(larger), larger_size, slot);
 }
 
 Result<uint64_t> OpenclTableMemory::lay_out(size_t lane, uint64_t line_count, device::Slot& slot) {

@@ -35,7 +35,7 @@ class OpenclTableMemory final : public device::TableMemory {
   syn_pool_lane lane_at(uint64_t at, uint64_t line_count) const;
   Result<void> make_room(uint64_t size, OpenclSlot& slot);
   Result<Memory> make_pool(uint64_t least, uint64_t wanted, uint64_t& size);
-  Result<void> move_lanes(cl_mem to, OpenclSlot& slot);
+  Result<void> move_lanes(Memory to, uint64_t to_size, OpenclSlot& slot);
   Result<void> publish(OpenclSlot& slot);
   // Slots that lie in another place of the same device, into a lane.
   Result<void> fill_from(size_t lane, uint64_t slot_count, cl_mem from, uint64_t keys_at,

@@ -42,6 +42,7 @@ model::Batch make_rows(const model::Schema& schema) {
       values.push_back(std::move(value));
     }
     std::vector<model::CellView> cells;
+    cells.reserve(values.size());
     for (const std::string& value : values) cells.push_back({model::CellState::kValue, value});
     builder.add_row(SYN_OP_UPDATE, false, 0, cells);
   }

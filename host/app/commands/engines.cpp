@@ -60,7 +60,7 @@ void explain_stage(const dispatch::Explanation& explanation, Shown& shown) {
     std::string told = candidate.remark;
     if (candidate.predicted_us >= 0) {
       one["predicted_us"] = candidate.predicted_us;
-      told = fmt::format("{:.1f} us", candidate.predicted_us) + (told.empty() ? "" : ", ") + told;
+      told = fmt::format("{:.1f} us{}{}", candidate.predicted_us, told.empty() ? "" : ", ", told);
     }
     if (!candidate.remark.empty()) one["remark"] = candidate.remark;
     engines.push_back(std::move(one));

@@ -4,9 +4,13 @@
 
 #include <chrono>
 #include <random>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include "host/state/fingerprint_table.hpp"
 #include "kernels/contract/reference.hpp"
@@ -110,7 +114,12 @@ TEST_F(DeviceEngineTest, ACopyThatWasBeingMadeWhenItHungIsMadeAgain) {
   ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
 }
 
+// What such a device holds is not given back, which a leak checker is told.
 TEST_F(DeviceEngineTest, AnEngineMayEndWhileItsDeviceHangs) {
+#ifdef __SANITIZE_ADDRESS__
+  const __lsan::ScopedDisabler disabler;
+  engine_ = make_device_engine(std::make_unique<HostDevice>(behaviour_), kLimitUs);
+#endif
   behaviour_.is_hanging = true;
   ASSERT_FALSE(fingerprint().has_value());
   engine_ = nullptr;
@@ -160,6 +169,38 @@ TEST_F(DeviceEngineTest, ATableThatTheDeviceCannotHoldIsItsErrorAndOthersGoOn) {
   EXPECT_EQ(full.error().code, ErrorCode::kEngine);
   behaviour_.memory_left = 1 << 20;
   ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+}
+
+// More threads than slots, each with a table of its own; half-way the device hangs for all of them.
+TEST_F(DeviceEngineTest, ThreadsShareTheDeviceAndItsTroubles) {
+  const auto work = [&](uint64_t seed) {
+    std::mt19937_64 random(seed);
+    Tracked own;
+    engine::Fingerprints fingerprints;
+    engine::Detected detected;
+    for (int round = 0; round < 20; ++round) {
+      RawBatch batch = random_batch(kShape, random);
+      const auto judge = [&]() -> Result<void> {
+        SYN_TRY(engine_->fingerprint(batch.view(), secret_, fingerprints));
+        return engine_->detect(batch.view(), fingerprints, own.table.ref(), detected);
+      };
+      if (seed == 0 && round == 10) {
+        behaviour_.is_hanging = true;
+        EXPECT_FALSE(judge().has_value());
+        behaviour_.is_hanging = false;
+      }
+      while (!judge().has_value()) std::this_thread::yield();
+      const auto truth = contract::reference_fingerprint(batch.view(), secret_.data());
+      ASSERT_EQ(detected.delta.lanes, own.truth.detect(batch.view(), truth, false).deltas);
+      for (model::LaneIndex lane = 0; lane < kShape.lane_count; ++lane) {
+        ASSERT_TRUE(own.table.apply(lane, detected.delta.lanes[lane]).has_value());
+        own.truth.apply(lane, detected.delta.lanes[lane]);
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (uint64_t seed = 0; seed < 6; ++seed) threads.emplace_back(work, seed);
+  for (std::thread& thread : threads) thread.join();
 }
 
 // A key whose bits a copy uses for itself, so that the host has to judge its batch.
