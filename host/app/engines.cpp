@@ -12,7 +12,8 @@ using Made = Result<std::unique_ptr<engine::Engine>>;
 Made make_opencl(EngineScope scope) {
   opencl::OpenclOptions options;
   options.cache_folder = opencl::default_cache_folder();
-  options.is_processor_left_out = scope == EngineScope::kAuto;
+  options.processor =
+      scope == EngineScope::kAuto ? opencl::ProcessorUse::kNone : opencl::ProcessorUse::kOnlyForced;
   return opencl::make_opencl_engine(options);
 }
 

@@ -13,7 +13,7 @@ namespace syncline::app {
 
 enum class EngineScope {
   kAll,
-  kAuto,  // without those that could only take cores from the CPU's engine
+  kAuto,  // without those that the dispatcher would take only if forced
 };
 
 struct EngineRow {

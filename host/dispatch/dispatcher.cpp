@@ -225,7 +225,9 @@ class EngineDispatcher final : public Dispatcher {
       if (!slot.has(stage)) {
         candidate.remark = "it does not have this stage";
       } else if (!may_use(i)) {
-        candidate.remark = "another engine is forced";
+        candidate.remark = slot.description().is_only_forced
+                               ? "it has the cpu's cores: only if forced"
+                               : "another engine is forced";
       } else if (!slot.is_in_service()) {
         candidate.remark = "out of service: " + slot.report().last_fault;
       }
@@ -240,7 +242,7 @@ class EngineDispatcher final : public Dispatcher {
   std::string reason_of(const Ranking& ranking) const {
     if (ranking.best == nullptr) return "the forced engine cannot: the CPU stands in";
     if (forced_ != slots_.size()) return "it is forced";
-    if (ranking.second == nullptr) return "no other engine in service has this stage";
+    if (ranking.second == nullptr) return "no other engine in service may take this stage";
     if (!is_calibrated_) return "nothing is measured yet: the first in priority";
     char text[96];
     std::snprintf(text, sizeof text, "done first: %.1f us, the next would take %.1f us",
@@ -248,7 +250,10 @@ class EngineDispatcher final : public Dispatcher {
     return text;
   }
 
-  bool may_use(size_t index) const { return forced_ == slots_.size() || forced_ == index; }
+  bool may_use(size_t index) const {
+    if (forced_ != slots_.size()) return forced_ == index;
+    return !slots_[index]->description().is_only_forced;
+  }
 
   void calibrate_slot(Slot& slot, Stage stage, int64_t limit_us) {
     if (!slot.has(stage)) return;

@@ -129,9 +129,8 @@ class DeviceEngine final : public engine::Engine {
 
   Result<void> named(Result<void> result) const {
     if (result.has_value()) return result;
-    Error error = result.error();
-    error.what = name_ + ": " + error.what;
-    return error;
+    const Error& error = result.error();
+    return fail(error.code, name_ + ": " + error.what, error.why, error.fix);
   }
 
   std::unique_ptr<Parts> parts_;
@@ -187,16 +186,17 @@ Result<void> DeviceEngine::run_fingerprint(const syn_batch& batch, const engine:
 
 // Copies of other tables make room where the device has none left.
 Result<void> DeviceEngine::update(const engine::TableRef& table, TableCopy& copy, Slot& slot) {
-  auto updated = copy.update(table, slot);
-  while (!updated.has_value() && !slot.use.is_lost && copy.memory().is_full() &&
-         parts_->copies.drop_another(copy)) {
-    updated = copy.update(table, slot);
+  for (;;) {
+    const auto updated = copy.update(table, slot);
+    if (updated.has_value()) return success();
+    const bool is_room_made =
+        !slot.use.is_lost && copy.memory().is_full() && parts_->copies.drop_another(copy);
+    if (is_room_made) continue;
+    copy.forget();
+    // A hung command may still write its memory: it is kept until the device is back.
+    if (!slot.use.is_lost) parts_->copies.drop(copy);
+    return updated.error();
   }
-  if (updated.has_value()) return updated;
-  copy.forget();
-  // A hung command may still write its memory: it is kept until the device is back.
-  if (!slot.use.is_lost) parts_->copies.drop(copy);
-  return updated;
 }
 
 Result<void> DeviceEngine::run_detect(const syn_batch& batch,

@@ -31,6 +31,7 @@ struct Description {
   std::string device;    // what the machine calls it
   std::string variants;  // "fingerprint avx512, detect avx2, aes vaes", as chosen at run time
   bool has_stage[kStageCount] = {};
+  bool is_only_forced = false;  // it computes on cores that the CPU's engine has: not a choice
 };
 
 // XXH3's 192-byte secret, derived from the appliance's master key.

@@ -76,11 +76,11 @@ Result<Candidate> choose_device(const OpenclOptions& options) {
         const std::string name = device_text(device, CL_DEVICE_NAME);
         std::string no = objection(device);
         const bool is_processor = type == CL_DEVICE_TYPE_CPU;
-        if (is_processor && options.is_processor_left_out) {
+        if (is_processor && options.processor == ProcessorUse::kNone) {
           no = "it is this machine's processor, which the cpu engine uses already";
         }
         if (no.empty()) return Candidate{device, name, is_processor};
-        why += (why.empty() ? "" : "; ") + name + ": " + no;
+        why.append(why.empty() ? "" : "; ").append(name).append(": ").append(no);
       }
     }
   }
@@ -105,6 +105,8 @@ class OpenclDevice final : public device::Device {
     description.name = "opencl";
     description.device = name_ + ", driver " + device_text(shared_.device, CL_DRIVER_VERSION);
     description.variants = "fingerprint opencl, detect opencl";
+    description.is_only_forced =
+        shared_.is_processor && options_.processor == ProcessorUse::kOnlyForced;
     return description;
   }
 

@@ -14,13 +14,19 @@
 
 namespace syncline::opencl {
 
+// A processor computes on the cores that the CPU's engine has.
+enum class ProcessorUse {
+  kEqual,       // a device like any other
+  kOnlyForced,  // the dispatcher takes it only where it is forced
+  kNone,        // not a device
+};
+
 struct OpenclOptions {
   // Where compiled programs are kept; empty: nowhere.
   std::string cache_folder = {};
   std::string build_options = {};  // for the driver's compiler, beside ours
   int64_t wait_limit_us = 0;       // of one wait; 0: what every device has
-  bool is_processor_left_out =
-      false;  // such a device computes on the cores that the CPU engine has
+  ProcessorUse processor = ProcessorUse::kEqual;
 };
 
 // $XDG_CACHE_HOME/syncline/opencl, else ~/.cache/syncline/opencl; empty where neither is set.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 
 #include "kernels/device/device.hpp"
 #include "kernels/opencl/api.hpp"
@@ -70,10 +71,11 @@ class OpenclSlot final : public device::Slot {
     const cl_kernel kernel = kernels_[static_cast<size_t>(id)].get();
     cl_uint index = 0;
     cl_int status = CL_SUCCESS;
-    const auto set = [&](size_t size, const void* argument) {
-      if (status == CL_SUCCESS) status = clSetKernelArg(kernel, index++, size, argument);
+    const auto set = [&](std::span<const std::byte> argument) {
+      if (status != CL_SUCCESS) return;
+      status = clSetKernelArg(kernel, index++, argument.size(), argument.data());
     };
-    (set(sizeof(Arguments), static_cast<const void*>(&arguments)), ...);
+    (set(std::as_bytes(std::span(&arguments, 1))), ...);
     SYN_TRY(check(status, "a kernel does not take its arguments"));
     const bool is_apply = id == KernelId::kApply;
     return enqueue(kernel, is_apply ? shared_.lane_group_size : shared_.group_size, count);

@@ -27,6 +27,7 @@ struct Behaviour {
   std::atomic<bool> is_failing = false;
   ErrorCode code = ErrorCode::kEngine;
   bool has_open = true;
+  bool is_only_forced = false;
 };
 
 class TestEngine final : public engine::Engine {
@@ -37,6 +38,7 @@ class TestEngine final : public engine::Engine {
   engine::Description describe() const override {
     engine::Description out;
     out.name = name_;
+    out.is_only_forced = behaviour_.is_only_forced;
     for (bool& has : out.has_stage) has = true;
     out.has_stage[static_cast<size_t>(Stage::kOpen)] = behaviour_.has_open;
     return out;
@@ -221,6 +223,19 @@ TEST_F(DispatcherTest, ExplainsTheChoiceThatItWouldMake) {
   const Explanation opens = dispatcher_->explain(1000)[static_cast<size_t>(Stage::kOpen)];
   EXPECT_EQ(opens.chosen, "cpu");
   EXPECT_THAT(opens.candidates[0].remark, testing::HasSubstr("does not have"));
+}
+
+TEST_F(DispatcherTest, AnEngineOnTheCpusCoresIsTakenOnlyIfForced) {
+  card_.is_only_forced = true;
+  card_.fixed_us = 0;
+  start();
+  EXPECT_EQ(seal(100), "cpu");
+  dispatcher_->calibrate();
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(seal(100), "cpu");
+  EXPECT_THAT(dispatcher_->explain(100)[kSealStage].candidates[0].remark,
+              testing::HasSubstr("only if forced"));
+  start("card");
+  EXPECT_EQ(seal(100), "card");
 }
 
 TEST_F(DispatcherTest, ExplainsAForcedEngineAndOneOutOfService) {
