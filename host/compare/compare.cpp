@@ -1,7 +1,9 @@
 #include "host/compare/compare.hpp"
 
 #include <algorithm>
+#include <future>
 #include <map>
+#include <mutex>
 #include <unordered_set>
 #include <utility>
 
@@ -12,13 +14,27 @@
 namespace syncline::compare {
 namespace {
 
-struct RowMark {  // a record of one side: which, and what it holds
+constexpr size_t kChunksRead = 3;  // behind the place where a key was met before
+
+struct RowMark {  // a record of one side: which, what it holds, and where it was read
   model::KeyHash key;
   uint64_t content = 0;
+  uint32_t chunk = 0;
 };
 
 using Rows = std::vector<RowMark>;
 using Keys = std::unordered_set<model::KeyHash, model::KeyHashHasher>;
+
+// What one side was read to be.
+struct SideRows {
+  Rows rows;                         // by key
+  std::vector<std::string> cursors;  // where each chunk begins
+  size_t rejected_count = 0;
+};
+
+// The chunks of each side that hold a record which differs, each record at the first side that has
+// it.
+using Places = std::vector<std::map<uint32_t, Keys>>;
 
 class BatchSink final : public ports::ChangeSink {
  public:
@@ -79,89 +95,106 @@ class Comparer {
       : rules_(rules), sides_(sides), dispatcher_(dispatcher), secret_(secret), options_(options) {}
 
   Result<Comparison> run() {
-    std::vector<Rows> rows(sides_.size());
+    std::vector<std::future<Result<SideRows>>> readings;
     for (size_t side = 0; side < sides_.size(); ++side) {
-      SYN_TRY(read_side(side, [&](const model::Batch& batch, const engine::Fingerprints& prints) {
-        add_rows(batch, prints, rows[side]);
-      }));
-      std::sort(rows[side].begin(), rows[side].end(),
-                [](const RowMark& a, const RowMark& b) { return a.key < b.key; });
-      comparison_.record_counts.push_back(rows[side].size());
+      readings.push_back(
+          std::async(std::launch::async, [this, side] { return read_whole(sides_[side]); }));
+    }
+    std::vector<Result<SideRows>> read;
+    for (auto& reading : readings) read.push_back(reading.get());
+    std::vector<SideRows> sides;
+    for (Result<SideRows>& side : read) {
+      if (!side) return std::move(side).as_failure();
+      comparison_.record_counts.push_back(side.value().rows.size());
+      comparison_.rejected_count += side.value().rejected_count;
+      sides.push_back(std::move(side).value());
     }
     comparison_.missing_counts.resize(sides_.size());
-    const Keys differing = merge(rows);
-    if (!differing.empty()) {
-      SYN_TRY(find_keys(differing));
+    SYN_TRY(find_keys(sides, merge(sides)));
+    if (!comparison_.differences.empty()) {
       SYN_TRY(fill_differences());
     }
     return std::move(comparison_);
   }
 
  private:
-  using TakeBatch = std::function<void(const model::Batch&, const engine::Fingerprints&)>;
-
-  Result<void> read_side(size_t side, const TakeBatch& take) {
+  // On a thread of the side's own.
+  Result<SideRows> read_whole(const Side& side) {
+    SideRows read;
     BatchSink sink(*rules_.schema);
     engine::Fingerprints fingerprints;
     std::string cursor;
     do {
-      SYN_TRY(const auto chunk, sides_[side].source->read_snapshot(rules_.schema->dataset, cursor,
-                                                                   options_.chunk_rows, sink));
+      read.cursors.push_back(cursor);
+      SYN_TRY(const auto chunk, side.source->read_snapshot(rules_.schema->dataset, cursor,
+                                                           options_.chunk_rows, sink));
       cursor = chunk.cursor;
-      comparison_.rejected_count += chunk.rejected.size();
+      read.rejected_count += chunk.rejected.size();
       const model::Batch batch = sink.finish();
       if (batch.row_count() == 0) continue;
       SYN_TRY(dispatcher_.fingerprint(batch.view(), secret_, fingerprints));
-      take(batch, fingerprints);
-      rows_read_ += batch.row_count();
-      if (options_.on_progress) options_.on_progress(rows_read_);
+      add_rows(batch, fingerprints, static_cast<uint32_t>(read.cursors.size() - 1), read.rows);
+      report_progress(batch.row_count());
     } while (!cursor.empty());
-    return success();
+    std::sort(read.rows.begin(), read.rows.end(),
+              [](const RowMark& a, const RowMark& b) { return a.key < b.key; });
+    return read;
   }
 
-  void add_rows(const model::Batch& batch, const engine::Fingerprints& fingerprints,
+  void report_progress(size_t row_count) {
+    const std::lock_guard lock(progress_mutex_);
+    rows_read_ += row_count;
+    if (options_.on_progress) options_.on_progress(rows_read_);
+  }
+
+  void add_rows(const model::Batch& batch, const engine::Fingerprints& fingerprints, uint32_t chunk,
                 Rows& rows) const {
     const size_t value_count = rules_.schema->value_count();
     for (size_t row = 0; row < batch.row_count(); ++row) {
-      rows.push_back(
-          {batch.key_hash(row), content_of(rules_, fingerprints.cells.data() + row * value_count)});
+      rows.push_back({batch.key_hash(row),
+                      content_of(rules_, fingerprints.cells.data() + row * value_count), chunk});
     }
   }
 
-  // Walks all sides in key order at once. Returns the keys that differ.
-  Keys merge(const std::vector<Rows>& rows) {
-    Keys differing;
-    std::vector<size_t> at(rows.size());
+  // Walks all sides in key order at once. Returns where what differs was read.
+  Places merge(const std::vector<SideRows>& sides) {
+    Places places(sides.size());
+    std::vector<size_t> at(sides.size());
     while (true) {
-      const model::KeyHash* least = nullptr;
-      for (size_t side = 0; side < rows.size(); ++side) {
-        if (at[side] == rows[side].size()) continue;
-        const model::KeyHash& key = rows[side][at[side]].key;
-        if (least == nullptr || key < *least) least = &key;
+      const RowMark* least = nullptr;
+      size_t least_side = 0;
+      for (size_t side = 0; side < sides.size(); ++side) {
+        if (at[side] == sides[side].rows.size()) continue;
+        const RowMark& row = sides[side].rows[at[side]];
+        if (least != nullptr && !(row.key < least->key)) continue;
+        least = &row;
+        least_side = side;
       }
-      if (least == nullptr) return differing;
-      const model::KeyHash key = *least;
-      if (!is_equal_everywhere(rows, at, key)) differing.insert(key);
+      if (least == nullptr) return places;
+      if (!is_equal_everywhere(sides, at, least->key)) {
+        places[least_side][least->chunk].insert(least->key);
+      }
       ++comparison_.key_count;
     }
   }
 
-  bool is_equal_everywhere(const std::vector<Rows>& rows, std::vector<size_t>& at,
+  bool is_equal_everywhere(const std::vector<SideRows>& sides, std::vector<size_t>& at,
                            const model::KeyHash& key) {
     size_t there = 0;
     uint64_t content = 0;
     bool is_equal = true;
-    for (size_t side = 0; side < rows.size(); ++side) {
-      if (at[side] == rows[side].size() || rows[side][at[side]].key != key) {
+    for (size_t side = 0; side < sides.size(); ++side) {
+      const Rows& rows = sides[side].rows;
+      if (at[side] == rows.size() || rows[at[side]].key != key) {
         ++comparison_.missing_counts[side];
         continue;
       }
-      const uint64_t own = rows[side][at[side]++].content;
+      const uint64_t own = rows[at[side]++].content;
       is_equal = is_equal && (there == 0 || own == content);
       content = own;
       ++there;
     }
-    if (there < rows.size()) {
+    if (there < sides.size()) {
       ++comparison_.missing_count;
       return false;
     }
@@ -169,20 +202,36 @@ class Comparer {
     return is_equal;
   }
 
-  // A second reading, only where something differs: the keys themselves.
-  Result<void> find_keys(const Keys& differing) {
-    Keys left = differing;
-    for (size_t side = 0; side < sides_.size() && !left.empty(); ++side) {
-      SYN_TRY(read_side(side, [&](const model::Batch& batch, const engine::Fingerprints&) {
-        for (size_t row = 0; row < batch.row_count(); ++row) {
-          if (left.erase(batch.key_hash(row)) == 0) continue;
-          if (comparison_.differences.size() >= options_.difference_limit) {
-            comparison_.is_truncated = true;
-            return;
-          }
-          comparison_.differences.emplace_back().key = batch.key(row);
+  // A second reading, only of the chunks where something differs: the keys themselves.
+  Result<void> find_keys(const std::vector<SideRows>& sides, const Places& places) {
+    for (size_t side = 0; side < sides.size(); ++side) {
+      for (const auto& [chunk, keys] : places[side]) {
+        if (comparison_.is_truncated) return success();
+        SYN_TRY(find_keys_in(sides_[side], sides[side].cursors[chunk], keys));
+      }
+    }
+    return success();
+  }
+
+  // Rows that have come since push others into the chunks behind; what is not met there either has
+  // gone from this side, and the next comparison tells.
+  Result<void> find_keys_in(const Side& side, std::string cursor, const Keys& keys) {
+    BatchSink sink(*rules_.schema);
+    size_t left = keys.size();
+    for (size_t i = 0; i < kChunksRead && left > 0 && (i == 0 || !cursor.empty()); ++i) {
+      SYN_TRY(const auto chunk, side.source->read_snapshot(rules_.schema->dataset, cursor,
+                                                           options_.chunk_rows, sink));
+      cursor = chunk.cursor;
+      const model::Batch batch = sink.finish();
+      for (size_t row = 0; row < batch.row_count(); ++row) {
+        if (!keys.contains(batch.key_hash(row))) continue;
+        --left;
+        if (comparison_.differences.size() >= options_.difference_limit) {
+          comparison_.is_truncated = true;
+          return success();
         }
-      }));
+        comparison_.differences.emplace_back().key = batch.key(row);
+      }
     }
     return success();
   }
@@ -195,6 +244,7 @@ class Comparer {
   const engine::Secret& secret_;
   const Options& options_;
   Comparison comparison_;
+  std::mutex progress_mutex_;
   size_t rows_read_ = 0;
 };
 

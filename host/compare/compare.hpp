@@ -1,11 +1,13 @@
 // Compares the systems of a dataset, cell by cell, through fingerprints on the engine: for plan,
 // verify and the demo's proof.
 //
-// Each side is read once, in key order, in chunks; 24 bytes a record are kept. What differs is read
-// again by key, so that the answer names cells. While changes flow, a record may differ because its
-// change is still on its way: recheck() looks at it again.
+// The sides are read side by side, each once, in key order, in chunks; 32 bytes a record are kept.
+// The chunks in which something differs are read again for the keys, and the records by key, so
+// that the answer names cells. While changes flow, a record may differ because its change is still
+// on its way: recheck() looks at it again.
 //
-// Owner: schema, sources, dispatcher outlive it. Threads: one. Errors: those of Source and engine.
+// Owner: schema, sources, dispatcher outlive it. Threads: one caller; on_progress is called on
+// others, one at a time. Errors: those of Source and engine.
 #pragma once
 
 #include <functional>

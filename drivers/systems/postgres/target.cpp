@@ -309,7 +309,9 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
     outcome = pipeline_->run(statements);
   }
   if (outcome.is_done) {
-    if (step != Step::kFree) rows_written += outcome.affected_counts[statements.size() - 2];
+    // A full record is written whether it was there or not; the statement counts only the first.
+    const size_t affected = outcome.affected_counts[statements.size() - 2];
+    if (step != Step::kFree) rows_written += write.kind == model::EntryKind::kPut ? 1 : affected;
     return std::optional<Refused>();
   }
   if (!is_refusal(outcome.sqlstate)) return outcome.error;

@@ -41,7 +41,9 @@ class RepeatingSource final : public ports::Source {
   }
   Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId,
                                                        std::span<const std::string>,
-                                                       ports::ChangeSink&) override {
+                                                       ports::ChangeSink& sink) override {
+    sink.begin({model::Position{"9"}, 0, 1});
+    sink.end();
     return rejected;
   }
   Result<Lag> lag() override { return Lag{}; }

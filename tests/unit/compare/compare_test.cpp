@@ -1,0 +1,141 @@
+#include "host/compare/compare.hpp"
+
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "host/model/key.hpp"
+#include "kernels/cpu/cpu_engine.hpp"
+
+namespace syncline::compare {
+namespace {
+
+constexpr size_t kRows = 1'000;
+constexpr size_t kChunkRows = 50;
+
+// A table of two columns; counts the chunks read of it.
+class TableSource final : public ports::Source {
+ public:
+  explicit TableSource(const model::Schema& schema) : schema_(schema) {
+    for (size_t i = 0; i < kRows; ++i) rows[key(i)] = "Ann";
+  }
+  static std::string key(size_t number) {
+    std::string text = std::to_string(number);
+    return std::string(6 - text.size(), '0') + text;
+  }
+  std::map<std::string, std::string> rows;
+  size_t chunk_count = 0;
+  size_t rows_come_at = SIZE_MAX;  // the reading of this chunk sees more rows in front of it
+
+  Result<void> open(const model::Position&) override { return success(); }
+  Result<ports::PollResult> poll(ports::ChangeSink&, size_t, int) override {
+    return ports::PollResult{};
+  }
+  Result<void> acknowledge(const model::Position&) override { return success(); }
+  Result<model::Position> current_position() override { return model::Position{}; }
+  Result<ports::SnapshotChunk> read_snapshot(model::DatasetId, const std::string& cursor,
+                                             size_t row_limit, ports::ChangeSink& sink) override {
+    if (chunk_count++ == rows_come_at) {
+      for (size_t i = 0; i < kChunkRows; ++i) rows[key(0) + "." + std::to_string(i)] = "Eve";
+    }
+    ports::SnapshotChunk chunk;
+    sink.begin({});
+    for (auto at = rows.upper_bound(cursor); at != rows.end() && chunk.row_count < row_limit;
+         ++at) {
+      show(*at, sink);
+      ++chunk.row_count;
+      chunk.cursor = at->first;
+    }
+    sink.end();
+    if (chunk.row_count < row_limit) chunk.cursor.clear();
+    return chunk;
+  }
+  Result<std::vector<ports::RejectedRow>> read_records(model::DatasetId,
+                                                       std::span<const std::string> keys,
+                                                       ports::ChangeSink& sink) override {
+    sink.begin({});
+    for (const std::string& joined : keys) {
+      const auto at = rows.find(std::string(model::split_key(joined)[0]));
+      if (at != rows.end()) show(*at, sink);
+    }
+    sink.end();
+    return std::vector<ports::RejectedRow>{};
+  }
+  Result<Lag> lag() override { return Lag{}; }
+
+ private:
+  void show(const std::pair<const std::string, std::string>& row, ports::ChangeSink& sink) const {
+    const model::CellView cells[] = {{model::CellState::kValue, row.first},
+                                     {model::CellState::kValue, row.second}};
+    sink.row({schema_.dataset, ports::RowOp::kSnapshot, false, cells, {}});
+  }
+
+  const model::Schema& schema_;
+};
+
+class CompareTest : public testing::Test {
+ protected:
+  CompareTest() {
+    schema_.name = "customer";
+    schema_.dataset = model::stable_id("customer");
+    schema_.key_count = 1;
+    schema_.fields = {{"id", {}, false}, {"name", {}, true}};
+    rules_.schema = &schema_;
+    rules_.fields.resize(2);
+    std::vector<std::unique_ptr<engine::Engine>> engines;
+    engines.push_back(cpu::make_cpu_engine());
+    dispatcher_ = dispatch::Dispatcher::make(std::move(engines), "cpu", system_clock()).value();
+    options_.chunk_rows = kChunkRows;
+  }
+  Comparison compare() {
+    const std::vector<Side> sides = {{"erp", &erp_}, {"shop", &shop_}};
+    return compare_dataset(rules_, sides, *dispatcher_, engine::Secret{}, options_).value();
+  }
+
+  model::Schema schema_;
+  core::DatasetRules rules_;
+  std::unique_ptr<dispatch::Dispatcher> dispatcher_;
+  Options options_;
+  TableSource erp_{schema_};
+  TableSource shop_{schema_};
+};
+
+TEST_F(CompareTest, EqualSidesAreReadOnce) {
+  const Comparison comparison = compare();
+  EXPECT_EQ(comparison.equal_count, kRows);
+  EXPECT_TRUE(comparison.differences.empty());
+  EXPECT_EQ(erp_.chunk_count, kRows / kChunkRows + 1);
+  EXPECT_EQ(shop_.chunk_count, kRows / kChunkRows + 1);
+}
+
+TEST_F(CompareTest, OnlyTheChunksThatDifferAreReadAgain) {
+  shop_.rows[TableSource::key(7)] = "Anna";
+  shop_.rows.erase(TableSource::key(500));
+  erp_.rows.erase(TableSource::key(999));
+  const Comparison comparison = compare();
+  ASSERT_EQ(comparison.differences.size(), 3u);
+  EXPECT_EQ(comparison.different_count, 1u);
+  EXPECT_EQ(comparison.missing_counts, (std::vector<size_t>{1, 1}));
+  EXPECT_EQ(comparison.equal_count, kRows - 3);
+  EXPECT_EQ(erp_.chunk_count + shop_.chunk_count, 2 * (kRows / kChunkRows) + 3);
+}
+
+TEST_F(CompareTest, ADifferenceIsNamedThoughRowsHaveComeInFrontOfIt) {
+  shop_.rows[TableSource::key(49)] = "Anna";
+  erp_.rows_come_at = kRows / kChunkRows + 1;  // when its chunk is read again
+  const Comparison comparison = compare();
+  ASSERT_EQ(comparison.differences.size(), 1u);
+  EXPECT_EQ(model::split_key(comparison.differences[0].key)[0], TableSource::key(49));
+}
+
+TEST_F(CompareTest, TheCountsOfATruncatedComparisonAreRight) {
+  for (size_t i = 0; i < 100; ++i) shop_.rows[TableSource::key(i * 10)] = "Anna";
+  options_.difference_limit = 7;
+  const Comparison comparison = compare();
+  EXPECT_TRUE(comparison.is_truncated);
+  EXPECT_EQ(comparison.differences.size(), 7u);
+  EXPECT_EQ(comparison.different_count, 100u);
+}
+
+}  // namespace
+}  // namespace syncline::compare
