@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <sstream>
@@ -120,6 +121,7 @@ class SystemTest : public testing::Test {
  protected:
   using Make = Result<System> (*)(const SystemConfig& config, Clock& clock);
   static constexpr uint32_t kEpoch = 1;
+  static constexpr auto kPatience = std::chrono::seconds(20);
 
   explicit SystemTest(Make make, int wait_ms) : make_(make), wait_ms_(wait_ms) {}
 
@@ -231,6 +233,56 @@ class SystemTest : public testing::Test {
       ADD_FAILURE() << to_string(applied.value().poison->error);
     }
   }
+  // Polls until that many lines are there; then what has come.
+  std::vector<std::string> take(size_t count) {
+    std::vector<std::string> lines;
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (lines.size() < count && std::chrono::steady_clock::now() < deadline) {
+      for (std::string& line : poll()) lines.push_back(std::move(line));
+      note_poll();
+    }
+    return lines;
+  }
+  // What comes in that time.
+  std::vector<std::string> take_for(int milliseconds) {
+    std::vector<std::string> lines;
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+    while (std::chrono::steady_clock::now() < deadline) {
+      for (std::string& line : poll()) lines.push_back(std::move(line));
+      note_poll();
+    }
+    return lines;
+  }
+  // Polls until what polls have said beside rows satisfies it.
+  template <class Holds>
+  void poll_until(Holds holds) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!holds() && std::chrono::steady_clock::now() < deadline) {
+      poll();
+      note_poll();
+    }
+    EXPECT_TRUE(holds());
+  }
+  void note_poll() {
+    for (auto& stop : last_poll_.stopped) stopped_.push_back(stop);
+    for (auto& dataset : last_poll_.rescan) rescans_.push_back(dataset);
+    for (auto& row : last_poll_.rejected) rejected_.push_back(row);
+    last_poll_ = {};
+  }
+  // Every row of a dataset, in chunks.
+  std::vector<std::string> snapshot(size_t chunk_rows = 100, size_t schema_index = 0) {
+    std::string cursor;
+    do {
+      auto chunk =
+          system_.source->read_snapshot(schemas_[schema_index].dataset, cursor, chunk_rows, *sink_);
+      expect_ok(chunk);
+      if (!chunk) break;
+      cursor = chunk.value().cursor;
+      for (auto& row : chunk.value().rejected) rejected_.push_back(row);
+    } while (!cursor.empty());
+    return sink_->take();
+  }
   std::string marker(model::Sequence sequence) const {
     return "marker " + std::to_string(schemas_[0].stream) + "/0=" + std::to_string(sequence);
   }
@@ -243,6 +295,9 @@ class SystemTest : public testing::Test {
   std::unique_ptr<Notebook> sink_;
   PollResult last_poll_;
   model::Sequence sequence_ = 0;
+  std::vector<DatasetStop> stopped_;  // what note_poll() has heard
+  std::vector<model::DatasetId> rescans_;
+  std::vector<RejectedRow> rejected_;
 };
 
 }  // namespace syncline::ports

@@ -2,7 +2,6 @@
 // connection that plays the user.
 #pragma once
 
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -94,7 +93,6 @@ class User {
 class PostgresTest : public ports::SystemTest {
  protected:
   static constexpr int kPollMs = 200;
-  static constexpr auto kPatience = std::chrono::seconds(20);
 
   PostgresTest()
       : SystemTest(make_postgres, kPollMs), database_(make_database()), user_(database_) {}
@@ -129,62 +127,8 @@ class PostgresTest : public ports::SystemTest {
     start({make_schema("customer", "id:int64 name:text mail:text")});
   }
 
-  // Polls until that many lines are there; then what has come.
-  std::vector<std::string> take(size_t count) {
-    std::vector<std::string> lines;
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (lines.size() < count && std::chrono::steady_clock::now() < deadline) {
-      for (std::string& line : poll()) lines.push_back(std::move(line));
-      note_poll();
-    }
-    return lines;
-  }
-  // What comes in that time.
-  std::vector<std::string> take_for(int milliseconds) {
-    std::vector<std::string> lines;
-    const auto deadline =
-        std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
-    while (std::chrono::steady_clock::now() < deadline) {
-      for (std::string& line : poll()) lines.push_back(std::move(line));
-      note_poll();
-    }
-    return lines;
-  }
-  // Polls until what polls have said beside rows satisfies it.
-  template <class Holds>
-  void poll_until(Holds holds) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (!holds() && std::chrono::steady_clock::now() < deadline) {
-      poll();
-      note_poll();
-    }
-    EXPECT_TRUE(holds());
-  }
-  void note_poll() {
-    for (auto& stop : last_poll_.stopped) stopped_.push_back(stop);
-    for (auto& dataset : last_poll_.rescan) rescans_.push_back(dataset);
-    for (auto& row : last_poll_.rejected) rejected_.push_back(row);
-    last_poll_ = {};
-  }
-  // Every row of a dataset, in chunks.
-  std::vector<std::string> snapshot(size_t chunk_rows = 100, size_t schema_index = 0) {
-    std::string cursor;
-    do {
-      auto chunk =
-          system_.source->read_snapshot(schemas_[schema_index].dataset, cursor, chunk_rows, *sink_);
-      expect_ok(chunk);
-      if (!chunk) break;
-      cursor = chunk.value().cursor;
-      for (auto& row : chunk.value().rejected) rejected_.push_back(row);
-    } while (!cursor.empty());
-    return sink_->take();
-  }
-
   std::string database_;
   User user_;
-  std::vector<ports::DatasetStop> stopped_;
-  std::vector<model::DatasetId> rescans_;
-  std::vector<ports::RejectedRow> rejected_;
 };
 
 }  // namespace syncline::postgres
