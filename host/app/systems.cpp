@@ -1,5 +1,6 @@
 #include "host/app/systems.hpp"
 
+#include "drivers/systems/mariadb/mariadb.hpp"
 #include "drivers/systems/postgres/postgres.hpp"
 #include "drivers/systems/sqlite/sqlite.hpp"
 
@@ -16,12 +17,18 @@ config::SystemKind postgres_offer() {
   return {"postgres", {"log"}, {"suppress", "fire"}, {"derive"}, true};
 }
 
+// Triggers fire for our writes, which a dataset must accept; what cascades write is in no log.
+config::SystemKind mariadb_offer() {
+  return {"mariadb", {"log"}, {"suppress", "fire"}, {"refuse"}};
+}
+
 }  // namespace
 
 const std::vector<SystemRow>& system_table() {
   static const std::vector<SystemRow> kTable = {
       {"sqlite", {"sqlite"}, sqlite::make_sqlite, sqlite_offer},
       {"postgres", {"postgres", "postgresql"}, postgres::make_postgres, postgres_offer},
+      {"mariadb", {"mariadb", "mysql"}, mariadb::make_mariadb, mariadb_offer},
   };
   return kTable;
 }

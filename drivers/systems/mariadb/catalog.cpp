@@ -1,0 +1,71 @@
+#include "drivers/systems/mariadb/detail/catalog.hpp"
+
+#include <algorithm>
+
+#include "drivers/systems/mariadb/detail/findings.hpp"
+#include "drivers/systems/mariadb/detail/objects.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+using ports::Finding, ports::Severity;
+
+ports::TableInfo table_info(const Table& table) {
+  ports::TableInfo info;
+  info.name = table.name;
+  info.row_count = table.row_estimate;
+  for (const ForeignKey& key : table.foreign_keys) info.references.push_back(key.referenced);
+  for (const Column& column : table.columns) {
+    info.columns.push_back({column.name, logical_type_of(column.type), column.type.name,
+                            column.is_nullable, column.is_generated, equivalence_of(column.type)});
+  }
+  for (const UniqueSet& unique : table.uniques) {
+    const bool is_usable =
+        std::all_of(unique.columns.begin(), unique.columns.end(), [&](const std::string& name) {
+          const Column* column = table.find(name);
+          return column != nullptr && !column->is_nullable;
+        });
+    if (is_usable) info.keys.push_back(unique.columns);
+  }
+  return info;
+}
+
+}  // namespace
+
+Result<std::vector<ports::TableInfo>> MariadbCatalog::tables() {
+  SYN_TRY(auto connection, Connection::open(shared_->access(), Purpose::kSql));
+  SYN_TRY(const auto tables, read_tables(*connection));
+  std::vector<ports::TableInfo> infos;
+  for (const Table& table : tables) infos.push_back(table_info(table));
+  return infos;
+}
+
+Result<std::vector<Finding>> MariadbCatalog::findings() {
+  SYN_TRY(auto connection, Connection::open(shared_->access(), Purpose::kSql));
+  std::vector<Finding> out;
+  SYN_TRY(find_in_server(*connection, out));
+  for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
+    auto mapped = read_mapped(*connection, mapping);
+    if (!mapped) {
+      const Error& error = mapped.error();
+      out.push_back(
+          {Severity::kStops, mapping.schema->name, error.what + ": " + error.why, error.fix});
+      continue;
+    }
+    SYN_TRY(find_in_table(*connection, mapped.value(), out));
+  }
+  SYN_TRY(const auto present, installed_objects(*connection));
+  if (present.empty()) {
+    out.push_back({Severity::kNote, "",
+                   "Syncline will create in " + connection->place() + ": table " + kCheckpoint,
+                   "nothing; `syncline detach` removes it"});
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> MariadbCatalog::detach() {
+  SYN_TRY(auto connection, Connection::open(shared_->access(), Purpose::kSql));
+  return remove_objects(*connection, *shared_);
+}
+
+}  // namespace syncline::mariadb

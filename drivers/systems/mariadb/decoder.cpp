@@ -1,0 +1,407 @@
+#include "drivers/systems/mariadb/detail/decoder.hpp"
+
+#include <algorithm>
+
+#include "drivers/systems/mariadb/detail/objects.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+constexpr int64_t kSecondUs = 1'000'000;
+constexpr uint64_t kFileHeaderSize = 4;
+
+auto out_of_step(std::string why) {
+  return fail(ErrorCode::kSystemOpen, "the log is out of step", std::move(why),
+              "nothing: the log is opened anew");
+}
+
+std::string_view view(const MARIADB_STRING& text) {
+  return {text.str, text.length};
+}
+
+bool is_rows(const Event& event) {
+  switch (event.type()) {
+    case WRITE_ROWS_EVENT_V1:
+    case UPDATE_ROWS_EVENT_V1:
+    case DELETE_ROWS_EVENT_V1:
+    case WRITE_ROWS_EVENT:
+    case UPDATE_ROWS_EVENT:
+    case DELETE_ROWS_EVENT:
+    case WRITE_ROWS_COMPRESSED_EVENT_V1:
+    case UPDATE_ROWS_COMPRESSED_EVENT_V1:
+    case DELETE_ROWS_COMPRESSED_EVENT_V1:
+    case WRITE_ROWS_COMPRESSED_EVENT:
+    case UPDATE_ROWS_COMPRESSED_EVENT:
+    case DELETE_ROWS_COMPRESSED_EVENT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_of_table(const Error& error) {
+  return error.code == ErrorCode::kSystemSchema || error.code == ErrorCode::kSystemKey;
+}
+
+}  // namespace
+
+Decoder::Decoder(std::shared_ptr<const Shared> shared, Connect connect)
+    : shared_(std::move(shared)), connect_(std::move(connect)) {
+  for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
+    if (mapping.direction == ports::Direction::kTo) continue;
+    followed_.push_back({&mapping, {}, {}, false});
+  }
+}
+
+const Mapped* Decoder::find(model::DatasetId dataset) const {
+  for (const Followed& followed : followed_) {
+    if (followed.mapped && followed.mapped->dataset() == dataset) return &*followed.mapped;
+  }
+  return nullptr;
+}
+
+const Error* Decoder::why_stopped(model::DatasetId dataset) const {
+  for (const Followed& followed : followed_) {
+    const bool is_meant = followed.mapping->schema->dataset == dataset;
+    if (is_meant && !followed.mapped && !followed.why_stopped.what.empty()) {
+      return &followed.why_stopped;
+    }
+  }
+  return nullptr;
+}
+
+void Decoder::stop(Followed& followed, Error error) {
+  const bool is_known = !followed.mapped && followed.why_stopped.what == error.what;
+  followed.mapped.reset();
+  followed.why_stopped = error;
+  if (!is_known) stops_.push_back({followed.mapping->schema->dataset, std::move(error)});
+}
+
+void Decoder::rescan(const Followed& followed) {
+  const model::DatasetId dataset = followed.mapping->schema->dataset;
+  if (std::find(rescans_.begin(), rescans_.end(), dataset) == rescans_.end()) {
+    rescans_.push_back(dataset);
+  }
+}
+
+// Rows of descriptions that were read before may still come: of an XA transaction.
+void Decoder::unbind(const Followed& followed) {
+  const auto index = static_cast<size_t>(&followed - followed_.data());
+  std::erase_if(bound_, [index](const auto& known) {
+    return known.second.meaning == Meaning::kDataset && known.second.followed == index;
+  });
+}
+
+// One that stood still, or whose columns are others now, goes on by a scan.
+Result<void> Decoder::look_at(Followed& followed) {
+  SYN_TRY(Connection * connection, connect_());
+  auto mapped = read_mapped(*connection, *followed.mapping);
+  unbind(followed);
+  if (!mapped) {
+    if (!is_of_table(mapped.error())) return std::move(mapped).as_failure();
+    stop(followed, std::move(mapped).error());
+    return success();
+  }
+  const bool was_stopped = !followed.mapped && !followed.why_stopped.what.empty();
+  const bool is_other = followed.mapped && !is_same_shape(*followed.mapped, mapped.value());
+  followed.mapped = std::move(mapped).value();
+  followed.why_stopped = {};
+  if (was_stopped || is_other) rescan(followed);
+  return success();
+}
+
+Result<void> Decoder::look(Which which) {
+  for (Followed& followed : followed_) {
+    if (which == Which::kStopped && followed.mapped) continue;
+    SYN_TRY(look_at(followed));
+    bound_.clear();
+  }
+  return success();
+}
+
+// What a statement alone, or one in the place of row events, may have done.
+Result<void> Decoder::look_after(const Statement& statement, std::string_view database) {
+  const bool is_of_rows = statement.kind == StatementKind::kRows;
+  const bool is_of_contents = statement.kind == StatementKind::kContents;
+  if (!is_of_rows && !is_of_contents && statement.kind != StatementKind::kSchema) return success();
+  for (Followed& followed : followed_) {
+    if (!may_touch(statement, database, shared_->endpoint.database, followed.mapping->table)) {
+      continue;
+    }
+    bound_.clear();
+    if (is_of_rows) {
+      stops_.push_back(
+          {followed.mapping->schema->dataset,
+           {ErrorCode::kSystemSchema,
+            "dataset " + followed.mapping->schema->name + ": the log does not tell which rows of " +
+                followed.mapping->table + " a statement changed",
+            "a session has set binlog_format to STATEMENT or MIXED",
+            "SET GLOBAL binlog_format = 'ROW'; and nothing else in sessions. The dataset is read "
+            "whole"}});
+      rescan(followed);
+      continue;
+    }
+    SYN_TRY(look_at(followed));
+    if (is_of_contents && followed.mapped) rescan(followed);
+  }
+  return success();
+}
+
+void Decoder::begin_stream(LogPosition position) {
+  bound_.clear();
+  held_.clear();
+  group_ = {};
+  groups_.clear();
+  rejected_.clear();
+  row_count_ = 0;
+  expected_ = position.from;
+  is_verified_ = false;
+  file_ = {position.base, position.from.place.file};
+  told_ = position.place;
+  read_ = std::move(position);
+}
+
+Result<void> Decoder::take(Event event) {
+  switch (event.type()) {
+    case ROTATE_EVENT:
+      on_rotate(event);
+      return success();
+    case FORMAT_DESCRIPTION_EVENT:
+      return on_file(event);
+    case GTID_EVENT:
+      return on_group(event);
+    case INCIDENT_EVENT:  // the server could not write all that happened
+      for (const Followed& followed : followed_) rescan(followed);
+      return success();
+    default:
+      return is_in_group() ? on_in_group(std::move(event)) : success();
+  }
+}
+
+// The server names the file first that it sends.
+void Decoder::on_rotate(const Event& event) {
+  if ((event->flags & LOG_EVENT_ARTIFICIAL_F) == 0) return;
+  const auto name = parse_file_name(view(event->event.rotate.filename));
+  if (!name) return;
+  file_ = *name;
+  read_.base = name->base;
+}
+
+// A file is known by when it was begun: after RESET MASTER one of the same name is another.
+Result<void> Decoder::on_file(const Event& event) {
+  file_began_s_ = event->timestamp;
+  bound_.clear();
+  if (is_in_group()) {  // the machine went down before the rest was written: it never was
+    torn_ = group_.mark.place;
+    const bool is_shown = group_.is_begun;
+    group_ = {};
+    if (is_shown) return out_of_step("a transaction was never written to its end");
+  }
+  if (is_verified_) {
+    pass_into_file();
+    return success();
+  }
+  if (expected_.began_s != 0 && expected_.began_s != file_began_s_) {
+    return lost_log(shared_->config.name, "the log file " + file_name(file_.base, file_.number) +
+                                              " is another than the one of that name before: the "
+                                              "URL leads to another server, or its log was reset");
+  }
+  is_verified_ = expected_.gtid.sequence == 0;
+  return success();
+}
+
+// The files before are not needed any more: the server may remove them, however quiet it is.
+void Decoder::pass_into_file() {
+  if (!held_.empty() || is_in_group() || file_.number <= read_.place.file) return;
+  const Place begin{file_.number, kFileHeaderSize};
+  read_ = {{begin.file, begin.offset - 1}, {begin, {}, file_began_s_, file_began_s_}, file_.base};
+}
+
+Result<void> Decoder::on_group(const Event& event) {
+  if (is_in_group()) return out_of_step("a transaction begins inside another");
+  const st_mariadb_rpl_gtid_event& gtid = event->event.gtid;
+  if (event->next_event_pos < event->event_length) return out_of_step("a group without a place");
+  group_ = {};
+  group_.mark.place = {file_.number, event->next_event_pos - event->event_length};
+  group_.mark.gtid = {gtid.domain_id, event->server_id, gtid.sequence_nr};
+  group_.mark.time_s = event->timestamp;
+  group_.mark.began_s = file_began_s_;
+  if (!is_verified_) {
+    const bool is_same = group_.mark.place == expected_.place &&
+                         group_.mark.gtid == expected_.gtid &&
+                         group_.mark.time_s == expected_.time_s;
+    if (!is_same) {
+      return lost_log(shared_->config.name,
+                      "where transaction " + to_string(expected_.gtid) + " was read there is " +
+                          to_string(group_.mark.gtid) +
+                          ", or one of another time: the server was restored from an older "
+                          "backup, or is another");
+    }
+    is_verified_ = true;
+  }
+  group_.size_bytes = event->event_length;
+  group_.is_shown_before = group_.mark.place <= read_.place || group_.mark.place == torn_;
+  group_.kind = (gtid.flags & FL_PREPARED_XA) != 0    ? GroupKind::kPrepared
+                : (gtid.flags & FL_COMPLETED_XA) != 0 ? GroupKind::kDecided
+                : (gtid.flags & FL_STANDALONE) != 0   ? GroupKind::kAlone
+                                                      : GroupKind::kTransaction;
+  if (group_.kind == GroupKind::kPrepared || group_.kind == GroupKind::kDecided) {
+    group_.xid = std::to_string(gtid.format_id) + "/" + std::to_string(gtid.gtrid_len) + "/" +
+                 std::string(view(gtid.xid));
+  }
+  if (group_.kind == GroupKind::kPrepared) held_[group_.xid] = {group_.mark, {}};
+  return success();
+}
+
+Result<void> Decoder::on_in_group(Event event) {
+  group_.size_bytes += event->event_length;
+  const int type = event.type();
+  if (type == XA_PREPARE_LOG_EVENT || type == XID_EVENT) {
+    end_group();
+    return success();
+  }
+  const bool is_of_rows = type == TABLE_MAP_EVENT || is_rows(event);
+  if (group_.kind == GroupKind::kPrepared) {
+    if (is_of_rows) held_[group_.xid].events.push_back(std::move(event));
+    return success();
+  }
+  if (type == QUERY_EVENT || type == QUERY_COMPRESSED_EVENT || type == EXECUTE_LOAD_QUERY_EVENT) {
+    return on_statement(event);
+  }
+  if (!is_of_rows || group_.is_shown_before) return success();
+  return type == TABLE_MAP_EVENT ? on_table_map(event) : on_rows(event);
+}
+
+Result<void> Decoder::on_statement(const Event& event) {
+  const bool is_load = event.type() == EXECUTE_LOAD_QUERY_EVENT;
+  const Statement statement = read_statement(
+      view(is_load ? event->event.execute_load_query.statement : event->event.query.statement));
+  const std::string_view database =
+      view(is_load ? event->event.execute_load_query.schema : event->event.query.database);
+  switch (statement.kind) {
+    case StatementKind::kXaCommit: {
+      SYN_TRY(show_held());
+      break;
+    }
+    case StatementKind::kXaRollback:
+      held_.erase(group_.xid);
+      break;
+    case StatementKind::kRollback:
+      roll_back_group();
+      break;
+    default:
+      if (!group_.is_shown_before) {
+        SYN_TRY(look_after(statement, database));
+      }
+  }
+  const bool is_end = group_.kind == GroupKind::kAlone || group_.kind == GroupKind::kDecided ||
+                      statement.kind == StatementKind::kCommit ||
+                      statement.kind == StatementKind::kRollback;
+  if (is_end) end_group();
+  return success();
+}
+
+// The rows that XA PREPARE left are there now. Of one that was prepared before we looked nothing is
+// known but that it was.
+Result<void> Decoder::show_held() {
+  const auto found = held_.find(group_.xid);
+  if (group_.is_shown_before) {
+    if (found != held_.end()) held_.erase(found);
+    return success();
+  }
+  if (found == held_.end()) {
+    for (const Followed& followed : followed_) rescan(followed);
+    return success();
+  }
+  const Held held = std::move(found->second);
+  held_.erase(found);
+  for (const Event& event : held.events) {
+    const bool is_map = event.type() == TABLE_MAP_EVENT;
+    SYN_TRY(is_map ? on_table_map(event) : on_rows(event));
+  }
+  return success();
+}
+
+// What changed in tables that can roll back did not happen; in others it did.
+void Decoder::roll_back_group() {
+  for (const size_t index : group_.touched) rescan(followed_[index]);
+}
+
+LogPosition Decoder::position_of(const GroupMark& mark) const {
+  LogPosition position{mark.place, mark, file_.base};
+  for (const auto& [xid, held] : held_) {
+    if (held.mark.place < position.from.place) position.from = held.mark;
+  }
+  return position;
+}
+
+void Decoder::open_in_sink() {
+  if (std::exchange(group_.is_begun, true)) return;
+  sink_->begin({encode(position_of(group_.mark)), group_.mark.time_s * kSecondUs, kSecondUs});
+  told_ = group_.mark.place;
+}
+
+void Decoder::end_group() {
+  if (group_.is_begun) sink_->end();
+  if (!group_.is_shown_before) {
+    read_ = position_of(group_.mark);
+    row_count_ += group_.row_count;
+    groups_.push_back(
+        {group_.mark.place, group_.mark.time_s * kSecondUs, group_.row_count, group_.size_bytes});
+  }
+  group_ = {};
+}
+
+void Decoder::end_poll(ports::PollResult& result) {
+  if (read_.place > told_) {
+    sink_->begin({encode(read_), read_.from.time_s * kSecondUs, kSecondUs});
+    sink_->end();
+    told_ = read_.place;
+  }
+  result.row_count = std::exchange(row_count_, 0);
+  result.stopped = std::exchange(stops_, {});
+  result.rescan = std::exchange(rescans_, {});
+  result.rejected = std::exchange(rejected_, {});
+}
+
+Result<void> Decoder::on_table_map(const Event& event) {
+  const std::string_view body = event.body();
+  const auto known = bound_.find(event->event.table_map.table_id);
+  if (known != bound_.end() && known->second.body == body) return success();
+  Bound bound;
+  bound.body = body;
+  SYN_TRY(bound.map, parse_table_map(body));
+  SYN_TRY(bind(bound));
+  const uint64_t id = bound.map.id;
+  bound_[id] = std::move(bound);
+  return success();
+}
+
+Result<void> Decoder::on_rows(const Event& event) {
+  const st_mariadb_rpl_rows_event& rows = event->event.rows;
+  const auto found = bound_.find(rows.table_id);
+  if (found == bound_.end()) return out_of_step("rows of a table that was not described");
+  const Bound& bound = found->second;
+  if (bound.meaning == Meaning::kIgnored) return success();
+  if (rows.column_count != bound.map.columns.size()) return out_of_step("rows of another width");
+  if (bound.meaning == Meaning::kDataset) group_.touched.push_back(bound.followed);
+  const size_t bits_size = (rows.column_count + 7) / 8;
+  const std::string_view present(reinterpret_cast<const char*>(rows.column_bitmap), bits_size);
+  const std::string_view present_after(reinterpret_cast<const char*>(rows.column_update_bitmap),
+                                       rows.type == UPDATE_ROWS ? bits_size : 0);
+  ImageReader images(bound.map, {static_cast<const char*>(rows.row_data), rows.row_data_size});
+  while (!images.is_at_end()) {
+    SYN_TRY(images.next(present, before_));
+    if (rows.type == UPDATE_ROWS) {
+      SYN_TRY(images.next(present_after, after_));
+      SYN_TRY(show_update(bound, before_, after_));
+    } else if (rows.type == WRITE_ROWS) {
+      SYN_TRY(show_insert(bound, before_));
+    } else {
+      SYN_TRY(show_delete(bound, before_));
+    }
+  }
+  return success();
+}
+
+}  // namespace syncline::mariadb

@@ -1,0 +1,168 @@
+// From the events of a binary log to whole transactions in a sink.
+//
+// A transaction of ours is one that moves a checkpoint row of this appliance and system: that row
+// comes first, and what follows it in the transaction is ours.
+//
+//   group               begins with     ends with                  what happens
+//   a transaction       GTID            Xid, COMMIT                its rows are shown
+//   a statement alone   GTID alone      that statement             tables are looked at again
+//   XA PREPARE          GTID prepared   XA prepare                 its events are held by xid
+//   XA COMMIT           GTID decided    that statement             what was held is shown, here
+//   XA ROLLBACK         GTID decided    that statement             what was held is dropped
+//
+// Groups up to the place that was read before are passed over, but for what must be held. Rows of a
+// table that is not what its description says now were written before it was changed: they are
+// passed over, and the dataset is scanned.
+//
+// Owner: it owns what is followed, and held events. Threads: one at a time. Errors: kSystemOpen;
+// kSystemLost where the log is another than before; a dataset that cannot go on is no error of the
+// call: it stops alone.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drivers/systems/mariadb/detail/position.hpp"
+#include "drivers/systems/mariadb/detail/row_cells.hpp"
+#include "drivers/systems/mariadb/detail/row_image.hpp"
+#include "drivers/systems/mariadb/detail/shared.hpp"
+#include "drivers/systems/mariadb/detail/sql_text.hpp"
+#include "drivers/systems/mariadb/detail/stream.hpp"
+#include "host/ports/source.hpp"
+
+namespace syncline::mariadb {
+
+// A group that was read: for what is not durable yet.
+struct ReadGroup {
+  Place place;
+  int64_t commit_time_us = 0;
+  size_t row_count = 0;
+  size_t size_bytes = 0;
+};
+
+class Decoder {
+ public:
+  // connect: a connection on which tables are looked at.
+  using Connect = std::function<Result<Connection*>()>;
+  Decoder(std::shared_ptr<const Shared> shared, Connect connect);
+
+  // Looks at the tables of all datasets that are read; or, `stopped`, of those that stand still.
+  enum class Which : uint8_t { kAll, kStopped };
+  Result<void> look(Which which);
+  // Null for one that stands still, with the reason in why_stopped.
+  const Mapped* find(model::DatasetId dataset) const;
+  const Error* why_stopped(model::DatasetId dataset) const;
+
+  // A new stream, from position.from on; what lies at or before position.place was shown.
+  void begin_stream(LogPosition position);
+  bool is_verified() const { return is_verified_; }  // the log is the one it was
+  void begin_poll(ports::ChangeSink& sink) { sink_ = &sink; }
+  Result<void> take(Event event);
+  // Tells the place that was reached where the rows of a poll do not, and what else it found.
+  void end_poll(ports::PollResult& result);
+
+  bool is_in_group() const { return group_.kind != GroupKind::kNone; }
+  size_t row_count() const { return row_count_; }  // of this poll
+  const LogPosition& read() const { return read_; }
+  std::vector<ReadGroup> take_groups() { return std::exchange(groups_, {}); }
+  // When a log file was begun; 0: not the one being read.
+  uint32_t began_s(uint32_t file) const { return file == file_.number ? file_began_s_ : 0; }
+
+ private:
+  struct Followed {
+    const ports::DatasetMapping* mapping = nullptr;
+    std::optional<Mapped> mapped;  // none: it stands still
+    Error why_stopped;
+    bool is_behind = false;  // the log is still before the table's last change
+  };
+  enum class Meaning : uint8_t { kIgnored, kCheckpoint, kDataset };
+  struct Bound {  // a table of this stream
+    std::string body;
+    TableMap map;
+    Meaning meaning = Meaning::kIgnored;
+    size_t followed = 0;
+    std::vector<size_t> columns;  // per schema field, or per checkpoint column: place in rows
+  };
+  enum class GroupKind : uint8_t { kNone, kTransaction, kAlone, kPrepared, kDecided };
+  struct Group {
+    GroupKind kind = GroupKind::kNone;
+    GroupMark mark;
+    std::string xid;
+    bool is_shown_before = false;
+    bool is_begun = false;  // in the sink
+    bool is_ours = false;
+    size_t row_count = 0;
+    size_t size_bytes = 0;
+    std::vector<size_t> touched;  // followed ones
+  };
+  struct Held {
+    GroupMark mark;
+    std::vector<Event> events;
+  };
+
+  void on_rotate(const Event& event);
+  Result<void> on_file(const Event& event);
+  void pass_into_file();
+  Result<void> on_group(const Event& event);
+  Result<void> on_in_group(Event event);
+  Result<void> on_statement(const Event& event);
+  Result<void> on_table_map(const Event& event);
+  Result<void> on_rows(const Event& event);
+  Result<void> show_held();
+  void end_group();
+  void roll_back_group();
+  void open_in_sink();
+  LogPosition position_of(const GroupMark& mark) const;
+
+  Result<void> look_at(Followed& followed);
+  Result<void> look_after(const Statement& statement, std::string_view database);
+  Result<void> bind(Bound& bound);
+  Result<void> bind_dataset(size_t index, Bound& bound);
+  static bool fits(const Mapped& mapped, const TableMap& map, std::vector<size_t>& columns);
+  void bind_checkpoint(Bound& bound);
+  void unbind(const Followed& followed);
+  const Mapped& mapped_of(const Bound& bound) const;
+  void stop(Followed& followed, Error error);
+  void rescan(const Followed& followed);
+
+  void show_marker(const Bound& bound, const RowImage& image);
+  Result<void> fill(const Bound& bound, const RowImage& image, size_t field_count, RowCells& cells);
+  Result<void> show_insert(const Bound& bound, const RowImage& after);
+  Result<void> show_update(const Bound& bound, const RowImage& before, RowImage& after);
+  Result<void> show_delete(const Bound& bound, const RowImage& before);
+  void show(const Mapped& mapped, ports::RowOp op, const RowCells& cells,
+            std::span<const model::CellView> old_key);
+  void reject(const Mapped& mapped, Error error);
+
+  std::shared_ptr<const Shared> shared_;
+  Connect connect_;
+  std::vector<Followed> followed_;
+  std::map<uint64_t, Bound> bound_;
+  std::map<std::string, Held> held_;  // by xid
+
+  FileName file_;
+  uint32_t file_began_s_ = 0;
+  GroupMark expected_;
+  bool is_verified_ = false;
+  LogPosition read_;           // the last group that was passed
+  Place told_;                 // the last that the sink knows of
+  std::optional<Place> torn_;  // of a group that has no end
+  Group group_;
+  std::vector<ReadGroup> groups_;
+
+  ports::ChangeSink* sink_ = nullptr;
+  size_t row_count_ = 0;
+  std::vector<ports::DatasetStop> stops_;
+  std::vector<model::DatasetId> rescans_;
+  std::vector<ports::RejectedRow> rejected_;
+  RowCells cells_;
+  RowCells old_cells_;
+  RowImage before_;
+  RowImage after_;
+};
+
+}  // namespace syncline::mariadb

@@ -1,0 +1,32 @@
+// What Syncline creates in a database: the table syncline_checkpoint. And the sessions of ours
+// there.
+//
+// Threads: on the connection given. Errors: those of the connection.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "drivers/systems/mariadb/detail/shared.hpp"
+
+namespace syncline::mariadb {
+
+inline constexpr const char* kCheckpoint = "syncline_checkpoint";
+
+// Does nothing where it is there.
+Result<void> install_checkpoint(Connection& connection);
+
+// " WHERE appliance = ... AND system = ..." of our rows in it.
+std::string our_rows(const Shared& shared);
+
+// Takes the lock by which this session is known as the one that writes, from an earlier one if need
+// be. Errors: kSystemBusy.
+Result<void> claim_session(Connection& connection, const Shared& shared);
+// Ends the session that holds it, and waits until the server has let go of its transaction.
+Result<void> end_session(Connection& connection, const Shared& shared);
+
+// "table syncline_checkpoint": what of ours is there.
+Result<std::vector<std::string>> installed_objects(Connection& connection);
+Result<std::vector<std::string>> remove_objects(Connection& connection, const Shared& shared);
+
+}  // namespace syncline::mariadb

@@ -1,0 +1,50 @@
+// A row's cells as canonical bytes, in schema order.
+//
+// Owner: the views borrow from it until the next reset. Threads: one at a time. Errors: kValue and
+// kSystemKey, naming the column.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "drivers/systems/mariadb/detail/table.hpp"
+#include "drivers/systems/mariadb/detail/wire.hpp"
+#include "host/model/cell.hpp"
+
+namespace syncline::mariadb {
+
+class RowCells {
+ public:
+  // Every cell unchanged; memory is kept.
+  void reset(size_t count) {
+    bytes_.resize(count);
+    views_.assign(count, {});
+  }
+
+  // From the log, and from a row of SELECT.
+  Result<void> set_logged(const Mapped& mapped, size_t field, std::string_view cell,
+                          const WireColumn& wire);
+  Result<void> set_text(const Mapped& mapped, size_t field, std::string_view text);
+  Result<void> set_null(const Mapped& mapped, size_t field);
+
+  std::span<const model::CellView> views() const { return views_; }
+  std::span<const model::CellView> key(const Mapped& mapped) const {
+    return views().first(mapped.key_count());
+  }
+  // Empty while a key cell is missing.
+  std::string joined_key(const Mapped& mapped) const;
+
+ private:
+  void show(size_t field) { views_[field] = {model::CellState::kValue, bytes_[field]}; }
+
+  std::vector<std::string> bytes_;
+  std::vector<model::CellView> views_;
+};
+
+// A row of SELECT of column_list. What follows an error of one cell is still filled, so that the
+// rejection can name the key.
+Result<void> fill_row(const Mapped& mapped, const Answer& row, RowCells& cells);
+
+}  // namespace syncline::mariadb

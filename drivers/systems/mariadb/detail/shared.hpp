@@ -1,0 +1,30 @@
+// What the three faces of one system are told, and the names of what Syncline has there.
+//
+// Threads: immutable after it is made.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "drivers/systems/mariadb/detail/connection.hpp"
+#include "host/model/ids.hpp"
+#include "host/ports/system.hpp"
+
+namespace syncline::mariadb {
+
+struct Shared {
+  ports::SystemConfig config;
+  Endpoint endpoint;
+
+  Access access() const { return {config.name, endpoint, config.password}; }
+  // Of a user-level lock that a session of ours holds while it lives: by it that session is found
+  // and ended. Such names have 64 characters at most, whatever appliance and system are called.
+  std::string lock_name() const;
+  // As a replica the server knows us by this number; two with one number end each other.
+  uint32_t replica_number() const {
+    return model::stable_id(config.appliance + "/" + config.name + "/replica");
+  }
+};
+
+}  // namespace syncline::mariadb

@@ -1,0 +1,81 @@
+// Tables as information_schema describes them, and how a dataset lies on one.
+//
+// Threads: values; reads on the connection given. Errors: those of the connection; kSystemSchema
+// and kSystemKey where a mapping does not fit its table.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "drivers/systems/mariadb/detail/connection.hpp"
+#include "drivers/systems/mariadb/detail/value.hpp"
+#include "host/ports/source.hpp"
+#include "host/ports/system.hpp"
+
+namespace syncline::mariadb {
+
+struct Column {
+  std::string name;
+  NativeType type;
+  bool is_nullable = true;
+  bool is_generated = false;
+  bool is_numbered = false;           // AUTO_INCREMENT
+  bool is_touched_on_update = false;  // ON UPDATE CURRENT_TIMESTAMP
+};
+
+struct UniqueSet {
+  std::string index;
+  std::vector<std::string> columns;
+  bool is_primary = false;
+};
+
+struct ForeignKey {
+  std::string name;
+  std::string columns;         // quoted, joined: `a`, `b`
+  std::string referenced;      // the table
+  std::string referenced_sql;  // `db`.`table` (`a`, `b`)
+  std::string on_delete;
+  std::string on_update;
+  bool cascades() const;  // to this table's rows, without a trace in the log
+};
+
+struct Table {
+  std::string name;
+  std::string engine;
+  uint64_t row_estimate = 0;
+  std::vector<Column> columns;     // in the table's order
+  std::vector<UniqueSet> uniques;  // of whole columns; primary first
+  std::vector<ForeignKey> foreign_keys;
+
+  const Column* find(std::string_view column) const;
+};
+
+struct Mapped {
+  const ports::DatasetMapping* mapping = nullptr;
+  const model::Schema* schema = nullptr;
+  Table table;
+  std::vector<Column> columns;  // per schema field
+  std::vector<size_t> places;   // of those in the table
+
+  model::DatasetId dataset() const { return schema->dataset; }
+  size_t key_count() const { return schema->key_count; }
+};
+
+// Every table of the connection's database but ours; or the one of this name.
+Result<std::vector<Table>> read_tables(Connection& connection,
+                                       const std::optional<std::string>& only = {});
+
+Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping);
+
+// Whether the mapped columns are what they were.
+bool is_same_shape(const Mapped& a, const Mapped& b);
+
+// `a`, `b` of the first `count` columns (0: all).
+std::string column_list(const Mapped& mapped, size_t count = 0);
+
+// "dataset customer, record id=7: ..." as a rejection for quarantine.
+ports::RejectedRow rejected_row(const Mapped& mapped, std::string key, Error error);
+
+}  // namespace syncline::mariadb

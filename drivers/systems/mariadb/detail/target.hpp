@@ -1,0 +1,72 @@
+// The face of a database that is written to: one marked transaction at a time.
+//
+// A record that the server refuses makes the whole transaction fail; it is then tried record by
+// record, to tell which it was. A connection that breaks leaves the outcome unknown: probe ends the
+// old session first, and only then looks.
+//
+// Owner: a connection of its own. Threads: one at a time; apart from the source's.
+#pragma once
+
+#include <memory>
+
+#include "drivers/systems/mariadb/detail/shared.hpp"
+#include "drivers/systems/mariadb/detail/writer.hpp"
+#include "host/ports/target.hpp"
+
+namespace syncline::mariadb {
+
+class MariadbTarget final : public ports::Target {
+ public:
+  explicit MariadbTarget(std::shared_ptr<const Shared> shared) : shared_(std::move(shared)) {}
+
+  Result<void> open() override;
+  Result<void> open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
+                          size_t lane_count) override;
+  Result<std::vector<ports::Checkpoint>> probe(uint32_t epoch) override;
+  Result<ports::ApplyResult> apply(const ports::WriteBatch& batch) override;
+
+ private:
+  enum class Way : uint8_t { kPlain, kFreeFirst };
+  struct Refused {
+    size_t index = 0;
+    Error error;
+    bool is_unique = false;
+  };
+
+  Result<void> connect();
+  Result<void> read_tables();
+  Result<void> begin(const ports::WriteBatch& batch);
+  Error marker_moved(const ports::WriteBatch& batch) const;
+  Result<std::optional<ports::Poison>> find_too_large(const ports::WriteBatch& batch);
+  Result<std::optional<ports::Poison>> find_alike(const ports::WriteBatch& batch);
+  Result<std::string> alike(const Mapped& mapped, const ports::RecordWrite& write);
+  Error taken_for(const Mapped& mapped, const ports::RecordWrite& write,
+                  const std::string& other) const;
+
+  Bulk::Outcome run_group(Group& group);
+  Bulk::Outcome run_rows(const GroupSql& statement, const Group& group);
+  Bulk::Outcome put(Group& group);
+  Bulk::Outcome insert_missing(Group& group);
+
+  Result<ports::ApplyResult> commit(size_t rows_written);
+  struct Singly {
+    ports::ApplyResult result;
+    bool is_clash = false;  // of a unique value
+  };
+  Result<Singly> try_singly(const ports::WriteBatch& batch, Way way);
+  Result<ports::ApplyResult> apply_singly(const ports::WriteBatch& batch);
+  Result<std::optional<Refused>> write_singly(const ports::WriteBatch& batch, Way way,
+                                              size_t& rows_written);
+  Result<std::optional<Refused>> write_one(const ports::WriteBatch& batch, size_t index, Way way,
+                                           Step step, size_t& rows_written);
+  Error sorted(const Error& error);
+  void roll_back();
+
+  std::shared_ptr<const Shared> shared_;
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Bulk> bulk_;
+  std::unique_ptr<Writer> writer_;
+  size_t packet_size_max_ = 0;
+};
+
+}  // namespace syncline::mariadb

@@ -1,0 +1,104 @@
+// MariaDB's types and values, as SELECT gives them to our sessions, and the canonical bytes of
+// logical types.
+//
+// What cannot be held exactly is kValue. Threads: pure functions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/base/result.hpp"
+#include "host/model/schema.hpp"
+#include "host/model/types.hpp"
+
+namespace syncline::mariadb {
+
+enum class Category : uint8_t {
+  kInteger,
+  kDecimal,
+  kFloat,
+  kDouble,
+  kBit,
+  kChar,
+  kVarchar,
+  kText,
+  kBinary,
+  kVarbinary,
+  kBlob,
+  kJson,
+  kEnum,
+  kSet,
+  kDate,
+  kTime,
+  kDatetime,
+  kTimestamp,
+  kYear,
+  kUuid,
+  kInet,
+  kGeometry,
+  kOther,
+};
+
+struct NativeType {
+  Category category = Category::kOther;
+  bool is_unsigned = false;
+  uint8_t size_bytes = 0;  // of integers: 1, 2, 3, 4 or 8
+  uint16_t precision = 0;  // of decimals; digits of a time's fraction
+  uint16_t scale = 0;      // of decimals
+  uint32_t length = 0;     // characters, bytes or bits
+  std::string charset;     // of texts: "latin1"
+  std::string collation;   // likewise: "latin1_swedish_ci"
+  uint32_t collation_id = 0;
+  std::vector<std::string> labels;  // of enum and set, in UTF-8
+  std::string name;                 // as the table declares it: "varchar(40)"
+  bool operator==(const NativeType&) const = default;
+};
+
+// What information_schema.COLUMNS says of a column.
+struct Declaration {
+  std::string_view data_type;    // "varchar"
+  std::string_view column_type;  // "varchar(40)", "enum('a','b')"
+  std::string_view charset;
+  std::string_view collation;
+  uint32_t collation_id = 0;
+  uint32_t length = 0;
+  uint16_t precision = 0;  // numeric or of a time
+  uint16_t scale = 0;
+  bool is_json = false;  // it has the check that JSON stands for
+};
+NativeType native_type_of(const Declaration& declared);
+model::LogicalType logical_type_of(const NativeType& type);
+model::KeyEquivalence equivalence_of(const NativeType& type);
+bool holds_characters(const NativeType& type);
+
+// text: the cell in a row of SELECT.
+Result<std::string> canonical_from_native(std::string_view text, const NativeType& native,
+                                          const model::LogicalType& type);
+
+// A value bound to a statement.
+enum class ParameterKind : uint8_t {
+  kInteger,
+  kUnsigned,
+  kFloat,
+  kDouble,
+  kDecimal,
+  kText,
+  kBytes
+};
+struct Parameter {
+  bool is_null = false;
+  int64_t integer = 0;  // kUnsigned: its bits
+  double real = 0;
+  std::string text;
+};
+ParameterKind parameter_kind_of(const NativeType& native);
+Result<Parameter> parameter_from_canonical(std::string_view bytes, const model::LogicalType& type,
+                                           const NativeType& native);
+
+// Bytes in one of the server's character sets as UTF-8. Errors: kValue.
+Result<std::string> utf8_from(std::string_view bytes, const std::string& charset);
+bool is_utf8(const std::string& charset);  // the bytes are UTF-8 as they are
+
+}  // namespace syncline::mariadb

@@ -1,0 +1,77 @@
+// Records to be written, as few statements: those of one table that touch the same columns go
+// together, as arrays. DELETE; UPDATE of the changed columns; full records by UPDATE, then INSERT
+// of what was not there. Never ON DUPLICATE KEY and never REPLACE, which overwrite other records.
+//
+// A column's collation may take keys for equal that are two records: 'Muller' and 'Müller'. Every
+// condition also compares what the dataset compares, so that such a write meets no row instead of
+// another record's.
+//
+// Threads: one at a time. Errors: kSystemSchema for a dataset that is not written here; a value
+// that its column cannot hold is the write's refusal.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "drivers/systems/mariadb/detail/bulk.hpp"
+#include "drivers/systems/mariadb/detail/table.hpp"
+#include "host/ports/target.hpp"
+
+namespace syncline::mariadb {
+
+enum class Step : uint8_t { kDelete, kFree, kSet, kPut };
+
+// Writes of one table and one set of columns, growing.
+struct Group {
+  const Mapped* mapped = nullptr;
+  Step step = Step::kSet;
+  std::vector<model::FieldIndex> fields;
+  std::vector<ParameterArray> keys;
+  std::vector<ParameterArray> values;  // of the fields
+  size_t count = 0;
+
+  size_t size_bytes(size_t row) const;
+};
+
+// A statement over a group's rows: its text, and which array each question mark is.
+struct GroupSql {
+  std::string sql;
+  std::vector<ParameterArray*> arrays;
+};
+GroupSql delete_sql(Group& group);
+GroupSql update_sql(Group& group);
+GroupSql insert_sql(Group& group);
+GroupSql free_sql(Group& group);
+
+class Writer {
+ public:
+  explicit Writer(std::vector<Mapped> mapped) : mapped_(std::move(mapped)) {}
+
+  Result<const Mapped*> find(model::DatasetId dataset) const;
+
+  // All writes, in the order deletes, sets, puts. poison: the first that cannot be written at all.
+  struct Plan {
+    std::vector<Group> groups;
+    std::optional<ports::Poison> poison;
+  };
+  Result<Plan> plan(std::span<const ports::RecordWrite> writes) const;
+
+  // One write alone; nothing where there is nothing to do.
+  Result<std::optional<Group>> single(const ports::RecordWrite& write) const;
+  // Gives away the unique values that the write is about to change, so that records can swap them.
+  Result<std::optional<Group>> freeing(const ports::RecordWrite& write) const;
+
+  // Whether the key's column might take it for another record's, in letters beyond ASCII, where the
+  // condition cannot tell; and the SELECT of the keys that it takes for the same.
+  static bool is_doubtful(const Mapped& mapped, const ports::RecordWrite& write);
+  static Result<std::string> alike_sql(const Mapped& mapped, const ports::RecordWrite& write);
+
+  Error refusal(const ports::RecordWrite& write, Error error) const;
+
+ private:
+  std::vector<Mapped> mapped_;
+};
+
+}  // namespace syncline::mariadb

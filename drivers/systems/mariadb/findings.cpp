@@ -1,0 +1,239 @@
+#include "drivers/systems/mariadb/detail/findings.hpp"
+
+#include <algorithm>
+
+#include <mysqld_error.h>
+
+#include "drivers/systems/mariadb/detail/objects.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+using ports::Finding, ports::Severity;
+
+constexpr int64_t kDaySeconds = 86'400;
+
+struct Setting {
+  const char* name;
+  const char* wanted;
+  const char* why;
+  Severity severity;
+};
+
+// MariaDB's own defaults are MIXED, NO_LOG and 0.
+constexpr Setting kSettings[] = {
+    {"binlog_format", "ROW", "the log tells statements, not rows", Severity::kStops},
+    {"binlog_row_image", "FULL", "the log does not tell whole rows", Severity::kStops},
+    {"binlog_row_metadata", "FULL", "the log does not tell which column is which",
+     Severity::kStops},
+    {"sync_binlog", "1", "after a crash of its machine, the log may lack commits that were read",
+     Severity::kWarning},
+    {"innodb_flush_log_at_trx_commit", "1",
+     "after a crash of its machine, commits that were read may be gone", Severity::kWarning},
+};
+
+Finding unfit_setting(const Setting& setting, const std::string& value) {
+  const std::string name = setting.name;
+  const bool is_number = value.find_first_not_of("0123456789") == std::string::npos;
+  const std::string wanted = is_number ? setting.wanted : literal(setting.wanted);
+  return {setting.severity, "", name + " is " + value + ": " + setting.why,
+          "SET GLOBAL " + name + " = " + wanted + "; and in the server's config: " + name + " = " +
+              setting.wanted};
+}
+
+Result<void> find_settings(Connection& connection, std::vector<Finding>& out) {
+  for (const Setting& setting : kSettings) {
+    SYN_TRY(const std::string value,
+            connection.query_text(std::string("SELECT @@global.") + setting.name));
+    if (value != setting.wanted) out.push_back(unfit_setting(setting, value));
+  }
+  return success();
+}
+
+// libmariadb 3.3 cannot read such a log.
+Result<void> find_compression(Connection& connection, std::vector<Finding>& out) {
+  SYN_TRY(const std::string is_unreadable,
+          connection.query_text(
+              "SELECT @@global.log_bin_compress = 1 AND @@global.binlog_checksum = 'NONE'"));
+  if (is_unreadable != "1") return success();
+  out.push_back({Severity::kStops, "",
+                 "binlog_checksum is NONE with log_bin_compress: such a log cannot be read",
+                 "SET GLOBAL binlog_checksum = 'CRC32'; and in the server's config"});
+  return success();
+}
+
+// What the user may do, as the server lists it.
+Result<void> find_rights(Connection& connection, std::vector<Finding>& out) {
+  SYN_TRY(const std::string user,
+          connection.query_text("SELECT concat('''', replace(substring_index(current_user(), "
+                                "'@', 1), '''', ''''''), '''@''', "
+                                "substring_index(current_user(), '@', -1), '''')"));
+  SYN_TRY(Answer rows, connection.query("SHOW GRANTS"));
+  std::string grants;
+  while (rows.next()) grants += std::string(rows.text(0)) + "\n";
+  const auto has = [&](std::string_view right) {
+    return grants.find(right) != std::string::npos ||
+           grants.find("GRANT ALL PRIVILEGES ON *.*") != std::string::npos;
+  };
+  if (!has("REPLICATION SLAVE")) {  // also as a part of REPLICATION SLAVE ADMIN, which names it
+    out.push_back({Severity::kStops, "", "user " + user + " may not read the log",
+                   "GRANT REPLICATION SLAVE ON *.* TO " + user + ";"});
+  }
+  const auto may_create = connection.query(std::string("EXPLAIN SELECT 1 FROM ") + kCheckpoint);
+  if (may_create) return success();
+  SYN_TRY(const std::string database, connection.query_text("SELECT DATABASE()"));
+  const std::string all = "GRANT ALL PRIVILEGES ON " + quoted_name(database);
+  std::string unescaped = grants;
+  unescaped.erase(std::remove(unescaped.begin(), unescaped.end(), '\\'), unescaped.end());
+  const bool is_owner = unescaped.find(all) != std::string::npos;
+  if (!is_owner && !has("CREATE,") && !has("CREATE ON")) {
+    out.push_back(
+        {Severity::kStops, "", "user " + user + " may not create the table " + kCheckpoint,
+         "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON " + quoted_name(database) + "." +
+             quoted_name(kCheckpoint) + " TO " + user + ";"});
+  }
+  return success();
+}
+
+Result<void> find_log_keeping(Connection& connection, std::vector<Finding>& out) {
+  SYN_TRY(const std::string seconds,
+          connection.query_text("SELECT @@global.binlog_expire_logs_seconds"));
+  const int64_t kept_s = std::strtoll(seconds.c_str(), nullptr, 10);
+  if (kept_s == 0) return success();
+  out.push_back({kept_s < 3 * kDaySeconds ? Severity::kWarning : Severity::kNote, "",
+                 "the server keeps its log for " + std::to_string(kept_s / 3600) +
+                     " hours: an appliance that was away longer needs a resync",
+                 "SET GLOBAL binlog_expire_logs_seconds = 864000; and in the server's config"});
+  return success();
+}
+
+// EXPLAIN asks for the rights of what it explains, and does nothing.
+Result<void> find_table_rights(Connection& connection, const Mapped& mapped,
+                               std::vector<Finding>& out) {
+  const std::string table = quoted_name(mapped.table.name);
+  const std::string key = quoted_name(mapped.columns[0].name);
+  std::vector<std::string> statements = {"SELECT 1 FROM " + table};
+  if (mapped.mapping->direction != ports::Direction::kFrom) {
+    statements.push_back("UPDATE " + table + " SET " + key + " = " + key + " WHERE FALSE");
+    statements.push_back("DELETE FROM " + table + " WHERE FALSE");
+    statements.push_back("INSERT INTO " + table + " (" + key + ") SELECT " + key + " FROM " +
+                         table + " WHERE FALSE");
+  }
+  for (const std::string& statement : statements) {
+    const auto explained = connection.query("EXPLAIN " + statement);
+    if (explained) continue;
+    const unsigned number = mysql_errno(connection.handle());
+    const bool is_denied =
+        number == ER_TABLEACCESS_DENIED_ERROR || number == ER_COLUMNACCESS_DENIED_ERROR;
+    if (!connection.is_usable()) return explained.error();
+    if (!is_denied) continue;
+    out.push_back({Severity::kStops, mapped.schema->name,
+                   "the user may not read and write " + mapped.table.name,
+                   "GRANT SELECT, INSERT, UPDATE, DELETE ON " + table + " TO the user"});
+    break;
+  }
+  return success();
+}
+
+Result<void> find_triggers(Connection& connection, const Mapped& mapped,
+                           std::vector<Finding>& out) {
+  if (mapped.mapping->direction == ports::Direction::kFrom) return success();
+  SYN_TRY(Answer rows,
+          connection.query("SELECT TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION "
+                           "FROM information_schema.TRIGGERS WHERE "
+                           "EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = " +
+                           literal(mapped.table.name) + " ORDER BY 1"));
+  const bool is_accepted = mapped.mapping->triggers == "fire";
+  while (rows.next()) {
+    const std::string name(rows.text(0));
+    out.push_back(
+        {is_accepted ? Severity::kNote : Severity::kStops, mapped.schema->name,
+         "trigger " + name + " (" + std::string(rows.text(1)) + " " + std::string(rows.text(2)) +
+             ") on " + mapped.table.name + " fires for our writes too, and MariaDB has no way to " +
+             "keep it from that: what it changes in synced tables counts twice",
+         is_accepted ? "nothing: triggers = \"fire\" accepts it"
+                     : "triggers = \"fire\" in the dataset's section accepts it; or DROP TRIGGER " +
+                           quoted_name(name) + ";"});
+  }
+  return success();
+}
+
+// What cascades do is in no log: the rows of this table would change unseen.
+Finding unseen_cascade(const Mapped& mapped, const ForeignKey& key) {
+  const std::string table = quoted_name(mapped.table.name);
+  return {Severity::kStops, mapped.schema->name,
+          "foreign key " + key.name + " of " + mapped.table.name + " changes its rows ON DELETE " +
+              key.on_delete + " ON UPDATE " + key.on_update + " of " + key.referenced +
+              ", and MariaDB's log does not tell that",
+          "ALTER TABLE " + table + " DROP FOREIGN KEY " + quoted_name(key.name) + "; ALTER TABLE " +
+              table + " ADD CONSTRAINT " + quoted_name(key.name) + " FOREIGN KEY (" + key.columns +
+              ") REFERENCES " + key.referenced_sql +
+              " ON DELETE RESTRICT ON UPDATE RESTRICT; and let the application do it"};
+}
+
+void find_cascades(const Mapped& mapped, std::vector<Finding>& out) {
+  if (mapped.mapping->direction == ports::Direction::kTo) return;
+  for (const ForeignKey& key : mapped.table.foreign_keys) {
+    if (key.cascades()) out.push_back(unseen_cascade(mapped, key));
+  }
+}
+
+void find_columns(const Mapped& mapped, std::vector<Finding>& out) {
+  const bool is_both = mapped.mapping->direction == ports::Direction::kBoth;
+  for (size_t i = 0; i < mapped.columns.size(); ++i) {
+    const Column& column = mapped.columns[i];
+    if (column.is_numbered && i < mapped.key_count() && is_both) {
+      out.push_back({Severity::kWarning, mapped.schema->name,
+                     "key column " + column.name + " of " + mapped.table.name +
+                         " is numbered by this database: two systems that both make records must "
+                         "not give the same numbers",
+                     "in each system another remainder: SET GLOBAL auto_increment_increment = 2, "
+                     "GLOBAL auto_increment_offset = 1; (the other system: 2), and in the server's "
+                     "config"});
+    }
+    if (column.is_touched_on_update) {
+      out.push_back({Severity::kWarning, mapped.schema->name,
+                     "column " + column.name + " of " + mapped.table.name +
+                         " is set by every UPDATE of a user's: it travels as any other, and both "
+                         "systems set it",
+                     "[datasets." + mapped.schema->name + "] exclude = [\"" +
+                         mapped.schema->fields[i].name + "\"], if each system keeps its own"});
+    }
+  }
+}
+
+}  // namespace
+
+Result<void> find_in_server(Connection& connection, std::vector<Finding>& out) {
+  SYN_TRY(Answer row, connection.query("SELECT @@global.log_bin, @@global.read_only"));
+  row.next();
+  if (row.integer(0) == 0) {
+    out.push_back({Severity::kStops, "", "log_bin is off: the server writes no log of changes",
+                   "in the server's config: log_bin = mariadb-bin; then restart it"});
+  }
+  if (row.integer(1) != 0) {
+    out.push_back({Severity::kStops, "", "the server is read_only and takes no writes",
+                   "name the primary, or SET GLOBAL read_only = 0;"});
+  }
+  SYN_TRY(find_settings(connection, out));
+  SYN_TRY(find_log_keeping(connection, out));
+  SYN_TRY(find_compression(connection, out));
+  return find_rights(connection, out);
+}
+
+Result<void> find_in_table(Connection& connection, const Mapped& mapped,
+                           std::vector<Finding>& out) {
+  if (mapped.table.engine != "InnoDB") {
+    out.push_back({Severity::kStops, mapped.schema->name,
+                   mapped.table.name + " is kept by engine " + mapped.table.engine +
+                       ", which cannot roll back",
+                   "ALTER TABLE " + quoted_name(mapped.table.name) + " ENGINE = InnoDB;"});
+  }
+  SYN_TRY(find_table_rights(connection, mapped, out));
+  SYN_TRY(find_triggers(connection, mapped, out));
+  find_cascades(mapped, out);
+  find_columns(mapped, out);
+  return success();
+}
+
+}  // namespace syncline::mariadb

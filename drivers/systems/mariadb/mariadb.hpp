@@ -1,0 +1,19 @@
+// The MariaDB connector: changes are read from the server's binary log as a replica reads it, and
+// written as marked transactions.
+//
+// make_mariadb does no I/O: the three faces connect when they are first used, each with connections
+// of its own, so each may live on a thread of its own. config's schemas outlive the system. What is
+// and is not possible is in README.md beside this file.
+#pragma once
+
+#include "host/base/clock.hpp"
+#include "host/base/result.hpp"
+#include "host/ports/system.hpp"
+
+namespace syncline::mariadb {
+
+// url: mariadb://user@host:3306/database?sslmode=verify-full (detail/endpoint.hpp has the options).
+// Errors: kConfigValue.
+Result<ports::System> make_mariadb(const ports::SystemConfig& config, Clock& clock);
+
+}  // namespace syncline::mariadb

@@ -1,0 +1,238 @@
+#include "drivers/systems/mariadb/detail/reads.hpp"
+
+#include <cstdio>
+
+#include "drivers/systems/mariadb/detail/row_cells.hpp"
+#include "host/base/bytes.hpp"
+#include "host/model/key.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+constexpr int kSeeTriesMax = 200;  // of 10 ms each
+
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Connection& connection) : connection_(connection) {}
+  ~ReadTransaction() { end(); }
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+  // The end of the log that it sees.
+  Result<LogEnd> begin() {
+    SYN_TRY(connection_.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
+    SYN_TRY(connection_.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"));
+    is_open_ = true;
+    SYN_TRY(Answer rows, connection_.query("SHOW STATUS LIKE 'binlog_snapshot_%'"));
+    LogEnd end;
+    while (rows.next()) {
+      if (rows.text(0) == "Binlog_snapshot_position") {
+        end.offset = static_cast<uint64_t>(rows.integer(1));
+      } else if (rows.text(0) == "Binlog_snapshot_file") {
+        if (const auto name = parse_file_name(rows.text(1))) end.file = *name;
+      }
+    }
+    if (end.file.number > 0) return end;
+    return fail(ErrorCode::kSystemOpen, connection_.place() + " writes no binary log",
+                "log_bin is off", "set log_bin in the server's config and restart it");
+  }
+  void end() {
+    // A read that cannot be ended is on a connection that is gone.
+    if (std::exchange(is_open_, false)) (void)connection_.run("ROLLBACK");
+  }
+
+ private:
+  Connection& connection_;
+  bool is_open_ = false;
+};
+
+Result<void> begin_seeing(Connection& connection, ReadTransaction& transaction, Place shown) {
+  for (int attempt = 0; attempt < kSeeTriesMax; ++attempt) {
+    SYN_TRY(const LogEnd end, transaction.begin());
+    if (Place{end.file.number, end.offset} > shown) return success();
+    transaction.end();
+    SYN_TRY(connection.run("DO SLEEP(0.01)"));
+  }
+  return fail(ErrorCode::kSystemBusy, connection.place() + " does not show yet what its log says",
+              "a commit waits for a replica", "nothing: it is tried again");
+}
+
+// FLOAT as text has six digits; as DOUBLE it has all of them.
+std::string select_list(const Mapped& mapped) {
+  std::string sql;
+  for (const Column& column : mapped.columns) {
+    const std::string name = quoted_name(column.name);
+    sql += sql.empty() ? "" : ", ";
+    sql += column.type.category == Category::kFloat ? "CAST(" + name + " AS DOUBLE)" : name;
+  }
+  return sql;
+}
+
+// By what rows are ordered and compared: labels by their text, not by their place in the type.
+std::string order_term(const Column& column) {
+  const std::string name = quoted_name(column.name);
+  const bool is_label =
+      column.type.category == Category::kEnum || column.type.category == Category::kSet;
+  return is_label ? "CAST(" + name + " AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin" : name;
+}
+
+// Of a cell of SELECT.
+std::string sql_value_of_text(const NativeType& native, std::string_view text) {
+  Parameter value;
+  value.text = text;
+  if (native.category == Category::kBit) {
+    for (const char byte : text) value.integer = value.integer << 8 | static_cast<uint8_t>(byte);
+    return sql_value(native, value);
+  }
+  const ParameterKind kind = parameter_kind_of(native);
+  const bool is_number = kind != ParameterKind::kText && kind != ParameterKind::kBytes;
+  return is_number ? std::string(text) : sql_value(native, value);
+}
+
+// (a > 1 OR (a = 1 AND (b > 'x'))) of the values at which the last chunk ended.
+std::string behind(const Mapped& mapped, const std::vector<std::string>& values, size_t at = 0) {
+  const std::string term = order_term(mapped.columns[at]);
+  std::string sql = "(" + term + " > " + values[at];
+  if (at + 1 < values.size()) {
+    sql += " OR (" + term + " = " + values[at] + " AND " + behind(mapped, values, at + 1) + ")";
+  }
+  return sql + ")";
+}
+
+std::string chunk_sql(const Mapped& mapped, size_t row_limit,
+                      const std::vector<std::string>& after) {
+  std::string order;
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    order += (i == 0 ? "" : ", ") + order_term(mapped.columns[i]);
+  }
+  std::string sql = "SELECT " + select_list(mapped) + " FROM " + quoted_name(mapped.table.name);
+  if (!after.empty()) {
+    sql += " WHERE " + order_term(mapped.columns[0]) + " >= " + after[0] + " AND " +
+           behind(mapped, after);
+  }
+  return sql + " ORDER BY " + order + " LIMIT " + std::to_string(row_limit);
+}
+
+void show(const Mapped& mapped, const RowCells& cells, ports::ChangeSink& sink) {
+  sink.row({mapped.dataset(), ports::RowOp::kSnapshot, false, cells.views(), {}});
+}
+
+// (1, 'a'); empty for a key that the columns cannot hold: it stands nowhere.
+std::string key_values(const Mapped& mapped, const std::string& key) {
+  std::string sql;
+  const auto parts = model::split_key(key);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const auto value =
+        parameter_from_canonical(parts[i], mapped.schema->fields[i].type, mapped.columns[i].type);
+    if (!value) return {};
+    sql += (i == 0 ? "(" : ", ") + sql_value(mapped.columns[i].type, value.value());
+  }
+  return sql + ")";
+}
+
+}  // namespace
+
+std::string sql_value(const NativeType& native, const Parameter& value) {
+  switch (parameter_kind_of(native)) {
+    case ParameterKind::kInteger:
+      return std::to_string(value.integer);
+    case ParameterKind::kUnsigned:
+      return std::to_string(static_cast<uint64_t>(value.integer));
+    case ParameterKind::kFloat:
+    case ParameterKind::kDouble: {
+      char text[40];
+      std::snprintf(text, sizeof text, "%.17g", value.real);
+      return text;
+    }
+    case ParameterKind::kDecimal:
+      return value.text;
+    case ParameterKind::kText:
+      return literal(value.text);
+    case ParameterKind::kBytes:
+      break;
+  }
+  std::string sql = "X'";
+  for (const char byte : value.text) {
+    char digits[3];
+    std::snprintf(digits, sizeof digits, "%02x", static_cast<uint8_t>(byte));
+    sql += digits;
+  }
+  return sql + "'";
+}
+
+Result<LogEnd> read_log_end(Connection& connection) {
+  ReadTransaction transaction(connection);
+  return transaction.begin();
+}
+
+Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& mapped,
+                                        const std::string& cursor, size_t row_limit,
+                                        const ReadPlace& place, ports::ChangeSink& sink) {
+  std::vector<std::string> after;
+  ByteReader in(cursor);
+  while (!cursor.empty() && after.size() < mapped.key_count()) after.emplace_back(in.text());
+  ReadTransaction transaction(connection);
+  SYN_TRY(begin_seeing(connection, transaction, place.shown));
+  SYN_TRY(Answer rows, connection.query(chunk_sql(mapped, row_limit, after)));
+  ports::SnapshotChunk chunk;
+  const bool is_last = rows.row_count() < row_limit;
+  sink.begin(place.transaction);
+  RowCells cells;
+  while (rows.next()) {
+    if (auto filled = fill_row(mapped, rows, cells); filled) {
+      show(mapped, cells, sink);
+      ++chunk.row_count;
+    } else {
+      chunk.rejected.push_back(
+          rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
+    }
+    if (is_last) continue;
+    chunk.cursor.clear();
+    ByteWriter out(chunk.cursor);
+    for (size_t i = 0; i < mapped.key_count(); ++i) {
+      out.text(sql_value_of_text(mapped.columns[i].type, rows.text(i)));
+    }
+  }
+  sink.end();
+  return chunk;
+}
+
+Result<uint64_t> estimate_rows(Connection& connection, const Mapped& mapped) {
+  SYN_TRY(Answer row, connection.query("SELECT TABLE_ROWS FROM information_schema.TABLES WHERE "
+                                       "TABLE_SCHEMA = DATABASE() AND TABLE_NAME = " +
+                                       literal(mapped.table.name)));
+  return row.next() ? static_cast<uint64_t>(row.integer(0)) : uint64_t{0};
+}
+
+Result<std::vector<ports::RejectedRow>> read_keys(Connection& connection, const Mapped& mapped,
+                                                  std::span<const std::string> keys,
+                                                  const ReadPlace& place, ports::ChangeSink& sink) {
+  std::string wanted;
+  for (const std::string& key : keys) {
+    const std::string values = key_values(mapped, key);
+    if (!values.empty()) wanted += (wanted.empty() ? "" : ", ") + values;
+  }
+  std::vector<ports::RejectedRow> rejected;
+  sink.begin(place.transaction);
+  if (!wanted.empty()) {
+    ReadTransaction transaction(connection);
+    SYN_TRY(begin_seeing(connection, transaction, place.shown));
+    SYN_TRY(Answer rows,
+            connection.query("SELECT " + select_list(mapped) + " FROM " +
+                             quoted_name(mapped.table.name) + " WHERE (" +
+                             column_list(mapped, mapped.key_count()) + ") IN (" + wanted + ")"));
+    RowCells cells;
+    while (rows.next()) {
+      if (auto filled = fill_row(mapped, rows, cells); filled) {
+        show(mapped, cells, sink);
+      } else {
+        rejected.push_back(
+            rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
+      }
+    }
+  }
+  sink.end();
+  return rejected;
+}
+
+}  // namespace syncline::mariadb

@@ -1,0 +1,163 @@
+#include "drivers/systems/mariadb/detail/sql_text.hpp"
+
+#include <algorithm>
+
+#include <strings.h>
+
+namespace syncline::mariadb {
+namespace {
+
+bool is_word_letter(char letter) {
+  return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+         (letter >= '0' && letter <= '9') || letter == '_' || letter == '$' ||
+         static_cast<uint8_t>(letter) >= 0x80;
+}
+
+bool is_same(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool is_in(std::string_view word, std::initializer_list<std::string_view> words) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view known) { return is_same(word, known); });
+}
+
+class Words {
+ public:
+  explicit Words(std::string_view sql) : sql_(sql) {}
+
+  std::vector<Word> take() {
+    std::vector<Word> words;
+    bool is_behind_dot = false;
+    const auto add = [&](std::string text) {
+      std::string qualifier = is_behind_dot && !words.empty() ? words.back().text : "";
+      is_behind_dot = false;
+      words.push_back({std::move(text), std::move(qualifier)});
+    };
+    while (at_ < sql_.size()) {
+      const char letter = sql_[at_];
+      if (starts("/*!") || starts("/*M!")) {
+        skip_version();  // what is inside is run
+      } else if (starts("/*")) {
+        skip_behind("*/");
+      } else if (letter == '#' || starts("-- ")) {
+        skip_behind("\n");
+      } else if (letter == '`' || letter == '"') {
+        add(quoted(letter));
+      } else if (letter == '\'') {
+        quoted(letter);
+      } else if (is_word_letter(letter)) {
+        const size_t start = at_;
+        while (at_ < sql_.size() && is_word_letter(sql_[at_])) ++at_;
+        add(std::string(sql_.substr(start, at_ - start)));
+      } else {
+        is_behind_dot = letter == '.' || (is_behind_dot && letter == ' ');
+        ++at_;
+      }
+    }
+    return words;
+  }
+
+ private:
+  void skip_version() {
+    at_ = sql_.find('!', at_) + 1;
+    while (at_ < sql_.size() && sql_[at_] >= '0' && sql_[at_] <= '9') ++at_;
+  }
+  bool starts(std::string_view text) const { return sql_.substr(at_).starts_with(text); }
+  void skip_behind(std::string_view text) {
+    const size_t end = sql_.find(text, at_);
+    at_ = end == std::string_view::npos ? sql_.size() : end + text.size();
+  }
+  // A quote doubled stands for itself, and but for `names` so does one behind a backslash.
+  std::string quoted(char mark) {
+    std::string text;
+    for (++at_; at_ < sql_.size(); ++at_) {
+      if (sql_[at_] == '\\' && mark != '`' && at_ + 1 < sql_.size()) {
+        text += sql_[++at_];
+        continue;
+      }
+      if (sql_[at_] == mark && (at_ + 1 >= sql_.size() || sql_[at_ + 1] != mark)) break;
+      if (sql_[at_] == mark) ++at_;
+      text += sql_[at_];
+    }
+    ++at_;
+    return text;
+  }
+
+  std::string_view sql_;
+  size_t at_ = 0;
+};
+
+StatementKind kind_of_xa(std::string_view second) {
+  if (is_same(second, "end")) return StatementKind::kXaEnd;
+  if (is_same(second, "commit")) return StatementKind::kXaCommit;
+  if (is_same(second, "rollback")) return StatementKind::kXaRollback;
+  return StatementKind::kBegin;
+}
+
+// CREATE and DROP of what: the first word that is no adjective.
+std::string_view object_of(const std::vector<Word>& words) {
+  for (size_t i = 1; i < words.size(); ++i) {
+    if (!is_in(words[i].text, {"or", "replace", "temporary", "if", "not", "exists"})) {
+      return words[i].text;
+    }
+  }
+  return {};
+}
+
+bool has_any(const std::vector<Word>& words, std::initializer_list<std::string_view> known) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](const Word& word) { return is_in(word.text, known); });
+}
+
+StatementKind kind_of(const std::vector<Word>& words) {
+  if (words.empty()) return StatementKind::kOther;
+  const std::string_view first = words[0].text;
+  const std::string_view second = words.size() > 1 ? std::string_view(words[1].text) : "";
+  if (is_same(first, "xa")) return kind_of_xa(second);
+  if (is_same(first, "commit")) return StatementKind::kCommit;
+  if (is_same(first, "rollback")) {
+    return is_same(second, "to") ? StatementKind::kBegin : StatementKind::kRollback;
+  }
+  if (is_in(first, {"begin", "start", "savepoint", "set", "release"})) return StatementKind::kBegin;
+  if (is_in(first, {"insert", "update", "delete", "replace", "load", "with", "call", "do"})) {
+    return StatementKind::kRows;
+  }
+  if (is_same(first, "truncate")) return StatementKind::kContents;
+  if (is_in(first, {"create", "drop"})) {
+    return is_in(object_of(words), {"table", "tables", "database", "schema"})
+               ? StatementKind::kContents
+               : StatementKind::kOther;
+  }
+  if (is_same(first, "rename")) {
+    return is_in(second, {"table", "tables"}) ? StatementKind::kContents : StatementKind::kOther;
+  }
+  if (!is_same(first, "alter")) return StatementKind::kOther;
+  if (!has_any(words, {"table"})) return StatementKind::kOther;
+  return has_any(words, {"partition", "partitions", "rename", "discard", "import"})
+             ? StatementKind::kContents
+             : StatementKind::kSchema;
+}
+
+}  // namespace
+
+Statement read_statement(std::string_view sql) {
+  Statement statement;
+  statement.words = Words(sql).take();
+  statement.kind = kind_of(statement.words);
+  return statement;
+}
+
+bool may_touch(const Statement& statement, std::string_view default_database,
+               std::string_view database, std::string_view table) {
+  const bool mentions_table =
+      std::any_of(statement.words.begin(), statement.words.end(), [&](const Word& word) {
+        const std::string_view of = word.qualifier.empty() ? default_database : word.qualifier;
+        return is_same(word.text, table) && is_same(of, database);
+      });
+  if (mentions_table) return true;
+  return statement.kind == StatementKind::kContents && has_any(statement.words, {database}) &&
+         is_in(object_of(statement.words), {"database", "schema"});
+}
+
+}  // namespace syncline::mariadb

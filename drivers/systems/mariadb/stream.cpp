@@ -1,0 +1,222 @@
+#include "drivers/systems/mariadb/detail/stream.hpp"
+
+#include <thread>
+
+#include <errmsg.h>
+#include <mysqld_error.h>
+#include <sys/socket.h>
+
+#include "host/base/bounded_queue.hpp"
+#include "host/base/thread_name.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+constexpr size_t kEventsMax = 2048;  // read ahead; an event of rows has 8 KiB or one row
+constexpr size_t kTakenMax = 256;
+constexpr int64_t kPushPatienceUs = 100'000;
+constexpr size_t kHeaderSize = 19;
+constexpr size_t kChecksumSize = 4;
+constexpr size_t kTypeOffset = 4;
+constexpr size_t kSizeOffset = 9;
+constexpr size_t kNameSizeMax = 512;
+constexpr size_t kRotatePlaceSize = 8;  // before the name
+constexpr uint64_t kFirstOffset = 4;    // behind a file's own mark
+
+// A heartbeat tells that a quiet server lives; capability 4 asks for GTID events as they are.
+constexpr const char* kSettings[] = {
+    "SET @mariadb_slave_capability = 4",
+    "SET @master_binlog_checksum = @@global.binlog_checksum",
+    "SET @master_heartbeat_period = 5000000000",
+};
+
+}  // namespace
+
+Error lost_log(const std::string& system, std::string why) {
+  return {ErrorCode::kSystemLost, "system " + system + " has lost the log that we read",
+          std::move(why),
+          "what its users changed since the last change read is not known any more: run `syncline "
+          "resync --system " +
+              system + "`, which compares all records anew"};
+}
+
+std::string_view Event::body() const {
+  const size_t start = event_->raw_data_ofs + kHeaderSize;
+  if (event_->raw_data_size < start + checksum_size_) return {};
+  return {reinterpret_cast<const char*>(event_->raw_data) + start,
+          event_->raw_data_size - start - checksum_size_};
+}
+
+namespace {
+
+// The file in which the log goes on behind this event; nothing for other events.
+std::optional<FileName> next_file(const Event& event) {
+  const bool is_end = event.type() == ROTATE_EVENT && (event->flags & LOG_EVENT_ARTIFICIAL_F) == 0;
+  if (!is_end || event.body().size() <= kRotatePlaceSize) return std::nullopt;
+  return parse_file_name(event.body().substr(kRotatePlaceSize));
+}
+
+// A server that was stopped left no such event at the end of its file. It then makes one up, which
+// the library refuses: it still lies where the library keeps the last message.
+std::optional<FileName> next_file_refused(const MYSQL& handle, size_t checksum_size) {
+  const unsigned char* packet = handle.net.read_pos;
+  if (packet == nullptr || packet[0] != 0 || packet[1 + kTypeOffset] != ROTATE_EVENT) {
+    return std::nullopt;
+  }
+  const unsigned char* header = packet + 1;
+  size_t size = 0;
+  for (size_t i = 4; i > 0; --i) size = size << 8 | header[kSizeOffset + i - 1];
+  const size_t overhead = kHeaderSize + kRotatePlaceSize + checksum_size;
+  if (size <= overhead || size > overhead + kNameSizeMax) return std::nullopt;
+  const char* name = reinterpret_cast<const char*>(header) + kHeaderSize + kRotatePlaceSize;
+  return parse_file_name({name, size - overhead});
+}
+
+}  // namespace
+
+class Stream::Reading {
+ public:
+  Reading(std::unique_ptr<Connection> connection, const Access& access)
+      : connection_(std::move(connection)),
+        system_(access.system),
+        reader_(mariadb_rpl_init(connection_->handle())),
+        queue_(kEventsMax) {}
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+  ~Reading() {
+    queue_.close();
+    if (!thread_.joinable()) return;
+    shutdown(static_cast<int>(mysql_get_socket(connection_->handle())), SHUT_RDWR);
+    thread_.join();
+  }
+
+  Result<void> start(uint32_t replica_number, const std::string& file, uint64_t offset) {
+    for (const char* setting : kSettings) {
+      SYN_TRY(connection_->run(setting));
+    }
+    MARIADB_RPL* reader = reader_.get();
+    mariadb_rpl_optionsv(reader, MARIADB_RPL_SERVER_ID, replica_number);
+    mariadb_rpl_optionsv(reader, MARIADB_RPL_FILENAME, file.c_str(), file.size());
+    mariadb_rpl_optionsv(reader, MARIADB_RPL_START, static_cast<unsigned long>(offset));
+    mariadb_rpl_optionsv(reader, MARIADB_RPL_VERIFY_CHECKSUM, 1);
+    mariadb_rpl_optionsv(reader, MARIADB_RPL_UNCOMPRESS, 1);
+    if (mariadb_rpl_open(reader) != 0) return ended();
+    thread_ = std::thread([this] { read_ahead(); });
+    return success();
+  }
+
+  void take(std::vector<Item>& out, int wait_ms) {
+    queue_.pop_many(out, kTakenMax, int64_t{1000} * wait_ms);
+  }
+
+ private:
+  struct Close {
+    void operator()(MARIADB_RPL* reader) const { mariadb_rpl_close(reader); }
+  };
+
+  size_t checksum_size() const { return reader_->use_checksum != 0 ? kChecksumSize : 0; }
+
+  void read_ahead() {
+    name_thread("binlog");
+    while (!queue_.is_closed()) {
+      MARIADB_RPL_EVENT* fetched = mariadb_rpl_fetch(reader_.get(), nullptr);
+      if (fetched == nullptr) {
+        give_end();
+        return;
+      }
+      Event event(fetched, checksum_size());
+      if (event.type() == HEARTBEAT_LOG_EVENT) continue;
+      if (auto next = next_file(event)) {
+        give(std::move(*next));
+        return;
+      }
+      if (!give(std::move(event))) return;
+    }
+  }
+
+  void give_end() {
+    std::optional<FileName> next;
+    if (mariadb_rpl_errno(reader_.get()) == CR_BINLOG_ERROR) {
+      next = next_file_refused(*connection_->handle(), checksum_size());
+    }
+    if (next) {
+      give(std::move(*next));
+    } else {
+      give(ended());
+    }
+  }
+
+  // A full queue is waited for: the item is moved from only when it goes in.
+  bool give(Item item) {
+    while (true) {
+      // NOLINTNEXTLINE(bugprone-use-after-move)
+      const QueueState state = queue_.push(std::move(item), kPushPatienceUs);
+      if (state != QueueState::kTimeout) return state == QueueState::kDone;
+    }
+  }
+
+  // What an end of the stream means, in the server's words.
+  Error ended() const {
+    MYSQL* handle = connection_->handle();
+    const unsigned own = mariadb_rpl_errno(reader_.get());
+    const unsigned number = own != 0 ? own : mysql_errno(handle);
+    const std::string message = own != 0 ? mariadb_rpl_error(reader_.get()) : mysql_error(handle);
+    if (number == ER_MASTER_FATAL_ERROR_READING_BINLOG) return lost_log(system_, message);
+    Error error = connection_->error_of(number, mysql_sqlstate(handle), message,
+                                        "the log of " + connection_->place() + " broke off");
+    if (number == ER_SPECIFIC_ACCESS_DENIED_ERROR) {
+      error.fix = "GRANT REPLICATION SLAVE ON *.* TO its user";
+    }
+    error.code = ErrorCode::kSystemOpen;
+    return error;
+  }
+
+  std::unique_ptr<Connection> connection_;
+  std::string system_;
+  std::unique_ptr<MARIADB_RPL, Close> reader_;
+  BoundedQueue<Item> queue_;
+  std::thread thread_;
+};
+
+Stream::Stream(Access access, uint32_t replica_number)
+    : access_(std::move(access)), replica_number_(replica_number) {}
+
+Stream::~Stream() = default;
+
+Result<std::unique_ptr<Stream>> Stream::open(const Access& access, uint32_t replica_number,
+                                             const std::string& base, Place from) {
+  std::unique_ptr<Stream> stream(new Stream(access, replica_number));
+  SYN_TRY(stream->read_from(base, from));
+  return stream;
+}
+
+Result<void> Stream::read_from(const std::string& base, Place from) {
+  reading_.reset();
+  SYN_TRY(auto connection, Connection::open(access_, Purpose::kReplication));
+  auto reading = std::make_unique<Reading>(std::move(connection), access_);
+  SYN_TRY(reading->start(replica_number_, file_name(base, from.file), from.offset));
+  reading_ = std::move(reading);
+  return success();
+}
+
+Result<Event> Stream::next(int wait_ms) {
+  while (true) {
+    if (taken_at_ == taken_.size()) {
+      taken_.clear();
+      taken_at_ = 0;
+      reading_->take(taken_, wait_ms);
+      if (taken_.empty()) return Event();
+    }
+    Item& item = taken_[taken_at_];
+    if (const Error* error = std::get_if<Error>(&item)) return *error;
+    if (const FileName* file = std::get_if<FileName>(&item)) {
+      SYN_TRY(read_from(file->base, {file->number, kFirstOffset}));
+      ++taken_at_;
+      continue;
+    }
+    ++taken_at_;
+    return std::get<Event>(std::move(item));
+  }
+}
+
+}  // namespace syncline::mariadb

@@ -1,0 +1,257 @@
+#include "drivers/systems/mariadb/detail/table.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "drivers/systems/mariadb/detail/objects.hpp"
+#include "host/model/key.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+using ByName = std::map<std::string, Table*, std::less<>>;
+
+// Names compare as the database's own do not matter here: they come from the same catalog.
+std::string where(const std::string& schema_column, const std::string& table_column,
+                  const std::optional<std::string>& only) {
+  std::string sql = " WHERE " + schema_column + " = DATABASE()";
+  if (only) sql += " AND " + table_column + " = " + literal(*only);
+  return sql;
+}
+
+Table* find_table(const ByName& tables, std::string_view name) {
+  const auto found = tables.find(name);
+  return found == tables.end() ? nullptr : found->second;
+}
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+Column column_of(const Answer& row) {
+  Column column;
+  column.name = row.text(1);
+  Declaration declared;
+  declared.data_type = row.text(2);
+  declared.column_type = row.text(3);
+  declared.charset = row.text(4);
+  declared.collation = row.text(5);
+  declared.collation_id = static_cast<uint32_t>(row.integer(6));
+  declared.length = static_cast<uint32_t>(row.integer(7));
+  declared.precision = static_cast<uint16_t>(row.is_null(10) ? row.integer(8) : row.integer(10));
+  declared.scale = static_cast<uint16_t>(row.integer(9));
+  column.is_nullable = row.text(11) == "YES";
+  const std::string_view extra = row.text(12);
+  column.is_numbered = contains(extra, "auto_increment");
+  column.is_touched_on_update = contains(extra, "on update");
+  column.is_generated = !row.is_null(13) && !row.text(13).empty();
+  declared.is_json = row.integer(14) > 0;
+  column.type = native_type_of(declared);
+  return column;
+}
+
+Result<void> read_columns(Connection& connection, const std::optional<std::string>& only,
+                          const ByName& tables) {
+  SYN_TRY(Answer rows,
+          connection.query(
+              "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, "
+              "c.CHARACTER_SET_NAME, c.COLLATION_NAME, l.ID, c.CHARACTER_MAXIMUM_LENGTH, "
+              "c.NUMERIC_PRECISION, c.NUMERIC_SCALE, c.DATETIME_PRECISION, c.IS_NULLABLE, c.EXTRA, "
+              "c.GENERATION_EXPRESSION, (SELECT count(*) FROM information_schema.CHECK_CONSTRAINTS "
+              "k WHERE k.CONSTRAINT_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME AND "
+              "k.CHECK_CLAUSE = concat('json_valid(`', c.COLUMN_NAME, '`)')) FROM "
+              "information_schema.COLUMNS c LEFT JOIN information_schema.COLLATIONS l ON "
+              "l.COLLATION_NAME = c.COLLATION_NAME" +
+              where("c.TABLE_SCHEMA", "c.TABLE_NAME", only) +
+              " ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION"));
+  while (rows.next()) {
+    if (Table* table = find_table(tables, rows.text(0))) table->columns.push_back(column_of(rows));
+  }
+  return success();
+}
+
+// Indexes of parts of columns tell nothing of the whole.
+Result<void> read_uniques(Connection& connection, const std::optional<std::string>& only,
+                          const ByName& tables) {
+  SYN_TRY(Answer rows,
+          connection.query(
+              "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, max(SUB_PART IS NOT NULL) OVER "
+              "(PARTITION BY TABLE_NAME, INDEX_NAME) FROM information_schema.STATISTICS" +
+              where("TABLE_SCHEMA", "TABLE_NAME", only) +
+              " AND NON_UNIQUE = 0 ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, "
+              "SEQ_IN_INDEX"));
+  while (rows.next()) {
+    Table* table = find_table(tables, rows.text(0));
+    if (table == nullptr || rows.integer(3) > 0) continue;
+    const std::string_view index = rows.text(1);
+    if (table->uniques.empty() || table->uniques.back().index != index) {
+      table->uniques.push_back({std::string(index), {}, index == "PRIMARY"});
+    }
+    table->uniques.back().columns.emplace_back(rows.text(2));
+  }
+  return success();
+}
+
+Result<void> read_foreign_keys(Connection& connection, const std::optional<std::string>& only,
+                               const ByName& tables) {
+  SYN_TRY(Answer rows,
+          connection.query(
+              "SELECT r.TABLE_NAME, r.CONSTRAINT_NAME, r.REFERENCED_TABLE_NAME, r.DELETE_RULE, "
+              "r.UPDATE_RULE, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_COLUMN_NAME "
+              "FROM information_schema.REFERENTIAL_CONSTRAINTS r JOIN "
+              "information_schema.KEY_COLUMN_USAGE k ON k.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA "
+              "AND k.CONSTRAINT_NAME = r.CONSTRAINT_NAME AND k.TABLE_NAME = r.TABLE_NAME" +
+              where("r.CONSTRAINT_SCHEMA", "r.TABLE_NAME", only) +
+              " ORDER BY r.TABLE_NAME, r.CONSTRAINT_NAME, k.ORDINAL_POSITION"));
+  while (rows.next()) {
+    Table* table = find_table(tables, rows.text(0));
+    if (table == nullptr) continue;
+    auto& keys = table->foreign_keys;
+    const bool is_new = keys.empty() || keys.back().name != rows.text(1);
+    if (is_new) {
+      ForeignKey& key = keys.emplace_back();
+      key.name = rows.text(1);
+      key.referenced = rows.text(2);
+      key.on_delete = rows.text(3);
+      key.on_update = rows.text(4);
+      key.referenced_sql = quoted_name(rows.text(6)) + "." + quoted_name(rows.text(2)) + " (";
+    }
+    ForeignKey& key = keys.back();
+    const std::string comma = is_new ? "" : ", ";
+    key.columns += comma + quoted_name(rows.text(5));
+    key.referenced_sql += comma + quoted_name(rows.text(7));
+  }
+  for (const auto& [name, table] : tables) {
+    for (ForeignKey& key : table->foreign_keys) key.referenced_sql += ")";
+  }
+  return success();
+}
+
+auto schema_error(const ports::DatasetMapping& mapping, std::string what, std::string why,
+                  std::string fix) {
+  return fail(ErrorCode::kSystemSchema, "dataset " + mapping.schema->name + ": " + std::move(what),
+              std::move(why), std::move(fix));
+}
+
+Result<void> check_key(const Mapped& mapped) {
+  std::set<std::string> wanted;
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    const Column& column = mapped.columns[i];
+    wanted.insert(column.name);
+    if (!column.is_nullable) continue;
+    return fail(ErrorCode::kSystemKey,
+                "dataset " + mapped.schema->name + ": key column " + column.name + " of " +
+                    mapped.table.name + " may be NULL",
+                "a record is known by its key, and NULL equals nothing",
+                "ALTER TABLE " + quoted_name(mapped.table.name) + " MODIFY " +
+                    quoted_name(column.name) + " " + column.type.name + " NOT NULL;");
+  }
+  const bool is_unique = std::any_of(
+      mapped.table.uniques.begin(), mapped.table.uniques.end(), [&](const UniqueSet& unique) {
+        return std::set<std::string>(unique.columns.begin(), unique.columns.end()) == wanted;
+      });
+  if (is_unique) return success();
+  return fail(ErrorCode::kSystemKey,
+              "dataset " + mapped.schema->name + ": (" + column_list(mapped, mapped.key_count()) +
+                  ") is no key of " + mapped.table.name,
+              "several rows could be one record",
+              "ALTER TABLE " + quoted_name(mapped.table.name) + " ADD UNIQUE (" +
+                  column_list(mapped, mapped.key_count()) + ");");
+}
+
+}  // namespace
+
+bool ForeignKey::cascades() const {
+  const auto acts = [](const std::string& rule) {
+    return rule == "CASCADE" || rule == "SET NULL" || rule == "SET DEFAULT";
+  };
+  return acts(on_delete) || acts(on_update);
+}
+
+const Column* Table::find(std::string_view column) const {
+  const auto found = std::find_if(columns.begin(), columns.end(),
+                                  [&](const Column& known) { return known.name == column; });
+  return found == columns.end() ? nullptr : &*found;
+}
+
+Result<std::vector<Table>> read_tables(Connection& connection,
+                                       const std::optional<std::string>& only) {
+  SYN_TRY(Answer rows,
+          connection.query("SELECT TABLE_NAME, ENGINE, TABLE_ROWS FROM information_schema.TABLES" +
+                           where("TABLE_SCHEMA", "TABLE_NAME", only) +
+                           " AND TABLE_TYPE = 'BASE TABLE' AND TABLE_NAME <> " +
+                           literal(kCheckpoint) + " ORDER BY TABLE_NAME"));
+  std::vector<Table> tables;
+  tables.reserve(rows.row_count());
+  while (rows.next()) {
+    Table& table = tables.emplace_back();
+    table.name = rows.text(0);
+    table.engine = rows.text(1);
+    table.row_estimate = static_cast<uint64_t>(rows.integer(2));
+  }
+  if (tables.empty()) return tables;
+  ByName by_name;
+  for (Table& table : tables) by_name[table.name] = &table;
+  SYN_TRY(read_columns(connection, only, by_name));
+  SYN_TRY(read_uniques(connection, only, by_name));
+  SYN_TRY(read_foreign_keys(connection, only, by_name));
+  return tables;
+}
+
+Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping) {
+  SYN_TRY(auto tables, read_tables(connection, mapping.table));
+  if (tables.empty()) {
+    return schema_error(mapping, "table " + mapping.table + " is not in " + connection.place(),
+                        "it was dropped or renamed, or the config misspells it",
+                        "correct `table` in the config, or bring the table back");
+  }
+  Mapped mapped{&mapping, mapping.schema, std::move(tables[0]), {}, {}};
+  for (const std::string& name : mapping.columns) {
+    const Column* column = mapped.table.find(name);
+    if (column == nullptr) {
+      return schema_error(mapping, "table " + mapping.table + " has no column " + name,
+                          "it was dropped or renamed, or the config misspells it",
+                          "correct `fields` in the config, or bring the column back; the dataset "
+                          "then goes on by a scan");
+    }
+    if (column->is_generated) {
+      return schema_error(mapping, "column " + name + " of " + mapping.table + " is generated",
+                          "the database computes it", "leave it out of the dataset's fields");
+    }
+    if (column->type.category == Category::kOther) {
+      return schema_error(
+          mapping, "column " + name + " of " + mapping.table + " is of type " + column->type.name,
+          "this version does not know that type", "leave it out of the dataset's fields");
+    }
+    mapped.columns.push_back(*column);
+    mapped.places.push_back(static_cast<size_t>(column - mapped.table.columns.data()));
+  }
+  SYN_TRY(check_key(mapped));
+  return mapped;
+}
+
+bool is_same_shape(const Mapped& a, const Mapped& b) {
+  return a.table.name == b.table.name && a.table.columns.size() == b.table.columns.size() &&
+         a.places == b.places &&
+         std::equal(a.columns.begin(), a.columns.end(), b.columns.begin(), b.columns.end(),
+                    [](const Column& one, const Column& other) { return one.type == other.type; });
+}
+
+std::string column_list(const Mapped& mapped, size_t count) {
+  if (count == 0) count = mapped.columns.size();
+  std::string sql;
+  for (size_t i = 0; i < count; ++i) {
+    sql += (i == 0 ? "" : ", ") + quoted_name(mapped.columns[i].name);
+  }
+  return sql;
+}
+
+ports::RejectedRow rejected_row(const Mapped& mapped, std::string key, Error error) {
+  std::string record = "dataset " + mapped.schema->name;
+  if (!key.empty()) record += ", record " + model::describe_key(key, *mapped.schema);
+  error.what = record + ": " + error.what;
+  return {mapped.dataset(), std::move(key), std::move(error)};
+}
+
+}  // namespace syncline::mariadb

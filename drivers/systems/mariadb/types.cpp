@@ -1,0 +1,478 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "drivers/systems/mariadb/detail/value.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+using model::LogicalType, model::TypeKind;
+
+constexpr size_t kSridSize = 4;
+constexpr int64_t kDayUs = 86'400'000'000;
+constexpr int64_t kYearMin = 1901;
+constexpr int64_t kYearMax = 2155;
+
+struct Named {
+  std::string_view name;
+  Category category;
+  uint8_t size_bytes = 0;
+};
+
+constexpr std::array kNames = {
+    Named{"tinyint", Category::kInteger, 1},
+    Named{"smallint", Category::kInteger, 2},
+    Named{"mediumint", Category::kInteger, 3},
+    Named{"int", Category::kInteger, 4},
+    Named{"bigint", Category::kInteger, 8},
+    Named{"decimal", Category::kDecimal},
+    Named{"float", Category::kFloat},
+    Named{"double", Category::kDouble},
+    Named{"bit", Category::kBit},
+    Named{"char", Category::kChar},
+    Named{"varchar", Category::kVarchar},
+    Named{"tinytext", Category::kText},
+    Named{"text", Category::kText},
+    Named{"mediumtext", Category::kText},
+    Named{"longtext", Category::kText},
+    Named{"binary", Category::kBinary},
+    Named{"varbinary", Category::kVarbinary},
+    Named{"tinyblob", Category::kBlob},
+    Named{"blob", Category::kBlob},
+    Named{"mediumblob", Category::kBlob},
+    Named{"longblob", Category::kBlob},
+    Named{"enum", Category::kEnum},
+    Named{"set", Category::kSet},
+    Named{"date", Category::kDate},
+    Named{"time", Category::kTime},
+    Named{"datetime", Category::kDatetime},
+    Named{"timestamp", Category::kTimestamp},
+    Named{"year", Category::kYear},
+    Named{"uuid", Category::kUuid},
+    Named{"inet4", Category::kInet},
+    Named{"inet6", Category::kInet},
+    Named{"geometry", Category::kGeometry},
+    Named{"point", Category::kGeometry},
+    Named{"linestring", Category::kGeometry},
+    Named{"polygon", Category::kGeometry},
+    Named{"multipoint", Category::kGeometry},
+    Named{"multilinestring", Category::kGeometry},
+    Named{"multipolygon", Category::kGeometry},
+    Named{"geometrycollection", Category::kGeometry},
+};
+
+auto refuse(std::string_view text, const std::string& held_as, std::string why) {
+  return fail(ErrorCode::kValue,
+              "'" + std::string(text.substr(0, 40)) + "' cannot be held as " + held_as,
+              std::move(why), "correct the value in its row, or map the column to another type");
+}
+
+// The labels of "enum('a','it''s')".
+std::vector<std::string> labels_of(std::string_view column_type) {
+  std::vector<std::string> labels;
+  bool is_inside = false;
+  for (size_t i = 0; i < column_type.size(); ++i) {
+    const char letter = column_type[i];
+    const bool is_doubled =
+        is_inside && letter == '\'' && i + 1 < column_type.size() && column_type[i + 1] == '\'';
+    if (is_doubled) {
+      labels.back() += column_type[i++];
+    } else if (letter == '\'') {
+      is_inside = !is_inside;
+      if (is_inside) labels.emplace_back();
+    } else if (is_inside) {
+      labels.back() += letter;
+    }
+  }
+  return labels;
+}
+
+bool has_label(const NativeType& native, std::string_view label) {
+  return std::find(native.labels.begin(), native.labels.end(), label) != native.labels.end();
+}
+
+bool holds_text(TypeKind kind) {
+  return kind == TypeKind::kText || kind == TypeKind::kChar || kind == TypeKind::kEnum;
+}
+
+uint64_t number_of_bits(std::string_view bytes) {
+  uint64_t value = 0;
+  for (const char byte : bytes) value = value << 8 | static_cast<uint8_t>(byte);
+  return value;
+}
+
+Result<std::string> from_integer(std::string_view text, const LogicalType& type) {
+  if (type.kind == TypeKind::kInt64) {
+    int64_t value = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (read.ec == std::errc() && read.ptr == text.data() + text.size()) {
+      return model::canonical_int64(value);
+    }
+  }
+  return model::canonical_from_text(text, type);
+}
+
+Result<std::string> from_bits(std::string_view bytes, const NativeType& native,
+                              const LogicalType& type) {
+  const uint64_t value = number_of_bits(bytes);
+  if (type.kind != TypeKind::kBit) return from_integer(std::to_string(value), type);
+  std::string digits(native.length, '0');
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if ((value >> (digits.size() - 1 - i) & 1) != 0) digits[i] = '1';
+  }
+  return model::canonical_bit(digits, type);
+}
+
+Result<std::string> from_bytes(std::string_view bytes, const LogicalType& type) {
+  if (type.kind == TypeKind::kBytes) return model::canonical_bytes(bytes, type);
+  if (holds_text(type.kind)) return model::canonical_text(bytes, type);
+  return refuse("...", model::to_string(type), "the column holds bytes");
+}
+
+Result<std::string> from_geometry(std::string_view bytes, const LogicalType& type) {
+  if (type.kind != TypeKind::kSpatial || bytes.size() <= kSridSize) {
+    return refuse("...", model::to_string(type), "the column holds a geometry");
+  }
+  uint32_t srid = 0;
+  for (size_t i = kSridSize; i > 0; --i) srid = srid << 8 | static_cast<uint8_t>(bytes[i - 1]);
+  return model::canonical_spatial(srid, bytes.substr(kSridSize));
+}
+
+Result<std::string> from_label(std::string_view text, const NativeType& native,
+                               const LogicalType& type) {
+  if (native.category == Category::kEnum && !has_label(native, text)) {
+    return refuse(text, native.name, "the column holds a value that is none of its labels");
+  }
+  return model::canonical_from_text(text, type);
+}
+
+// The number that an integer column is given.
+Result<Parameter> integer_parameter(std::string_view bytes, const LogicalType& type,
+                                    const NativeType& native) {
+  Parameter out;
+  const bool is_unsigned = parameter_kind_of(native) == ParameterKind::kUnsigned;
+  const auto unfit = [&] {
+    return refuse(model::text_from_canonical(bytes, type), native.name, "it is out of range");
+  };
+  if (type.kind == TypeKind::kInt64 || type.kind == TypeKind::kYear) {
+    out.integer = model::int64_from_canonical(bytes);
+    if (is_unsigned && out.integer < 0) return unfit();
+    return out;
+  }
+  if (type.kind == TypeKind::kBool) {
+    out.integer = model::bool_from_canonical(bytes) ? 1 : 0;
+    return out;
+  }
+  const std::string text = model::text_from_canonical(bytes, type);
+  const char* end = text.data() + text.size();
+  uint64_t value = 0;
+  const auto read = is_unsigned ? std::from_chars(text.data(), end, value)
+                                : std::from_chars(text.data(), end, out.integer);
+  if (read.ec != std::errc() || read.ptr != end) return unfit();
+  if (is_unsigned) out.integer = static_cast<int64_t>(value);
+  return out;
+}
+
+Result<Parameter> year_parameter(std::string_view bytes, const LogicalType& type,
+                                 const NativeType& native) {
+  SYN_TRY(Parameter out, integer_parameter(bytes, type, native));
+  // The server would take 26 for 2026.
+  if (out.integer == 0 || (out.integer >= kYearMin && out.integer <= kYearMax)) return out;
+  return refuse(std::to_string(out.integer), native.name, "years are 0 and 1901 to 2155");
+}
+
+Result<Parameter> bit_parameter(std::string_view bytes, const LogicalType& type,
+                                const NativeType& native) {
+  if (type.kind != TypeKind::kBit) return integer_parameter(bytes, type, native);
+  const std::string digits = model::text_from_canonical(bytes, type);
+  if (digits.size() != native.length) {
+    return refuse(digits, native.name, "it has another number of bits");
+  }
+  uint64_t value = 0;
+  for (const char digit : digits) value = value << 1 | static_cast<uint64_t>(digit == '1');
+  Parameter out;
+  out.integer = static_cast<int64_t>(value);
+  return out;
+}
+
+Result<Parameter> real_parameter(std::string_view bytes, const LogicalType& type,
+                                 const NativeType& native) {
+  Parameter out;
+  if (type.kind == TypeKind::kFloat64) {
+    out.real = model::float64_from_canonical(bytes);
+  } else if (type.kind == TypeKind::kFloat32) {
+    out.real = static_cast<double>(model::float32_from_canonical(bytes));
+  } else {
+    const std::string text = model::text_from_canonical(bytes, type);
+    char* end = nullptr;
+    out.real = std::strtod(text.c_str(), &end);
+    if (end != text.c_str() + text.size()) return refuse(text, native.name, "it is no number");
+  }
+  if (std::isfinite(out.real)) return out;
+  return refuse(model::text_from_canonical(bytes, type), native.name,
+                "MariaDB has neither NaN nor infinity");
+}
+
+Result<Parameter> decimal_parameter(std::string_view bytes, const LogicalType& type,
+                                    const NativeType& native) {
+  Parameter out;
+  out.text = model::text_from_canonical(bytes, type);
+  const bool is_number = out.text.find_first_not_of("+-.0123456789eE") == std::string::npos;
+  if (!is_number) return refuse(out.text, native.name, "MariaDB has neither NaN nor infinity");
+  const size_t point = out.text.find('.');
+  const size_t digits = point == std::string::npos ? 0 : out.text.size() - point - 1;
+  if (digits > native.scale) {
+    return refuse(out.text, native.name, "it has more digits behind the point than the column");
+  }
+  return out;
+}
+
+// '-838:59:59.5': days become hours, a month has no length.
+Result<Parameter> time_parameter(std::string_view bytes, const LogicalType& type,
+                                 const NativeType& native) {
+  Parameter out;
+  if (type.kind != TypeKind::kInterval) {
+    out.text = model::text_from_canonical(bytes, type);
+    return out;
+  }
+  const model::Interval interval = model::interval_from_canonical(bytes);
+  const std::string text = model::text_from_canonical(bytes, type);
+  if (interval.months != 0) return refuse(text, native.name, "months have no fixed length");
+  int64_t total_us = 0;
+  if (__builtin_add_overflow(interval.days * kDayUs, interval.microseconds, &total_us)) {
+    return refuse(text, native.name, "it is beyond 838:59:59");
+  }
+  const uint64_t us =
+      total_us < 0 ? -static_cast<uint64_t>(total_us) : static_cast<uint64_t>(total_us);
+  const uint64_t seconds = us / 1'000'000;
+  char buffer[48];
+  std::snprintf(buffer, sizeof buffer, "%s%llu:%02u:%02u.%06u", total_us < 0 ? "-" : "",
+                static_cast<unsigned long long>(seconds / 3600),
+                static_cast<unsigned>(seconds / 60 % 60), static_cast<unsigned>(seconds % 60),
+                static_cast<unsigned>(us % 1'000'000));
+  out.text = buffer;
+  return out;
+}
+
+// The server would take '1' for the first label where none is called so.
+Result<Parameter> label_parameter(std::string_view bytes, const LogicalType& type,
+                                  const NativeType& native) {
+  Parameter out;
+  out.text = model::text_from_canonical(bytes, type);
+  std::string_view rest = out.text;
+  while (!rest.empty() || native.category == Category::kEnum) {
+    const size_t end =
+        native.category == Category::kSet ? std::min(rest.find(','), rest.size()) : rest.size();
+    if (!has_label(native, rest.substr(0, end))) {
+      return refuse(rest.substr(0, end), native.name, "the column has no such label");
+    }
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (rest.empty()) break;
+  }
+  return out;
+}
+
+Result<Parameter> geometry_parameter(std::string_view bytes, const LogicalType& type,
+                                     const NativeType& native) {
+  if (type.kind != TypeKind::kSpatial) {
+    return refuse("...", native.name, "a geometry column takes geometries only");
+  }
+  Parameter out;  // SRID from big to little endian, as the server keeps it
+  for (size_t i = kSridSize; i > 0; --i) out.text += bytes[i - 1];
+  out.text += bytes.substr(kSridSize);
+  return out;
+}
+
+Parameter text_parameter(std::string_view bytes, const LogicalType& type) {
+  Parameter out;
+  out.text =
+      type.kind == TypeKind::kBytes ? std::string(bytes) : model::text_from_canonical(bytes, type);
+  if (type.kind == TypeKind::kTimestamp && out.text.ends_with('Z')) out.text.pop_back();
+  return out;
+}
+
+}  // namespace
+
+NativeType native_type_of(const Declaration& declared) {
+  NativeType type;
+  type.name = declared.column_type;
+  const auto found = std::find_if(kNames.begin(), kNames.end(), [&](const Named& known) {
+    return known.name == declared.data_type;
+  });
+  if (found != kNames.end()) {
+    type.category = found->category;
+    type.size_bytes = found->size_bytes;
+  }
+  if (declared.is_json && type.category == Category::kText) type.category = Category::kJson;
+  type.is_unsigned = declared.column_type.find("unsigned") != std::string_view::npos ||
+                     declared.column_type.find("zerofill") != std::string_view::npos;
+  type.precision = declared.precision;
+  type.scale = declared.scale;
+  type.length = type.category == Category::kBit ? declared.precision : declared.length;
+  type.charset = declared.charset;
+  type.collation = declared.collation;
+  type.collation_id = declared.collation_id;
+  if (type.category == Category::kEnum || type.category == Category::kSet) {
+    type.labels = labels_of(declared.column_type);
+  }
+  return type;
+}
+
+LogicalType logical_type_of(const NativeType& native) {
+  const auto sized = [&](TypeKind kind) {
+    return LogicalType{.kind = kind, .length = native.length};
+  };
+  const auto timed = [&](TypeKind kind) {
+    return LogicalType{.kind = kind, .precision = native.precision};
+  };
+  switch (native.category) {
+    case Category::kInteger: {
+      const bool is_wide = native.is_unsigned && native.size_bytes == 8;
+      return {.kind = is_wide ? TypeKind::kUint64 : TypeKind::kInt64};
+    }
+    case Category::kDecimal:
+      return {.kind = TypeKind::kDecimal, .precision = native.precision, .scale = native.scale};
+    case Category::kFloat:
+      return {.kind = TypeKind::kFloat32};
+    case Category::kDouble:
+      return {.kind = TypeKind::kFloat64};
+    case Category::kBit:
+      return sized(TypeKind::kBit);
+    case Category::kChar:
+      return sized(TypeKind::kChar);
+    case Category::kVarchar:
+      return sized(TypeKind::kText);
+    case Category::kBinary:
+      return sized(TypeKind::kBytes);
+    case Category::kVarbinary:
+    case Category::kBlob:
+      return {.kind = TypeKind::kBytes};
+    case Category::kJson:
+      return {.kind = TypeKind::kJson};
+    case Category::kEnum:
+      return {.kind = TypeKind::kEnum};
+    case Category::kSet:
+      return {.kind = TypeKind::kSet};
+    case Category::kDate:
+      return {.kind = TypeKind::kDate};
+    case Category::kTime:
+      return timed(TypeKind::kTime);
+    case Category::kDatetime:
+      return timed(TypeKind::kDatetime);
+    case Category::kTimestamp:
+      return timed(TypeKind::kTimestamp);
+    case Category::kYear:
+      return {.kind = TypeKind::kYear};
+    case Category::kUuid:
+      return {.kind = TypeKind::kUuid};
+    case Category::kInet:
+      return {.kind = TypeKind::kInet};
+    case Category::kGeometry:
+      return {.kind = TypeKind::kSpatial};
+    case Category::kText:
+    case Category::kOther:
+      break;
+  }
+  return {.kind = TypeKind::kText};
+}
+
+bool holds_characters(const NativeType& type) {
+  switch (type.category) {
+    case Category::kChar:
+    case Category::kVarchar:
+    case Category::kText:
+    case Category::kJson:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// "_bin" pads, "_nopad_bin" does not; whatever else there is tells at least no case apart.
+model::KeyEquivalence equivalence_of(const NativeType& type) {
+  if (!holds_characters(type)) return model::KeyEquivalence::kBytes;
+  const std::string_view collation = type.collation;
+  if (collation.ends_with("_nopad_bin")) return model::KeyEquivalence::kBytes;
+  if (collation.ends_with("_bin") || collation.ends_with("_cs")) {
+    return model::KeyEquivalence::kTrailingSpaces;
+  }
+  return model::KeyEquivalence::kAsciiCaseInsensitive;
+}
+
+Result<std::string> canonical_from_native(std::string_view text, const NativeType& native,
+                                          const LogicalType& type) {
+  switch (native.category) {
+    case Category::kInteger:
+      return from_integer(text, type);
+    case Category::kBit:
+      return from_bits(text, native, type);
+    case Category::kBinary:
+    case Category::kVarbinary:
+    case Category::kBlob:
+      return from_bytes(text, type);
+    case Category::kGeometry:
+      return from_geometry(text, type);
+    case Category::kEnum:
+    case Category::kSet:
+      return from_label(text, native, type);
+    case Category::kTimestamp:
+      return model::canonical_from_text(std::string(text) + "Z", type);
+    default:
+      if (type.kind == TypeKind::kBytes) return model::canonical_bytes(text, type);
+      return model::canonical_from_text(text, type);
+  }
+}
+
+ParameterKind parameter_kind_of(const NativeType& native) {
+  switch (native.category) {
+    case Category::kInteger:
+      return native.is_unsigned ? ParameterKind::kUnsigned : ParameterKind::kInteger;
+    case Category::kBit:
+      return ParameterKind::kUnsigned;
+    case Category::kYear:
+      return ParameterKind::kInteger;
+    case Category::kFloat:
+      return ParameterKind::kFloat;
+    case Category::kDouble:
+      return ParameterKind::kDouble;
+    case Category::kDecimal:
+      return ParameterKind::kDecimal;
+    case Category::kBinary:
+    case Category::kVarbinary:
+    case Category::kBlob:
+    case Category::kGeometry:
+      return ParameterKind::kBytes;
+    default:
+      return ParameterKind::kText;
+  }
+}
+
+Result<Parameter> parameter_from_canonical(std::string_view bytes, const LogicalType& type,
+                                           const NativeType& native) {
+  switch (native.category) {
+    case Category::kInteger:
+      return integer_parameter(bytes, type, native);
+    case Category::kBit:
+      return bit_parameter(bytes, type, native);
+    case Category::kYear:
+      return year_parameter(bytes, type, native);
+    case Category::kFloat:
+    case Category::kDouble:
+      return real_parameter(bytes, type, native);
+    case Category::kDecimal:
+      return decimal_parameter(bytes, type, native);
+    case Category::kTime:
+      return time_parameter(bytes, type, native);
+    case Category::kEnum:
+    case Category::kSet:
+      return label_parameter(bytes, type, native);
+    case Category::kGeometry:
+      return geometry_parameter(bytes, type, native);
+    default:
+      return text_parameter(bytes, type);
+  }
+}
+
+}  // namespace syncline::mariadb

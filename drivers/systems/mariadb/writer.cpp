@@ -1,0 +1,276 @@
+#include "drivers/systems/mariadb/detail/writer.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "drivers/systems/mariadb/detail/reads.hpp"
+#include "host/model/key.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+using model::EntryKind;
+
+Step step_of(EntryKind kind) {
+  return kind == EntryKind::kDelete ? Step::kDelete
+         : kind == EntryKind::kPut  ? Step::kPut
+                                    : Step::kSet;
+}
+
+bool folds_case(const NativeType& type) {
+  return equivalence_of(type) == model::KeyEquivalence::kAsciiCaseInsensitive;
+}
+
+// `k` = ?, and where its collation is coarser than the dataset's equivalence, that too.
+void add_condition(Group& group, GroupSql& out) {
+  const Mapped& mapped = *group.mapped;
+  out.sql += " WHERE ";
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    const Column& column = mapped.columns[i];
+    const std::string name = quoted_name(column.name);
+    out.sql += (i == 0 ? "" : " AND ") + name + " = ?";
+    out.arrays.push_back(&group.keys[i]);
+    if (!folds_case(column.type)) continue;
+    out.sql += " AND LOWER(CONVERT(" + name + " USING utf8mb4)) COLLATE utf8mb4_bin = LOWER(?)";
+    out.arrays.push_back(&group.keys[i]);
+  }
+}
+
+// What no other record holds, as SQL; empty: nothing can be made up.
+std::string free_value(const Column& column) {
+  if (column.is_nullable) return "NULL";
+  switch (column.type.category) {
+    case Category::kText:
+    case Category::kVarchar:
+    case Category::kChar:
+      return "LEFT(MD5(RAND()), 12)";
+    case Category::kInteger:
+      return column.type.is_unsigned ? "" : "-1 - FLOOR(RAND() * 120)";
+    default:
+      return {};
+  }
+}
+
+// A write's values.
+struct Values {
+  std::vector<Parameter> keys;
+  std::vector<model::FieldIndex> fields;
+  std::vector<Parameter> values;  // of the fields
+};
+
+Result<Parameter> value_of(const Mapped& mapped, size_t field, std::string_view bytes) {
+  const Column& column = mapped.columns[field];
+  auto value = parameter_from_canonical(bytes, mapped.schema->fields[field].type, column.type);
+  if (value) return value;
+  Error error = std::move(value).error();
+  error.what = "column " + column.name + ": " + error.what;
+  return error;
+}
+
+Result<Values> values_of(const Mapped& mapped, const ports::RecordWrite& write) {
+  Values out;
+  const auto parts = model::split_key(write.key);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    SYN_TRY(Parameter key, value_of(mapped, i, parts[i]));
+    out.keys.push_back(std::move(key));
+  }
+  if (write.kind == EntryKind::kDelete) return out;
+  for (const model::EntryCell& cell : write.cells) {
+    if (cell.state == model::CellState::kUnchanged) continue;
+    Parameter value;
+    value.is_null = cell.state == model::CellState::kNull;
+    if (!value.is_null) {
+      SYN_TRY(value, value_of(mapped, cell.field, cell.bytes));
+    }
+    out.fields.push_back(cell.field);
+    out.values.push_back(std::move(value));
+  }
+  return out;
+}
+
+Group new_group(const Mapped& mapped, Step step, std::vector<model::FieldIndex> fields) {
+  Group group;
+  group.mapped = &mapped;
+  group.step = step;
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    group.keys.emplace_back(parameter_kind_of(mapped.columns[i].type));
+  }
+  for (const model::FieldIndex field : fields) {
+    group.values.emplace_back(parameter_kind_of(mapped.columns[field].type));
+  }
+  group.fields = std::move(fields);
+  return group;
+}
+
+void add_to(Group& group, Values values) {
+  for (size_t i = 0; i < group.keys.size(); ++i) group.keys[i].add(std::move(values.keys[i]));
+  for (size_t i = 0; i < group.values.size(); ++i) {
+    group.values[i].add(std::move(values.values[i]));
+  }
+  ++group.count;
+}
+
+bool is_nothing(const ports::RecordWrite& write, const Values& values) {
+  return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && values.fields.empty());
+}
+
+bool has_field(const Group& group, size_t field) {
+  return std::find(group.fields.begin(), group.fields.end(), field) != group.fields.end();
+}
+
+}  // namespace
+
+size_t Group::size_bytes(size_t row) const {
+  size_t size = 0;
+  for (const ParameterArray& array : keys) size += 2 * array.size_bytes(row);
+  for (const ParameterArray& array : values) size += array.size_bytes(row);
+  return size;
+}
+
+GroupSql delete_sql(Group& group) {
+  GroupSql out{"DELETE FROM " + quoted_name(group.mapped->table.name), {}};
+  add_condition(group, out);
+  return out;
+}
+
+// A column that the server would touch by itself stays as it is, unless it is kept there alone. A
+// record of nothing but its key is only looked for.
+GroupSql update_sql(Group& group) {
+  const Mapped& mapped = *group.mapped;
+  GroupSql out{"UPDATE " + quoted_name(mapped.table.name) + " SET ", {}};
+  for (size_t i = 0; i < group.fields.size(); ++i) {
+    out.sql += (i == 0 ? "" : ", ") + quoted_name(mapped.columns[group.fields[i]].name) + " = ?";
+    out.arrays.push_back(&group.values[i]);
+  }
+  for (size_t field = mapped.key_count(); field < mapped.columns.size(); ++field) {
+    const Column& column = mapped.columns[field];
+    if (!column.is_touched_on_update || has_field(group, field)) continue;
+    out.sql += ", " + quoted_name(column.name) + " = " + quoted_name(column.name);
+  }
+  if (group.fields.empty()) {
+    const std::string key = quoted_name(mapped.columns[0].name);
+    out.sql += key + " = " + key;
+  }
+  add_condition(group, out);
+  return out;
+}
+
+GroupSql insert_sql(Group& group) {
+  const Mapped& mapped = *group.mapped;
+  GroupSql out{"INSERT INTO " + quoted_name(mapped.table.name) + " (" +
+                   column_list(mapped, mapped.key_count()),
+               {}};
+  std::string marks;
+  for (ParameterArray& key : group.keys) {
+    marks += marks.empty() ? "?" : ", ?";
+    out.arrays.push_back(&key);
+  }
+  for (size_t i = 0; i < group.fields.size(); ++i) {
+    out.sql += ", " + quoted_name(mapped.columns[group.fields[i]].name);
+    marks += ", ?";
+    out.arrays.push_back(&group.values[i]);
+  }
+  out.sql += ") VALUES (" + marks + ")";
+  return out;
+}
+
+GroupSql free_sql(Group& group) {
+  GroupSql out{"UPDATE " + quoted_name(group.mapped->table.name) + " SET ", {}};
+  for (size_t i = 0; i < group.fields.size(); ++i) {
+    const Column& column = group.mapped->columns[group.fields[i]];
+    out.sql += (i == 0 ? "" : ", ") + quoted_name(column.name) + " = " + free_value(column);
+  }
+  add_condition(group, out);
+  return out;
+}
+
+Result<const Mapped*> Writer::find(model::DatasetId dataset) const {
+  for (const Mapped& mapped : mapped_) {
+    if (mapped.dataset() == dataset) return &mapped;
+  }
+  return fail(ErrorCode::kSystemSchema, "a write for a dataset that cannot be written",
+              "its table or a mapped column is missing, or its direction is \"from\"",
+              "run `syncline doctor`");
+}
+
+Error Writer::refusal(const ports::RecordWrite& write, Error error) const {
+  const auto mapped = find(write.dataset);
+  if (!mapped) return error;
+  return rejected_row(*mapped.value(), std::string(write.key), std::move(error)).error;
+}
+
+Result<Writer::Plan> Writer::plan(std::span<const ports::RecordWrite> writes) const {
+  Plan plan;
+  std::map<std::tuple<Step, model::DatasetId, std::vector<model::FieldIndex>>, Group> groups;
+  for (size_t i = 0; i < writes.size(); ++i) {
+    SYN_TRY(const Mapped* mapped, find(writes[i].dataset));
+    auto read = values_of(*mapped, writes[i]);
+    if (!read) {
+      plan.poison = ports::Poison{i, refusal(writes[i], std::move(read).error())};
+      return plan;
+    }
+    Values values = std::move(read).value();
+    if (is_nothing(writes[i], values)) continue;
+    const Step step = step_of(writes[i].kind);
+    const auto [at, is_new] = groups.try_emplace({step, writes[i].dataset, values.fields}, Group{});
+    if (is_new) at->second = new_group(*mapped, step, values.fields);
+    add_to(at->second, std::move(values));
+  }
+  for (auto& [id, group] : groups) plan.groups.push_back(std::move(group));
+  return plan;
+}
+
+Result<std::optional<Group>> Writer::single(const ports::RecordWrite& write) const {
+  SYN_TRY(const Mapped* mapped, find(write.dataset));
+  SYN_TRY(Values values, values_of(*mapped, write));
+  if (is_nothing(write, values)) return std::optional<Group>();
+  Group group = new_group(*mapped, step_of(write.kind), values.fields);
+  add_to(group, std::move(values));
+  return std::optional(std::move(group));
+}
+
+Result<std::optional<Group>> Writer::freeing(const ports::RecordWrite& write) const {
+  SYN_TRY(const Mapped* mapped, find(write.dataset));
+  SYN_TRY(Values values, values_of(*mapped, write));
+  if (write.kind == EntryKind::kDelete) return std::optional<Group>();
+  std::vector<model::FieldIndex> fields;
+  for (const model::FieldIndex field : values.fields) {
+    const Column& column = mapped->columns[field];
+    const bool is_unique = std::any_of(
+        mapped->table.uniques.begin(), mapped->table.uniques.end(), [&](const UniqueSet& unique) {
+          return std::find(unique.columns.begin(), unique.columns.end(), column.name) !=
+                 unique.columns.end();
+        });
+    if (is_unique && !free_value(column).empty()) fields.push_back(field);
+  }
+  if (fields.empty()) return std::optional<Group>();
+  Group group = new_group(*mapped, Step::kFree, std::move(fields));
+  group.values.clear();  // they are made up
+  add_to(group, std::move(values));
+  return std::optional(std::move(group));
+}
+
+bool Writer::is_doubtful(const Mapped& mapped, const ports::RecordWrite& write) {
+  const auto parts = model::split_key(write.key);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const bool has_more_than_ascii = std::any_of(parts[i].begin(), parts[i].end(), [](char letter) {
+      return static_cast<uint8_t>(letter) >= 0x80;
+    });
+    if (folds_case(mapped.columns[i].type) && has_more_than_ascii) return true;
+  }
+  return false;
+}
+
+Result<std::string> Writer::alike_sql(const Mapped& mapped, const ports::RecordWrite& write) {
+  SYN_TRY(const Values values,
+          values_of(mapped, {write.dataset, write.key, EntryKind::kDelete, {}}));
+  std::string sql = "SELECT " + column_list(mapped, mapped.key_count()) + " FROM " +
+                    quoted_name(mapped.table.name);
+  for (size_t i = 0; i < values.keys.size(); ++i) {
+    sql += (i == 0 ? " WHERE " : " AND ") + quoted_name(mapped.columns[i].name) + " = " +
+           sql_value(mapped.columns[i].type, values.keys[i]);
+  }
+  return sql;
+}
+
+}  // namespace syncline::mariadb

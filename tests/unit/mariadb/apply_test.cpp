@@ -1,0 +1,305 @@
+// Marked transactions: what is written, what is refused, and that it is all or nothing.
+#include "drivers/systems/mariadb/detail/shared.hpp"
+#include "tests/unit/mariadb/mariadb_fixture.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+using testing::ElementsAre, testing::HasSubstr;
+
+class Apply : public MariadbTest {
+ protected:
+  // The poison of a batch that must leave nothing behind.
+  ports::Poison refused(const std::vector<std::string>& texts) {
+    const std::string before = customers();
+    const auto applied = try_apply(texts);
+    expect_ok(applied);
+    EXPECT_EQ(before, customers());
+    EXPECT_EQ(std::to_string(sequence_), user_.ask("SELECT max(seq) FROM syncline_checkpoint"));
+    if (applied && applied.value().poison) return *applied.value().poison;
+    ADD_FAILURE() << "nothing was refused";
+    return {};
+  }
+  ErrorCode code_of_apply(const std::vector<std::string>& texts) {
+    const auto applied = try_apply(texts);
+    EXPECT_FALSE(applied.has_value());
+    return applied ? ErrorCode::kInternal : applied.error().code;
+  }
+  std::string writer_session() {
+    Shared shared;
+    shared.config = config_;
+    shared.endpoint.database = database_;
+    return user_.ask("SELECT IS_USED_LOCK('" + shared.lock_name() + "')");
+  }
+};
+
+TEST_F(Apply, SetChangesOnlyTheNamedColumnsAndNoRowIsNoError) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  const auto applied = try_apply({"set 1 name=Anna", "set 2 name=nobody"});
+  expect_ok(applied);
+  EXPECT_EQ(1U, applied.value().rows_written);
+  EXPECT_EQ("1|Anna|a@x", customers());
+}
+
+TEST_F(Apply, WhatMatchesButStaysTheSameCountsAsWritten) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  const auto applied = try_apply({"put 1 name=Ann mail=a@x", "put 2 name=Bob mail=NULL"});
+  expect_ok(applied);
+  EXPECT_EQ(2U, applied.value().rows_written);
+  EXPECT_EQ("1|Ann|a@x;2|Bob|NULL", customers());
+}
+
+TEST_F(Apply, PutUpdatesWhatIsThereAndInsertsWhatIsNot) {
+  start_customers(", note varchar(9) DEFAULT 'kept'");
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x', 'mine')");
+  const auto applied = try_apply({"put 1 name=Anna mail=NULL", "put 2 name=Bob mail=b@x"});
+  expect_ok(applied);
+  EXPECT_EQ(2U, applied.value().rows_written);
+  EXPECT_EQ("1|Anna|NULL|mine;2|Bob|b@x|kept", customers());
+}
+
+TEST_F(Apply, ManyShapesInOneTransaction) {
+  start_customers();
+  user_.run("INSERT INTO customer SELECT seq, concat('n', seq), concat('m', seq) FROM seq_1_to_6");
+  apply({"set 1 name=A", "set 2 mail=B", "set 3 name=C mail=D", "delete 4",
+         "put 5 name=E mail=NULL", "put 9 name=F mail=G"});
+  EXPECT_EQ("1|A|m1;2|n2|B;3|C|D;5|E|NULL;6|n6|m6;9|F|G", customers());
+}
+
+TEST_F(Apply, ATableOfNothingButItsKey) {
+  user_.run("CREATE TABLE tag(name varchar(9) PRIMARY KEY)");
+  start({make_schema("tag", "name:text")});
+  apply({"put red", "put blue"});
+  apply({"put red", "delete blue"});
+  EXPECT_EQ("red", user_.ask("SELECT * FROM tag"));
+}
+
+TEST_F(Apply, ValuesOfEveryLookGoAsTheyAre) {
+  start_customers();
+  apply({"put 1 name={a,\"b\\\\c\"} mail=NULL", "put 2 name=null~'quoted'~? mail=\"\""});
+  EXPECT_EQ("1|{a,\"b\\\\c\"}|NULL;2|null 'quoted' ?|\"\"", customers());
+}
+
+TEST_F(Apply, KeysThatTheDatabaseNumbersAreWrittenAsTheyAre) {
+  user_.run("CREATE TABLE customer(id bigint AUTO_INCREMENT PRIMARY KEY, name varchar(9))");
+  start({make_schema("customer", "id:int64 name:text")});
+  apply({"put 41 name=Ann", "put 0 name=zero"});
+  EXPECT_EQ("0|zero;41|Ann", customers());
+}
+
+TEST_F(Apply, AColumnThatTheServerTouchesStaysWhatItsSystemSaid) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(9), at timestamp NOT NULL "
+      "DEFAULT '2001-01-01 00:00:00' ON UPDATE current_timestamp(), own timestamp NOT NULL "
+      "DEFAULT '2001-01-01 00:00:00' ON UPDATE current_timestamp())");
+  start({make_schema("customer", "id:int64 name:text at:timestamp(0)")});
+  user_.run("INSERT INTO customer(id, name) VALUES (1, 'Ann')");
+  apply({"set 1 name=Anna"});
+  EXPECT_EQ("Anna|2001|1", user_.ask("SELECT name, year(at), year(own) > 2001 FROM customer"));
+}
+
+TEST_F(Apply, RecordsSwapUniqueValuesInOneBatch) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (2, 'Bob', 'b@x')");
+  apply({"set 1 mail=b@x", "put 2 name=Bob mail=a@x"});
+  EXPECT_EQ("1|Ann|b@x;2|Bob|a@x", customers());
+}
+
+TEST_F(Apply, RecordsSwapUniqueValuesThatCannotBeNull) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(20) NOT NULL UNIQUE, rank "
+      "int NOT NULL UNIQUE)");
+  start({make_schema("customer", "id:int64 name:text rank:int64")});
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 1), (2, 'Bob', 2)");
+  apply({"set 1 name=Bob rank=2", "set 2 name=Ann rank=1"});
+  EXPECT_EQ("1|Bob|2;2|Ann|1", customers());
+}
+
+TEST_F(Apply, ADeleteGivesItsUniqueValueToAPutOfTheSameBatch) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (2, 'Bob', 'b@x')");
+  apply({"put 1 name=Ann mail=b@x", "delete 2"});
+  EXPECT_EQ("1|Ann|b@x", customers());
+}
+
+TEST_F(Apply, AUniqueValueOfAnotherRecordIsRefusedNeverReplaced) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  const ports::Poison poison = refused({"put 5 name=ok mail=NULL", "put 7 name=Eve mail=a@x"});
+  EXPECT_EQ(1U, poison.write_index);
+  EXPECT_EQ(ErrorCode::kSystemRefused, poison.error.code);
+  EXPECT_THAT(to_string(poison.error), HasSubstr("record id=7"));
+  EXPECT_THAT(to_string(poison.error), HasSubstr("for key 'mail'"));
+}
+
+TEST_F(Apply, ConstraintsLengthsAndRangesAreRefusals) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(3) NOT NULL, mail "
+      "varchar(9) CHECK (mail <> 'bad'), n tinyint, t timestamp NULL, e enum('x', '7'))");
+  start({make_schema("customer", "id:int64 name:text mail:text n:int64 t:timestamp e:enum")});
+  EXPECT_THAT(refused({"put 1 name=NULL mail=NULL"}).error.why, HasSubstr("cannot be null"));
+  EXPECT_THAT(refused({"put 1 name=Ann mail=bad"}).error.why, HasSubstr("CONSTRAINT"));
+  EXPECT_EQ(1U, refused({"put 1 name=Ann mail=ok", "put 2 name=Anna mail=ok"}).write_index);
+  EXPECT_THAT(refused({"put 1 name=a n=128"}).error.why, HasSubstr("Out of range"));
+  EXPECT_THAT(refused({"put 1 name=a t=2100-01-01~00:00:00Z"}).error.why, HasSubstr("Incorrect"));
+  EXPECT_THAT(refused({"put 1 name=a e=1"}).error.why, HasSubstr("no such label"));
+  apply({"put 1 name=abc n=127 e=7"});
+}
+
+TEST_F(Apply, ALatin1ColumnTakesWhatItCanHold) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(9) CHARACTER SET latin1)");
+  start({make_schema("customer", "id:int64 name:text")});
+  apply({"put 1 name=Zür€"});
+  EXPECT_THAT(take(2), ElementsAre(marker(1), "ours insert 1 name=Zür€"));
+  EXPECT_THAT(refused({"put 2 name=Łódź"}).error.why, HasSubstr("Incorrect string value"));
+}
+
+TEST_F(Apply, ARecordLargerThanAMessageIsRefusedAndABatchIsSentInSeveral) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name longtext)",
+            "SET GLOBAL max_allowed_packet = 1048576");
+  start({make_schema("customer", "id:int64 name:text")});
+  std::vector<std::string> texts;
+  for (int i = 1; i <= 8; ++i) {
+    texts.push_back("put " + std::to_string(i) + " name=" + std::string(400'000, 'x'));
+  }
+  apply(texts);
+  EXPECT_EQ("8|3200000", user_.ask("SELECT count(*), sum(length(name)) FROM customer"));
+  user_.run("DELETE FROM customer");
+  EXPECT_THAT(refused({"put 1 name=" + std::string(1'100'000, 'x')}).error.why,
+              HasSubstr("max_allowed_packet"));
+  user_.run("SET GLOBAL max_allowed_packet = 33554432");
+}
+
+TEST_F(Apply, AMovedMarkerStopsAndWritesNothing) {
+  start_customers();
+  user_.run("UPDATE syncline_checkpoint SET seq = 9 WHERE lane = 0");
+  EXPECT_EQ(ErrorCode::kMarkerMoved, code_of_apply({"put 1 name=Ann mail=NULL"}));
+  EXPECT_EQ("", customers());
+}
+
+TEST_F(Apply, ARowThatAUserHoldsIsBusyAndGoesLater) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')", "BEGIN",
+            "UPDATE customer SET name = 'mine'");
+  EXPECT_EQ(ErrorCode::kSystemBusy, code_of_apply({"set 1 mail=b@x"}));
+  user_.run("COMMIT");
+  apply({"set 1 mail=b@x"});
+  EXPECT_EQ("1|mine|b@x", customers());
+}
+
+TEST_F(Apply, ATableThatAUserLocksIsBusyAtOnce) {
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  user_.run("LOCK TABLES customer WRITE");
+  const int64_t began_us = system_clock().steady_us();
+  EXPECT_EQ(ErrorCode::kSystemBusy, code_of_apply({"set 1 mail=b@x"}));
+  EXPECT_LT(system_clock().steady_us() - began_us, 3'000'000);
+  user_.run("UNLOCK TABLES");
+  apply({"set 1 mail=b@x"});
+}
+
+TEST_F(Apply, ForeignKeysDoNotRunForOurWrites) {
+  user_.run(
+      "CREATE TABLE city(id bigint PRIMARY KEY)",
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(9), city bigint, FOREIGN KEY "
+      "(city) REFERENCES city(id) ON DELETE CASCADE)");
+  start(
+      {make_schema("customer", "id:int64 name:text city:int64"), make_schema("city", "id:int64")});
+  apply({"put 1 name=Ann city=7"});
+  apply({"put 7"}, 1);
+  apply({"delete 7"}, 1);
+  EXPECT_EQ("1|Ann|7", customers());
+}
+
+TEST_F(Apply, KeysThatACollationTakesForOneAreNeverWrittenOver) {
+  user_.run(
+      "CREATE TABLE customer(name varchar(20) COLLATE utf8mb4_general_ci PRIMARY KEY, n int)");
+  auto schema = make_schema("customer", "name:text n:int64");
+  schema.key_equivalence = model::KeyEquivalence::kAsciiCaseInsensitive;
+  start({schema});
+  user_.run("INSERT INTO customer VALUES ('Müller', 1)");
+  EXPECT_THAT(to_string(refused({"put Muller n=2"}).error),
+              HasSubstr("takes it for the record name=Müller"));
+  apply({"set Muller n=3", "delete Muller"});
+  EXPECT_EQ("Müller|1", customers());
+  EXPECT_THAT(to_string(refused({"put Mûller n=2"}).error),
+              HasSubstr("takes it for the record name=Müller"));
+  apply({"set MüLLER n=4"});
+  EXPECT_EQ("Müller|4", customers());
+  apply({"delete müller"});
+  EXPECT_EQ("", customers());
+}
+
+TEST_F(Apply, KeysOfEveryKindFindTheirRows) {
+  user_.run(
+      "CREATE TABLE customer(a decimal(30,10), b bigint unsigned, c datetime(6), d "
+      "varbinary(9), e uuid, f bit(40), g enum('x', 'y'), v int, PRIMARY KEY (a, b, c, d, e, "
+      "f, g))");
+  start({make_schema("customer",
+                     "a:decimal(30,10) b:uint64 c:datetime d:bytes e:uuid f:bit(40) g:enum v:int64",
+                     7)});
+  const std::string key =
+      "12345678901234567890.0000000001,18446744073709551615,2026-01-02T03:04:05.000006,00ff,"
+      "123e4567-e89b-12d3-a456-426655440000," +
+      std::string(39, '0') + "1,y";
+  apply({"put " + key + " v=1"});
+  apply({"set " + key + " v=2"});
+  EXPECT_EQ("2", user_.ask("SELECT v FROM customer"));
+  expect_ok(system_.source->read_records(
+      schemas_[0].dataset, std::vector<std::string>{key_of(schemas_[0], key)}, *sink_));
+  EXPECT_EQ(1U, sink_->take().size());
+  apply({"delete " + key});
+  EXPECT_EQ("", user_.ask("SELECT v FROM customer"));
+}
+
+TEST_F(Apply, ProbeEndsWhatIsLeftOfAnEarlierSessionAndReadsWhatItApplied) {
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  const std::string before = writer_session();
+  user_.run("INSERT INTO customer VALUES (3, 'Cy', NULL)");
+  const auto checkpoints = system_.target->probe(kEpoch);
+  ASSERT_TRUE(checkpoints.has_value());
+  EXPECT_EQ(4U, checkpoints.value().size());
+  EXPECT_EQ(1U, checkpoints.value()[0].applied);
+  EXPECT_NE(before, writer_session());
+  ports::System second = make_mariadb(config_, system_clock()).value();
+  expect_ok(second.target->probe(kEpoch));
+  EXPECT_EQ(ErrorCode::kSystemOpen, code_of_apply({"set 1 name=Anna"}));
+  expect_ok(system_.target->probe(kEpoch));
+  apply({"set 1 name=Anna"});
+}
+
+TEST_F(Apply, ASessionThatIsEndedLeavesItsOutcomeToTheProbe) {
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  user_.run("KILL " + writer_session());
+  EXPECT_EQ(ErrorCode::kSystemOpen, code_of_apply({"set 1 name=Anna"}));
+  const auto checkpoints = system_.target->probe(kEpoch);
+  ASSERT_TRUE(checkpoints.has_value());
+  EXPECT_EQ(1U, checkpoints.value()[0].applied);
+  apply({"set 1 name=Anna"});
+}
+
+TEST_F(Apply, ATableThatIsGoneIsTheSchemasAndComesBack) {
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  user_.run("RENAME TABLE customer TO kept");
+  EXPECT_EQ(ErrorCode::kSystemSchema, code_of_apply({"set 1 name=Anna"}));
+  user_.run("RENAME TABLE kept TO customer");
+  apply({"set 1 name=Anna"});
+  EXPECT_EQ("1|Anna|NULL", customers());
+}
+
+TEST_F(Apply, AnEpochBeginsWithRowsOfZeroAndEndsTheOneBefore) {
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  const std::vector<model::StreamId> streams = {schemas_[0].stream};
+  expect_ok(system_.target->open_epoch(kEpoch + 1, streams, 4));
+  EXPECT_EQ("2|4|0", user_.ask("SELECT max(epoch), count(*), sum(seq) FROM syncline_checkpoint"));
+  EXPECT_EQ(ErrorCode::kMarkerMoved, code_of_apply({"set 1 name=Anna"}));
+}
+
+}  // namespace
+}  // namespace syncline::mariadb

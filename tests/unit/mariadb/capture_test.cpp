@@ -1,0 +1,297 @@
+// What a source shows of the binary log: transactions, keys, ours and others', schema changes.
+#include "tests/unit/mariadb/mariadb_fixture.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+using testing::ElementsAre, testing::HasSubstr, testing::IsEmpty, testing::SizeIs;
+
+class Capture : public MariadbTest {
+ protected:
+  // Behind what start() wrote itself.
+  void start_quietly() {
+    start_customers();
+    user_.run("INSERT INTO customer VALUES (0, 'first', NULL)");
+    take(1);
+    sink_->times_us.clear();
+  }
+};
+
+TEST_F(Capture, TransactionsComeWholeAndInOrder) {
+  start_quietly();
+  user_.run("BEGIN", "INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (2, 'Bob', NULL)",
+            "UPDATE customer SET name = 'Anna' WHERE id = 1", "COMMIT",
+            "DELETE FROM customer WHERE id = 2");
+  EXPECT_THAT(take(4), ElementsAre("insert 1 name=Ann mail=a@x", "insert 2 name=Bob mail=NULL",
+                                   "update 1 name=Anna mail=a@x", "delete 2"));
+  EXPECT_THAT(sink_->times_us, SizeIs(2));
+  EXPECT_NEAR(static_cast<double>(system_clock().now_us()), static_cast<double>(sink_->times_us[0]),
+              60e6);
+}
+
+TEST_F(Capture, WhatIsRolledBackIsNotThere) {
+  start_customers();
+  user_.run("BEGIN", "INSERT INTO customer VALUES (1, 'Ann', NULL)", "ROLLBACK", "BEGIN",
+            "INSERT INTO customer VALUES (2, 'Bob', NULL)", "SAVEPOINT s",
+            "INSERT INTO customer VALUES (3, 'Cy', NULL)", "ROLLBACK TO s", "COMMIT");
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=Bob mail=NULL"));
+}
+
+TEST_F(Capture, AKeyThatChangesTellsTheOldOne) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')", "UPDATE customer SET id = 7");
+  EXPECT_THAT(take(2), ElementsAre("insert 1 name=Ann mail=a@x", "update 7 name=Ann mail=a@x"));
+  EXPECT_THAT(sink_->old_keys, ElementsAre("", "old 1"));
+}
+
+TEST_F(Capture, AKeyThatIsNoPrimaryKeyIsToldToo) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name longtext, mail varchar(50) NOT NULL "
+      "UNIQUE)");
+  start({make_schema("customer", "mail:text name:text id:int64")});
+  user_.run("INSERT INTO customer VALUES (1, repeat('x', 5000), 'a@x')",
+            "UPDATE customer SET id = 2", "DELETE FROM customer");
+  const auto lines = take(3);
+  EXPECT_EQ("update a@x name=" + std::string(5000, 'x') + " id=2", lines[1]);
+  EXPECT_EQ("delete a@x", lines[2]);
+}
+
+TEST_F(Capture, PartialImagesLeaveOutWhatTheyDoNotKnow) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(20), mail varchar(20))");
+  start({make_schema("customer", "id:int64 name:text mail:text")});
+  user_.run("SET SESSION binlog_row_image = 'MINIMAL'",
+            "INSERT INTO customer VALUES (1, 'Ann', 'a@x')", "UPDATE customer SET name = 'Anna'");
+  EXPECT_THAT(take(2), ElementsAre("insert 1 name=Ann mail=a@x", "update 1 name=Anna"));
+  user_.run("UPDATE customer SET id = 3");
+  EXPECT_THAT(take(1), ElementsAre("delete 1"));
+  EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset));
+}
+
+TEST_F(Capture, TruncateAndItsLikeAskForAScan) {
+  start_customers();
+  for (const char* statement :
+       {"TRUNCATE customer", "truncate table `customer` /* all */",
+        "CREATE OR REPLACE TABLE customer(id bigint PRIMARY KEY, name varchar(200), mail "
+        "varchar(200) UNIQUE)"}) {
+    user_.run("REPLACE INTO customer VALUES (1, 'Ann', 'a@x')", statement);
+    poll_until([&] { return !rescans_.empty(); });
+    EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset)) << statement;
+    EXPECT_THAT(snapshot(), IsEmpty());
+    rescans_.clear();
+  }
+}
+
+TEST_F(Capture, StatementsOfOtherTablesAskForNothing) {
+  start_customers();
+  user_.run("CREATE TABLE other(id int)", "TRUNCATE other", "DROP TABLE other",
+            "CREATE DATABASE IF NOT EXISTS elsewhere", "CREATE TABLE elsewhere.customer(id int)",
+            "TRUNCATE elsewhere.customer", "USE elsewhere", "TRUNCATE customer",
+            "DROP DATABASE elsewhere", "USE " + database_,
+            "INSERT INTO customer VALUES (1, 'TRUNCATE customer', NULL)");
+  EXPECT_THAT(take(1), ElementsAre("insert 1 name=TRUNCATE customer mail=NULL"));
+  EXPECT_THAT(rescans_, IsEmpty());
+}
+
+TEST_F(Capture, AStatementInPlaceOfRowsIsSaidAndScanned) {
+  start_customers();
+  user_.run("SET SESSION binlog_format = 'STATEMENT'",
+            "INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  poll_until([&] { return !rescans_.empty(); });
+  ASSERT_THAT(stopped_, SizeIs(1));
+  EXPECT_THAT(to_string(stopped_[0].error), HasSubstr("binlog_format to STATEMENT"));
+  EXPECT_THAT(snapshot(), ElementsAre("snapshot 1 name=Ann mail=a@x"));
+  user_.run("SET SESSION binlog_format = 'ROW'", "UPDATE customer SET name = 'Anna'");
+  EXPECT_THAT(take(1), ElementsAre("update 1 name=Anna mail=a@x"));
+}
+
+TEST_F(Capture, PreparedTransactionsPlaceAtTheirCommit) {
+  start_customers();
+  user_.run("XA START 'x1', 'b'", "INSERT INTO customer VALUES (1, 'Ann', NULL)",
+            "XA END 'x1', 'b'", "XA PREPARE 'x1', 'b'");
+  User other(database_);
+  other.run("INSERT INTO customer VALUES (2, 'Bob', NULL)");
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=Bob mail=NULL"));
+  user_.run("XA COMMIT 'x1', 'b'");
+  EXPECT_THAT(take(1), ElementsAre("insert 1 name=Ann mail=NULL"));
+}
+
+TEST_F(Capture, PreparedTransactionsThatAreRolledBackNeverWere) {
+  start_customers();
+  user_.run("XA START 'x2'", "INSERT INTO customer VALUES (1, 'Ann', NULL)", "XA END 'x2'",
+            "XA PREPARE 'x2'", "XA ROLLBACK 'x2'", "INSERT INTO customer VALUES (2, 'Bob', NULL)");
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=Bob mail=NULL"));
+}
+
+TEST_F(Capture, WhatIsPreparedBelongsToThePlace) {
+  start_customers();
+  user_.run("XA START 'x3'", "INSERT INTO customer VALUES (1, 'Ann', NULL)", "XA END 'x3'",
+            "XA PREPARE 'x3'");
+  User other(database_);
+  other.run("INSERT INTO customer VALUES (2, 'Bob', NULL)");
+  take(1);
+  const model::Position position = sink_->position;
+  connect(position);
+  other.run("INSERT INTO customer VALUES (3, 'Cy', NULL)");
+  EXPECT_THAT(take(1), ElementsAre("insert 3 name=Cy mail=NULL"));
+  connect(sink_->position);
+  user_.run("XA COMMIT 'x3'");
+  EXPECT_THAT(take(1), ElementsAre("insert 1 name=Ann mail=NULL"));
+  connect(sink_->position);
+  other.run("INSERT INTO customer VALUES (4, 'Di', NULL)");
+  EXPECT_THAT(take(1), ElementsAre("insert 4 name=Di mail=NULL"));
+}
+
+TEST_F(Capture, OneThatWasPreparedBeforeWeLookedIsFoundByAScan) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(20), mail varchar(20))",
+            "XA START 'x4'", "INSERT INTO customer VALUES (1, 'Ann', NULL)", "XA END 'x4'",
+            "XA PREPARE 'x4'");
+  start({make_schema("customer", "id:int64 name:text mail:text")});
+  user_.run("XA COMMIT 'x4'");
+  poll_until([&] { return !rescans_.empty(); });
+  EXPECT_THAT(snapshot(), ElementsAre("snapshot 1 name=Ann mail=NULL"));
+}
+
+TEST_F(Capture, OursStandsBehindItsMarkerAndUsersDoNot) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+  apply({"set 1 name=Anna", "put 2 name=Bob mail=NULL"});
+  user_.run("UPDATE customer SET name = 'mine' WHERE id = 2");
+  EXPECT_THAT(
+      take(5),
+      ElementsAre("insert 1 name=Ann mail=a@x", marker(1), "ours update 1 name=Anna mail=a@x",
+                  "ours insert 2 name=Bob mail=NULL", "update 2 name=mine mail=NULL"));
+}
+
+TEST_F(Capture, AnotherAppliancesWritesAreAUsers) {
+  start_customers();
+  user_.run("INSERT INTO syncline_checkpoint VALUES ('other', 'shop', 1, 5, 0, 0)", "BEGIN",
+            "UPDATE syncline_checkpoint SET seq = 9 WHERE appliance = 'other'",
+            "INSERT INTO customer VALUES (1, 'Ann', 'a@x')", "COMMIT");
+  EXPECT_THAT(take(1), ElementsAre("insert 1 name=Ann mail=a@x"));
+}
+
+TEST_F(Capture, WhatWasReadIsReadAgainUntilItIsAcknowledged) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  take(1);
+  const model::Position first = sink_->position;
+  user_.run("INSERT INTO customer VALUES (2, 'Bob', NULL)");
+  take(1);
+  connect(first);
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=Bob mail=NULL"));
+  connect(first);
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=Bob mail=NULL"));
+}
+
+TEST_F(Capture, ThePlaceMovesOnWithWhatIsNotOurs) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  take(1);
+  const model::Position first = sink_->position;
+  user_.run("CREATE TABLE other(x int)", "INSERT INTO other VALUES (1)");
+  poll_until([&] { return sink_->position > first; });
+  const model::Position second = sink_->position;
+  user_.run("FLUSH BINARY LOGS");
+  poll_until([&] { return sink_->position > second; });
+  const model::Position third = sink_->position;
+  system_ = {};
+  user_.run("FLUSH BINARY LOGS", "INSERT INTO customer VALUES (2, 'Bob', NULL)");
+  connect(third);
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=Bob mail=NULL"));
+}
+
+TEST_F(Capture, ASessionsSettingsDoNotShow) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, at timestamp(3) NULL, f float, d "
+      "datetime)",
+      "SET GLOBAL time_zone = '+05:30'", "SET GLOBAL sql_mode = 'ANSI'");
+  start({make_schema("customer", "id:int64 at:timestamp(3) f:float32 d:datetime(0)")});
+  user_.run("SET time_zone = '-05:00'",
+            "INSERT INTO customer VALUES (1, '2025-12-31 19:00:00.25', 16777216, '2026-03-29 "
+            "02:30:00')");
+  const std::string values = " 1 at=2026-01-01 00:00:00.250Z f=16777216 d=2026-03-29 02:30:00";
+  EXPECT_THAT(take(1), ElementsAre("insert" + values));
+  EXPECT_THAT(snapshot(), ElementsAre("snapshot" + values));
+  user_.run("SET GLOBAL time_zone = 'SYSTEM'", "SET GLOBAL sql_mode = DEFAULT");
+}
+
+TEST_F(Capture, AValueThatNoTypeHoldsIsRejectedAlone) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, born date)", "SET sql_mode = ''");
+  start({make_schema("customer", "id:int64 born:date")});
+  user_.run(
+      "INSERT INTO customer VALUES (1, '2000-01-01'), (2, '0000-00-00'), (3, '2000-00-00'), "
+      "(4, '2001-01-01')");
+  EXPECT_THAT(take(2), ElementsAre("insert 1 born=2000-01-01", "insert 4 born=2001-01-01"));
+  ASSERT_THAT(rejected_, SizeIs(2));
+  EXPECT_THAT(to_string(rejected_[0].error), HasSubstr("record id=2: column born"));
+  rejected_.clear();
+  EXPECT_THAT(snapshot(2), SizeIs(2));
+  EXPECT_THAT(rejected_, SizeIs(2));
+}
+
+TEST_F(Capture, ALogWithoutColumnNamesIsReadByPlaces) {
+  user_.run("SET GLOBAL binlog_row_metadata = 'NO_LOG'");
+  user_.run(
+      "CREATE TABLE customer(note text, id bigint unsigned PRIMARY KEY, half bigint unsigned AS "
+      "(id DIV 2) "
+      "VIRTUAL, name varchar(200), more geometry, mood enum('a', 'b'))");
+  start({make_schema("customer", "id:uint64 name:text mood:enum")});
+  user_.run(
+      "INSERT INTO customer(note, id, name, more, mood) VALUES ('x', 18446744073709551615, "
+      "'Ann', point(1, 2), 'b')");
+  EXPECT_THAT(take(1), ElementsAre("insert 18446744073709551615 name=Ann mood=b"));
+  user_.run("ALTER TABLE customer DROP note", "UPDATE customer SET name = 'Anna'");
+  EXPECT_THAT(take(1), ElementsAre("update 18446744073709551615 name=Anna mood=b"));
+  EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset));
+  user_.run("SET GLOBAL binlog_row_metadata = 'FULL'");
+}
+
+TEST_F(Capture, ALargeTransactionIsOneTransaction) {
+  start_quietly();
+  user_.run("INSERT INTO customer SELECT seq, concat('n', seq), NULL FROM seq_1_to_20000");
+  EXPECT_THAT(take(20000), SizeIs(20000));
+  EXPECT_THAT(sink_->times_us, SizeIs(1));
+}
+
+TEST_F(Capture, CompressedLogsAndLogsWithoutChecksumsReadTheSame) {
+  start_customers();
+  for (const char* setting :
+       {"SET GLOBAL log_bin_compress = 1, GLOBAL log_bin_compress_min_len = 10",
+        "SET GLOBAL log_bin_compress = 0, GLOBAL binlog_checksum = 'NONE'"}) {
+    user_.run(setting);
+    User(database_).run("INSERT INTO customer VALUES (1, repeat('x', 150), NULL)",
+                        "TRUNCATE customer");
+    EXPECT_THAT(take(1), ElementsAre("insert 1 name=" + std::string(150, 'x') + " mail=NULL"));
+    poll_until([&] { return !rescans_.empty(); });
+    rescans_.clear();
+  }
+  user_.run("SET GLOBAL binlog_checksum = 'CRC32'");
+}
+
+TEST_F(Capture, SnapshotsReadEveryRowOnceInChunks) {
+  user_.run(
+      "CREATE TABLE line(shop varchar(20), number int, name varchar(9), PRIMARY KEY (shop, "
+      "number))");
+  start({make_schema("line", "shop:text number:int64 name:text", 2)});
+  user_.run("INSERT INTO line SELECT concat('s''', seq % 7), seq, 'n' FROM seq_1_to_250");
+  auto lines = snapshot(30);
+  EXPECT_THAT(lines, SizeIs(250));
+  std::sort(lines.begin(), lines.end());
+  EXPECT_EQ(lines.end(), std::unique(lines.begin(), lines.end()));
+  user_.run("ANALYZE TABLE line");
+  EXPECT_EQ(250U, system_.source->estimate_rows(schemas_[0].dataset).value());
+}
+
+TEST_F(Capture, RecordsAreReadByKey) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL), (2, 'Bob', NULL), (3, 'Cy', NULL)");
+  const std::vector<std::string> keys = {key_of(schemas_[0], "3"), key_of(schemas_[0], "9"),
+                                         key_of(schemas_[0], "1")};
+  expect_ok(system_.source->read_records(schemas_[0].dataset, keys, *sink_));
+  auto lines = sink_->take();
+  std::sort(lines.begin(), lines.end());
+  EXPECT_THAT(lines, ElementsAre("snapshot 1 name=Ann mail=NULL", "snapshot 3 name=Cy mail=NULL"));
+}
+
+}  // namespace
+}  // namespace syncline::mariadb

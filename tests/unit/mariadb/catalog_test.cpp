@@ -1,0 +1,200 @@
+// What a database says of itself, and that each finding's SQL mends it.
+#include "tests/unit/mariadb/mariadb_fixture.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+using testing::ElementsAre, testing::HasSubstr, testing::IsEmpty, testing::SizeIs;
+
+class Catalog : public MariadbTest {
+ protected:
+  // Without opening anything: the config alone.
+  void describe(std::vector<model::Schema> schemas, const std::string& user = "root") {
+    start(std::move(schemas));
+    system_.catalog->detach().value();
+    config_.url = url(user);
+    system_ = make_mariadb(config_, system_clock()).value();
+  }
+  // As `init` does: no dataset is known yet.
+  void look() {
+    config_ = {};
+    config_.appliance = "zurich";
+    config_.name = "shop";
+    config_.url = url();
+    system_ = make_mariadb(config_, system_clock()).value();
+  }
+  std::vector<ports::Finding> findings(ports::Severity severity) {
+    auto found = system_.catalog->findings();
+    expect_ok(found);
+    std::vector<ports::Finding> out;
+    if (!found) return out;
+    for (const ports::Finding& finding : found.value()) {
+      if (finding.severity == severity) out.push_back(finding);
+    }
+    return out;
+  }
+  std::vector<ports::Finding> stopping() { return findings(ports::Severity::kStops); }
+  // Every statement of a fix, up to the words that are no SQL.
+  void mend(const std::string& fix) {
+    size_t at = 0;
+    for (size_t end = fix.find(';'); end != std::string::npos; end = fix.find(';', at)) {
+      const std::string statement = fix.substr(at, end - at);
+      if (statement.find(" and in ") == std::string::npos) user_.run(statement);
+      at = end + 1;
+    }
+  }
+};
+
+TEST_F(Catalog, TablesWithTypesAndKeys) {
+  user_.run(
+      "CREATE TABLE customer(id bigint unsigned AUTO_INCREMENT PRIMARY KEY, name varchar(40) "
+      "NOT NULL UNIQUE, nick text UNIQUE, mood enum('a'), cost decimal(9,2), at timestamp(3) "
+      "NULL, tags json, half int AS (cost / 2) STORED, flag tinyint(1), code char(3), small "
+      "mediumint unsigned, f float, u uuid, i inet6, b bit(5), p point, bin binary(4), vb "
+      "varbinary(4), y year, s set('q'), t time(2), d datetime)",
+      "CREATE TABLE child(a int PRIMARY KEY, c bigint unsigned REFERENCES customer(id))",
+      "CREATE VIEW v AS SELECT 1");
+  look();
+  const auto tables = system_.catalog->tables().value();
+  ASSERT_THAT(tables, SizeIs(2));
+  EXPECT_EQ("child", tables[0].name);
+  EXPECT_THAT(tables[0].references, ElementsAre("customer"));
+  EXPECT_EQ("customer", tables[1].name);
+  EXPECT_THAT(tables[1].keys, ElementsAre(ElementsAre("id"), ElementsAre("name")));
+  std::vector<std::string> types;
+  for (const auto& column : tables[1].columns) types.push_back(model::to_string(column.type));
+  EXPECT_THAT(types, ElementsAre("uint64", "text(40)", "text", "enum", "decimal(9,2)",
+                                 "timestamp(3)", "json", "int64", "int64", "char(3)", "int64",
+                                 "float32", "uuid", "inet", "bit(5)", "spatial", "bytes(4)",
+                                 "bytes", "year", "set", "time(2)", "datetime(0)"));
+  EXPECT_TRUE(tables[1].columns[7].is_generated);
+}
+
+TEST_F(Catalog, KeysAreAsCoarseAsTheirCollation) {
+  user_.run(
+      "CREATE TABLE k(a varchar(9) COLLATE utf8mb4_general_ci, b varchar(9) COLLATE "
+      "utf8mb4_bin, c varchar(9) COLLATE utf8mb4_nopad_bin, d varbinary(9), e int, f "
+      "varchar(9) COLLATE utf8mb4_unicode_520_nopad_ci)");
+  look();
+  const auto tables = system_.catalog->tables().value();
+  std::vector<model::KeyEquivalence> found;
+  for (const auto& column : tables[0].columns) found.push_back(column.equivalence);
+  using enum model::KeyEquivalence;
+  EXPECT_THAT(found, ElementsAre(kAsciiCaseInsensitive, kTrailingSpaces, kBytes, kBytes, kBytes,
+                                 kAsciiCaseInsensitive));
+}
+
+TEST_F(Catalog, APlainUserIsToldEverythingItLacksAndTheSqlMendsIt) {
+  user_.run("CREATE OR REPLACE USER plain", "GRANT USAGE ON *.* TO plain",
+            "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(20))",
+            "CREATE TRIGGER watch BEFORE UPDATE ON customer FOR EACH ROW SET NEW.name = NEW.name",
+            "GRANT SELECT ON " + database_ + ".customer TO plain");
+  describe({make_schema("customer", "id:int64 name:text")}, "plain");
+  auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(3));  // replicate, create, write; triggers it may not even see
+  EXPECT_EQ("GRANT REPLICATION SLAVE ON *.* TO 'plain'@'%';", stops[0].fix);
+  for (size_t i = 0; i < 2; ++i) mend(stops[i].fix);
+  user_.run("GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER ON customer TO plain");
+  stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_THAT(stops[0].what, HasSubstr("trigger watch (BEFORE UPDATE) on customer fires"));
+  config_.datasets[0].triggers = "fire";
+  system_ = make_mariadb(config_, system_clock()).value();
+  EXPECT_THAT(stopping(), IsEmpty());
+  connect();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann')");
+  apply({"set 1 name=Anna"});
+  EXPECT_THAT(take(3), ElementsAre("insert 1 name=Ann", marker(1), "ours update 1 name=Anna"));
+  expect_ok(system_.catalog->detach());
+  system_ = {};
+  user_.run("DROP USER plain");
+}
+
+TEST_F(Catalog, TheServersSettingsAreNamedAndMendedByTheirSql) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY)");
+  describe({make_schema("customer", "id:int64")});
+  EXPECT_THAT(stopping(), IsEmpty());
+  user_.run("SET GLOBAL binlog_format = 'MIXED'", "SET GLOBAL binlog_row_image = 'MINIMAL'",
+            "SET GLOBAL binlog_row_metadata = 'NO_LOG'", "SET GLOBAL sync_binlog = 0",
+            "SET GLOBAL log_bin_compress = 1", "SET GLOBAL binlog_checksum = 'NONE'");
+  const auto stops = stopping();
+  EXPECT_THAT(stops, SizeIs(4));
+  for (const auto& finding : stops) mend(finding.fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+  const auto warnings = findings(ports::Severity::kWarning);
+  ASSERT_THAT(warnings, SizeIs(1));
+  EXPECT_THAT(warnings[0].what, HasSubstr("sync_binlog is 0"));
+  mend(warnings[0].fix);
+  EXPECT_THAT(findings(ports::Severity::kWarning), IsEmpty());
+  user_.run("SET GLOBAL log_bin_compress = 0");
+}
+
+TEST_F(Catalog, CascadesAreRefusedAndMended) {
+  user_.run("CREATE TABLE city(id bigint PRIMARY KEY, n int, UNIQUE (id, n))",
+            "CREATE TABLE customer(id bigint PRIMARY KEY, city bigint, n int, CONSTRAINT lives "
+            "FOREIGN KEY (city, n) REFERENCES city(id, n) ON DELETE CASCADE ON UPDATE SET NULL)");
+  describe({make_schema("customer", "id:int64 city:int64"), make_schema("city", "id:int64")});
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_EQ("customer", stops[0].dataset);
+  EXPECT_THAT(stops[0].what, HasSubstr("ON DELETE CASCADE ON UPDATE SET NULL of city"));
+  mend(stops[0].fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+  EXPECT_EQ("RESTRICT|RESTRICT", user_.ask("SELECT DELETE_RULE, UPDATE_RULE FROM "
+                                           "information_schema.REFERENTIAL_CONSTRAINTS WHERE "
+                                           "CONSTRAINT_SCHEMA = DATABASE()"));
+}
+
+TEST_F(Catalog, KeysAndEnginesThatCannotBeUsedAreMended) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, mail varchar(20))",
+            "CREATE TABLE stand_in(id bigint PRIMARY KEY)");
+  describe({make_schema("customer", "mail:text id:int64")});
+  auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  mend(stops[0].fix);
+  stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  mend(stops[0].fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+  user_.run("ALTER TABLE customer ENGINE = MyISAM");
+  stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  mend(stops[0].fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+TEST_F(Catalog, NumberedKeysAndTouchedColumnsAreWarnedOf) {
+  user_.run(
+      "CREATE TABLE customer(id bigint AUTO_INCREMENT PRIMARY KEY, at timestamp DEFAULT "
+      "current_timestamp() ON UPDATE current_timestamp())");
+  describe({make_schema("customer", "id:int64 at:timestamp(0)")});
+  const auto warnings = findings(ports::Severity::kWarning);
+  ASSERT_THAT(warnings, SizeIs(2));
+  EXPECT_THAT(warnings[0].what, HasSubstr("numbered by this database"));
+  EXPECT_THAT(warnings[1].fix, HasSubstr("exclude = [\"at\"]"));
+}
+
+TEST_F(Catalog, DetachRemovesEverythingOfOursAndNothingElse) {
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  EXPECT_THAT(system_.catalog->detach().value(), ElementsAre("table syncline_checkpoint"));
+  EXPECT_EQ("customer", user_.ask("SHOW TABLES"));
+  EXPECT_EQ("1|Ann|NULL", customers());
+  EXPECT_THAT(system_.catalog->detach().value(), IsEmpty());
+}
+
+TEST_F(Catalog, DetachLeavesTheCheckpointsOfOtherAppliances) {
+  start_customers();
+  user_.run("INSERT INTO syncline_checkpoint VALUES ('other', 'shop', 1, 5, 0, 0)");
+  expect_ok(system_.catalog->detach());
+  EXPECT_EQ("other", user_.ask("SELECT appliance FROM syncline_checkpoint"));
+}
+
+TEST_F(Catalog, SettingsThatAreNotOfferedAreConfigErrors) {
+  start_customers();
+  config_.datasets[0].where = "id > 5";
+  EXPECT_EQ(ErrorCode::kConfigValue, make_mariadb(config_, system_clock()).error().code);
+}
+
+}  // namespace
+}  // namespace syncline::mariadb
