@@ -1,0 +1,360 @@
+#!/usr/bin/python3
+"""The real program between a real MariaDB server and others, as a user would run it by hand.
+
+    mariadb_test.py PATH/TO/syncline
+
+One MariaDB and one PostgreSQL server for all tests, a database in each and a folder of its own for
+each. Needs pymysql and psycopg2, so it runs under the Python that Debian packages them for.
+"""
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import unittest
+
+import psycopg2
+import pymysql
+
+from fixture import Appliance
+
+SUPPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support")
+TABLE = """CREATE TABLE customer (
+    email varchar(60) PRIMARY KEY, name varchar(40), points int, price numeric(12,2),
+    seen timestamp(3) %s, doc json, photo %s)"""
+KEYS = [f"k{number}@x" for number in range(60)]
+
+
+class Mariadb(Appliance):
+    @classmethod
+    def setUpClass(cls):
+        cls.maria = tempfile.mkdtemp(prefix="syncline-maria-")
+        cls.postgres = tempfile.mkdtemp(prefix="syncline-pg-")
+        cls.call_server("start")
+        subprocess.run([os.path.join(SUPPORT, "postgres_server"), "start", cls.postgres],
+                       check=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.call_server("remove")
+        subprocess.run([os.path.join(SUPPORT, "postgres_server"), "remove", cls.postgres],
+                       check=True)
+
+    @classmethod
+    def call_server(cls, command, *more):
+        subprocess.run([os.path.join(SUPPORT, "mariadb_server"), command, cls.maria, *more],
+                       check=True)
+
+    def setUp(self):
+        super().setUp()
+        end = self._testMethodName[-20:]
+        self.shop, self.office = "shop_" + end, "office_" + end
+        self.sql("", f"CREATE DATABASE {self.shop} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        self.sql(self.shop, TABLE % ("NULL", "blob"))
+        self.pg("postgres", f"CREATE DATABASE {self.office}")
+        self.pg(self.office, TABLE.replace("json", "jsonb") % ("with time zone", "bytea"))
+
+    def tearDown(self):
+        super().tearDown()
+        self.sql("", f"DROP DATABASE {self.shop}")
+
+    # The servers.
+
+    def connect(self, database):
+        return pymysql.connect(unix_socket=self.maria + "/socket", user="root", charset="utf8mb4",
+                               database=database or None, autocommit=True,
+                               init_command="SET time_zone = '+00:00'")
+
+    def connect_pg(self, database):
+        user = psycopg2.connect(host=self.postgres, dbname=database, user="postgres",
+                                options="-c timezone=UTC")
+        user.autocommit = True
+        return user
+
+    def run_on(self, user, statements):
+        try:
+            cursor = user.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            return list(cursor.fetchall()) if cursor.description else None
+        finally:
+            user.close()
+
+    def sql(self, database, *statements):
+        return self.run_on(self.connect(database), statements)
+
+    def pg(self, database, *statements):
+        return self.run_on(self.connect_pg(database), statements)
+
+    def rows(self):
+        """Both sides' customers, as comparable rows."""
+        both = []
+        for rows in (self.sql(self.shop, "SELECT * FROM customer ORDER BY 1"),
+                     self.pg(self.office, "SELECT * FROM customer ORDER BY email COLLATE \"C\"")):
+            both.append([(row[0], row[1], row[2], row[3],
+                          row[4] and row[4].replace(tzinfo=None),
+                          json.loads(row[5]) if isinstance(row[5], str) else row[5],
+                          row[6] if row[6] is None else bytes(row[6])) for row in rows])
+        return both
+
+    def url(self):
+        return f"mariadb://root@localhost/{self.shop}?socket={self.maria}/socket"
+
+    def url_pg(self):
+        return f"postgres://postgres@/{self.office}?host={self.postgres}"
+
+    def begin(self):
+        self.call("init", self.url_pg(), self.url())
+        self.call("check")
+        self.call("plan")
+        self.start()
+
+    def expect_equal(self):
+        self.wait(lambda: self.rows()[0] == self.rows()[1])
+        self.assertTrue(self.ask("verify")["is_equal"])
+
+    # Users on keys that the other side writes too; they live through servers that go away.
+
+    def write_at_random(self, connect, insert, seed, is_over):
+        chance = random.Random(seed)
+        user = None
+        while not is_over():
+            key = chance.choice(KEYS)
+            number = chance.randrange(1000)
+            try:
+                user = user or connect()
+                cursor = user.cursor()
+                kind = chance.randrange(10)
+                if kind == 0:
+                    cursor.execute("DELETE FROM customer WHERE email = %s", (key,))
+                elif kind < 3:
+                    cursor.execute(insert, (key, f"{seed} {number}", number))
+                elif kind < 6:
+                    cursor.execute("UPDATE customer SET name = %s WHERE email = %s",
+                                   (f"{seed} {number}", key))
+                else:
+                    cursor.execute("UPDATE customer SET points = %s, seen = now() WHERE email = %s",
+                                   (number, key))
+            except (pymysql.Error, psycopg2.Error, OSError):
+                user = None
+                threading.Event().wait(0.05)
+
+    def with_writers(self, disturb):
+        over = threading.Event()
+        values = "INTO customer VALUES (%s, %s, %s, 1.5, now(), '{\"a\": 1}', 'x')"
+        maria, postgres = f"INSERT IGNORE {values}", f"INSERT {values} ON CONFLICT DO NOTHING"
+        ours = ((lambda: self.connect(self.shop), maria, 1),
+                (lambda: self.connect_pg(self.office), postgres, 2))
+        writers = [threading.Thread(target=self.write_at_random, args=(*one, over.is_set))
+                   for one in ours]
+        for writer in writers:
+            writer.start()
+        try:
+            disturb()
+        finally:
+            over.set()
+            for writer in writers:
+                writer.join()
+
+    def test_from_two_urls_to_a_running_sync(self):
+        self.pg(self.office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1, 9.99, "
+                             "'2026-01-01 00:00:00.123+01', '{\"b\": [1, 2.50], \"a\": null}', "
+                             "'\\x00ff')",
+                "INSERT INTO customer VALUES ('bob@x', 'Bob', 2)")
+        self.sql(self.shop, "INSERT INTO customer(email, name, points) VALUES ('bob@x', 'Rob', 2), "
+                            "('cy@x', 'Cÿ 🚲', 3)")
+        self.call("init", self.url_pg(), self.url())
+        plan = self.ask("plan")["datasets"][0]
+        self.assertEqual((plan["update"], plan["equal"]), (1, 0))
+        self.assertEqual(self.sql(self.shop, "SHOW TABLES"), [("customer",)])
+        self.start()
+        self.expect_equal()
+        self.assertEqual([row[:3] for row in self.rows()[0]],
+                         [("ann@x", "Ann", 1), ("bob@x", "Bob", 2), ("cy@x", "Cÿ 🚲", 3)])
+        self.sql(self.shop, "UPDATE customer SET name = 'Anna' WHERE email = 'ann@x'",
+                 "DELETE FROM customer WHERE email = 'cy@x'",
+                 "UPDATE customer SET email = 'rob@x' WHERE email = 'bob@x'")
+        self.pg(self.office, "UPDATE customer SET points = 9 WHERE email = 'ann@x'")
+        self.wait(lambda: [row[:3] for row in self.rows()[1]] ==
+                  [("ann@x", "Anna", 9), ("rob@x", "Bob", 2)])
+        self.expect_equal()
+        self.sql(self.shop, "TRUNCATE customer")
+        self.wait(lambda: self.rows()[1] == [])
+        self.stop()
+        self.call("detach", "--system", self.shop, "--yes")
+        self.assertEqual(self.sql(self.shop, "SHOW TABLES"), [("customer",)])
+
+    def test_idle_systems_cause_no_writes(self):
+        self.begin()
+        self.sql(self.shop, "INSERT INTO customer(email, name) VALUES ('ann@x', 'Ann')")
+        self.wait(lambda: len(self.rows()[1]) == 1)
+        self.expect_equal()
+        before = self.sql(self.shop, "SHOW MASTER STATUS")
+        for _ in range(20):
+            self.ask("status")
+        self.assertEqual(before, self.sql(self.shop, "SHOW MASTER STATUS"))
+        moved = "SELECT sum(seq) FROM syncline_checkpoint"
+        self.assertEqual(self.sql(self.shop, moved), [(0,)])
+
+    def test_kills_of_the_daemon_under_writers_on_both_sides(self):
+        self.begin()
+
+        def disturb():
+            for _ in range(6):
+                threading.Event().wait(0.7)
+                self.kill()
+                self.start()
+
+        self.with_writers(disturb)
+        self.expect_equal()
+        self.assertGreater(len(self.rows()[0]), 10)
+        self.assertEqual(self.ask("quarantine", "list"), [])
+        self.call("audit", "verify")
+
+    def test_kills_of_the_server_under_writers(self):
+        self.begin()
+
+        def disturb():
+            for how in ("immediate", "fast", "immediate"):
+                threading.Event().wait(0.7)
+                self.call_server("stop", how)
+                self.call_server("start")
+
+        self.with_writers(disturb)
+        self.expect_equal()
+        self.assertIsNone(self.daemon.poll())
+        self.assertGreater(len(self.rows()[0]), 10)
+
+    def test_writing_sessions_that_are_killed_under_writers(self):
+        self.begin()
+        over = threading.Event()
+
+        def kill_sessions():
+            root = self.connect("")
+            cursor = root.cursor()
+            while not over.is_set():
+                cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s AND "
+                               "command IN ('Query', 'Execute') AND id <> connection_id() AND "
+                               "(info LIKE 'COMMIT%%' OR info LIKE 'UPDATE syncline%%')",
+                               (self.shop,))
+                for (session,) in cursor.fetchall():
+                    try:
+                        cursor.execute(f"KILL {session}")
+                    except pymysql.Error:
+                        pass  # it has ended by itself
+                over.wait(0.02)
+            root.close()
+
+        killer = threading.Thread(target=kill_sessions)
+        killer.start()
+        try:
+            self.with_writers(lambda: threading.Event().wait(5))
+        finally:
+            over.set()
+            killer.join()
+        self.expect_equal()
+        self.call("audit", "verify")
+
+    def test_xa_transactions_travel_when_they_commit(self):
+        self.begin()
+        users = [self.connect(self.shop) for _ in range(2)]
+        for number, user in enumerate(users):
+            cursor = user.cursor()
+            for statement in (f"XA START 'x{number}'",
+                              "INSERT INTO customer(email, name) VALUES "
+                              f"('x{number}@x', 'prepared')",
+                              f"XA END 'x{number}'", f"XA PREPARE 'x{number}'"):
+                cursor.execute(statement)
+        self.sql(self.shop, "INSERT INTO customer(email, name) VALUES ('ann@x', 'Ann')")
+        self.wait(lambda: [row[0] for row in self.rows()[1]] == ["ann@x"])
+        self.kill()
+        self.start()
+        users[0].cursor().execute("XA COMMIT 'x0'")
+        users[1].cursor().execute("XA ROLLBACK 'x1'")
+        self.wait(lambda: [row[0] for row in self.rows()[1]] == ["ann@x", "x0@x"])
+        self.expect_equal()
+        for user in users:
+            user.close()
+
+    def test_a_purged_log_is_said_and_a_resync_mends_it(self):
+        self.begin()
+        self.sql(self.shop, "INSERT INTO customer(email, name) VALUES ('ann@x', 'Ann')")
+        self.expect_equal()
+        self.stop()
+        self.sql(self.shop, "UPDATE customer SET name = 'unseen'",
+                 "INSERT INTO customer(email) VALUES ('bob@x')", "FLUSH BINARY LOGS")
+
+        def is_purged():
+            self.sql("", "PURGE BINARY LOGS BEFORE now() + INTERVAL 1 DAY")
+            return len(self.sql("", "SHOW BINARY LOGS")) == 1
+
+        self.wait(is_purged)
+        self.launch()
+        self.expect_end(4, "SYN-3005", "syncline resync --system " + self.shop)
+        self.call("resync", "--system", self.shop, "--yes")
+        self.start()
+        self.wait(lambda: [row[:2] for row in self.rows()[1]] ==
+                  [("ann@x", "Ann"), ("bob@x", None)])
+        self.expect_equal()
+        self.assertIn("unseen", self.call("conflicts", "list", "--json").stdout)
+
+    def test_cascades_are_refused_until_they_are_mended(self):
+        self.sql(self.shop, "CREATE TABLE place (id int PRIMARY KEY, owner varchar(60), CONSTRAINT "
+                            "owned FOREIGN KEY (owner) REFERENCES customer(email) ON DELETE "
+                            "CASCADE)")
+        self.pg(self.office, "CREATE TABLE place (id int PRIMARY KEY, owner varchar(60))")
+        self.call("init", self.url_pg(), self.url())
+        findings = [one for one in self.ask("plan", expect=1)["findings"]
+                    if one["severity"] == "stops"]
+        self.assertEqual(len(findings), 1)
+        self.assertIn("foreign key owned of place changes its rows", findings[0]["what"])
+        for statement in findings[0]["fix"].split("; ")[:2]:
+            self.sql(self.shop, statement)
+        self.call("plan")
+
+    def test_two_records_that_are_one_under_a_collation(self):
+        self.sql(self.shop, "ALTER TABLE customer MODIFY email varchar(60) CHARACTER SET utf8mb4 "
+                            "COLLATE utf8mb4_general_ci NOT NULL")
+        self.pg(self.office, "INSERT INTO customer(email, name) VALUES ('ann@x', 'Ann'), "
+                             "('mueller', 'a')")
+        self.call("init", self.url_pg(), self.url())
+        self.start()
+        self.expect_equal()
+        self.pg(self.office, "INSERT INTO customer(email, name) VALUES ('müller', 'a')")
+        self.wait(lambda: len(self.rows()[0]) == 3)
+        self.pg(self.office, "INSERT INTO customer(email, name) VALUES ('muller', 'b')")
+        self.wait(lambda: self.ask("quarantine", "list") != [])
+        self.assertIn("takes it for the record email=müller",
+                      json.dumps(self.ask("quarantine", "list"), ensure_ascii=False))
+        self.assertEqual([row[:2] for row in self.rows()[0]],
+                         [("ann@x", "Ann"), ("mueller", "a"), ("müller", "a")])
+
+    def test_with_a_sqlite_file(self):
+        file = sqlite3.connect(self.path("till.db"), isolation_level=None)
+        file.execute("PRAGMA journal_mode = WAL")
+        file.execute("CREATE TABLE customer (email TEXT COLLATE RTRIM PRIMARY KEY NOT NULL, "
+                     "name TEXT, points INTEGER, price TEXT, seen TEXT, doc TEXT, photo BLOB)")
+        self.sql(self.shop, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1, 9.99, "
+                            "'2025-12-31 23:00:00.123', '{\"b\": 1, \"a\": [true]}', x'00ff')")
+        self.call("init", self.url(), "till.db")
+        self.call("plan")
+        self.start()
+        self.wait(lambda: file.execute("SELECT count(*) FROM customer").fetchone() == (1,))
+        self.assertEqual(file.execute("SELECT * FROM customer").fetchall(), [
+            ("ann@x", "Ann", 1, "9.99", "2025-12-31 23:00:00.123", '{"a":[true],"b":1}',
+             b"\x00\xff")])
+        file.execute("INSERT INTO customer VALUES ('bob@x', 'Bob', 2, '1.5', "
+                     "'2026-02-01T10:00:00+02:00', '[1]', x'01')")
+        file.execute("UPDATE customer SET points = 7 WHERE email = 'ann@x'")
+        points = "SELECT points FROM customer ORDER BY 1 DESC"
+        self.wait(lambda: self.sql(self.shop, points) == [(7,), (2,)])
+        self.sql(self.shop, "DELETE FROM customer WHERE email = 'ann@x'")
+        self.wait(lambda: file.execute("SELECT email FROM customer").fetchall() == [("bob@x",)])
+        self.assertTrue(self.ask("verify")["is_equal"])
+        file.close()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
