@@ -1,23 +1,23 @@
 // First sync: brings systems that already hold records together, by key.
 //
-// Per dataset, one system after the other is read in chunks and matched with what is accepted so
-// far, and is live from then on; who wins is a matter of versions, not of the order. The one with
-// the most rows comes last: what the others lack of it goes to them as it is read. What it lacks
-// itself is put to it at the end. Between chunks the logs are read on, so that they do not grow and
-// what was written is confirmed. A restart goes on at the chunk it was at; rows read twice say
-// nothing new.
+// One system after the other is read in chunks, dataset by dataset, and matched with what is
+// accepted so far; who wins is a matter of versions, not of the order. The one with the most rows
+// comes last: what the others lack of it goes to them as it is read. What it lacks itself is put to
+// it at the end. The log of a system is read once all its datasets are live; until then what
+// changes there waits in it. A restart reads that log to its end first, then goes on near the chunk
+// it was at; rows read twice say nothing new.
 #include <algorithm>
 
 #include "host/app/render.hpp"
 #include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
+#include "host/base/bytes.hpp"
 #include "host/base/thread_name.hpp"
 
 namespace syncline::app {
 namespace {
 
 constexpr std::string_view kLive = "live";
-constexpr int64_t kCatchUpBusyUsMax = 60'000'000;
 constexpr int64_t kPauseUs = 20'000;
 constexpr int64_t kAwayUsMin = 100'000;
 constexpr int64_t kAwayUsMax = 5'000'000;
@@ -27,6 +27,15 @@ constexpr uint64_t kGroupsAheadMax = 64;  // of a target: more would only wait i
 
 Error stopping() {
   return {ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again"};
+}
+
+// Changes with the fields' names and types.
+uint32_t shape_of(const model::Schema& schema) {
+  std::string text;
+  for (const model::Field& field : schema.fields) {
+    text += field.name + " " + model::to_string(field.type) + "\n";
+  }
+  return model::stable_id(text);
 }
 
 bool is_passing(const Error& error) {
@@ -104,9 +113,9 @@ Result<void> RuntimeImpl::begin_reading(SystemRun& run) {
       [=](pipeline::Pipeline& pipeline) { return pipeline.begin_reading(system, now); });
 }
 
-// From here on what the system's log shows counts as read. Returns whether there is anything left
-// to sync.
-Result<bool> RuntimeImpl::expect_reading(SystemRun& run) {
+// What a system had shown before its first sync was broken off counts again. Returns whether there
+// is anything left to sync.
+Result<bool> RuntimeImpl::resume_reading(SystemRun& run) {
   bool is_live = true;
   for (const model::Schema* schema : run.system->schemas) {
     const core::SystemRole* role = parts_.rules.at(schema->dataset).role(run.system->id);
@@ -117,26 +126,33 @@ Result<bool> RuntimeImpl::expect_reading(SystemRun& run) {
   return !is_live;
 }
 
-// Reads the log to its end. A system that is busy is waited for, a while.
+// Reads the log to its end. A system that is busy or away is waited for.
 Result<void> RuntimeImpl::catch_up(SystemRun& run) {
-  const int64_t deadline_us = parts_.clock.steady_us() + kCatchUpBusyUsMax;
-  int64_t backoff_us = 0;
-  uint64_t seen = 0;
-  while (is_reading_) {
-    const auto read = capture_once(run, parts_.options.poll_wait_ms, backoff_us);
-    if (read && read.value() == ReadOn::kEnd) return success();
-    if (read) continue;
-    const bool is_busy = read.error().code == ErrorCode::kSystemBusy;
-    if (!is_busy || parts_.clock.steady_us() > deadline_us) return read.error();
-    seen = committed_.wait(seen, kPauseUs);
+  while (true) {
+    SYN_TRY(const ReadOn read_on, with_patience(run, [&] {
+              int64_t backoff_us = 0;
+              return capture_once(run, parts_.options.poll_wait_ms, backoff_us);
+            }));
+    if (read_on == ReadOn::kEnd) return success();
+    if (!is_reading_) return stopping();
   }
-  return stopping();
 }
 
-// One look at each system's log. What goes wrong stands in status, and is met again.
+bool RuntimeImpl::is_live(const SystemRun& run) const {
+  return std::all_of(run.system->schemas.begin(), run.system->schemas.end(),
+                     [&](const model::Schema* schema) {
+                       return parts_.rules.at(schema->dataset).role(run.system->id)->phase ==
+                              core::SyncPhase::kLive;
+                     });
+}
+
+// One look at the log of each system that is live. Of the others it would tell changes of records
+// that were not read yet, as if nothing stood there. What goes wrong stands in status, and is met
+// again.
 void RuntimeImpl::follow_logs() {
   for (const auto& run : runs_) {
-    if (run->is_paused || pipeline_->position(run->system->id).is_start()) continue;
+    measure_lag(*run, run->lag_due_us);
+    if (run->is_paused || !is_live(*run)) continue;
     acknowledge(*run);
     int64_t backoff_us = 0;
     (void)capture_once(*run, 0, backoff_us);
@@ -182,8 +198,9 @@ Result<void> RuntimeImpl::first_sync() {
   // that it never had. All of them resume before any is caught up with: they get each other's news.
   std::vector<SystemRun*> resumed;
   for (const auto& run : runs_) {
-    SYN_TRY(const bool is_left, expect_reading(*run));
-    if (is_left && !pipeline_->position(run->system->id).is_start()) resumed.push_back(run.get());
+    if (pipeline_->position(run->system->id).is_start()) continue;
+    SYN_TRY(const bool is_left, resume_reading(*run));
+    if (is_left) resumed.push_back(run.get());
   }
   for (SystemRun* run : resumed) {
     SYN_TRY(catch_up(*run));
@@ -192,30 +209,33 @@ Result<void> RuntimeImpl::first_sync() {
     if (!pipeline_->position(run->system->id).is_start()) continue;
     SYN_TRY(begin_reading(*run));
   }
-  for (const auto& [dataset, rule] : parts_.rules) {
-    SYN_TRY(sync_dataset(dataset));
+  SYN_TRY(const auto order, plan_sync());
+  for (const Syncing& one : order) {
+    SYN_TRY(sync_system(one));
   }
   return success();
 }
 
-Result<void> RuntimeImpl::sync_dataset(model::DatasetId dataset) {
-  std::vector<Syncing> waiting;
-  for (const core::SystemRole& role : parts_.rules.at(dataset).systems) {
-    if (role.phase == core::SyncPhase::kLive) continue;
-    SystemRun& run = *find(role.system);
-    Syncing& one = waiting.emplace_back(&run, dataset, role.first_rank);
-    if (!run.system->is_read(dataset)) continue;
-    SYN_TRY(one.row_estimate, with_patience(run, [&run, dataset] {
-              return run.system->ports.source->estimate_rows(dataset);
-            }));
+// Everything that is not live, the system with the fewest rows first, whole.
+Result<std::vector<Syncing>> RuntimeImpl::plan_sync() {
+  std::map<SystemRun*, uint64_t> rows;
+  std::vector<Syncing> order;
+  for (const auto& [dataset, rule] : parts_.rules) {
+    for (const core::SystemRole& role : rule.systems) {
+      if (role.phase == core::SyncPhase::kLive) continue;
+      SystemRun& run = *find(role.system);
+      Syncing& one = order.emplace_back(&run, dataset);
+      if (!run.system->is_read(dataset)) continue;
+      SYN_TRY(one.row_estimate, with_patience(run, [&run, id = dataset] {
+                return run.system->ports.source->estimate_rows(id);
+              }));
+      rows[&run] += one.row_estimate;
+    }
   }
-  std::stable_sort(waiting.begin(), waiting.end(), [](const Syncing& a, const Syncing& b) {
-    return std::tie(a.row_estimate, a.rank) < std::tie(b.row_estimate, b.rank);
+  std::stable_sort(order.begin(), order.end(), [&](const Syncing& a, const Syncing& b) {
+    return std::pair(rows[a.run], a.run->system->id) < std::pair(rows[b.run], b.run->system->id);
   });
-  for (const Syncing& one : waiting) {
-    SYN_TRY(sync_system(one));
-  }
-  return success();
+  return order;
 }
 
 // Whether the accepted state may hold records that none of this dataset's systems has shown since.
@@ -230,6 +250,7 @@ bool RuntimeImpl::has_records(const pipeline::Pipeline& pipeline, model::Dataset
 Result<void> RuntimeImpl::sync_system(const Syncing& syncing) {
   const RuntimeSystem& system = *syncing.run->system;
   const model::DatasetId dataset = syncing.dataset;
+  SYN_TRY(set_phase(dataset, system.id, core::SyncPhase::kReading));
   bool may_lack = false;  // records that others have
   uint64_t changes_before = 0;
   SYN_TRY(on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
@@ -258,8 +279,7 @@ Result<void> RuntimeImpl::read_for_sync(const Syncing& syncing) {
   SystemRun& run = *syncing.run;
   const model::SystemId system = run.system->id;
   const model::DatasetId dataset = syncing.dataset;
-  const std::string item = sync_cursor_item(dataset, system);
-  SYN_TRY(std::string cursor, parts_.shadow.get_item(item));
+  SYN_TRY(std::string cursor, noted_cursor(syncing));
   const bool is_resumed = !cursor.empty();
   if (!is_resumed) {
     SYN_TRY(on_step_thread([=](pipeline::Pipeline& pipeline) -> Result<void> {
@@ -270,7 +290,7 @@ Result<void> RuntimeImpl::read_for_sync(const Syncing& syncing) {
   begin_progress(syncing);
   size_t chunk_count = 0;
   do {
-    SYN_TRY(wait_for_targets());
+    SYN_TRY(wait_for_others(syncing));
     SYN_TRY(auto chunk, with_patience(run, [&] {
               return run.capture->read_snapshot(capture::Kind::kFirstSync, dataset, cursor,
                                                 parts_.options.sync_chunk_rows);
@@ -279,7 +299,7 @@ Result<void> RuntimeImpl::read_for_sync(const Syncing& syncing) {
     report_progress(chunk.row_count());
     SYN_TRY(take_chunk(run, std::move(chunk)));
     if (++chunk_count % kNotedEvery == 0) {
-      SYN_TRY(note_cursor(item, cursor));
+      SYN_TRY(note_cursor(syncing, cursor));
     }
     follow_logs();
   } while (!cursor.empty());
@@ -289,13 +309,38 @@ Result<void> RuntimeImpl::read_for_sync(const Syncing& syncing) {
       [=](pipeline::Pipeline& pipeline) { return pipeline.process_sweep(system, dataset); });
 }
 
-// Behind the chunk in the step thread's order, and never durable before it.
-Result<void> RuntimeImpl::note_cursor(const std::string& item, const std::string& cursor) {
-  const auto note = [this, item, cursor](pipeline::Pipeline&) {
-    return parts_.shadow.put_item(item, cursor);
-  };
-  const bool is_queued = push(Command{note, std::make_shared<std::promise<Result<void>>>()});
-  return is_queued ? success() : Result<void>(stopping());
+// Where a restart may go on: behind chunks that are durable. It counts only while the table knows
+// as many records as it did here, and the dataset has the same fields.
+Result<void> RuntimeImpl::note_cursor(const Syncing& syncing, const std::string& cursor) {
+  return on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
+    SYN_TRY(pipeline.commit());
+    const model::SystemId system = syncing.run->system->id;
+    std::string bytes;
+    ByteWriter out(bytes);
+    out.u64(pipeline.table_record_count(system, syncing.dataset));
+    out.u32(shape_of(*parts_.rules.at(syncing.dataset).schema));
+    out.text(cursor);
+    SYN_TRY(parts_.shadow.put_item(sync_cursor_item(syncing.dataset, system), bytes));
+    return parts_.shadow.flush();
+  });
+}
+
+// Empty: from the beginning.
+Result<std::string> RuntimeImpl::noted_cursor(const Syncing& syncing) {
+  const model::SystemId system = syncing.run->system->id;
+  const auto noted = parts_.shadow.get_item(sync_cursor_item(syncing.dataset, system));
+  if (!noted || noted.value().empty()) return noted;
+  ByteReader in(noted.value());
+  const uint64_t record_count = in.u64();
+  const uint32_t shape = in.u32();
+  std::string cursor(in.text());
+  const model::Schema& schema = *parts_.rules.at(syncing.dataset).schema;
+  const bool counts = in.ok() && shape == shape_of(schema) &&
+                      pipeline_->table_record_count(system, syncing.dataset) >= record_count;
+  if (!counts) return std::string();
+  parts_.log.info("first sync: " + schema.name + " of " + syncing.run->system->name +
+                  " goes on behind " + std::to_string(record_count) + " records");
+  return cursor;
 }
 
 Result<void> RuntimeImpl::put_missing(const Syncing& syncing) {
@@ -303,7 +348,7 @@ Result<void> RuntimeImpl::put_missing(const Syncing& syncing) {
   const model::DatasetId dataset = syncing.dataset;
   for (size_t index = 0; index < parts_.options.lane_count; ++index) {
     const auto lane = static_cast<model::LaneIndex>(index);
-    SYN_TRY(wait_for_targets());
+    SYN_TRY(wait_for_others(syncing));
     SYN_TRY(on_step_thread([=](pipeline::Pipeline& pipeline) {
       return pipeline.process_missing(system, dataset, lane);
     }));
@@ -312,19 +357,28 @@ Result<void> RuntimeImpl::put_missing(const Syncing& syncing) {
   return success();
 }
 
-// A sync that runs ahead of its targets would only fill the journal.
-Result<void> RuntimeImpl::wait_for_targets() {
-  const auto is_behind = [this](const std::unique_ptr<SystemRun>& run) {
-    if (!run->delivery || run->is_paused || !run->is_delivering || run->needs_plan) return false;
-    return parts_.journal.stats().committed > run->delivery->cursor() + kGroupsAheadMax;
+// A sync that runs ahead of its targets would only fill the journal. One that cannot be written to
+// now holds nothing up; a pause holds up what it names.
+Result<void> RuntimeImpl::wait_for_others(const Syncing& syncing) {
+  const auto is_behind = [&](const std::unique_ptr<SystemRun>& run) {
+    if (!run->delivery || !run->is_delivering || run->needs_plan || run->is_paused) return false;
+    if (!run->system->directions.contains(syncing.dataset)) return false;
+    const bool goes_on = !run->delivery->stats().is_retrying && !is_any_stream_paused();
+    return goes_on && parts_.journal.stats().committed > run->delivery->cursor() + kGroupsAheadMax;
   };
   uint64_t seen = 0;
-  while (is_reading_ && std::any_of(runs_.begin(), runs_.end(), is_behind)) {
+  while (is_reading_ &&
+         (syncing.run->is_paused || std::any_of(runs_.begin(), runs_.end(), is_behind))) {
     follow_logs();
     seen = committed_.wait(seen, kPauseUs);
   }
   if (!is_reading_) return stopping();
   return success();
+}
+
+bool RuntimeImpl::is_any_stream_paused() const {
+  const std::lock_guard lock(mutex_);
+  return !paused_streams_.empty();
 }
 
 Result<void> RuntimeImpl::take_chunk(SystemRun& run, capture::Captured&& chunk) {

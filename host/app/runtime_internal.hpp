@@ -58,7 +58,6 @@ struct SystemRun;
 struct Syncing {
   SystemRun* run = nullptr;
   model::DatasetId dataset = 0;
-  int64_t rank = 0;           // of its rows among the others'
   uint64_t row_estimate = 0;  // 0: none, or not known
 };
 
@@ -69,7 +68,8 @@ struct SystemRun {
   std::unique_ptr<delivery::Delivery> delivery;
   std::thread capture_thread;
   std::thread delivery_thread;
-  std::set<model::DatasetId> rescans_due;  // the capture thread's own
+  std::set<model::DatasetId> rescans_due;  // the capture thread's own, as is
+  int64_t lag_due_us = 0;                  // when its lag is measured next
   bool is_log_alarming = false;            // likewise
   std::atomic<bool> is_paused{false};
   std::atomic<bool> is_delivering{true};  // its delivery has not stopped for good
@@ -128,19 +128,22 @@ class RuntimeImpl final : public Runtime {
   Result<void> load_phases();
   Result<void> first_sync();
   Result<void> begin_reading(SystemRun& run);
-  Result<bool> expect_reading(SystemRun& run);
+  Result<bool> resume_reading(SystemRun& run);
   Result<void> catch_up(SystemRun& run);
+  bool is_live(const SystemRun& run) const;
   void follow_logs();
   void sync_loop();
   template <class Read>
   auto with_patience(SystemRun& run, const Read& read) -> decltype(read());
-  Result<void> sync_dataset(model::DatasetId dataset);
+  Result<std::vector<Syncing>> plan_sync();
   bool has_records(const pipeline::Pipeline& pipeline, model::DatasetId dataset) const;
   Result<void> sync_system(const Syncing& syncing);
   Result<void> read_for_sync(const Syncing& syncing);
-  Result<void> note_cursor(const std::string& item, const std::string& cursor);
+  Result<void> note_cursor(const Syncing& syncing, const std::string& cursor);
+  Result<std::string> noted_cursor(const Syncing& syncing);
   Result<void> put_missing(const Syncing& syncing);
-  Result<void> wait_for_targets();
+  Result<void> wait_for_others(const Syncing& syncing);
+  bool is_any_stream_paused() const;
   Result<void> take_chunk(SystemRun& run, capture::Captured&& chunk);
   void begin_progress(const Syncing& syncing);
   void report_progress(size_t row_count);

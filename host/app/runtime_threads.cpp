@@ -20,12 +20,11 @@ constexpr int64_t kLagEveryUs = 500'000;
 
 void RuntimeImpl::capture_loop(SystemRun& run) {
   int64_t backoff_us = kBackoffUsMin;
-  int64_t lag_due_us = 0;
   uint64_t seen = 0;
   while (is_reading_) {
     acknowledge(run);
     answer_requests(run);
-    measure_lag(run, lag_due_us);
+    measure_lag(run, run.lag_due_us);
     if (run.is_paused) {
       run.is_caught_up = false;  // nobody looks
       seen = committed_.wait(seen, kIdleUs);
@@ -295,6 +294,14 @@ void RuntimeImpl::step_loop() {
 
 Result<void> RuntimeImpl::step(StepItem& item) {
   Result<void> done = success();
+  if (pipeline_->is_waiting()) {
+    // No room, and the appliance is stopping: what comes is not taken, its source tells it again.
+    if (auto* command = std::get_if<Command>(&item)) {
+      command->done->set_value(
+          fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again"));
+    }
+    return success();
+  }
   if (auto* command = std::get_if<Command>(&item)) {
     command->done->set_value(run_to_its_end(command->run));
     appended_.raise();
@@ -333,7 +340,7 @@ Result<void> RuntimeImpl::run_to_its_end(
 Result<void> RuntimeImpl::append_when_there_is_room() {
   is_out_of_room_ = true;
   uint64_t seen = 0;
-  while (is_running_ && pipeline_->is_waiting()) {
+  while (is_reading_ && pipeline_->is_waiting()) {
     const auto appended = pipeline_->append_waiting();
     if (!appended && appended.error().code != ErrorCode::kStorageFull) return appended;
     if (!appended) seen = committed_.wait(seen, kRoomRetryUs);

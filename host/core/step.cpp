@@ -282,6 +282,7 @@ void Step::take_change(Touched& record, const SystemRole& role, const Row& row) 
   const bool is_insert = !was_shown && (row.op == RowOp::kInsert ||
                                         arriving.cells.size() == record.rules->travelling_count());
   if (arriving.cells.empty() && !is_insert) {
+    if (is_first_reading && record.state().exists()) mark_read(record, role);
     ++lane_.counters_.echoes_dropped;
     return;
   }

@@ -255,6 +255,7 @@ std::optional<model::Position> PipelineImpl::take_acknowledgement(model::SystemI
 
 void PipelineImpl::set_epoch(model::SystemId system, uint32_t epoch) {
   for (core::Lane& lane : lanes_) lane.set_epoch(system, epoch);
+  publish_all();
 }
 
 Counters PipelineImpl::counters() const {

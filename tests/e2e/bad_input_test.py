@@ -93,6 +93,7 @@ class UnreadableDatabase(fixture.Appliance):
     def test_one_that_goes_while_it_runs_is_waited_for(self):
         """The other system is read on, and all comes together when it is back."""
         self.start()
+        self.wait(lambda: self.ask("status")["state"] == "running")
         for name in ("shop.db", "shop.db-wal", "shop.db-shm"):
             os.rename(self.path(name), self.path("away-" + name))
         self.write(self.office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")

@@ -82,8 +82,9 @@ std::string delete_sql(const Group& group) {
          values_sql(group.mapped->key_count()) + " WHERE " + key_matches(*group.mapped);
 }
 
-// What is not there is inserted, what is there is updated: both look at the table as it was before
-// the statement. A record of nothing but its key is only looked for.
+// What the UPDATE did not find is inserted, also what a user deleted while the UPDATE waited for
+// that row: the table as the statement first saw it does not count. A record of nothing but its key
+// is only looked for.
 std::string put_sql(const Group& group) {
   const Mapped& mapped = *group.mapped;
   const size_t key_count = mapped.key_count();
@@ -91,20 +92,25 @@ std::string put_sql(const Group& group) {
   const std::string table = mapped.table.sql_name();
   std::string names = column_list(mapped, key_count);
   std::string values;
+  std::string keys;
   for (size_t i = 0; i < count; ++i) {
     const Column& column = mapped.columns[i < key_count ? i : group.fields[i - key_count]];
     if (i >= key_count) names += ", " + quoted_name(column.name);
     values += (i == 0 ? "" : ", ") + cast(column, i);
+    if (i < key_count) keys += (i == 0 ? "v." : ", v.") + argument(i);
   }
-  const std::string insert = "INSERT INTO " + table + " (" + names +
-                             ") OVERRIDING SYSTEM VALUE SELECT " + values +
-                             " FROM v WHERE NOT EXISTS (SELECT 1 FROM " + table + " AS t WHERE " +
-                             record_matches(group) + ")";
   const std::string with = "WITH v AS MATERIALIZED (SELECT * FROM " + values_sql(count) + ")";
+  const std::string insert = "INSERT INTO " + table + " (" + names +
+                             ") OVERRIDING SYSTEM VALUE SELECT " + values + " FROM v WHERE ";
   const std::string changes = assignments(group);
-  if (changes.empty()) return with + " " + insert;
-  return with + ", made AS (" + insert + ") UPDATE " + table + " AS t SET " + changes +
-         " FROM v WHERE " + record_matches(group);
+  if (changes.empty()) {
+    return with + " " + insert + "NOT EXISTS (SELECT 1 FROM " + table + " AS t WHERE " +
+           record_matches(group) + ")";
+  }
+  // NOT IN is answered from a hash table, however the joins are planned; keys are never NULL.
+  return with + ", found AS (UPDATE " + table + " AS t SET " + changes + " FROM v WHERE " +
+         record_matches(group) + " RETURNING " + keys + ") " + insert + "(" + keys +
+         ") NOT IN (TABLE found)";
 }
 
 // What no other record holds, as SQL; empty: nothing can be made up.
