@@ -3,7 +3,9 @@
 
     cli_test.py PATH/TO/syncline
 """
+import json
 import random
+import subprocess
 import threading
 import unittest
 
@@ -93,6 +95,36 @@ class FromInitToDetach(fixture.Appliance):
         self.assertEqual(self.one(self.shop, "SELECT count(*) FROM customer"), 59_998)
         self.assertEqual(self.one(self.shop, "SELECT count(*) FROM customer WHERE name = 'Anna'"),
                          2)
+
+    def test_a_long_first_sync_that_is_killed_goes_on_where_it_was(self):
+        """Near there: what was durable is not read again, and nothing before it is forgotten."""
+        count = 400_000
+        user = fixture.connect(self.office)
+        user.execute("INSERT INTO customer WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT "
+                     f"i + 1 FROM n WHERE i < {count - 1}) SELECT printf('%06d@x', i), 'Ann', 1 "
+                     "FROM n")
+        user.close()
+        self.init()
+        self.launch()
+        self.wait(lambda: self.rows_read() > 280_000, seconds=120)
+        self.kill()
+        self.write(self.office, "DELETE FROM customer WHERE email IN ('000001@x', '399998@x')",
+                   "UPDATE customer SET name = 'Anna' WHERE email IN ('000002@x', '399997@x')")
+        self.start()
+        self.wait(lambda: self.ask("status")["state"] == "running", seconds=120)
+        self.assertIn("goes on behind", self.log())
+        self.assertLess(self.status_of("office")["rows_captured_total"], count - 200_000)
+        self.wait(lambda: self.one(self.shop, "SELECT count(*) FROM customer") == count - 2,
+                  seconds=120)
+        self.expect_equal()
+        self.assertEqual(self.one(self.shop, "SELECT count(*) FROM customer WHERE name = 'Anna'"),
+                         2)
+
+    def rows_read(self):
+        done = subprocess.run([fixture.SYNCLINE, "status", "--json"], cwd=self.folder,
+                              capture_output=True, text=True, check=False)
+        told = json.loads(done.stdout) if done.returncode == 0 else {}
+        return told.get("first_sync", {}).get("rows", 0)
 
 
 if __name__ == "__main__":

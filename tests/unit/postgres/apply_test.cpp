@@ -1,4 +1,6 @@
 // Marked transactions: what is written, what is refused, and that it is all or nothing.
+#include <future>
+
 #include "tests/unit/postgres/postgres_fixture.hpp"
 
 namespace syncline::postgres {
@@ -145,6 +147,28 @@ TEST_F(Apply, ARowThatAUserHoldsIsBusyAndGoesLater) {
   user_.run("COMMIT");
   apply({"set 1 mail=b@x"});
   EXPECT_EQ("1|mine|b@x", customers());
+}
+
+// Our statement still sees the row when it begins, waits for the user, and must not lose the
+// record.
+TEST_F(Apply, APutFindsThatAUserDeletedTheRowMeanwhile) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (2, 'Bob', 'b@x')");
+  user_.run("BEGIN; DELETE FROM customer WHERE id = 1");
+  auto applied = std::async(std::launch::async, [&] {
+    return try_apply({"put 1 name=Anna mail=c@x", "put 2 name=Bobby mail=b@x"});
+  });
+  const auto is_waiting = [&] {
+    user_.ask("SELECT pg_stat_clear_snapshot()");
+    return user_.ask("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == "1";
+  };
+  const std::chrono::milliseconds moment(1);
+  while (!is_waiting() && applied.wait_for(moment) != std::future_status::ready) {
+  }
+  user_.run("COMMIT");
+  const auto done = applied.get();
+  if (!done) apply({"put 1 name=Anna mail=c@x", "put 2 name=Bobby mail=b@x"});
+  EXPECT_EQ("1|Anna|c@x;2|Bobby|b@x", customers());
 }
 
 TEST_F(Apply, AClashOnAKeyThatIsNotTheDatasetsIsRefusedByItsName) {
