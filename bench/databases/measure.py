@@ -30,7 +30,8 @@ def report(figure, what, unit, values, beside=None, beside_values=()):
     other = statistics.median(beside_values) if beside_values else None
     ratio = value / other if other else None
     print(json.dumps({"id": figure, "what": what, "value": round(value, 6), "unit": unit,
-                      "beside": beside if other else None, "beside_value": other and round(other, 6),
+                      "beside": beside if other else None,
+                      "beside_value": other and round(other, 6),
                       "ratio": ratio and round(ratio, 5), "spread": round(spread(values), 5),
                       "runs": len(values)}), flush=True)
     peer = f"   {ratio:5.2f} x {beside} ({other:,.4g})" if other else ""

@@ -256,14 +256,14 @@ class Bench:
 
 
 def figures(bench):
-    pairs = [("pg", "pg"), ("pg", "mdb"), ("mdb", "pg")]
+    pairs = [("pg", "pg"), ("pg", "mdb"), ("mdb", "pg"), ("mdb", "mdb")]
     rows = []
     for source, target in pairs:
         name = f"{source}_{target}"
         rows.append((f"db.{name}.drain", lambda s=source, t=target: bench.drain(s, t)))
         rows.append((f"db.{name}.latency_p50", lambda s=source, t=target: bench.latency(s, t)))
         rows.append((f"db.first_sync.{name}", lambda s=source, t=target: bench.first_sync(s, t)))
-    for source, target in pairs[:2]:
+    for source, target in (("pg", "pg"), ("pg", "mdb")):
         rows.append((f"db.{source}_{target}.two_way",
                      lambda s=source, t=target: bench.two_way(s, t)))
     rows.append(("db.verify.equal", lambda: bench.verify("pg", "pg")))

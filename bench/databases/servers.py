@@ -15,7 +15,7 @@ SUMMARY = "SELECT count(*), sum(id), sum(amount), sum(shop) FROM orders"
 
 
 class Server:
-    """One server; databases in it. sql() runs statements, each committed, and gives the last's rows."""
+    """One server; databases in it. sql() commits each statement and gives the last one's rows."""
 
     def __init__(self, script, *options):
         self.script = os.path.join(SUPPORT, script)
