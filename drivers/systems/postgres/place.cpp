@@ -99,9 +99,9 @@ Result<void> check_place(Connection& connection, const std::string& system, cons
   if (before.server != now.server) {
     return lost_log(system, "the URL leads to another server than before");
   }
-  if (before.lsn > now.lsn) {
-    return lost_log(system, "its log ends at " + lsn_text(now.lsn) + ", before " +
-                                lsn_text(before.lsn) +
+  const Lsn reach = before.reach();
+  if (reach > now.lsn) {
+    return lost_log(system, "its log ends at " + lsn_text(now.lsn) + ", before " + lsn_text(reach) +
                                 ", where we had read to: the server was restored from an older "
                                 "backup");
   }
@@ -112,11 +112,11 @@ Result<void> check_place(Connection& connection, const std::string& system, cons
     SYN_TRY(const Answer history, ask(connection, "TIMELINE_HISTORY " + number));
     end = end_of_timeline(history.text(0, 1), before.timeline);
   }
-  if (end && *end > before.lsn) return success();
+  if (end && *end > reach) return success();
   return lost_log(system, "another timeline goes on there, " + number + " instead of " +
                               std::to_string(before.timeline) +
                               (end ? ": it branched off at " + lsn_text(*end) + ", before " +
-                                         lsn_text(before.lsn) + ", where we had read to"
+                                         lsn_text(reach) + ", where we had read to"
                                    : ", which does not come from ours"));
 }
 

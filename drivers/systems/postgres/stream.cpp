@@ -35,7 +35,7 @@ Result<std::unique_ptr<Stream>> Stream::open(const Access& access, const std::st
                                              const Place& after, Clock& clock) {
   SYN_TRY(auto connection, Connection::open(access, Purpose::kReplication));
   SYN_TRY(const Place now, identify(*connection));
-  if (after.lsn != 0) {
+  if (after.reach() != 0) {
     SYN_TRY(check_place(*connection, access.system, after, now));
   }
   const Lsn start = after.lsn == 0 ? 0 : after.lsn + 1;

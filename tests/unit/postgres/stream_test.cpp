@@ -1,79 +1,12 @@
 // The log as it comes: transactions in progress, large ones, silent ones, another server behind the
 // URL, and what the server keeps for us.
 #include "drivers/systems/postgres/detail/place.hpp"
-#include "drivers/systems/postgres/detail/source.hpp"
-#include "tests/unit/postgres/postgres_fixture.hpp"
+#include "tests/unit/postgres/log_fixture.hpp"
 
 namespace syncline::postgres {
 namespace {
 
 using testing::ElementsAre, testing::HasSubstr, testing::IsEmpty, testing::SizeIs;
-
-class Log : public PostgresTest {
- protected:
-  // A source of our own, with bounds that a test can reach.
-  void open_with(const Limits& limits, const model::Position& position = {}) {
-    system_.source.reset();
-    auto shared = std::make_shared<Shared>();
-    shared->config = config_;
-    shared->object = object_name(config_.appliance, config_.name);
-    shared->limits = limits;
-    auto source = std::make_unique<PostgresSource>(shared, system_clock());
-    source_ = source.get();
-    system_.source = std::move(source);
-    expect_ok(system_.source->open(position));
-  }
-  static Limits small() {
-    Limits limits;
-    limits.spool_memory_bytes = 100'000;
-    limits.part_rows = 1000;
-    limits.part_bytes = 1 << 20;
-    return limits;
-  }
-  // Streams what is in progress as soon as the server allows it.
-  void stream_early() {
-    User("postgres").run("ALTER SYSTEM SET logical_decoding_work_mem = '64kB'");
-    User("postgres").run("SELECT pg_reload_conf()");
-  }
-  ~Log() override {
-    User("postgres").run("ALTER SYSTEM RESET logical_decoding_work_mem");
-    User("postgres").run("SELECT pg_reload_conf()");
-  }
-  // What the lines make of a table: key -> name.
-  static std::map<int, std::string> replay(const std::vector<std::string>& lines) {
-    std::map<int, std::string> table;
-    for (const std::string& line : lines) {
-      std::istringstream in(line);
-      std::string op;
-      int key = 0;
-      std::string name;
-      in >> op >> key >> name;
-      if (op == "delete") {
-        table.erase(key);
-      } else {
-        table[key] = name;
-      }
-    }
-    return table;
-  }
-  std::map<int, std::string> expected() {
-    std::map<int, std::string> table;
-    std::istringstream rows(user_.ask("SELECT id, 'name=' || name FROM customer"));
-    for (std::string row; std::getline(rows, row, ';');) {
-      table[std::stoi(row)] = row.substr(row.find('|') + 1);
-    }
-    return table;
-  }
-
-  PostgresSource* source_ = nullptr;
-};
-
-std::string insert(int from, int to, const std::string& name) {
-  return "INSERT INTO customer SELECT g, '" + name +
-         "' || g, repeat('x', 60) || g FROM "
-         "generate_series(" +
-         std::to_string(from) + ", " + std::to_string(to) + ") g";
-}
 
 TEST_F(Log, TransactionsInProgressComeInTheOrderOfTheirCommits) {
   stream_early();
@@ -319,12 +252,14 @@ class OtherServer : public Log {
     const std::string command = "cd " + Server::instance().folder() + " && " + line;
     ASSERT_EQ(0, std::system(command.c_str())) << line;
   }
-  void begin() {
+  void begin(const std::string& sql = "INSERT INTO customer VALUES (1, 'Ann', NULL)",
+             const Limits& limits = {}) {
     start_customers();
+    open_with(limits);
     Server::instance().stop("fast");
     shell("cp -a data kept");
     Server::instance().start();
-    User(database_).run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+    User(database_).run(sql);
     while (lines_.empty()) {
       if (system_.source->poll(*sink_, 1000, kPollMs)) lines_ = sink_->take();
     }
@@ -379,6 +314,16 @@ TEST_F(OtherServer, ATimelineThatBranchedOffBeforeWhatWeReadIsLostHoweverFarItWe
   EXPECT_THAT(to_string(error), HasSubstr("it branched off at"));
 }
 
+TEST_F(OtherServer, ARestoredServerIsLostThoughOnlyAPartOfATransactionWasRead) {
+  begin(insert(1, 3000, "a"), small());
+  EXPECT_THAT(lines_, SizeIs(1000));
+  Server::instance().start();
+  const auto opened = system_.source->open(sink_->position);
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(ErrorCode::kSystemLost, opened.error().code);
+  EXPECT_THAT(to_string(opened.error()), HasSubstr("restored from an older backup"));
+}
+
 TEST_F(OtherServer, AnotherClusterWithASlotOfOurNameIsLost) {
   begin();
   shell("rm -rf data");
@@ -415,6 +360,19 @@ TEST(Places, KeepTheirOrderAndPlacesOfBeforeAreRead) {
   EXPECT_EQ(0x1000U, place_of(old)->lsn);
   old.bytes.resize(15);
   EXPECT_FALSE(place_of(old).has_value());
+}
+
+TEST_F(Log, APlaceWithNothingButAPartIsOfItsServer) {
+  start_customers();
+  Shared shared;
+  shared.config = config_;
+  const auto looker = Connection::open(shared.access("look"), Purpose::kReplication).value();
+  const Place now = identify(*looker).value();
+  const Place other{0, now.server + 1, now.timeline, {now.lsn, 500}};
+  const auto stream =
+      Stream::open(shared.access("look"), "syncline_zurich_shop", other, system_clock());
+  ASSERT_FALSE(stream.has_value());
+  EXPECT_EQ(ErrorCode::kSystemLost, stream.error().code) << to_string(stream.error());
 }
 
 TEST(Places, AHistorySaysWhereTimelinesEnded) {

@@ -14,6 +14,7 @@
 // was restored, or has branched off below the place; kSystemOpen for a standby.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,6 +35,9 @@ struct Place {
   uint64_t server = 0;
   uint32_t timeline = 0;  // 0: not known
   Part part;              // behind lsn
+
+  // The last commit of which something was read.
+  Lsn reach() const { return std::max(lsn, part.commit_lsn); }
 };
 
 model::Position position_of(const Place& place);
@@ -46,7 +50,8 @@ Result<Place> identify(Connection& connection);
 // kSystemLost, with what is lost and the command that mends it.
 Error lost_log(const std::string& system, std::string why);
 
-// Whether everything up to `before` is in the log of the server, which stands at `now`.
+// Whether everything that was read up to `before` is in the log of the server, which stands at
+// `now`.
 Result<void> check_place(Connection& connection, const std::string& system, const Place& before,
                          const Place& now);
 
