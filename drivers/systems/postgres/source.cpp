@@ -199,13 +199,10 @@ Result<PostgresSource::Stretch> PostgresSource::next_stretch(AtHand& at_hand) {
   Stretch stretch;
   stretch.begin = at_hand.offset;
   stretch.end = stretch.begin;
-  SYN_TRY(stretch.records, spool.window(stretch.begin, shared_->limits.part_bytes));
-  std::string_view rest = stretch.records;
   const size_t bytes_max = stretch.begin + shared_->limits.part_bytes;
-  while (!rest.empty() && stretch.change_count < shared_->limits.part_rows &&
+  while (stretch.end < spool.size() && stretch.change_count < shared_->limits.part_rows &&
          stretch.end < bytes_max) {
-    const Spool::Record record = Spool::first(rest, stretch.end);
-    rest.remove_prefix(record.end - stretch.end);
+    SYN_TRY(const Spool::Record record, spool.at(stretch.end));
     stretch.end = record.end;
     if (at_hand.counts(record)) ++stretch.change_count;
   }
@@ -230,10 +227,8 @@ Result<bool> PostgresSource::give_part(AtHand& at_hand) {
   if (stretch.is_last) after = {commit_lsn, place_.server, place_.timeline, {}};
   const bool is_shown = stretch.is_last || taken > given;
   if (is_shown) decoder_.begin_part(position_of(after));
-  std::string_view rest = stretch.records;
   for (size_t at = stretch.begin; at < stretch.end;) {
-    const Spool::Record record = Spool::first(rest, at);
-    rest.remove_prefix(record.end - at);
+    SYN_TRY(const Spool::Record record, at_hand.transaction.spool.at(at));
     at = record.end;
     const bool is_change = at_hand.counts(record);
     if (!is_change && record.bytes[0] != kRelation) continue;

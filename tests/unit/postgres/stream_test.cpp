@@ -384,31 +384,43 @@ TEST(Places, AHistorySaysWhereTimelinesEnded) {
 }
 
 TEST(Spools, GiveBackWhatTheyTookWhereverItIs) {
+  const auto record = [](size_t i) {
+    const size_t size = i == 1500 ? size_t{3} << 20 : i % 977;  // one is larger than a window
+    return std::string(size, static_cast<char>('a' + i % 26));
+  };
   for (const size_t memory_max : {size_t{0}, size_t{150'000}, size_t{100} << 20}) {
     SpoolBudget budget{"", memory_max};
     size_t count = 0;
     {
       Spool spool(budget);
-      for (uint32_t i = 0; i < 3000; ++i) {
-        ASSERT_TRUE(spool.add(i, std::string(i % 977, static_cast<char>('a' + i % 26))));
-      }
-      for (size_t offset = 0; offset < spool.size();) {
-        std::string_view window = spool.window(offset, 5000).value();
-        ASSERT_FALSE(window.empty());
-        while (!window.empty() && count < 3000) {
-          const Spool::Record record = Spool::first(window, offset);
-          EXPECT_EQ(count, record.tag);
-          EXPECT_EQ(std::string(count % 977, static_cast<char>('a' + count % 26)), record.bytes);
-          window.remove_prefix(record.end - offset);
-          offset = record.end;
-          ++count;
-        }
+      for (uint64_t i = 0; i < 3000; ++i) ASSERT_TRUE(spool.add(i << 40, record(i)));
+      for (size_t offset = 0; offset < spool.size(); ++count) {
+        const Spool::Record back = spool.at(offset).value();
+        EXPECT_EQ(uint64_t{count} << 40, back.tag);
+        ASSERT_EQ(record(count), back.bytes);
+        offset = back.end;
       }
     }
     EXPECT_EQ(3000U, count);
     EXPECT_EQ(0U, budget.memory_used);
     EXPECT_EQ(memory_max < 1'000'000, budget.written_bytes > 0);
   }
+}
+
+TEST(Spools, CountWhatIsAllocatedAndKeepNoneOfItForWhatIsInAFile) {
+  SpoolBudget budget{"", size_t{1} << 20};
+  Spool first(budget);
+  ASSERT_TRUE(first.add(1, std::string(600'000, 'x')));
+  EXPECT_LE(600'000U, budget.memory_used);
+  ASSERT_TRUE(first.add(2, std::string(600'000, 'y')));
+  EXPECT_LT(0U, budget.written_bytes);
+  EXPECT_GT(100U, budget.memory_used);
+  const size_t before = budget.memory_used;
+  Spool second(budget);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(second.add(1, std::string(1000, 'z')));
+  EXPECT_LE(second.size() + before, budget.memory_used);
+  Spool moved(std::move(second));
+  EXPECT_EQ(1000U, moved.at(0).value().bytes.size());
 }
 
 TEST(Spools, AFolderThatCannotBeWrittenIsSaid) {

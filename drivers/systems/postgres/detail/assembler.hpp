@@ -34,7 +34,7 @@ struct Transaction {
 
   Begin begin;
   Spool spool;                 // messages, tagged with the (sub)transaction that made them
-  std::set<uint32_t> aborted;  // subtransactions
+  std::set<uint64_t> aborted;  // subtransactions
   bool is_streamed = false;    // its relations were described before others' that follow here
 };
 

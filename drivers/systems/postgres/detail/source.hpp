@@ -53,7 +53,6 @@ class PostgresSource final : public ports::Source {
     size_t end = 0;
     size_t change_count = 0;
     bool is_last = false;
-    std::string_view records;
   };
   Result<Stretch> next_stretch(AtHand& at_hand);
   Result<bool> give_part(AtHand& at_hand);

@@ -16,7 +16,7 @@ namespace syncline::postgres {
 struct SpoolBudget {
   std::string folder;  // empty: the machine's folder for such files
   size_t memory_max = size_t{64} << 20;
-  size_t memory_used = 0;
+  size_t memory_used = 0;      // what is allocated
   uint64_t written_bytes = 0;  // to files, ever
 };
 
@@ -27,30 +27,31 @@ class Spool {
   Spool(Spool&& other) noexcept;
   Spool& operator=(Spool&& other) noexcept;
 
-  // tag: whose change it is; handed back with it.
-  Result<void> add(uint32_t tag, std::string_view bytes);
+  // tag: a word of the caller's; handed back with it.
+  Result<void> add(uint64_t tag, std::string_view bytes);
 
   struct Record {
-    uint32_t tag = 0;
+    uint64_t tag = 0;
     std::string_view bytes;
     size_t end = 0;  // where the next one begins
   };
-  // The bytes of whole records from `offset` on, about `size` of them and at least one; valid until
-  // the next call.
-  Result<std::string_view> window(size_t offset, size_t size);
-  // The first record of a window that begins at `offset`. REQUIRES: it is whole.
-  static Record first(std::string_view window, size_t offset);
+  // The record that begins at `offset`; valid until the next call. REQUIRES: one does.
+  Result<Record> at(size_t offset);
 
   size_t size() const { return in_file_ + memory_.size(); }
 
  private:
   Result<void> move_to_file();
-  Result<void> read(size_t offset, size_t size, std::string& out) const;
+  Result<void> read(size_t offset, size_t size);
+  bool is_in_window(size_t offset, size_t size) const;
+  void count_memory();
   void release();
 
   SpoolBudget* budget_;
   std::string memory_;
-  std::string window_;
+  size_t counted_ = 0;  // of the budget
+  std::string window_;  // of the file
+  size_t window_begin_ = 0;
   size_t in_file_ = 0;
   int file_ = -1;
 };
