@@ -64,7 +64,6 @@ Result<void> Assembler::start_block(const StreamStart& start) {
   if (is_inside()) return out_of_step("a block begins inside a transaction");
   const auto [at, is_new] = streamed_.try_emplace(start.xid, *budget_);
   if (is_new != start.is_first) return out_of_step("a block without its first");
-  at->second.is_streamed = true;
   block_ = &at->second;
   return success();
 }
@@ -94,7 +93,7 @@ Result<void> Assembler::abort_streamed(const StreamAbort& abort) {
 Result<void> Assembler::keep(std::string_view message) {
   if (block_ == nullptr) {
     if (!whole_) return out_of_step("a change outside of a transaction");
-    return whole_->spool.add(0, message);
+    return whole_->spool.add(tag_of(message, 0), message);
   }
   if (message.size() < kBlockHeaderSize) return out_of_step("a short message in a block");
   uint32_t xid = 0;
@@ -103,7 +102,11 @@ Result<void> Assembler::keep(std::string_view message) {
   }
   plain_.assign(1, message[0]);
   plain_.append(message.substr(kBlockHeaderSize));
-  return block_->spool.add(xid, plain_);
+  return block_->spool.add(tag_of(message, xid), plain_);
+}
+
+uint64_t Assembler::tag_of(std::string_view message, uint32_t xid) {
+  return message[0] == kRelation ? ++description_count_ : xid;
 }
 
 }  // namespace syncline::postgres

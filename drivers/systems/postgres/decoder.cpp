@@ -51,6 +51,10 @@ Result<std::optional<NativeType>> read_type(Connection& connection, Oid oid, int
   return std::optional(std::move(type));
 }
 
+bool is_checkpoint(const Relation& relation) {
+  return relation.schema == kCheckpointSchema && relation.name == kCheckpointTable;
+}
+
 Error column_gone(const Mapped& mapped, const std::string& column) {
   return {ErrorCode::kSystemSchema,
           "dataset " + mapped.schema->name + ": table " + mapped.table.display_name() +
@@ -84,6 +88,7 @@ bool Decoder::is_stopped(model::DatasetId dataset) const {
 void Decoder::begin_stream() {
   bound_.clear();
   held_.clear();
+  newest_.clear();
 }
 
 void Decoder::begin_poll(ports::ChangeSink& sink, ports::PollResult& result) {
@@ -93,7 +98,6 @@ void Decoder::begin_poll(ports::ChangeSink& sink, ports::PollResult& result) {
 
 void Decoder::begin_transaction(const Transaction& transaction) {
   begin_ = transaction.begin;
-  is_streamed_ = transaction.is_streamed;
   is_ours_ = false;
   row_count_ = 0;
   held_.clear();
@@ -114,37 +118,43 @@ void Decoder::end_part() {
   row_count_ += part_row_count_;
 }
 
+// Its own descriptions counted for its rows. For those of others the newest counts, even one that
+// stood in what was rolled back.
 Result<void> Decoder::end_transaction() {
-  // What no row of this transaction needed, and no other has described since, is needed later.
-  for (const auto& [oid, message] : std::exchange(held_, {})) {
-    if (bound_.contains(oid)) continue;
-    SYN_TRY(const Message parsed, parse_message(message));
-    SYN_TRY(bind(std::get<Relation>(parsed)));
+  for (const auto& [oid, described] : std::exchange(held_, {})) {
+    const Described& newest = newest_.at(oid);
+    const auto bound = bound_.find(oid);
+    if (bound != bound_.end() && bound->second.number == newest.number) continue;
+    SYN_TRY(bind(newest));
   }
   return success();
 }
 
-Result<void> Decoder::take(std::string_view message, Showing showing) {
-  SYN_TRY(const Message parsed, parse_message(message));
+Result<void> Decoder::take(const Spool::Record& record, Showing showing) {
+  SYN_TRY(const Message parsed, parse_message(record.bytes));
   showing_ = showing;
-  // Described in the middle of a transaction in progress: others have gone on since, so it counts
-  // from the first row on that follows it here.
-  if (const auto* relation = std::get_if<Relation>(&parsed); relation != nullptr && is_streamed_) {
-    held_[relation->oid] = message;
+  if (const auto* relation = std::get_if<Relation>(&parsed)) {
+    describe(relation->oid, record);
     return success();
   }
   return std::visit([this](const auto& part) { return on(part); }, parsed);
 }
 
-Result<void> Decoder::on(const Relation& relation) {
-  return bind(relation);
+// It counts from the first row on that follows it in its transaction, for others may have gone on
+// since it arrived.
+void Decoder::describe(Oid relation, const Spool::Record& record) {
+  Described described{record.tag, std::string(record.bytes)};
+  Described& newest = newest_[relation];
+  if (described.number > newest.number) newest = described;
+  held_[relation] = std::move(described);
 }
 
-Result<void> Decoder::bind(const Relation& relation) {
+Result<void> Decoder::bind(const Described& described) {
+  SYN_TRY(const Message parsed, parse_message(described.message));
+  const Relation& relation = std::get<Relation>(parsed);
   Bound bound;
-  if (relation.schema == kCheckpointSchema && relation.name == kCheckpointTable) {
-    bind_checkpoint(relation, bound);
-  }
+  bound.number = described.number;
+  if (is_checkpoint(relation)) bind_checkpoint(relation, bound);
   for (size_t i = 0; i < followed_.size(); ++i) {
     const Table& table = followed_[i].mapped.table;
     if (table.schema != relation.schema || table.name != relation.name) continue;
@@ -214,18 +224,20 @@ Result<bool> Decoder::take_types(const Relation& relation, const Bound& bound, M
 }
 
 Result<const Decoder::Bound*> Decoder::bound_of(Oid relation) {
-  if (const auto held = held_.find(relation); held != held_.end()) {
-    const std::string described = std::move(held->second);
-    held_.erase(held);
-    SYN_TRY(const Message parsed, parse_message(described));
-    SYN_TRY(bind(std::get<Relation>(parsed)));
+  auto found = bound_.find(relation);
+  const auto held = held_.find(relation);
+  const bool is_bound = found != bound_.end();
+  if (held != held_.end() && (!is_bound || found->second.number != held->second.number)) {
+    SYN_TRY(bind(held->second));
+    found = bound_.find(relation);
   }
-  const auto found = bound_.find(relation);
   if (found == bound_.end()) return out_of_step("a change of a relation that was not described");
   return &found->second;
 }
 
-Result<void> Decoder::show_marker(const Bound& bound, const Tuple& row) {
+// Nothing: it is another's, or only made room for one.
+Result<std::optional<ports::MarkerRow>> Decoder::marker_of(const Bound& bound,
+                                                           const Tuple& row) const {
   std::array<std::string_view, kCheckpointColumns.size()> cells;
   for (size_t i = 0; i < cells.size(); ++i) {
     if (bound.columns[i] >= row.size()) return out_of_step("a short checkpoint row");
@@ -233,12 +245,18 @@ Result<void> Decoder::show_marker(const Bound& bound, const Tuple& row) {
   }
   const uint64_t sequence = number_of(cells[5]);
   const bool is_other = cells[0] != shared_->config.appliance || cells[1] != shared_->config.name;
-  if (is_other || sequence == 0) return success();
+  if (is_other || sequence == 0) return std::optional<ports::MarkerRow>();
+  return std::optional(ports::MarkerRow{cells[0], static_cast<uint32_t>(number_of(cells[2])),
+                                        static_cast<model::StreamId>(number_of(cells[3])),
+                                        static_cast<model::LaneIndex>(number_of(cells[4])),
+                                        sequence});
+}
+
+Result<void> Decoder::show_marker(const Bound& bound, const Tuple& row) {
+  SYN_TRY(const auto marker, marker_of(bound, row));
+  if (!marker) return success();
   is_ours_ = true;
-  if (showing_ == Showing::kNothing) return success();
-  sink_->marker({cells[0], static_cast<uint32_t>(number_of(cells[2])),
-                 static_cast<model::StreamId>(number_of(cells[3])),
-                 static_cast<model::LaneIndex>(number_of(cells[4])), sequence});
+  if (showing_ == Showing::kAll) sink_->marker(*marker);
   return success();
 }
 
@@ -261,26 +279,28 @@ Result<void> Decoder::fill(const Bound& bound, const Tuple& tuple, size_t field_
 
 void Decoder::show(const Mapped& mapped, ports::RowOp op,
                    std::span<const model::CellView> old_key) {
-  if (showing_ == Showing::kNothing) return;
   sink_->row({mapped.dataset(), op, is_ours_, cells_.views(), old_key});
   ++part_row_count_;
 }
 
 void Decoder::show_delete(const Mapped& mapped, const RowCells& cells) {
-  if (showing_ == Showing::kNothing) return;
   sink_->row({mapped.dataset(), ports::RowOp::kDelete, is_ours_, cells.views(), {}});
   ++part_row_count_;
 }
 
 void Decoder::reject(const Mapped& mapped, Error error) {
-  if (showing_ == Showing::kNothing) return;
   result_->rejected.push_back(rejected_row(mapped, cells_.joined_key(mapped), std::move(error)));
+}
+
+// What was shown before is not even converted.
+bool Decoder::is_shown(const Bound& bound) const {
+  return bound.meaning == Meaning::kDataset && showing_ == Showing::kAll;
 }
 
 Result<void> Decoder::on(const Insert& insert) {
   SYN_TRY(const Bound* bound, bound_of(insert.relation));
   if (bound->meaning == Meaning::kCheckpoint) return show_marker(*bound, insert.row);
-  if (bound->meaning != Meaning::kDataset) return success();
+  if (!is_shown(*bound)) return success();
   const Mapped& mapped = followed_[bound->followed].mapped;
   if (auto filled = fill(*bound, insert.row, mapped.columns.size(), cells_); !filled) {
     reject(mapped, std::move(filled).error());
@@ -293,7 +313,7 @@ Result<void> Decoder::on(const Insert& insert) {
 Result<void> Decoder::on(const Update& update) {
   SYN_TRY(const Bound* bound, bound_of(update.relation));
   if (bound->meaning == Meaning::kCheckpoint) return show_marker(*bound, update.row);
-  if (bound->meaning != Meaning::kDataset) return success();
+  if (!is_shown(*bound)) return success();
   return show_update(*bound, update);
 }
 
@@ -364,7 +384,7 @@ Result<void> Decoder::complete(const Mapped& mapped) {
 
 Result<void> Decoder::on(const Delete& gone) {
   SYN_TRY(const Bound* bound, bound_of(gone.relation));
-  if (bound->meaning != Meaning::kDataset) return success();
+  if (!is_shown(*bound)) return success();
   const Mapped& mapped = followed_[bound->followed].mapped;
   if (auto filled = fill(*bound, gone.old_row, mapped.key_count(), cells_); !filled) {
     reject(mapped, std::move(filled).error());

@@ -10,7 +10,6 @@ namespace {
 
 constexpr int64_t kRefreshEveryUs = 5'000'000;
 constexpr int64_t kMeasureEveryUs = 5'000'000;
-constexpr char kRelation = 'R';
 
 bool is_read(const ports::DatasetMapping& mapping) {
   return mapping.direction != ports::Direction::kTo;
@@ -233,8 +232,7 @@ Result<bool> PostgresSource::give_part(AtHand& at_hand) {
     const bool is_change = at_hand.counts(record);
     if (!is_change && record.bytes[0] != kRelation) continue;
     const bool is_new = at_hand.taken >= given;
-    SYN_TRY(
-        decoder_.take(record.bytes, is_new ? Decoder::Showing::kAll : Decoder::Showing::kNothing));
+    SYN_TRY(decoder_.take(record, is_new ? Decoder::Showing::kAll : Decoder::Showing::kNothing));
     if (is_change) ++at_hand.taken;
   }
   if (is_shown) {

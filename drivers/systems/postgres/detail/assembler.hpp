@@ -33,9 +33,10 @@ struct Transaction {
   explicit Transaction(SpoolBudget& budget) : spool(budget) {}
 
   Begin begin;
-  Spool spool;                 // messages, tagged with the (sub)transaction that made them
+  // Messages. A change is tagged with the (sub)transaction that made it; the description of a
+  // relation with a number, for the one that arrived last counts, whatever commits first.
+  Spool spool;
   std::set<uint64_t> aborted;  // subtransactions
-  bool is_streamed = false;    // its relations were described before others' that follow here
 };
 
 class Assembler {
@@ -56,12 +57,14 @@ class Assembler {
   Result<void> commit_streamed(const StreamCommit& commit, std::optional<Transaction>& complete);
   Result<void> abort_streamed(const StreamAbort& abort);
   Result<void> keep(std::string_view message);
+  uint64_t tag_of(std::string_view message, uint32_t xid);
 
   SpoolBudget* budget_;
   std::optional<Transaction> whole_;
   std::map<uint32_t, Transaction> streamed_;  // by the number of the whole
   Transaction* block_ = nullptr;              // of streamed_, whose block is open
   std::string plain_;                         // a message without its transaction's number
+  uint64_t description_count_ = 0;
 };
 
 }  // namespace syncline::postgres

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,7 @@ class Decoder {
   void begin_part(const model::Position& position);
   // kNothing: it was shown before; what it says of relations, and whose it is, counts all the same.
   enum class Showing : uint8_t { kAll, kNothing };
-  Result<void> take(std::string_view message, Showing showing);
+  Result<void> take(const Spool::Record& record, Showing showing);
   void end_part();
   Result<void> end_transaction();
   size_t row_count() const { return row_count_; }  // of the transaction, in the parts that ended
@@ -58,13 +59,17 @@ class Decoder {
     bool is_stopped = false;
   };
   enum class Meaning : uint8_t { kIgnored, kCheckpoint, kDataset };
-  struct Bound {  // a relation of this stream
+  struct Described {      // a relation, by the stream
+    uint64_t number = 0;  // a later one has a higher number
+    std::string message;
+  };
+  struct Bound {          // a relation of this stream
+    uint64_t number = 0;  // of the description
     Meaning meaning = Meaning::kIgnored;
     size_t followed = 0;
     std::vector<size_t> columns;  // per schema field, or per checkpoint column: index in tuples
   };
 
-  Result<void> on(const Relation& relation);
   Result<void> on(const Insert& insert);
   Result<void> on(const Update& update);
   Result<void> on(const Delete& gone);
@@ -74,17 +79,19 @@ class Decoder {
     return out_of_step("a message that is no change");
   }
 
-  Result<void> bind(const Relation& relation);
-
+  void describe(Oid relation, const Spool::Record& record);
+  Result<void> bind(const Described& described);
   Result<void> bind_dataset(const Relation& relation, size_t index, Bound& bound);
   Result<bool> take_types(const Relation& relation, const Bound& bound, Mapped& mapped);
   void bind_checkpoint(const Relation& relation, Bound& bound);
   void stop(Followed& followed, Error error);
   Result<const Bound*> bound_of(Oid relation);
+  Result<std::optional<ports::MarkerRow>> marker_of(const Bound& bound, const Tuple& row) const;
   Result<void> show_marker(const Bound& bound, const Tuple& row);
   Result<void> fill(const Bound& bound, const Tuple& tuple, size_t field_count, RowCells& cells);
   Result<void> complete(const Mapped& mapped);
   Result<void> show_update(const Bound& bound, const Update& update);
+  bool is_shown(const Bound& bound) const;
   void show(const Mapped& mapped, ports::RowOp op, std::span<const model::CellView> old_key);
   void show_delete(const Mapped& mapped, const RowCells& cells);
   void reject(const Mapped& mapped, Error error);
@@ -96,12 +103,12 @@ class Decoder {
   ports::ChangeSink* sink_ = nullptr;  // of the poll at hand
   ports::PollResult* result_ = nullptr;
   bool is_ours_ = false;
-  bool is_streamed_ = false;
   Showing showing_ = Showing::kAll;
   Begin begin_;
   size_t row_count_ = 0;
   size_t part_row_count_ = 0;
-  std::map<Oid, std::string> held_;  // descriptions that no row has needed yet
+  std::map<Oid, Described> held_;    // of the transaction, for the rows behind them
+  std::map<Oid, Described> newest_;  // of the stream
   RowCells cells_;
   RowCells old_cells_;
   std::vector<uint32_t> recent_xids_;

@@ -19,6 +19,11 @@ namespace syncline::postgres {
 using Lsn = uint64_t;
 using Oid = uint32_t;
 
+// What a message begins with.
+constexpr char kRelation = 'R';
+constexpr char kInsert = 'I';
+constexpr char kUpdate = 'U';
+
 struct Begin {
   Lsn commit_lsn = 0;          // of the transaction's commit record
   int64_t commit_time_us = 0;  // since 1970
