@@ -55,6 +55,14 @@ bool is_checkpoint(const Relation& relation) {
   return relation.schema == kCheckpointSchema && relation.name == kCheckpointTable;
 }
 
+// Of a change of one row, without the rest of it; 0: too short.
+Oid relation_of(std::string_view message) {
+  if (message.size() < 1 + sizeof(Oid)) return 0;
+  Oid oid = 0;
+  for (size_t i = 1; i <= sizeof(Oid); ++i) oid = oid << 8 | static_cast<uint8_t>(message[i]);
+  return oid;
+}
+
 Error column_gone(const Mapped& mapped, const std::string& column) {
   return {ErrorCode::kSystemSchema,
           "dataset " + mapped.schema->name + ": table " + mapped.table.display_name() +
@@ -128,6 +136,25 @@ Result<void> Decoder::end_transaction() {
     SYN_TRY(bind(newest));
   }
   return success();
+}
+
+Result<bool> Decoder::is_marker(const Spool::Record& record) {
+  const char kind = record.bytes[0];
+  if (kind == kRelation) {
+    SYN_TRY(const Message parsed, parse_message(record.bytes));
+    if (is_checkpoint(std::get<Relation>(parsed))) {
+      SYN_TRY(bind({record.tag, std::string(record.bytes)}));
+    }
+    return false;
+  }
+  if (kind != kInsert && kind != kUpdate) return false;
+  const auto bound = bound_.find(relation_of(record.bytes));
+  if (bound == bound_.end() || bound->second.meaning != Meaning::kCheckpoint) return false;
+  SYN_TRY(const Message parsed, parse_message(record.bytes));
+  const auto* insert = std::get_if<Insert>(&parsed);
+  const Tuple& row = insert != nullptr ? insert->row : std::get<Update>(parsed).row;
+  SYN_TRY(const auto marker, marker_of(bound->second, row));
+  return marker.has_value();
 }
 
 Result<void> Decoder::take(const Spool::Record& record, Showing showing) {

@@ -10,6 +10,7 @@ namespace {
 
 constexpr int64_t kRefreshEveryUs = 5'000'000;
 constexpr int64_t kMeasureEveryUs = 5'000'000;
+constexpr int64_t kReadOnUs = 20'000;  // behind what a poll gave, if it was not to wait
 
 bool is_read(const ports::DatasetMapping& mapping) {
   return mapping.direction != ports::Direction::kTo;
@@ -192,34 +193,44 @@ Result<void> PostgresSource::open_stream() {
   return stream_->confirm(confirmed_);
 }
 
-// What of the transaction at hand comes next: where it ends, and how many changes it has.
+// What of the transaction at hand comes next: where it ends, and how many changes it has. One of
+// ours is never cut: what we wrote is told from what users did by its marker, in the same poll.
 Result<PostgresSource::Stretch> PostgresSource::next_stretch(AtHand& at_hand) {
+  const Limits& limits = shared_->limits;
   Spool& spool = at_hand.transaction.spool;
   Stretch stretch;
   stretch.begin = at_hand.offset;
   stretch.end = stretch.begin;
-  const size_t bytes_max = stretch.begin + shared_->limits.part_bytes;
-  while (stretch.end < spool.size() && stretch.change_count < shared_->limits.part_rows &&
-         stretch.end < bytes_max) {
+  const size_t end_max = stretch.begin + limits.part_bytes;
+  const auto has_room = [&] {
+    return stretch.change_count < limits.part_rows && stretch.end < end_max;
+  };
+  while (stretch.end < spool.size() && (at_hand.is_ours || has_room())) {
     SYN_TRY(const Spool::Record record, spool.at(stretch.end));
     stretch.end = record.end;
     if (at_hand.counts(record)) ++stretch.change_count;
+    if (at_hand.is_ours || at_hand.is_rolled_back(record)) continue;
+    SYN_TRY(at_hand.is_ours, decoder_.is_marker(record));
   }
   stretch.is_last = stretch.end == spool.size();
   return stretch;
 }
 
-// What a subtransaction rolled back is none of its changes.
-bool PostgresSource::AtHand::counts(const Spool::Record& record) const {
-  return record.bytes[0] != kRelation && !transaction.aborted.contains(record.tag);
+bool PostgresSource::AtHand::is_rolled_back(const Spool::Record& record) const {
+  return record.bytes[0] != kRelation && transaction.aborted.contains(record.tag);
 }
 
-// Shows one part of the transaction at hand; true: the last. What was given of it before is passed
-// over.
-Result<bool> PostgresSource::give_part(AtHand& at_hand) {
+bool PostgresSource::AtHand::counts(const Spool::Record& record) const {
+  return record.bytes[0] != kRelation && !is_rolled_back(record);
+}
+
+// Shows one part of the transaction at hand. What was given of it before is passed over; one of
+// ours comes whole again.
+Result<PostgresSource::Stretch> PostgresSource::give_part(AtHand& at_hand) {
   SYN_TRY(const Stretch stretch, next_stretch(at_hand));
   const Lsn commit_lsn = at_hand.transaction.begin.commit_lsn;
-  const uint64_t given = place_.part.commit_lsn == commit_lsn ? place_.part.taken : 0;
+  const bool is_continued = place_.part.commit_lsn == commit_lsn && !at_hand.is_ours;
+  const uint64_t given = is_continued ? place_.part.taken : 0;
   const uint64_t taken = at_hand.taken + stretch.change_count;
   Place after = place_;
   after.part = {commit_lsn, taken};
@@ -229,21 +240,20 @@ Result<bool> PostgresSource::give_part(AtHand& at_hand) {
   for (size_t at = stretch.begin; at < stretch.end;) {
     SYN_TRY(const Spool::Record record, at_hand.transaction.spool.at(at));
     at = record.end;
-    const bool is_change = at_hand.counts(record);
-    if (!is_change && record.bytes[0] != kRelation) continue;
+    if (at_hand.is_rolled_back(record)) continue;
     const bool is_new = at_hand.taken >= given;
     SYN_TRY(decoder_.take(record, is_new ? Decoder::Showing::kAll : Decoder::Showing::kNothing));
-    if (is_change) ++at_hand.taken;
+    if (at_hand.counts(record)) ++at_hand.taken;
   }
   if (is_shown) {
     decoder_.end_part();
     place_ = after;
   }
   at_hand.offset = stretch.end;
-  if (!stretch.is_last) return false;
+  if (!stretch.is_last) return stretch;
   SYN_TRY(decoder_.end_transaction());
   waiting_.push_back({commit_lsn, at_hand.transaction.begin.commit_time_us, decoder_.row_count()});
-  return true;
+  return stretch;
 }
 
 // The next message of the stream; false: none came in time.
@@ -266,27 +276,37 @@ Result<bool> PostgresSource::read_message(int wait_ms) {
   return true;
 }
 
+// A poll is bounded by what it reads, whether rows come of it or not; and by its time, apart from
+// the rest of a block that has begun.
 Result<void> PostgresSource::read_stream(ports::PollResult& result, size_t row_limit, int wait_ms) {
-  const int64_t deadline_us = clock_.steady_us() + int64_t{1000} * wait_ms;
+  const int64_t begin_us = clock_.steady_us();
+  const int64_t deadline_us = begin_us + int64_t{1000} * wait_ms;
+  const int64_t read_on_until_us = std::max(deadline_us, begin_us + kReadOnUs);
+  size_t change_count = 0;
+  size_t size = 0;
   bool has_given = false;
   bool has_read = false;
-  SYN_TRY(stream_->stay());
   while (true) {
-    if (result.row_count >= row_limit) {
+    SYN_TRY(stream_->stay());
+    if (change_count >= row_limit || size >= shared_->limits.part_bytes) {
       result.has_more = true;
       return success();
     }
     if (at_hand_) {
-      SYN_TRY(const bool is_done, give_part(*at_hand_));
-      if (is_done) at_hand_.reset();
+      SYN_TRY(const Stretch given, give_part(*at_hand_));
+      if (given.is_last) at_hand_.reset();
+      change_count += given.change_count;
+      size += given.end - given.begin;
       has_given = true;
       continue;
     }
-    const int64_t left_ms = std::max<int64_t>(0, (deadline_us - clock_.steady_us()) / 1000);
-    if (has_read && left_ms == 0 && !assembler_.is_inside() && !has_given) {
-      result.has_more = true;  // blocks of what is in progress: others may be asked meanwhile
+    const int64_t now_us = clock_.steady_us();
+    const bool is_due = now_us >= (has_given ? read_on_until_us : deadline_us);
+    if (has_read && is_due && !assembler_.is_inside()) {
+      result.has_more = true;  // more may be there: others may be asked meanwhile
       return success();
     }
+    const int64_t left_ms = std::max<int64_t>(0, (deadline_us - now_us) / 1000);
     SYN_TRY(has_read, read_message(has_given ? 0 : static_cast<int>(left_ms)));
     if (!has_read) return success();
   }

@@ -228,24 +228,6 @@ TEST_F(Log, ABreakInsideALargeTransactionShowsNothingTwice) {
   EXPECT_EQ(expected(), replay(lines));
 }
 
-TEST_F(Log, APartThatMarksOurWritesMarksThemAllAfterARestart) {
-  start_customers();
-  Limits limits = small();
-  limits.part_rows = 1001;  // the marker is one of them
-  open_with(limits);
-  std::vector<std::string> puts;
-  for (int i = 1; i <= 1500; ++i) puts.push_back("put " + std::to_string(i) + " name=a mail=NULL");
-  apply(puts);
-  std::vector<std::string> lines;
-  while (lines.size() < 1000) {
-    for (auto& line : poll()) lines.push_back(line);
-  }
-  open_with(limits, sink_->position);
-  const auto rest = take(500);
-  ASSERT_THAT(rest, SizeIs(500));
-  for (const std::string& line : rest) EXPECT_THAT(line, HasSubstr("ours insert"));
-}
-
 TEST_F(Log, AServerThatIsAtWorkOnWhatShowsNothingIsWaitedFor) {
   user_.run("CREATE TABLE other(a int, b text)");
   start_customers();

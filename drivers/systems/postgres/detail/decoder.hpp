@@ -43,6 +43,9 @@ class Decoder {
 
   void begin_transaction(const Transaction& transaction);
   void begin_part(const model::Position& position);
+  // Whether it is the row that makes what follows it in its transaction ours. To be asked of a
+  // transaction's messages in their order, and before they are taken.
+  Result<bool> is_marker(const Spool::Record& record);
   // kNothing: it was shown before; what it says of relations, and whose it is, counts all the same.
   enum class Showing : uint8_t { kAll, kNothing };
   Result<void> take(const Spool::Record& record, Showing showing);

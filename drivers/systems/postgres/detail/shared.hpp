@@ -12,7 +12,8 @@ namespace syncline::postgres {
 
 struct Limits {
   size_t spool_memory_bytes = size_t{64} << 20;  // of open transactions; the rest goes to a file
-  // A transaction of no more is shown whole, a larger one in parts of about this.
+  // A user's transaction of no more is shown whole, a larger one in parts of about this; a poll
+  // reads no more bytes than a part has.
   size_t part_rows = 16'384;
   size_t part_bytes = size_t{16} << 20;
   int in_transaction_ms = 60'000;  // without a sign of life, for the rest of what has begun

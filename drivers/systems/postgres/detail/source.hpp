@@ -55,7 +55,7 @@ class PostgresSource final : public ports::Source {
     bool is_last = false;
   };
   Result<Stretch> next_stretch(AtHand& at_hand);
-  Result<bool> give_part(AtHand& at_hand);
+  Result<Stretch> give_part(AtHand& at_hand);
   Result<void> measure();
   Result<void> check_publication(Connection& connection);
   void stop(const ports::DatasetMapping& mapping, Error error, ports::PollResult* result);
@@ -67,10 +67,12 @@ class PostgresSource final : public ports::Source {
   };
   struct AtHand {  // a transaction that has committed and is shown part by part
     explicit AtHand(Transaction&& whole) : transaction(std::move(whole)) {}
-    bool counts(const Spool::Record& record) const;
+    bool is_rolled_back(const Spool::Record& record) const;
+    bool counts(const Spool::Record& record) const;  // a change, and not rolled back
     Transaction transaction;
     size_t offset = 0;
     uint64_t taken = 0;
+    bool is_ours = false;  // as far as it was looked at
   };
 
   std::shared_ptr<const Shared> shared_;
