@@ -96,13 +96,16 @@ class Comparer {
 
   Result<Comparison> run() {
     std::vector<std::future<Result<SideRows>>> readings;
+    readings.reserve(sides_.size());
     for (size_t side = 0; side < sides_.size(); ++side) {
       readings.push_back(
           std::async(std::launch::async, [this, side] { return read_whole(sides_[side]); }));
     }
     std::vector<Result<SideRows>> read;
+    read.reserve(readings.size());
     for (auto& reading : readings) read.push_back(reading.get());
     std::vector<SideRows> sides;
+    sides.reserve(read.size());
     for (Result<SideRows>& side : read) {
       if (!side) return std::move(side).as_failure();
       comparison_.record_counts.push_back(side.value().rows.size());
