@@ -328,7 +328,7 @@ Result<void> RuntimeImpl::note_cursor(const Syncing& syncing, const std::string&
 // Empty: from the beginning.
 Result<std::string> RuntimeImpl::noted_cursor(const Syncing& syncing) {
   const model::SystemId system = syncing.run->system->id;
-  const auto noted = parts_.shadow.get_item(sync_cursor_item(syncing.dataset, system));
+  auto noted = parts_.shadow.get_item(sync_cursor_item(syncing.dataset, system));
   if (!noted || noted.value().empty()) return noted;
   ByteReader in(noted.value());
   const uint64_t record_count = in.u64();
@@ -398,6 +398,7 @@ void RuntimeImpl::begin_progress(const Syncing& syncing) {
 void RuntimeImpl::report_progress(size_t row_count) {
   const int64_t now_us = parts_.clock.steady_us();
   const std::lock_guard lock(mutex_);
+  if (!sync_progress_) return;
   SyncProgress& progress = *sync_progress_;
   progress.rows += row_count;
   progress.row_estimate = std::max(progress.row_estimate, progress.rows);
