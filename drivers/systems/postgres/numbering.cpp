@@ -15,14 +15,16 @@ constexpr const char* kAdvanceBegin =
     "generate_series(1, s.gap)) ELSE setval($2, $1::bigint) END FROM (SELECT $1::bigint - "
     "last_value + CASE WHEN is_called THEN 0 ELSE 1 END AS gap FROM ";
 
+// Above every number that stands in the table or was given, also to a row that is gone since or not
+// committed yet.
 std::string ranges_sql(const Mapped& mapped, const Column& column) {
   const std::string count = std::to_string(mapped.mapping->maker_count);
   const std::string name = quoted_name(column.name);
   const std::string& sequence = column.numbering.sequence;
   return "ALTER SEQUENCE " + sequence + " INCREMENT BY " + count + "; SELECT setval(" +
-         literal(sequence) + ", (coalesce((SELECT max(" + name + ") FROM " +
-         mapped.table.sql_name() + "), 0) / " + count + " + 1) * " + count + " + " +
-         std::to_string(mapped.mapping->maker_index) + ");";
+         literal(sequence) + ", (greatest((SELECT max(" + name + ") FROM " +
+         mapped.table.sql_name() + "), (SELECT last_value FROM " + sequence + ")) / " + count +
+         " + 1) * " + count + " + " + std::to_string(mapped.mapping->maker_index) + ");";
 }
 
 // Numbers that two systems give must never meet.
