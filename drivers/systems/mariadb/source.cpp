@@ -73,6 +73,10 @@ Result<void> MariadbSource::open_stream() {
 // Whether the log is the one that was read is known once it shows its file, or the same group
 // again.
 Result<void> MariadbSource::verify_log() {
+  SYN_TRY(const LogPosition end, end_of_log());
+  if (end.place < read_.place) {
+    return lost_log(shared_->config.name, "the log ends before the place that was read");
+  }
   const int64_t deadline_us = clock_.steady_us() + int64_t{1000} * kVerifyMs;
   while (!decoder_.is_verified()) {
     if (clock_.steady_us() > deadline_us) return stalled(shared_->config.name);
