@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SUPPORT = os.path.join(HERE, "..", "..", "tests", "support")
@@ -89,8 +90,8 @@ class Postgres(Server):
         return f"postgres://postgres@/{database}?host={self.folder}"
 
     def url_with_host(self, database):
-        """For programs that know no folder of a socket's: the server listens on one port then."""
-        return f"postgresql://postgres@/{database}?host={self.folder}"
+        """For programs that look for the socket's folder in the host's place."""
+        return f"postgresql://postgres@{urllib.parse.quote(self.folder, safe='')}/{database}"
 
     def restart(self):
         subprocess.run([self.script, "stop", self.folder], check=True)
