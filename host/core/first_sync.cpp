@@ -38,11 +38,23 @@ void Step::mark_read(Touched& record, const SystemRole& role) {
   record.is_dirty = true;
 }
 
+// Of a record that a system's first sync has not come to.
+bool Step::is_unread(const Touched& record, const SystemRole& role) {
+  return role.phase == SyncPhase::kReading && record.state().view(role.system) == nullptr;
+}
+
 // A whole row in the log of a system whose first sync has not come to it says all that the sync
 // would: the record counts as read, and what stands against the row is written there.
 bool Step::is_read_by(const Touched& record, const SystemRole& role, const Row& row) {
-  return role.phase == SyncPhase::kReading && record.state().view(role.system) == nullptr &&
-         row.cells.size() == record.rules->schema->value_count();
+  return is_unread(record, role) && row.cells.size() == record.rules->schema->value_count();
+}
+
+// A first reading, though the log had told a part of the row before.
+void Step::take_first_reading(Touched& record, const SystemRole& role, const Row& row) {
+  Row read = row;
+  read.op = RowOp::kSnapshot;
+  read.commit_time_us = 0;
+  take_snapshot(record, role, read);
 }
 
 // A record that this system had shown, or had been given, and that ended: it is there again.

@@ -270,6 +270,9 @@ void Step::correct(Touched& record, const Row& row, const RowCell& cell, SentCel
 void Step::take_change(Touched& record, const SystemRole& role, const Row& row) {
   const bool was_shown = shown_to(record.state(), role).generation % 2 == 1;
   const bool is_first_reading = is_read_by(record, role, row);
+  if (is_first_reading && row.is_read && !row.is_ours) {
+    return take_first_reading(record, role, row);
+  }
   Arriving& arriving = arriving_;
   arriving.begin(input_.system, model::ConflictType::kUpdateOriginDiffers, row.commit_time_us);
   for (const RowCell& cell : row.cells) {
@@ -332,12 +335,15 @@ void Step::set_versions(Touched& record, const Shown& shown, const Row& row, Arr
   record.is_dirty = true;
 }
 
-// Who deletes all that there is ends it, whatever life it is in.
+// Who deletes all that there is ends it, whatever life it is in. So does who deletes what its first
+// sync has not come to: rows that were only read elsewhere are what it had, too.
 void Step::take_delete(Touched& record, const SystemRole& role, const Row& row) {
   record.written.clear();
   const RecordState& state = record.state();
   const Shown shown = shown_to(state, role);
   const bool was_shown = shown.generation % 2 == 1;
+  const bool was_read = !is_unread(record, role);
+  mark_read(record, role);
   if (!was_shown && state.generation != 0) {
     ++lane_.counters_.echoes_dropped;
     return;
@@ -347,6 +353,7 @@ void Step::take_delete(Touched& record, const SystemRole& role, const Row& row) 
   arriving.begin(input_.system, model::ConflictType::kDeleteOriginDiffers, row.commit_time_us);
   for (size_t value = 0; state.exists() && value < state.cells.size(); ++value) {
     if (state.cells[value].compare_write(shown.version(value)) <= 0) continue;
+    if (!was_read && state.cells[value].policy_number == 0) continue;  // of a first sync
     arriving.unseen.push_back(record.field_at(value));
   }
   const bool ends_all = state.exists() && arriving.unseen.empty();

@@ -112,6 +112,8 @@ class Step {
   void take_missing(Touched& record, const SystemRole& role);
   void redeliver(Touched& record, const SystemRole& role);
   void mark_read(Touched& record, const SystemRole& role);
+  void take_first_reading(Touched& record, const SystemRole& role, const Row& row);
+  static bool is_unread(const Touched& record, const SystemRole& role);
   static bool is_read_by(const Touched& record, const SystemRole& role, const Row& row);
   static bool is_made_again(Touched& record, const SystemRole& role);
 

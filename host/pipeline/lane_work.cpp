@@ -13,18 +13,26 @@ using capture::Captured, capture::Kind;
 using engine::Verdict;
 using model::Batch, model::CellState, model::CellView;
 
+// How far the dataset's first sync is at the system that the rows come from.
+enum class Reading : uint8_t { kGoingOn, kDone };
+
 // What a row means to the core, by what the system said and what the table knew.
-std::optional<core::RowOp> row_op(Kind kind, uint8_t op, bool is_ours, Verdict verdict) {
+std::optional<core::RowOp> row_op(Kind kind, uint8_t op, bool is_ours, Verdict verdict,
+                                  Reading reading) {
+  const bool may_be_unread = reading == Reading::kGoingOn && !is_ours;
   if (op == SYN_OP_DELETE) {
     if (verdict == Verdict::kGone) return core::RowOp::kDelete;
-    // The system never showed this record: made and deleted between two reads.
-    return is_ours ? std::optional(core::RowOp::kDelete) : std::nullopt;
+    // The system never showed this record: made and deleted between two reads, or not read yet.
+    return is_ours || may_be_unread ? std::optional(core::RowOp::kDelete) : std::nullopt;
   }
   if (verdict == Verdict::kSame) {
     return is_ours ? std::optional(core::RowOp::kUpdate) : std::nullopt;
   }
   // A record that was read before, in a first sync that was broken off, has been changed since.
   if (kind == Kind::kFirstSync && verdict == Verdict::kNew) return core::RowOp::kSnapshot;
+  // Nothing tells which of its cells the user has changed: it is the row, read early.
+  const bool is_read_early = may_be_unread && op != SYN_OP_INSERT && verdict == Verdict::kNew;
+  if (is_read_early) return core::RowOp::kSnapshot;
   // Also an update of a record that the system has not shown: it was refused before.
   const bool is_insert = verdict == Verdict::kNew;
   return is_insert ? core::RowOp::kInsert : core::RowOp::kUpdate;
@@ -32,10 +40,12 @@ std::optional<core::RowOp> row_op(Kind kind, uint8_t op, bool is_ours, Verdict v
 
 class Splitter {
  public:
-  Splitter(const Captured& captured, const std::string& appliance, size_t lane_count)
-      : captured_(captured), appliance_(appliance), places_(lane_count) {}
+  Splitter(const Captured& captured, const core::Rules& rules, const std::string& appliance,
+           size_t lane_count)
+      : captured_(captured), rules_(rules), appliance_(appliance), places_(lane_count) {}
 
   void add_batch(const Batch& batch, Examined& examined) {
+    reading_ = reading_of(batch.dataset());
     for (size_t row = 0; row < batch.row_count(); ++row) add_row(batch, examined, row);
     auto& deltas = examined.detected.delta.lanes;
     for (size_t lane = 0; lane < deltas.size(); ++lane) {
@@ -75,10 +85,18 @@ class Splitter {
     std::vector<std::pair<uint32_t, core::Item>> items;
   };
 
+  Reading reading_of(model::DatasetId dataset) const {
+    const auto rules = rules_.find(dataset);
+    if (rules == rules_.end()) return Reading::kDone;
+    const core::SystemRole* role = rules->second.role(captured_.system);
+    const bool is_going_on = role != nullptr && role->phase == core::SyncPhase::kReading;
+    return is_going_on ? Reading::kGoingOn : Reading::kDone;
+  }
+
   void add_row(const Batch& batch, const Examined& examined, size_t row) {
     const Verdict verdict = examined.detected.verdicts[row];
     const bool is_ours = batch.is_ours(row);
-    const auto op = row_op(captured_.kind, batch.op(row), is_ours, verdict);
+    const auto op = row_op(captured_.kind, batch.op(row), is_ours, verdict, reading_);
     if (!op) {
       ++split_.rows_same;
       return;
@@ -95,6 +113,9 @@ class Splitter {
     // Older than everything in any log: the order of the systems decides, not the time of reading.
     if (*op == core::RowOp::kSnapshot) out.commit_time_us = 0;
     if (*op != core::RowOp::kDelete) add_cells(batch, examined, row, out);
+    // Read early, but not whole: the reading has yet to come to it.
+    const bool was_snapshot = *op == core::RowOp::kSnapshot;
+    if (was_snapshot && out.op != *op && captured_.kind == Kind::kLog) return;
     if (out.cells.empty() && out.op == core::RowOp::kUpdate && !is_ours) return;
     add_item(batch.lane(row), batch.ordinal(row), std::move(out));
   }
@@ -141,7 +162,9 @@ class Splitter {
   }
 
   const Captured& captured_;
+  const core::Rules& rules_;
   const std::string& appliance_;
+  Reading reading_ = Reading::kDone;  // of the batch that is added
   std::vector<size_t> places_;  // lane -> index in ordered_ + 1
   std::vector<Ordered> ordered_;
   Split split_;
@@ -150,9 +173,9 @@ class Splitter {
 }  // namespace
 
 Split split_by_lane(const Captured& captured, std::vector<Examined>& examined,
-                    const std::string& appliance, size_t lane_count) {
+                    const core::Rules& rules, const std::string& appliance, size_t lane_count) {
   SYN_ASSERT(examined.size() == captured.batches.size());
-  Splitter splitter(captured, appliance, lane_count);
+  Splitter splitter(captured, rules, appliance, lane_count);
   for (size_t batch = 0; batch < captured.batches.size(); ++batch) {
     splitter.add_batch(captured.batches[batch], examined[batch]);
   }

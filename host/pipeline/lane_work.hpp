@@ -31,8 +31,9 @@ struct Split {
   uint64_t rows_same = 0;       // showed nothing that the table did not know
 };
 
-// REQUIRES: examined has one element a batch. appliance: whose markers count.
+// REQUIRES: examined has one element a batch. rules: how far each dataset's first sync is.
+// appliance: whose markers count.
 Split split_by_lane(const capture::Captured& captured, std::vector<Examined>& examined,
-                    const std::string& appliance, size_t lane_count);
+                    const core::Rules& rules, const std::string& appliance, size_t lane_count);
 
 }  // namespace syncline::pipeline

@@ -56,7 +56,8 @@ Result<void> PipelineImpl::examine(const capture::Captured& captured) {
 Result<void> PipelineImpl::process(const capture::Captured& captured) {
   SYN_ASSERT(!is_waiting());
   SYN_TRY(examine(captured));
-  Split split = split_by_lane(captured, examined_, options_.appliance, options_.lane_count);
+  Split split =
+      split_by_lane(captured, examined_, with_.rules, options_.appliance, options_.lane_count);
   {
     const std::lock_guard lock(mutex_);
     counters_.rows_captured_total += captured.row_count();

@@ -219,6 +219,53 @@ TEST_F(FirstSync, a_record_deleted_meanwhile_is_deleted_there_too_and_its_values
   EXPECT_FALSE(state().exists());
 }
 
+TEST_F(FirstSync, a_delete_of_a_row_that_was_not_read_ends_what_was_only_read_elsewhere) {
+  rules().deletes = DeletePolicy::kUpdateWins;
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  const model::Frame& frame = step(kShop, {removal(50)});
+  EXPECT_FALSE(state().exists());
+  EXPECT_TRUE(frame.conflicts.empty());
+  EXPECT_EQ(frame.entries.at(0).targets, Systems{kErp});
+  EXPECT_TRUE(step(kShop, {row(RowOp::kMissing, {}, 0)}).entries.empty());
+}
+
+TEST_F(FirstSync, a_delete_of_a_row_that_was_not_read_meets_a_live_change) {
+  rules().deletes = DeletePolicy::kUpdateWins;
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  step(kErp, {update({{kName, "Annie"}}, 40)});
+  const model::Frame& frame = step(kShop, {removal(50)});
+  EXPECT_EQ(state().generation, 3u);
+  ASSERT_EQ(frame.conflicts.size(), 1u);
+  EXPECT_EQ(frame.conflicts[0].outcome, ConflictOutcome::kRecordStays);
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kPut);
+  EXPECT_EQ(frame.entries[0].targets, (Systems{kErp, kShop}));
+}
+
+TEST_F(FirstSync, a_row_deleted_before_its_reading_and_there_again_stays) {
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  step(kShop, {removal(50)});
+  const model::Frame& frame = step(kShop, {snapshot(kAnna)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kPut);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kErp});
+  EXPECT_EQ(accepted(), kAnna);
+}
+
+TEST_F(FirstSync, a_reading_of_a_row_that_the_log_had_told_in_part_is_its_first_reading) {
+  step(kErp, {snapshot(kAnn)});
+  read_first(SyncPhase::kLive, SyncPhase::kReading);
+  Row seen = update(kAnna, 50);
+  seen.is_read = true;
+  const model::Frame& frame = step(kShop, {seen});
+  EXPECT_EQ(accepted(), kAnn);
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+}
+
 TEST_F(FirstSync, a_whole_row_in_the_log_counts_as_read_and_what_stands_against_it_is_written) {
   step(kErp, {snapshot(kAnn)});
   read_first(SyncPhase::kLive, SyncPhase::kReading);
