@@ -2,10 +2,10 @@
 //
 // One system after the other is read in chunks, dataset by dataset, and matched with what is
 // accepted so far; who wins is a matter of versions, not of the order. The one with the most rows
-// comes last: what the others lack of it goes to them as it is read. What it lacks itself is put to
-// it at the end. The log of a system is read once all its datasets are live; until then what
-// changes there waits in it. A restart reads that log to its end first, then goes on near the chunk
-// it was at; rows read twice say nothing new.
+// comes last: what the others lack of it goes to them as it is read. Then its log is read to where
+// it ended with the reading: what its users deleted before the reading came to it is not what it
+// lacks. That is put to it at the end. From then on its log is followed. A restart reads that log
+// to its end first, then goes on near the chunk it was at; rows read twice say nothing new.
 #include <algorithm>
 
 #include "host/app/render.hpp"
@@ -126,15 +126,20 @@ Result<bool> RuntimeImpl::resume_reading(SystemRun& run) {
   return !is_live;
 }
 
-// Reads the log to its end. A system that is busy or away is waited for.
+// Reads the log to where it ends now. A system that is busy or away is waited for.
 Result<void> RuntimeImpl::catch_up(SystemRun& run) {
+  ports::Source& source = *run.system->ports.source;
+  SYN_TRY(const model::Position end,
+          with_patience(run, [&source] { return source.current_position(); }));
   while (true) {
     SYN_TRY(const ReadOn read_on, with_patience(run, [&] {
               int64_t backoff_us = 0;
               return capture_once(run, parts_.options.poll_wait_ms, backoff_us);
             }));
-    if (read_on == ReadOn::kEnd) return success();
+    SYN_TRY(const auto is_told, with_patience(run, [&] { return source.has_told(end); }));
+    if (is_told.value_or(read_on == ReadOn::kEnd)) return success();
     if (!is_reading_) return stopping();
+    acknowledge(run);
   }
 }
 
@@ -210,8 +215,11 @@ Result<void> RuntimeImpl::first_sync() {
     SYN_TRY(begin_reading(*run));
   }
   SYN_TRY(const auto order, plan_sync());
-  for (const Syncing& one : order) {
-    SYN_TRY(sync_system(one));
+  for (auto begin = order.begin(); begin != order.end();) {
+    const auto end =
+        std::find_if(begin, order.end(), [&](const Syncing& one) { return one.run != begin->run; });
+    SYN_TRY(sync_system({begin, end}));
+    begin = end;
   }
   return success();
 }
@@ -247,30 +255,47 @@ bool RuntimeImpl::has_records(const pipeline::Pipeline& pipeline, model::Dataset
   return false;
 }
 
-Result<void> RuntimeImpl::sync_system(const Syncing& syncing) {
-  const RuntimeSystem& system = *syncing.run->system;
-  const model::DatasetId dataset = syncing.dataset;
-  SYN_TRY(set_phase(dataset, system.id, core::SyncPhase::kReading));
-  bool may_lack = false;  // records that others have
+// datasets: one system's, all that are not live.
+Result<void> RuntimeImpl::sync_system(std::span<const Syncing> datasets) {
+  SystemRun& run = *datasets.front().run;
+  const model::SystemId system = run.system->id;
+  std::vector<model::DatasetId> lacking;  // may lack records that others have
   uint64_t changes_before = 0;
   SYN_TRY(on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
-    may_lack = has_records(pipeline, dataset);
     changes_before = pipeline.counters().changes_total;
+    for (const Syncing& one : datasets) {
+      if (has_records(pipeline, one.dataset)) lacking.push_back(one.dataset);
+    }
     return success();
   }));
-  if (system.is_read(dataset)) {
-    SYN_TRY(read_for_sync(syncing));
+  bool is_any_read = false;
+  for (const Syncing& one : datasets) {
+    SYN_TRY(set_phase(one.dataset, system, core::SyncPhase::kReading));
+  }
+  for (const Syncing& one : datasets) {
+    if (!run.system->is_read(one.dataset)) continue;
+    is_any_read = true;
+    SYN_TRY(read_for_sync(one));
+  }
+  if (is_any_read) {
+    SYN_TRY(catch_up(run));
   }
   // From here on it gets what others change, so that what it lacks can be told once and for all.
+  bool is_any_changed = false;
   SYN_TRY(on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
-    may_lack = may_lack || pipeline.counters().changes_total != changes_before;
-    decide_as(dataset, system.id, core::SyncPhase::kRead);
+    is_any_changed = pipeline.counters().changes_total != changes_before;
+    for (const Syncing& one : datasets) decide_as(one.dataset, system, core::SyncPhase::kRead);
     return success();
   }));
-  if (may_lack && system.is_written_to(dataset)) {
-    SYN_TRY(put_missing(syncing));
+  for (const Syncing& one : datasets) {
+    const bool may_lack =
+        is_any_changed || std::find(lacking.begin(), lacking.end(), one.dataset) != lacking.end();
+    if (may_lack && run.system->is_written_to(one.dataset)) {
+      SYN_TRY(put_missing(one));
+    }
+    SYN_TRY(set_phase(one.dataset, system, core::SyncPhase::kLive));
   }
-  return set_phase(dataset, system.id, core::SyncPhase::kLive);
+  return success();
 }
 
 // From its beginning, or from where a restart left it. What the log has told since the reading

@@ -137,7 +137,7 @@ class RuntimeImpl final : public Runtime {
   auto with_patience(SystemRun& run, const Read& read) -> decltype(read());
   Result<std::vector<Syncing>> plan_sync();
   bool has_records(const pipeline::Pipeline& pipeline, model::DatasetId dataset) const;
-  Result<void> sync_system(const Syncing& syncing);
+  Result<void> sync_system(std::span<const Syncing> datasets);
   Result<void> read_for_sync(const Syncing& syncing);
   Result<void> note_cursor(const Syncing& syncing, const std::string& cursor);
   Result<std::string> noted_cursor(const Syncing& syncing);

@@ -165,7 +165,7 @@ class Splitter {
   const core::Rules& rules_;
   const std::string& appliance_;
   Reading reading_ = Reading::kDone;  // of the batch that is added
-  std::vector<size_t> places_;  // lane -> index in ordered_ + 1
+  std::vector<size_t> places_;        // lane -> index in ordered_ + 1
   std::vector<Ordered> ordered_;
   Split split_;
 };

@@ -59,6 +59,12 @@ class Source {
   // The place in the log that a snapshot begun now is consistent with.
   virtual Result<model::Position> current_position() = 0;
 
+  // Whether polls have told all that the log held at this place, which current_position gave.
+  // Nothing: a poll that leaves no more has. REQUIRES: open.
+  virtual Result<std::optional<bool>> has_told(const model::Position& /*position*/) {
+    return std::optional<bool>();
+  }
+
   // One chunk of a dataset's rows in key order behind cursor (empty: from the start), each as a
   // kSnapshot row, in one transaction of the sink.
   virtual Result<SnapshotChunk> read_snapshot(model::DatasetId dataset, const std::string& cursor,

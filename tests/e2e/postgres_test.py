@@ -246,6 +246,45 @@ class Postgres(unittest.TestCase):
         self.expect_equal()
         self.assertGreater(len(self.rows(office)), 8900)
 
+    def start_reading_many(self, database):
+        """The first sync stands in the midst of this database, which is read last."""
+        self.sql(database, "INSERT INTO customer SELECT 'k' || g || '@x', 'many', g "
+                           "FROM generate_series(1, 150000) g")
+        self.init(*[self.url(each) for each in self.databases])
+        self.start()
+        self.wait(lambda: self.is_reading(database))
+
+    def is_reading(self, database):
+        status = self.ask("status")
+        self.assertEqual(status["state"], "first sync", "it was over before it was looked at")
+        progress = status.get("first_sync") or {}
+        return progress.get("system") == database and progress["rows"] > 0
+
+    def test_what_a_user_deletes_before_it_was_read_stays_deleted(self):
+        office, shop = self.databases
+        for database in self.databases:
+            self.sql(database, "INSERT INTO customer VALUES ('zz@x', 'Zoe', 1)")
+        self.start_reading_many(shop)
+        self.sql(shop, "DELETE FROM customer WHERE email = 'zz@x'")
+        self.assertTrue(self.is_reading(shop))
+        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.expect_equal()
+        self.assertEqual(self.sql(office, "SELECT count(*) FROM customer WHERE email = 'zz@x'"),
+                         [(0,)])
+
+    def test_a_row_that_is_changed_before_it_was_read_is_no_news_of_its_other_cells(self):
+        office, shop = self.databases
+        self.sql(office, "INSERT INTO customer VALUES ('zz@x', 'Zoe', 1)")  # its rows win
+        self.sql(shop, "INSERT INTO customer VALUES ('zz@x', 'Zo', 2)")
+        self.start_reading_many(shop)
+        self.kill()
+        self.sql(shop, "UPDATE customer SET points = 3 WHERE email = 'zz@x'")
+        self.start()
+        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.expect_equal()
+        self.assertEqual(self.sql(shop, "SELECT name, points FROM customer WHERE email = 'zz@x'"),
+                         [("Zoe", 1)])
+
     def test_kills_under_writers_on_both_sides(self):
         self.begin()
 

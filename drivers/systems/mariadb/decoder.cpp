@@ -158,10 +158,18 @@ void Decoder::begin_stream(LogPosition position) {
   is_verified_ = false;
   file_ = {position.base, position.from.place.file};
   told_ = position.place;
+  reached_ = {};
   read_ = std::move(position);
 }
 
 Result<void> Decoder::take(Event event) {
+  const uint64_t end = event->next_event_pos;  // 0: it stands in no file
+  SYN_TRY(take_event(std::move(event)));
+  if (end != 0 && !is_in_group()) reached_ = std::max(reached_, Place{file_.number, end});
+  return success();
+}
+
+Result<void> Decoder::take_event(Event event) {
   switch (event.type()) {
     case ROTATE_EVENT:
       on_rotate(event);

@@ -149,6 +149,12 @@ Result<model::Position> MariadbSource::current_position() {
   return encode(end);
 }
 
+Result<std::optional<bool>> MariadbSource::has_told(const model::Position& position) {
+  const auto wanted = decode(position);
+  if (!wanted || stream_ == nullptr) return std::optional(false);
+  return std::optional(read_.place >= wanted->place || decoder_.reached() > wanted->place);
+}
+
 Result<const Mapped*> MariadbSource::mapped_of(model::DatasetId dataset) {
   if (const Mapped* followed = decoder_.find(dataset); followed != nullptr) return followed;
   if (const Error* why = decoder_.why_stopped(dataset); why != nullptr) return *why;

@@ -366,6 +366,22 @@ Result<model::Position> PostgresSource::current_position() {
   return position_of(place);
 }
 
+// Behind the last commit nothing is told but that the server has sent all up to some place: with
+// that, it has been, if nothing of it is still at hand.
+Result<std::optional<bool>> PostgresSource::has_told(const model::Position& position) {
+  const auto place = place_of(position);
+  if (!place) return std::optional(false);
+  if (given_.lsn >= place->lsn) return std::optional(true);
+  if (stream_ == nullptr || at_hand_) return std::optional(false);
+  if (stream_->idle_end() >= place->lsn) return std::optional(true);
+  if (auto asked = stream_->ask(); !asked) {
+    close_stream();
+    place_ = given_;
+    return std::move(asked).as_failure();
+  }
+  return std::optional(false);
+}
+
 Result<const Mapped*> PostgresSource::mapped_of(model::DatasetId dataset) {
   if (const Mapped* followed = decoder_.find(dataset); followed != nullptr) return followed;
   if (const auto stopped = stopped_.find(dataset); stopped != stopped_.end()) {

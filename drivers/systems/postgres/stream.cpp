@@ -65,14 +65,14 @@ Lsn Stream::flushed() const {
   return confirmed_ == 0 ? 0 : confirmed_ + 1;
 }
 
-Result<void> Stream::send_status() {
+Result<void> Stream::send_status(Reply reply) {
   const Lsn flush = flushed();
   std::string message = "r";
   append_number(std::max(server_end_, flush), message);
   append_number(flush, message);
   append_number(flush, message);
   append_number(static_cast<uint64_t>(clock_.now_us() - kEpochUs), message);
-  message += '\0';
+  message += static_cast<char>(reply);
   PGconn* handle = connection_->handle();
   const int put = PQputCopyData(handle, message.data(), static_cast<int>(message.size()));
   if (put <= 0 || PQflush(handle) < 0) {

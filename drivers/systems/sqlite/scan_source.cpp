@@ -225,6 +225,8 @@ Result<void> SqliteScanSource::scan_chunk(Showing& showing, size_t row_limit) {
     shared_->scan.begin_scan(mapped.dataset());
     SYN_TRY(reject_null_keys(*reader_, mapped, showing.rejected));
   }
+  // Of what the first scan sees, a record that was just made looks like any other.
+  const bool is_told_apart = shared_->scan.has_scanned(mapped.dataset());
   const auto take = [&](const std::vector<NativeValue>& values) {
     const auto key_end = values.begin() + static_cast<std::ptrdiff_t>(mapped.key_count());
     auto key = joined_key(mapped, {values.begin(), key_end});
@@ -235,7 +237,7 @@ Result<void> SqliteScanSource::scan_chunk(Showing& showing, size_t row_limit) {
     const ScannedRecord record = scanned_record(mapped, key.value(), {values.begin(), key_end});
     const ScanState::Seen seen = shared_->scan.see(record, image_hash(values));
     if (seen == ScanState::Seen::kKnown) return;
-    const bool is_new = seen == ScanState::Seen::kNew;
+    const bool is_new = seen == ScanState::Seen::kNew && is_told_apart;
     show_values(showing, mapped, values, is_new ? ports::RowOp::kInsert : ports::RowOp::kUpdate);
   };
   SYN_TRY(cursor_, read_chunk(*reader_, mapped, cursor_, row_limit, take));

@@ -72,6 +72,11 @@ void ScanState::end_scan(model::DatasetId dataset) {
   progress_[dataset].is_complete = true;
 }
 
+bool ScanState::has_scanned(model::DatasetId dataset) {
+  const std::lock_guard lock(mutex_);
+  return progress_[dataset].is_complete;
+}
+
 std::vector<Echo> ScanState::take_echoes() {
   const std::lock_guard lock(mutex_);
   return std::exchange(echoes_, {});

@@ -293,5 +293,33 @@ TEST_F(Capture, RecordsAreReadByKey) {
   EXPECT_THAT(lines, ElementsAre("snapshot 1 name=Ann mail=NULL", "snapshot 3 name=Cy mail=NULL"));
 }
 
+// Of a first sync: what was there before its reading ended must have been told.
+TEST_F(Capture, ThatAllUpToAPlaceWasToldIsKnown) {
+  start_customers();
+  const auto place = [this] { return system_.source->current_position().value(); };
+  const auto is_told = [this](const model::Position& end) {
+    return system_.source->has_told(end).value().value();
+  };
+  const auto tell = [&](const model::Position& end) {
+    for (int polls = 0; polls < 100 && !is_told(end); ++polls) poll();
+    EXPECT_TRUE(is_told(end));
+  };
+  tell(place());
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  const model::Position behind_ann = place();
+  EXPECT_FALSE(is_told(behind_ann));
+  sink_->take();
+  std::vector<std::string> lines;
+  for (int polls = 0; polls < 100 && !is_told(behind_ann); ++polls) {
+    for (std::string& line : poll()) lines.push_back(std::move(line));
+  }
+  EXPECT_THAT(lines, ElementsAre("insert 1 name=Ann mail=NULL"));
+  user_.run("CREATE TABLE other(id int)", "INSERT INTO other VALUES (1)");
+  const model::Position behind_others = place();
+  EXPECT_TRUE(is_told(behind_ann));
+  EXPECT_FALSE(is_told(behind_others));
+  tell(behind_others);
+}
+
 }  // namespace
 }  // namespace syncline::mariadb

@@ -68,6 +68,8 @@ class Decoder {
   bool is_in_group() const { return group_.kind != GroupKind::kNone; }
   size_t row_count() const { return row_count_; }  // of this poll
   const LogPosition& read() const { return read_; }
+  // Behind the last event that was taken outside of groups, or ended one.
+  const Place& reached() const { return reached_; }
   std::vector<ReadGroup> take_groups() { return std::exchange(groups_, {}); }
   // When a log file was begun; 0: not the one being read.
   uint32_t began_s(uint32_t file) const { return file == file_.number ? file_began_s_ : 0; }
@@ -104,6 +106,7 @@ class Decoder {
     std::vector<Event> events;
   };
 
+  Result<void> take_event(Event event);
   void on_rotate(const Event& event);
   Result<void> on_file(const Event& event);
   void pass_into_file();
@@ -148,7 +151,8 @@ class Decoder {
   uint32_t file_began_s_ = 0;
   GroupMark expected_;
   bool is_verified_ = false;
-  LogPosition read_;           // the last group that was passed
+  LogPosition read_;  // the last group that was passed
+  Place reached_;
   Place told_;                 // the last that the sink knows of
   std::optional<Place> torn_;  // of a group that has no end
   Group group_;

@@ -25,6 +25,7 @@ class MariadbSource final : public ports::Source {
   Result<ports::PollResult> poll(ports::ChangeSink& sink, size_t row_limit, int wait_ms) override;
   Result<void> acknowledge(const model::Position& position) override;
   Result<model::Position> current_position() override;
+  Result<std::optional<bool>> has_told(const model::Position& position) override;
   Result<ports::SnapshotChunk> read_snapshot(model::DatasetId dataset, const std::string& cursor,
                                              size_t row_limit, ports::ChangeSink& sink) override;
   Result<uint64_t> estimate_rows(model::DatasetId dataset) override;

@@ -42,7 +42,12 @@ class Stream {
   // Everything up to here is durable. Tells the server, now and then.
   Result<void> confirm(Lsn commit_lsn);
 
+  // Asks the server how far it has sent: idle_end() rises with its answer.
+  Result<void> ask() { return send_status(Reply::kWanted); }
+
   Lsn server_end() const { return server_end_; }
+  // All up to here has been sent, and what of it had anything to show was returned by next().
+  Lsn idle_end() const { return idle_end_; }
   uint32_t timeline() const { return timeline_; }
 
  private:
@@ -56,7 +61,8 @@ class Stream {
 
   Result<bool> wait_for_input(int64_t deadline_us);
   Result<std::optional<std::string_view>> take(std::string_view bytes);
-  Result<void> send_status();
+  enum class Reply : uint8_t { kNone = 0, kWanted = 1 };  // the protocol's values
+  Result<void> send_status(Reply reply = Reply::kNone);
   Result<void> end_of_stream(int code);
   Lsn flushed() const;
 

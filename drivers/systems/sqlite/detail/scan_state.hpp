@@ -53,6 +53,7 @@ class ScanState {
   std::vector<ScannedRecord> unseen(model::DatasetId dataset);
   void see_gone(const ScannedRecord& record);
   void end_scan(model::DatasetId dataset);
+  bool has_scanned(model::DatasetId dataset);  // to its end, once
   std::vector<Echo> take_echoes();
   // What was seen since the last call was shown under this position; or was not, after all.
   void keep_shown(int64_t position);
