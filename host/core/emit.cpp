@@ -46,7 +46,7 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
       const bool is_in_flight = view != nullptr && view->is_in_flight();
       if (is_writer && !is_in_flight && !is_writer_behind) continue;
       needs_full = is_in_flight && view->needs_full_write();
-      if (!is_in_flight) show_before(record, arriving, old_generation, role.system);
+      if (!is_in_flight) show_before(record, arriving, old_generation, role);
     }
     (needs_full && !is_new_life ? full_targets : targets).push_back(role.system);
   }
@@ -62,12 +62,11 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
 // Nothing is in flight to this system yet: what it was shown is the state before this change, or,
 // where it made the change, that with the change.
 void Step::show_before(Touched& record, const Arriving& arriving, uint64_t old_generation,
-                       SystemId system) {
-  RecordState& state = record.state();
-  const bool is_writer = system == arriving.system;
-  SystemView& view = make_view(state, system);
+                       const SystemRole& role) {
+  const bool is_writer = role.system == arriving.system;
+  SystemView& view = make_view(record, role);
   view.generation = is_writer ? arriving.generation : old_generation;
-  view.cells = state.cells;
+  view.cells = record.state().cells;
   for (const ArrivingCell& cell : arriving.cells) {
     if (is_writer) {
       view.cells[record.value_index(cell.field)] = cell.version;
@@ -135,7 +134,7 @@ void Step::write(Touched& record, EntryKind kind, std::vector<EntryCell> cells,
         write.cells.push_back({cell.field, cell.version, cell.fingerprint});
       }
     }
-    lane_.flows_[{target, stream}].in_flight.emplace_back(entry.sequence, record.id);
+    lane_.flows_[{target, stream}].add(entry, record.rules->schema->key_count);
   }
 }
 

@@ -34,7 +34,7 @@ bool is_put_on_its_way(const RecordState& state, const SystemRole& role) {
 // From now on writes may go there, though its first sync goes on.
 void Step::mark_read(Touched& record, const SystemRole& role) {
   if (!role.is_syncing() || record.state().view(role.system) != nullptr) return;
-  make_view(record.state(), role.system);
+  make_view(record, role);
   record.is_dirty = true;
 }
 
@@ -131,7 +131,7 @@ void Step::write_back(Touched& record, const SystemRole& role, const Arriving& a
     if (!cell.is_accepted) cells.push_back(accepted_cell(record, cell.field));
   }
   if (cells.empty() || !takes_writes(role, state)) return;
-  SystemView& view = make_view(state, role.system);
+  SystemView& view = make_view(record, role);
   if (!view.is_in_flight()) {
     view.generation = state.generation;
     view.cells = state.cells;
@@ -159,7 +159,7 @@ void Step::end_snapshot(Touched& record, const SystemRole& role, const Row& row)
                  {role.system, shown[value], held.state, std::string(held.bytes)});
   }
   if (!takes_writes(role, state)) return;
-  SystemView& view = make_view(state, role.system);
+  SystemView& view = make_view(record, role);
   if (!view.is_in_flight()) {
     view.generation = state.generation - 1;
     view.cells = std::move(shown);
@@ -173,7 +173,7 @@ void Step::take_missing(Touched& record, const SystemRole& role) {
   RecordState& state = record.state();
   if (!state.exists() || !takes_writes(role, state)) return;
   if (is_put_on_its_way(state, role)) return;
-  SystemView& view = make_view(state, role.system);
+  SystemView& view = make_view(record, role);
   if (!view.is_in_flight()) {
     view.generation = state.generation - 1;
     view.cells.clear();
@@ -185,7 +185,7 @@ void Step::take_missing(Touched& record, const SystemRole& role) {
 void Step::redeliver(Touched& record, const SystemRole& role) {
   RecordState& state = record.state();
   if (state.generation == 0 || !takes_writes(role, state)) return;
-  SystemView& view = make_view(state, role.system);
+  SystemView& view = make_view(record, role);
   if (!view.is_in_flight()) {
     view.generation = state.generation;
     view.cells = state.cells;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "host/base/bytes.hpp"
+#include "host/core/echoes_internal.hpp"
 #include "host/core/step_internal.hpp"
 
 namespace syncline::core {
@@ -128,11 +129,6 @@ uint32_t Lane::epoch_of(model::SystemId system) const {
   return epoch == epochs_.end() ? 0 : epoch->second;
 }
 
-void Lane::forget_earlier_epochs(RecordState& state) const {
-  std::erase_if(state.views,
-                [this](const SystemView& view) { return view.epoch != epoch_of(view.system); });
-}
-
 bool Lane::counts(model::SystemId system, const Marker& marker) const {
   const auto epoch = epochs_.find(system);
   return epoch != epochs_.end() && epoch->second == marker.epoch &&
@@ -143,19 +139,17 @@ std::vector<RecordId> Lane::needs(const Input& input) const {
   std::vector<RecordId> ids;
   ids.reserve(input.items.size() + input.skips.size());
   for (const model::Skip& skip : input.skips) ids.push_back({skip.dataset, skip.key_hash});
+  Echoes echoes(input.system);
   for (const Item& item : input.items) {
     if (const Row* row = std::get_if<Row>(&item)) {
+      const DatasetRules* rules = rules_of(row->dataset);
+      if (rules == nullptr || echoes.is_plain(*row, *rules)) continue;
       ids.push_back({row->dataset, row->key_hash});
     } else if (const Joined* joined = std::get_if<Joined>(&item)) {
       ids.push_back({joined->entry->dataset, joined->entry->key_hash});
-    } else {
-      const Marker& marker = std::get<Marker>(item);
+    } else if (const Marker& marker = std::get<Marker>(item); counts(input.system, marker)) {
       const auto flow = flows_.find({input.system, marker.stream});
-      if (flow == flows_.end() || !counts(input.system, marker)) continue;
-      for (const auto& [sequence, id] : flow->second.in_flight) {
-        if (sequence > marker.sequence) break;
-        ids.push_back(id);
-      }
+      if (flow != flows_.end()) echoes.take(marker, flow->second);
     }
   }
   sort_unique(ids);
@@ -224,20 +218,24 @@ void Lane::set_epoch(model::SystemId system, uint32_t epoch) {
   if (is_first) return;
   for (auto& [id, flow] : flows_) {
     if (id.first != system) continue;
-    flow.confirmed = 0;
-    flow.in_flight.clear();
+    flow.clear();
   }
 }
 
 void Lane::replay(const model::Frame& frame) {
   frame_number_ = frame.number;
+  for (const model::Skip& skip : frame.skips) {
+    if (const DatasetRules* rules = rules_of(skip.dataset)) {
+      flows_[{skip.target, rules->schema->stream}].skip(skip.sequence);
+    }
+  }
   for (const model::Confirmation& confirmation : frame.confirmations) {
     const uint32_t epoch = std::max(epochs_[confirmation.system], confirmation.epoch);
     set_epoch(confirmation.system, epoch);
     Flow& flow = flows_[{confirmation.system, confirmation.stream}];
-    const model::Sequence confirmed_before = flow.confirmed;
-    flow.confirm(confirmation.sequence, [](const RecordId&) {});
-    if (confirmation.epoch != epoch) flow.confirmed = confirmed_before;
+    const model::Sequence confirmed_before = flow.confirmed();
+    flow.confirm(confirmation.sequence);
+    if (confirmation.epoch != epoch) flow.set_confirmed(confirmed_before);
   }
   for (const model::Entry& entry : frame.entries) {
     const DatasetRules* rules = rules_of(entry.dataset);
@@ -247,8 +245,7 @@ void Lane::replay(const model::Frame& frame) {
     for (const model::SystemId target : entry.targets) {
       const SystemRole* role = rules->role(target);
       if (role == nullptr || role->kind == SystemKind::kPeer) continue;
-      flows_[{target, stream}].in_flight.emplace_back(entry.sequence,
-                                                      RecordId{entry.dataset, entry.key_hash});
+      flows_[{target, stream}].add(entry, rules->schema->key_count);
     }
   }
 }
@@ -272,13 +269,13 @@ std::string Lane::snapshot() const {
   for (const auto& [id, flow] : flows_) {
     out.u32(id.first);
     out.u32(id.second);
-    out.varint(flow.confirmed);
-    out.varint(flow.in_flight.size());
-    for (const auto& [sequence, record] : flow.in_flight) {
-      out.varint(sequence);
-      out.u32(record.dataset);
-      out.u64(record.key_hash.high);
-      out.u64(record.key_hash.low);
+    out.varint(flow.confirmed());
+    out.varint(flow.size());
+    for (const Flow::Write& write : flow.writes()) {
+      out.varint(write.sequence);
+      out.u32(write.record.dataset);
+      out.u64(write.record.key_hash.high);
+      out.u64(write.record.key_hash.low);
     }
   }
   return bytes;
@@ -302,13 +299,13 @@ Result<void> Lane::restore(std::string_view bytes) {
   for (uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
     const model::SystemId system = in.u32();
     Flow& flow = flows_[{system, in.u32()}];
-    flow.confirmed = in.varint();
+    flow.set_confirmed(in.varint());
     for (uint64_t writes = in.varint(); writes > 0 && in.ok(); --writes) {
       const model::Sequence sequence = in.varint();
       RecordId id;
       id.dataset = in.u32();
       id.key_hash = {in.u64(), in.u64()};
-      flow.in_flight.emplace_back(sequence, id);
+      flow.restore(sequence, id);
     }
   }
   if (in.ok() && in.at_end()) return success();
@@ -318,7 +315,7 @@ Result<void> Lane::restore(std::string_view bytes) {
 
 size_t Lane::in_flight_count(model::SystemId system, model::StreamId stream) const {
   const auto flow = flows_.find({system, stream});
-  return flow == flows_.end() ? 0 : flow->second.in_flight.size();
+  return flow == flows_.end() ? 0 : flow->second.size();
 }
 
 model::Sequence Lane::last_sequence(model::StreamId stream) const {
@@ -328,7 +325,16 @@ model::Sequence Lane::last_sequence(model::StreamId stream) const {
 
 model::Sequence Lane::confirmed(model::SystemId system, model::StreamId stream) const {
   const auto flow = flows_.find({system, stream});
-  return flow == flows_.end() ? 0 : flow->second.confirmed;
+  return flow == flows_.end() ? 0 : flow->second.confirmed();
+}
+
+std::vector<model::Confirmation> Lane::confirmations() const {
+  std::vector<model::Confirmation> all;
+  all.reserve(flows_.size());
+  for (const auto& [id, flow] : flows_) {
+    all.push_back({id.first, id.second, epoch_of(id.first), flow.confirmed()});
+  }
+  return all;
 }
 
 }  // namespace syncline::core

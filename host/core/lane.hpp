@@ -11,14 +11,13 @@
 // Threads: one at a time per Lane. Errors: none in a step; it cannot fail.
 #pragma once
 
-#include <algorithm>
-#include <deque>
 #include <map>
 #include <optional>
 #include <unordered_map>
 #include <variant>
 #include <vector>
 
+#include "host/core/flow.hpp"
 #include "host/core/record.hpp"
 #include "host/core/rules.hpp"
 #include "host/model/fingerprint.hpp"
@@ -28,16 +27,6 @@ namespace syncline::core {
 
 inline constexpr int64_t kFutureLimitUs = 300'000'000;  // a time further ahead is clamped, reported
 inline constexpr uint32_t kCorrectionRoundsMax = 3;
-
-struct RecordId {
-  model::DatasetId dataset = 0;
-  model::KeyHash key_hash;
-  auto operator<=>(const RecordId&) const = default;
-};
-
-struct RecordIdHasher {
-  size_t operator()(const RecordId& id) const { return id.key_hash.low ^ id.dataset; }
-};
 
 // A record as loaded for a step. values: accepted canonical cells by value field; loaded only where
 // needs() asked for them.
@@ -122,14 +111,15 @@ class Lane {
   // rules outlives the lane and changes only between steps. secret: of the fingerprints in inputs.
   Lane(model::LaneIndex index, const Rules& rules, const model::Secret& secret);
 
-  // Forgets what a record says of systems whose deliveries have begun anew since: what they were
-  // shown before is not known any more, and nothing of it is on its way.
-  void forget_earlier_epochs(RecordState& state) const;
+  // A marker says for all records at once what a system was shown: a state as it was stored learns
+  // of the markers since only here. What it says of systems whose deliveries have begun anew since
+  // is forgotten: what they were shown before is not known any more, and nothing is on its way.
+  void bring_up_to_date(model::DatasetId dataset, RecordState& state) const;
 
-  // The records that step(input) will touch, those confirmed by its markers included. Values are
-  // asked for by value_needs once the states are loaded.
+  // The records that step(input) will touch. A row that shows just what we wrote touches none.
+  // Values are asked for by value_needs once the states are loaded.
   std::vector<RecordId> needs(const Input& input) const;
-  // REQUIRES: records holds every needs(input), with earlier epochs forgotten.
+  // REQUIRES: records holds every needs(input), brought up to date.
   std::vector<RecordId> value_needs(const Input& input, const RecordSet& records) const;
 
   // Decides. Changes the states (and loaded values) in records to those after the step.
@@ -153,28 +143,13 @@ class Lane {
   size_t in_flight_count(model::SystemId system, model::StreamId stream) const;
   model::Sequence last_sequence(model::StreamId stream) const;
   model::Sequence confirmed(model::SystemId system, model::StreamId stream) const;
+  std::vector<model::Confirmation> confirmations() const;  // where each of its flows stands
   uint64_t last_frame_number() const { return frame_number_; }
   const Counters& counters() const { return counters_; }
 
  private:
   friend class Step;
   using FlowId = std::pair<model::SystemId, model::StreamId>;
-  struct Flow {
-    std::deque<std::pair<model::Sequence, RecordId>> in_flight;
-    model::Sequence confirmed = 0;
-
-    // Takes out what lies at or below the sequence, one visit an entry.
-    template <class Visit>
-    void confirm(model::Sequence sequence, const Visit& visit) {
-      while (!in_flight.empty() && in_flight.front().first <= sequence) {
-        const RecordId id = in_flight.front().second;
-        in_flight.pop_front();
-        visit(id);
-      }
-      confirmed = std::max(confirmed, sequence);
-    }
-  };
-
   const DatasetRules* rules_of(model::DatasetId dataset) const;
   uint32_t epoch_of(model::SystemId system) const;  // 0: none was set
   bool counts(model::SystemId system, const Marker& marker) const;

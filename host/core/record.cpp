@@ -98,7 +98,7 @@ class RecordWriter {
 
   void write_view(const SystemView& view) {
     out_.u32(view.system);
-    out_.varint(view.epoch);
+    out_.varint(uint64_t{view.epoch} << 1 | (view.is_read ? 1 : 0));
     out_.varint(view.generation);
     write_indexes(view.cells.size());
     out_.varint(view.flight.size());
@@ -193,7 +193,9 @@ class RecordReader {
 
   void read_view(SystemView& view) {
     view.system = in_.u32();
-    view.epoch = static_cast<uint32_t>(in_.varint());
+    const uint64_t epoch = in_.varint();
+    view.epoch = static_cast<uint32_t>(epoch >> 1);
+    view.is_read = (epoch & 1) != 0;
     view.generation = in_.varint();
     read_indexes(view.cells);
     view.flight.resize(read_count());
@@ -245,6 +247,12 @@ bool SystemView::needs_full_write() const {
   return needs;
 }
 
+bool SystemView::is_in_flight_behind(model::Sequence confirmed) const {
+  return std::any_of(flight.begin(), flight.end(), [confirmed](const InFlight& write) {
+    return write.is_skipped || write.sequence > confirmed;
+  });
+}
+
 SystemView* RecordState::view(model::SystemId system) {
   const auto at = std::find_if(views.begin(), views.end(),
                                [&](const SystemView& known) { return known.system == system; });
@@ -280,6 +288,22 @@ Result<RecordState> decode_record(std::string_view bytes) {
                 "its bytes are not what a lane wrote", "restore the data folder, or plan anew");
   }
   return record;
+}
+
+std::string shortened(std::string_view state, const ConfirmedUpTo& confirmed) {
+  ByteReader head(state);
+  if ((head.varint() & 1) == 0 || !head.ok()) return {};
+  auto record = decode_record(state);
+  if (!record) return {};
+  bool is_shorter = false;
+  std::erase_if(record.value().views, [&](SystemView& view) {
+    if (!view.is_in_flight()) return false;
+    if (view.is_in_flight_behind(confirmed(view.system, view.epoch))) return false;
+    is_shorter = true;
+    view = SystemView{view.system, view.epoch, 0, {}, {}, view.is_read};
+    return !view.is_read;
+  });
+  return is_shorter ? encode(record.value()) : std::string();
 }
 
 }  // namespace syncline::core

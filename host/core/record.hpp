@@ -4,6 +4,7 @@
 // Threads: values. Encoded form: docs/formats/record.md.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,16 @@
 #include "host/model/version.hpp"
 
 namespace syncline::core {
+
+struct RecordId {
+  model::DatasetId dataset = 0;
+  model::KeyHash key_hash;
+  auto operator<=>(const RecordId&) const = default;
+};
+
+struct RecordIdHasher {
+  size_t operator()(const RecordId& id) const { return id.key_hash.low ^ id.dataset; }
+};
 
 struct SentCell {
   model::FieldIndex field = 0;
@@ -33,16 +44,18 @@ struct InFlight {
 };
 
 // What a system has been shown at this place of its log. It counts only while something is in
-// flight to it; otherwise that is the accepted state. An empty one says that the first sync has
-// read this record at a system that it has not done with yet.
+// flight to it; otherwise that is the accepted state.
 struct SystemView {
   model::SystemId system = 0;
   uint32_t epoch = 0;                 // of that system's deliveries, when the view was made
   uint64_t generation = 0;            // of the highest life it was shown
   std::vector<model::Version> cells;  // by value field (field index - key_count); may be none
   std::vector<InFlight> flight;       // by sequence
+  bool is_read = false;               // a first sync that went on when it was made has been here
 
   bool is_in_flight() const { return !flight.empty(); }
+  // Of a view as it was stored: beyond what markers have confirmed since.
+  bool is_in_flight_behind(model::Sequence confirmed) const;
   // After a skipped entry, until a full one is on its way.
   bool needs_full_write() const;
   bool operator==(const SystemView&) const = default;
@@ -69,6 +82,11 @@ struct RecordState {
   SystemView& make_view(model::SystemId system, uint32_t epoch);
   bool operator==(const RecordState&) const = default;
 };
+
+// A stored state without what it says of systems that all its writes to were confirmed since;
+// empty: there are none, or the state cannot be read. confirmed: up to where, by system and epoch.
+using ConfirmedUpTo = std::function<model::Sequence(model::SystemId, uint32_t epoch)>;
+std::string shortened(std::string_view state, const ConfirmedUpTo& confirmed);
 
 // Compact: a dictionary of the distinct versions, then indexes.
 std::string encode(const RecordState& record);

@@ -73,8 +73,12 @@ model::Frame Step::run() {
   return std::move(frame_);
 }
 
-SystemView& Step::make_view(RecordState& state, model::SystemId system) const {
-  return state.make_view(system, lane_.epoch_of(system));
+SystemView& Step::make_view(Touched& record, const SystemRole& role) const {
+  SystemView* known = record.state().view(role.system);
+  if (known != nullptr) return *known;
+  SystemView& made = record.state().make_view(role.system, lane_.epoch_of(role.system));
+  made.is_read = role.is_syncing();
+  return made;
 }
 
 Touched& Step::touch(const RecordId& id, const DatasetRules& rules, std::string_view key) {
@@ -93,6 +97,7 @@ Touched& Step::touch(const RecordId& id, const DatasetRules& rules, std::string_
   }
   Touched& record = touched_[place - 1];
   if (!key.empty()) record.key = key;
+  confirm(record);
   return record;
 }
 
@@ -100,7 +105,12 @@ void Step::take(const Row& row) {
   const DatasetRules* rules = lane_.rules_of(row.dataset);
   const SystemRole* role = rules == nullptr ? nullptr : rules->role(input_.system);
   if (role == nullptr) return;
-  Touched& record = touch({row.dataset, row.key_hash}, *rules, row.key);
+  const RecordId id{row.dataset, row.key_hash};
+  if (row.is_ours && !records_.contains(id)) {  // needs() knew it for what we wrote
+    ++lane_.counters_.echoes_dropped;
+    return;
+  }
+  Touched& record = touch(id, *rules, row.key);
   switch (row.op) {
     case RowOp::kInsert:
     case RowOp::kUpdate:
@@ -147,6 +157,7 @@ void Step::take(const model::Skip& skip) {
     write.is_skipped = true;
     record.is_dirty = true;
   }
+  lane_.flows_[{skip.target, rules->schema->stream}].skip(skip.sequence);
 }
 
 // Writes that were on their way behind the skipped one may be too little for a record that the
@@ -162,67 +173,6 @@ void Step::follow_up(const model::Skip& skip) {
       view->flight.begin(), view->flight.end(),
       [&](const InFlight& write) { return !write.is_skipped && write.sequence > skip.sequence; });
   if (is_followed) redeliver(record, *role);
-}
-
-void Step::take(const Marker& marker) {
-  if (!lane_.counts(input_.system, marker)) {
-    ++lane_.counters_.markers_ignored;
-    return;
-  }
-  Lane::Flow& flow = lane_.flows_[{input_.system, marker.stream}];
-  flow.confirm(marker.sequence, [&](const RecordId& id) {
-    const DatasetRules* rules = lane_.rules_of(id.dataset);
-    if (rules != nullptr) confirm(touch(id, *rules, {}), marker.sequence);
-  });
-  frame_.confirmations.push_back({input_.system, marker.stream, marker.epoch, marker.sequence});
-}
-
-// The system was shown what the marked transactions wrote, not each step towards it. A full write
-// supersedes what was skipped before it.
-void Step::confirm(Touched& record, model::Sequence up_to) {
-  SystemView* view = record.state().view(input_.system);
-  if (view == nullptr) return;
-  model::Collapsed<SentCell> run;
-  size_t confirmed_count = 0;
-  auto kept = view->flight.begin();  // what stays is moved up to here
-  auto at = kept;
-  for (; at != view->flight.end() && at->sequence <= up_to; ++at) {
-    if (at->is_skipped) {
-      if (kept != at) *kept = std::move(*at);
-      ++kept;
-      continue;
-    }
-    if (at->kind != model::EntryKind::kSet) kept = view->flight.begin();
-    model::collapse_onto<SentCell>(run, at->kind, at->generation, at->cells);
-    ++confirmed_count;
-  }
-  if (confirmed_count == 0) return;
-  view->flight.erase(kept, at);
-  record.is_dirty = true;
-  show_written(record, *view, std::move(run));
-}
-
-void Step::show_written(Touched& record, SystemView& view, model::Collapsed<SentCell> run) {
-  // The highest life it was shown; a stale row over its own delete is the old life again.
-  const uint64_t held = view.generation;
-  if (run.kind == model::EntryKind::kDelete) {
-    view.generation = std::max(run.generation, held + held % 2);
-  } else if (run.kind == model::EntryKind::kPut) {
-    view.generation = held % 2 == 1 ? std::max(run.generation, held) : run.generation;
-  }
-  if (run.kind == model::EntryKind::kDelete || view.generation % 2 == 0) {
-    record.written.clear();
-    return;
-  }
-  view.cells.resize(record.rules->schema->value_count());
-  for (const SentCell& sent : run.cells) {
-    Version& shown = view.cells[record.value_index(sent.field)];
-    shown = std::max(shown, sent.version);
-  }
-  record.written_generation = view.generation;
-  model::Collapsed<SentCell> written{.cells = std::move(record.written)};
-  model::collapse_onto<SentCell>(written, model::EntryKind::kSet, view.generation, run.cells);
-  record.written = std::move(written.cells);
 }
 
 // Whether this cell says nothing new: our own write come back, or stored otherwise than we wrote
@@ -366,13 +316,7 @@ void Step::finish(Touched& record) {
   record.loaded->place = 0;
   if (!record.is_dirty) return;
   RecordState& state = record.state();
-  // A view that nothing is in flight for says no more than that a first sync has been here.
-  std::erase_if(state.views, [&](SystemView& view) {
-    if (view.is_in_flight()) return false;
-    view = SystemView{.system = view.system, .epoch = view.epoch, .cells = {}, .flight = {}};
-    const SystemRole* role = record.rules->role(view.system);
-    return role == nullptr || !role->is_syncing();
-  });
+  std::erase_if(state.views, [&](SystemView& view) { return !is_kept(view, *record.rules); });
   if (auto& values = record.loaded->values; values.has_value()) {
     values->resize(record.rules->schema->value_count());
     for (const model::EntryCell& cell : record.changed) {

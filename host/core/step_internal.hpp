@@ -27,6 +27,9 @@ bool takes_writes(const SystemRole& role, const RecordState& record);
 // Whether a write of ours whose marker was not read yet set this cell just so.
 bool is_on_its_way(const RecordState& state, model::SystemId system, const RowCell& cell);
 
+// Whether a view says anything: something is in flight, or a first sync that goes on has been here.
+bool is_kept(SystemView& view, const DatasetRules& rules);
+
 // One cell on its way into a record; the bytes borrow from the input.
 struct ArrivingCell {
   model::FieldIndex field = 0;
@@ -87,18 +90,19 @@ class Step {
  private:
   // Cause (step.cpp).
   void take(const Row& row);
-  void take(const Marker& marker);
+  void take(const Marker& marker);  // confirm.cpp
   void take(const Joined& joined);
   void take(const model::Skip& skip);
   void follow_up(const model::Skip& skip);
   void take_change(Touched& record, const SystemRole& role, const Row& row);
   void refuse_update(const Touched& record, const Arriving& arriving);
   void take_delete(Touched& record, const SystemRole& role, const Row& row);
-  void confirm(Touched& record, model::Sequence up_to);
-  void show_written(Touched& record, SystemView& view, model::Collapsed<SentCell> run);
   bool compare_with_written(Touched& record, const Row& row, const RowCell& cell);
   void correct(Touched& record, const Row& row, const RowCell& cell, SentCell& sent);
   void set_versions(Touched& record, const Shown& shown, const Row& row, Arriving& arriving);
+
+  // Confirm (confirm.cpp).
+  void confirm(Touched& record);
 
   // First sync (first_sync.cpp).
   // Of a first sync: a record that others, or an earlier sync, made known; or one that this
@@ -132,13 +136,13 @@ class Step {
   // Emit (emit.cpp).
   void emit(Touched& record, const Arriving& arriving, uint64_t old_generation);
   void show_before(Touched& record, const Arriving& arriving, uint64_t old_generation,
-                   model::SystemId system);
+                   const SystemRole& role);
   model::EntryCell accepted_cell(const Touched& record, model::FieldIndex field) const;
   std::vector<model::EntryCell> full_cells(const Touched& record) const;
   void write(Touched& record, model::EntryKind kind, std::vector<model::EntryCell> cells,
              std::vector<model::SystemId> targets, int64_t commit_time_us);
 
-  SystemView& make_view(RecordState& state, model::SystemId system) const;
+  SystemView& make_view(Touched& record, const SystemRole& role) const;
   Touched& touch(const RecordId& id, const DatasetRules& rules, std::string_view key);
   void finish(Touched& record);
 

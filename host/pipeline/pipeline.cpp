@@ -13,6 +13,7 @@ PipelineImpl::PipelineImpl(const Options& options, const Dependencies& dependenc
     : options_(options),
       with_(dependencies),
       tables_(dependencies.disk, dependencies.rules, options.lane_count),
+      confirmed_(options.lane_count),
       in_flight_(options.lane_count),
       applied_(options.lane_count),
       checkpoints_(options.lane_count) {
@@ -27,6 +28,10 @@ Result<std::unique_ptr<Pipeline>> Pipeline::open(const Options& options,
   auto pipeline = std::make_unique<PipelineImpl>(options, dependencies);
   SYN_TRY(pipeline->recover());
   return pipeline;
+}
+
+PipelineImpl::~PipelineImpl() {
+  with_.shadow.set_shorten(nullptr);
 }
 
 model::Position PipelineImpl::position(model::SystemId system) const {
@@ -119,7 +124,7 @@ Result<core::RecordSet> PipelineImpl::load_records(const core::Lane& lane,
     auto state = core::decode_record(bytes);
     if (state) {
       record.state = std::move(state).value();
-      lane.forget_earlier_epochs(record.state);
+      lane.bring_up_to_date(needed[index].dataset, record.state);
     } else {
       decoded = std::move(state).as_failure();
     }
@@ -235,6 +240,9 @@ Result<void> PipelineImpl::commit() {
 
 Result<void> PipelineImpl::commit_group(const Group& group) {
   for (const model::FramePointer& frame : group.frames) {
+    for (const model::Confirmation& confirmation : frame->confirmations) {
+      note_confirmed(frame->lane, confirmation);
+    }
     SYN_TRY(record_ledger(*frame, with_.shadow));
     SYN_TRY(with_.shadow.apply(frame));
   }
@@ -243,6 +251,30 @@ Result<void> PipelineImpl::commit_group(const Group& group) {
   acknowledgements_[group.system] = group.position;
   positions_[group.system] = group.position;
   return success();
+}
+
+void PipelineImpl::note_confirmed(model::LaneIndex lane, const model::Confirmation& confirmation) {
+  const std::lock_guard lock(confirmed_mutex_);
+  model::Confirmation& known = confirmed_[lane][{confirmation.system, confirmation.stream}];
+  const auto order = [](const model::Confirmation& one) {
+    return std::pair(one.epoch, one.sequence);
+  };
+  if (order(known) < order(confirmation)) known = confirmation;
+}
+
+// What a durable confirmation has settled need not go down with a record's state: a restart meets
+// the confirmation again, in the lane's own state or in a frame behind it.
+std::string PipelineImpl::shortened(model::DatasetId dataset, model::LaneIndex lane,
+                                    std::string_view state) {
+  const auto rule = with_.rules.find(dataset);
+  if (rule == with_.rules.end()) return {};
+  const model::StreamId stream = rule->second.schema->stream;
+  return core::shortened(state, [&](model::SystemId system, uint32_t epoch) {
+    const std::lock_guard lock(confirmed_mutex_);
+    const auto known = confirmed_[lane].find({system, stream});
+    const bool is_known = known != confirmed_[lane].end() && known->second.epoch == epoch;
+    return is_known ? known->second.sequence : model::Sequence{0};
+  });
 }
 
 std::optional<model::Position> PipelineImpl::take_acknowledgement(model::SystemId system) {

@@ -18,6 +18,7 @@ namespace syncline::pipeline {
 class PipelineImpl final : public Pipeline {
  public:
   PipelineImpl(const Options& options, const Dependencies& dependencies);
+  ~PipelineImpl() override;
 
   Result<void> recover();
 
@@ -97,6 +98,8 @@ class PipelineImpl final : public Pipeline {
                             std::span<const std::string> keys, core::RowOp op);
   Result<void> forget_unseen(model::SystemId system, model::DatasetId dataset);
   core::Row key_row(model::DatasetId dataset, const std::string& key, core::RowOp op) const;
+  void note_confirmed(model::LaneIndex lane, const model::Confirmation& confirmation);
+  std::string shortened(model::DatasetId dataset, model::LaneIndex lane, std::string_view state);
   void publish(const Group& group);
   void publish_in_flight(model::LaneIndex lane);
   void publish_all();
@@ -106,6 +109,10 @@ class PipelineImpl final : public Pipeline {
   Tables tables_;
   std::vector<core::Lane> lanes_;
   std::vector<Examined> examined_;  // kept with its memory from poll to poll
+
+  using FlowId = std::pair<model::SystemId, model::StreamId>;
+  std::mutex confirmed_mutex_;
+  std::vector<std::map<FlowId, model::Confirmation>> confirmed_;  // durably, per lane
 
   std::optional<Group> waiting_;  // decided, not yet in the journal
   std::mutex commit_mutex_;

@@ -51,6 +51,7 @@ Result<void> PipelineImpl::rebuild_table(const Tables::Damage& damage) {
   model::BatchBuilder builder(schema, options_.lane_count);
   builder.begin_transaction({});
   Result<void> outcome = success();
+  const model::Sequence confirmed = lanes_[damage.lane].confirmed(damage.system, schema.stream);
   const auto visit = [&](const model::KeyHash&, std::string_view key,
                          const state::ShadowRecord& stored) {
     auto record = core::decode_record(stored.state);
@@ -60,7 +61,8 @@ Result<void> PipelineImpl::rebuild_table(const Tables::Damage& damage) {
     }
     if (!record.value().exists()) return true;
     const core::SystemView* view = record.value().view(damage.system);
-    add_record(builder, schema, key, stored, view != nullptr && !view->flight.empty());
+    add_record(builder, schema, key, stored,
+               view != nullptr && view->is_in_flight_behind(confirmed));
     if (builder.row_count() < kChunkRecords) return true;
     outcome = take_rows(damage.system, builder, damage.lane);
     return outcome.has_value();

@@ -84,6 +84,15 @@ Result<void> PipelineImpl::recover() {
   for (const Tables::Damage& damage : tables_.damaged()) {
     SYN_TRY(rebuild_table(damage));
   }
+  for (size_t lane = 0; lane < lanes_.size(); ++lane) {
+    for (const model::Confirmation& confirmation : lanes_[lane].confirmations()) {
+      note_confirmed(static_cast<model::LaneIndex>(lane), confirmation);
+    }
+  }
+  with_.shadow.set_shorten(
+      [this](model::DatasetId dataset, model::LaneIndex lane, std::string_view state) {
+        return shortened(dataset, lane, state);
+      });
   appended_number_ = committed_number_ = with_.journal.stats().committed;
   for (LaneCheckpoint& checkpoint : checkpoints_) checkpoint.group = released_;
   publish_all();

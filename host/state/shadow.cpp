@@ -54,6 +54,7 @@ class RocksdbShadow : public Shadow {
   Result<void> scan_items(const std::string& prefix, const VisitItem& visit) override {
     return items_.scan(*store_, prefix, visit);
   }
+  void set_shorten(const Shorten& shorten) override { shorten_ = shorten; }
   MemoryUse memory_use() const override;
 
  private:
@@ -72,7 +73,7 @@ class RocksdbShadow : public Shadow {
   PendingRecords pending_records(model::DatasetId dataset, const HashRange& range);
   Result<void> write_next_lane();
   Result<void> write_all();
-  Result<void> write(std::span<const Portion> portions, ShadowStore::Batch batch);
+  Result<void> write(std::span<Portion> portions, ShadowStore::Batch batch);
   Portion take(model::LaneIndex lane, size_t images_max);
   void gather(LaneQueue& queue, Portion& portion);
   void settle(const Portion& portion);
@@ -80,6 +81,7 @@ class RocksdbShadow : public Shadow {
 
   std::string folder_;
   ShadowOptions options_;
+  Shorten shorten_;
   std::unique_ptr<ShadowStore> store_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::unique_ptr<LaneQueue>> queues_;
@@ -280,7 +282,7 @@ Result<void> RocksdbShadow::apply(std::span<const model::FramePointer> frames) {
 // REQUIRES: some frame waits.
 Result<void> RocksdbShadow::write_next_lane() {
   while (queues_[next_lane_]->applied_count == 0) next_lane_ = (next_lane_ + 1) % queues_.size();
-  const Portion portion = take(static_cast<model::LaneIndex>(next_lane_), kLaneImagesMax);
+  Portion portion = take(static_cast<model::LaneIndex>(next_lane_), kLaneImagesMax);
   next_lane_ = (next_lane_ + 1) % queues_.size();
   return write({&portion, 1}, {});
 }
@@ -300,12 +302,14 @@ Result<void> RocksdbShadow::write_all() {
   return success();
 }
 
-Result<void> RocksdbShadow::write(std::span<const Portion> portions, ShadowStore::Batch batch) {
-  for (const Portion& portion : portions) {
+Result<void> RocksdbShadow::write(std::span<Portion> portions, ShadowStore::Batch batch) {
+  for (Portion& portion : portions) {
     batch.lanes.emplace_back(portion.lane, portion.last_number);
-    for (const Run& run : portion.runs) {
+    for (Run& run : portion.runs) {
       // Only this thread takes images out, so the run stays as it is.
-      const RecordParts parts = parts_of_run(run.first, run.last);
+      RecordParts parts = parts_of_run(run.first, run.last);
+      if (shorten_) run.shortened = shorten_(run.id.dataset, portion.lane, parts.state);
+      parts.state = run.state();
       batch.records.push_back({run.id, parts.is_full && !parts.key.empty(), encode(parts)});
     }
   }
@@ -348,7 +352,7 @@ void RocksdbShadow::gather(LaneQueue& from, Portion& portion) {
       while (last->newer != nullptr && last->newer->frame_number <= portion.last_number) {
         last = last->newer;
       }
-      portion.runs.push_back({id, &image, last});
+      portion.runs.push_back({id, &image, last, {}});
     }
   }
   std::sort(portion.runs.begin(), portion.runs.end(),
@@ -360,7 +364,7 @@ void RocksdbShadow::settle(const Portion& portion) {
   for (const Run& run : portion.runs) {
     Shard& home = shard(run.id);
     const std::lock_guard lock(home.mutex);
-    home.tier.put(tier_key(run.id), run.last->image->state);
+    home.tier.put(tier_key(run.id), run.state());
     home.overlay.pop_through(run.id, run.last);
   }
   LaneQueue& from = queue(portion.lane);

@@ -83,6 +83,12 @@ class Shadow {
   using VisitItem = std::function<bool(const std::string& name, std::string_view bytes)>;
   virtual Result<void> scan_items(const std::string& prefix, const VisitItem& visit) = 0;
 
+  // A state as it may be stored instead, shorter by what was made durable since; empty: as it is.
+  // Asked as states go down to the store; null: none is.
+  using Shorten =
+      std::function<std::string(model::DatasetId, model::LaneIndex, std::string_view state)>;
+  virtual void set_shorten(const Shorten& /*shorten*/) {}
+
   virtual MemoryUse memory_use() const = 0;
 };
 

@@ -34,6 +34,11 @@ struct Run {
   RecordId id;
   const PendingImage* first = nullptr;
   const PendingImage* last = nullptr;
+  std::string shortened = {};  // the last state; empty: as it is
+
+  std::string_view state() const {
+    return shortened.empty() ? std::string_view(last->image->state) : shortened;
+  }
 };
 
 // What goes down of one lane: its first frames, as runs in the order of ids.

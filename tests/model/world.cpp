@@ -163,8 +163,7 @@ void Appliance::step() {
   input_.now_us = kNowUs;
   for (const core::RecordId& id : lane_.needs(input_)) {
     demand(id == id_, "id == id_");
-    if (!state_.empty()) records[id].state = core::decode_record(state_).value();
-    records.try_emplace(id);
+    records[id].state = state();
   }
   for (const core::RecordId& id : lane_.value_needs(input_, records)) records[id].values = values_;
   const model::Frame frame = lane_.step(input_, records);
@@ -215,8 +214,14 @@ void Appliance::finish() {
     demand(lane_.in_flight_count(target, kStream) == 0,
            "lane_.in_flight_count(target, kStream) == 0");
   }
-  demand(state_.empty() || core::decode_record(state_).value().views.empty(),
-         "state_.empty() || core::decode_record(state_).value().views.empty()");
+  demand(state().views.empty(), "state().views.empty()");
+}
+
+core::RecordState Appliance::state() const {
+  core::RecordState state;
+  if (!state_.empty()) state = core::decode_record(state_).value();
+  lane_.bring_up_to_date(id_.dataset, state);
+  return state;
 }
 
 void Appliance::check_replay() const {

@@ -75,6 +75,7 @@ class Appliance {
   void begin(model::SystemId system);
   void step();
   void store(const model::Frame& frame, const core::RecordSet& records);
+  core::RecordState state() const;  // of the one record, as the lane sees it now
 
   model::Schema schema_;
   core::Rules rules_;

@@ -22,6 +22,16 @@ def mutation(name, *edits, caught, by=SIMULATOR):
 
 # Marked writes, and what a system was shown.
 MARKERS = [
+    mutation("any row of ours is what we wrote",
+             ("host/core/echoes.cpp",
+              "return sent->fingerprint == cell.fingerprint;",
+              "return true;"),
+             caught="the systems differ"),
+    mutation("a record does not learn what its system was shown since",
+             ("host/core/confirm.cpp",
+              "show(view, take_confirmed(view, up_to), *rules->schema);",
+              "take_confirmed(view, up_to);"),
+             caught="the systems differ"),
     mutation("skip the marker: delivery sends none",
              ("host/delivery/delivery.cpp",
               "transaction_.batch.moves.push_back(",

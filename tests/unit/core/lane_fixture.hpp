@@ -80,11 +80,13 @@ class LaneStory : public testing::Test {
     input.items = std::move(items);
     input.skips = std::move(skips);
     RecordSet records;
-    for (const RecordId& id : lane_.needs(input)) {
+    const std::vector<RecordId> needed = lane_.needs(input);
+    records_asked_ = needed.size();
+    for (const RecordId& id : needed) {
       records[id];
       if (const auto at = states_.find(id); at != states_.end()) {
         records[id].state = decode_record(at->second).value();
-        lane_.forget_earlier_epochs(records[id].state);
+        lane_.bring_up_to_date(id.dataset, records[id].state);
       }
     }
     const std::vector<RecordId> asked = lane_.value_needs(input, records);
@@ -116,7 +118,10 @@ class LaneStory : public testing::Test {
 
   RecordState state(const std::string& key = "c1") const {
     const auto at = states_.find({kCustomer, hash_of(key)});
-    return at == states_.end() ? RecordState{} : decode_record(at->second).value();
+    if (at == states_.end()) return {};
+    RecordState state = decode_record(at->second).value();
+    lane_.bring_up_to_date(kCustomer, state);
+    return state;
   }
   Cells accepted(const std::string& key = "c1") const {
     Cells cells;
@@ -143,6 +148,7 @@ class LaneStory : public testing::Test {
   Rules rules_;
   model::Secret secret_{};
   Lane lane_;
+  size_t records_asked_ = 0;  // by the last step
   std::map<RecordId, std::string> states_;
   std::map<RecordId, std::vector<model::Cell>> values_;
   std::deque<model::Frame> frames_;

@@ -57,6 +57,59 @@ TEST_F(LaneStory, an_echo_reads_no_values) {
   EXPECT_TRUE(state().views.empty());
 }
 
+TEST_F(LaneStory, an_echo_is_known_without_its_record) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kErp, {update({{kPhone, "2"}}, 20)});
+  const Row echo = ours(insert({{kName, "Ann"}, {kPhone, "2"}, {kCity, "Bern"}}, 30));
+  const model::Frame& frame = step(kShop, {marker(2), echo});
+  EXPECT_EQ(records_asked_, 0u);
+  EXPECT_TRUE(frame.records.empty());
+  EXPECT_EQ(lane_.counters().echoes_dropped, 1u);
+  EXPECT_TRUE(state().views.empty());
+  step(kErp, {removal(40)});
+  step(kShop, {marker(3), ours(removal(50))});
+  EXPECT_EQ(records_asked_, 0u);
+  // What follows has seen it all: no conflict, and nothing goes back.
+  step(kShop, {insert(kAnn, 60)});
+  EXPECT_TRUE(frames_.back().conflicts.empty());
+  EXPECT_EQ(frames_.back().entries.at(0).targets, Systems{kErp});
+}
+
+TEST_F(LaneStory, a_row_of_ours_that_shows_anything_else_is_looked_at) {
+  settle_on(kAnn, 10);
+  step(kErp, {update({{kPhone, "2"}}, 20)});
+  Row other = ours(update({{kPhone, "2"}, {kCity, "Basel"}}, 30));
+  step(kShop, {marker(2), other});
+  EXPECT_EQ(records_asked_, 1u);
+  EXPECT_EQ(accepted().at(kCity), "Basel");
+  step(kErp, {update({{kPhone, "3"}}, 40)});
+  step(kShop, {marker(lane_.last_sequence(kStream)), ours(update({{kPhone, "03"}}, 50))});
+  EXPECT_EQ(accepted().at(kPhone), "03");
+  // A delete by a trigger of theirs where we wrote cells.
+  step(kErp, {update({{kPhone, "4"}}, 60)});
+  step(kShop, {marker(lane_.last_sequence(kStream)), ours(removal(70))});
+  EXPECT_EQ(state().generation, 2u);
+}
+
+TEST_F(LaneStory, a_user_behind_the_echo_in_one_read_has_seen_what_we_wrote) {
+  settle_on(kAnn, 10);
+  step(kErp, {update({{kPhone, "2"}}, 20)});
+  const model::Frame& frame =
+      step(kShop, {marker(2), ours(update({{kPhone, "2"}}, 30)), update({{kPhone, "1"}}, 5)});
+  EXPECT_TRUE(frame.conflicts.empty());
+  EXPECT_EQ(accepted().at(kPhone), "1");
+}
+
+TEST_F(LaneStory, what_was_on_its_way_at_a_restart_is_known_again_from_its_record) {
+  step(kErp, {insert(kAnn, 10)});
+  const std::string kept = lane_.snapshot();
+  ASSERT_TRUE(lane_.restore(kept).has_value());
+  const model::Frame& frame = step(kShop, {marker(1), ours(insert(kAnn, 30))});
+  EXPECT_EQ(records_asked_, 1u);
+  EXPECT_TRUE(frame.entries.empty());
+  EXPECT_TRUE(state().views.empty());
+}
+
 // A reading of the table that meets our write before the log does.
 TEST_F(LaneStory, what_is_on_its_way_there_is_no_change_of_that_system) {
   settle_on(kAnn, 10);

@@ -45,6 +45,7 @@ RecordState any_record() {
   for (uint32_t system = 1; system <= *rc::gen::inRange<uint32_t>(0, 4); ++system) {
     SystemView& view = record.make_view(system * 1000, system);
     view.generation = *rc::gen::inRange<uint64_t>(0, 9);
+    view.is_read = *rc::gen::arbitrary<bool>();
     view.cells = any_versions();
     for (model::Sequence sequence = 1; sequence < *rc::gen::inRange<uint64_t>(0, 5); ++sequence) {
       view.flight.push_back(any_in_flight(sequence * 300));
@@ -135,6 +136,38 @@ TEST(Record, only_a_full_write_behind_a_skipped_one_takes_its_place) {
   EXPECT_TRUE(view.needs_full_write());
   add(model::EntryKind::kDelete, false);
   EXPECT_FALSE(view.needs_full_write());
+}
+
+ConfirmedUpTo up_to(model::Sequence sequence) {
+  return [sequence](model::SystemId, uint32_t epoch) { return epoch == 1 ? sequence : 0; };
+}
+
+TEST(Record, what_is_confirmed_is_not_stored) {
+  RecordState record;
+  record.generation = 1;
+  record.cells.resize(2);
+  const std::string at_rest = encode(record);
+  record.make_view(7, 1).flight = {InFlight{.sequence = 3, .cells = {}},
+                                   InFlight{.sequence = 5, .cells = {}}};
+  const std::string stored = encode(record);
+  EXPECT_EQ(shortened(stored, up_to(4)), "");
+  EXPECT_EQ(shortened(stored, up_to(5)), at_rest);
+  EXPECT_EQ(shortened(at_rest, up_to(5)), "");
+  record.views[0].epoch = 2;  // of another epoch
+  EXPECT_EQ(shortened(encode(record), up_to(5)), "");
+}
+
+TEST(Record, a_skipped_write_and_the_mark_of_a_first_sync_stay_stored) {
+  RecordState record;
+  record.generation = 1;
+  record.make_view(7, 1).flight = {InFlight{.sequence = 3, .cells = {}, .is_skipped = true}};
+  EXPECT_EQ(shortened(encode(record), up_to(5)), "");
+  record.views[0].flight[0].is_skipped = false;
+  record.views[0].is_read = true;
+  const RecordState left = decode_record(shortened(encode(record), up_to(5))).value();
+  ASSERT_EQ(left.views.size(), 1u);
+  EXPECT_TRUE(left.views[0].is_read);
+  EXPECT_FALSE(left.views[0].is_in_flight());
 }
 
 }  // namespace

@@ -59,6 +59,16 @@ TEST_F(Skipped, a_delete_that_arrives_supersedes_it) {
   EXPECT_TRUE(state().views.empty());
 }
 
+// Whatever takes the record away there, it was not our write.
+TEST_F(Skipped, a_row_of_ours_is_no_echo_of_what_was_skipped) {
+  step(kErp, {removal(30)});
+  const model::Sequence removed = lane_.last_sequence(kStream);
+  step(kShop, {}, {skip(kShop, removed)});
+  step(kErp, {row(RowOp::kInsert, kAnn, 40, "c2")});
+  step(kShop, {marker(removed + 1), ours(removal(50))});
+  EXPECT_EQ(records_asked_, 1u);
+}
+
 TEST_F(Skipped, a_full_write_that_is_refused_too_leaves_the_need_for_one) {
   step(kErp, {update({{kPhone, "2"}}, 30)});
   step(kShop, {}, {skip(kShop, 4)});

@@ -123,6 +123,27 @@ TEST_P(ShadowTest, LaterCellsLieOverEarlierOnesAcrossARestart) {
   EXPECT_EQ(shadow_->applied(0).value(), 2u);
 }
 
+// What memory holds only to be fast may differ from what the store is given.
+TEST(RocksdbShadow, AStateGoesDownAsShortAsItMayBe) {
+  Box shadow(Kind::kRocksdb);
+  shadow->set_shorten([](model::DatasetId, model::LaneIndex lane, std::string_view state) {
+    return lane == 0 && state == "long" ? std::string("s") : std::string();
+  });
+  const model::KeyHash ann = model::hash_key(key_of("ann"));
+  const auto state = [&](const model::KeyHash& key) {
+    return shadow->load(kCustomers, key, kTestValues, Load::kState).value().state;
+  };
+  shadow->apply(frame(0, 1, {image(kCustomers, "ann", "long", {cell(1, "a")}, true)})).value();
+  EXPECT_EQ(state(ann), "long");
+  shadow->flush().value();
+  EXPECT_EQ(state(ann), "s");
+  shadow.reopen();
+  EXPECT_EQ(state(ann), "s");
+  EXPECT_EQ(
+      shadow->load(kCustomers, ann, kTestValues, Load::kStateAndValues).value().values[0].bytes,
+      "a");
+}
+
 TEST_P(ShadowTest, AFullImageLeavesNothingOlder) {
   apply(frame(0, 1, {image(kCustomers, "ann", "s1", {cell(1, "a"), cell(2, "b")}, false)}));
   apply(frame(0, 2, {image(kCustomers, "ann", "s2", {cell(3, "c")}, true)}));

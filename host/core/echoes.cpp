@@ -1,0 +1,43 @@
+#include <algorithm>
+
+#include "host/core/echoes_internal.hpp"
+
+namespace syncline::core {
+
+using model::EntryKind;
+
+void Echoes::take(const Marker& marker, const Flow& flow) {
+  auto walk = std::find_if(walks_.begin(), walks_.end(),
+                           [&](const auto& known) { return known.first == marker.stream; });
+  if (walk == walks_.end()) walk = walks_.insert(walks_.end(), {marker.stream, {}});
+  while (const Flow::Write* write = flow.next(walk->second, marker.sequence, prints_)) {
+    if (write->is_skipped) continue;
+    Written& written = written_[write->record];
+    written.is_known = written.is_known && write->is_known;
+    if (written.is_known) {
+      model::collapse_onto<SentPrint>(written.run, write->kind, 0, prints_);
+    }
+  }
+}
+
+bool Echoes::is_plain(const Row& row, const DatasetRules& rules) const {
+  if (!row.is_ours) return false;
+  const auto at = written_.find({row.dataset, row.key_hash});
+  if (at == written_.end() || !at->second.is_known) return false;
+  const SystemRole* role = rules.role(system_);
+  if (role == nullptr || role->is_syncing()) return false;
+  const auto& run = at->second.run;
+  if (run.kind == EntryKind::kDelete) return row.op == RowOp::kDelete;
+  if (row.op != RowOp::kUpdate && (row.op != RowOp::kInsert || run.kind != EntryKind::kPut)) {
+    return false;
+  }
+  auto sent = run.cells.begin();
+  return std::all_of(row.cells.begin(), row.cells.end(), [&](const RowCell& cell) {
+    if (!rules.travels(cell.field)) return true;
+    while (sent != run.cells.end() && sent->field < cell.field) ++sent;
+    if (sent == run.cells.end() || sent->field != cell.field) return !cell.is_changed;
+    return sent->fingerprint == cell.fingerprint;
+  });
+}
+
+}  // namespace syncline::core

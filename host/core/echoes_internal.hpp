@@ -1,0 +1,36 @@
+// Which rows of a system's log show just what we wrote: they say nothing new, and their records
+// need not be looked at.
+//
+// Threads: one; lives for one Lane::needs.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "host/core/lane.hpp"
+
+namespace syncline::core {
+
+class Echoes {
+ public:
+  explicit Echoes(model::SystemId system) : system_(system) {}
+
+  // flow: of the marker's stream, as it was before the step; outlives this.
+  void take(const Marker& marker, const Flow& flow);
+  // It may say no too often, never yes where step() would do more than drop the row.
+  bool is_plain(const Row& row, const DatasetRules& rules) const;
+
+ private:
+  // What the markers met so far showed to have been written to a record.
+  struct Written {
+    bool is_known = true;
+    model::Collapsed<SentPrint> run;
+  };
+
+  model::SystemId system_;
+  std::unordered_map<RecordId, Written, RecordIdHasher> written_;
+  std::vector<std::pair<model::StreamId, Flow::Walk>> walks_;
+  std::vector<SentPrint> prints_;
+};
+
+}  // namespace syncline::core

@@ -1,0 +1,61 @@
+// What is on its way to one system in one (stream, lane), by sequence, with fingerprints of what
+// each write sets: enough to know most of them again in the system's log without their records.
+//
+// Threads: one at a time.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "host/core/record.hpp"
+#include "host/model/entry.hpp"
+
+namespace syncline::core {
+
+struct SentPrint {
+  model::FieldIndex field = 0;
+  uint64_t fingerprint = 0;
+};
+
+class Flow {
+ public:
+  struct Write {
+    model::Sequence sequence = 0;
+    RecordId record;
+    uint64_t values = 0;     // a bit for each value field that it sets
+    uint16_t key_count = 0;  // of its dataset: where the value fields begin
+    model::EntryKind kind = model::EntryKind::kSet;
+    bool is_known = false;    // what it sets; only its record knows otherwise
+    bool is_skipped = false;  // waits in quarantine: no marker shows it
+  };
+
+  void add(const model::Entry& entry, size_t key_count);
+  // A write that nothing but its sequence is left of.
+  void restore(model::Sequence sequence, const RecordId& record);
+  void skip(model::Sequence sequence);
+  void confirm(model::Sequence sequence);
+  void clear();  // a new epoch: nothing is on its way, nothing is confirmed
+
+  model::Sequence confirmed() const { return confirmed_; }
+  void set_confirmed(model::Sequence sequence) { confirmed_ = sequence; }
+  size_t size() const { return writes_.size(); }
+
+  // Where a walk over the writes has come to. Valid until the flow changes.
+  struct Walk {
+    size_t write = 0;
+    size_t print = 0;
+  };
+  // The next one at or below the sequence, null: there is none. prints: those of a known one.
+  const Write* next(Walk& walk, model::Sequence up_to, std::vector<SentPrint>& prints) const;
+  const std::deque<Write>& writes() const { return writes_; }
+
+ private:
+  std::deque<Write> writes_;
+  std::deque<uint64_t> prints_;  // of the known ones, by field
+  model::Sequence confirmed_ = 0;
+};
+
+}  // namespace syncline::core
