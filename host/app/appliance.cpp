@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "host/app/engines.hpp"
+#include "host/app/remembered.hpp"
 #include "host/app/systems.hpp"
 #include "host/journal/keys.hpp"
 
@@ -143,6 +144,9 @@ Result<std::vector<RuntimeSystem>> make_systems(const Blueprint& blueprint, Cloc
     system.name = from.settings->name;
     system.id = from.settings->id;
     system.log_alarm_bytes = from.settings->log_alarm_bytes;
+    if (const auto away = blueprint.away.find(system.name); away != blueprint.away.end()) {
+      system.away = away->second;
+    }
     SYN_TRY(system.ports, make_system(from.settings->kind, from.ports, clock));
     for (const ports::DatasetMapping& mapping : from.ports.datasets) {
       system.schemas.push_back(mapping.schema);
@@ -188,7 +192,8 @@ Result<std::unique_ptr<Appliance>> Appliance::open(Blueprint&& blueprint, Clock&
   SYN_TRY(appliance->runtime_,
           Runtime::open(RuntimeParts{options, clock, random, log, storage.disk(),
                                      storage.dispatcher(), storage.journal(), storage.shadow(),
-                                     plan.rules, storage.secret(), std::move(systems)}));
+                                     plan.rules, storage.secret(), std::move(systems), plan.held}));
+  SYN_TRY(remember(plan.shapes, storage.disk()));
   return appliance;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "host/app/engines.hpp"
+#include "host/app/remembered.hpp"
 #include "host/app/systems.hpp"
 
 namespace syncline::app {
@@ -163,8 +164,129 @@ void take_resolution(config::Resolution&& resolution, Blueprint& blueprint) {
       }
     }
   }
-  blueprint.notes = std::move(resolution.notes);
+  for (std::string& note : resolution.notes) blueprint.notes.push_back(std::move(note));
 }
+
+Result<Blueprint> first_error_or_blueprint(Drafted&& drafted) {
+  if (drafted.errors.empty()) return std::move(drafted.blueprint);
+  Error first = std::move(drafted.errors.front());
+  const size_t more = drafted.errors.size() - 1;
+  if (more > 0) {
+    first.fix += " (and " + std::to_string(more) + " more: `syncline check` lists them all)";
+  }
+  return first;
+}
+
+Drafted begin_draft(const std::string& config_path) {
+  Drafted drafted;
+  config::Parsed parsed = config::load_config(config_path, offer());
+  if (!parsed.errors.empty()) {
+    drafted.errors = std::move(parsed.errors);
+    return drafted;
+  }
+  drafted.blueprint.config = std::make_unique<config::Config>(std::move(parsed.config));
+  drafted.blueprint.systems = bare_systems(*drafted.blueprint.config, drafted.errors);
+  return drafted;
+}
+
+// Fields may be added at the end: anything else would give stored values to other fields.
+bool extends(const model::Schema& now, const model::Schema& before) {
+  return now.key_count == before.key_count && now.fields.size() >= before.fields.size() &&
+         std::equal(before.fields.begin(), before.fields.end(), now.fields.begin(),
+                    [](const model::Field& a, const model::Field& b) {
+                      return a.name == b.name && a.type == b.type;
+                    });
+}
+
+// A blueprint from what the systems show and what the data folder remembers of them.
+class ToRun {
+ public:
+  ToRun(Drafted& drafted, Clock& clock)
+      : drafted_(drafted),
+        blueprint_(drafted.blueprint),
+        clock_(clock),
+        before_(read_remembered(blueprint_.config->appliance.data)) {}
+
+  void settle() {
+    for (const BlueprintSystem& system : blueprint_.systems) look_at(system);
+    for (const config::Dataset& dataset : blueprint_.config->datasets) settle(dataset);
+    if (!blueprint_.schemas.empty() || !blueprint_.away.empty()) return;
+    for (const HeldDataset& held : blueprint_.held) drafted_.errors.push_back(held.error);
+  }
+
+ private:
+  void look_at(const BlueprintSystem& system) {
+    auto shape = read_shape(system, clock_);
+    if (shape) {
+      now_.push_back(std::move(shape).value());
+      return;
+    }
+    blueprint_.away.emplace(system.settings->name, std::move(shape).error());
+    for (const config::SystemShape& known : before_) {
+      if (known.system == system.settings->name) now_.push_back(known);
+    }
+  }
+
+  bool is_remembered(const config::Dataset& dataset) const {
+    return std::ranges::all_of(dataset.mappings, [&](const config::Mapping& mapping) {
+      return find_table(before_, mapping.system, mapping.table) != nullptr;
+    });
+  }
+
+  // Why nothing can be said of a dataset yet; null where nothing stands in the way.
+  const Error* find_away(const config::Dataset& dataset) const {
+    for (const config::Mapping& mapping : dataset.mappings) {
+      const auto away = blueprint_.away.find(mapping.system);
+      if (away == blueprint_.away.end()) continue;
+      if (find_table(now_, mapping.system, mapping.table) == nullptr) return &away->second;
+    }
+    return nullptr;
+  }
+
+  void settle(const config::Dataset& dataset) {
+    if (const Error* away = find_away(dataset)) return hold(dataset, *away);
+    config::Resolution now = config::resolve_dataset(*blueprint_.config, dataset, now_);
+    if (is_remembered(dataset)) {
+      config::Resolution before = config::resolve_dataset(*blueprint_.config, dataset, before_);
+      const bool fits = now.errors.empty() && before.errors.empty() &&
+                        extends(now.datasets[0].schema, before.datasets[0].schema);
+      if (before.errors.empty() && !fits) return keep(dataset, std::move(before), now);
+    }
+    if (now.errors.empty()) return take(dataset, std::move(now), now_);
+    const bool is_of_tables = exit_status(now.errors.front().code) == ExitStatus::kSystem;
+    if (is_of_tables && !before_.empty()) return hold(dataset, now.errors.front());
+    drafted_.errors.insert(drafted_.errors.end(), now.errors.begin(), now.errors.end());
+  }
+
+  void hold(const config::Dataset& dataset, const Error& error) {
+    blueprint_.held.push_back({dataset.name, error});
+  }
+
+  void keep(const config::Dataset& dataset, config::Resolution&& before,
+            const config::Resolution& now) {
+    before.notes.push_back(
+        "dataset " + dataset.name + " keeps the fields it was synced with: " +
+        (now.errors.empty() ? "its tables have others now" : to_string(now.errors.front())));
+    take(dataset, std::move(before), before_);
+  }
+
+  void take(const config::Dataset& dataset, config::Resolution&& resolution,
+            const std::vector<config::SystemShape>& from) {
+    take_resolution(std::move(resolution), blueprint_);
+    for (const config::Mapping& mapping : dataset.mappings) {
+      auto& shapes = blueprint_.shapes;
+      auto shape = std::ranges::find(shapes, mapping.system, &config::SystemShape::system);
+      if (shape == shapes.end()) shape = shapes.insert(shapes.end(), {mapping.system, {}});
+      shape->tables.push_back(*find_table(from, mapping.system, mapping.table));
+    }
+  }
+
+  Drafted& drafted_;
+  Blueprint& blueprint_;
+  Clock& clock_;
+  std::vector<config::SystemShape> now_;  // of a system that is away: as it was
+  std::vector<config::SystemShape> before_;
+};
 
 }  // namespace
 
@@ -211,16 +333,9 @@ std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& t
 }
 
 Drafted draft_blueprint(const std::string& config_path, Clock& clock) {
-  Drafted drafted;
-  config::Parsed parsed = config::load_config(config_path, offer());
-  if (!parsed.errors.empty()) {
-    drafted.errors = std::move(parsed.errors);
-    return drafted;
-  }
-  Blueprint& blueprint = drafted.blueprint;
-  blueprint.config = std::make_unique<config::Config>(std::move(parsed.config));
-  blueprint.systems = bare_systems(*blueprint.config, drafted.errors);
+  Drafted drafted = begin_draft(config_path);
   if (!drafted.errors.empty()) return drafted;
+  Blueprint& blueprint = drafted.blueprint;
   std::vector<config::SystemShape> shapes;
   for (const BlueprintSystem& system : blueprint.systems) {
     auto shape = read_shape(system, clock);
@@ -238,14 +353,13 @@ Drafted draft_blueprint(const std::string& config_path, Clock& clock) {
 }
 
 Result<Blueprint> make_blueprint(const std::string& config_path, Clock& clock) {
-  Drafted drafted = draft_blueprint(config_path, clock);
-  if (drafted.errors.empty()) return std::move(drafted.blueprint);
-  Error first = std::move(drafted.errors.front());
-  const size_t more = drafted.errors.size() - 1;
-  if (more > 0) {
-    first.fix += " (and " + std::to_string(more) + " more: `syncline check` lists them all)";
-  }
-  return first;
+  return first_error_or_blueprint(draft_blueprint(config_path, clock));
+}
+
+Result<Blueprint> make_blueprint_to_run(const std::string& config_path, Clock& clock) {
+  Drafted drafted = begin_draft(config_path);
+  if (drafted.errors.empty()) ToRun(drafted, clock).settle();
+  return first_error_or_blueprint(std::move(drafted));
 }
 
 }  // namespace syncline::app

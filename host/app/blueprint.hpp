@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "host/app/runtime.hpp"
 #include "host/base/clock.hpp"
 #include "host/config/config.hpp"
 #include "host/config/resolve.hpp"
@@ -29,6 +30,10 @@ struct Blueprint {
   core::Rules rules;
   std::vector<BlueprintSystem> systems;
   std::vector<std::string> notes;
+  // Of a blueprint to run (make_blueprint_to_run) only:
+  std::map<std::string, Error> away;        // systems whose tables could not be read, by name
+  std::vector<HeldDataset> held;            // datasets without schema and rules
+  std::vector<config::SystemShape> shapes;  // the tables that the datasets were made from
 
   const model::Schema* find_schema(std::string_view dataset) const;
   std::string system_name(model::SystemId system) const;
@@ -47,6 +52,13 @@ config::Offer offer();
 Drafted draft_blueprint(const std::string& config_path, Clock& clock);
 // The blueprint, or its first error, which says how many more there are.
 Result<Blueprint> make_blueprint(const std::string& config_path, Clock& clock);
+
+// What the daemon runs: a system that is away holds up nobody. Its tables are taken as the data
+// folder remembers them; a dataset whose tables are not known, or do not fit, is held, and so, once
+// this folder has run, is one that was refused. A dataset whose tables have changed since keeps its
+// schema: the drivers stop it where it does not fit, and take it up again when it does.
+// Errors: the config's own, and those of the tables where nothing would be left to run.
+Result<Blueprint> make_blueprint_to_run(const std::string& config_path, Clock& clock);
 
 // A catalog's tables as the config's room sees them.
 std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& tables);

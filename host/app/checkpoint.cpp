@@ -22,7 +22,8 @@ Result<void> RuntimeImpl::checkpoint(size_t lane_limit) {
   pipeline::Pipeline::Items cursors;
   for (const auto& run : runs_) {
     if (!run->delivery || run->needs_plan) continue;
-    const journal::GroupNumber cursor = run->delivery->cursor();
+    const journal::GroupNumber cursor =
+        run->is_target_open ? run->delivery->cursor() : run->start_cursor;
     std::string bytes;
     ByteWriter(bytes).u64(cursor);
     cursors.emplace_back(cursor_item(run->system->name), std::move(bytes));

@@ -23,7 +23,7 @@ Result<boost::json::value> ask_or_look(const Arguments& arguments, boost::json::
                                        const Look& look) {
   auto answer = ask(arguments, std::move(request));
   if (answer || answer.error().code != ErrorCode::kNotRunning) return answer;
-  SYN_TRY(const Blueprint blueprint, make_blueprint(arguments.config, system_clock()));
+  SYN_TRY(const Blueprint blueprint, make_blueprint_to_run(arguments.config, system_clock()));
   const auto log = make_stderr_log(LogLevel::kWarning);
   SYN_TRY(const auto storage, Storage::open(*blueprint.config, Storage::Mode::kLook, system_clock(),
                                             system_random(), *log));

@@ -1,7 +1,9 @@
 #include "host/app/daemon.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <ctime>
+#include <future>
 #include <mutex>
 #include <utility>
 
@@ -19,6 +21,8 @@ namespace json = boost::json;
 
 constexpr long kSignalWaitNs = 100'000'000;
 constexpr uint64_t kQuarantinedMax = 10'000;
+constexpr int64_t kLookUsMin = 500'000;
+constexpr int64_t kLookUsMax = 15'000'000;
 
 std::string text_of(const json::object& request, const char* name) {
   const json::value* value = request.if_contains(name);
@@ -109,6 +113,10 @@ class Daemon {
     if (!options_.engine.empty()) blueprint.config->appliance.engine = options_.engine;
     SYN_TRY(appliance_,
             Appliance::open(std::move(blueprint), system_clock(), system_random(), log_));
+    held_count_ = appliance_->blueprint().held.size();
+    for (const HeldDataset& held : appliance_->blueprint().held) {
+      log_.warning("dataset " + held.name + " waits: " + to_string(held.error));
+    }
     return appliance_->runtime().start();
   }
 
@@ -119,7 +127,7 @@ class Daemon {
   }
 
   Result<void> reload(bool is_accepted) {
-    SYN_TRY(Blueprint next, make_blueprint(options_.config_path, system_clock()));
+    SYN_TRY(Blueprint next, make_blueprint_to_run(options_.config_path, system_clock()));
     const std::string difference = describe_difference(appliance_->blueprint(), next);
     if (!difference.empty() && !is_accepted) {
       return fail(ErrorCode::kConfigValue, "the new config changes what is synced: " + difference,
@@ -131,16 +139,44 @@ class Daemon {
     return open(std::move(next));
   }
 
+  // Looks again at the systems while datasets are held, on a thread of its own: one that does not
+  // answer must not hold up the rest. What can be synced now is taken up as a reload would.
+  Result<void> take_up_held() {
+    if (held_count_ == 0) return success();
+    const int64_t now_us = system_clock().steady_us();
+    if (!looking_.valid()) {
+      if (now_us < look_due_us_) return success();
+      looking_ = std::async(std::launch::async, [path = options_.config_path] {
+        return make_blueprint_to_run(path, system_clock());
+      });
+    }
+    if (looking_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return success();
+    auto next = looking_.get();
+    look_wait_us_ = std::clamp(2 * look_wait_us_, kLookUsMin, kLookUsMax);
+    look_due_us_ = now_us + look_wait_us_;
+    if (!next || next.value().held.size() >= held_count_) return success();
+    if (!describe_difference(appliance_->blueprint(), next.value(), Told::kBeyondHeld).empty()) {
+      return success();  // the config was changed meanwhile: that waits for its own reload
+    }
+    log_.info("datasets that were held can be synced now");
+    look_wait_us_ = 0;
+    SYN_TRY(close());
+    return open(std::move(next).value());
+  }
+
+  Result<void> prepare(const Blueprint& next, const std::string& system) {
+    SYN_TRY(const auto storage, Storage::open(*next.config, Storage::Mode::kLook, system_clock(),
+                                              system_random(), log_));
+    return prepare_resync(*storage, next, system, system_clock());
+  }
+
   // The system starts anew with the next opening, which follows at once.
   Result<void> resync(const std::string& system) {
-    SYN_TRY(Blueprint next, make_blueprint(options_.config_path, system_clock()));
+    SYN_TRY(Blueprint next, make_blueprint_to_run(options_.config_path, system_clock()));
     SYN_TRY(close());
-    {
-      SYN_TRY(const auto storage, Storage::open(*next.config, Storage::Mode::kLook, system_clock(),
-                                                system_random(), log_));
-      SYN_TRY(prepare_resync(*storage, next, system, system_clock()));
-    }
-    return open(std::move(next));
+    const auto prepared = prepare(next, system);
+    SYN_TRY(open(std::move(next)));
+    return prepared;
   }
 
   Result<json::value> answer(const json::object& request) {
@@ -173,6 +209,7 @@ class Daemon {
       }
       if (!appliance_) return fail(ErrorCode::kInternal, "the reload left no appliance", "", "");
       if (const auto failure = appliance_->runtime().failure()) return *failure;
+      SYN_TRY(take_up_held());
     }
     log_.info("stopping: what was read is being delivered");
     const std::lock_guard lock(mutex_);
@@ -180,7 +217,14 @@ class Daemon {
   }
 
  private:
-  static std::string describe_difference(const Blueprint& before, const Blueprint& after) {
+  enum class Told : uint8_t { kAll, kBeyondHeld };
+
+  static bool is_held(const Blueprint& blueprint, const std::string& dataset) {
+    return std::ranges::find(blueprint.held, dataset, &HeldDataset::name) != blueprint.held.end();
+  }
+
+  static std::string describe_difference(const Blueprint& before, const Blueprint& after,
+                                         Told told = Told::kAll) {
     std::string text;
     const auto add = [&text](const std::string& part) {
       text += (text.empty() ? "" : ", ") + part;
@@ -188,12 +232,14 @@ class Daemon {
     for (const auto& schema : after.schemas) {
       const model::Schema* known = before.find_schema(schema->name);
       if (known == nullptr) {
+        if (told == Told::kBeyondHeld && is_held(before, schema->name)) continue;
         add("dataset '" + schema->name + "' is new");
       } else if (known->fields != schema->fields) {
         add("the fields of '" + schema->name + "' differ");
       }
     }
     for (const auto& schema : before.schemas) {
+      if (is_held(after, schema->name)) continue;
       if (after.find_schema(schema->name) == nullptr) add("dataset '" + schema->name + "' is gone");
     }
     if (before.systems.size() != after.systems.size()) add("the systems differ");
@@ -204,6 +250,10 @@ class Daemon {
   Log& log_;
   std::mutex mutex_;  // guards what follows
   std::unique_ptr<Appliance> appliance_;
+  size_t held_count_ = 0;
+  std::future<Result<Blueprint>> looking_;
+  int64_t look_due_us_ = 0;
+  int64_t look_wait_us_ = 0;
 };
 
 }  // namespace
@@ -285,7 +335,7 @@ Result<json::value> answer_request(Appliance& appliance, const json::object& req
 Result<void> run_daemon(const DaemonOptions& options, Log& log) {
   const sigset_t signals = block_signals();
   Daemon daemon(options, log);
-  SYN_TRY(Blueprint blueprint, make_blueprint(options.config_path, system_clock()));
+  SYN_TRY(Blueprint blueprint, make_blueprint_to_run(options.config_path, system_clock()));
   const std::string data = blueprint.config->appliance.data;
   const std::string name = blueprint.config->appliance.name;
   for (const std::string& note : blueprint.notes) log.info(note);

@@ -84,7 +84,6 @@ Result<void> RuntimeImpl::set_phase(model::DatasetId dataset, model::SystemId sy
 template <class Read>
 auto RuntimeImpl::with_patience(SystemRun& run, const Read& read) -> decltype(read()) {
   int64_t wait_us = kAwayUsMin;
-  uint64_t seen = 0;
   while (true) {
     auto done = read();
     if (done) {
@@ -93,12 +92,7 @@ auto RuntimeImpl::with_patience(SystemRun& run, const Read& read) -> decltype(re
     }
     if (!is_passing(done.error())) return done;
     note_error(run, done.error());
-    const int64_t until_us = parts_.clock.steady_us() + wait_us;
-    while (is_reading_ && parts_.clock.steady_us() < until_us) {
-      follow_logs();
-      seen = committed_.wait(seen, kPauseUs);
-    }
-    if (!is_reading_) return stopping();
+    if (!follow_logs_for(wait_us)) return stopping();
     wait_us = std::min(wait_us * 2, kAwayUsMax);
   }
 }
@@ -113,17 +107,14 @@ Result<void> RuntimeImpl::begin_reading(SystemRun& run) {
       [=](pipeline::Pipeline& pipeline) { return pipeline.begin_reading(system, now); });
 }
 
-// What a system had shown before its first sync was broken off counts again. Returns whether there
-// is anything left to sync.
-Result<bool> RuntimeImpl::resume_reading(SystemRun& run) {
-  bool is_live = true;
+// What a system had shown before its first sync was broken off counts again.
+Result<void> RuntimeImpl::resume_reading(SystemRun& run) {
   for (const model::Schema* schema : run.system->schemas) {
     const core::SystemRole* role = parts_.rules.at(schema->dataset).role(run.system->id);
     if (role->phase == core::SyncPhase::kLive) continue;
-    is_live = false;
     SYN_TRY(set_phase(schema->dataset, run.system->id, core::SyncPhase::kReading));
   }
-  return !is_live;
+  return success();
 }
 
 // Reads the log to where it ends now. A system that is busy or away is waited for.
@@ -146,8 +137,9 @@ Result<void> RuntimeImpl::catch_up(SystemRun& run) {
 bool RuntimeImpl::is_live(const SystemRun& run) const {
   return std::all_of(run.system->schemas.begin(), run.system->schemas.end(),
                      [&](const model::Schema* schema) {
-                       return parts_.rules.at(schema->dataset).role(run.system->id)->phase ==
-                              core::SyncPhase::kLive;
+                       const auto& rule = parts_.rules.at(schema->dataset);
+                       return rule.role(run.system->id)->phase == core::SyncPhase::kLive ||
+                              run.unsynced.contains(schema->dataset);
                      });
 }
 
@@ -183,7 +175,8 @@ void RuntimeImpl::sync_loop() {
   }
   phase_ = "running";
   is_synced_ = true;
-  parts_.log.info(parts_.options.appliance + " is running: every dataset is live");
+  parts_.log.info(parts_.options.appliance + " is running: every dataset " +
+                  (parts_.held.empty() ? "" : "but those that wait ") + "is live");
   synced_.raise();
 }
 
@@ -197,55 +190,6 @@ Result<void> RuntimeImpl::wait_for_first_sync() {
   return success();
 }
 
-Result<void> RuntimeImpl::first_sync() {
-  // A system that was being read is caught up with before anything else: what was deleted or
-  // changed while the appliance was away must not look, to the reading that follows, like records
-  // that it never had. All of them resume before any is caught up with: they get each other's news.
-  std::vector<SystemRun*> resumed;
-  for (const auto& run : runs_) {
-    if (pipeline_->position(run->system->id).is_start()) continue;
-    SYN_TRY(const bool is_left, resume_reading(*run));
-    if (is_left) resumed.push_back(run.get());
-  }
-  for (SystemRun* run : resumed) {
-    SYN_TRY(catch_up(*run));
-  }
-  for (const auto& run : runs_) {
-    if (!pipeline_->position(run->system->id).is_start()) continue;
-    SYN_TRY(begin_reading(*run));
-  }
-  SYN_TRY(const auto order, plan_sync());
-  for (auto begin = order.begin(); begin != order.end();) {
-    const auto end =
-        std::find_if(begin, order.end(), [&](const Syncing& one) { return one.run != begin->run; });
-    SYN_TRY(sync_system({begin, end}));
-    begin = end;
-  }
-  return success();
-}
-
-// Everything that is not live, the system with the fewest rows first, whole.
-Result<std::vector<Syncing>> RuntimeImpl::plan_sync() {
-  std::map<SystemRun*, uint64_t> rows;
-  std::vector<Syncing> order;
-  for (const auto& [dataset, rule] : parts_.rules) {
-    for (const core::SystemRole& role : rule.systems) {
-      if (role.phase == core::SyncPhase::kLive) continue;
-      SystemRun& run = *find(role.system);
-      Syncing& one = order.emplace_back(&run, dataset);
-      if (!run.system->is_read(dataset)) continue;
-      SYN_TRY(one.row_estimate, with_patience(run, [&run, id = dataset] {
-                return run.system->ports.source->estimate_rows(id);
-              }));
-      rows[&run] += one.row_estimate;
-    }
-  }
-  std::stable_sort(order.begin(), order.end(), [&](const Syncing& a, const Syncing& b) {
-    return std::pair(rows[a.run], a.run->system->id) < std::pair(rows[b.run], b.run->system->id);
-  });
-  return order;
-}
-
 // Whether the accepted state may hold records that none of this dataset's systems has shown since.
 bool RuntimeImpl::has_records(const pipeline::Pipeline& pipeline, model::DatasetId dataset) const {
   const model::StreamId stream = parts_.rules.at(dataset).schema->stream;
@@ -253,6 +197,32 @@ bool RuntimeImpl::has_records(const pipeline::Pipeline& pipeline, model::Dataset
     if (pipeline.last_sequence(stream, static_cast<model::LaneIndex>(lane)) > 0) return true;
   }
   return false;
+}
+
+// Those of them that are read now, or need not be; the system's log is read to behind the reading.
+Result<std::vector<Syncing>> RuntimeImpl::read_all_for_sync(std::span<const Syncing> datasets) {
+  SystemRun& run = *datasets.front().run;
+  std::vector<Syncing> read;
+  bool is_any_read = false;
+  for (const Syncing& one : datasets) {
+    SYN_TRY(set_phase(one.dataset, run.system->id, core::SyncPhase::kReading));
+  }
+  for (const Syncing& one : datasets) {
+    if (run.system->is_read(one.dataset)) {
+      const auto done = read_for_sync(one);
+      if (!done && is_of_system(done.error())) {
+        SYN_TRY(stop_syncing(one, done.error()));
+        continue;
+      }
+      SYN_TRY(done);
+      is_any_read = true;
+    }
+    read.push_back(one);
+  }
+  if (is_any_read) {
+    SYN_TRY(catch_up(run));
+  }
+  return read;
 }
 
 // datasets: one system's, all that are not live.
@@ -268,26 +238,15 @@ Result<void> RuntimeImpl::sync_system(std::span<const Syncing> datasets) {
     }
     return success();
   }));
-  bool is_any_read = false;
-  for (const Syncing& one : datasets) {
-    SYN_TRY(set_phase(one.dataset, system, core::SyncPhase::kReading));
-  }
-  for (const Syncing& one : datasets) {
-    if (!run.system->is_read(one.dataset)) continue;
-    is_any_read = true;
-    SYN_TRY(read_for_sync(one));
-  }
-  if (is_any_read) {
-    SYN_TRY(catch_up(run));
-  }
+  SYN_TRY(const auto read, read_all_for_sync(datasets));
   // From here on it gets what others change, so that what it lacks can be told once and for all.
   bool is_any_changed = false;
   SYN_TRY(on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
     is_any_changed = pipeline.counters().changes_total != changes_before;
-    for (const Syncing& one : datasets) decide_as(one.dataset, system, core::SyncPhase::kRead);
+    for (const Syncing& one : read) decide_as(one.dataset, system, core::SyncPhase::kRead);
     return success();
   }));
-  for (const Syncing& one : datasets) {
+  for (const Syncing& one : read) {
     const bool may_lack =
         is_any_changed || std::find(lacking.begin(), lacking.end(), one.dataset) != lacking.end();
     if (may_lack && run.system->is_written_to(one.dataset)) {
@@ -386,7 +345,8 @@ Result<void> RuntimeImpl::put_missing(const Syncing& syncing) {
 // now holds nothing up; a pause holds up what it names.
 Result<void> RuntimeImpl::wait_for_others(const Syncing& syncing) {
   const auto is_behind = [&](const std::unique_ptr<SystemRun>& run) {
-    if (!run->delivery || !run->is_delivering || run->needs_plan || run->is_paused) return false;
+    if (!run->delivery || !run->is_target_open || !run->is_delivering) return false;
+    if (run->needs_plan || run->is_paused) return false;
     if (!run->system->directions.contains(syncing.dataset)) return false;
     const bool goes_on = !run->delivery->stats().is_retrying && !is_any_stream_paused();
     return goes_on && parts_.journal.stats().committed > run->delivery->cursor() + kGroupsAheadMax;

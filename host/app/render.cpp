@@ -183,6 +183,11 @@ json::object status_to_json(const Status& status) {
                    {"shadow_memory_bytes", status.shadow_memory.size_bytes},
                    {"engines", std::move(engines)},
                    {"systems", std::move(systems)}};
+  json::array held;
+  for (const HeldDataset& dataset : status.held) {
+    held.push_back(json::object{{"name", dataset.name}, {"error", to_string(dataset.error)}});
+  }
+  out["held"] = std::move(held);
   if (status.first_sync) out["first_sync"] = progress_to_json(*status.first_sync);
   return out;
 }
@@ -230,6 +235,10 @@ std::string status_text(const json::object& status) {
                       size_text(number_of(status, "table_size_bytes")).c_str());
   if (const json::value* sync = status.if_contains("first_sync")) {
     out += "  first sync: " + text_of(sync->get_object(), "text") + "\n";
+  }
+  for (const json::value& value : status.at("held").get_array()) {
+    const json::object& held = value.get_object();
+    out += "  " + text_of(held, "name") + " waits: " + text_of(held, "error") + "\n";
   }
   out += engines_text(status.at("engines").get_array());
   for (const json::value& value : status.at("systems").get_array()) {

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
-#include "host/base/bytes.hpp"
 #include "host/base/thread_name.hpp"
 
 namespace syncline::app {
@@ -53,64 +51,11 @@ Result<void> RuntimeImpl::recover() {
   for (RuntimeSystem& system : parts_.systems) {
     auto run = std::make_unique<SystemRun>();
     run->system = &system;
+    SYN_TRY(prepare_system(*run));
     SYN_TRY(open_system(*run));
     runs_.push_back(std::move(run));
   }
   return success();
-}
-
-// An epoch is set once per data folder and system; resync raises it.
-Result<uint32_t> RuntimeImpl::epoch_of(const RuntimeSystem& system) {
-  const std::string item = epoch_item(system.name);
-  SYN_TRY(const std::string stored, parts_.shadow.get_item(item));
-  if (!stored.empty()) return ByteReader(stored).u32();
-  const auto epoch = static_cast<uint32_t>(parts_.clock.now_us() / 1'000'000);
-  SYN_TRY(parts_.shadow.put_item(item, encode_epoch(epoch)));
-  SYN_TRY(parts_.shadow.flush());
-  return epoch;
-}
-
-Result<void> RuntimeImpl::refuse_foreign_checkpoints(const RuntimeSystem& system, uint32_t epoch) {
-  SYN_TRY(const auto checkpoints, system.ports.target->probe(epoch));
-  for (const ports::Checkpoint& checkpoint : checkpoints) {
-    if (checkpoint.applied <= pipeline_->last_sequence(checkpoint.stream, checkpoint.lane))
-      continue;
-    return fail(ErrorCode::kSystemLost,
-                "system '" + system.name + "' holds writes that this journal does not know",
-                "its checkpoint is at " + std::to_string(checkpoint.applied) +
-                    ", our journal's last entry there is " +
-                    std::to_string(pipeline_->last_sequence(checkpoint.stream, checkpoint.lane)) +
-                    ": this is an older copy of the data folder",
-                "start with the right data folder, or run `syncline resync --system " +
-                    system.name + "` to compare and start that system anew");
-  }
-  return success();
-}
-
-Result<void> RuntimeImpl::open_system(SystemRun& run) {
-  RuntimeSystem& system = *run.system;
-  SYN_TRY(const uint32_t epoch, epoch_of(system));
-  pipeline_->set_epoch(system.id, epoch);
-  run.capture = std::make_unique<capture::Capture>(system.id, *system.ports.source, system.schemas,
-                                                   parts_.options.lane_count, parts_.clock);
-  const model::Position position = pipeline_->position(system.id);
-  run.capture->resume_behind(position);
-  SYN_TRY(system.ports.source->open(position));
-  delivery::Options options;
-  options.target = system.id;
-  options.epoch = epoch;
-  options.lane_count = parts_.options.lane_count;
-  for (const model::Schema* schema : system.schemas) {
-    if (system.is_written_to(schema->dataset)) options.schemas.push_back(schema);
-  }
-  SYN_TRY(load_rescans(run));
-  SYN_TRY(load_needs_plan(run));
-  if (options.schemas.empty() || run.needs_plan) return success();
-  run.delivery = std::make_unique<delivery::Delivery>(options, *system.ports.target, parts_.journal,
-                                                      parts_.clock, parts_.random);
-  SYN_TRY(const journal::GroupNumber cursor, load_cursor(system));
-  SYN_TRY(run.delivery->open(cursor));
-  return refuse_foreign_checkpoints(system, epoch);
 }
 
 Result<void> RuntimeImpl::start() {
@@ -156,7 +101,8 @@ void RuntimeImpl::wait_for_deliveries() {
   while (parts_.clock.steady_us() < deadline_us && !failure()) {
     bool is_waiting = items_done_ != items_queued_;
     for (const auto& run : runs_) {
-      if (!run->delivery || run->is_paused || !run->is_delivering) continue;
+      const bool can_move = run->delivery && run->is_target_open && run->is_delivering;
+      if (!can_move || run->is_paused) continue;
       const delivery::Stats stats = run->delivery->stats();
       is_waiting =
           is_waiting || (!stats.is_retrying && stats.cursor < parts_.journal.stats().committed);

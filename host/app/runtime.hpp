@@ -35,6 +35,12 @@
 
 namespace syncline::app {
 
+// A dataset that cannot be synced as things stand; the others can.
+struct HeldDataset {
+  std::string name;
+  Error error;
+};
+
 struct RuntimeSystem {
   std::string name;
   model::SystemId id = 0;
@@ -42,6 +48,7 @@ struct RuntimeSystem {
   std::vector<const model::Schema*> schemas;  // of its datasets
   std::map<model::DatasetId, ports::Direction> directions;
   uint64_t log_alarm_bytes = 0;  // of its log kept for us: from here on a warning; 0: none
+  std::optional<Error> away;     // it did not answer a moment ago: not tried at once
 
   bool is_read(model::DatasetId dataset) const;
   bool is_written_to(model::DatasetId dataset) const;
@@ -78,6 +85,7 @@ struct RuntimeParts {
   core::Rules& rules;
   engine::Secret secret;
   std::vector<RuntimeSystem> systems;
+  std::vector<HeldDataset> held;  // for status: they have no rules
 };
 
 struct DatasetStatus {
@@ -124,16 +132,19 @@ struct Status {
   uint64_t latency_us_max = 0;
   std::optional<SyncProgress> first_sync;
   std::vector<SystemStatus> systems;
+  std::vector<HeldDataset> held;                // datasets that cannot be synced yet
   std::vector<dispatch::EngineReport> engines;  // in priority order
 };
 
 class Runtime {
  public:
-  // Recovers from journal and shadow; refuses a target whose checkpoint is above our journal.
+  // Recovers from journal and shadow; refuses a target whose checkpoint is above our journal. A
+  // system that is away, or that is not as it must be, stops only itself and is tried again.
   static Result<std::unique_ptr<Runtime>> open(RuntimeParts&& parts);
   virtual ~Runtime() = default;
 
-  // Starts the threads: first sync of what is not live yet, then the captures.
+  // Starts the threads: first sync of what is not live yet, then the captures. What cannot be
+  // synced now is synced when it can, the rest goes on meanwhile.
   virtual Result<void> start() = 0;
   // Returns when every dataset is live, or with what ended the appliance before.
   virtual Result<void> wait_for_first_sync() = 0;

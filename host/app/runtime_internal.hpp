@@ -1,7 +1,6 @@
 // The runtime's one implementation: runtime.cpp (open, start, stop), datasets.cpp (what the data
-// folder remembers of them), runtime_threads.cpp (the
-// loops), first_sync.cpp, checkpoint.cpp,
-// runtime_status.cpp.
+// folder remembers of them), opening.cpp (systems, as they come), runtime_threads.cpp (the loops),
+// sync_order.cpp and first_sync.cpp, checkpoint.cpp, runtime_status.cpp.
 #pragma once
 
 #include <atomic>
@@ -54,6 +53,9 @@ enum class ReadOn : uint8_t { kMore, kEnd };
 
 struct SystemRun;
 
+// Whether an error is the system's own, and not of the data folder or of a stop.
+bool is_of_system(const Error& error);
+
 // One system's part in a dataset's first sync.
 struct Syncing {
   SystemRun* run = nullptr;
@@ -69,9 +71,18 @@ struct SystemRun {
   std::thread capture_thread;
   std::thread delivery_thread;
   std::set<model::DatasetId> rescans_due;  // the capture thread's own, as is
+  std::set<model::DatasetId> unsynced;     // likewise: could not be read; their log rows are passed
   int64_t lag_due_us = 0;                  // when its lag is measured next
-  bool is_log_alarming = false;            // likewise
+  int64_t open_due_us = 0;                 // when its source is opened next, if it is not open
+  int64_t open_wait_us = 0;
+  bool is_log_alarming = false;  // likewise
   std::atomic<bool> is_paused{false};
+  std::atomic<bool> is_source_open{false};
+  std::atomic<bool> is_target_open{false};
+  uint32_t epoch = 0;
+  journal::GroupNumber start_cursor = 0;  // of its delivery, until that is open
+  // The last of ours that its target can hold, as the journal stood at the start.
+  std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> last_sequences;
   std::atomic<bool> is_delivering{true};  // its delivery has not stopped for good
   std::atomic<bool> needs_plan{false};    // lost its cursor: the journal was at its limit
   std::atomic<uint64_t> rows_captured{0};
@@ -80,6 +91,7 @@ struct SystemRun {
   std::mutex mutex;  // guards what follows
   std::string state = "running";
   std::string error;
+  std::string target_error;  // why it cannot be opened for writing
   ports::Source::Lag lag;
   std::map<model::DatasetId, std::string> stopped;
   std::deque<std::function<void()>> requests;  // for the capture thread: the source is its own
@@ -111,10 +123,15 @@ class RuntimeImpl final : public Runtime {
   Result<void> check_fields(const model::Schema& schema);
   Result<void> number_policy(core::DatasetRules& rules);
 
-  // runtime.cpp
+  // opening.cpp
+  Result<void> prepare_system(SystemRun& run);
   Result<void> open_system(SystemRun& run);
+  Result<void> open_source(SystemRun& run);
+  Result<void> open_target(SystemRun& run);
   Result<uint32_t> epoch_of(const RuntimeSystem& system);
-  Result<void> refuse_foreign_checkpoints(const RuntimeSystem& system, uint32_t epoch);
+  Result<void> refuse_foreign_checkpoints(const SystemRun& run);
+
+  // runtime.cpp
   void start_threads();
   void stop_captures();
   void wait_for_deliveries();
@@ -124,20 +141,29 @@ class RuntimeImpl final : public Runtime {
   Result<void> set_paused(const std::string& name, PauseAction action);
   void set_stream_paused(model::StreamId stream, PauseAction action);
 
+  // sync_order.cpp
+  Result<void> first_sync();
+  Result<void> sync_systems(const std::vector<SystemRun*>& runs);
+  Result<void> sync_in_order(const std::vector<Syncing>& order);
+  Result<void> sync_or_later(std::span<const Syncing> datasets);
+  Result<void> stop_syncing(const Syncing& syncing, const Error& error);
+  Result<void> sync_the_rest();
+  Result<void> follow_logs_for(int64_t time_us);
+  Result<std::vector<Syncing>> plan_sync(const std::vector<SystemRun*>& runs);
+
   // first_sync.cpp
   Result<void> load_phases();
-  Result<void> first_sync();
   Result<void> begin_reading(SystemRun& run);
-  Result<bool> resume_reading(SystemRun& run);
+  Result<void> resume_reading(SystemRun& run);
   Result<void> catch_up(SystemRun& run);
   bool is_live(const SystemRun& run) const;
   void follow_logs();
   void sync_loop();
   template <class Read>
   auto with_patience(SystemRun& run, const Read& read) -> decltype(read());
-  Result<std::vector<Syncing>> plan_sync();
   bool has_records(const pipeline::Pipeline& pipeline, model::DatasetId dataset) const;
   Result<void> sync_system(std::span<const Syncing> datasets);
+  Result<std::vector<Syncing>> read_all_for_sync(std::span<const Syncing> datasets);
   Result<void> read_for_sync(const Syncing& syncing);
   Result<void> note_cursor(const Syncing& syncing, const std::string& cursor);
   Result<std::string> noted_cursor(const Syncing& syncing);
@@ -151,6 +177,10 @@ class RuntimeImpl final : public Runtime {
   void decide_as(model::DatasetId dataset, model::SystemId system, core::SyncPhase phase);
   Result<void> set_phase(model::DatasetId dataset, model::SystemId system, core::SyncPhase phase);
 
+  // runtime_status.cpp
+  SystemStatus status_of(SystemRun& run) const;
+  DatasetStatus status_of(const SystemRun& run, const model::Schema& schema) const;
+
   // checkpoint.cpp
   void checkpoint_if_due();
   Result<void> checkpoint(size_t lane_limit);
@@ -162,8 +192,13 @@ class RuntimeImpl final : public Runtime {
   // runtime_threads.cpp
   void capture_loop(SystemRun& run);
   Result<ReadOn> capture_once(SystemRun& run, int wait_ms, int64_t& backoff_us);
-  static void note_recovered(SystemRun& run);
+  void note_recovered(SystemRun& run);
+  void note_target_error(SystemRun& run, const Error& error);
+  bool wait_for_target(SystemRun& run, int64_t& backoff_us);
   void note_error(SystemRun& run, const Error& error);
+  Gauge& system_up(const SystemRun& run);
+  Result<capture::Captured> poll(SystemRun& run, int wait_ms);
+  static void pass_over_unsynced(SystemRun& run, capture::Captured& captured);
   void measure_lag(SystemRun& run, int64_t& due_us);
   void note_stops(SystemRun& run, const ports::PollResult& result);
   void quarantine_rejected(SystemRun& run, const std::vector<ports::RejectedRow>& all);
@@ -193,6 +228,8 @@ class RuntimeImpl final : public Runtime {
   std::thread sync_thread_;  // first sync; then it starts the captures and ends
   std::thread step_thread_;
   std::thread commit_thread_;
+  std::vector<SystemRun*> late_;   // the sync thread's own: systems that are still to be synced,
+  std::vector<Syncing> unsynced_;  // and datasets that could not be read
   Signal appended_;
   Signal committed_;
   Signal synced_;

@@ -31,60 +31,67 @@ Status RuntimeImpl::status() const {
   status.shadow_memory = parts_.shadow.memory_use();
   status.table_size_bytes = pipeline_->table_size_bytes();
   status.delivered_total = delivered_;
+  status.held = parts_.held;
   status.latency_us_p50 = latency_.percentile_us(50);
   status.latency_us_p99 = latency_.percentile_us(99);
   status.latency_us_max = latency_.max_us();
-  std::set<model::StreamId> paused;
-  std::map<std::pair<model::DatasetId, model::SystemId>, core::SyncPhase> phases;
   {
     const std::lock_guard lock(mutex_);
-    paused = paused_streams_;
-    phases = phases_;
     status.first_sync = sync_progress_;
   }
-  for (const auto& run : runs_) {
-    SystemStatus system;
-    const std::lock_guard lock(run->mutex);
-    system.name = run->system->name;
-    system.state = run->is_paused ? "paused" : run->state;
-    system.error = run->error;
-    system.rows_captured_total = run->rows_captured;
-    system.lag_rows = run->lag.rows;
-    system.lag_bytes = run->lag.bytes;
-    system.retained_bytes = run->lag.retained_bytes;
-    if (run->lag.oldest_us > 0) {
-      system.lag_seconds =
-          std::max(0.0, static_cast<double>(parts_.clock.now_us() - run->lag.oldest_us) / 1e6);
-    }
-    if (run->delivery) {
-      system.delivery = run->delivery->stats();
-      system.in_flight = system.delivery.pending_entries;
-      if (system.delivery.is_retrying && system.state == "running") {
-        system.state = "retrying";
-        system.error = system.delivery.last_error;
-      }
-    }
-    if (run->needs_plan) {
-      system.state = "needs plan";
-      system.error = to_string(needs_plan_error(system.name));
-    }
-    for (const model::Schema* schema : run->system->schemas) {
-      const model::DatasetId dataset = schema->dataset;
-      DatasetStatus one;
-      one.name = schema->name;
-      one.phase = phase_name(phases.at({dataset, run->system->id}));
-      one.records = pipeline_->table_record_count(run->system->id, dataset);
-      if (paused.contains(schema->stream)) one.phase = "paused";
-      const auto stopped = run->stopped.find(dataset);
-      if (stopped != run->stopped.end()) {
-        one.phase = "stopped";
-        one.error = stopped->second;
-      }
-      system.datasets.push_back(std::move(one));
-    }
-    status.systems.push_back(std::move(system));
-  }
+  for (const auto& run : runs_) status.systems.push_back(status_of(*run));
   return status;
+}
+
+SystemStatus RuntimeImpl::status_of(SystemRun& run) const {
+  SystemStatus system;
+  const std::lock_guard lock(run.mutex);
+  system.name = run.system->name;
+  system.state = run.is_paused ? "paused" : run.state;
+  system.error = run.error;
+  system.rows_captured_total = run.rows_captured;
+  system.lag_rows = run.lag.rows;
+  system.lag_bytes = run.lag.bytes;
+  system.retained_bytes = run.lag.retained_bytes;
+  if (run.lag.oldest_us > 0) {
+    system.lag_seconds =
+        std::max(0.0, static_cast<double>(parts_.clock.now_us() - run.lag.oldest_us) / 1e6);
+  }
+  if (run.delivery) {
+    system.delivery = run.delivery->stats();
+    system.in_flight = system.delivery.pending_entries;
+    const bool is_retrying = !run.is_target_open || system.delivery.is_retrying;
+    if (is_retrying && system.state == "running") {
+      system.state = "retrying";
+      system.error = run.is_target_open ? system.delivery.last_error : run.target_error;
+    }
+  }
+  if (run.needs_plan) {
+    system.state = "needs plan";
+    system.error = to_string(needs_plan_error(system.name));
+  }
+  for (const model::Schema* schema : run.system->schemas) {
+    system.datasets.push_back(status_of(run, *schema));
+  }
+  return system;
+}
+
+// REQUIRES: run.mutex is held.
+DatasetStatus RuntimeImpl::status_of(const SystemRun& run, const model::Schema& schema) const {
+  DatasetStatus one;
+  one.name = schema.name;
+  one.records = pipeline_->table_record_count(run.system->id, schema.dataset);
+  {
+    const std::lock_guard lock(mutex_);
+    one.phase = phase_name(phases_.at({schema.dataset, run.system->id}));
+    if (paused_streams_.contains(schema.stream)) one.phase = "paused";
+  }
+  const auto stopped = run.stopped.find(schema.dataset);
+  if (stopped != run.stopped.end()) {
+    one.phase = "stopped";
+    one.error = stopped->second;
+  }
+  return one;
 }
 
 Result<void> RuntimeImpl::pause(const std::string& name) {
@@ -179,6 +186,7 @@ bool RuntimeImpl::is_at_rest() const {
   if (journal.appended != journal.committed) return false;
   for (const auto& run : runs_) {
     if (!run->is_caught_up || run->needs_plan) return false;
+    if (run->delivery && !run->is_target_open) return false;
     if (run->delivery && run->delivery->cursor() != journal.committed) return false;
     if (pipeline_->in_flight_count(run->system->id) != 0) return false;
   }

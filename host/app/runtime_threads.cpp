@@ -41,7 +41,7 @@ void RuntimeImpl::capture_loop(SystemRun& run) {
 
 // A system that is not read keeps its log for us: that is watched while it is paused, too.
 void RuntimeImpl::measure_lag(SystemRun& run, int64_t& due_us) {
-  if (parts_.clock.steady_us() < due_us) return;
+  if (parts_.clock.steady_us() < due_us || !run.is_source_open) return;
   due_us = parts_.clock.steady_us() + kLagEveryUs;
   const auto lag = run.system->ports.source->lag();
   if (!lag) return;  // what is wrong with the system, the next poll tells
@@ -65,17 +65,34 @@ void RuntimeImpl::measure_lag(SystemRun& run, int64_t& due_us) {
   run.is_log_alarming = is_alarming;
 }
 
+Result<capture::Captured> RuntimeImpl::poll(SystemRun& run, int wait_ms) {
+  SYN_TRY(open_source(run));
+  if (run.system->schemas.empty()) return capture::Captured{};
+  return run.capture->run_once(parts_.options.poll_rows_max, wait_ms);
+}
+
+// The first sync will read these datasets whole, behind what their log tells now.
+void RuntimeImpl::pass_over_unsynced(SystemRun& run, capture::Captured& captured) {
+  std::erase_if(captured.batches,
+                [&](const model::Batch& batch) { return run.unsynced.contains(batch.dataset()); });
+  std::erase_if(captured.result.rescan,
+                [&](model::DatasetId dataset) { return run.unsynced.contains(dataset); });
+}
+
 // One poll. An error is noted where status shows it; the loop waits and tries again.
 Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int wait_ms, int64_t& backoff_us) {
-  auto polled = run.capture->run_once(parts_.options.poll_rows_max, wait_ms);
+  const bool was_open = run.is_source_open;
+  auto polled = poll(run, wait_ms);
   if (!polled) {
     run.is_caught_up = false;
     if (polled.error().code != ErrorCode::kSystemBusy) note_error(run, polled.error());
     return std::move(polled).as_failure();
   }
   backoff_us = kBackoffUsMin;
+  if (!was_open) parts_.log.info(run.system->name + " is there now: it is read");
   note_recovered(run);
   capture::Captured& captured = polled.value();
+  pass_over_unsynced(run, captured);
   run.rows_captured += captured.row_count();
   const ports::PollResult result = std::move(captured.result);
   note_stops(run, result);
@@ -93,10 +110,17 @@ void RuntimeImpl::note_error(SystemRun& run, const Error& error) {
   if (run.error != text) parts_.log.warning(run.system->name + ": " + text);
   run.error = text;
   run.state = error.code == ErrorCode::kSystemLost ? "stopped" : "retrying";
+  system_up(run).set(0);
+}
+
+Gauge& RuntimeImpl::system_up(const SystemRun& run) {
+  return metrics_.gauge("syncline_system_up", "1 while the system is read, 0 while it is away.",
+                        {{"system", run.system->name}});
 }
 
 void RuntimeImpl::note_recovered(SystemRun& run) {
   const std::lock_guard lock(run.mutex);
+  system_up(run).set(run.state == "stopped" ? 0 : 1);
   if (run.state != "retrying") return;
   run.state = "running";
   run.error.clear();
@@ -220,6 +244,7 @@ void RuntimeImpl::answer_requests(SystemRun& run) {
 }
 
 void RuntimeImpl::acknowledge(SystemRun& run) {
+  if (!run.is_source_open) return;
   const auto position = pipeline_->take_acknowledgement(run.system->id);
   if (!position) return;
   const auto done = run.system->ports.source->acknowledge(*position);
@@ -230,11 +255,13 @@ void RuntimeImpl::acknowledge(SystemRun& run) {
 
 void RuntimeImpl::delivery_loop(SystemRun& run) {
   uint64_t seen = 0;
+  int64_t open_wait_us = 0;
   while (is_running_ && !run.needs_plan) {
     if (run.is_paused) {
       seen = committed_.wait(seen, kIdleUs);
       continue;
     }
+    if (!wait_for_target(run, open_wait_us)) continue;
     const auto worked = run.delivery->run_once();
     report_deliveries(run);
     if (!worked) {

@@ -345,6 +345,13 @@ void DatasetResolver::choose_policies(ResolvedDataset& resolved) {
 
 }  // namespace
 
+Resolution resolve_dataset(const Config& config, const Dataset& dataset,
+                           std::span<const SystemShape> systems) {
+  Resolution resolution;
+  DatasetResolver(config, dataset, systems, resolution).run();
+  return resolution;
+}
+
 Resolution resolve(const Config& config, std::span<const SystemShape> systems) {
   Resolution resolution;
   for (const Dataset& dataset : config.datasets) {

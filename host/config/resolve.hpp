@@ -61,6 +61,9 @@ struct Resolution {
 
 // REQUIRES: config has no errors and outlives the result.
 Resolution resolve(const Config& config, std::span<const SystemShape> systems);
+// One of its datasets. REQUIRES: dataset is the config's.
+Resolution resolve_dataset(const Config& config, const Dataset& dataset,
+                           std::span<const SystemShape> systems);
 
 // The type that holds what both hold; nothing where there is none.
 std::optional<model::LogicalType> coarsest(const model::LogicalType& a,

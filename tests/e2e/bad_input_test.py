@@ -57,10 +57,18 @@ class WrongConfig(fixture.Appliance):
 
 class UnreadableDatabase(fixture.Appliance):
     def expect_refusal(self, url, *says):
+        """To look needs all systems; to run does not: the daemon waits for it, and says so."""
         self.set_config(self.good.replace(self.path("shop.db"), self.path(url)))
-        for command in ("run", "plan"):
-            self.refuse(command, status=4, code="SYN-3001", says=[self.path(url), *says])
+        self.refuse("plan", status=4, code="SYN-3001", says=[self.path(url), *says])
         self.assertFalse(os.path.exists(self.path("syncline-data")))
+        self.start()
+        shop = self.status_of("shop")
+        self.assertEqual(shop["state"], "retrying")
+        for words in ("SYN-3001", self.path(url), *says):
+            self.assertIn(words, shop["error"])
+        self.assertEqual(len(self.ask("status")["held"]), 2)
+        self.assertIn('syncline_system_up{system="shop"} 0', self.metrics())
+        self.stop()
 
     def setUp(self):
         super().setUp()

@@ -209,12 +209,14 @@ class Running(fixture.Appliance):
             if os.path.exists(self.path(name)):
                 os.remove(self.path(name))
         shutil.copy(self.path("old.db"), self.office)
-        self.launch()
-        self.expect_end(4, "SYN-3005", "syncline resync")
+        self.start()
+        self.wait(lambda: self.status_of("office")["state"] == "stopped")
+        for words in ("SYN-3005", "syncline resync"):
+            self.assertIn(words, self.status_of("office")["error"])
+        self.assertEqual(self.status_of("shop")["state"], "running")
         self.assertIn("with --yes", self.call("resync", "--system", "office").stdout)
         self.refuse("resync", "--system", "offcie", "--yes", status=2, code="SYN-1002")
         self.call("resync", "--system", "office", "--yes")
-        self.start()
         self.expect_equal()
         self.expect_equal("product")
         self.assertEqual(self.rows(self.shop), held)

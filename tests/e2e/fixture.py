@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -141,6 +142,13 @@ class Appliance(unittest.TestCase):
         while not holds():
             self.assertLess(time.monotonic(), deadline, "it did not happen in time: " + self.log())
             pause.wait(0.02)
+
+    def metrics(self):
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(self.path("syncline-data/control.sock"))
+            control.sendall(b'{"command": "metrics"}\n')
+            with control.makefile(encoding="utf-8") as answer:
+                return json.loads(answer.readline())["data"]
 
     def status_of(self, system):
         return next(one for one in self.ask("status")["systems"] if one["name"] == system)

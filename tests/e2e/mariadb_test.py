@@ -291,10 +291,11 @@ class Mariadb(Appliance):
             return len(self.sql("", "SHOW BINARY LOGS")) == 1
 
         self.wait(is_purged)
-        self.launch()
-        self.expect_end(4, "SYN-3005", "syncline resync --system " + self.shop)
-        self.call("resync", "--system", self.shop, "--yes")
         self.start()
+        self.wait(lambda: self.status_of(self.shop)["state"] == "stopped")
+        self.assertIn("SYN-3005", self.status_of(self.shop)["error"])
+        self.assertIn("syncline resync --system " + self.shop, self.status_of(self.shop)["error"])
+        self.call("resync", "--system", self.shop, "--yes")
         self.wait(lambda: [row[:2] for row in self.rows()[1]] ==
                   [("ann@x", "Ann"), ("bob@x", None)])
         self.expect_equal()
