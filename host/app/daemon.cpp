@@ -174,7 +174,7 @@ class Daemon {
   Result<void> resync(const std::string& system) {
     SYN_TRY(Blueprint next, make_blueprint_to_run(options_.config_path, system_clock()));
     SYN_TRY(close());
-    const auto prepared = prepare(next, system);
+    auto prepared = prepare(next, system);
     SYN_TRY(open(std::move(next)));
     return prepared;
   }

@@ -348,7 +348,8 @@ Result<void> RuntimeImpl::wait_for_others(const Syncing& syncing) {
     if (!run->delivery || !run->is_target_open || !run->is_delivering) return false;
     if (run->needs_plan || run->is_paused) return false;
     if (!run->system->directions.contains(syncing.dataset)) return false;
-    const bool goes_on = !run->delivery->stats().is_retrying && !is_any_stream_paused();
+    const delivery::Stats stats = run->delivery->stats();
+    const bool goes_on = !stats.is_retrying && stats.stopped.empty() && !is_any_stream_paused();
     return goes_on && parts_.journal.stats().committed > run->delivery->cursor() + kGroupsAheadMax;
   };
   uint64_t seen = 0;

@@ -104,8 +104,8 @@ void RuntimeImpl::wait_for_deliveries() {
       const bool can_move = run->delivery && run->is_target_open && run->is_delivering;
       if (!can_move || run->is_paused) continue;
       const delivery::Stats stats = run->delivery->stats();
-      is_waiting =
-          is_waiting || (!stats.is_retrying && stats.cursor < parts_.journal.stats().committed);
+      const bool is_held = stats.is_retrying || !stats.stopped.empty() || is_any_stream_paused();
+      is_waiting = is_waiting || (!is_held && stats.cursor < parts_.journal.stats().committed);
     }
     if (!is_waiting) return;
     seen = committed_.wait(seen, 10'000);

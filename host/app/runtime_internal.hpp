@@ -83,8 +83,9 @@ struct SystemRun {
   journal::GroupNumber start_cursor = 0;  // of its delivery, until that is open
   // The last of ours that its target can hold, as the journal stood at the start.
   std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> last_sequences;
-  std::atomic<bool> is_delivering{true};  // its delivery has not stopped for good
-  std::atomic<bool> needs_plan{false};    // lost its cursor: the journal was at its limit
+  std::map<model::DatasetId, std::string> not_written;  // the delivery thread's own: as last logged
+  std::atomic<bool> is_delivering{true};                // its delivery has not stopped for good
+  std::atomic<bool> needs_plan{false};  // lost its cursor: the journal was at its limit
   std::atomic<uint64_t> rows_captured{0};
   std::atomic<bool> is_caught_up{false};  // the last poll read nothing and all before it was taken
 
@@ -179,7 +180,8 @@ class RuntimeImpl final : public Runtime {
 
   // runtime_status.cpp
   SystemStatus status_of(SystemRun& run) const;
-  DatasetStatus status_of(const SystemRun& run, const model::Schema& schema) const;
+  DatasetStatus status_of(const SystemRun& run, const delivery::Stats& delivery,
+                          const model::Schema& schema) const;
 
   // checkpoint.cpp
   void checkpoint_if_due();

@@ -71,13 +71,14 @@ SystemStatus RuntimeImpl::status_of(SystemRun& run) const {
     system.error = to_string(needs_plan_error(system.name));
   }
   for (const model::Schema* schema : run.system->schemas) {
-    system.datasets.push_back(status_of(run, *schema));
+    system.datasets.push_back(status_of(run, system.delivery, *schema));
   }
   return system;
 }
 
 // REQUIRES: run.mutex is held.
-DatasetStatus RuntimeImpl::status_of(const SystemRun& run, const model::Schema& schema) const {
+DatasetStatus RuntimeImpl::status_of(const SystemRun& run, const delivery::Stats& delivery,
+                                     const model::Schema& schema) const {
   DatasetStatus one;
   one.name = schema.name;
   one.records = pipeline_->table_record_count(run.system->id, schema.dataset);
@@ -86,8 +87,9 @@ DatasetStatus RuntimeImpl::status_of(const SystemRun& run, const model::Schema& 
     one.phase = phase_name(phases_.at({schema.dataset, run.system->id}));
     if (paused_streams_.contains(schema.stream)) one.phase = "paused";
   }
-  const auto stopped = run.stopped.find(schema.dataset);
-  if (stopped != run.stopped.end()) {
+  for (const auto* stops : {&delivery.stopped, &run.stopped}) {
+    const auto stopped = stops->find(schema.dataset);
+    if (stopped == stops->end()) continue;
     one.phase = "stopped";
     one.error = stopped->second;
   }

@@ -285,6 +285,13 @@ void RuntimeImpl::report_deliveries(SystemRun& run) {
     latency_.record(static_cast<uint64_t>(
         std::max<int64_t>(0, delivered.applied_time_us - delivered.commit_time_us)));
   }
+  auto stopped = run.delivery->stats().stopped;
+  if (stopped != run.not_written) {
+    for (const auto& [dataset, why] : stopped) {
+      if (run.not_written[dataset] != why) parts_.log.error(run.system->name + ": " + why);
+    }
+    run.not_written = std::move(stopped);
+  }
   auto skips = run.delivery->take_skips();
   if (skips.empty()) return;
   for (const model::Skip& skip : skips) {

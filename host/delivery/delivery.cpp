@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "host/base/assert.hpp"
+#include "host/delivery/holds.hpp"
 #include "host/delivery/pending.hpp"
 
 namespace syncline::delivery {
@@ -16,6 +17,7 @@ using model::Collapsed, model::EntryCell, model::EntryKind;
 
 constexpr size_t kGroupsPerRun = 64;
 constexpr size_t kDeliveredMax = 65536;
+constexpr size_t kBusyMax = 3;  // tries of many flows together, before each is tried alone
 
 // One marked transaction in the making: the flows it takes from and what each record comes to.
 struct Transaction {
@@ -90,6 +92,16 @@ class TransactionBuilder {
   std::unordered_map<RecordKey, size_t, RecordKeyHasher> places_;
 };
 
+// How many of a flow's entries can go now.
+size_t ready_count(const Flow& flow, size_t room) {
+  size_t count = 0;
+  while (count < std::min(room, flow.entries.size()) &&
+         flow.entries[count].state != PendingState::kRefused) {
+    ++count;
+  }
+  return count;
+}
+
 // What it had committed is gone: to go on would leave that out for good.
 Error went_back(const ports::Checkpoint& checkpoint, model::Sequence known) {
   return {ErrorCode::kSystemLost, "the system no longer holds what was delivered to it",
@@ -108,15 +120,24 @@ struct Delivery::Impl {
         journal(journal_in),
         clock(clock_in),
         random(random_in),
-        pending(options_in.target, options_in.schemas) {}
+        pending(options_in.target, options_in.schemas),
+        holds(options_in.backoff_us_min, options_in.backoff_us_max, clock_in, random_in) {}
 
   Result<void> probe();
   Result<size_t> read_on();
+  Result<size_t> read_aside(model::StreamId stream);
+  void set_blocked_aside();
+  bool is_blocked(model::StreamId stream) const;
   Transaction next_transaction();
+  bool take_alone(TransactionBuilder& builder);
+  void take_together(TransactionBuilder& builder);
+  void hold(const ports::ApplyResult& applied);
+  void meet_busy(const Transaction& transaction);
   Result<void> write(Transaction& transaction);
   void finish(const Transaction& transaction, const ports::ApplyResult& applied);
   void refuse(const Transaction& transaction, const ports::Poison& poison);
   Result<void> handle(const Error& error);
+  void back_off();
   void publish();
 
   Options options;
@@ -126,7 +147,11 @@ struct Delivery::Impl {
   Random& random;
   Pending pending;
   std::unique_ptr<journal::Cursor> cursor;
-  FlowId last_flow{};  // where the next round begins
+  std::map<model::StreamId, std::unique_ptr<journal::Cursor>> aside;  // read behind the others
+  Holds holds;
+  FlowId last_flow{};      // where the next round begins
+  bool was_alone = false;  // the last transaction
+  size_t busy_count = 0;   // in a row
   bool is_probe_due = false;
   int64_t backoff_us = 0;
   int64_t retry_at_us = 0;
@@ -152,11 +177,60 @@ Result<void> Delivery::Impl::probe() {
   return success();
 }
 
+bool Delivery::Impl::is_blocked(model::StreamId stream) const {
+  const std::lock_guard lock(mutex);
+  return paused.contains(stream) || holds.waits(stream);
+}
+
+// What waits for another reason than the target's pace must not fill what is read ahead.
+void Delivery::Impl::set_blocked_aside() {
+  std::set<model::StreamId> blocked;
+  std::set<model::StreamId> needed;  // something of it is on its way to the journal
+  for (const auto& [id, flow] : pending.flows()) {
+    if (flow.entries.empty() || !is_blocked(id.first)) continue;
+    blocked.insert(id.first);
+    const bool is_refused = std::ranges::any_of(flow.entries, [](const PendingEntry& entry) {
+      return entry.state == PendingState::kRefused;
+    });
+    if (is_refused) needed.insert(id.first);
+  }
+  for (const model::StreamId stream : blocked) {
+    if (needed.contains(stream)) continue;
+    pending.set_aside(stream);
+    aside.erase(stream);
+  }
+}
+
+Result<size_t> Delivery::Impl::read_aside(model::StreamId stream) {
+  std::unique_ptr<journal::Cursor>& behind = aside[stream];
+  if (behind == nullptr) {
+    SYN_TRY(behind, journal.open_cursor(*pending.aside_behind(stream)));
+  }
+  size_t groups = 0;
+  while (groups < kGroupsPerRun && pending.entry_count() < options.pending_entries_max) {
+    SYN_TRY(const journal::GroupPointer group, behind->next());
+    if (!group) break;
+    pending.take_up(stream, group);
+    ++groups;
+    if (pending.aside_behind(stream)) continue;
+    aside.erase(stream);
+    break;
+  }
+  return groups;
+}
+
 // Reads committed groups until enough waits. Returns how many groups it read.
 Result<size_t> Delivery::Impl::read_on() {
   size_t groups = 0;
+  for (const model::StreamId stream : pending.aside()) {
+    if (is_blocked(stream)) continue;
+    SYN_TRY(const size_t more, read_aside(stream));
+    groups += more;
+  }
+  if (pending.entry_count() >= options.pending_entries_max) set_blocked_aside();
   size_t waiting = 0;
-  while (groups < kGroupsPerRun && pending.entry_count() < options.pending_entries_max) {
+  for (size_t i = 0; i < kGroupsPerRun; ++i) {
+    if (pending.entry_count() >= options.pending_entries_max) break;
     SYN_TRY(const journal::GroupPointer group, cursor->next());
     if (!group) break;
     waiting += pending.add(group);
@@ -167,30 +241,39 @@ Result<size_t> Delivery::Impl::read_on() {
   return groups;
 }
 
-// Takes from every flow in turn, beginning behind the one that came last, up to the batch's limit.
-Transaction Delivery::Impl::next_transaction() {
-  std::set<model::StreamId> paused_now;
-  {
-    const std::lock_guard lock(mutex);
-    paused_now = paused;
+// A flow that met a held row goes by itself, in turn with the others together.
+bool Delivery::Impl::take_alone(TransactionBuilder& builder) {
+  if (std::exchange(was_alone, false)) return false;
+  for (const auto& [id, flow] : pending.flows()) {
+    if (!holds.is_alone(id) || holds.waits(id) || is_blocked(id.first)) continue;
+    const size_t count = ready_count(flow, options.batch_entries_max);
+    if (count == 0) continue;
+    builder.take(id, flow, count);
+    was_alone = true;
+    return true;
   }
-  TransactionBuilder builder;
+  return false;
+}
+
+// From every flow in turn, beginning behind the one that came last, up to the batch's limit.
+void Delivery::Impl::take_together(TransactionBuilder& builder) {
   size_t room = options.batch_entries_max;
   auto& flows = pending.flows();
   auto at = flows.upper_bound(last_flow);
   for (size_t i = 0; i < flows.size() && room > 0; ++i, ++at) {
     if (at == flows.end()) at = flows.begin();
-    const Flow& flow = at->second;
-    if (flow.entries.empty() || paused_now.contains(at->first.first)) continue;
-    size_t count = 0;
-    while (count < std::min(room, flow.entries.size()) &&
-           flow.entries[count].state != PendingState::kRefused) {
-      ++count;
-    }
-    builder.take(at->first, flow, count);
+    const auto& [id, flow] = *at;
+    if (flow.entries.empty() || holds.is_alone(id) || is_blocked(id.first)) continue;
+    const size_t count = ready_count(flow, room);
+    builder.take(id, flow, count);
     room -= count;
-    last_flow = at->first;
+    last_flow = id;
   }
+}
+
+Transaction Delivery::Impl::next_transaction() {
+  TransactionBuilder builder;
+  if (!take_alone(builder)) take_together(builder);
   Transaction transaction = builder.finish(options.epoch);
   std::sort(transaction.batch.moves.begin(), transaction.batch.moves.end(),
             [](const auto& a, const auto& b) {
@@ -201,17 +284,39 @@ Transaction Delivery::Impl::next_transaction() {
 
 Result<void> Delivery::Impl::write(Transaction& transaction) {
   auto applied = target.apply(transaction.batch);
-  if (!applied) return handle(applied.error());
-  if (applied.value().poison) {
+  if (!applied) {
+    if (applied.error().code == ErrorCode::kSystemBusy) meet_busy(transaction);
+    return handle(applied.error());
+  }
+  if (!applied.value().stopped.empty()) {
+    hold(applied.value());
+  } else if (applied.value().poison) {
     refuse(transaction, *applied.value().poison);
   } else {
     finish(transaction, applied.value());
   }
+  busy_count = 0;
   backoff_us = 0;
   retry_at_us = 0;
   const std::lock_guard lock(mutex);
   stats.is_retrying = false;
   return success();
+}
+
+// Nothing was written: what can go, goes without these at once.
+void Delivery::Impl::hold(const ports::ApplyResult& applied) {
+  for (const ports::DatasetStop& stop : applied.stopped) {
+    if (const auto stream = pending.stream_of(stop.dataset)) holds.stop(*stream, stop);
+  }
+}
+
+// A row that is held for long is told from a system that is busy by trying again.
+void Delivery::Impl::meet_busy(const Transaction& transaction) {
+  const bool is_single = transaction.parts.size() == 1;
+  if (!is_single && ++busy_count < kBusyMax) return;
+  std::vector<FlowId> flows;
+  for (const Transaction::Part& part : transaction.parts) flows.push_back(part.flow);
+  holds.meet_busy(flows);
 }
 
 void Delivery::Impl::finish(const Transaction& transaction, const ports::ApplyResult& applied) {
@@ -235,6 +340,7 @@ void Delivery::Impl::finish(const Transaction& transaction, const ports::ApplyRe
   }
   for (const Transaction::Part& part : transaction.parts) {
     pending.finish(part.flow, part.entry_count);
+    holds.pass(part.flow);
   }
 }
 
@@ -259,9 +365,8 @@ void Delivery::Impl::refuse(const Transaction& transaction, const ports::Poison&
 Result<void> Delivery::Impl::handle(const Error& error) {
   if (error.code == ErrorCode::kMarkerMoved || error.code == ErrorCode::kSystemLost) return error;
   is_probe_due = is_probe_due || error.code != ErrorCode::kSystemBusy;
-  backoff_us = std::clamp(backoff_us * 2, options.backoff_us_min, options.backoff_us_max);
-  const auto jitter = static_cast<int64_t>(random.u64() % static_cast<uint64_t>(backoff_us));
-  retry_at_us = clock.steady_us() + backoff_us / 2 + jitter / 2;
+  const bool is_held = error.code == ErrorCode::kSystemBusy && was_alone;
+  if (!is_held) back_off();  // a flow alone has a pause of its own
   const std::lock_guard lock(mutex);
   ++stats.retries_total;
   stats.is_retrying = error.code != ErrorCode::kSystemBusy;
@@ -269,10 +374,17 @@ Result<void> Delivery::Impl::handle(const Error& error) {
   return success();
 }
 
+void Delivery::Impl::back_off() {
+  backoff_us = std::clamp(backoff_us * 2, options.backoff_us_min, options.backoff_us_max);
+  const auto jitter = static_cast<int64_t>(random.u64() % static_cast<uint64_t>(backoff_us));
+  retry_at_us = clock.steady_us() + backoff_us / 2 + jitter / 2;
+}
+
 void Delivery::Impl::publish() {
   const std::lock_guard lock(mutex);
   stats.pending_entries = pending.entry_count();
   stats.cursor = pending.done();
+  stats.stopped = holds.stopped();
 }
 
 Delivery::Delivery(const Options& options, ports::Target& target, journal::Journal& journal,

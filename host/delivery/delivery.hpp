@@ -8,7 +8,9 @@
 //
 // Owner: target, journal, clock outlive it. Threads: run_once from one thread; pause, resume and
 // stats from any. Errors of run_once: kMarkerMoved, kSystemLost (this target stops), kDamaged;
-// everything that may pass by itself is retried inside with jittered backoff and shows in stats.
+// everything that may pass by itself is retried inside with jittered backoff and shows in stats. A
+// dataset that the target cannot take, and a row that somebody holds there, hold up only their own
+// stream or flow; so does a pause, and of what waits so no more is kept than of the rest.
 #pragma once
 
 #include <deque>
@@ -49,6 +51,7 @@ struct Stats {
   int64_t latency_us_last = 0;      // commit at the origin -> applied, of the last entry
   bool is_retrying = false;
   std::string last_error;
+  std::map<model::DatasetId, std::string> stopped;  // the target cannot take them, and why
 };
 
 struct Delivered {  // one entry's way from its origin's commit to this target's commit

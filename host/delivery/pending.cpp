@@ -11,28 +11,52 @@ Pending::Pending(model::SystemId target, const std::vector<const model::Schema*>
   for (const model::Schema* schema : schemas) streams_.emplace(schema->dataset, schema->stream);
 }
 
+std::optional<model::StreamId> Pending::stream_of(model::DatasetId dataset) const {
+  const auto found = streams_.find(dataset);
+  return found == streams_.end() ? std::nullopt : std::optional(found->second);
+}
+
 size_t Pending::add(const journal::GroupPointer& group) {
   size_t waiting = 0;
   for (const model::FramePointer& frame : group->frames) {
-    take_skips(*frame);
-    for (const model::Entry& entry : frame->entries) {
-      const auto stream = streams_.find(entry.dataset);
-      if (stream == streams_.end()) continue;
-      if (!std::binary_search(entry.targets.begin(), entry.targets.end(), target_)) continue;
-      Flow& flow = flows_[{stream->second, frame->lane}];
-      if (entry.sequence <= flow.applied) continue;
-      flow.entries.push_back({group->number, frame, &entry, PendingState::kWaiting});
-      ++waiting;
-    }
+    waiting += take(frame, group->number, std::nullopt);
   }
   read_ = group->number;
-  entry_count_ += waiting;
-  if (waiting > 0) open_groups_.emplace_back(group->number, waiting);
-  if (open_groups_.empty()) done_ = read_;
   return waiting;
 }
 
-// The skip stands behind its entry in the journal, so the entry is here or already gone.
+size_t Pending::take_up(model::StreamId stream, const journal::GroupPointer& group) {
+  size_t waiting = 0;
+  for (const model::FramePointer& frame : group->frames) {
+    waiting += take(frame, group->number, stream);
+  }
+  aside_[stream] = group->number;
+  if (group->number >= read_) aside_.erase(stream);
+  return waiting;
+}
+
+// only: a stream that is read behind the others; otherwise all that are not set aside.
+size_t Pending::take(const model::FramePointer& frame, journal::GroupNumber group,
+                     std::optional<model::StreamId> only) {
+  size_t waiting = 0;
+  take_skips(*frame);
+  for (const model::Entry& entry : frame->entries) {
+    const auto stream = streams_.find(entry.dataset);
+    if (stream == streams_.end()) continue;
+    if (only ? stream->second != *only : aside_.contains(stream->second)) continue;
+    if (!std::binary_search(entry.targets.begin(), entry.targets.end(), target_)) continue;
+    Flow& flow = flows_[{stream->second, frame->lane}];
+    if (entry.sequence <= flow.applied) continue;
+    flow.entries.push_back({group, frame, &entry, PendingState::kWaiting});
+    ++waiting;
+  }
+  entry_count_ += waiting;
+  if (waiting > 0) open_groups_[group] += waiting;
+  return waiting;
+}
+
+// The skip stands behind its entry in the journal, so the entry is here, already gone, or set aside
+// and read again with its skip.
 void Pending::take_skips(const model::Frame& frame) {
   for (const model::Skip& skip : frame.skips) {
     const auto stream = streams_.find(skip.dataset);
@@ -41,6 +65,38 @@ void Pending::take_skips(const model::Frame& frame) {
       if (pending.entry->sequence == skip.sequence) pending.state = PendingState::kSkipped;
     }
   }
+}
+
+void Pending::set_aside(model::StreamId stream) {
+  const auto known = aside_.find(stream);
+  journal::GroupNumber behind = known == aside_.end() ? read_ : known->second;
+  for (auto& [id, flow] : flows_) {
+    if (id.first != stream) continue;
+    for (const PendingEntry& entry : flow.entries) {
+      behind = std::min(behind, entry.group - 1);
+      leave_group(entry.group);
+    }
+    entry_count_ -= flow.entries.size();
+    flow.entries.clear();
+  }
+  aside_[stream] = behind;
+}
+
+std::optional<journal::GroupNumber> Pending::aside_behind(model::StreamId stream) const {
+  const auto found = aside_.find(stream);
+  return found == aside_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<model::StreamId> Pending::aside() const {
+  std::vector<model::StreamId> streams;
+  for (const auto& [stream, behind] : aside_) streams.push_back(stream);
+  return streams;
+}
+
+journal::GroupNumber Pending::done() const {
+  journal::GroupNumber done = open_groups_.empty() ? read_ : open_groups_.begin()->first - 1;
+  for (const auto& [stream, behind] : aside_) done = std::min(done, behind);
+  return done;
 }
 
 void Pending::finish(const FlowId& id, size_t count) {
@@ -65,13 +121,9 @@ size_t Pending::set_applied(const FlowId& id, model::Sequence applied) {
 }
 
 void Pending::leave_group(journal::GroupNumber group) {
-  const auto found = std::lower_bound(
-      open_groups_.begin(), open_groups_.end(), group,
-      [](const auto& known, journal::GroupNumber number) { return known.first < number; });
-  SYN_ASSERT(found != open_groups_.end() && found->first == group && found->second > 0);
-  --found->second;
-  while (!open_groups_.empty() && open_groups_.front().second == 0) open_groups_.pop_front();
-  done_ = open_groups_.empty() ? read_ : open_groups_.front().first - 1;
+  const auto found = open_groups_.find(group);
+  SYN_ASSERT(found != open_groups_.end() && found->second > 0);
+  if (--found->second == 0) open_groups_.erase(found);
 }
 
 }  // namespace syncline::delivery

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -44,11 +45,21 @@ class Pending {
   Pending(model::SystemId target, const std::vector<const model::Schema*>& schemas);
 
   // Everything up to this group is done; REQUIRES: nothing was added yet.
-  void begin_behind(journal::GroupNumber after) { read_ = done_ = after; }
+  void begin_behind(journal::GroupNumber after) { read_ = after; }
 
   // Takes over what a committed group has for this target; returns the number of its entries that
   // the target does not hold yet.
   size_t add(const journal::GroupPointer& group);
+  // What waits of a stream is let go, and what follows is passed over: the groups behind the place
+  // that this returns have to be read again for it, with take_up().
+  void set_aside(model::StreamId stream);
+  // Where the stream is to be read from; nothing where it is not set aside.
+  std::optional<journal::GroupNumber> aside_behind(model::StreamId stream) const;
+  // The next group for a stream that was set aside. From the last that add() took on it is a stream
+  // like any other again.
+  size_t take_up(model::StreamId stream, const journal::GroupPointer& group);
+  std::vector<model::StreamId> aside() const;
+
   // The first `count` entries of a flow are applied or skipped.
   void finish(const FlowId& flow, size_t count);
   // What the target says it applied; entries up to there are done. Returns how many waited.
@@ -57,19 +68,22 @@ class Pending {
   std::map<FlowId, Flow>& flows() { return flows_; }
   size_t entry_count() const { return entry_count_; }
   // Every group up to here has nothing left for this target.
-  journal::GroupNumber done() const { return done_; }
+  journal::GroupNumber done() const;
+  std::optional<model::StreamId> stream_of(model::DatasetId dataset) const;
 
  private:
+  size_t take(const model::FramePointer& frame, journal::GroupNumber group,
+              std::optional<model::StreamId> only);
   void take_skips(const model::Frame& frame);
   void leave_group(journal::GroupNumber group);
 
   model::SystemId target_;
   std::map<model::DatasetId, model::StreamId> streams_;
   std::map<FlowId, Flow> flows_;
-  std::deque<std::pair<journal::GroupNumber, size_t>> open_groups_;  // with entries left
+  std::map<journal::GroupNumber, size_t> open_groups_;     // entries left
+  std::map<model::StreamId, journal::GroupNumber> aside_;  // up to here it was read
   size_t entry_count_ = 0;
   journal::GroupNumber read_ = 0;
-  journal::GroupNumber done_ = 0;
 };
 
 }  // namespace syncline::delivery

@@ -12,13 +12,9 @@
 #include "host/base/result.hpp"
 #include "host/model/schema.hpp"
 #include "host/ports/change_sink.hpp"
+#include "host/ports/stop.hpp"
 
 namespace syncline::ports {
-
-struct DatasetStop {  // one dataset cannot go on; the others do
-  model::DatasetId dataset = 0;
-  Error error;
-};
 
 struct RejectedRow {  // a record that is there, with a value that no type of ours can hold
   model::DatasetId dataset = 0;

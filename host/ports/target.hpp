@@ -2,12 +2,14 @@
 //
 // Threads: one at a time per Target. Errors of apply: kSystemBusy (nothing was written; try again),
 // kMarkerMoved (another writer holds our row: stop this system), kSystemOpen (outcome unknown:
-// probe), kSystemFull, kSystemSchema, kInternal. A row that the system will not take is no error of
-// the call: the transaction is rolled back and the row is named in ApplyResult::poison.
+// probe), kSystemFull, kInternal. What concerns one dataset or one row is no error of the call: the
+// transaction is rolled back, and ApplyResult names the datasets that cannot be written as their
+// tables are (they are looked at anew at the next try), or the row that the system will not take.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "host/base/result.hpp"
 #include "host/model/entry.hpp"
 #include "host/model/schema.hpp"
+#include "host/ports/stop.hpp"
 
 namespace syncline::ports {
 
@@ -24,6 +27,20 @@ struct RecordWrite {
   model::EntryKind kind = model::EntryKind::kSet;  // kSet, kPut or kDelete
   std::span<const model::EntryCell> cells;         // kPut: every value field; kSet: only these
 };
+
+// The datasets of these writes for which find(dataset), a Result, has an error.
+template <class Find>
+std::vector<DatasetStop> stopped_among(std::span<const RecordWrite> writes, const Find& find) {
+  std::set<model::DatasetId> seen;
+  std::vector<DatasetStop> stops;
+  for (const RecordWrite& write : writes) {
+    if (!seen.insert(write.dataset).second) continue;
+    if (const auto found = find(write.dataset); !found) {
+      stops.push_back({write.dataset, found.error()});
+    }
+  }
+  return stops;
+}
 
 struct MarkerMove {  // the compare-and-set of one checkpoint row
   model::StreamId stream = 0;
@@ -46,7 +63,8 @@ struct Poison {
 
 struct ApplyResult {
   size_t rows_written = 0;
-  std::optional<Poison> poison;  // set: nothing was written
+  std::optional<Poison> poison;      // set: nothing was written
+  std::vector<DatasetStop> stopped;  // any: nothing was written
 };
 
 struct Checkpoint {

@@ -210,6 +210,39 @@ class Refused(Apart):
         self.assertEqual(self.rows(self.depot), self.rows(self.office))
         self.assertEqual(self.phase_of("depot", "customer")["phase"], "live")
 
+    def test_a_table_that_cannot_be_written_holds_back_its_dataset_alone(self):
+        self.start()
+        self.wait_running()
+        self.write(self.depot, "ALTER TABLE customer RENAME TO gone")
+        self.add(self.office, "ann@x")
+        self.wait(lambda: self.phase_of("depot", "customer")["phase"] == "stopped")
+        self.write(self.office, "INSERT INTO product VALUES ('p1', 'Pen')")
+        self.wait_rows(self.depot, 1, "product")
+        self.wait_rows(self.shop, 1)
+        self.assertEqual(self.phase_of("depot", "product")["phase"], "live")
+        self.write(self.depot, "ALTER TABLE gone RENAME TO customer")
+        self.wait_rows(self.depot, 1)
+        self.wait(lambda: self.phase_of("depot", "customer")["phase"] == "live")
+        self.expect_equal()
+
+    def test_a_dataset_that_waits_for_long_leaves_room_for_the_others(self):
+        """More waits than is read ahead of a target."""
+        self.start()
+        self.wait_running()
+        self.call("pause", "customer")
+        self.write(self.office, "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n "
+                   "WHERE i < 70000) INSERT INTO customer SELECT 'k' || i, 'x', i FROM n")
+        self.wait(lambda: self.status_of("office")["rows_captured_total"] >= 70000)
+        self.write(self.office, "INSERT INTO product VALUES ('p1', 'Pen')")
+        self.wait_rows(self.depot, 1, "product")
+        self.write(self.office, "UPDATE customer SET name = 'y' WHERE points > 69990")
+        self.assertEqual(self.rows(self.depot), [])
+        self.call("resume", "customer")
+        self.wait(lambda: self.one(self.depot, "SELECT count(*) FROM customer "
+                                   "WHERE name = 'y'") == 10)
+        self.wait_rows(self.shop, 70000)
+        self.expect_equal()
+
     def test_at_the_first_start_every_mistake_is_told_and_nothing_begins(self):
         self.write(self.depot, "DROP TABLE product")
         self.refuse("run", status=4, code="SYN-3003", says=["product"])

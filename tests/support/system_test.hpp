@@ -223,8 +223,18 @@ class SystemTest : public testing::Test {
     batch.moves = {{schemas_[0].stream, 0, sequence_, sequence_ + 1}};
     batch.writes = writes.views;
     auto applied = system_.target->apply(batch);
-    if (applied && !applied.value().poison) ++sequence_;
+    const bool is_written = applied && !applied.value().poison && applied.value().stopped.empty();
+    if (is_written) ++sequence_;
     return applied;
+  }
+  // The dataset alone is stopped, by what its table is; nothing is written.
+  void expect_stopped(const std::vector<std::string>& texts, size_t schema_index = 0) {
+    const auto applied = try_apply(texts, schema_index);
+    expect_ok(applied);
+    if (!applied) return;
+    ASSERT_EQ(1U, applied.value().stopped.size());
+    EXPECT_EQ(schemas_[schema_index].dataset, applied.value().stopped[0].dataset);
+    EXPECT_EQ(ErrorCode::kSystemSchema, applied.value().stopped[0].error.code);
   }
   void apply(const std::vector<std::string>& texts, size_t schema_index = 0) {
     const auto applied = try_apply(texts, schema_index);

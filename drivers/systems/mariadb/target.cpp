@@ -50,17 +50,20 @@ bool is_own_key(const Mapped& mapped, std::string_view index) {
 
 Result<void> MariadbTarget::read_tables() {
   std::vector<Mapped> mapped;
+  std::map<model::DatasetId, Error> stopped;
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     if (mapping.direction == ports::Direction::kFrom) continue;
     auto read = read_mapped(*connection_, mapping);
     if (read) {
       mapped.push_back(std::move(read).value());
-    } else if (read.error().code != ErrorCode::kSystemSchema &&
-               read.error().code != ErrorCode::kSystemKey) {
+    } else if (read.error().code == ErrorCode::kSystemSchema ||
+               read.error().code == ErrorCode::kSystemKey) {
+      stopped.emplace(mapping.schema->dataset, std::move(read).error());
+    } else {
       return std::move(read).as_failure();
     }
   }
-  writer_ = std::make_unique<Writer>(std::move(mapped));
+  writer_ = std::make_unique<Writer>(std::move(mapped), std::move(stopped));
   return success();
 }
 
@@ -149,10 +152,16 @@ void MariadbTarget::roll_back() {
   }
 }
 
-// What the table has become since it was looked at is looked at again.
-Error MariadbTarget::sorted(const Error& error) {
-  if (error.code == ErrorCode::kSystemSchema) writer_.reset();
-  return error;
+// Whether a write failed by what its table is, or by what we may do with it.
+bool MariadbTarget::is_of_dataset(const Error& error) {
+  return error.code == ErrorCode::kSystemSchema || error.code == ErrorCode::kSystemKey ||
+         error.code == ErrorCode::kSystemRefused;
+}
+
+// What the tables have become since they were looked at is looked at again.
+ports::ApplyResult MariadbTarget::stop(std::vector<ports::DatasetStop> stopped) {
+  writer_.reset();
+  return {0, std::nullopt, std::move(stopped)};
 }
 
 // Moves every row of the checkpoint that the batch carries, or fails.
@@ -302,16 +311,15 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
   if (writer_ == nullptr) {
     SYN_TRY(read_tables());
   }
-  auto planned = writer_->plan(batch.writes);
-  if (!planned) return sorted(planned.error());
-  Writer::Plan& plan = planned.value();
+  Writer::Plan plan = writer_->plan(batch.writes);
+  if (!plan.stopped.empty()) return stop(std::move(plan.stopped));
   if (!plan.poison) {
     SYN_TRY(plan.poison, find_too_large(batch));
   }
   if (!plan.poison) {
     SYN_TRY(plan.poison, find_alike(batch));
   }
-  if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison)};
+  if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison), {}};
   if (auto begun = begin(batch); !begun) {
     roll_back();
     return std::move(begun).as_failure();
@@ -324,15 +332,17 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
       continue;
     }
     roll_back();
-    if (connection_ == nullptr || !outcome.is_refusal()) return sorted(outcome.error);
-    return apply_singly(batch);
+    if (connection_ == nullptr) return outcome.error;
+    if (outcome.is_refusal()) return apply_singly(batch);
+    if (!is_of_dataset(outcome.error)) return outcome.error;
+    return stop({{group.mapped->dataset(), outcome.error}});
   }
   return commit(rows_written);
 }
 
 Result<ports::ApplyResult> MariadbTarget::commit(size_t rows_written) {
   const Bulk::Outcome outcome = bulk_->run(kCommit);
-  if (outcome.is_done) return ports::ApplyResult{rows_written, {}};
+  if (outcome.is_done) return ports::ApplyResult{rows_written, {}, {}};
   // Not told that it failed is not told that it did.
   if (outcome.error.code != ErrorCode::kSystemOpen) roll_back();
   return outcome.error;
@@ -343,7 +353,7 @@ Result<MariadbTarget::Singly> MariadbTarget::try_singly(const ports::WriteBatch&
   size_t rows_written = 0;
   SYN_TRY(auto refused, write_singly(batch, way, rows_written));
   if (refused) {
-    return Singly{{0, ports::Poison{refused->index, std::move(refused->error)}},
+    return Singly{{0, ports::Poison{refused->index, std::move(refused->error)}, {}},
                   refused->is_unique};
   }
   SYN_TRY(auto done, commit(rows_written));
@@ -353,6 +363,7 @@ Result<MariadbTarget::Singly> MariadbTarget::try_singly(const ports::WriteBatch&
 // Record by record, to find the one that is refused. Records may swap unique values: where the
 // plain way meets a clash, those are given away first.
 Result<ports::ApplyResult> MariadbTarget::apply_singly(const ports::WriteBatch& batch) {
+  stop_.reset();
   auto tried = try_singly(batch, Way::kPlain);
   if (tried && tried.value().is_clash && batch.writes.size() > 1) {
     roll_back();
@@ -360,7 +371,8 @@ Result<ports::ApplyResult> MariadbTarget::apply_singly(const ports::WriteBatch& 
     tried = try_singly(batch, Way::kFreeFirst);
   }
   if (!tried || tried.value().result.poison) roll_back();
-  if (!tried) return sorted(tried.error());
+  if (!tried && stop_) return stop({std::move(*stop_)});
+  if (!tried) return tried.error();
   return std::move(tried).value().result;
 }
 
@@ -388,7 +400,10 @@ Result<std::optional<MariadbTarget::Refused>> MariadbTarget::write_one(
     if (step != Step::kFree) rows_written += outcome.matched_count;
     return std::optional<Refused>();
   }
-  if (!outcome.is_refusal()) return outcome.error;
+  if (!outcome.is_refusal()) {
+    if (is_of_dataset(outcome.error)) stop_ = ports::DatasetStop{write.dataset, outcome.error};
+    return outcome.error;
+  }
   Error error = outcome.error;
   const bool is_unique = is_clash(outcome.number);
   if (is_unique && is_own_key(*group->mapped, key_of(outcome.message))) {

@@ -188,9 +188,11 @@ Result<const Mapped*> Writer::find(model::DatasetId dataset) const {
   for (const Mapped& mapped : mapped_) {
     if (mapped.dataset() == dataset) return &mapped;
   }
+  if (const auto stopped = stopped_.find(dataset); stopped != stopped_.end()) {
+    return stopped->second;
+  }
   return fail(ErrorCode::kSystemSchema, "a write for a dataset that cannot be written",
-              "its table or a mapped column is missing, or its direction is \"from\"",
-              "run `syncline doctor`");
+              "its direction in this system is \"from\"", "run `syncline doctor`");
 }
 
 Error Writer::refusal(const ports::RecordWrite& write, Error error) const {
@@ -199,11 +201,13 @@ Error Writer::refusal(const ports::RecordWrite& write, Error error) const {
   return rejected_row(*mapped.value(), std::string(write.key), std::move(error)).error;
 }
 
-Result<Writer::Plan> Writer::plan(std::span<const ports::RecordWrite> writes) const {
+Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes) const {
   Plan plan;
+  plan.stopped = stopped(writes);
+  if (!plan.stopped.empty()) return plan;
   std::map<std::tuple<Step, model::DatasetId, std::vector<model::FieldIndex>>, Group> groups;
   for (size_t i = 0; i < writes.size(); ++i) {
-    SYN_TRY(const Mapped* mapped, find(writes[i].dataset));
+    const Mapped* mapped = find(writes[i].dataset).value();
     auto read = values_of(*mapped, writes[i]);
     if (!read) {
       plan.poison = ports::Poison{i, refusal(writes[i], std::move(read).error())};

@@ -169,12 +169,16 @@ void PostgresTarget::roll_back() {
   if (!connection_->run("ROLLBACK")) connection_.reset();
 }
 
-// What the table has become since it was looked at is looked at again.
-Error PostgresTarget::sorted(const Error& error) {
-  if (error.code == ErrorCode::kSystemSchema || error.code == ErrorCode::kSystemKey) {
-    writer_.reset();
-  }
-  return error;
+// Whether a write failed by what its table is, or by what we may do with it.
+bool PostgresTarget::is_of_dataset(const Error& error) {
+  return error.code == ErrorCode::kSystemSchema || error.code == ErrorCode::kSystemKey ||
+         error.code == ErrorCode::kSystemRefused;
+}
+
+// What the tables have become since they were looked at is looked at again.
+ports::ApplyResult PostgresTarget::stop(std::vector<ports::DatasetStop> stopped) {
+  writer_.reset();
+  return {0, std::nullopt, std::move(stopped)};
 }
 
 Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch) {
@@ -185,17 +189,19 @@ Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch)
   if (writer_ == nullptr) {
     SYN_TRY(read_tables());
   }
-  auto planned = writer_->plan(batch.writes);
-  if (!planned) return sorted(planned.error());
-  Writer::Plan& plan = planned.value();
-  if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison)};
+  Writer::Plan plan = writer_->plan(batch.writes);
+  if (!plan.stopped.empty()) return stop(std::move(plan.stopped));
+  if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison), {}};
   brought_ = std::move(plan.brought);
   std::vector<SqlStatement> statements = {{"BEGIN", {}}, marker(batch)};
   role_ = kReplica;
   std::vector<size_t> put_counts;
+  std::vector<model::DatasetId> datasets(statements.size());
   for (Group& group : plan.groups) {
     const size_t put_count = group.step == Step::kPut ? group.count : 0;
+    const model::DatasetId dataset = group.mapped->dataset();
     add_group(std::move(group), statements);
+    datasets.resize(statements.size(), dataset);
     put_counts.resize(statements.size());
     put_counts.back() = put_count;
   }
@@ -205,7 +211,7 @@ Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch)
   put_counts.resize(statements.size());
   const Pipeline::Outcome outcome = pipeline_->run(statements);
   const bool is_committed = outcome.affected_counts.size() > commit;
-  if (!is_committed) return after_error(batch, outcome, kMarkerIndex + 1);
+  if (!is_committed) return after_error(batch, outcome, datasets);
   sequences_.done(brought_);
   if (!outcome.is_done && outcome.sqlstate.empty()) connection_.reset();
   ports::ApplyResult result;
@@ -215,18 +221,22 @@ Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch)
   return result;
 }
 
-Result<ports::ApplyResult> PostgresTarget::after_error(const ports::WriteBatch& batch,
-                                                       const Pipeline::Outcome& outcome,
-                                                       size_t write_first) {
+Result<ports::ApplyResult> PostgresTarget::after_error(
+    const ports::WriteBatch& batch, const Pipeline::Outcome& outcome,
+    const std::vector<model::DatasetId>& datasets) {
   if (outcome.sqlstate.empty()) {
     connection_.reset();
     return outcome.error;
   }
   roll_back();
   const size_t failed = outcome.affected_counts.size();
-  if (failed < write_first && outcome.sqlstate == kDivisionByZero) return marker_moved(batch);
-  if (failed < write_first || !is_refusal(outcome.sqlstate)) return sorted(outcome.error);
-  if (connection_ == nullptr) return outcome.error;
+  const bool is_write = failed > kMarkerIndex && failed < datasets.size();
+  if (failed <= kMarkerIndex && outcome.sqlstate == kDivisionByZero) return marker_moved(batch);
+  if (is_write && !is_refusal(outcome.sqlstate) && is_of_dataset(outcome.error)) {
+    return stop({{datasets[failed], outcome.error}});
+  }
+  const bool is_of_row = failed > kMarkerIndex && is_refusal(outcome.sqlstate);
+  if (!is_of_row || connection_ == nullptr) return outcome.error;
   return apply_singly(batch);
 }
 
@@ -237,8 +247,9 @@ Result<ports::ApplyResult> PostgresTarget::apply_singly(const ports::WriteBatch&
                                                   marker(batch),
                                                   {"SET CONSTRAINTS ALL IMMEDIATE", {}},
                                                   {"SAVEPOINT syncline_writes", {}}});
-  if (!begun.is_done) return after_error(batch, begun, kMarkerIndex + 1);
+  if (!begun.is_done) return after_error(batch, begun, {});
   size_t rows_written = 0;
+  stop_.reset();
   auto refused = write_singly(batch, Way::kPlain, rows_written);
   if (refused && is_clash(refused.value()) && batch.writes.size() > 1) {
     if (auto back = connection_->run("ROLLBACK TO SAVEPOINT syncline_writes"); !back) {
@@ -250,11 +261,12 @@ Result<ports::ApplyResult> PostgresTarget::apply_singly(const ports::WriteBatch&
   }
   if (!refused) {
     roll_back();
-    return sorted(refused.error());
+    if (stop_) return stop({std::move(*stop_)});
+    return refused.error();
   }
   if (const std::optional<Refused>& found = refused.value(); found.has_value()) {
     roll_back();
-    return ports::ApplyResult{0, ports::Poison{found->index, found->error}};
+    return ports::ApplyResult{0, ports::Poison{found->index, found->error}, {}};
   }
   if (auto committed = connection_->run("COMMIT"); !committed) {
     // Not told that it failed is not told that it did.
@@ -262,7 +274,7 @@ Result<ports::ApplyResult> PostgresTarget::apply_singly(const ports::WriteBatch&
     return std::move(committed).as_failure();
   }
   advance_sequences();
-  return ports::ApplyResult{rows_written, {}};
+  return ports::ApplyResult{rows_written, {}, {}};
 }
 
 // The records are committed: what goes wrong here costs a user a number that is taken, no more.
@@ -314,7 +326,11 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
     if (step != Step::kFree) rows_written += write.kind == model::EntryKind::kPut ? 1 : affected;
     return std::optional<Refused>();
   }
-  if (!is_refusal(outcome.sqlstate)) return outcome.error;
+  if (!is_refusal(outcome.sqlstate)) {
+    const bool is_known = !outcome.sqlstate.empty() && is_of_dataset(outcome.error);
+    if (is_known) stop_ = ports::DatasetStop{write.dataset, outcome.error};
+    return outcome.error;
+  }
   const bool is_unique = outcome.sqlstate == kUniqueViolation;
   Error error = outcome.error;
   error.code = ErrorCode::kSystemRefused;

@@ -245,11 +245,13 @@ Error Writer::refusal(const ports::RecordWrite& write, Error error) const {
   return rejected_row(*mapped.value(), std::string(write.key), std::move(error)).error;
 }
 
-Result<Writer::Plan> Writer::plan(std::span<const ports::RecordWrite> writes) const {
+Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes) const {
   Plan plan;
+  plan.stopped = stopped(writes);
+  if (!plan.stopped.empty()) return plan;
   std::map<std::tuple<Step, model::DatasetId, std::vector<model::FieldIndex>>, Group> groups;
   for (size_t i = 0; i < writes.size(); ++i) {
-    SYN_TRY(const Mapped* mapped, find(writes[i].dataset));
+    const Mapped* mapped = find(writes[i].dataset).value();
     auto texts = texts_of(*mapped, writes[i]);
     if (!texts) {
       plan.poison = ports::Poison{i, refusal(writes[i], std::move(texts).error())};

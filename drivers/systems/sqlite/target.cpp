@@ -86,21 +86,24 @@ Result<std::vector<ports::Checkpoint>> SqliteTarget::probe(uint32_t epoch) {
   }
 }
 
-// A dataset whose table does not fit is left out: its writes meet kSystemSchema, the others go on.
+// A dataset whose table does not fit is left out; the others go on.
 Result<void> SqliteTarget::refresh_schema() {
   SYN_TRY(const int64_t version, connection_->query_integer("PRAGMA schema_version"));
   if (version == schema_version_) return success();
   std::vector<Mapped> mapped;
+  std::map<model::DatasetId, Error> stopped;
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     auto read = read_mapped(*connection_, mapping);
     if (read) {
       mapped.push_back(std::move(read).value());
-    } else if (read.error().code != ErrorCode::kSystemSchema &&
-               read.error().code != ErrorCode::kSystemKey) {
+    } else if (read.error().code == ErrorCode::kSystemSchema ||
+               read.error().code == ErrorCode::kSystemKey) {
+      stopped.emplace(mapping.schema->dataset, std::move(read).error());
+    } else {
       return std::move(read).as_failure();
     }
   }
-  writer_ = std::make_unique<Writer>(*connection_, std::move(mapped));
+  writer_ = std::make_unique<Writer>(*connection_, std::move(mapped), std::move(stopped));
   SYN_TRY(move_,
           connection_->prepare("UPDATE syncline_checkpoint SET seq = ?1 WHERE appliance = " +
                                literal(shared_->config.appliance) +
@@ -169,7 +172,7 @@ Result<ports::ApplyResult> SqliteTarget::write_once(const ports::WriteBatch& bat
     result.rows_written += outcome.rows_written;
     if (!outcome.refusal) return true;
     is_unique_clash = outcome.is_unique_clash;
-    result = {0, ports::Poison{index, std::move(*outcome.refusal)}};
+    result = {0, ports::Poison{index, std::move(*outcome.refusal)}, {}};
     return false;
   };
   enum class Pass : uint8_t { kDeletes, kFreeing, kOthers };
@@ -288,6 +291,9 @@ Result<ports::ApplyResult> SqliteTarget::apply(const ports::WriteBatch& batch) {
   }
   SYN_TRY(Transaction transaction, Transaction::begin(*connection_, Access::kWrite));
   SYN_TRY(refresh_schema());
+  if (auto stopped = writer_->stopped(batch.writes); !stopped.empty()) {
+    return ports::ApplyResult{0, std::nullopt, std::move(stopped)};
+  }
   SYN_TRY(move_markers(batch));
   return shared_->is_scan ? write_scanned(batch) : write_logged(batch);
 }

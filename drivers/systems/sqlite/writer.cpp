@@ -43,10 +43,12 @@ Result<const Mapped*> Writer::find(model::DatasetId dataset) const {
   for (const Mapped& mapped : mapped_) {
     if (mapped.dataset() == dataset) return &mapped;
   }
+  if (const auto stopped = stopped_.find(dataset); stopped != stopped_.end()) {
+    return stopped->second;
+  }
   return fail(ErrorCode::kSystemSchema,
               "a write for a dataset that cannot be written to " + connection_.path(),
-              "its table or a mapped column is missing, or its direction is \"from\"",
-              "run `syncline check`");
+              "the config does not name it for this system", "run `syncline check`");
 }
 
 bool Writer::has_unique_values(std::span<const ports::RecordWrite> writes) const {

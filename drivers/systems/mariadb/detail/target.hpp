@@ -59,7 +59,8 @@ class MariadbTarget final : public ports::Target {
                                               size_t& rows_written);
   Result<std::optional<Refused>> write_one(const ports::WriteBatch& batch, size_t index, Way way,
                                            Step step, size_t& rows_written);
-  Error sorted(const Error& error);
+  static bool is_of_dataset(const Error& error);
+  ports::ApplyResult stop(std::vector<ports::DatasetStop> stopped);
   void roll_back();
 
   std::shared_ptr<const Shared> shared_;
@@ -67,6 +68,7 @@ class MariadbTarget final : public ports::Target {
   std::unique_ptr<Bulk> bulk_;
   std::unique_ptr<Writer> writer_;
   size_t packet_size_max_ = 0;
+  std::optional<ports::DatasetStop> stop_;  // what ended a try record by record
 };
 
 }  // namespace syncline::mariadb

@@ -47,16 +47,24 @@ GroupSql free_sql(Group& group);
 
 class Writer {
  public:
-  explicit Writer(std::vector<Mapped> mapped) : mapped_(std::move(mapped)) {}
+  // stopped: why a dataset of this system is not written.
+  Writer(std::vector<Mapped> mapped, std::map<model::DatasetId, Error> stopped)
+      : mapped_(std::move(mapped)), stopped_(std::move(stopped)) {}
 
   Result<const Mapped*> find(model::DatasetId dataset) const;
+  // Those of the writes' datasets that find() has an error for.
+  std::vector<ports::DatasetStop> stopped(std::span<const ports::RecordWrite> writes) const {
+    return ports::stopped_among(writes, [this](model::DatasetId dataset) { return find(dataset); });
+  }
 
-  // All writes, in the order deletes, sets, puts. poison: the first that cannot be written at all.
+  // All writes, in the order deletes, sets, puts. stopped: datasets that cannot be written as their
+  // tables are. poison: the first write that cannot be written at all.
   struct Plan {
     std::vector<Group> groups;
+    std::vector<ports::DatasetStop> stopped;
     std::optional<ports::Poison> poison;
   };
-  Result<Plan> plan(std::span<const ports::RecordWrite> writes) const;
+  Plan plan(std::span<const ports::RecordWrite> writes) const;
 
   // One write alone; nothing where there is nothing to do.
   Result<std::optional<Group>> single(const ports::RecordWrite& write) const;
@@ -72,6 +80,7 @@ class Writer {
 
  private:
   std::vector<Mapped> mapped_;
+  std::map<model::DatasetId, Error> stopped_;
 };
 
 }  // namespace syncline::mariadb

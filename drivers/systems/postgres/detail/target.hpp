@@ -44,14 +44,17 @@ class PostgresTarget final : public ports::Target {
   Error marker_moved(const ports::WriteBatch& batch) const;
   void add_group(Group group, std::vector<SqlStatement>& statements);
   std::string_view role_for(const Mapped& mapped) const;
+  // datasets: of the statements that write.
   Result<ports::ApplyResult> after_error(const ports::WriteBatch& batch,
-                                         const Pipeline::Outcome& outcome, size_t write_first);
+                                         const Pipeline::Outcome& outcome,
+                                         const std::vector<model::DatasetId>& datasets);
   Result<ports::ApplyResult> apply_singly(const ports::WriteBatch& batch);
   Result<std::optional<Refused>> write_singly(const ports::WriteBatch& batch, Way way,
                                               size_t& rows_written);
   Result<std::optional<Refused>> write_one(const ports::WriteBatch& batch, size_t index, Step step,
                                            size_t& rows_written);
-  Error sorted(const Error& error);
+  static bool is_of_dataset(const Error& error);
+  ports::ApplyResult stop(std::vector<ports::DatasetStop> stopped);
   void roll_back();
 
   std::shared_ptr<const Shared> shared_;
@@ -59,7 +62,8 @@ class PostgresTarget final : public ports::Target {
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<Writer> writer_;
   Sequences sequences_;
-  Brought brought_;  // by the batch at hand
+  Brought brought_;                         // by the batch at hand
+  std::optional<ports::DatasetStop> stop_;  // what ended a try record by record
   Triggers triggers_ = Triggers::kFire;
   std::string_view role_;  // what it is set to in the transaction at hand
 };

@@ -39,14 +39,20 @@ class Writer {
       : mapped_(std::move(mapped)), stopped_(std::move(stopped)) {}
 
   Result<const Mapped*> find(model::DatasetId dataset) const;
+  // Those of the writes' datasets that find() has an error for.
+  std::vector<ports::DatasetStop> stopped(std::span<const ports::RecordWrite> writes) const {
+    return ports::stopped_among(writes, [this](model::DatasetId dataset) { return find(dataset); });
+  }
 
-  // All writes, in the order deletes, sets, puts. poison: the first that cannot be written at all.
+  // All writes, in the order deletes, sets, puts. stopped: datasets that cannot be written as their
+  // tables are. poison: the first write that cannot be written at all.
   struct Plan {
     std::vector<Group> groups;
+    std::vector<ports::DatasetStop> stopped;
     std::optional<ports::Poison> poison;
     Brought brought;
   };
-  Result<Plan> plan(std::span<const ports::RecordWrite> writes) const;
+  Plan plan(std::span<const ports::RecordWrite> writes) const;
 
   // One write alone; nothing where there is nothing to do.
   Result<std::optional<Group>> single(const ports::RecordWrite& write) const;

@@ -27,11 +27,17 @@ struct WriteOutcome {
 
 class Writer {
  public:
-  Writer(Connection& connection, std::vector<Mapped> mapped)
-      : connection_(connection), mapped_(std::move(mapped)) {}
+  // stopped: why a dataset of this system is not written.
+  Writer(Connection& connection, std::vector<Mapped> mapped,
+         std::map<model::DatasetId, Error> stopped)
+      : connection_(connection), mapped_(std::move(mapped)), stopped_(std::move(stopped)) {}
 
   const std::vector<Mapped>& mapped() const { return mapped_; }
   Result<const Mapped*> find(model::DatasetId dataset) const;
+  // Those of the writes' datasets that find() has an error for.
+  std::vector<ports::DatasetStop> stopped(std::span<const ports::RecordWrite> writes) const {
+    return ports::stopped_among(writes, [this](model::DatasetId dataset) { return find(dataset); });
+  }
 
   // Whether any of them is of a table with unique columns beyond its key.
   bool has_unique_values(std::span<const ports::RecordWrite> writes) const;
@@ -73,6 +79,7 @@ class Writer {
 
   Connection& connection_;
   std::vector<Mapped> mapped_;
+  std::map<model::DatasetId, Error> stopped_;
   std::string key_;  // of the write at hand, joined
   std::unordered_map<std::string, Statement> statements_;
   std::unordered_map<model::DatasetId, RecordReader> readers_;

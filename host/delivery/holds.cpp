@@ -1,0 +1,49 @@
+#include "host/delivery/holds.hpp"
+
+#include <algorithm>
+
+namespace syncline::delivery {
+
+void Holds::back_off(Retry& retry) {
+  retry.wait_us = std::clamp(retry.wait_us * 2, wait_us_min_, wait_us_max_);
+  const auto jitter = static_cast<int64_t>(random_.u64() % static_cast<uint64_t>(retry.wait_us));
+  retry.at_us = clock_.steady_us() + retry.wait_us / 2 + jitter / 2;
+}
+
+// Several datasets of one stream are reported one after the other: one pause for all.
+void Holds::stop(model::StreamId stream, const ports::DatasetStop& stop) {
+  Stopped& stopped = stopped_[stream];
+  if (!waits(stream)) back_off(stopped.retry);
+  stopped.why[stop.dataset] = to_string(stop.error);
+}
+
+// One of many cannot be told from the others: each is tried alone, at once.
+void Holds::meet_busy(const std::vector<FlowId>& flows) {
+  for (const FlowId& flow : flows) {
+    Retry& retry = busy_[flow];
+    if (flows.size() == 1) back_off(retry);
+  }
+}
+
+void Holds::pass(const FlowId& flow) {
+  busy_.erase(flow);
+  stopped_.erase(flow.first);
+}
+
+bool Holds::waits(model::StreamId stream) const {
+  const auto stopped = stopped_.find(stream);
+  return stopped != stopped_.end() && clock_.steady_us() < stopped->second.retry.at_us;
+}
+
+bool Holds::waits(const FlowId& flow) const {
+  const auto busy = busy_.find(flow);
+  return waits(flow.first) || (busy != busy_.end() && clock_.steady_us() < busy->second.at_us);
+}
+
+std::map<model::DatasetId, std::string> Holds::stopped() const {
+  std::map<model::DatasetId, std::string> all;
+  for (const auto& [stream, stopped] : stopped_) all.insert(stopped.why.begin(), stopped.why.end());
+  return all;
+}
+
+}  // namespace syncline::delivery

@@ -1,0 +1,56 @@
+// What of a target's work waits while the rest goes on: streams with a dataset that the target
+// cannot take as it stands, and flows with a row that somebody holds. Each is tried again by itself
+// after pauses that grow; a flow whose transaction met a held row is tried alone until it passes.
+//
+// Threads: the delivery's own.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.hpp"
+#include "host/base/random.hpp"
+#include "host/delivery/pending.hpp"
+#include "host/ports/stop.hpp"
+
+namespace syncline::delivery {
+
+class Holds {
+ public:
+  Holds(int64_t wait_us_min, int64_t wait_us_max, Clock& clock, Random& random)
+      : wait_us_min_(wait_us_min), wait_us_max_(wait_us_max), clock_(clock), random_(random) {}
+
+  void stop(model::StreamId stream, const ports::DatasetStop& stop);
+  void meet_busy(const std::vector<FlowId>& flows);
+  void pass(const FlowId& flow);
+
+  // Whether it is not this one's time; of a stream: as a whole.
+  bool waits(model::StreamId stream) const;
+  bool waits(const FlowId& flow) const;
+  bool is_alone(const FlowId& flow) const { return busy_.contains(flow); }
+  // Why each dataset is stopped.
+  std::map<model::DatasetId, std::string> stopped() const;
+
+ private:
+  struct Retry {
+    int64_t at_us = 0;
+    int64_t wait_us = 0;
+  };
+  struct Stopped {
+    Retry retry;
+    std::map<model::DatasetId, std::string> why;
+  };
+  void back_off(Retry& retry);
+
+  int64_t wait_us_min_;
+  int64_t wait_us_max_;
+  Clock& clock_;
+  Random& random_;
+  std::map<model::StreamId, Stopped> stopped_;
+  std::map<FlowId, Retry> busy_;
+};
+
+}  // namespace syncline::delivery

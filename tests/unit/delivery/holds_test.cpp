@@ -1,0 +1,218 @@
+// What of a target's work waits, and that the rest goes on: over a real journal, to a target that
+// refuses on demand.
+#include <map>
+#include <set>
+
+#include "host/delivery/delivery.hpp"
+#include "tests/unit/journal/journal_fixture.hpp"
+
+namespace syncline::delivery {
+namespace {
+
+using journal::FakeClock, journal::SeededRandom;
+
+constexpr model::SystemId kTarget = 2;
+constexpr model::DatasetId kCustomer = 11, kProduct = 12;
+
+// Takes all, but of datasets in `refused`, and of flows whose rows somebody holds.
+class PickyTarget final : public ports::Target {
+ public:
+  Result<void> open() override { return success(); }
+  Result<void> open_epoch(uint32_t, std::span<const model::StreamId>, size_t) override {
+    return success();
+  }
+  Result<std::vector<ports::Checkpoint>> probe(uint32_t) override {
+    return std::vector<ports::Checkpoint>();
+  }
+  Result<ports::ApplyResult> apply(const ports::WriteBatch& batch) override {
+    ++tries;
+    ports::ApplyResult result;
+    for (const ports::RecordWrite& write : batch.writes) {
+      if (!refused.contains(write.dataset) || !result.stopped.empty()) continue;
+      result.stopped.push_back({write.dataset, {ErrorCode::kSystemSchema, "no table", "", ""}});
+    }
+    if (!result.stopped.empty()) return result;
+    for (const ports::MarkerMove& move : batch.moves) {
+      if (!held.contains({move.stream, move.lane})) continue;
+      return fail(ErrorCode::kSystemBusy, "a row is held", "", "");
+    }
+    for (const ports::MarkerMove& move : batch.moves) {
+      EXPECT_EQ(applied[std::pair(move.stream, move.lane)], move.previous);
+      applied[std::pair(move.stream, move.lane)] = move.next;
+    }
+    for (const ports::RecordWrite& write : batch.writes) ++written[write.dataset];
+    return result;
+  }
+
+  std::set<model::DatasetId> refused;
+  std::set<std::pair<model::StreamId, model::LaneIndex>> held;
+  std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> applied;
+  std::map<model::DatasetId, size_t> written;
+  size_t tries = 0;
+};
+
+class Holding : public testing::Test {
+ protected:
+  Holding() {
+    for (const model::DatasetId dataset : {kCustomer, kProduct}) {
+      model::Schema& schema = dataset == kCustomer ? customer_ : product_;
+      schema.dataset = schema.stream = dataset;
+      schema.key_count = 1;
+      schema.fields = {{"id", {model::TypeKind::kText, 0, 0, 0}, false}};
+    }
+    journal::OpenReport report;
+    journal_ = std::move(journal::open_journal(disk_, clock_, random_, journal::cpu_dispatcher(),
+                                               std::string(32, 'k'), {}, report))
+                   .value();
+  }
+
+  void start(size_t pending_max = 1000) {
+    Options options;
+    options.target = kTarget;
+    options.lane_count = 4;
+    options.schemas = {&customer_, &product_};
+    options.pending_entries_max = pending_max;
+    delivery_ = std::make_unique<Delivery>(options, target_, *journal_, clock_, random_);
+    ASSERT_TRUE(delivery_->open(0));
+  }
+
+  // One group with one entry.
+  void accept(model::DatasetId dataset, model::LaneIndex lane) {
+    auto frame = std::make_shared<model::Frame>();
+    frame->lane = lane;
+    frame->number = ++frames_[lane];
+    model::Entry entry;
+    entry.dataset = dataset;
+    entry.sequence = ++sequences_[std::pair(dataset, lane)];
+    entry.key = std::to_string(entry.sequence);
+    entry.key_hash = {static_cast<uint64_t>(lane), entry.sequence};
+    entry.kind = model::EntryKind::kPut;
+    entry.generation = 1;
+    entry.targets = {kTarget};
+    frame->entries.push_back(std::move(entry));
+    const std::vector<model::FramePointer> frames = {frame};
+    ASSERT_TRUE(journal_->append(frames));
+    ASSERT_TRUE(journal_->commit());
+  }
+
+  void run(size_t turns = 50) {
+    for (size_t i = 0; i < turns; ++i) {
+      const auto worked = delivery_->run_once();
+      ASSERT_TRUE(worked.has_value());
+    }
+  }
+
+  bool is_done() const { return delivery_->cursor() == journal_->stats().committed; }
+
+  simulation::SimDisk disk_{1};
+  FakeClock clock_;
+  SeededRandom random_{3};
+  model::Schema customer_, product_;
+  std::unique_ptr<journal::Journal> journal_;
+  PickyTarget target_;
+  std::unique_ptr<Delivery> delivery_;
+  std::map<model::LaneIndex, uint64_t> frames_;
+  std::map<std::pair<model::DatasetId, model::LaneIndex>, model::Sequence> sequences_;
+};
+
+TEST_F(Holding, ADatasetThatTheTargetCannotTakeHoldsUpNoOther) {
+  start();
+  target_.refused = {kCustomer};
+  for (int i = 0; i < 10; ++i) {
+    accept(kCustomer, 1);
+    accept(kProduct, 2);
+  }
+  run();
+  EXPECT_EQ(10U, target_.written[kProduct]);
+  EXPECT_EQ(0U, target_.written[kCustomer]);
+  EXPECT_EQ("SYN-3003: no table", delivery_->stats().stopped.at(kCustomer).substr(0, 18));
+  EXPECT_FALSE(delivery_->stats().is_retrying);
+  EXPECT_FALSE(is_done());
+  target_.refused.clear();
+  clock_.advance_us(10'000'000);
+  run();
+  EXPECT_EQ(10U, target_.written[kCustomer]);
+  EXPECT_TRUE(delivery_->stats().stopped.empty());
+  EXPECT_TRUE(is_done());
+}
+
+TEST_F(Holding, ItIsTriedAgainAtGrowingDistances) {
+  start();
+  target_.refused = {kCustomer};
+  accept(kCustomer, 1);
+  for (int i = 0; i < 1000; ++i) {
+    run(1);
+    clock_.advance_us(100'000);
+  }
+  EXPECT_GE(target_.tries, 20U);
+  EXPECT_LE(target_.tries, 60U);
+}
+
+TEST_F(Holding, WhatWaitsIsReadAgainWhereItWouldFillWhatIsReadAhead) {
+  start(20);
+  target_.refused = {kCustomer};
+  for (int i = 0; i < 100; ++i) accept(kCustomer, static_cast<model::LaneIndex>(i % 4));
+  for (int i = 0; i < 100; ++i) {
+    accept(kProduct, static_cast<model::LaneIndex>(i % 4));
+    if (i % 9 == 0) accept(kCustomer, 3);
+    run(2);
+    EXPECT_LE(delivery_->stats().pending_entries, 20U);
+    clock_.advance_us(700'000);
+  }
+  run();
+  EXPECT_EQ(100U, target_.written[kProduct]);
+  EXPECT_EQ(0U, target_.written[kCustomer]);
+  EXPECT_EQ(0U, delivery_->cursor());  // the journal keeps it
+  target_.refused.clear();
+  clock_.advance_us(10'000'000);
+  run(200);
+  EXPECT_EQ(112U, target_.written[kCustomer]);
+  EXPECT_TRUE(is_done());
+  accept(kCustomer, 0);
+  run();
+  EXPECT_EQ(113U, target_.written[kCustomer]);
+}
+
+TEST_F(Holding, APausedStreamLeavesRoomForTheOthersAndGoesOnWhereItWas) {
+  start(20);
+  delivery_->pause(kCustomer);
+  for (int i = 0; i < 50; ++i) accept(kCustomer, 1);
+  for (int i = 0; i < 50; ++i) accept(kProduct, 1);
+  run();
+  EXPECT_EQ(50U, target_.written[kProduct]);
+  delivery_->resume(kCustomer);
+  run();
+  EXPECT_EQ(50U, target_.written[kCustomer]);
+  EXPECT_TRUE(is_done());
+}
+
+TEST_F(Holding, ARowThatSomebodyHoldsDelaysItsOwnFlow) {
+  start();
+  target_.held = {{kCustomer, 1}};
+  for (model::LaneIndex lane = 0; lane < 4; ++lane) {
+    accept(kCustomer, lane);
+    accept(kProduct, lane);
+  }
+  for (int i = 0; i < 40; ++i) {
+    run(1);
+    clock_.advance_us(50'000);
+  }
+  EXPECT_EQ(4U, target_.written[kProduct]);
+  EXPECT_EQ(3U, target_.written[kCustomer]);
+  for (int i = 0; i < 40; ++i) {  // the others are not slowed down
+    accept(kProduct, 1);
+    run(2);
+    clock_.advance_us(50'000);
+  }
+  EXPECT_EQ(44U, target_.written[kProduct]);
+  target_.held.clear();
+  for (int i = 0; i < 10; ++i) {
+    clock_.advance_us(5'000'000);
+    run(1);
+  }
+  EXPECT_EQ(4U, target_.written[kCustomer]);
+  EXPECT_TRUE(is_done());
+}
+
+}  // namespace
+}  // namespace syncline::delivery
