@@ -130,6 +130,10 @@ void add_options(const std::string& name, CLI::App& command, Arguments& argument
   } else if (name == "pause" || name == "resume") {
     command.add_option("name", arguments.names, "A dataset or a system; none: everything")
         ->expected(0, 1);
+    if (name == "resume") {
+      command.add_flag("--approve-deletes", arguments.is_approving_deletes,
+                       "Let the deletes through that are held of this dataset");
+    }
   } else if (name == "verify") {
     command.add_option("--dataset", arguments.dataset, "Only this dataset");
     command.add_flag("--repair", arguments.is_repair,

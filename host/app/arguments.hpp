@@ -21,21 +21,22 @@ struct Arguments {
   bool is_json = false;
   std::vector<std::string> names;  // what follows: URLs, datasets, systems, ids
 
-  int64_t for_us = 20'000'000;     // demo --for, top --for
-  std::string keep;                // demo --keep: a folder to leave the databases in
-  uint64_t seed = 1;               // demo --seed
-  double rate = 0;                 // demo --rate: changes a second on each side; 0: its default
-  bool is_repair = false;          // verify --repair
-  int64_t settle_us = 2'000'000;   // verify --settle
-  std::string system;              // --system NAME
-  std::string dataset;             // --dataset NAME
-  std::string output;              // init --output
-  bool is_force = false;           // init --force, detach --force
-  bool is_yes = false;             // resync --yes, detach --yes
-  std::string log_level = "info";  // run --log-level
-  std::string engine;              // --engine NAME: forces it over the config's
-  uint64_t limit = 100;            // conflicts list --limit
-  uint64_t explain_bytes = 0;      // engines --explain SIZE; 0: not asked
+  int64_t for_us = 20'000'000;        // demo --for, top --for
+  std::string keep;                   // demo --keep: a folder to leave the databases in
+  uint64_t seed = 1;                  // demo --seed
+  double rate = 0;                    // demo --rate: changes a second on each side; 0: its default
+  bool is_repair = false;             // verify --repair
+  int64_t settle_us = 2'000'000;      // verify --settle
+  std::string system;                 // --system NAME
+  std::string dataset;                // --dataset NAME
+  std::string output;                 // init --output
+  bool is_force = false;              // init --force, detach --force
+  bool is_approving_deletes = false;  // resume
+  bool is_yes = false;                // resync --yes, detach --yes
+  std::string log_level = "info";     // run --log-level
+  std::string engine;                 // --engine NAME: forces it over the config's
+  uint64_t limit = 100;               // conflicts list --limit
+  uint64_t explain_bytes = 0;         // engines --explain SIZE; 0: not asked
 };
 
 // One command: what it does, returning its exit status; an error is printed by main.

@@ -75,6 +75,10 @@ core::DatasetRules dataset_rules(const config::ResolvedDataset& resolved,
     rules.fields.push_back(field_policy(policy));
   }
   const bool update_wins = resolved.dataset->conflict.deletes == config::DeletePolicy::kUpdateWins;
+  const config::DeleteLimit& limit = resolved.dataset->delete_limit;
+  rules.delete_limit.is_off = limit.is_off;
+  rules.delete_limit.records = limit.records;
+  rules.delete_limit.percent = limit.percent;
   rules.deletes = update_wins ? core::DeletePolicy::kUpdateWins : core::DeletePolicy::kDeleteWins;
   for (size_t i = 0; i < resolved.dataset->mappings.size(); ++i) {
     const config::Mapping& mapping = resolved.dataset->mappings[i];

@@ -311,6 +311,11 @@ Result<json::value> answer_request(Appliance& appliance, const json::object& req
   if (command == "metrics") return json::value(runtime.metrics().to_prometheus());
   if (command == "pause" || command == "resume") {
     const std::string name = text_of(request, "name");
+    const json::value* approved = request.if_contains("approve_deletes");
+    if (approved != nullptr && approved->is_bool() && approved->get_bool()) {
+      SYN_TRY(runtime.approve_deletes(name));
+      return json::value(json::object{{"approved", name}});
+    }
     SYN_TRY(command == "pause" ? runtime.pause(name) : runtime.resume(name));
     return json::value(json::object{{command + "d", name.empty() ? "everything" : name}});
   }

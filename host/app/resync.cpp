@@ -68,6 +68,8 @@ Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const 
     SYN_TRY(shadow.put_item(phase_item(mapping.schema->dataset, found->settings->id), {}));
     SYN_TRY(shadow.put_item(sync_cursor_item(mapping.schema->dataset, found->settings->id), {}));
     SYN_TRY(shadow.put_item(rescan_item(mapping.schema->dataset, found->settings->id), {}));
+    SYN_TRY(pipeline::Pipeline::forget_held_deletes(shadow, found->settings->id,
+                                                    mapping.schema->dataset));
   }
   SYN_TRY(pipeline::Pipeline::forget_position(shadow, found->settings->id, committed));
   return shadow.flush();

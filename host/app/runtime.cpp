@@ -55,6 +55,7 @@ Result<void> RuntimeImpl::recover() {
     SYN_TRY(open_system(*run));
     runs_.push_back(std::move(run));
   }
+  pause_what_is_held();
   return success();
 }
 

@@ -90,7 +90,7 @@ struct RuntimeParts {
 
 struct DatasetStatus {
   std::string name;
-  std::string phase;   // "waiting", "reading", "live", "paused", "stopped"
+  std::string phase;   // "waiting", "reading", "live", "paused", "held", "stopped"
   std::string error;   // why it stopped
   size_t records = 0;  // that the system last showed
 };
@@ -157,6 +157,8 @@ class Runtime {
   // Names of datasets or systems; empty: all. Errors: kInvalidArgument for unknown names.
   virtual Result<void> pause(const std::string& name) = 0;
   virtual Result<void> resume(const std::string& name) = 0;
+  // Lets the deletes through that the deletion guard holds of a dataset.
+  virtual Result<void> approve_deletes(const std::string& dataset) = 0;
   // Reads these records anew from every system, takes what they changed, and puts the accepted
   // state to every system that differs.
   virtual Result<void> repair(model::DatasetId dataset, const std::vector<std::string>& keys) = 0;

@@ -1,6 +1,6 @@
 // The runtime's one implementation: runtime.cpp (open, start, stop), datasets.cpp (what the data
 // folder remembers of them), opening.cpp (systems, as they come), runtime_threads.cpp (the loops),
-// sync_order.cpp and first_sync.cpp, checkpoint.cpp, runtime_status.cpp.
+// guard.cpp, sync_order.cpp and first_sync.cpp, checkpoint.cpp, runtime_status.cpp.
 #pragma once
 
 #include <atomic>
@@ -111,6 +111,7 @@ class RuntimeImpl final : public Runtime {
   Status status() const override;
   Result<void> pause(const std::string& name) override;
   Result<void> resume(const std::string& name) override;
+  Result<void> approve_deletes(const std::string& dataset) override;
   Result<void> repair(model::DatasetId dataset, const std::vector<std::string>& keys) override;
   Result<void> retry(const model::Skip& skip, const std::string& item) override;
   bool is_at_rest() const override;
@@ -141,6 +142,14 @@ class RuntimeImpl final : public Runtime {
   Result<void> on_step_thread(std::function<Result<void>(pipeline::Pipeline&)> work);
   Result<void> set_paused(const std::string& name, PauseAction action);
   void set_stream_paused(model::StreamId stream, PauseAction action);
+
+  // guard.cpp
+  Error held_error(const pipeline::HeldDeletes& held) const;
+  std::optional<Error> find_held(model::SystemId system, model::DatasetId dataset) const;
+  std::optional<Error> find_held(const std::string& dataset) const;
+  void pause_what_is_held();
+  Result<void> request_rescan(SystemRun& run, model::DatasetId dataset);
+  Gauge& deletes_held(const pipeline::HeldDeletes& held);
 
   // sync_order.cpp
   Result<void> first_sync();
@@ -242,6 +251,7 @@ class RuntimeImpl final : public Runtime {
   std::atomic<uint64_t> items_queued_{0};
   std::atomic<uint64_t> items_done_{0};
   std::atomic<const char*> phase_{"starting"};
+  std::set<std::pair<model::SystemId, model::DatasetId>> held_;  // the step thread's own: as known
   int64_t started_us_ = 0;
   int64_t checkpoint_due_us_ = 0;
   uint64_t checkpoint_due_bytes_ = 0;

@@ -87,6 +87,10 @@ DatasetStatus RuntimeImpl::status_of(const SystemRun& run, const delivery::Stats
     one.phase = phase_name(phases_.at({schema.dataset, run.system->id}));
     if (paused_streams_.contains(schema.stream)) one.phase = "paused";
   }
+  if (const auto held = find_held(run.system->id, schema.dataset)) {
+    one.phase = "held";
+    one.error = to_string(*held);
+  }
   for (const auto* stops : {&delivery.stopped, &run.stopped}) {
     const auto stopped = stops->find(schema.dataset);
     if (stopped == stops->end()) continue;
@@ -114,6 +118,8 @@ Result<void> RuntimeImpl::set_paused(const std::string& name, PauseAction action
   if (!name.empty()) {
     for (const auto& [dataset, rule] : parts_.rules) {
       if (rule.schema->name != name) continue;
+      const auto held = find_held(name);
+      if (held && action == PauseAction::kResume) return *held;
       set_stream_paused(rule.schema->stream, action);
       is_known = true;
     }

@@ -338,6 +338,7 @@ Result<void> RuntimeImpl::step(StepItem& item) {
   }
   if (auto* command = std::get_if<Command>(&item)) {
     command->done->set_value(run_to_its_end(command->run));
+    pause_what_is_held();
     appended_.raise();
     return success();
   }
@@ -351,6 +352,7 @@ Result<void> RuntimeImpl::step(StepItem& item) {
     parts_.log.error(done.error());
     done = append_when_there_is_room();
   }
+  pause_what_is_held();
   appended_.raise();
   return done;
 }

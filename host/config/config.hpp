@@ -109,6 +109,13 @@ struct Conflict {
   std::map<std::string, Policy> fields;
 };
 
+// How many records one system may lose within minutes before its deletes are held.
+struct DeleteLimit {
+  bool is_off = false;
+  uint64_t records = 0;  // 0: percent, and at least 1,000
+  uint32_t percent = 10;
+};
+
 // A dataset in one system.
 struct Mapping {
   std::string system;
@@ -133,6 +140,7 @@ struct Dataset {
   Tier tier = Tier::kStandard;
   Mode mode = Mode::kRealtime;
   First first;
+  DeleteLimit delete_limit;
   std::vector<std::string> exclude;                 // fields that do not travel
   std::map<std::string, model::LogicalType> types;  // instead of what the tables say
   std::vector<Mapping> mappings;                    // in the file's order, at least two

@@ -3,6 +3,7 @@
 // Threads: immutable while a lane runs; replaced between steps.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -47,10 +48,23 @@ struct SystemRole {
   int64_t first_rank = 0;  // which system's rows win in the first sync: higher wins
 };
 
+// How many of a dataset's records one system may lose before its deletes are held.
+struct DeleteLimit {
+  bool is_off = true;
+  uint64_t records = 0;   // so many; 0: the larger of the two below
+  uint32_t percent = 10;  // of the records that it showed
+  uint64_t least = 1000;
+
+  uint64_t of(uint64_t record_count) const {
+    return records > 0 ? records : std::max(least, record_count / 100 * percent);
+  }
+};
+
 struct DatasetRules {
   const model::Schema* schema = nullptr;  // outlives the lane
   std::vector<FieldPolicy> fields;        // one per schema field; those of key fields are not used
   DeletePolicy deletes = DeletePolicy::kDeleteWins;
+  DeleteLimit delete_limit;
   uint32_t policy_number = 1;
   std::vector<SystemRole> systems;  // sorted by id
 

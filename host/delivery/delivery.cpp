@@ -204,7 +204,7 @@ void Delivery::Impl::set_blocked_aside() {
 Result<size_t> Delivery::Impl::read_aside(model::StreamId stream) {
   std::unique_ptr<journal::Cursor>& behind = aside[stream];
   if (behind == nullptr) {
-    SYN_TRY(behind, journal.open_cursor(*pending.aside_behind(stream)));
+    SYN_TRY(behind, journal.open_cursor(pending.aside_behind(stream).value_or(0)));
   }
   size_t groups = 0;
   while (groups < kGroupsPerRun && pending.entry_count() < options.pending_entries_max) {
@@ -306,7 +306,9 @@ Result<void> Delivery::Impl::write(Transaction& transaction) {
 // Nothing was written: what can go, goes without these at once.
 void Delivery::Impl::hold(const ports::ApplyResult& applied) {
   for (const ports::DatasetStop& stop : applied.stopped) {
-    if (const auto stream = pending.stream_of(stop.dataset)) holds.stop(*stream, stop);
+    const auto stream = pending.stream_of(stop.dataset);
+    SYN_ASSERT(stream.has_value());  // it was of the batch
+    holds.stop(*stream, stop);
   }
 }
 
@@ -315,6 +317,7 @@ void Delivery::Impl::meet_busy(const Transaction& transaction) {
   const bool is_single = transaction.parts.size() == 1;
   if (!is_single && ++busy_count < kBusyMax) return;
   std::vector<FlowId> flows;
+  flows.reserve(transaction.parts.size());
   for (const Transaction::Part& part : transaction.parts) flows.push_back(part.flow);
   holds.meet_busy(flows);
 }

@@ -17,6 +17,7 @@ namespace syncline::pipeline {
 struct Examined {
   engine::Fingerprints fingerprints;
   engine::Detected detected;
+  bool is_held = false;  // by the deletion guard: nothing of it is taken
 };
 
 // What one step of one lane is given.

@@ -61,6 +61,7 @@ Result<void> PipelineImpl::examine(const capture::Captured& captured) {
 Result<void> PipelineImpl::process(const capture::Captured& captured) {
   SYN_ASSERT(!is_waiting());
   SYN_TRY(examine(captured));
+  SYN_TRY(guard_deletes(captured));
   Split split =
       split_by_lane(captured, examined_, with_.rules, options_.appliance, options_.lane_count);
   {

@@ -7,7 +7,7 @@
 // Nothing is acknowledged, shown to deliveries or reported before the commit that makes it true.
 //
 // Threads: process, process_skips and checkpoint from one thread (the step thread); commit from one
-// other or the same; take_acknowledgement, phase and counters from any. With a pool the
+// other or the same; take_acknowledgement, counters and held_deletes from any. With a pool the
 // lanes of one poll are stepped side by side; the frames are the same.
 // Errors: those of journal, shadow and engines; kStorageSync means that the process must stop.
 #pragma once
@@ -67,6 +67,15 @@ struct PeerEntries {
   std::vector<const model::Entry*> entries;  // those for this appliance, in order; borrowed
 };
 
+// A system's deletes that the deletion guard holds: so many of so many records, and no more is
+// taken of this dataset from this system until they are approved.
+struct HeldDeletes {
+  model::SystemId system = 0;
+  model::DatasetId dataset = 0;
+  uint64_t lost = 0;
+  uint64_t of = 0;
+};
+
 class Pipeline {
  public:
   // Opens tables and lanes and replays the journal's frames above what each of them holds.
@@ -104,6 +113,14 @@ class Pipeline {
   // These records are put to the system as accepted (verify --repair).
   virtual Result<void> process_redeliver(model::SystemId system, model::DatasetId dataset,
                                          std::span<const std::string> keys) = 0;
+
+  // What of the dataset's records the system has lost is let through; it is durable. REQUIRES: a
+  // scan (begin_sweep to process_sweep) follows, which finds it, and ends the approval.
+  virtual Result<void> approve_deletes(model::SystemId system, model::DatasetId dataset) = 0;
+  virtual std::vector<HeldDeletes> held_deletes() const = 0;
+  // For a stopped appliance: nothing is held any more.
+  static Result<void> forget_held_deletes(state::Shadow& shadow, model::SystemId system,
+                                          model::DatasetId dataset);
 
   // For a stopped appliance: the source is read from its start at the next open, whatever the
   // journal up to this group says of it.

@@ -1,6 +1,6 @@
 // The pipeline's one implementation, split over pipeline.cpp (steps and commits), recovery.cpp
-// (restart and checkpoints), rebuild.cpp (damaged tables), sweep.cpp (records that a system lacks)
-// and join.cpp (what peers accepted).
+// (restart and checkpoints), rebuild.cpp (damaged tables), sweep.cpp (records that a system lacks),
+// guarded.cpp (deletes beyond the limit) and join.cpp (what peers accepted).
 #pragma once
 
 #include <atomic>
@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 
+#include "host/pipeline/delete_guard.hpp"
 #include "host/pipeline/lane_work.hpp"
 #include "host/pipeline/pipeline.hpp"
 #include "host/pipeline/tables.hpp"
@@ -35,6 +36,8 @@ class PipelineImpl final : public Pipeline {
                                model::LaneIndex lane) override;
   Result<void> process_redeliver(model::SystemId system, model::DatasetId dataset,
                                  std::span<const std::string> keys) override;
+  Result<void> approve_deletes(model::SystemId system, model::DatasetId dataset) override;
+  std::vector<HeldDeletes> held_deletes() const override;
   Result<void> commit() override;
   std::optional<model::Position> take_acknowledgement(model::SystemId system) override;
   void set_epoch(model::SystemId system, uint32_t epoch) override;
@@ -85,6 +88,14 @@ class PipelineImpl final : public Pipeline {
   Result<void> checkpoint_lane(model::LaneIndex lane);
   Result<void> end_round();
 
+  Result<void> load_guard();
+  Result<void> save_guard();
+  Result<void> guard_deletes(const capture::Captured& captured);
+  Result<bool> hold_if_beyond(const DeleteGuard::Id& id, int64_t lost);
+  Result<bool> hold_sweep_if_beyond(const DeleteGuard::Id& id);
+  Result<void> end_approval(const DeleteGuard::Id& id);
+  bool is_held(const DeleteGuard::Id& id) const;
+
   Result<void> rebuild_table(const Tables::Damage& damage);
   Result<void> take_rows(model::SystemId system, model::BatchBuilder& builder,
                          model::LaneIndex lane);
@@ -114,6 +125,9 @@ class PipelineImpl final : public Pipeline {
   std::mutex confirmed_mutex_;
   std::vector<std::map<FlowId, model::Confirmation>> confirmed_;  // durably, per lane
 
+  DeleteGuard guard_;
+  std::set<DeleteGuard::Id> approved_;
+
   std::optional<Group> waiting_;  // decided, not yet in the journal
   std::mutex commit_mutex_;
   mutable std::mutex mutex_;  // guards what follows
@@ -125,6 +139,8 @@ class PipelineImpl final : public Pipeline {
   Counters counters_;
   std::vector<std::map<model::SystemId, size_t>> in_flight_;  // per lane
   std::map<std::pair<model::SystemId, model::DatasetId>, TableUse> table_use_;
+
+  std::map<DeleteGuard::Id, HeldDeletes> held_;
 
   std::map<model::SystemId, journal::GroupNumber> forgotten_;  // positions up to these groups
   std::vector<uint64_t> applied_;  // per lane: the shadow's frame number, during recovery

@@ -75,6 +75,7 @@ Result<void> PipelineImpl::recover() {
     SYN_TRY(restore_lane(static_cast<model::LaneIndex>(lane)));
   }
   SYN_TRY(load_positions());
+  SYN_TRY(load_guard());
   SYN_TRY(const auto cursor, with_.journal.open_cursor(released_));
   while (true) {
     SYN_TRY(const journal::GroupPointer group, cursor->next());
@@ -196,6 +197,7 @@ Result<void> PipelineImpl::end_round() {
     }
   }
   SYN_TRY(with_.shadow.put_item(kProgressItem, progress));
+  SYN_TRY(save_guard());
   SYN_TRY(with_.shadow.flush());
   lane_snapshots_.clear();
   released_ = oldest;

@@ -77,7 +77,8 @@ void PipelineImpl::begin_sweep(model::SystemId system, model::DatasetId dataset)
 Result<void> PipelineImpl::process_sweep(model::SystemId system, model::DatasetId dataset) {
   SYN_ASSERT(!is_waiting());
   SYN_TRY(commit());  // the shadow's scan shows what was applied
-  for (size_t index = 0; index < options_.lane_count; ++index) {
+  SYN_TRY(const bool is_held, hold_sweep_if_beyond({system, dataset}));
+  for (size_t index = 0; index < options_.lane_count && !is_held; ++index) {
     const auto lane = static_cast<model::LaneIndex>(index);
     auto unseen = tables_.at(system, dataset).unseen(lane);
     if (unseen.key_bits.empty()) continue;
@@ -97,7 +98,7 @@ Result<void> PipelineImpl::process_sweep(model::SystemId system, model::DatasetI
     SYN_TRY(run_work(work, system, {}));
   }
   tables_.at(system, dataset).end_sweep();
-  return success();
+  return is_held ? success() : end_approval({system, dataset});
 }
 
 core::Row PipelineImpl::key_row(model::DatasetId dataset, const std::string& key,

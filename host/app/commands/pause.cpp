@@ -5,7 +5,18 @@ namespace {
 
 Result<ExitStatus> send(const Arguments& arguments, const char* command) {
   const std::string name = arguments.names.empty() ? "" : arguments.names.front();
-  SYN_TRY(const auto data, ask(arguments, {{"command", command}, {"name", name}}));
+  const bool is_approving = arguments.is_approving_deletes;
+  if (is_approving && name.empty()) {
+    return fail(ErrorCode::kUsage, "--approve-deletes needs a dataset", "",
+                "name one that `syncline status` shows as held");
+  }
+  SYN_TRY(
+      const auto data,
+      ask(arguments, {{"command", command}, {"name", name}, {"approve_deletes", is_approving}}));
+  if (is_approving) {
+    print(arguments, data, "approved the deletes of " + name + "\n");
+    return ExitStatus::kOk;
+  }
   print(arguments, data, std::string(command) + "d " + (name.empty() ? "everything" : name) + "\n");
   return ExitStatus::kOk;
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "host/config/detail/sections.hpp"
@@ -160,6 +161,41 @@ void read_first(TableReader& reader, Dataset& dataset) {
   }
 }
 
+// "10%", a number of records, or "off".
+std::optional<DeleteLimit> parse_limit(const Node& value) {
+  DeleteLimit limit;
+  if (value.kind == NodeKind::kInteger && value.integer > 0) {
+    limit.records = static_cast<uint64_t>(value.integer);
+    return limit;
+  }
+  if (value.kind != NodeKind::kString) return std::nullopt;
+  limit.is_off = value.text == "off";
+  if (limit.is_off) return limit;
+  const char* end = value.text.data() + value.text.size();
+  const auto [rest, code] = std::from_chars(value.text.data(), end, limit.percent);
+  const bool is_percent = code == std::errc() && std::string_view(rest, end) == "%";
+  if (!is_percent || limit.percent == 0 || limit.percent > 100) return std::nullopt;
+  return limit;
+}
+
+void read_delete_limit(TableReader& parent, Dataset& dataset) {
+  const Member* member = parent.find("deletes", NodeKind::kTable, Need::kOptional);
+  if (member == nullptr) return;
+  TableReader reader(member->value, parent.path() + ".deletes", parent.problems());
+  if (const Member* limit = reader.find("limit", Need::kMandatory)) {
+    if (const auto parsed = parse_limit(limit->value)) {
+      dataset.delete_limit = *parsed;
+    } else {
+      reader.problems().add(limit->value.place, ErrorCode::kConfigValue,
+                            "\"" + reader.path() + ".limit\" is no limit",
+                            "it says how many records a system may lose within minutes before its "
+                            "deletes are held",
+                            "write \"10%\" (and at least 1,000), a number of records, or \"off\"");
+    }
+  }
+  reader.finish();
+}
+
 void read_types(TableReader& reader, Dataset& dataset) {
   const Member* member = reader.find("types", NodeKind::kTable, Need::kOptional);
   if (member == nullptr) return;
@@ -260,6 +296,7 @@ Dataset read_dataset(const Member& member, const Config& config, const Offer& of
   reader.choice("tier", kTiers, dataset.tier);
   reader.choice("mode", kModes, dataset.mode);
   read_first(reader, dataset);
+  read_delete_limit(reader, dataset);
   reader.text("atomic", dataset.atomic);
   if (!dataset.atomic.empty()) {
     check_name(NameOf::kGroup, dataset.atomic, reader.find("atomic", Need::kOptional)->value.place,

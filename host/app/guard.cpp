@@ -1,0 +1,96 @@
+// What the deletion guard holds: said, paused, and let through when somebody approves it.
+#include <algorithm>
+
+#include "host/app/render.hpp"
+#include "host/app/resync.hpp"
+#include "host/app/runtime_internal.hpp"
+
+namespace syncline::app {
+
+Error RuntimeImpl::held_error(const pipeline::HeldDeletes& held) const {
+  const std::string dataset = parts_.rules.at(held.dataset).schema->name;
+  const auto system = std::ranges::find(parts_.systems, held.system, &RuntimeSystem::id);
+  const std::string& name = system->name;
+  return {ErrorCode::kDeletesHeld,
+          "system '" + name + "' lost " + count_text(held.lost) + " of " + count_text(held.of) +
+              " records of dataset '" + dataset + "'",
+          "that is more than its deletes.limit within minutes; nothing of it goes to other "
+          "systems, and the dataset is paused",
+          "`syncline resume --approve-deletes " + dataset +
+              "` lets the deletes through; `syncline resync --system " + name +
+              " --yes` brings the records back"};
+}
+
+std::optional<Error> RuntimeImpl::find_held(model::SystemId system,
+                                            model::DatasetId dataset) const {
+  for (const pipeline::HeldDeletes& held : pipeline_->held_deletes()) {
+    if (held.system == system && held.dataset == dataset) return held_error(held);
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> RuntimeImpl::find_held(const std::string& dataset) const {
+  for (const pipeline::HeldDeletes& held : pipeline_->held_deletes()) {
+    if (parts_.rules.at(held.dataset).schema->name == dataset) return held_error(held);
+  }
+  return std::nullopt;
+}
+
+Gauge& RuntimeImpl::deletes_held(const pipeline::HeldDeletes& held) {
+  const auto system = std::ranges::find(parts_.systems, held.system, &RuntimeSystem::id);
+  return metrics_.gauge(
+      "syncline_deletes_held", "Deleted records that wait for an approval.",
+      {{"dataset", parts_.rules.at(held.dataset).schema->name}, {"system", system->name}});
+}
+
+// REQUIRES: the step thread, or no thread runs yet.
+void RuntimeImpl::pause_what_is_held() {
+  std::set<std::pair<model::SystemId, model::DatasetId>> now;
+  for (const pipeline::HeldDeletes& held : pipeline_->held_deletes()) {
+    now.emplace(held.system, held.dataset);
+    if (held_.contains({held.system, held.dataset})) continue;
+    parts_.log.error(held_error(held));
+    deletes_held(held).set(static_cast<double>(held.lost));
+    set_stream_paused(parts_.rules.at(held.dataset).schema->stream, PauseAction::kPause);
+  }
+  held_ = std::move(now);
+}
+
+// That the scan is due is durable with the approval.
+Result<void> RuntimeImpl::approve_deletes(const std::string& dataset) {
+  std::vector<pipeline::HeldDeletes> approved;
+  for (const pipeline::HeldDeletes& held : pipeline_->held_deletes()) {
+    if (parts_.rules.at(held.dataset).schema->name == dataset) approved.push_back(held);
+  }
+  if (approved.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "nothing is held of a dataset '" + dataset + "'", "",
+                "`syncline status` shows what is");
+  }
+  for (const pipeline::HeldDeletes& held : approved) {
+    SYN_TRY(request_rescan(*find(held.system), held.dataset));
+    deletes_held(held).set(0);
+    set_stream_paused(parts_.rules.at(held.dataset).schema->stream, PauseAction::kResume);
+  }
+  return success();
+}
+
+Result<void> RuntimeImpl::request_rescan(SystemRun& run, model::DatasetId dataset) {
+  const std::lock_guard lock(run.mutex);
+  if (!is_synced_) {
+    return fail(ErrorCode::kSystemBusy, "the deletes cannot be approved now",
+                "the first sync is going on",
+                "try again when `syncline status` says that it is running");
+  }
+  const model::SystemId system = run.system->id;
+  run.requests.push_back([this, &run, system, dataset] {
+    const auto noted = on_step_thread([=, this](pipeline::Pipeline& pipeline) -> Result<void> {
+      SYN_TRY(parts_.shadow.put_item(rescan_item(dataset, system), "1"));
+      return pipeline.approve_deletes(system, dataset);
+    });
+    if (noted) run.rescans_due.insert(dataset);
+    if (!noted) parts_.log.error(noted.error());
+  });
+  return success();
+}
+
+}  // namespace syncline::app

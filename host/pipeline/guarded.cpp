@@ -1,0 +1,147 @@
+// The deletion guard in the order of truth. What would take a dataset beyond its limit is not
+// taken: that it is held is durable before the system's position moves past it, and from then on
+// the log's rows of that dataset are passed over. Nothing of them is kept: the fingerprint table
+// still knows every record that is gone, so that the scan that follows the approval finds them all.
+#include <algorithm>
+#include <utility>
+
+#include "host/base/assert.hpp"
+#include "host/base/bytes.hpp"
+#include "host/pipeline/pipeline_internal.hpp"
+
+namespace syncline::pipeline {
+namespace {
+
+constexpr const char* kPeaksItem = "pipeline/delete peaks";
+constexpr std::string_view kApproved = "approved";
+
+std::string held_item(const DeleteGuard::Id& id) {
+  return "deletes held/" + std::to_string(id.second) + "/" + std::to_string(id.first);
+}
+
+// What a batch takes away, and what it brings, by what the table knew.
+struct Balance {
+  int64_t gone = 0;
+  int64_t gone_by_us = 0;
+  int64_t made = 0;
+};
+
+Balance balance_of(const model::Batch& batch, const Examined& examined) {
+  Balance balance;
+  for (size_t row = 0; row < batch.row_count(); ++row) {
+    const engine::Verdict verdict = examined.detected.verdicts[row];
+    if (batch.op(row) == SYN_OP_DELETE && verdict == engine::Verdict::kGone) {
+      ++(batch.is_ours(row) ? balance.gone_by_us : balance.gone);
+    } else if (verdict == engine::Verdict::kNew && batch.op(row) != SYN_OP_DELETE) {
+      ++balance.made;
+    }
+  }
+  return balance;
+}
+
+}  // namespace
+
+Result<void> Pipeline::forget_held_deletes(state::Shadow& shadow, model::SystemId system,
+                                           model::DatasetId dataset) {
+  return shadow.put_item(held_item({system, dataset}), {});
+}
+
+Result<void> PipelineImpl::load_guard() {
+  SYN_TRY(const std::string peaks, with_.shadow.get_item(kPeaksItem));
+  guard_.restore(peaks);
+  for (const auto& [dataset, rule] : with_.rules) {
+    for (const core::SystemRole& role : rule.systems) {
+      const DeleteGuard::Id id{role.system, dataset};
+      SYN_TRY(const std::string stored, with_.shadow.get_item(held_item(id)));
+      if (stored == kApproved) {
+        approved_.insert(id);
+      } else if (!stored.empty()) {
+        ByteReader in(stored);
+        const uint64_t lost = in.u64();
+        held_[id] = {role.system, dataset, lost, in.u64()};
+      }
+    }
+  }
+  return success();
+}
+
+Result<void> PipelineImpl::save_guard() {
+  return with_.shadow.put_item(kPeaksItem, guard_.snapshot());
+}
+
+// Whether it is beyond the limit; then it is held, durably.
+Result<bool> PipelineImpl::hold_if_beyond(const DeleteGuard::Id& id, int64_t lost) {
+  const core::DeleteLimit& limit = with_.rules.at(id.second).delete_limit;
+  const uint64_t record_count = tables_.at(id.first, id.second).record_count();
+  const auto loss = guard_.look(id, record_count, lost, with_.clock.now_us());
+  if (lost <= 0 || limit.is_off || loss.lost <= limit.of(loss.peak)) return false;
+  SYN_TRY(commit());
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.u64(loss.lost);
+  out.u64(loss.peak);
+  SYN_TRY(with_.shadow.put_item(held_item(id), bytes));
+  SYN_TRY(with_.shadow.flush());
+  const std::lock_guard lock(mutex_);
+  held_[id] = {id.first, id.second, loss.lost, loss.peak};
+  return true;
+}
+
+bool PipelineImpl::is_held(const DeleteGuard::Id& id) const {
+  const std::lock_guard lock(mutex_);
+  return held_.contains(id);
+}
+
+// Marks the batches that are not to be taken. A first sync's rows take nothing away.
+Result<void> PipelineImpl::guard_deletes(const capture::Captured& captured) {
+  for (size_t i = 0; i < captured.batches.size(); ++i) {
+    const DeleteGuard::Id id{captured.system, captured.batches[i].dataset()};
+    Examined& examined = examined_[i];
+    examined.is_held = captured.kind != capture::Kind::kFirstSync && is_held(id);
+    if (examined.is_held || captured.kind != capture::Kind::kLog || approved_.contains(id)) {
+      continue;
+    }
+    const Balance balance = balance_of(captured.batches[i], examined);
+    SYN_TRY(examined.is_held, hold_if_beyond(id, balance.gone - balance.made));
+    if (!examined.is_held) guard_.forgive(id, static_cast<uint64_t>(balance.gone_by_us));
+  }
+  return success();
+}
+
+// Of a scan: what it did not show.
+Result<bool> PipelineImpl::hold_sweep_if_beyond(const DeleteGuard::Id& id) {
+  if (is_held(id)) return true;
+  if (approved_.contains(id)) return false;
+  const state::FingerprintTable& table = tables_.at(id.first, id.second);
+  int64_t lost = 0;
+  for (size_t lane = 0; lane < options_.lane_count; ++lane) {
+    lost += static_cast<int64_t>(table.unseen(static_cast<model::LaneIndex>(lane)).key_bits.size());
+  }
+  return hold_if_beyond(id, lost);
+}
+
+// The scan that was approved is through: from here on the limit counts again.
+Result<void> PipelineImpl::end_approval(const DeleteGuard::Id& id) {
+  if (approved_.erase(id) == 0) return success();
+  guard_.forget(id);
+  return with_.shadow.put_item(held_item(id), {});
+}
+
+Result<void> PipelineImpl::approve_deletes(model::SystemId system, model::DatasetId dataset) {
+  const DeleteGuard::Id id{system, dataset};
+  SYN_TRY(with_.shadow.put_item(held_item(id), kApproved));
+  SYN_TRY(with_.shadow.flush());
+  approved_.insert(id);
+  const std::lock_guard lock(mutex_);
+  held_.erase(id);
+  return success();
+}
+
+std::vector<HeldDeletes> PipelineImpl::held_deletes() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<HeldDeletes> all;
+  for (const auto& [id, held] : held_) all.push_back(held);
+  return all;
+}
+
+}  // namespace syncline::pipeline
