@@ -129,6 +129,7 @@ Result<void> PipelineImpl::end_approval(const DeleteGuard::Id& id) {
 
 Result<void> PipelineImpl::approve_deletes(model::SystemId system, model::DatasetId dataset) {
   const DeleteGuard::Id id{system, dataset};
+  SYN_TRY(commit());  // so that no other thread applies frames while the shadow is flushed
   SYN_TRY(with_.shadow.put_item(held_item(id), kApproved));
   SYN_TRY(with_.shadow.flush());
   approved_.insert(id);
