@@ -42,8 +42,8 @@ Run take_confirmed(SystemView& view, model::Sequence up_to) {
 bool show(SystemView& view, const Run& run, const model::Schema& schema) {
   // The highest life it was shown; a stale row over its own delete is the old life again.
   const uint64_t held = view.generation;
-  if (run.kind == EntryKind::kDelete) {
-    view.generation = std::max(run.generation, held + held % 2);
+  if (run.kind == EntryKind::kDelete) {  // a set behind it was of a life that did not get there
+    view.generation = std::max(run.generation - run.generation % 2, held + held % 2);
   } else if (run.kind == EntryKind::kPut) {
     view.generation = held % 2 == 1 ? std::max(run.generation, held) : run.generation;
   }
@@ -72,7 +72,7 @@ void Lane::bring_up_to_date(model::DatasetId dataset, RecordState& state) const 
 
 bool is_kept(SystemView& view, const DatasetRules& rules) {
   const SystemRole* role = rules.role(view.system);
-  view.is_read = view.is_read && role != nullptr && role->is_syncing();
+  view.is_read = view.is_read && role != nullptr && role->phase != SyncPhase::kLive;
   if (view.is_in_flight()) return true;
   view.generation = 0;
   view.cells.clear();
@@ -84,7 +84,7 @@ void Step::take(const Marker& marker) {
     ++lane_.counters_.markers_ignored;
     return;
   }
-  lane_.flows_[{input_.system, marker.stream}].confirm(marker.sequence);
+  lane_.confirm(lane_.flows_[{input_.system, marker.stream}], marker.sequence);
   frame_.confirmations.push_back({input_.system, marker.stream, marker.epoch, marker.sequence});
 }
 

@@ -134,7 +134,7 @@ void Step::write(Touched& record, EntryKind kind, std::vector<EntryCell> cells,
         write.cells.push_back({cell.field, cell.version, cell.fingerprint});
       }
     }
-    lane_.flows_[{target, stream}].add(entry, record.rules->schema->key_count);
+    lane_.send(target, entry, *record.rules->schema);
   }
 }
 

@@ -6,20 +6,18 @@
 namespace syncline::core {
 namespace {
 
-// To a system that is away more than this is not kept in memory: its records know.
-constexpr size_t kPrintsMax = 1u << 16;
 constexpr size_t kValuesMax = 64;
 
 }  // namespace
 
-void Flow::add(const model::Entry& entry, size_t key_count) {
+void Flow::add(const model::Entry& entry, size_t key_count, size_t prints_max) {
   Write& write = writes_.emplace_back();
   write.sequence = entry.sequence;
   write.record = {entry.dataset, entry.key_hash};
   write.key_count = static_cast<uint16_t>(key_count);
   write.kind = entry.kind;
   const size_t count = entry.kind == model::EntryKind::kDelete ? 0 : entry.cells.size();
-  write.is_known = prints_.size() + count <= kPrintsMax;
+  write.is_known = prints_.size() + count <= prints_max;
   for (size_t i = 0; i < count; ++i) {
     write.is_known = write.is_known && entry.cells[i].field - key_count < kValuesMax;
   }

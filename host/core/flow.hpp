@@ -32,7 +32,8 @@ class Flow {
     bool is_skipped = false;  // waits in quarantine: no marker shows it
   };
 
-  void add(const model::Entry& entry, size_t key_count);
+  // prints_max: so many fingerprints it may hold; of a write beyond that only the record knows.
+  void add(const model::Entry& entry, size_t key_count, size_t prints_max);
   // A write that nothing but its sequence is left of.
   void restore(model::Sequence sequence, const RecordId& record);
   void skip(model::Sequence sequence);
@@ -42,6 +43,7 @@ class Flow {
   model::Sequence confirmed() const { return confirmed_; }
   void set_confirmed(model::Sequence sequence) { confirmed_ = sequence; }
   size_t size() const { return writes_.size(); }
+  size_t print_count() const { return prints_.size(); }
 
   // Where a walk over the writes has come to. Valid until the flow changes.
   struct Walk {

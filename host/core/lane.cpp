@@ -14,6 +14,10 @@ namespace {
 // For lane snapshots, which live as long as the data folder. Permanent value.
 constexpr uint8_t kSnapshotFormat = 1;
 
+// Of what is on its way to systems that are away, no more than so many fingerprints are kept in
+// memory, 512 KiB a lane: the records know the rest.
+constexpr size_t kPrintsMax = 1u << 16;
+
 void sort_unique(std::vector<RecordId>& ids) {
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
@@ -218,8 +222,22 @@ void Lane::set_epoch(model::SystemId system, uint32_t epoch) {
   if (is_first) return;
   for (auto& [id, flow] : flows_) {
     if (id.first != system) continue;
+    print_count_ -= flow.print_count();
     flow.clear();
   }
+}
+
+void Lane::send(model::SystemId target, const model::Entry& entry, const model::Schema& schema) {
+  Flow& flow = flows_[{target, schema.stream}];
+  print_count_ -= flow.print_count();
+  flow.add(entry, schema.key_count, kPrintsMax - print_count_);
+  print_count_ += flow.print_count();
+}
+
+void Lane::confirm(Flow& flow, model::Sequence sequence) {
+  print_count_ -= flow.print_count();
+  flow.confirm(sequence);
+  print_count_ += flow.print_count();
 }
 
 void Lane::replay(const model::Frame& frame) {
@@ -234,7 +252,7 @@ void Lane::replay(const model::Frame& frame) {
     set_epoch(confirmation.system, epoch);
     Flow& flow = flows_[{confirmation.system, confirmation.stream}];
     const model::Sequence confirmed_before = flow.confirmed();
-    flow.confirm(confirmation.sequence);
+    confirm(flow, confirmation.sequence);
     if (confirmation.epoch != epoch) flow.set_confirmed(confirmed_before);
   }
   for (const model::Entry& entry : frame.entries) {
@@ -245,7 +263,7 @@ void Lane::replay(const model::Frame& frame) {
     for (const model::SystemId target : entry.targets) {
       const SystemRole* role = rules->role(target);
       if (role == nullptr || role->kind == SystemKind::kPeer) continue;
-      flows_[{target, stream}].add(entry, rules->schema->key_count);
+      send(target, entry, *rules->schema);
     }
   }
 }
@@ -296,6 +314,7 @@ Result<void> Lane::restore(std::string_view bytes) {
     epochs_[system] = static_cast<uint32_t>(in.varint());
   }
   flows_.clear();
+  print_count_ = 0;
   for (uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
     const model::SystemId system = in.u32();
     Flow& flow = flows_[{system, in.u32()}];

@@ -153,6 +153,8 @@ class Lane {
   const DatasetRules* rules_of(model::DatasetId dataset) const;
   uint32_t epoch_of(model::SystemId system) const;  // 0: none was set
   bool counts(model::SystemId system, const Marker& marker) const;
+  void send(model::SystemId target, const model::Entry& entry, const model::Schema& schema);
+  void confirm(Flow& flow, model::Sequence sequence);
 
   model::LaneIndex index_;
   const Rules& rules_;
@@ -161,6 +163,7 @@ class Lane {
   uint64_t frame_number_ = 0;
   std::map<model::StreamId, model::Sequence> sequences_;
   std::map<FlowId, Flow> flows_;
+  size_t print_count_ = 0;  // that the flows hold
   std::map<model::SystemId, uint32_t> epochs_;
 };
 

@@ -26,7 +26,10 @@ std::optional<core::RowOp> row_op(Kind kind, uint8_t op, bool is_ours, Verdict v
     return is_ours || may_be_unread ? std::optional(core::RowOp::kDelete) : std::nullopt;
   }
   if (verdict == Verdict::kSame) {
-    return is_ours ? std::optional(core::RowOp::kUpdate) : std::nullopt;
+    // The log may have shown the row in parts that could not make the record: it is read all the
+    // same.
+    const bool may_be_first = kind == Kind::kFirstSync && may_be_unread;
+    return is_ours || may_be_first ? std::optional(core::RowOp::kUpdate) : std::nullopt;
   }
   // A record that was read before, in a first sync that was broken off, has been changed since.
   if (kind == Kind::kFirstSync && verdict == Verdict::kNew) return core::RowOp::kSnapshot;

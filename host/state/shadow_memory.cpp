@@ -13,10 +13,13 @@ namespace {
 using Records = std::map<RecordId, std::string>;  // encoded RecordParts
 using Items = std::map<std::string, std::string>;
 
-void take_over(Records& records, const model::Frame& frame) {
+void take_over(Records& records, const model::Frame& frame, const Shadow::Shorten& shorten) {
   for (const model::RecordImage& image : frame.records) {
     std::string& bytes = records[{image.dataset, image.key_hash}];
     RecordParts parts = parts_of(image);
+    const std::string shortened =
+        shorten ? shorten(image.dataset, frame.lane, image.state) : std::string();
+    if (!shortened.empty()) parts.state = shortened;
     if (!bytes.empty()) {
       RecordParts below;
       SYN_ASSERT(decode(bytes, below));
@@ -72,7 +75,7 @@ class MapShadow : public MemoryShadow {
     LaneState& lane = lane_at(frame->lane);
     if (frame->number <= lane.staged) return;
     lane.staged = frame->number;
-    take_over(live_, *frame);
+    take_over(live_, *frame, nullptr);
   }
 
   using Shadow::apply;
@@ -91,7 +94,9 @@ class MapShadow : public MemoryShadow {
 
   Result<void> flush() override {
     for (LaneState& lane : lanes_) {
-      for (const Applied& applied : lane.since_flush) take_over(flushed_, *applied.frame);
+      for (const Applied& applied : lane.since_flush) {
+        take_over(flushed_, *applied.frame, shorten_);
+      }
       lane.since_flush.clear();
       lane.flushed = lane.applied;
     }
@@ -132,6 +137,8 @@ class MapShadow : public MemoryShadow {
     return success();
   }
 
+  void set_shorten(const Shorten& shorten) override { shorten_ = shorten; }
+
   MemoryUse memory_use() const override {
     MemoryUse use{live_.size(), 0};
     for (const auto& [id, bytes] : live_) use.size_bytes += sizeof id + bytes.size();
@@ -155,6 +162,7 @@ class MapShadow : public MemoryShadow {
     return lanes_[lane];
   }
 
+  Shorten shorten_;
   std::vector<LaneState> lanes_;
   Records live_;     // staged frames included
   Records flushed_;  // what a crash cannot take
@@ -196,7 +204,7 @@ void MapShadow::keep_before(uint64_t end) {
     uint64_t kept = lane.flushed;
     for (const Applied& applied : lane.since_flush) {
       if (applied.order >= end || applied.frame->number > lane.applied) break;
-      take_over(flushed_, *applied.frame);
+      take_over(flushed_, *applied.frame, shorten_);
       kept = applied.frame->number;
     }
     lane.staged = lane.applied = lane.flushed = kept;

@@ -162,6 +162,24 @@ TEST_F(SyncingStory, an_update_that_does_not_tell_the_whole_row_waits_for_its_re
   EXPECT_EQ(written_to(kShop), Writes{"set 1 Ann erp"});
 }
 
+TEST_F(SyncingStory, a_row_that_was_told_in_parts_is_read_all_the_same) {
+  phases(SyncPhase::kLive, SyncPhase::kReading);
+  log(SYN_OP_UPDATE, "1", "Anna", std::nullopt);
+  log(SYN_OP_UPDATE, "1", "Anna", "shop");
+  read(kShop, "1", "Anna", "shop");
+  EXPECT_EQ(written_to(kErp), Writes{"put 1 Anna shop"});
+}
+
+TEST_F(SyncingStory, a_row_that_was_told_in_parts_is_brought_in_line_with_who_was_read_first) {
+  read(kErp, "1", "Ann", "erp");
+  phases(SyncPhase::kLive, SyncPhase::kReading);
+  log(SYN_OP_UPDATE, "1", "Anna", std::nullopt);
+  log(SYN_OP_UPDATE, "1", "Anna", "shop");  // a user's, the last there is of this cell
+  read(kShop, "1", "Anna", "shop");
+  EXPECT_EQ(written_to(kErp), Writes{"set 1 shop"});
+  EXPECT_EQ(written_to(kShop), Writes{"set 1 Ann"});
+}
+
 TEST_F(SyncingStory, an_insert_in_the_log_is_news_even_where_others_have_the_record) {
   read(kErp, "1", "Ann", "erp");
   phases(SyncPhase::kLive, SyncPhase::kReading);
