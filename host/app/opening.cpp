@@ -79,7 +79,7 @@ Result<void> RuntimeImpl::open_system(SystemRun& run) {
   if (const auto opened = open_source(run); !opened) {
     if (!is_of_system(opened.error())) return opened;
     note_error(run, opened.error());
-    return success();
+    return opened.error().code == ErrorCode::kSystemLost ? refuse_old_folder(run) : success();
   }
   if (!run.delivery) return success();
   const auto opened = open_target(run);
@@ -89,11 +89,20 @@ Result<void> RuntimeImpl::open_system(SystemRun& run) {
   return success();
 }
 
-// REQUIRES: the thread that reads the source. A system without datasets is left alone.
+// A log that is lost may have gone on without this data folder.
+Result<void> RuntimeImpl::refuse_old_folder(SystemRun& run) {
+  if (!run.delivery || !run.system->ports.target->open()) return success();
+  const auto checked = refuse_foreign_checkpoints(run);
+  const bool is_old = !checked && checked.error().code == ErrorCode::kSystemLost;
+  return is_old ? checked : success();
+}
+
+// REQUIRES: the thread that reads the source. A system without datasets is left alone; one that is
+// away and was never seen is the daemon's to look for.
 Result<void> RuntimeImpl::open_source(SystemRun& run) {
   if (run.is_source_open) return success();
-  const int64_t now_us = parts_.clock.steady_us();
-  if (now_us < run.open_due_us) return not_yet(run);
+  const bool is_unknown = run.system->schemas.empty() && run.system->away.has_value();
+  if (is_unknown || parts_.clock.steady_us() < run.open_due_us) return not_yet(run);
   if (!run.system->schemas.empty()) {
     auto opened = run.system->ports.source->open(pipeline_->position(run.system->id));
     if (!opened) {

@@ -132,6 +132,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> open_target(SystemRun& run);
   Result<uint32_t> epoch_of(const RuntimeSystem& system);
   Result<void> refuse_foreign_checkpoints(const SystemRun& run);
+  Result<void> refuse_old_folder(SystemRun& run);
 
   // runtime.cpp
   void start_threads();
