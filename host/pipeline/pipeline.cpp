@@ -69,6 +69,15 @@ Result<void> PipelineImpl::process(const capture::Captured& captured) {
     counters_.rows_captured_total += captured.row_count();
     counters_.rows_same_total += split.rows_same;
   }
+  // A source may forget what is acknowledged: a restart must not ask for less.
+  const bool is_position_all =
+      split.lanes.empty() && captured.row_count() > 0 && !captured.position.is_start();
+  if (is_position_all) {
+    LaneWork& work = split.lanes.emplace_back();
+    work.input.system = captured.system;
+    work.input.now_us = captured.arrival_us;
+    work.input.position = captured.position;
+  }
   return run_work(split.lanes, captured.system, captured.position);
 }
 

@@ -137,6 +137,25 @@ class Away(Apart):
         self.expect_equal()
 
 
+class SaidNothing(Apart):
+    def test_changes_that_say_nothing_new_are_not_asked_for_again_after_a_kill(self):
+        """What was acknowledged is gone from the system's log."""
+        self.add(self.office, "ann@x")
+        self.start()
+        self.wait_rows(self.shop, 1)
+        count = self.status_of("office")["rows_captured_total"]
+        for step in range(1, 4):
+            self.write(self.office, "UPDATE customer SET name = name")
+            self.wait(lambda step=step: self.status_of("office")["rows_captured_total"]
+                      == count + step)
+        self.wait(lambda: self.one(self.office, "SELECT count(*) FROM syncline_changes") <= 1)
+        self.kill()
+        self.start()
+        self.add(self.office, "bob@x")
+        self.wait_rows(self.shop, 2)
+        self.assertEqual(self.status_of("office")["state"], "running")
+
+
 class Refused(Apart):
     def test_a_table_that_went_while_nothing_ran_stops_its_dataset_alone(self):
         self.add(self.office, "ann@x")
