@@ -113,7 +113,55 @@ json::object difference_to_json(const compare::Difference& difference,
 }
 
 bool is_equal(const ComparedDataset& compared) {
-  return compared.comparison.missing_count == 0 && compared.comparison.different_count == 0;
+  const compare::Comparison& counts = compared.comparison;
+  const bool has_collisions =
+      std::ranges::any_of(counts.collision_counts, [](size_t count) { return count > 0; });
+  return counts.missing_count == 0 && counts.different_count == 0 && !has_collisions;
+}
+
+std::string keys_text(const compare::Collision& collision, const model::Schema& schema) {
+  std::string text;
+  for (const std::string& key : collision.keys) {
+    text += (text.empty() ? "'" : " and '") + model::describe_key(key, schema) + "'";
+  }
+  return text;
+}
+
+const char* equivalence_text(model::KeyEquivalence equivalence) {
+  switch (equivalence) {
+    case model::KeyEquivalence::kAsciiCaseInsensitive:
+      return "upper and lower case";
+    case model::KeyEquivalence::kTrailingSpaces:
+      return "trailing spaces";
+    case model::KeyEquivalence::kBytes:
+      break;
+  }
+  return "nothing";
+}
+
+// The key columns whose collations are coarser than bytes, each with what makes it finer.
+Result<std::string> finer_keys(std::vector<OpenSystem>& systems, const model::Schema& schema) {
+  std::string fixes;
+  for (OpenSystem& system : systems) {
+    const auto row =
+        std::ranges::find(system_table(), system.from->settings->kind, &SystemRow::kind);
+    SYN_TRY(const auto tables, system.system.catalog->tables());
+    for (const ports::DatasetMapping& mapping : system.from->ports.datasets) {
+      if (mapping.schema->dataset != schema.dataset) continue;
+      const auto table = std::ranges::find(tables, mapping.table, &ports::TableInfo::name);
+      if (table == tables.end()) continue;
+      for (size_t key = 0; key < schema.key_count; ++key) {
+        const auto column =
+            std::ranges::find(table->columns, mapping.columns[key], &ports::ColumnInfo::name);
+        const bool is_coarse =
+            column != table->columns.end() && column->equivalence != model::KeyEquivalence::kBytes;
+        if (!is_coarse) continue;
+        fixes += (fixes.empty() ? "" : "; ") + ("in " + system.name) + ": " +
+                 row->finer_key(table->name, *column);
+      }
+    }
+  }
+  return fixes;
 }
 
 std::string difference_text(const compare::Difference& difference, const ComparedDataset& compared,
@@ -167,6 +215,29 @@ Result<std::vector<SystemFinding>> find_in_systems(const Blueprint& blueprint) {
   return found;
 }
 
+Result<std::vector<SystemFinding>> find_collisions(const std::vector<ComparedDataset>& compared,
+                                                   const Blueprint& blueprint) {
+  std::vector<SystemFinding> found;
+  for (const ComparedDataset& one : compared) {
+    if (one.comparison.collisions.empty()) continue;
+    const model::Schema& schema = *blueprint.find_schema(one.dataset);
+    SYN_TRY(auto systems, open_systems(blueprint));
+    SYN_TRY(const std::string fixes, finer_keys(systems, schema));
+    for (const compare::Collision& collision : one.comparison.collisions) {
+      SystemFinding finding;
+      finding.system = one.systems[collision.side];
+      finding.finding.severity = ports::Severity::kStops;
+      finding.finding.dataset = one.dataset;
+      finding.finding.what = keys_text(collision, schema) +
+                             " would be one record: the dataset's key does not tell apart " +
+                             equivalence_text(schema.key_equivalence);
+      finding.finding.fix = fixes + "; or correct the records";
+      found.push_back(std::move(finding));
+    }
+  }
+  return found;
+}
+
 json::object comparison_to_json(const std::vector<ComparedDataset>& compared,
                                 const Blueprint& blueprint) {
   json::array datasets;
@@ -176,6 +247,11 @@ json::object comparison_to_json(const std::vector<ComparedDataset>& compared,
     json::object records;
     for (size_t side = 0; side < one.systems.size(); ++side) {
       records[one.systems[side]] = one.comparison.record_counts[side];
+    }
+    json::array collisions;
+    for (const compare::Collision& collision : one.comparison.collisions) {
+      collisions.push_back(json::object{{"system", one.systems[collision.side]},
+                                        {"keys", keys_text(collision, schema)}});
     }
     json::array differences;
     for (const compare::Difference& difference : one.comparison.differences) {
@@ -187,6 +263,7 @@ json::object comparison_to_json(const std::vector<ComparedDataset>& compared,
                                     {"missing", one.comparison.missing_count},
                                     {"different", one.comparison.different_count},
                                     {"rejected", one.comparison.rejected_count},
+                                    {"collisions", std::move(collisions)},
                                     {"seconds", one.seconds},
                                     {"differences", std::move(differences)}});
     is_all_equal = is_all_equal && is_equal(one);
@@ -207,6 +284,10 @@ std::string comparison_text(const std::vector<ComparedDataset>& compared,
             duration_text(one.seconds) + ")\n";
     const size_t shown = std::min(kShownMax, counts.differences.size());
     for (size_t i = 0; i < shown; ++i) text += difference_text(counts.differences[i], one, schema);
+    for (const compare::Collision& collision : counts.collisions) {
+      text += "! " + one.dataset + " " + keys_text(collision, schema) +
+              "  are one record, but two in " + one.systems[collision.side] + "\n";
+    }
     if (shown < counts.differences.size() || counts.is_truncated) text += "  ... and more\n";
   }
   return text;

@@ -38,6 +38,11 @@ struct SystemFinding {
 Result<std::vector<SystemFinding>> find_in_systems(const Blueprint& blueprint);
 
 // {"is_equal", "datasets": [{"dataset", "records", "equal", "missing", "different", ...}]}
+// Records of one system that the key of another takes for one: each system's, with some of the keys
+// and the statements that tell them apart.
+Result<std::vector<SystemFinding>> find_collisions(const std::vector<ComparedDataset>& compared,
+                                                   const Blueprint& blueprint);
+
 boost::json::object comparison_to_json(const std::vector<ComparedDataset>& compared,
                                        const Blueprint& blueprint);
 // One line a dataset, then one per differing cell with - and +, as a diff reads.

@@ -22,13 +22,31 @@ config::SystemKind mariadb_offer() {
   return {"mariadb", {"log"}, {"suppress", "fire"}, {"refuse"}};
 }
 
+std::string sqlite_finer_key(const std::string& table, const ports::ColumnInfo& column) {
+  return "make table " + table + " anew with " + column.name + " " + column.native_type +
+         " COLLATE BINARY";
+}
+
+std::string postgres_finer_key(const std::string& table, const ports::ColumnInfo& column) {
+  return "ALTER TABLE " + table + " ALTER COLUMN \"" + column.name + "\" TYPE text COLLATE \"C\";";
+}
+
+std::string mariadb_finer_key(const std::string& table, const ports::ColumnInfo& column) {
+  return "ALTER TABLE `" + table + "` MODIFY `" + column.name + "` " + column.native_type +
+         " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL;";
+}
+
 }  // namespace
 
 const std::vector<SystemRow>& system_table() {
   static const std::vector<SystemRow> kTable = {
-      {"sqlite", {"sqlite"}, sqlite::make_sqlite, sqlite_offer},
-      {"postgres", {"postgres", "postgresql"}, postgres::make_postgres, postgres_offer},
-      {"mariadb", {"mariadb", "mysql"}, mariadb::make_mariadb, mariadb_offer},
+      {"sqlite", {"sqlite"}, sqlite::make_sqlite, sqlite_offer, sqlite_finer_key},
+      {"postgres",
+       {"postgres", "postgresql"},
+       postgres::make_postgres,
+       postgres_offer,
+       postgres_finer_key},
+      {"mariadb", {"mariadb", "mysql"}, mariadb::make_mariadb, mariadb_offer, mariadb_finer_key},
   };
   return kTable;
 }

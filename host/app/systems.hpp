@@ -17,6 +17,8 @@ struct SystemRow {
   std::vector<std::string_view> schemes;  // of its URLs, for `init`
   Result<ports::System> (*make)(const ports::SystemConfig& config, Clock& clock);
   config::SystemKind (*offer)();  // what its datasets may ask for
+  // How a key column is made to tell apart what its collation takes for one.
+  std::string (*finer_key)(const std::string& table, const ports::ColumnInfo& column);
 };
 
 const std::vector<SystemRow>& system_table();

@@ -4,6 +4,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <set>
 #include <unordered_set>
 #include <utility>
 
@@ -14,7 +15,8 @@
 namespace syncline::compare {
 namespace {
 
-constexpr size_t kChunksRead = 3;  // behind the place where a key was met before
+constexpr size_t kCollisionsMax = 5;  // shown of one side
+constexpr size_t kChunksRead = 3;     // behind the place where a key was met before
 
 struct RowMark {  // a record of one side: which, what it holds, and where it was read
   model::KeyHash key;
@@ -113,6 +115,10 @@ class Comparer {
       sides.push_back(std::move(side).value());
     }
     comparison_.missing_counts.resize(sides_.size());
+    comparison_.collision_counts.resize(sides_.size());
+    for (size_t side = 0; side < sides.size(); ++side) {
+      SYN_TRY(find_collisions(side, sides[side]));
+    }
     SYN_TRY(find_keys(sides, merge(sides)));
     if (!comparison_.differences.empty()) {
       SYN_TRY(fill_differences());
@@ -142,6 +148,43 @@ class Comparer {
     std::sort(read.rows.begin(), read.rows.end(),
               [](const RowMark& a, const RowMark& b) { return a.key < b.key; });
     return read;
+  }
+
+  // Each counts once from here on.
+  Result<void> find_collisions(size_t side, SideRows& read) {
+    Keys twice;
+    std::set<uint32_t> chunks;
+    const Rows& rows = read.rows;
+    for (size_t i = 1; i < rows.size(); ++i) {
+      if (rows[i].key != rows[i - 1].key) continue;
+      ++comparison_.collision_counts[side];
+      if (twice.size() == kCollisionsMax && !twice.contains(rows[i].key)) continue;
+      twice.insert(rows[i].key);
+      chunks.insert({rows[i - 1].chunk, rows[i].chunk});
+    }
+    if (twice.empty()) return success();
+    SYN_TRY(name_collisions(side, read, twice, chunks));
+    const auto again =
+        std::ranges::unique(read.rows, {}, [](const RowMark& row) { return row.key; });
+    read.rows.erase(again.begin(), again.end());
+    return success();
+  }
+
+  Result<void> name_collisions(size_t side, const SideRows& read, const Keys& twice,
+                               const std::set<uint32_t>& chunks) {
+    std::map<model::KeyHash, std::vector<std::string>> found;
+    BatchSink sink(*rules_.schema);
+    for (const uint32_t chunk : chunks) {
+      SYN_TRY(sides_[side].source->read_snapshot(rules_.schema->dataset, read.cursors[chunk],
+                                                 options_.chunk_rows, sink));
+      const model::Batch batch = sink.finish();
+      for (size_t row = 0; row < batch.row_count(); ++row) {
+        const model::KeyHash hash = batch.key_hash(row);
+        if (twice.contains(hash)) found[hash].emplace_back(batch.key(row));
+      }
+    }
+    for (auto& [hash, keys] : found) comparison_.collisions.push_back({side, std::move(keys)});
+    return success();
   }
 
   void report_progress(size_t row_count) {

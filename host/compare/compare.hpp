@@ -34,16 +34,24 @@ struct Difference {
   std::vector<std::vector<model::Cell>> cells;  // per side, per entry of fields
 };
 
+// Records of one side that are one under the dataset's key equivalence.
+struct Collision {
+  size_t side = 0;
+  std::vector<std::string> keys;  // joined
+};
+
 struct Comparison {
-  std::vector<size_t> record_counts;    // per side
-  size_t key_count = 0;                 // in any of them
-  size_t equal_count = 0;               // the same on every side
-  size_t missing_count = 0;             // not on every side
-  size_t different_count = 0;           // on every side, with other values
-  std::vector<size_t> missing_counts;   // per side: records it lacks
-  std::vector<Difference> differences;  // at most difference_limit
-  bool is_truncated = false;            // there were more; the counts are right all the same
-  size_t rejected_count = 0;            // rows with a value that no type of ours can hold
+  std::vector<size_t> record_counts;     // per side
+  std::vector<size_t> collision_counts;  // per side: records beyond the first of their key
+  std::vector<Collision> collisions;     // some of them
+  size_t key_count = 0;                  // in any of them
+  size_t equal_count = 0;                // the same on every side
+  size_t missing_count = 0;              // not on every side
+  size_t different_count = 0;            // on every side, with other values
+  std::vector<size_t> missing_counts;    // per side: records it lacks
+  std::vector<Difference> differences;   // at most difference_limit
+  bool is_truncated = false;             // there were more; the counts are right all the same
+  size_t rejected_count = 0;             // rows with a value that no type of ours can hold
 };
 
 struct Options {

@@ -127,6 +127,25 @@ class Tables(fixture.Appliance):
         self.assertRegex(told, r"syncline.toml:\d+:\d+")
         self.assertEqual(len(self.ask("check", expect=4)["errors"]), 2)
 
+    def test_keys_that_the_other_side_takes_for_one_stop_the_plan(self):
+        self.write(self.shop, "DROP TABLE customer",
+                   "CREATE TABLE customer (email TEXT COLLATE NOCASE PRIMARY KEY NOT NULL, "
+                   "name TEXT, points INTEGER)")
+        self.write(self.office, "INSERT INTO customer VALUES ('Ann@x', 'Ann', 1)",
+                   "INSERT INTO customer VALUES ('ann@x', 'Anna', 2)")
+        self.init()
+        findings = self.ask("plan", expect=1)["findings"]
+        stops = [found for found in findings if "would be one record" in found["what"]]
+        self.assertEqual(len(stops), 1, findings)
+        self.assertEqual((stops[0]["system"], stops[0]["dataset"], stops[0]["severity"]),
+                         ("office", "customer", "stops"))
+        self.assertIn("'email=Ann@x' and 'email=ann@x'", stops[0]["what"])
+        self.assertIn("in shop: make table customer anew with email TEXT COLLATE BINARY",
+                      stops[0]["fix"])
+        self.assertIn("are one record, but two in office", self.call("verify", expect=1).stdout)
+        self.write(self.office, "DELETE FROM customer WHERE email = 'ann@x'")
+        self.assertNotIn("would be one record", self.call("plan", expect=1).stdout)
+
     def test_a_key_that_may_be_null_is_refused(self):
         for path in (self.office, self.shop):
             self.write(path, "CREATE TABLE note (a TEXT UNIQUE, b TEXT)")

@@ -26,10 +26,12 @@ const char* severity_name(ports::Severity severity) {
 // What the first sync would do: per dataset, whose rows win, and what each system would be given.
 Result<ExitStatus> run_plan(const Arguments& arguments) {
   SYN_TRY(const Blueprint blueprint, make_blueprint(arguments.config, system_clock()));
-  SYN_TRY(const auto found, find_in_systems(blueprint));
+  SYN_TRY(auto found, find_in_systems(blueprint));
   ComparisonOptions options;
   options.is_progress_shown = !arguments.is_json;
   SYN_TRY(const auto compared, compare_systems(blueprint, options));
+  SYN_TRY(const auto collisions, find_collisions(compared, blueprint));
+  found.insert(found.end(), collisions.begin(), collisions.end());
   json::array findings;
   std::string text;
   bool is_stopped = false;

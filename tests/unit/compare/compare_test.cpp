@@ -128,6 +128,21 @@ TEST_F(CompareTest, ADifferenceIsNamedThoughRowsHaveComeInFrontOfIt) {
   EXPECT_EQ(model::split_key(comparison.differences[0].key)[0], TableSource::key(49));
 }
 
+TEST_F(CompareTest, RecordsThatTheKeyTakesForOneAreNamedAndCountOnce) {
+  schema_.key_equivalence = model::KeyEquivalence::kAsciiCaseInsensitive;
+  shop_.rows["ann@x"] = erp_.rows["ann@x"] = "Ann";
+  erp_.rows["ANN@x"] = "Ann";
+  const Comparison comparison = compare();
+  EXPECT_EQ(comparison.collision_counts, (std::vector<size_t>{1, 0}));
+  ASSERT_EQ(comparison.collisions.size(), 1u);
+  EXPECT_EQ(comparison.collisions[0].side, 0u);
+  ASSERT_EQ(comparison.collisions[0].keys.size(), 2u);
+  EXPECT_EQ(model::split_key(comparison.collisions[0].keys[0])[0], "ANN@x");
+  EXPECT_EQ(model::split_key(comparison.collisions[0].keys[1])[0], "ann@x");
+  EXPECT_EQ(comparison.missing_count, 0u);
+  EXPECT_EQ(comparison.equal_count, kRows + 1);
+}
+
 TEST_F(CompareTest, TheCountsOfATruncatedComparisonAreRight) {
   for (size_t i = 0; i < 100; ++i) shop_.rows[TableSource::key(i * 10)] = "Anna";
   options_.difference_limit = 7;
