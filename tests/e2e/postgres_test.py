@@ -185,6 +185,58 @@ class Postgres(unittest.TestCase):
             for writer in writers:
                 writer.join()
 
+    def test_a_truncate_waits_for_its_approval(self):
+        office, shop = self.databases
+        self.sql(office, "INSERT INTO customer SELECT 'k' || i, 'x', i FROM "
+                 "generate_series(1, 1500) AS i")
+        self.begin()
+        self.expect_equal()
+        self.sql(office, "TRUNCATE customer", "INSERT INTO customer VALUES ('new@x', 'New', 1)")
+        self.wait(lambda: self.phase(office) == "held")
+        self.assertIn("lost 1,500 of ", self.dataset(office)["error"])
+        self.assertGreaterEqual(len(self.rows(shop)), 1500)
+        self.call("resume", "--approve-deletes", "customer")
+        self.wait(lambda: [row[0] for row in self.rows(shop)] == ["new@x"])
+        self.expect_equal()
+        self.assertEqual(self.phase(office), "live")
+
+    def test_a_wrong_password_at_the_start_is_said_and_waited_for(self):
+        office, shop = self.databases
+        self.begin()
+        self.expect_equal()
+        self.stop()
+        self.sql("postgres", "CREATE ROLE keeper LOGIN SUPERUSER PASSWORD 'theirs'")
+        self.addCleanup(self.sql, "postgres", "DROP ROLE keeper")
+        self.addCleanup(self.sql, shop, "REASSIGN OWNED BY keeper TO postgres")
+        self.addCleanup(self.end_daemon)
+        with open(self.path("secret"), "w", encoding="utf-8") as file:
+            file.write("ours")
+        os.chmod(self.path("secret"), 0o600)
+        with open(self.path("syncline.toml"), encoding="utf-8") as file:
+            config = file.read()
+        url = f'"{self.url(shop)}"'
+        self.assertIn(url, config)
+        with open(self.path("syncline.toml"), "w", encoding="utf-8") as file:
+            file.write(config.replace(url, f'"postgres://keeper@/{shop}?host={self.server}"\n'
+                                      'password = { file = "secret" }'))
+        self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
+        self.start()
+        self.wait(lambda: self.system(office)["rows_captured_total"] >= 1)
+        self.assertEqual(self.system(shop)["state"], "retrying")
+        self.assertIn("password", self.system(shop)["error"])
+        self.sql("postgres", "ALTER ROLE keeper PASSWORD 'ours'")
+        self.wait(lambda: len(self.rows(shop)) == 1)
+        self.expect_equal()
+
+    def system(self, name):
+        return next(one for one in self.ask("status")["systems"] if one["name"] == name)
+
+    def dataset(self, system, name="customer"):
+        return next(one for one in self.system(system)["datasets"] if one["name"] == name)
+
+    def phase(self, system):
+        return self.dataset(system)["phase"]
+
     def test_from_two_urls_to_a_running_sync(self):
         office, shop = self.databases
         self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1, 9.99, "
