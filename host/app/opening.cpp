@@ -76,13 +76,13 @@ Result<void> RuntimeImpl::open_system(SystemRun& run) {
     run.open_due_us = parts_.clock.steady_us() + kOpenWaitUsMin;
     return success();
   }
-  if (const auto opened = open_source(run); !opened) {
+  if (auto opened = open_source(run); !opened) {
     if (!is_of_system(opened.error())) return opened;
     note_error(run, opened.error());
     return opened.error().code == ErrorCode::kSystemLost ? refuse_old_folder(run) : success();
   }
   if (!run.delivery) return success();
-  const auto opened = open_target(run);
+  auto opened = open_target(run);
   if (opened || !is_of_system(opened.error())) return opened;
   if (opened.error().code == ErrorCode::kSystemLost) return opened;
   note_target_error(run, opened.error());
