@@ -36,6 +36,18 @@ Result<std::vector<OpenSystem>> open_systems(const Blueprint& blueprint) {
   return systems;
 }
 
+// A field that a system sets itself is of no interest once it is `local`; before, that is the fix.
+std::optional<ports::Finding> with_proposal(const Blueprint& blueprint, ports::Finding finding) {
+  if (!finding.kept_field) return finding;
+  const model::Schema* schema = blueprint.find_schema(finding.dataset);
+  const core::DatasetRules& rules = blueprint.rules.at(schema->dataset);
+  if (!rules.travels(*finding.kept_field)) return std::nullopt;
+  finding.fix += "[datasets." + finding.dataset + ".conflict.fields] " +
+                 schema->fields[*finding.kept_field].name +
+                 " = \"local\", if each system keeps its own";
+  return finding;
+}
+
 std::vector<compare::Side> sides_of(std::vector<OpenSystem>& systems, model::DatasetId dataset) {
   std::vector<compare::Side> sides;
   for (OpenSystem& system : systems) {
@@ -210,7 +222,11 @@ Result<std::vector<SystemFinding>> find_in_systems(const Blueprint& blueprint) {
   std::vector<SystemFinding> found;
   for (OpenSystem& system : systems) {
     SYN_TRY(const auto findings, system.system.catalog->findings());
-    for (const ports::Finding& finding : findings) found.push_back({system.name, finding});
+    for (const ports::Finding& finding : findings) {
+      if (auto proposed = with_proposal(blueprint, finding)) {
+        found.push_back({system.name, std::move(*proposed)});
+      }
+    }
   }
   return found;
 }

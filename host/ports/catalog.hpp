@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ struct Finding {
   std::string dataset;  // empty: the whole system
   std::string what;
   std::string fix;  // the exact SQL or setting
+  // A field that the system itself sets whenever a row is updated: proposed as `local`, and of no
+  // interest where it is. The setting that makes it so is added to fix.
+  std::optional<model::FieldIndex> kept_field = std::nullopt;
 };
 
 class Catalog {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/systems/mariadb/detail/findings.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
 
 namespace syncline::mariadb {
@@ -100,6 +101,10 @@ Result<void> Decoder::look_at(Followed& followed) {
   if (!mapped) {
     if (!is_of_table(mapped.error())) return std::move(mapped).as_failure();
     stop(followed, std::move(mapped).error());
+    return success();
+  }
+  if (auto problem = cascade_problem(mapped.value())) {
+    stop(followed, std::move(*problem));
     return success();
   }
   const bool was_stopped = !followed.mapped && !followed.why_stopped.what.empty();

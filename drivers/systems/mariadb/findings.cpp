@@ -5,6 +5,7 @@
 #include <mysqld_error.h>
 
 #include "drivers/systems/mariadb/detail/objects.hpp"
+#include "host/ports/trigger_text.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -135,17 +136,39 @@ Result<void> find_table_rights(Connection& connection, const Mapped& mapped,
   return success();
 }
 
+Finding kept_field(const Mapped& mapped, size_t field, const std::string& what) {
+  Finding finding{Severity::kWarning, mapped.schema->name,
+                  "column " + mapped.columns[field].name + " of " + mapped.table.name +
+                      " is set by every UPDATE of a user's" + what +
+                      ": it travels as any other, and each system sets it",
+                  ""};
+  finding.kept_field = static_cast<model::FieldIndex>(field);
+  return finding;
+}
+
+void find_kept(const Mapped& mapped, const std::string& trigger, std::string_view body,
+               std::vector<Finding>& out) {
+  for (size_t i = mapped.key_count(); i < mapped.columns.size(); ++i) {
+    if (!ports::assigns_new(body, mapped.columns[i].name)) continue;
+    out.push_back(kept_field(mapped, i, " (" + trigger + ")"));
+  }
+}
+
 Result<void> find_triggers(Connection& connection, const Mapped& mapped,
                            std::vector<Finding>& out) {
   if (mapped.mapping->direction == ports::Direction::kFrom) return success();
   SYN_TRY(Answer rows,
-          connection.query("SELECT TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION "
+          connection.query("SELECT TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION, "
+                           "ACTION_STATEMENT "
                            "FROM information_schema.TRIGGERS WHERE "
                            "EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = " +
                            literal(mapped.table.name) + " ORDER BY 1"));
   const bool is_accepted = mapped.mapping->triggers == "fire";
   while (rows.next()) {
     const std::string name(rows.text(0));
+    if (rows.text(1) == "BEFORE" && rows.text(2) == "UPDATE") {
+      find_kept(mapped, "trigger " + name, rows.text(3), out);
+    }
     out.push_back(
         {is_accepted ? Severity::kNote : Severity::kStops, mapped.schema->name,
          "trigger " + name + " (" + std::string(rows.text(1)) + " " + std::string(rows.text(2)) +
@@ -159,9 +182,9 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped,
 }
 
 // What cascades do is in no log: the rows of this table would change unseen.
-Finding unseen_cascade(const Mapped& mapped, const ForeignKey& key) {
+Error unseen_cascade(const Mapped& mapped, const ForeignKey& key) {
   const std::string table = quoted_name(mapped.table.name);
-  return {Severity::kStops, mapped.schema->name,
+  return {ErrorCode::kSystemSchema, "dataset " + mapped.schema->name + " is not read",
           "foreign key " + key.name + " of " + mapped.table.name + " changes its rows ON DELETE " +
               key.on_delete + " ON UPDATE " + key.on_update + " of " + key.referenced +
               ", and MariaDB's log does not tell that",
@@ -171,10 +194,19 @@ Finding unseen_cascade(const Mapped& mapped, const ForeignKey& key) {
               " ON DELETE RESTRICT ON UPDATE RESTRICT; and let the application do it"};
 }
 
-void find_cascades(const Mapped& mapped, std::vector<Finding>& out) {
-  if (mapped.mapping->direction == ports::Direction::kTo) return;
+std::vector<Error> unseen_cascades(const Mapped& mapped) {
+  std::vector<Error> all;
+  if (mapped.mapping->direction == ports::Direction::kTo) return all;
   for (const ForeignKey& key : mapped.table.foreign_keys) {
-    if (key.cascades()) out.push_back(unseen_cascade(mapped, key));
+    if (key.cascades()) all.push_back(unseen_cascade(mapped, key));
+  }
+  return all;
+}
+
+void find_cascades(const Mapped& mapped, std::vector<Finding>& out) {
+  for (Error& error : unseen_cascades(mapped)) {
+    out.push_back(
+        {Severity::kStops, mapped.schema->name, std::move(error.why), std::move(error.fix)});
   }
 }
 
@@ -191,18 +223,31 @@ void find_columns(const Mapped& mapped, std::vector<Finding>& out) {
                      "GLOBAL auto_increment_offset = 1; (the other system: 2), and in the server's "
                      "config"});
     }
-    if (column.is_touched_on_update) {
-      out.push_back({Severity::kWarning, mapped.schema->name,
-                     "column " + column.name + " of " + mapped.table.name +
-                         " is set by every UPDATE of a user's: it travels as any other, and both "
-                         "systems set it",
-                     "[datasets." + mapped.schema->name + "] exclude = [\"" +
-                         mapped.schema->fields[i].name + "\"], if each system keeps its own"});
+    if (column.is_touched_on_update && i >= mapped.key_count()) {
+      out.push_back(kept_field(mapped, i, ""));
     }
   }
 }
 
 }  // namespace
+
+Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped& mapped) {
+  std::vector<Finding> found;
+  std::vector<Error> problems;
+  SYN_TRY(find_triggers(connection, mapped, found));
+  for (Finding& finding : found) {
+    if (finding.severity != Severity::kStops) continue;
+    problems.push_back({ErrorCode::kSystemSchema,
+                        "dataset " + mapped.schema->name + " is not written",
+                        std::move(finding.what), std::move(finding.fix)});
+  }
+  return problems;
+}
+
+std::optional<Error> cascade_problem(const Mapped& mapped) {
+  std::vector<Error> all = unseen_cascades(mapped);
+  return all.empty() ? std::nullopt : std::optional(std::move(all.front()));
+}
 
 Result<void> find_in_server(Connection& connection, std::vector<Finding>& out) {
   SYN_TRY(Answer row, connection.query("SELECT @@global.log_bin, @@global.read_only"));

@@ -93,17 +93,48 @@ Result<void> read_uniques(Connection& connection, const std::optional<std::strin
   return success();
 }
 
+// What follows " ON DELETE " or " ON UPDATE " in a constraint's line of SHOW CREATE TABLE.
+std::string rule_after(std::string_view line, std::string_view words) {
+  const size_t at = line.rfind(words);
+  if (at == std::string_view::npos || at < line.rfind(')')) return "RESTRICT";
+  line.remove_prefix(at + words.size());
+  for (const std::string_view rule : {"CASCADE", "SET NULL", "SET DEFAULT", "NO ACTION"}) {
+    if (line.starts_with(rule)) return std::string(rule);
+  }
+  return "RESTRICT";
+}
+
+// To a user whose rights are on tables alone, REFERENTIAL_CONSTRAINTS shows nothing.
+Result<void> read_rules(Connection& connection, Table& table) {
+  const bool is_known = std::none_of(table.foreign_keys.begin(), table.foreign_keys.end(),
+                                     [](const ForeignKey& key) { return key.on_delete.empty(); });
+  if (is_known) return success();
+  SYN_TRY(Answer row, connection.query("SHOW CREATE TABLE " + quoted_name(table.name)));
+  if (!row.next()) return success();
+  const std::string_view text = row.text(1);
+  for (ForeignKey& key : table.foreign_keys) {
+    const size_t begin = text.find("\n  CONSTRAINT " + quoted_name(key.name) + " FOREIGN KEY");
+    if (begin == std::string_view::npos) continue;
+    const std::string_view line = text.substr(begin, text.find('\n', begin + 1) - begin);
+    key.on_delete = rule_after(line, " ON DELETE ");
+    key.on_update = rule_after(line, " ON UPDATE ");
+  }
+  return success();
+}
+
 Result<void> read_foreign_keys(Connection& connection, const std::optional<std::string>& only,
                                const ByName& tables) {
   SYN_TRY(Answer rows,
           connection.query(
-              "SELECT r.TABLE_NAME, r.CONSTRAINT_NAME, r.REFERENCED_TABLE_NAME, r.DELETE_RULE, "
+              "SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.REFERENCED_TABLE_NAME, r.DELETE_RULE, "
               "r.UPDATE_RULE, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_COLUMN_NAME "
-              "FROM information_schema.REFERENTIAL_CONSTRAINTS r JOIN "
-              "information_schema.KEY_COLUMN_USAGE k ON k.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA "
-              "AND k.CONSTRAINT_NAME = r.CONSTRAINT_NAME AND k.TABLE_NAME = r.TABLE_NAME" +
-              where("r.CONSTRAINT_SCHEMA", "r.TABLE_NAME", only) +
-              " ORDER BY r.TABLE_NAME, r.CONSTRAINT_NAME, k.ORDINAL_POSITION"));
+              "FROM information_schema.KEY_COLUMN_USAGE k LEFT JOIN "
+              "information_schema.REFERENTIAL_CONSTRAINTS r ON r.CONSTRAINT_SCHEMA = "
+              "k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = "
+              "k.TABLE_NAME" +
+              where("k.CONSTRAINT_SCHEMA", "k.TABLE_NAME", only) +
+              " AND k.REFERENCED_TABLE_NAME IS NOT NULL ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, "
+              "k.ORDINAL_POSITION"));
   while (rows.next()) {
     Table* table = find_table(tables, rows.text(0));
     if (table == nullptr) continue;
@@ -124,6 +155,7 @@ Result<void> read_foreign_keys(Connection& connection, const std::optional<std::
   }
   for (const auto& [name, table] : tables) {
     for (ForeignKey& key : table->foreign_keys) key.referenced_sql += ")";
+    SYN_TRY(read_rules(connection, *table));
   }
   return success();
 }

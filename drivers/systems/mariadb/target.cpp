@@ -4,6 +4,7 @@
 
 #include <mysqld_error.h>
 
+#include "drivers/systems/mariadb/detail/findings.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
 #include "host/model/key.hpp"
 
@@ -48,6 +49,7 @@ bool is_own_key(const Mapped& mapped, std::string_view index) {
 
 }  // namespace
 
+// What `plan` asked of triggers is asked again: some may have been added since.
 Result<void> MariadbTarget::read_tables() {
   std::vector<Mapped> mapped;
   std::map<model::DatasetId, Error> stopped;
@@ -55,7 +57,12 @@ Result<void> MariadbTarget::read_tables() {
     if (mapping.direction == ports::Direction::kFrom) continue;
     auto read = read_mapped(*connection_, mapping);
     if (read) {
-      mapped.push_back(std::move(read).value());
+      SYN_TRY(auto problems, trigger_problems(*connection_, read.value()));
+      if (problems.empty()) {
+        mapped.push_back(std::move(read).value());
+      } else {
+        stopped.emplace(mapping.schema->dataset, std::move(problems.front()));
+      }
     } else if (read.error().code == ErrorCode::kSystemSchema ||
                read.error().code == ErrorCode::kSystemKey) {
       stopped.emplace(mapping.schema->dataset, std::move(read).error());
@@ -152,10 +159,10 @@ void MariadbTarget::roll_back() {
   }
 }
 
-// Whether a write failed by what its table is, or by what we may do with it.
+// Whether a write failed by what its table is, by what we may do with it, or by the room it has.
 bool MariadbTarget::is_of_dataset(const Error& error) {
   return error.code == ErrorCode::kSystemSchema || error.code == ErrorCode::kSystemKey ||
-         error.code == ErrorCode::kSystemRefused;
+         error.code == ErrorCode::kSystemRefused || error.code == ErrorCode::kSystemFull;
 }
 
 // What the tables have become since they were looked at is looked at again.

@@ -169,10 +169,10 @@ void PostgresTarget::roll_back() {
   if (!connection_->run("ROLLBACK")) connection_.reset();
 }
 
-// Whether a write failed by what its table is, or by what we may do with it.
+// Whether a write failed by what its table is, by what we may do with it, or by the room it has.
 bool PostgresTarget::is_of_dataset(const Error& error) {
   return error.code == ErrorCode::kSystemSchema || error.code == ErrorCode::kSystemKey ||
-         error.code == ErrorCode::kSystemRefused;
+         error.code == ErrorCode::kSystemRefused || error.code == ErrorCode::kSystemFull;
 }
 
 // What the tables have become since they were looked at is looked at again.

@@ -1,5 +1,7 @@
 #include "drivers/systems/postgres/detail/triggers.hpp"
 
+#include "host/ports/trigger_text.hpp"
+
 namespace syncline::postgres {
 
 using ports::Finding, ports::Severity;
@@ -30,6 +32,21 @@ Finding trigger_finding(const Mapped& mapped, Triggers triggers, std::string_vie
           fix + " or triggers = \"fire\" in the dataset's section to accept it"};
 }
 
+// body: of a trigger for each row before its UPDATE; else empty.
+void find_kept(const Mapped& mapped, std::string_view name, std::string_view body,
+               std::vector<Finding>& out) {
+  for (size_t i = mapped.key_count(); i < mapped.columns.size(); ++i) {
+    const std::string& column = mapped.columns[i].name;
+    if (!ports::assigns_new(body, column)) continue;
+    std::string what = "column " + column + " of " + mapped.table.display_name();
+    what.append(" is set by every UPDATE of a user's (trigger ").append(name);
+    what += "): it travels as any other, and each system sets it";
+    Finding& finding =
+        out.emplace_back(Severity::kWarning, mapped.schema->name, std::move(what), "");
+    finding.kept_field = static_cast<model::FieldIndex>(i);
+  }
+}
+
 }  // namespace
 
 Result<Triggers> suppress_triggers(Connection& connection) {
@@ -44,7 +61,9 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
   if (mapped.mapping->direction == ports::Direction::kFrom) return success();
   SYN_TRY(const Answer rows,
           connection.query("SELECT quote_ident(tgname), tgisinternal, tgenabled, "
-                           "quote_ident(current_user) FROM pg_trigger WHERE tgrelid = " +
+                           "quote_ident(current_user), CASE WHEN tgtype & 19 = 19 THEN (SELECT "
+                           "prosrc FROM pg_proc WHERE oid = tgfoid) ELSE '' END "
+                           "FROM pg_trigger WHERE tgrelid = " +
                            std::to_string(mapped.table.oid) +
                            " AND tgenabled <> 'D' ORDER BY tgisinternal, tgname"));
   std::string grant;
@@ -56,6 +75,7 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
       has_foreign_keys = true;
     } else {
       out.push_back(trigger_finding(mapped, triggers, rows.text(row, 0), rows.text(row, 2), grant));
+      find_kept(mapped, rows.text(row, 0), rows.text(row, 4), out);
     }
   }
   if (has_foreign_keys && triggers == Triggers::kFire && mapped.mapping->triggers != "fire") {

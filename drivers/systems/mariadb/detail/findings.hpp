@@ -3,6 +3,7 @@
 // Threads: on the connection given. Errors: those of the connection.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "drivers/systems/mariadb/detail/shared.hpp"
@@ -10,6 +11,11 @@
 #include "host/ports/catalog.hpp"
 
 namespace syncline::mariadb {
+
+// A foreign key that changes rows of the table unseen, where they are read from the log.
+std::optional<Error> cascade_problem(const Mapped& mapped);
+// Triggers that would fire for our writes and were not accepted.
+Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped& mapped);
 
 Result<void> find_in_server(Connection& connection, std::vector<ports::Finding>& out);
 Result<void> find_in_table(Connection& connection, const Mapped& mapped,
