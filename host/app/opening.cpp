@@ -60,6 +60,8 @@ Result<void> RuntimeImpl::prepare_system(SystemRun& run) {
     for (size_t index = 0; index < options.lane_count; ++index) {
       const auto lane = static_cast<model::LaneIndex>(index);
       run.last_sequences[{schema->stream, lane}] = pipeline_->last_sequence(schema->stream, lane);
+      run.confirmed_sequences[{schema->stream, lane}] =
+          pipeline_->confirmed(system.id, schema->stream, lane);
     }
   }
   SYN_TRY(run.start_cursor, load_cursor(system));
@@ -127,6 +129,15 @@ Result<void> RuntimeImpl::refuse_foreign_checkpoints(const SystemRun& run) {
   const std::string& name = run.system->name;
   SYN_TRY(const auto checkpoints, run.system->ports.target->probe(run.epoch));
   for (const ports::Checkpoint& checkpoint : checkpoints) {
+    const auto confirmed = run.confirmed_sequences.find({checkpoint.stream, checkpoint.lane});
+    if (confirmed != run.confirmed_sequences.end() && checkpoint.applied < confirmed->second) {
+      return fail(
+          ErrorCode::kSystemLost, "system '" + name + "' no longer holds what was delivered to it",
+          "its checkpoint is at " + std::to_string(checkpoint.applied) +
+              ", and its log had shown " + std::to_string(confirmed->second) +
+              ": it was restored, or a failover lost commits",
+          "run `syncline resync --system " + name + "`: it compares and writes what is missing");
+    }
     const auto known = run.last_sequences.find({checkpoint.stream, checkpoint.lane});
     if (known == run.last_sequences.end() || checkpoint.applied <= known->second) continue;
     return fail(ErrorCode::kSystemLost,

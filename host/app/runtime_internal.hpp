@@ -70,6 +70,7 @@ struct SystemRun {
   std::unique_ptr<delivery::Delivery> delivery;
   std::thread capture_thread;
   std::thread delivery_thread;
+  std::optional<Error> lost;  // its log has a gap, which only a resync mends; as what follows
   std::set<model::DatasetId> rescans_due;  // the capture thread's own, as is
   std::set<model::DatasetId> unsynced;     // likewise: could not be read; their log rows are passed
   int64_t lag_due_us = 0;                  // when its lag is measured next
@@ -83,7 +84,8 @@ struct SystemRun {
   journal::GroupNumber start_cursor = 0;  // of its delivery, until that is open
   // The last of ours that its target can hold, as the journal stood at the start.
   std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> last_sequences;
-  std::map<model::DatasetId, std::string> not_written;  // the delivery thread's own: as last logged
+  std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> confirmed_sequences;
+  std::map<model::DatasetId, std::string> not_written;  // the delivery thread's own: as last told
   std::atomic<bool> is_delivering{true};                // its delivery has not stopped for good
   std::atomic<bool> needs_plan{false};  // lost its cursor: the journal was at its limit
   std::atomic<uint64_t> rows_captured{0};
@@ -224,8 +226,10 @@ class RuntimeImpl final : public Runtime {
   void acknowledge(SystemRun& run);
   void delivery_loop(SystemRun& run);
   void report_deliveries(SystemRun& run);
+  void report_not_written(SystemRun& run);
   void step_loop();
   Result<void> step(StepItem& item);
+  void report_locals();
   Result<void> run_to_its_end(const std::function<Result<void>(pipeline::Pipeline&)>& work);
   Result<void> append_when_there_is_room();
   void commit_loop();

@@ -79,12 +79,16 @@ void RuntimeImpl::pass_over_unsynced(SystemRun& run, capture::Captured& captured
                 [&](model::DatasetId dataset) { return run.unsynced.contains(dataset); });
 }
 
-// One poll. An error is noted where status shows it; the loop waits and tries again.
+// One poll. An error is noted where status shows it; the loop waits and tries again. A log that was
+// lost is not looked at again: a restored server's grows, and would once seem to go on where we
+// were.
 Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int wait_ms, int64_t& backoff_us) {
+  if (run.lost) return *run.lost;
   const bool was_open = run.is_source_open;
   auto polled = poll(run, wait_ms);
   if (!polled) {
     run.is_caught_up = false;
+    if (polled.error().code == ErrorCode::kSystemLost) run.lost = polled.error();
     if (polled.error().code != ErrorCode::kSystemBusy) note_error(run, polled.error());
     return std::move(polled).as_failure();
   }
@@ -285,19 +289,32 @@ void RuntimeImpl::report_deliveries(SystemRun& run) {
     latency_.record(static_cast<uint64_t>(
         std::max<int64_t>(0, delivered.applied_time_us - delivered.commit_time_us)));
   }
-  auto stopped = run.delivery->stats().stopped;
-  if (stopped != run.not_written) {
-    for (const auto& [dataset, why] : stopped) {
-      if (run.not_written[dataset] != why) parts_.log.error(run.system->name + ": " + why);
-    }
-    run.not_written = std::move(stopped);
-  }
+  report_not_written(run);
   auto skips = run.delivery->take_skips();
   if (skips.empty()) return;
   for (const model::Skip& skip : skips) {
     parts_.log.warning(run.system->name + ": quarantined: " + skip.reason);
   }
   push(std::move(skips));
+}
+
+// Told when it begins, unless its reading stopped, too, and when it ends. What stands in the way
+// meanwhile may change from try to try: status shows it.
+void RuntimeImpl::report_not_written(SystemRun& run) {
+  auto now = run.delivery->stats().stopped;
+  const auto name = [&](model::DatasetId dataset) {
+    return run.system->name + ": dataset " + parts_.rules.at(dataset).schema->name;
+  };
+  for (const auto& [dataset, why] : now) {
+    if (run.not_written.contains(dataset)) continue;
+    const std::lock_guard lock(run.mutex);
+    if (run.stopped.contains(dataset)) continue;
+    parts_.log.error(name(dataset).append(" is not written, others go on: ").append(why));
+  }
+  for (const auto& [dataset, why] : run.not_written) {
+    if (!now.contains(dataset)) parts_.log.info(name(dataset).append(" is written again"));
+  }
+  run.not_written = std::move(now);
 }
 
 void RuntimeImpl::step_loop() {
@@ -354,7 +371,23 @@ Result<void> RuntimeImpl::step(StepItem& item) {
   }
   pause_what_is_held();
   appended_.raise();
+  report_locals();
   return done;
+}
+
+// Systems that each set a cell themselves never agree on it.
+void RuntimeImpl::report_locals() {
+  for (const model::LocalCell& local : pipeline_->take_locals()) {
+    const model::Schema& schema = *parts_.rules.at(local.dataset).schema;
+    const std::string& field = schema.fields[local.field].name;
+    std::string text = find(local.system)->system->name;
+    text.append(": dataset ").append(schema.name).append(": it sets ").append(field);
+    text.append(
+        " itself, and so does another system: after three rounds each keeps its own, and `verify` "
+        "tells them apart. Fix: [datasets.");
+    text.append(schema.name).append(".conflict.fields] ").append(field).append(" = \"local\"");
+    parts_.log.warning(text);
+  }
 }
 
 // Work of many groups that a full disk cuts short is done again from its beginning, once what it

@@ -193,6 +193,11 @@ void PipelineImpl::publish(const Group& group) {
     counters_.entries_total += frame->entries.size();
     counters_.conflicts_total += frame->conflicts.size();
     counters_.skips_total += frame->skips.size();
+    for (const model::LocalCell& local : frame->locals) {
+      if (locals_told_.emplace(local.dataset, local.field, local.system).second) {
+        locals_.push_back(local);
+      }
+    }
     publish_in_flight(frame->lane);
     for (const model::TableDelta& delta : frame->deltas) {
       const state::FingerprintTable& table = tables_.at(delta.system, delta.dataset);
@@ -304,6 +309,11 @@ void PipelineImpl::set_epoch(model::SystemId system, uint32_t epoch) {
 Counters PipelineImpl::counters() const {
   const std::lock_guard lock(mutex_);
   return counters_;
+}
+
+std::vector<model::LocalCell> PipelineImpl::take_locals() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(locals_, {});
 }
 
 size_t PipelineImpl::in_flight_count(model::SystemId system) const {

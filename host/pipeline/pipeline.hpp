@@ -146,6 +146,9 @@ class Pipeline {
   virtual journal::GroupNumber released() const = 0;
 
   virtual Counters counters() const = 0;
+  // Fields that systems never agreed on and that each keeps as its own, since the last call: one
+  // cell of each (dataset, field, system), once in a run.
+  virtual std::vector<model::LocalCell> take_locals() = 0;
   virtual size_t in_flight_count(model::SystemId system) const = 0;
   virtual model::Sequence last_sequence(model::StreamId stream, model::LaneIndex lane) const = 0;
   virtual model::Sequence confirmed(model::SystemId system, model::StreamId stream,

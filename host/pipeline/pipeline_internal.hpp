@@ -8,6 +8,7 @@
 #include <functional>
 #include <mutex>
 #include <set>
+#include <tuple>
 
 #include "host/pipeline/delete_guard.hpp"
 #include "host/pipeline/lane_work.hpp"
@@ -45,6 +46,7 @@ class PipelineImpl final : public Pipeline {
                                                          const Items& items) override;
   journal::GroupNumber released() const override { return released_; }
   Counters counters() const override;
+  std::vector<model::LocalCell> take_locals() override;
   size_t in_flight_count(model::SystemId system) const override;
   model::Sequence last_sequence(model::StreamId stream, model::LaneIndex lane) const override {
     return lanes_[lane].last_sequence(stream);
@@ -137,6 +139,8 @@ class PipelineImpl final : public Pipeline {
   std::map<model::SystemId, model::Position> acknowledgements_;
   std::map<model::SystemId, model::Position> positions_;
   Counters counters_;
+  std::vector<model::LocalCell> locals_;  // to be told
+  std::set<std::tuple<model::DatasetId, model::FieldIndex, model::SystemId>> locals_told_;
   std::vector<std::map<model::SystemId, size_t>> in_flight_;  // per lane
   std::map<std::pair<model::SystemId, model::DatasetId>, TableUse> table_use_;
 
