@@ -7,11 +7,8 @@ One MariaDB and one PostgreSQL server for all tests, a database in each and a fo
 each. Needs pymysql and psycopg2, so it runs under the Python that Debian packages them for.
 """
 import json
-import os
 import random
 import sqlite3
-import subprocess
-import tempfile
 import threading
 import unittest
 
@@ -19,8 +16,8 @@ import psycopg2
 import pymysql
 
 from fixture import Appliance
+from servers import MariadbServer, PostgresServer
 
-SUPPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support")
 TABLE = """CREATE TABLE customer (
     email varchar(60) PRIMARY KEY, name varchar(40), points int, price numeric(12,2),
     seen timestamp(3) %s, doc json, photo %s)"""
@@ -30,22 +27,10 @@ KEYS = [f"k{number}@x" for number in range(60)]
 class Mariadb(Appliance):
     @classmethod
     def setUpClass(cls):
-        cls.maria = tempfile.mkdtemp(prefix="syncline-maria-")
-        cls.postgres = tempfile.mkdtemp(prefix="syncline-pg-")
-        cls.call_server("start")
-        subprocess.run([os.path.join(SUPPORT, "postgres_server"), "start", cls.postgres],
-                       check=True)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.call_server("remove")
-        subprocess.run([os.path.join(SUPPORT, "postgres_server"), "remove", cls.postgres],
-                       check=True)
-
-    @classmethod
-    def call_server(cls, command, *more):
-        subprocess.run([os.path.join(SUPPORT, "mariadb_server"), command, cls.maria, *more],
-                       check=True)
+        cls.maria, cls.postgres = MariadbServer(), PostgresServer()
+        for server in (cls.maria, cls.postgres):
+            cls.addClassCleanup(server.remove)
+            server.start()
 
     def setUp(self):
         super().setUp()
@@ -63,30 +48,16 @@ class Mariadb(Appliance):
     # The servers.
 
     def connect(self, database):
-        return pymysql.connect(unix_socket=self.maria + "/socket", user="root", charset="utf8mb4",
-                               database=database or None, autocommit=True,
-                               init_command="SET time_zone = '+00:00'")
+        return self.maria.connect(database)
 
     def connect_pg(self, database):
-        user = psycopg2.connect(host=self.postgres, dbname=database, user="postgres",
-                                options="-c timezone=UTC")
-        user.autocommit = True
-        return user
-
-    def run_on(self, user, statements):
-        try:
-            cursor = user.cursor()
-            for statement in statements:
-                cursor.execute(statement)
-            return list(cursor.fetchall()) if cursor.description else None
-        finally:
-            user.close()
+        return self.postgres.connect(database)
 
     def sql(self, database, *statements):
-        return self.run_on(self.connect(database), statements)
+        return self.maria.sql(database, *statements)
 
     def pg(self, database, *statements):
-        return self.run_on(self.connect_pg(database), statements)
+        return self.postgres.sql(database, *statements)
 
     def rows(self):
         """Both sides' customers, as comparable rows."""
@@ -100,10 +71,10 @@ class Mariadb(Appliance):
         return both
 
     def url(self):
-        return f"mariadb://root@localhost/{self.shop}?socket={self.maria}/socket"
+        return self.maria.url(self.shop)
 
     def url_pg(self):
-        return f"postgres://postgres@/{self.office}?host={self.postgres}"
+        return self.postgres.url(self.office)
 
     def begin(self):
         self.call("init", self.url_pg(), self.url())
@@ -219,8 +190,8 @@ class Mariadb(Appliance):
         def disturb():
             for how in ("immediate", "fast", "immediate"):
                 threading.Event().wait(0.7)
-                self.call_server("stop", how)
-                self.call_server("start")
+                self.maria.stop(how)
+                self.maria.start()
 
         self.with_writers(disturb)
         self.expect_equal()
