@@ -153,8 +153,6 @@ class Recovery(Trio):
                 os.remove(os.path.join(disk, "filler"))
                 self.expect_all_equal()
                 self.expect_no_error(system)
-                self.do(self.till, "DELETE FROM customer WHERE points IS NOT NULL")
-                self.expect_all_equal()
 
     # Backups that come back.
 
