@@ -13,6 +13,9 @@ namespace {
 
 constexpr const char* kBegin = "START TRANSACTION";
 constexpr const char* kCommit = "COMMIT";
+constexpr const char* kBeforeFill = "SAVEPOINT syncline_fill";
+constexpr const char* kUndoFill = "ROLLBACK TO SAVEPOINT syncline_fill";
+constexpr size_t kFillMin = 64;  // full records, all missing: those that follow may be, too
 constexpr size_t kPacketMargin = 4096;
 
 Parameter number(uint64_t value) {
@@ -226,12 +229,30 @@ Bulk::Outcome MariadbTarget::insert_missing(Group& group) {
   return {};
 }
 
+// Inserts at once. If one of the records is there, nothing was done.
+Bulk::Outcome MariadbTarget::fill(Group& group) {
+  Bulk::Outcome outcome = bulk_->run(kBeforeFill);
+  if (outcome.is_done) outcome = run_rows(insert_sql(group), group);
+  if (outcome.is_done || !is_clash(outcome.number)) return outcome;
+  filling_.erase(group.mapped->dataset());
+  Bulk::Outcome undone = bulk_->run(kUndoFill);
+  return undone.is_done ? outcome : undone;
+}
+
 Bulk::Outcome MariadbTarget::put(Group& group) {
+  const model::DatasetId dataset = group.mapped->dataset();
+  if (filling_.contains(dataset)) {
+    Bulk::Outcome filled = fill(group);
+    if (filled.is_done) filled.matched_count = group.count;
+    if (filled.is_done || !is_clash(filled.number)) return filled;
+  }
   Bulk::Outcome updated = run_rows(update_sql(group), group);
   if (!updated.is_done || updated.matched_count == group.count) return updated;
-  Bulk::Outcome inserted =
-      updated.matched_count == 0 ? run_rows(insert_sql(group), group) : insert_missing(group);
-  if (inserted.is_done) inserted.matched_count = group.count;
+  const bool are_missing = updated.matched_count == 0;
+  Bulk::Outcome inserted = are_missing ? run_rows(insert_sql(group), group) : insert_missing(group);
+  if (!inserted.is_done) return inserted;
+  inserted.matched_count = group.count;
+  if (are_missing && group.count >= kFillMin) filling_.insert(dataset);
   return inserted;
 }
 

@@ -13,6 +13,7 @@ constexpr std::string_view kDivisionByZero = "22012";
 constexpr std::string_view kUniqueViolation = "23505";
 constexpr std::string_view kGeneratedAlways = "428C9";
 constexpr size_t kMarkerIndex = 1;  // behind BEGIN
+constexpr size_t kFillMin = 64;     // full records, all missing: those that follow may be, too
 
 // Each record of a batch is found by its key's index, however the table's statistics stand: to read
 // the table whole for a batch costs more the larger it is.
@@ -195,30 +196,50 @@ Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch)
   brought_ = std::move(plan.brought);
   std::vector<SqlStatement> statements = {{"BEGIN", {}}, marker(batch)};
   role_ = kReplica;
-  std::vector<size_t> put_counts;
+  std::vector<Put> puts;
+  bool is_filling = false;
   std::vector<model::DatasetId> datasets(statements.size());
   for (Group& group : plan.groups) {
-    const size_t put_count = group.step == Step::kPut ? group.count : 0;
-    const model::DatasetId dataset = group.mapped->dataset();
+    Put put{0, group.mapped->dataset(), group.count};
+    const bool is_put = group.step == Step::kPut;
+    if (is_put && filling_.contains(put.dataset)) {
+      group.step = Step::kFill;
+      is_filling = true;
+    }
     add_group(std::move(group), statements);
-    datasets.resize(statements.size(), dataset);
-    put_counts.resize(statements.size());
-    put_counts.back() = put_count;
+    datasets.resize(statements.size(), put.dataset);
+    put.statement = statements.size() - 1;
+    if (is_put) puts.push_back(put);
   }
   const size_t commit = statements.size();
   statements.push_back({"COMMIT", {}});
   for (SqlStatement& more : sequences_.advance(brought_)) statements.push_back(std::move(more));
-  put_counts.resize(statements.size());
   const Pipeline::Outcome outcome = pipeline_->run(statements);
   const bool is_committed = outcome.affected_counts.size() > commit;
+  if (!is_committed && is_filling && outcome.sqlstate == kUniqueViolation) {
+    filling_.clear();
+    roll_back();
+    return apply(batch);
+  }
   if (!is_committed) return after_error(batch, outcome, datasets);
   sequences_.done(brought_);
   if (!outcome.is_done && outcome.sqlstate.empty()) connection_.reset();
-  ports::ApplyResult result;
-  for (size_t i = kMarkerIndex + 1; i < commit; ++i) {
-    result.rows_written += put_counts[i] > 0 ? put_counts[i] : outcome.affected_counts[i];
+  size_t rows_written = 0;
+  for (size_t i = kMarkerIndex + 1; i < commit; ++i) rows_written += outcome.affected_counts[i];
+  return ports::ApplyResult{rows_written + note_puts(puts, outcome), {}};
+}
+
+// Whether full records that follow are thought to be missing. Returns how many of these were there:
+// they are written, too.
+size_t PostgresTarget::note_puts(const std::vector<Put>& puts, const Pipeline::Outcome& outcome) {
+  size_t found = 0;
+  for (const Put& put : puts) {
+    const size_t missing = outcome.affected_counts[put.statement];
+    found += put.count - missing;
+    if (missing < put.count) filling_.erase(put.dataset);
+    if (missing == put.count && missing >= kFillMin) filling_.insert(put.dataset);
   }
-  return result;
+  return found;
 }
 
 Result<ports::ApplyResult> PostgresTarget::after_error(

@@ -82,26 +82,32 @@ std::string delete_sql(const Group& group) {
          values_sql(group.mapped->key_count()) + " WHERE " + key_matches(*group.mapped);
 }
 
+// Full records, where none of them is there.
+std::string insert_sql(const Group& group, const std::string& source) {
+  const Mapped& mapped = *group.mapped;
+  const size_t key_count = mapped.key_count();
+  std::string names = column_list(mapped, key_count);
+  std::string values;
+  for (size_t i = 0; i < key_count + group.fields.size(); ++i) {
+    const Column& column = mapped.columns[i < key_count ? i : group.fields[i - key_count]];
+    if (i >= key_count) names += ", " + quoted_name(column.name);
+    values += (i == 0 ? "" : ", ") + cast(column, i);
+  }
+  return "INSERT INTO " + mapped.table.sql_name() + " (" + names +
+         ") OVERRIDING SYSTEM VALUE SELECT " + values + " FROM " + source;
+}
+
 // What the UPDATE did not find is inserted, also what a user deleted while the UPDATE waited for
 // that row: the table as the statement first saw it does not count. A record of nothing but its key
 // is only looked for.
 std::string put_sql(const Group& group) {
   const Mapped& mapped = *group.mapped;
-  const size_t key_count = mapped.key_count();
-  const size_t count = key_count + group.fields.size();
+  const size_t count = mapped.key_count() + group.fields.size();
   const std::string table = mapped.table.sql_name();
-  std::string names = column_list(mapped, key_count);
-  std::string values;
   std::string keys;
-  for (size_t i = 0; i < count; ++i) {
-    const Column& column = mapped.columns[i < key_count ? i : group.fields[i - key_count]];
-    if (i >= key_count) names += ", " + quoted_name(column.name);
-    values += (i == 0 ? "" : ", ") + cast(column, i);
-    if (i < key_count) keys += (i == 0 ? "v." : ", v.") + argument(i);
-  }
+  for (size_t i = 0; i < mapped.key_count(); ++i) keys += (i == 0 ? "v." : ", v.") + argument(i);
   const std::string with = "WITH v AS MATERIALIZED (SELECT * FROM " + values_sql(count) + ")";
-  const std::string insert = "INSERT INTO " + table + " (" + names +
-                             ") OVERRIDING SYSTEM VALUE SELECT " + values + " FROM v WHERE ";
+  const std::string insert = insert_sql(group, "v WHERE ");
   const std::string changes = assignments(group);
   if (changes.empty()) {
     return with + " " + insert + "NOT EXISTS (SELECT 1 FROM " + table + " AS t WHERE " +
@@ -222,6 +228,9 @@ SqlStatement Group::finish() {
       break;
     case Step::kPut:
       statement.sql = put_sql(*this);
+      break;
+    case Step::kFill:
+      statement.sql = insert_sql(*this, values_sql(mapped->key_count() + fields.size()));
       break;
   }
   for (ArrayLiteral& array : arrays) statement.parameters.push_back(array.finish());

@@ -60,6 +60,50 @@ TEST_F(Apply, PutUpdatesWhatIsThereAndInsertsWhatIsNot) {
   EXPECT_EQ("1|Anna|NULL|mine;2|Bob|b@x|kept", customers());
 }
 
+// As in a first sync: many are missing, then one is there after all.
+TEST_F(Apply, AUserInsertsOneOfManyRecordsThatWereMissing) {
+  start_customers();
+  const auto puts = [](int first) {
+    std::vector<std::string> texts;
+    for (int id = first; id < first + 100; ++id) {
+      texts.push_back("put " + std::to_string(id) + " name=ours mail=NULL");
+    }
+    return texts;
+  };
+  apply(puts(1000));
+  apply(puts(2000));
+  user_.run("INSERT INTO customer VALUES (3050, 'theirs', NULL)");
+  std::vector<std::string> texts = puts(3000);
+  texts.emplace_back("delete 1000");
+  texts.emplace_back("set 1001 name=set");
+  const auto applied = try_apply(texts);
+  expect_ok(applied);
+  EXPECT_EQ(102U, applied.value().rows_written);
+  EXPECT_EQ("299", user_.ask("SELECT count(*) FROM customer"));
+  EXPECT_EQ("298", user_.ask("SELECT count(*) FROM customer WHERE name = 'ours'"));
+  EXPECT_EQ("1001", user_.ask("SELECT id FROM customer WHERE name = 'set'"));
+  apply(puts(3000));
+  apply(puts(4000));
+  EXPECT_EQ("399", user_.ask("SELECT count(*) FROM customer"));
+}
+
+TEST_F(Apply, AmongManyMissingRecordsAUniqueValueOfAnotherIsRefusedByItsName) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'theirs', 'a@x')");
+  std::vector<std::string> texts;
+  for (int id = 1000; id < 1100; ++id) {
+    texts.push_back("put " + std::to_string(id) + " name=ours mail=NULL");
+  }
+  apply(texts);
+  for (std::string& text : texts) text[4] = '2';
+  texts[50] = "put 2050 name=ours mail=a@x";
+  const auto applied = try_apply(texts);
+  expect_ok(applied);
+  ASSERT_TRUE(applied.value().poison.has_value());
+  EXPECT_EQ(50U, applied.value().poison->write_index);
+  EXPECT_EQ("101", user_.ask("SELECT count(*) FROM customer"));
+}
+
 TEST_F(Apply, ManyShapesInOneTransaction) {
   start_customers();
   user_.run("INSERT INTO customer SELECT seq, concat('n', seq), concat('m', seq) FROM seq_1_to_6");

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 
 #include "drivers/systems/mariadb/detail/shared.hpp"
 #include "drivers/systems/mariadb/detail/writer.hpp"
@@ -47,6 +48,7 @@ class MariadbTarget final : public ports::Target {
   Bulk::Outcome run_rows(const GroupSql& statement, const Group& group);
   Bulk::Outcome put(Group& group);
   Bulk::Outcome insert_missing(Group& group);
+  Bulk::Outcome fill(Group& group);
 
   Result<ports::ApplyResult> commit(size_t rows_written);
   struct Singly {
@@ -69,6 +71,8 @@ class MariadbTarget final : public ports::Target {
   std::unique_ptr<Writer> writer_;
   size_t packet_size_max_ = 0;
   std::optional<ports::DatasetStop> stop_;  // what ended a try record by record
+  // Where the last full records were all missing: the next are inserted at once.
+  std::set<model::DatasetId> filling_;
 };
 
 }  // namespace syncline::mariadb

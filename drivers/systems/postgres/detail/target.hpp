@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 
 #include "drivers/systems/postgres/detail/shared.hpp"
 #include "drivers/systems/postgres/detail/triggers.hpp"
@@ -28,6 +29,12 @@ class PostgresTarget final : public ports::Target {
   Result<ports::ApplyResult> apply(const ports::WriteBatch& batch) override;
 
  private:
+  struct Put {  // a statement of full records
+    size_t statement = 0;
+    model::DatasetId dataset = 0;
+    size_t count = 0;
+  };
+  size_t note_puts(const std::vector<Put>& puts, const Pipeline::Outcome& outcome);
   enum class Way : uint8_t { kPlain, kFreeFirst };
   struct Refused {
     size_t index = 0;
@@ -64,6 +71,9 @@ class PostgresTarget final : public ports::Target {
   Sequences sequences_;
   Brought brought_;                         // by the batch at hand
   std::optional<ports::DatasetStop> stop_;  // what ended a try record by record
+  // Where the last full records were all missing: the next are inserted at once. If one is there
+  // after all, the batch is written again the long way.
+  std::set<model::DatasetId> filling_;
   Triggers triggers_ = Triggers::kFire;
   std::string_view role_;  // what it is set to in the transaction at hand
 };

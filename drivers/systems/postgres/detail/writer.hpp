@@ -19,7 +19,8 @@
 
 namespace syncline::postgres {
 
-enum class Step : uint8_t { kDelete, kFree, kSet, kPut };
+// kFill: full records of which none is thought to be there; the plan has none of these.
+enum class Step : uint8_t { kDelete, kFree, kSet, kPut, kFill };
 
 // Writes of one table and one set of columns, growing.
 struct Group {
