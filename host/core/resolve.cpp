@@ -63,6 +63,7 @@ void Step::merge(Touched& record, Arriving& arriving) {
 bool Step::accept_cells(Touched& record, Arriving& arriving) {
   RecordState& state = record.state();
   if (!arriving.cells.empty()) state.cells.resize(record.rules->schema->value_count());
+  if (record.changed.empty()) record.changed.reserve(arriving.cells.size());
   const bool has_peers = record.rules->has_peers();
   bool is_any_accepted = false;
   for (ArrivingCell& cell : arriving.cells) {

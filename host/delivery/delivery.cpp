@@ -125,6 +125,10 @@ struct Delivery::Impl {
 
   Result<void> probe();
   Result<size_t> read_on();
+  bool is_full() const {
+    return pending.entry_count() >= options.pending_entries_max ||
+           pending.size_bytes() >= options.pending_bytes_max;
+  }
   Result<size_t> read_aside(model::StreamId stream);
   void set_blocked_aside();
   bool is_blocked(model::StreamId stream) const;
@@ -207,7 +211,7 @@ Result<size_t> Delivery::Impl::read_aside(model::StreamId stream) {
     SYN_TRY(behind, journal.open_cursor(pending.aside_behind(stream).value_or(0)));
   }
   size_t groups = 0;
-  while (groups < kGroupsPerRun && pending.entry_count() < options.pending_entries_max) {
+  while (groups < kGroupsPerRun && !is_full()) {
     SYN_TRY(const journal::GroupPointer group, behind->next());
     if (!group) break;
     pending.take_up(stream, group);
@@ -227,10 +231,10 @@ Result<size_t> Delivery::Impl::read_on() {
     SYN_TRY(const size_t more, read_aside(stream));
     groups += more;
   }
-  if (pending.entry_count() >= options.pending_entries_max) set_blocked_aside();
+  if (is_full()) set_blocked_aside();
   size_t waiting = 0;
   for (size_t i = 0; i < kGroupsPerRun; ++i) {
-    if (pending.entry_count() >= options.pending_entries_max) break;
+    if (is_full()) break;
     SYN_TRY(const journal::GroupPointer group, cursor->next());
     if (!group) break;
     waiting += pending.add(group);

@@ -34,6 +34,7 @@ struct Options {
   std::vector<const model::Schema*> schemas;  // of the datasets written to this target
   size_t batch_entries_max = 2048;            // of one marked transaction
   size_t pending_entries_max = 65536;         // read ahead of the target
+  size_t pending_bytes_max = 48u << 20;       // likewise
   int64_t backoff_us_min = 2'000;
   int64_t backoff_us_max = 5'000'000;
 };

@@ -40,6 +40,7 @@ size_t Pending::take(const model::FramePointer& frame, journal::GroupNumber grou
                      std::optional<model::StreamId> only) {
   size_t waiting = 0;
   take_skips(*frame);
+  const size_t share = model::memory_size(*frame) / std::max<size_t>(1, frame->entries.size());
   for (const model::Entry& entry : frame->entries) {
     const auto stream = streams_.find(entry.dataset);
     if (stream == streams_.end()) continue;
@@ -47,7 +48,8 @@ size_t Pending::take(const model::FramePointer& frame, journal::GroupNumber grou
     if (!std::binary_search(entry.targets.begin(), entry.targets.end(), target_)) continue;
     Flow& flow = flows_[{stream->second, frame->lane}];
     if (entry.sequence <= flow.applied) continue;
-    flow.entries.push_back({group, frame, &entry, PendingState::kWaiting});
+    flow.entries.push_back({group, frame, &entry, PendingState::kWaiting, share});
+    size_bytes_ += share;
     ++waiting;
   }
   entry_count_ += waiting;
@@ -75,6 +77,7 @@ void Pending::set_aside(model::StreamId stream) {
     for (const PendingEntry& entry : flow.entries) {
       behind = std::min(behind, entry.group - 1);
       leave_group(entry.group);
+      size_bytes_ -= entry.size_bytes;
     }
     entry_count_ -= flow.entries.size();
     flow.entries.clear();
@@ -106,6 +109,7 @@ void Pending::finish(const FlowId& id, size_t count) {
     const PendingEntry& first = flow.entries.front();
     flow.applied = std::max(flow.applied, first.entry->sequence);
     leave_group(first.group);
+    size_bytes_ -= first.size_bytes;
     flow.entries.pop_front();
   }
   entry_count_ -= count;

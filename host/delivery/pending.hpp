@@ -32,6 +32,7 @@ struct PendingEntry {
   model::FramePointer frame;  // keeps the entry alive
   const model::Entry* entry = nullptr;
   PendingState state = PendingState::kWaiting;
+  size_t size_bytes = 0;  // its share of its frame
 };
 
 // Entries of one (stream, lane), in order. applied: the last sequence the target holds.
@@ -67,6 +68,7 @@ class Pending {
 
   std::map<FlowId, Flow>& flows() { return flows_; }
   size_t entry_count() const { return entry_count_; }
+  size_t size_bytes() const { return size_bytes_; }  // of the memory that entries keep
   // Every group up to here has nothing left for this target.
   journal::GroupNumber done() const;
   std::optional<model::StreamId> stream_of(model::DatasetId dataset) const;
@@ -83,6 +85,7 @@ class Pending {
   std::map<journal::GroupNumber, size_t> open_groups_;     // entries left
   std::map<model::StreamId, journal::GroupNumber> aside_;  // up to here it was read
   size_t entry_count_ = 0;
+  size_t size_bytes_ = 0;
   journal::GroupNumber read_ = 0;
 };
 

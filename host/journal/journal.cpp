@@ -12,14 +12,6 @@ namespace {
 // A reader that begins inside a segment passes over at most this much.
 constexpr uint64_t kIndexEveryBytes = 256u << 10;
 
-size_t memory_size(const model::Frame& frame) {
-  size_t cells = 0;
-  for (const model::Entry& entry : frame.entries) cells += entry.cells.size();
-  for (const model::RecordImage& record : frame.records) cells += record.cells.size();
-  return sizeof frame + frame.entries.size() * sizeof(model::Entry) +
-         frame.records.size() * sizeof(model::RecordImage) + cells * sizeof(model::EntryCell);
-}
-
 }  // namespace
 
 JournalImpl::JournalImpl(const Parts& parts, std::unique_ptr<HeadsFile> heads,

@@ -7,4 +7,34 @@ bool Frame::is_empty() const {
          skips.empty() && locals.empty() && deltas.empty() && progress.empty();
 }
 
+namespace {
+
+constexpr size_t kShortText = 15;  // a string keeps these within itself
+
+size_t memory_size(const std::string& text) {
+  return text.capacity() > kShortText ? text.capacity() + 1 : 0;
+}
+
+size_t memory_size(const std::vector<EntryCell>& cells) {
+  size_t size = cells.capacity() * sizeof(EntryCell);
+  for (const EntryCell& cell : cells) size += memory_size(cell.bytes);
+  return size;
+}
+
+}  // namespace
+
+size_t memory_size(const Frame& frame) {
+  size_t size = sizeof frame + frame.entries.capacity() * sizeof(Entry) +
+                frame.records.capacity() * sizeof(RecordImage);
+  for (const Entry& entry : frame.entries) {
+    size += memory_size(entry.key) + memory_size(entry.cells) +
+            entry.targets.capacity() * sizeof(SystemId);
+  }
+  for (const RecordImage& record : frame.records) {
+    size += memory_size(record.key) + memory_size(record.state) + memory_size(record.cells);
+  }
+  for (const TableDelta& delta : frame.deltas) size += memory_size(delta.bytes);
+  return size;
+}
+
 }  // namespace syncline::model

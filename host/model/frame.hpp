@@ -127,6 +127,9 @@ struct Frame {
   bool is_empty() const;
 };
 
+// What it holds of the machine's memory, nearly: for limits of what waits.
+size_t memory_size(const Frame& frame);
+
 using FramePointer = std::shared_ptr<const Frame>;
 
 // The serial form of consecutive frames of one lane, in columns (docs/formats/journal.md): a list
