@@ -13,6 +13,7 @@ constexpr size_t kSlotsAtFirst = 16;
 constexpr size_t kOneByteSizeMax = 0x7f;
 constexpr size_t kStateBytesMax = 2'000;     // longer ones are left to the store
 constexpr size_t kLiveBytesMax = 24u << 20;  // what 24 bits of place reach, free blocks among them
+constexpr size_t kEvictedShare = 16;         // of the limit, at a time
 
 size_t units_of(size_t state_size) {
   const size_t size_bytes = kKeyBytes + (state_size <= kOneByteSizeMax ? 1 : 2) + state_size;
@@ -168,12 +169,16 @@ void TierShard::release(uint32_t place) {
 }
 
 void TierShard::grow() {
-  std::vector<uint32_t> old(slots_.size() + slots_.size() / 4);
+  index_anew(slots_.size() + slots_.size() / 4);
+  hand_ = 0;
+}
+
+void TierShard::index_anew(size_t slot_count) {
+  std::vector<uint32_t> old(slot_count);
   old.swap(slots_);
   for (const uint32_t value : old) {
     if (value != 0) slots_[slot_of(key_of(block(value & kPlaceMask)))] = value;
   }
-  hand_ = 0;
 }
 
 // Copies every block into new chunks, close together.
@@ -198,18 +203,24 @@ size_t TierShard::size_with(size_t units) const {
   return (used_units_ + units) * kUnitBytes + slots_.size() * sizeof slots_[0];
 }
 
+// Many at once: to close the gap that one record leaves costs a look at all that stand behind it in
+// a row, which are many where the slots are nearly full.
 void TierShard::evict_for(size_t units) {
   is_complete_ = false;
-  while (record_count_ > 0 && size_with(units) > limit_bytes_) {
+  const size_t goal = limit_bytes_ - limit_bytes_ / kEvictedShare;
+  while (record_count_ > 0 && size_with(units) > goal) {
     if (hand_ >= slots_.size()) hand_ = 0;
-    uint32_t& value = slots_[hand_];
-    if (value != 0 && (value & kRecentBit) == 0) {
-      erase(hand_);  // another record may have moved here: the hand stays
+    uint32_t& value = slots_[hand_++];
+    if (value == 0) continue;
+    if ((value & kRecentBit) != 0) {
+      value &= ~kRecentBit;
       continue;
     }
-    value &= ~kRecentBit;
-    ++hand_;
+    release(value & kPlaceMask);
+    --record_count_;
+    value = 0;
   }
+  index_anew(slots_.size());
 }
 
 // Closes the gap: whatever stands behind it and would be found there moves up.

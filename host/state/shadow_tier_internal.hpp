@@ -81,6 +81,7 @@ class TierShard {
   void replace(size_t slot, const TierKey& key, std::string_view state);
   void insert(size_t slot, const TierKey& key, std::string_view state);
   void grow();
+  void index_anew(size_t slot_count);
   void rewrite();
   size_t size_with(size_t units) const;
   void evict_for(size_t units);
