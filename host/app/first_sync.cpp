@@ -22,7 +22,7 @@ constexpr int64_t kPauseUs = 20'000;
 constexpr int64_t kAwayUsMin = 100'000;
 constexpr int64_t kAwayUsMax = 5'000'000;
 constexpr int64_t kReportEveryUs = 10'000'000;
-constexpr size_t kNotedEvery = 32;        // chunks: what a restart may read again
+constexpr size_t kNotedEvery = 32;       // chunks: what a restart may read again
 constexpr uint64_t kGroupsAheadMax = 6;  // of a target: more would only wait, and be read again
 
 Error stopping() {

@@ -57,7 +57,7 @@ struct Appliance {
   size_t lane_count = model::kLaneCountDefault;
   size_t thread_count = 0;  // 0: as many as the machine has cores
   // At most so much for records' states; those of the rest are read from the disk.
-  uint64_t memory_bytes = 4ULL << 30;
+  uint64_t memory_bytes = 64ULL << 20;
 };
 
 struct JournalSettings {

@@ -5,7 +5,7 @@
 // apply() on, when the journal holds it. RocksDB keeps it: one column family, WAL off, every write
 // batch is the effects of one lane's consecutive frames plus the number of the last, so what a
 // crash leaves is an exact prefix per lane; frames above it are replayed from the journal. Applied
-// frames wait a little (up to 96 MiB in all), so that what follows on the same record is one write.
+// frames wait a little (up to 64 MiB in all), so that what follows on the same record is one write.
 // Between them and the disk stands a memory tier of states; while it holds every record, a key that
 // was never seen costs no read.
 //
@@ -95,7 +95,7 @@ class Shadow {
 struct ShadowOptions {
   size_t memory_limit_bytes = 4ull << 30;  // of the memory tier, which uses at most 6 GiB of it
   size_t waiting_images_max = 262'144;     // of applied frames that wait to be written
-  size_t waiting_bytes_max = 96u << 20;    // likewise
+  size_t waiting_bytes_max = 64u << 20;    // likewise
   size_t lane_count = model::kLaneCountDefault;
 };
 

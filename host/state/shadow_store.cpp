@@ -28,8 +28,8 @@ constexpr char kRecordTag = 3;
 
 constexpr uint32_t kFormatNumber = 1;
 constexpr size_t kRecordKeyBytes = 21;
-constexpr size_t kWriteBufferBytes = 64u << 20;
-constexpr size_t kBlockCacheBytes = 64u << 20;
+constexpr size_t kWriteBufferBytes = 32u << 20;
+constexpr size_t kBlockCacheBytes = 32u << 20;
 constexpr size_t kHintPrefixBytes = 6;  // tag, dataset and what numbers up to 256 lanes
 
 std::string_view view(const Slice& slice) {
