@@ -12,21 +12,20 @@ void Echoes::take(const Marker& marker, const Flow& flow) {
   if (walk == walks_.end()) walk = walks_.insert(walks_.end(), {marker.stream, {}});
   while (const Flow::Write* write = flow.next(walk->second, marker.sequence, prints_)) {
     if (write->is_skipped) continue;
-    Written& written = written_[write->record];
-    written.is_known = written.is_known && write->is_known;
-    if (written.is_known) {
-      model::collapse_onto<SentPrint>(written.run, write->kind, 0, prints_);
-    }
+    model::collapse_onto<SentPrint>(written_[write->record], write->kind, 0, prints_);
   }
+  if (flow.has_unknown(marker.sequence)) unknown_.push_back(marker.stream);
 }
 
 bool Echoes::is_plain(const Row& row, const DatasetRules& rules) const {
   if (!row.is_ours) return false;
   const auto at = written_.find({row.dataset, row.key_hash});
-  if (at == written_.end() || !at->second.is_known) return false;
+  if (at == written_.end()) return false;
+  const auto stream = std::find(unknown_.begin(), unknown_.end(), rules.schema->stream);
+  if (stream != unknown_.end()) return false;
   const SystemRole* role = rules.role(system_);
   if (role == nullptr || role->is_syncing()) return false;
-  const auto& run = at->second.run;
+  const Written& run = at->second;
   if (run.kind == EntryKind::kDelete) return row.op == RowOp::kDelete;
   if (row.op != RowOp::kUpdate && (row.op != RowOp::kInsert || run.kind != EntryKind::kPut)) {
     return false;

@@ -22,14 +22,12 @@ class Echoes {
 
  private:
   // What the markers met so far showed to have been written to a record.
-  struct Written {
-    bool is_known = true;
-    model::Collapsed<SentPrint> run;
-  };
+  using Written = model::Collapsed<SentPrint>;
 
   model::SystemId system_;
   std::unordered_map<RecordId, Written, RecordIdHasher> written_;
   std::vector<std::pair<model::StreamId, Flow::Walk>> walks_;
+  std::vector<model::StreamId> unknown_;  // streams with writes that only their records know
   std::vector<SentPrint> prints_;
 };
 

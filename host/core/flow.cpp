@@ -8,30 +8,31 @@ namespace {
 
 constexpr size_t kValuesMax = 64;
 
+// What a write sets: nothing for a delete, whose cells are for peers.
+std::span<const model::EntryCell> set_by(const model::Entry& entry) {
+  if (entry.kind == model::EntryKind::kDelete) return {};
+  return entry.cells;
+}
+
 }  // namespace
 
 void Flow::add(const model::Entry& entry, size_t key_count, size_t prints_max) {
+  const auto cells = set_by(entry);
+  const bool is_fitting =
+      prints_.size() + cells.size() <= prints_max &&
+      std::all_of(cells.begin(), cells.end(), [key_count](const model::EntryCell& cell) {
+        return cell.field - key_count < kValuesMax;
+      });
+  if (!is_fitting || !unknown_.empty()) return unknown_.push_back(entry.sequence);
   Write& write = writes_.emplace_back();
   write.sequence = entry.sequence;
   write.record = {entry.dataset, entry.key_hash};
   write.key_count = static_cast<uint16_t>(key_count);
   write.kind = entry.kind;
-  const size_t count = entry.kind == model::EntryKind::kDelete ? 0 : entry.cells.size();
-  write.is_known = prints_.size() + count <= prints_max;
-  for (size_t i = 0; i < count; ++i) {
-    write.is_known = write.is_known && entry.cells[i].field - key_count < kValuesMax;
+  for (const model::EntryCell& cell : cells) {
+    write.values |= uint64_t{1} << (cell.field - key_count);
+    prints_.push_back(cell.fingerprint);
   }
-  if (!write.is_known) return;
-  for (size_t i = 0; i < count; ++i) {
-    write.values |= uint64_t{1} << (entry.cells[i].field - key_count);
-    prints_.push_back(entry.cells[i].fingerprint);
-  }
-}
-
-void Flow::restore(model::Sequence sequence, const RecordId& record) {
-  Write& write = writes_.emplace_back();
-  write.sequence = sequence;
-  write.record = record;
 }
 
 void Flow::skip(model::Sequence sequence) {
@@ -48,13 +49,23 @@ void Flow::confirm(model::Sequence sequence) {
     writes_.pop_front();
   }
   prints_.erase(prints_.begin(), prints_.begin() + static_cast<std::ptrdiff_t>(prints));
+  unknown_.erase(unknown_.begin(), std::upper_bound(unknown_.begin(), unknown_.end(), sequence));
   confirmed_ = std::max(confirmed_, sequence);
 }
 
 void Flow::clear() {
   writes_.clear();
   prints_.clear();
+  unknown_.clear();
   confirmed_ = 0;
+}
+
+std::vector<model::Sequence> Flow::sequences() const {
+  std::vector<model::Sequence> all;
+  all.reserve(size());
+  for (const Write& write : writes_) all.push_back(write.sequence);
+  all.insert(all.end(), unknown_.begin(), unknown_.end());
+  return all;
 }
 
 const Flow::Write* Flow::next(Walk& walk, model::Sequence up_to,

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <deque>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "host/core/record.hpp"
@@ -28,35 +27,39 @@ class Flow {
     uint64_t values = 0;     // a bit for each value field that it sets
     uint16_t key_count = 0;  // of its dataset: where the value fields begin
     model::EntryKind kind = model::EntryKind::kSet;
-    bool is_known = false;    // what it sets; only its record knows otherwise
     bool is_skipped = false;  // waits in quarantine: no marker shows it
   };
 
-  // prints_max: so many fingerprints it may hold; of a write beyond that only the record knows.
+  // prints_max: so many fingerprints it may hold. Of a write beyond that, and of those behind it,
+  // only the sequence is kept: their records know the rest.
   void add(const model::Entry& entry, size_t key_count, size_t prints_max);
   // A write that nothing but its sequence is left of.
-  void restore(model::Sequence sequence, const RecordId& record);
+  void restore(model::Sequence sequence) { unknown_.push_back(sequence); }
   void skip(model::Sequence sequence);
   void confirm(model::Sequence sequence);
   void clear();  // a new epoch: nothing is on its way, nothing is confirmed
 
   model::Sequence confirmed() const { return confirmed_; }
   void set_confirmed(model::Sequence sequence) { confirmed_ = sequence; }
-  size_t size() const { return writes_.size(); }
+  size_t size() const { return writes_.size() + unknown_.size(); }
   size_t print_count() const { return prints_.size(); }
+  std::vector<model::Sequence> sequences() const;
 
-  // Where a walk over the writes has come to. Valid until the flow changes.
+  // Where a walk over the writes that are known has come to. Valid until the flow changes.
   struct Walk {
     size_t write = 0;
     size_t print = 0;
   };
-  // The next one at or below the sequence, null: there is none. prints: those of a known one.
+  // The next one at or below the sequence, null: there is none. prints: what it sets.
   const Write* next(Walk& walk, model::Sequence up_to, std::vector<SentPrint>& prints) const;
-  const std::deque<Write>& writes() const { return writes_; }
+  bool has_unknown(model::Sequence up_to) const {
+    return !unknown_.empty() && unknown_.front() <= up_to;
+  }
 
  private:
   std::deque<Write> writes_;
-  std::deque<uint64_t> prints_;  // of the known ones, by field
+  std::deque<uint64_t> prints_;          // of writes_, by field
+  std::deque<model::Sequence> unknown_;  // behind writes_
   model::Sequence confirmed_ = 0;
 };
 

@@ -12,7 +12,7 @@ namespace syncline::core {
 namespace {
 
 // For lane snapshots, which live as long as the data folder. Permanent value.
-constexpr uint8_t kSnapshotFormat = 1;
+constexpr uint8_t kSnapshotFormat = 2;
 
 // Of what is on its way to systems that are away, no more than so many fingerprints are kept in
 // memory, 512 KiB a lane: the records know the rest.
@@ -289,11 +289,9 @@ std::string Lane::snapshot() const {
     out.u32(id.second);
     out.varint(flow.confirmed());
     out.varint(flow.size());
-    for (const Flow::Write& write : flow.writes()) {
-      out.varint(write.sequence);
-      out.u32(write.record.dataset);
-      out.u64(write.record.key_hash.high);
-      out.u64(write.record.key_hash.low);
+    model::Sequence last = 0;
+    for (const model::Sequence sequence : flow.sequences()) {
+      out.varint(sequence - std::exchange(last, sequence));
     }
   }
   return bytes;
@@ -319,12 +317,10 @@ Result<void> Lane::restore(std::string_view bytes) {
     const model::SystemId system = in.u32();
     Flow& flow = flows_[{system, in.u32()}];
     flow.set_confirmed(in.varint());
+    model::Sequence last = 0;
     for (uint64_t writes = in.varint(); writes > 0 && in.ok(); --writes) {
-      const model::Sequence sequence = in.varint();
-      RecordId id;
-      id.dataset = in.u32();
-      id.key_hash = {in.u64(), in.u64()};
-      flow.restore(sequence, id);
+      last += in.varint();
+      flow.restore(last);
     }
   }
   if (in.ok() && in.at_end()) return success();
