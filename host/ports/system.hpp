@@ -24,7 +24,10 @@ struct DatasetMapping {
   std::vector<std::string> columns;  // physical name per schema field
   Direction direction = Direction::kBoth;
   Capture capture = Capture::kLog;
-  std::string where;  // row filter; empty: all
+  std::string poll_by;     // kPoll: the column that rises with every change of a row
+  int64_t every_us = 0;    // kPoll, kScan: from look to look; 0: as the driver finds right
+  int64_t overlap_us = 0;  // kPoll: how far a look reaches back behind open transactions
+  std::string where;       // row filter; empty: all
   std::string triggers = "suppress";
   // Systems whose users make records of this dataset, and which of them this one is: where each
   // numbers its own, their numbers must never meet.

@@ -1,0 +1,66 @@
+#include "drivers/scan/findings.hpp"
+
+namespace syncline::scan {
+
+void find_unseen(const ports::DatasetMapping& mapping, std::vector<ports::Finding>& out) {
+  if (mapping.capture == ports::Capture::kLog) return;
+  if (mapping.direction == ports::Direction::kTo) return;
+  const std::string& dataset = mapping.schema->name;
+  const std::string fix = "capture = \"log\" where the log can be read; `every` sets how often";
+  if (mapping.capture == ports::Capture::kScan) {
+    out.push_back({ports::Severity::kNote, dataset,
+                   "capture = \"scan\" reads " + mapping.table +
+                       " whole each time: of several changes between two looks the last is seen, "
+                       "as of the time of the look",
+                   fix});
+    return;
+  }
+  out.push_back(
+      {ports::Severity::kWarning, dataset,
+       "capture = \"poll\" does not see deletes in " + mapping.table + ", nor changes that leave " +
+           mapping.poll_by +
+           " as it was or set it lower; of several changes between two looks the last is "
+           "seen, as of the time of the look",
+       "mark records as deleted instead of deleting them, or capture = \"scan\"; " + fix});
+}
+
+Result<void> check_poll(const PollColumn& column) {
+  const ports::DatasetMapping& mapping = *column.mapping;
+  const auto problem = [&](const std::string& what, std::string why, std::string fix) {
+    return fail(ErrorCode::kSystemSchema,
+                "dataset " + mapping.schema->name + ": " + mapping.table + " " + what,
+                std::move(why), std::move(fix));
+  };
+  if (column.type.empty()) {
+    return problem("has no column " + mapping.poll_by, "`poll_by` names it",
+                   "name the column that rises with every change of a row");
+  }
+  if (column.kind == PollColumn::Kind::kOther) {
+    return problem("cannot be polled by " + mapping.poll_by, "it is of type " + column.type,
+                   "name a timestamp or a number in `poll_by`");
+  }
+  if (column.is_nullable) {
+    return problem("may hold NULL in " + mapping.poll_by,
+                   "a row with NULL there would never be read", column.not_null_sql);
+  }
+  if (column.is_indexed) return success();
+  return problem("has no index that begins with " + mapping.poll_by,
+                 "each look would read the whole table", column.index_sql);
+}
+
+void find_poll(const PollColumn& column, const std::string& grant_sql,
+               std::vector<ports::Finding>& out) {
+  const std::string& dataset = column.mapping->schema->name;
+  if (const auto fits = check_poll(column); !fits) {
+    const Error& error = fits.error();
+    out.push_back({ports::Severity::kStops, dataset, error.what + ": " + error.why, error.fix});
+  }
+  if (grant_sql.empty()) return;
+  out.push_back({ports::Severity::kWarning, dataset,
+                 "a poll cannot see how long others' transactions are open, and takes them for " +
+                     std::to_string(kUnseenOverlapUs / 1'000'000) +
+                     " s at most: what commits later than that is missed",
+                 grant_sql + " or a longer `overlap`"});
+}
+
+}  // namespace syncline::scan

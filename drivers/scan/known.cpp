@@ -1,0 +1,202 @@
+#include "drivers/scan/known.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace syncline::scan {
+
+ImageHash image_hash(std::string_view image) {
+  if (image.empty()) return kNoImage;
+  const ImageHash hash = model::hash_key(image).low;
+  return hash == kNoImage ? 1 : hash;
+}
+
+Known::Mark Known::mark() const {
+  const std::lock_guard lock(mutex_);
+  return write_count_;
+}
+
+void Known::forget(model::DatasetId dataset) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(records_, [&](const auto& known) { return known.first.dataset == dataset; });
+  progress_[dataset].is_complete = false;
+}
+
+void Known::begin_scan(model::DatasetId dataset) {
+  const std::lock_guard lock(mutex_);
+  ++progress_[dataset].scan;
+}
+
+// The record, if nothing has become of it since.
+Known::Record* Known::newest(const News& news) {
+  const auto found = records_.find(news.id);
+  const bool is_newest = found != records_.end() && found->second.noted_at == news.number;
+  return is_newest ? &found->second : nullptr;
+}
+
+void Known::note(const Wanted& record, Record& known, ImageHash now) {
+  known.noted_at = ++news_count_;
+  news_.push_back({known.noted_at, record.id, known.known, known.is_safe});
+  known.known = now;
+  known.is_safe = false;
+}
+
+Known::Seen Known::see(const Wanted& record, ImageHash hash, Mark mark) {
+  const std::lock_guard lock(mutex_);
+  const Progress& progress = progress_[record.id.dataset];
+  const auto [at, is_new] = records_.try_emplace(record.id);
+  Record& known = at->second;
+  known.scan = progress.scan;
+  if (is_new) known.key = record.key;
+  if (known.written_at > mark) return Seen::kKnown;
+  // Nobody knows whether one that was never met was there before.
+  const bool is_unsure = is_new && !progress.is_complete;
+  if (known.known == hash && !is_unsure) {
+    if (is_new) records_.erase(at);
+    return Seen::kKnown;
+  }
+  const bool was_absent = known.known == kNoImage && progress.is_complete;
+  known.key = record.key;
+  note(record, known, hash);
+  return was_absent ? Seen::kNew : Seen::kChanged;
+}
+
+void Known::see_apart(const Wanted& record, ImageHash hash) {
+  const std::lock_guard lock(mutex_);
+  Record& known = records_[record.id];
+  known.scan = progress_[record.id.dataset].scan;
+  known.key = record.key;
+  if (known.written_at > echoed_count_ || known.known == hash) return;
+  note(record, known, hash);
+}
+
+void Known::see_echo(const Wanted& record, ImageHash hash, Mark mark) {
+  const std::lock_guard lock(mutex_);
+  Record& known = records_[record.id];
+  if (known.written_at > mark) return;
+  known.key = record.key;
+  known.known = hash;
+  known.noted_at = 0;
+  known.is_safe = true;
+}
+
+void Known::end_echoes(Mark mark) {
+  const std::lock_guard lock(mutex_);
+  echoed_count_ = std::max(echoed_count_, mark);
+}
+
+std::vector<Wanted> Known::unseen(model::DatasetId dataset, size_t limit) {
+  const std::lock_guard lock(mutex_);
+  const uint32_t scan = progress_[dataset].scan;
+  std::vector<Wanted> gone;
+  for (const auto& [id, record] : records_) {
+    if (id.dataset != dataset || record.scan == scan || record.known == kNoImage) continue;
+    gone.push_back({id, record.key});
+    if (gone.size() == limit) break;
+  }
+  return gone;
+}
+
+void Known::end_scan(model::DatasetId dataset) {
+  const std::lock_guard lock(mutex_);
+  progress_[dataset].is_complete = true;
+}
+
+bool Known::has_news() const {
+  const std::lock_guard lock(mutex_);
+  return !news_.empty();
+}
+
+void Known::keep_shown(int64_t position) {
+  const std::lock_guard lock(mutex_);
+  if (!news_.empty()) shown_.push_back({position, std::exchange(news_, {})});
+}
+
+// Wherever our own write came in between, what it left is what is known.
+void Known::drop_shown() {
+  const std::lock_guard lock(mutex_);
+  for (auto news = news_.rbegin(); news != news_.rend(); ++news) {
+    Record* record = newest(*news);
+    if (record == nullptr) continue;
+    record->known = news->before;
+    record->is_safe = news->was_safe;
+  }
+  news_.clear();
+}
+
+void Known::acknowledge(int64_t position) {
+  const std::lock_guard lock(mutex_);
+  while (!shown_.empty() && shown_.front().position <= position) {
+    for (const News& news : shown_.front().news) {
+      Record* record = newest(news);
+      if (record == nullptr) continue;
+      record->is_safe = true;
+      const bool is_over = record->known == kNoImage && record->written_at <= echoed_count_;
+      if (is_over && progress_[news.id.dataset].is_complete) records_.erase(news.id);
+    }
+    shown_.pop_front();
+  }
+}
+
+std::vector<Wanted> Known::take_wishes() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Wanted> wishes;
+  wishes.reserve(wishes_.size());
+  for (auto& [id, key] : wishes_) wishes.push_back({id, std::move(key)});
+  wishes_.clear();
+  return wishes;
+}
+
+bool Known::is_wanted() const {
+  const std::lock_guard lock(mutex_);
+  return !wishes_.empty() || write_count_ > echoed_count_;
+}
+
+void Known::wait(int64_t wait_us) {
+  std::unique_lock lock(mutex_);
+  wanted_.wait_for(lock, std::chrono::microseconds(std::max<int64_t>(0, wait_us)),
+                   [this] { return !wishes_.empty() || write_count_ > echoed_count_; });
+}
+
+bool Known::may_write(const Wanted& record, ImageHash present) {
+  const std::lock_guard lock(mutex_);
+  const auto found = records_.find(record.id);
+  const bool may = found == records_.end()
+                       ? present == kNoImage && progress_[record.id.dataset].is_complete
+                       : found->second.known == present && found->second.is_safe;
+  if (may) return true;
+  wishes_[record.id] = record.key;
+  wanted_.notify_all();
+  return false;
+}
+
+void Known::want(const Wanted& record) {
+  const std::lock_guard lock(mutex_);
+  wishes_[record.id] = record.key;
+  wanted_.notify_all();
+}
+
+bool Known::has_room() const {
+  const std::lock_guard lock(mutex_);
+  return write_count_ - echoed_count_ < kEchoesMax;
+}
+
+void Known::wrote(const Wanted& record, ImageHash hash) {
+  const std::lock_guard lock(mutex_);
+  Record& known = records_[record.id];
+  known.key = record.key;
+  known.known = hash;
+  known.noted_at = 0;
+  known.is_safe = true;
+  known.written_at = ++write_count_;
+  known.scan = progress_[record.id.dataset].scan;
+}
+
+void Known::end_writes() {
+  const std::lock_guard lock(mutex_);
+  ++write_count_;
+  wanted_.notify_all();
+}
+
+}  // namespace syncline::scan

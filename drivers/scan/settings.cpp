@@ -1,0 +1,30 @@
+#include "drivers/scan/settings.hpp"
+
+namespace syncline::scan {
+
+Result<bool> is_scanned(const ports::SystemConfig& config, const std::string& what) {
+  size_t scan_count = 0;
+  for (const ports::DatasetMapping& mapping : config.datasets) {
+    const std::string dataset = "dataset " + mapping.schema->name + ": ";
+    const bool is_log = mapping.capture == ports::Capture::kLog;
+    scan_count += is_log ? 0 : 1;
+    if (is_log && !mapping.where.empty()) {
+      return fail(ErrorCode::kConfigValue, dataset + "`where` is set",
+                  "the log of " + what + " is not filtered in this version",
+                  "take it out, or read the table with capture = \"scan\" or \"poll\"");
+    }
+    if (mapping.capture == ports::Capture::kPoll && mapping.poll_by.empty()) {
+      return fail(ErrorCode::kConfigValue, dataset + "`poll_by` is missing",
+                  "capture = \"poll\" reads the rows whose column has risen",
+                  "name that column: poll_by = \"changed_at\"");
+    }
+  }
+  if (scan_count == 0 || scan_count == config.datasets.size()) return scan_count > 0;
+  return fail(
+      ErrorCode::kConfigValue,
+      "system " + config.name + " mixes capture = \"log\" with capture = \"scan\" or \"poll\"",
+      "what a log tells and what tables show are two orders of its changes",
+      "name " + what + " twice under [systems], once for each way of reading");
+}
+
+}  // namespace syncline::scan

@@ -1,0 +1,164 @@
+// What is known of records that no log tells of, and where polls read on.
+#include "drivers/scan/known.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "drivers/scan/place.hpp"
+
+namespace syncline::scan {
+namespace {
+
+using testing::IsEmpty, testing::SizeIs;
+
+constexpr model::DatasetId kDataset = 7;
+constexpr ImageHash kOld = 11;
+constexpr ImageHash kNew = 22;
+
+Wanted record(uint64_t number) {
+  return {{kDataset, {number, number}}, "key " + std::to_string(number)};
+}
+
+class KnownTest : public testing::Test {
+ protected:
+  KnownTest() {
+    known_.begin_scan(kDataset);
+    see(kOld);
+    known_.end_scan(kDataset);
+    show_and_acknowledge();
+  }
+  Known::Seen see(ImageHash hash) { return known_.see(record(1), hash, known_.mark()); }
+  int64_t show() {
+    known_.keep_shown(++position_);
+    return position_;
+  }
+  void show_and_acknowledge() { known_.acknowledge(show()); }
+  bool may_write(ImageHash present) { return known_.may_write(record(1), present); }
+  void write(ImageHash hash) {
+    known_.wrote(record(1), hash);
+    known_.end_writes();
+  }
+
+  Known known_;
+  int64_t position_ = 0;
+};
+
+TEST_F(KnownTest, WhatASnapshotShowsOfARecordThatWasWrittenBehindItCountsForNothing) {
+  const Known::Mark snapshot = known_.mark();
+  write(kNew);
+  EXPECT_EQ(Known::Seen::kKnown, known_.see(record(1), kOld, snapshot));
+  show_and_acknowledge();
+  EXPECT_TRUE(may_write(kNew));
+  EXPECT_FALSE(may_write(kOld));  // a user has written it back
+}
+
+TEST_F(KnownTest, AnEditIsNotWrittenOverBeforeItIsDurable) {
+  EXPECT_EQ(Known::Seen::kChanged, see(kNew));
+  const int64_t position = show();
+  EXPECT_FALSE(may_write(kNew));
+  known_.acknowledge(position);
+  EXPECT_TRUE(may_write(kNew));
+}
+
+TEST_F(KnownTest, OfSeveralLooksTheNewestHasToBeDurable) {
+  see(kNew);
+  const int64_t first = show();
+  see(kOld);
+  see(kNew);
+  const int64_t last = show();
+  known_.acknowledge(first);
+  EXPECT_FALSE(may_write(kNew));
+  known_.acknowledge(last);
+  EXPECT_TRUE(may_write(kNew));
+}
+
+TEST_F(KnownTest, ALookThatWasNotShownIsForgotten) {
+  see(kNew);
+  known_.drop_shown();
+  EXPECT_TRUE(may_write(kOld));
+  EXPECT_EQ(Known::Seen::kChanged, see(kNew));
+}
+
+TEST_F(KnownTest, AWriteThatMayNotBeWakesTheSourceForItsRecord) {
+  EXPECT_FALSE(known_.is_wanted());
+  EXPECT_FALSE(may_write(kNew));
+  EXPECT_TRUE(known_.is_wanted());
+  EXPECT_THAT(known_.take_wishes(), SizeIs(1));
+  EXPECT_FALSE(known_.is_wanted());
+}
+
+TEST_F(KnownTest, WhatWasWrittenIsWantedUntilItsEchoWasShown) {
+  write(kNew);
+  EXPECT_TRUE(known_.is_wanted());
+  const Known::Mark mark = known_.mark();
+  known_.see_echo(record(1), kNew, mark);
+  known_.end_echoes(mark);
+  EXPECT_FALSE(known_.is_wanted());
+  EXPECT_EQ(Known::Seen::kKnown, see(kNew));
+}
+
+TEST_F(KnownTest, ARescanLeavesWhatIsNotEchoedYetForALaterLook) {
+  write(kNew);
+  known_.see_apart(record(1), kOld);  // a user wrote over it
+  EXPECT_FALSE(known_.has_news());
+  EXPECT_EQ(Known::Seen::kChanged, see(kOld));
+}
+
+TEST_F(KnownTest, AbsentRecordsMayBeMadeOnlyWhereAllAreKnown) {
+  EXPECT_TRUE(known_.may_write(record(2), kNoImage));
+  known_.forget(kDataset);
+  EXPECT_FALSE(known_.may_write(record(2), kNoImage));
+  EXPECT_EQ(Known::Seen::kChanged, known_.see(record(2), kNoImage, known_.mark()));
+  show_and_acknowledge();
+  EXPECT_TRUE(known_.may_write(record(2), kNoImage));
+}
+
+TEST_F(KnownTest, AScanTellsWhatItDidNotMeet) {
+  known_.begin_scan(kDataset);
+  ASSERT_THAT(known_.unseen(kDataset, 10), SizeIs(1));
+  EXPECT_EQ(Known::Seen::kChanged, see(kNoImage));
+  EXPECT_THAT(known_.unseen(kDataset, 10), IsEmpty());
+}
+
+TEST(PollPlace, ReadsOnFromWhereItWasWhenTheOldestTransactionBegan) {
+  PollPlace place;
+  place.end_round({100, 100, "a"}, 0);
+  EXPECT_EQ("a", place.from());
+  place.end_round({200, 150, "b"}, 0);  // something has been open since 150
+  EXPECT_EQ("a", place.from());
+  place.end_round({300, 150, "c"}, 0);
+  EXPECT_EQ("a", place.from());
+  place.end_round({400, 250, "d"}, 0);
+  EXPECT_EQ("b", place.from());
+  place.end_round({500, 500, "e"}, 0);
+  EXPECT_EQ("e", place.from());
+}
+
+TEST(PollPlace, ReachesBackByItsOverlap) {
+  PollPlace place;
+  place.begin("0");
+  place.end_round({1000, 1000, "a"}, 500);
+  EXPECT_EQ("0", place.from());
+  place.end_round({1600, 1600, "b"}, 500);
+  EXPECT_EQ("a", place.from());
+}
+
+TEST(ScanPlace, IsWhatItWasAfterARoundTripAndRisesWithItsNumber) {
+  const Place place{300, 4, {{7, "2026-01-01"}, {9, ""}}};
+  const model::Position position = position_of(place);
+  const auto read = place_of(position, "erp");
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(300, read.value().number);
+  EXPECT_EQ(4U, read.value().echo);
+  EXPECT_EQ(place.from, read.value().from);
+  EXPECT_LT(position, position_of({301, 1, {}}));
+}
+
+TEST(ScanPlace, APlaceOfALogIsNone) {
+  const auto read = place_of({std::string(20, '\1')}, "erp");
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(ErrorCode::kSystemLost, read.error().code);
+}
+
+}  // namespace
+}  // namespace syncline::scan
