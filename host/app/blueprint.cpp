@@ -106,6 +106,9 @@ ports::DatasetMapping dataset_mapping(const config::ResolvedMapping& resolved,
   mapping.columns = resolved.columns;
   mapping.direction = direction(resolved.mapping->direction);
   mapping.capture = capture(resolved.mapping->capture);
+  mapping.poll_by = resolved.mapping->poll_by;
+  mapping.every_us = resolved.mapping->every_us;
+  mapping.overlap_us = resolved.mapping->overlap_us;
   mapping.where = resolved.mapping->where;
   mapping.triggers = triggers(resolved.mapping->triggers);
   const auto here = std::find_if(all.begin(), all.end(), [&](const config::Mapping& one) {

@@ -125,6 +125,9 @@ struct Mapping {
   std::string where;                          // row filter; empty: all rows
   Direction direction = Direction::kBoth;
   Capture capture = Capture::kLog;
+  std::string poll_by;     // kPoll: the column that rises with every change of a row
+  int64_t every_us = 0;    // kPoll, kScan: from look to look; 0: as the system's driver finds right
+  int64_t overlap_us = 0;  // kPoll: how far a look reaches back behind open transactions
   Triggers triggers = Triggers::kSuppress;
   Cascade cascade = Cascade::kRefuse;
   Place place;

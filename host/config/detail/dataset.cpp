@@ -85,6 +85,31 @@ const SystemKind* find_kind(const Offer& offer, std::string_view name) {
   return kind == offer.kinds.end() ? nullptr : &*kind;
 }
 
+// Settings that mean something for one way of reading only.
+void check_capture(const Mapping& mapping, const SystemKind* kind, TableReader& reader) {
+  const auto chosen = std::ranges::find(kCaptures, mapping.capture, &Choice<Capture>::value);
+  if (kind != nullptr && !contains(kind->captures, std::string(chosen->name))) return;
+  const auto refuse = [&](std::string_view name, const std::string& why, const std::string& fix) {
+    reader.problems().add(mapping.place, ErrorCode::kConfigValue,
+                          "\"" + std::string(name) + "\" in " + reader.path(), why, fix);
+  };
+  const bool is_poll = mapping.capture == Capture::kPoll;
+  if (is_poll && mapping.poll_by.empty()) {
+    refuse("poll_by", "it is missing: capture = \"poll\" reads the rows whose column has risen",
+           "name that column: poll_by = \"changed_at\"");
+  }
+  if (!is_poll && !mapping.poll_by.empty()) {
+    refuse("poll_by", "it says by which column a table is polled", "set capture = \"poll\"");
+  }
+  if (!is_poll && mapping.overlap_us > 0) {
+    refuse("overlap", "it says how far a poll reaches back", "set capture = \"poll\"");
+  }
+  if (mapping.capture == Capture::kLog && mapping.every_us > 0) {
+    refuse("every", "a log is read as it is written",
+           "remove it, or set capture to \"scan\" or \"poll\"");
+  }
+}
+
 Mapping read_mapping(const Member& member, const std::string& path, const Config& config,
                      const Offer& offer, Problems& problems) {
   Mapping mapping;
@@ -102,8 +127,12 @@ Mapping read_mapping(const Member& member, const std::string& path, const Config
   reader.text("where", mapping.where);
   reader.choice("direction", kDirections, mapping.direction);
   read_offered("capture", kCaptures, kind, &SystemKind::captures, reader, mapping.capture);
+  reader.text("poll_by", mapping.poll_by);
+  reader.duration("every", mapping.every_us);
+  reader.duration("overlap", mapping.overlap_us);
   read_offered("triggers", kTriggers, kind, &SystemKind::triggers, reader, mapping.triggers);
   read_offered("cascade", kCascades, kind, &SystemKind::cascades, reader, mapping.cascade);
+  check_capture(mapping, kind, reader);
   reader.finish();
   if (mapping.table.starts_with(kOwnTables)) {
     problems.add(mapping.place, ErrorCode::kConfigValue,

@@ -1,6 +1,7 @@
 // The config: what it becomes, and every way it can be wrong, with its place.
 #include "host/config/config.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -273,6 +274,42 @@ TEST(Config, SaysPlainlyWhatIsNotBuilt) {
     EXPECT_EQ(result.errors[0].code, ErrorCode::kUnsupported) << to;
     EXPECT_THAT(result.errors[0].why, HasSubstr("not built into this version")) << to;
   }
+}
+
+TEST(Config, SettingsOfOneWayOfReadingAreRefusedWithAnother) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"capture = \"scan\"\npoll_by = \"changed_at\"", "capture = \"poll\""},
+      {"capture = \"scan\"\noverlap = \"1m\"", "capture = \"poll\""},
+      {"capture = \"log\"\nevery = \"1m\"", "\"scan\" or \"poll\""},
+  };
+  for (const auto& [to, fix] : cases) {
+    const Parsed result = parsed(with("capture = \"scan\"", to));
+    ASSERT_EQ(result.errors.size(), 1U) << to << "\n" << all_errors(result);
+    EXPECT_EQ(result.errors[0].code, ErrorCode::kConfigValue) << to;
+    EXPECT_THAT(result.errors[0].fix, HasSubstr(fix)) << to;
+  }
+}
+
+TEST(Config, APollNamesItsColumn) {
+  Offer offer = test_offer();
+  offer.kinds[0].captures.emplace_back("poll");
+  const auto read = [&](const char* to) {
+    return parse_config(with("capture = \"scan\"", to), "dir/test.toml", offer);
+  };
+  const Parsed without = read("capture = \"poll\"");
+  ASSERT_EQ(without.errors.size(), 1U) << all_errors(without);
+  EXPECT_THAT(without.errors[0].fix, HasSubstr("poll_by = "));
+  const Parsed good =
+      read("capture = \"poll\"\npoll_by = \"changed_at\"\nevery = \"2s\"\noverlap = \"1m\"");
+  EXPECT_TRUE(good.errors.empty()) << all_errors(good);
+  const auto& mappings = good.config.find_dataset("customer")->mappings;
+  const auto polled = std::find_if(mappings.begin(), mappings.end(), [](const Mapping& mapping) {
+    return mapping.capture == Capture::kPoll;
+  });
+  ASSERT_NE(polled, mappings.end());
+  EXPECT_EQ(polled->poll_by, "changed_at");
+  EXPECT_EQ(polled->every_us, 2'000'000);
+  EXPECT_EQ(polled->overlap_us, 60'000'000);
 }
 
 TEST(Config, ReportsAllErrorsInTheFilesOrder) {
