@@ -128,6 +128,11 @@ class SystemTest : public testing::Test {
   // One dataset a schema, in the table of its name behind `prefix`. REQUIRES: the tables are there.
   void start_at(const std::string& url, std::vector<model::Schema> schemas,
                 const std::string& prefix = "") {
+    configure(url, std::move(schemas), prefix);
+    connect();
+  }
+  void configure(const std::string& url, std::vector<model::Schema> schemas,
+                 const std::string& prefix) {
     schemas_ = std::move(schemas);
     config_ = {};
     config_.appliance = "zurich";
@@ -144,7 +149,6 @@ class SystemTest : public testing::Test {
       known.push_back(&schema);
     }
     sink_ = std::make_unique<Notebook>(known);
-    connect();
   }
   void connect(const model::Position& position = {}) {
     system_ = {};

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "drivers/scan/findings.hpp"
 #include "drivers/systems/postgres/detail/numbering.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
+#include "drivers/systems/postgres/detail/scan_tables.hpp"
 #include "drivers/systems/postgres/detail/table.hpp"
 #include "drivers/systems/postgres/detail/triggers.hpp"
 
@@ -36,21 +38,45 @@ ports::TableInfo table_info(const Table& table) {
   return info;
 }
 
-// What the server must be set to, with the statement that sets it.
-Result<void> find_in_server(Connection& connection, const Shared& shared,
-                            std::vector<Finding>& out) {
+// Whether we may be there at all.
+Result<void> find_in_server(Connection& connection, std::vector<Finding>& out) {
+  SYN_TRY(const Answer row,
+          connection.query(
+              "SELECT has_database_privilege(current_database(), 'CREATE'), pg_is_in_recovery(), "
+              "current_user, current_database(), coalesce((SELECT extract(epoch FROM max(now() - "
+              "xact_start))::bigint FROM pg_stat_activity WHERE backend_xmin IS NOT NULL), 0)"));
+  const std::string role = quoted_name(row.text(0, 2));
+  if (!row.is_true(0, 0)) {
+    out.push_back(
+        {Severity::kStops, "",
+         "role " + role + " may not create what we need, at first the schema `syncline`",
+         "GRANT CREATE ON DATABASE " + quoted_name(row.text(0, 3)) + " TO " + role + ";"});
+  }
+  if (row.is_true(0, 1)) {
+    out.push_back(
+        {Severity::kStops, "", "the server is a standby and takes no writes", "name the primary"});
+  }
+  if (row.integer(0, 4) > kOldSnapshotSeconds) {
+    out.push_back({Severity::kWarning, "",
+                   "the oldest transaction has been open for " + std::to_string(row.integer(0, 4)) +
+                       " s: it holds back vacuum, and our checkpoint row grows slower to move",
+                   "SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xmin IS NOT "
+                   "NULL ORDER BY xact_start; then end it"});
+  }
+  return success();
+}
+
+// What the server must be set to so that its log can be read, with the statement that sets it.
+Result<void> find_in_log(Connection& connection, const Shared& shared, std::vector<Finding>& out) {
   SYN_TRY(const Answer row,
           connection.query(
               "SELECT current_setting('wal_level'), r.rolreplication OR r.rolsuper, "
-              "has_database_privilege(current_database(), 'CREATE'), "
               "current_setting('max_replication_slots')::int > (SELECT count(*) FROM "
               "pg_replication_slots WHERE slot_name <> " +
               literal(shared.object) +
-              "), pg_is_in_recovery(), current_user, current_database(), "
-              "current_setting('max_slot_wal_keep_size'), coalesce((SELECT "
-              "extract(epoch FROM max(now() - xact_start))::bigint FROM pg_stat_activity WHERE "
-              "backend_xmin IS NOT NULL), 0) FROM pg_roles r WHERE r.rolname = current_user"));
-  const std::string role = quoted_name(row.text(0, 5));
+              "), current_user, current_setting('max_slot_wal_keep_size') FROM pg_roles r WHERE "
+              "r.rolname = current_user"));
+  const std::string role = quoted_name(row.text(0, 3));
   const auto stop = [&](std::string what, std::string fix) {
     out.push_back({Severity::kStops, "", std::move(what), std::move(fix)});
   };
@@ -62,27 +88,15 @@ Result<void> find_in_server(Connection& connection, const Shared& shared,
     stop("role " + role + " may not replicate", "ALTER ROLE " + role + " REPLICATION;");
   }
   if (!row.is_true(0, 2)) {
-    stop("role " + role + " may not create the publication and the schema `syncline`",
-         "GRANT CREATE ON DATABASE " + quoted_name(row.text(0, 6)) + " TO " + role + ";");
-  }
-  if (!row.is_true(0, 3)) {
     stop("all replication slots of the server are taken",
          "ALTER SYSTEM SET max_replication_slots = 20; then restart the server");
   }
-  if (row.is_true(0, 4)) stop("the server is a standby and takes no writes", "name the primary");
-  if (row.text(0, 7) == "-1") {
+  if (row.text(0, 4) == "-1") {
     out.push_back(
         {Severity::kNote, "",
          "the server keeps its log for our slot without limit while the appliance is away",
          "ALTER SYSTEM SET max_slot_wal_keep_size = '64GB'; SELECT pg_reload_conf(); "
          "(beyond it the slot is lost and a resync is needed)"});
-  }
-  if (row.integer(0, 8) > kOldSnapshotSeconds) {
-    out.push_back({Severity::kWarning, "",
-                   "the oldest transaction has been open for " + std::to_string(row.integer(0, 8)) +
-                       " s: it holds back vacuum, and our checkpoint row grows slower to move",
-                   "SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xmin IS NOT "
-                   "NULL ORDER BY xact_start; then end it"});
   }
   return success();
 }
@@ -92,7 +106,8 @@ void find_rights(const Mapped& mapped, const std::string& role, std::vector<Find
   const std::string table = mapped.table.sql_name();
   const bool is_read = mapped.mapping->direction != ports::Direction::kTo;
   const bool is_written = mapped.mapping->direction != ports::Direction::kFrom;
-  if (is_read && !mapped.table.is_owned) {
+  const bool is_logged = is_read && mapped.mapping->capture == ports::Capture::kLog;
+  if (is_logged && !mapped.table.is_owned) {
     out.push_back({Severity::kStops, dataset,
                    "role " + role + " does not own " + mapped.table.display_name() +
                        ", and only owners may publish a table",
@@ -104,7 +119,7 @@ void find_rights(const Mapped& mapped, const std::string& role, std::vector<Find
                    "role " + role + " may not read and write " + mapped.table.display_name(),
                    "GRANT SELECT, INSERT, UPDATE, DELETE ON " + table + " TO " + role + ";"});
   }
-  if (mapped.table.persistence == 'u') {
+  if (is_logged && mapped.table.persistence == 'u') {
     out.push_back({Severity::kStops, dataset,
                    mapped.table.display_name() + " is UNLOGGED: its changes are in no log",
                    "ALTER TABLE " + table + " SET LOGGED;"});
@@ -136,8 +151,14 @@ Result<void> find_retained_log(Connection& connection, const Shared& shared,
 Result<void> find_objects(Connection& connection, const Shared& shared, std::vector<Finding>& out) {
   SYN_TRY(const auto present, installed_objects(connection, shared));
   std::string missing;
-  for (const std::string& object : {"table " + std::string(kCheckpoint),
-                                    "publication " + shared.object, "slot " + shared.object}) {
+  std::vector<std::string> wanted = {std::string("table ") + kCheckpoint};
+  if (shared.is_scan) {
+    wanted.push_back(std::string("table ") + kEcho);
+  } else {
+    wanted.push_back("publication " + shared.object);
+    wanted.push_back("slot " + shared.object);
+  }
+  for (const std::string& object : wanted) {
     if (std::find(present.begin(), present.end(), object) != present.end()) continue;
     missing += (missing.empty() ? "" : ", ") + object;
   }
@@ -161,7 +182,10 @@ Result<std::vector<ports::TableInfo>> PostgresCatalog::tables() {
 Result<std::vector<Finding>> PostgresCatalog::findings() {
   SYN_TRY(auto connection, Connection::open(shared_->access("look"), Purpose::kSql));
   std::vector<Finding> out;
-  SYN_TRY(find_in_server(*connection, *shared_, out));
+  SYN_TRY(find_in_server(*connection, out));
+  if (!shared_->is_scan) {
+    SYN_TRY(find_in_log(*connection, *shared_, out));
+  }
   SYN_TRY(const Triggers triggers, suppress_triggers(*connection));
   SYN_TRY(const std::string user, connection->query_text("SELECT current_user"));
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
@@ -173,7 +197,11 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
       continue;
     }
     find_rights(mapped.value(), quoted_name(user), out);
-    if (mapping.direction != ports::Direction::kTo) {
+    scan::find_unseen(mapping, out);
+    if (mapping.capture == ports::Capture::kPoll && mapping.direction != ports::Direction::kTo) {
+      SYN_TRY(find_poll(*connection, mapped.value(), out));
+    }
+    if (mapping.capture == ports::Capture::kLog && mapping.direction != ports::Direction::kTo) {
       if (const auto problem = identity_problem(mapped.value())) {
         out.push_back({Severity::kStops, mapping.schema->name, problem->what + ": " + problem->why,
                        problem->fix});
@@ -182,7 +210,9 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
     SYN_TRY(find_triggers(*connection, mapped.value(), triggers, out));
     find_numbering(mapped.value(), quoted_name(user), out);
   }
-  SYN_TRY(find_retained_log(*connection, *shared_, out));
+  if (!shared_->is_scan) {
+    SYN_TRY(find_retained_log(*connection, *shared_, out));
+  }
   SYN_TRY(find_objects(*connection, *shared_, out));
   return out;
 }

@@ -24,9 +24,20 @@ constexpr const char* kCreate =
     "lane)) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold "
     "= 1000)";
 
+// Rows live for a moment: written by a transaction of ours, removed by a later one.
+constexpr const char* kCreateEcho =
+    "CREATE TABLE IF NOT EXISTS syncline.syncline_echo(number bigint GENERATED ALWAYS AS IDENTITY, "
+    "appliance text NOT NULL, system text NOT NULL, dataset bigint NOT NULL, key bytea NOT NULL, "
+    "image bytea NOT NULL, PRIMARY KEY (appliance, system, number)) WITH "
+    "(autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000)";
+
 Result<bool> is_there(Connection& connection, const std::string& sql) {
   SYN_TRY(const Answer answer, connection.query(sql));
   return answer.row_count() > 0;
+}
+
+Result<bool> is_table(Connection& connection, const std::string& name) {
+  return is_there(connection, "SELECT 1 WHERE to_regclass('" + name + "') IS NOT NULL");
 }
 
 Result<std::vector<std::string>> published(Connection& connection, const std::string& name) {
@@ -65,11 +76,15 @@ std::string object_name(const std::string& appliance, const std::string& system)
 }
 
 Result<void> install_checkpoint(Connection& connection) {
-  SYN_TRY(const bool is_installed,
-          is_there(connection,
-                   std::string("SELECT 1 WHERE to_regclass('") + kCheckpoint + "') IS NOT NULL"));
+  SYN_TRY(const bool is_installed, is_table(connection, kCheckpoint));
   if (is_installed) return success();
   return connection.run(kCreate);
+}
+
+Result<void> install_echo(Connection& connection) {
+  SYN_TRY(const bool is_installed, is_table(connection, kEcho));
+  if (is_installed) return success();
+  return connection.run(kCreateEcho);
 }
 
 Result<Made> install_publication(Connection& connection, const std::string& name,
@@ -167,8 +182,8 @@ Result<std::vector<std::string>> installed_objects(Connection& connection, const
               "SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name = " + name +
               " UNION ALL SELECT 'publication ' || pubname FROM pg_publication "
               "WHERE pubname = " +
-              name + " UNION ALL SELECT 'table " + kCheckpoint + "' WHERE to_regclass('" +
-              kCheckpoint + "') IS NOT NULL"));
+              name + " UNION ALL SELECT 'table ' || t FROM unnest(ARRAY['" + kCheckpoint + "', '" +
+              kEcho + "']) AS t WHERE to_regclass(t) IS NOT NULL"));
   std::vector<std::string> objects;
   objects.reserve(rows.row_count());
   for (size_t row = 0; row < rows.row_count(); ++row) objects.emplace_back(rows.text(row, 0));
@@ -182,21 +197,28 @@ Result<std::vector<std::string>> remove_objects(Connection& connection, const Sh
   SYN_TRY(end_sessions(connection, shared.session("target")));
   SYN_TRY(drop_slot(connection, shared.object));
   SYN_TRY(connection.run("DROP PUBLICATION IF EXISTS " + quoted_name(shared.object)));
-  const std::string table = std::string("table ") + kCheckpoint;
-  const auto at = std::find(objects.begin(), objects.end(), table);
-  if (at == objects.end()) return objects;
-  SYN_TRY(connection.query(std::string("DELETE FROM ") + kCheckpoint +
-                           " WHERE appliance = " + literal(shared.config.appliance) +
-                           " AND system = " + literal(shared.config.name)));
+  const std::string ours = " WHERE appliance = " + literal(shared.config.appliance) +
+                           " AND system = " + literal(shared.config.name);
+  const auto has = [&](const std::string& table) {
+    return std::find(objects.begin(), objects.end(), "table " + table) != objects.end();
+  };
+  if (has(kEcho)) {
+    SYN_TRY(connection.query(std::string("DELETE FROM ") + kEcho + ours));
+  }
+  if (!has(kCheckpoint)) return objects;
+  SYN_TRY(connection.query(std::string("DELETE FROM ") + kCheckpoint + ours));
   SYN_TRY(const bool is_used,
           is_there(connection, std::string("SELECT 1 FROM ") + kCheckpoint +
                                    " UNION ALL SELECT 1 FROM pg_publication_tables WHERE "
                                    "schemaname = 'syncline'"));
   if (is_used) {
-    *at = "our rows of " + table;
+    for (std::string& object : objects) {
+      if (object.starts_with("table ")) object = "our rows of " + object;
+    }
     return objects;
   }
-  SYN_TRY(connection.run(std::string("DROP TABLE ") + kCheckpoint + "; DROP SCHEMA syncline"));
+  SYN_TRY(connection.run(std::string("DROP TABLE IF EXISTS ") + kEcho + "; DROP TABLE " +
+                         kCheckpoint + "; DROP SCHEMA syncline"));
   objects.emplace_back("schema syncline");
   return objects;
 }

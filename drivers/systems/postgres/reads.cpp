@@ -19,28 +19,6 @@ uint32_t low_part(std::string_view text) {
   return static_cast<uint32_t>(value);
 }
 
-class ReadTransaction {
- public:
-  explicit ReadTransaction(Connection& connection) : connection_(connection) {}
-  ~ReadTransaction() { end(); }
-  ReadTransaction(const ReadTransaction&) = delete;
-  ReadTransaction& operator=(const ReadTransaction&) = delete;
-
-  Result<std::string> begin() {
-    SYN_TRY(connection_.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
-    is_open_ = true;
-    return connection_.query_text("SELECT pg_current_snapshot()");
-  }
-  void end() {
-    // A read that cannot be ended is on a connection that is gone.
-    if (std::exchange(is_open_, false)) (void)connection_.run("ROLLBACK");
-  }
-
- private:
-  Connection& connection_;
-  bool is_open_ = false;
-};
-
 // A snapshot that sees everything the log has told.
 Result<void> begin_seeing(Connection& connection, ReadTransaction& transaction,
                           const ReadPlace& place) {
@@ -56,17 +34,27 @@ Result<void> begin_seeing(Connection& connection, ReadTransaction& transaction,
               "a commit waits for a synchronous standby", "nothing: it is tried again");
 }
 
+// Those that the row filter lets through.
+std::string filter_of(const Mapped& mapped) {
+  return mapped.mapping->where.empty() ? "" : " AND (" + mapped.mapping->where + ")";
+}
+
+std::string is_inside(const Mapped& mapped) {
+  return mapped.mapping->where.empty() ? ", true" : ", (" + mapped.mapping->where + ") IS TRUE";
+}
+
 std::string chunk_sql(const Mapped& mapped, size_t row_limit, bool is_first) {
   const std::string keys = column_list(mapped, mapped.key_count());
-  std::string sql = "SELECT " + column_list(mapped) + " FROM " + mapped.table.sql_name();
+  std::string sql =
+      "SELECT " + column_list(mapped) + " FROM " + mapped.table.sql_name() + " WHERE true";
   if (!is_first) {
-    sql += " WHERE (" + keys + ") > (";
+    sql += " AND (" + keys + ") > (";
     for (size_t i = 1; i <= mapped.key_count(); ++i) {
       sql += (i == 1 ? "$" : ", $") + std::to_string(i);
     }
     sql += ")";
   }
-  return sql + " ORDER BY " + keys + " LIMIT " + std::to_string(row_limit);
+  return sql + filter_of(mapped) + " ORDER BY " + keys + " LIMIT " + std::to_string(row_limit);
 }
 
 // A key that the column's type cannot even read.
@@ -75,7 +63,7 @@ bool is_value_error(std::string_view sqlstate) {
 }
 
 Result<Answer> select_keys(Connection& connection, const Mapped& mapped,
-                           std::span<const std::string> keys) {
+                           std::span<const std::string> keys, Records records) {
   std::vector<ArrayLiteral> wanted(mapped.key_count());
   for (const std::string& key : keys) {
     const auto parts = model::split_key(key);
@@ -100,26 +88,13 @@ Result<Answer> select_keys(Connection& connection, const Mapped& mapped,
     casts += (i == 0 ? "k" : ", k") + number + "::" + mapped.columns[i].type.name;
     parameters.emplace_back(wanted[i].finish());
   }
-  return connection.query("SELECT " + column_list(mapped) + " FROM " + mapped.table.sql_name() +
-                              " WHERE (" + column_list(mapped, mapped.key_count()) +
-                              ") IN (SELECT " + casts + " FROM unnest(" + arrays + ") AS u(" +
-                              names + "))",
+  const bool is_locked = records == Records::kLocked;
+  return connection.query("SELECT " + column_list(mapped) + (is_locked ? is_inside(mapped) : "") +
+                              " FROM " + mapped.table.sql_name() + " WHERE (" +
+                              column_list(mapped, mapped.key_count()) + ") IN (SELECT " + casts +
+                              " FROM unnest(" + arrays + ") AS u(" + names + "))" +
+                              (is_locked ? " FOR UPDATE NOWAIT" : filter_of(mapped)),
                           parameters);
-}
-
-// In the same snapshot, each behind a savepoint.
-Result<void> select_one_by_one(Connection& connection, const Mapped& mapped,
-                               std::span<const std::string> keys, std::vector<Answer>& answers) {
-  for (const std::string& key : keys) {
-    SYN_TRY(connection.run("ROLLBACK TO SAVEPOINT syncline_keys"));
-    auto rows = select_keys(connection, mapped, std::span(&key, 1));
-    if (rows) {
-      answers.push_back(std::move(rows).value());
-    } else if (!is_value_error(connection.sqlstate())) {
-      return std::move(rows).as_failure();
-    }
-  }
-  return success();
 }
 
 void show(const Mapped& mapped, const RowCells& cells, ports::ChangeSink& sink) {
@@ -127,6 +102,60 @@ void show(const Mapped& mapped, const RowCells& cells, ports::ChangeSink& sink) 
 }
 
 }  // namespace
+
+Result<std::string> ReadTransaction::begin() {
+  SYN_TRY(connection_.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+  is_open_ = true;
+  return connection_.query_text("SELECT pg_current_snapshot()");
+}
+
+void ReadTransaction::end() {
+  // A read that cannot be ended is on a connection that is gone.
+  if (std::exchange(is_open_, false)) (void)connection_.run("ROLLBACK");
+}
+
+Result<Answer> select_chunk(Connection& connection, const Mapped& mapped, const std::string& cursor,
+                            size_t row_limit) {
+  std::vector<Parameter> after;
+  ByteReader in(cursor);
+  while (!cursor.empty() && after.size() < mapped.key_count()) after.emplace_back(in.text());
+  return connection.query(chunk_sql(mapped, row_limit, cursor.empty()), after);
+}
+
+std::string chunk_cursor(const Mapped& mapped, const Answer& rows, size_t row_limit) {
+  std::string cursor;
+  if (rows.row_count() < row_limit) return cursor;
+  ByteWriter out(cursor);
+  for (size_t i = 0; i < mapped.key_count(); ++i) out.text(rows.text(rows.row_count() - 1, i));
+  return cursor;
+}
+
+// All at once; where a key cannot even be read by its column, one by one. Locks that were taken
+// stay: only what failed is rolled back.
+Result<std::vector<Answer>> select_records(Connection& connection, const Mapped& mapped,
+                                           std::span<const std::string> keys, Records records) {
+  constexpr const char* kSave = "SAVEPOINT syncline_keys";
+  std::vector<Answer> answers;
+  SYN_TRY(connection.run(kSave));
+  auto all = select_keys(connection, mapped, keys, records);
+  if (all) {
+    answers.push_back(std::move(all).value());
+    return answers;
+  }
+  if (!is_value_error(connection.sqlstate())) return std::move(all).as_failure();
+  SYN_TRY(connection.run("ROLLBACK TO SAVEPOINT syncline_keys"));
+  for (const std::string& key : keys) {
+    SYN_TRY(connection.run(kSave));
+    auto rows = select_keys(connection, mapped, std::span(&key, 1), records);
+    if (rows) {
+      answers.push_back(std::move(rows).value());
+      continue;
+    }
+    if (!is_value_error(connection.sqlstate())) return std::move(rows).as_failure();
+    SYN_TRY(connection.run("ROLLBACK TO SAVEPOINT syncline_keys"));
+  }
+  return answers;
+}
 
 Visibility::Visibility(std::string_view snapshot) {
   const size_t first = snapshot.find(':');
@@ -154,12 +183,9 @@ bool Visibility::sees_all(std::vector<uint32_t>& xids) const {
 Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& mapped,
                                         const std::string& cursor, size_t row_limit,
                                         const ReadPlace& place, ports::ChangeSink& sink) {
-  std::vector<Parameter> after;
-  ByteReader in(cursor);
-  while (!cursor.empty() && after.size() < mapped.key_count()) after.emplace_back(in.text());
   ReadTransaction transaction(connection);
   SYN_TRY(begin_seeing(connection, transaction, place));
-  SYN_TRY(const Answer rows, connection.query(chunk_sql(mapped, row_limit, cursor.empty()), after));
+  SYN_TRY(const Answer rows, select_chunk(connection, mapped, cursor, row_limit));
   ports::SnapshotChunk chunk;
   sink.begin(place.transaction);
   RowCells cells;
@@ -174,9 +200,7 @@ Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& ma
     }
   }
   sink.end();
-  if (rows.row_count() < row_limit) return chunk;
-  ByteWriter out(chunk.cursor);
-  for (size_t i = 0; i < mapped.key_count(); ++i) out.text(rows.text(rows.row_count() - 1, i));
+  chunk.cursor = chunk_cursor(mapped, rows, row_limit);
   return chunk;
 }
 
@@ -198,16 +222,7 @@ Result<std::vector<ports::RejectedRow>> read_keys(Connection& connection, const 
                                                   const ReadPlace& place, ports::ChangeSink& sink) {
   ReadTransaction transaction(connection);
   SYN_TRY(begin_seeing(connection, transaction, place));
-  std::vector<Answer> answers;
-  SYN_TRY(connection.run("SAVEPOINT syncline_keys"));
-  auto all = select_keys(connection, mapped, keys);
-  if (all) {
-    answers.push_back(std::move(all).value());
-  } else if (is_value_error(connection.sqlstate())) {
-    SYN_TRY(select_one_by_one(connection, mapped, keys, answers));
-  } else {
-    return std::move(all).as_failure();
-  }
+  SYN_TRY(const auto answers, select_records(connection, mapped, keys, Records::kRead));
   std::vector<ports::RejectedRow> rejected;
   sink.begin(place.transaction);
   RowCells cells;

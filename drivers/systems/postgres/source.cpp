@@ -16,15 +16,6 @@ bool is_read(const ports::DatasetMapping& mapping) {
   return mapping.direction != ports::Direction::kTo;
 }
 
-bool is_same_shape(const Mapped& a, const Mapped& b) {
-  return a.table.oid == b.table.oid &&
-         std::equal(a.columns.begin(), a.columns.end(), b.columns.begin(), b.columns.end(),
-                    [](const Column& one, const Column& other) {
-                      return one.declared_type == other.declared_type &&
-                             one.declared_modifier == other.declared_modifier;
-                    });
-}
-
 }  // namespace
 
 PostgresSource::PostgresSource(std::shared_ptr<const Shared> shared, Clock& clock)

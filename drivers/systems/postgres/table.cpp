@@ -279,6 +279,20 @@ Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& 
   return mapped;
 }
 
+bool is_same_shape(const Mapped& a, const Mapped& b) {
+  return a.table.oid == b.table.oid &&
+         std::equal(a.columns.begin(), a.columns.end(), b.columns.begin(), b.columns.end(),
+                    [](const Column& one, const Column& other) {
+                      return one.declared_type == other.declared_type &&
+                             one.declared_modifier == other.declared_modifier;
+                    });
+}
+
+bool is_key_index(const Mapped& mapped, std::string_view index) {
+  const UniqueSet* unique = key_index(mapped);
+  return unique != nullptr && unique->index == index;
+}
+
 Error identity_error(const Mapped& mapped, std::string why) {
   std::string fix = "ALTER TABLE " + mapped.table.sql_name() + " REPLICA IDENTITY ";
   const UniqueSet* unique = key_index(mapped);

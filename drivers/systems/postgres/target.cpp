@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/systems/postgres/detail/objects.hpp"
+#include "drivers/systems/postgres/detail/scan_tables.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -82,6 +83,9 @@ Result<void> PostgresTarget::connect() {
 Result<void> PostgresTarget::open() {
   SYN_TRY(auto installer, Connection::open(shared_->access("look"), Purpose::kSql));
   SYN_TRY(install_checkpoint(*installer));
+  if (guard_ != nullptr) {
+    SYN_TRY(install_echo(*installer));
+  }
   return connect();
 }
 
@@ -190,7 +194,8 @@ Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch)
   if (writer_ == nullptr) {
     SYN_TRY(read_tables());
   }
-  Writer::Plan plan = writer_->plan(batch.writes);
+  if (guard_ != nullptr) return apply_guarded(batch);
+  Writer::Plan plan = writer_->plan(batch.writes, {});
   if (!plan.stopped.empty()) return stop(std::move(plan.stopped));
   if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison), {}};
   brought_ = std::move(plan.brought);
@@ -203,7 +208,7 @@ Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch)
     Put put{0, group.mapped->dataset(), group.count};
     const bool is_put = group.step == Step::kPut;
     if (is_put && filling_.contains(put.dataset)) {
-      group.step = Step::kFill;
+      group.step = Step::kNew;
       is_filling = true;
     }
     add_group(std::move(group), statements);
@@ -329,14 +334,20 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_singly(
 Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
     const ports::WriteBatch& batch, size_t index, Step step, size_t& rows_written) {
   const ports::RecordWrite& write = batch.writes[index];
-  SYN_TRY(auto group, step == Step::kFree ? writer_->freeing(write) : writer_->single(write));
+  SYN_TRY(auto group, step == Step::kFree ? writer_->freeing(write, standing(index))
+                                          : writer_->single(write, standing(index)));
   if (!group) return std::optional<Refused>();
   const Mapped& mapped = *group->mapped;
+  const Step group_step = group->step;
   std::vector<SqlStatement> statements = {{"SAVEPOINT syncline_write", {}}};
   add_group(std::move(*group), statements);
   statements.push_back({"RELEASE SAVEPOINT syncline_write", {}});
   Pipeline::Outcome outcome = pipeline_->run(statements);
-  if (outcome.sqlstate == kUniqueViolation && write.kind == model::EntryKind::kPut) {
+  if (outcome.sqlstate == kUniqueViolation && group_step == Step::kNew &&
+      is_key_index(mapped, connection_->constraint())) {
+    return guard_->was_inserted(write);
+  }
+  if (outcome.sqlstate == kUniqueViolation && group_step == Step::kPut) {
     // A user may have inserted it between our UPDATE and our INSERT: the next UPDATE sees it.
     SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_write"));
     outcome = pipeline_->run(statements);

@@ -8,11 +8,12 @@ namespace syncline::postgres {
 namespace {
 
 using model::EntryKind;
+using scan::Standing;
 
-Step step_of(EntryKind kind) {
-  return kind == EntryKind::kDelete ? Step::kDelete
-         : kind == EntryKind::kPut  ? Step::kPut
-                                    : Step::kSet;
+Step step_of(EntryKind kind, Standing standing) {
+  if (kind == EntryKind::kDelete) return Step::kDelete;
+  if (kind != EntryKind::kPut) return Step::kSet;
+  return standing == Standing::kAbsent ? Step::kNew : Step::kPut;
 }
 
 std::string argument(size_t number) {
@@ -208,7 +209,8 @@ void note_numbers(const Mapped& mapped, const Texts& texts, Brought& brought) {
   }
 }
 
-bool is_nothing(const ports::RecordWrite& write, const Texts& texts) {
+bool is_nothing(const ports::RecordWrite& write, const Texts& texts, Standing standing) {
+  if (standing == Standing::kAbsent && write.kind != EntryKind::kPut) return true;
   return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && texts.fields.empty());
 }
 
@@ -229,7 +231,7 @@ SqlStatement Group::finish() {
     case Step::kPut:
       statement.sql = put_sql(*this);
       break;
-    case Step::kFill:
+    case Step::kNew:
       statement.sql = insert_sql(*this, values_sql(mapped->key_count() + fields.size()));
       break;
   }
@@ -254,7 +256,8 @@ Error Writer::refusal(const ports::RecordWrite& write, Error error) const {
   return rejected_row(*mapped.value(), std::string(write.key), std::move(error)).error;
 }
 
-Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes) const {
+Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
+                          const Standings& standings) const {
   Plan plan;
   plan.stopped = stopped(writes);
   if (!plan.stopped.empty()) return plan;
@@ -266,31 +269,36 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes) const {
       plan.poison = ports::Poison{i, refusal(writes[i], std::move(texts).error())};
       return plan;
     }
-    if (is_nothing(writes[i], texts.value())) continue;
-    const Step step = step_of(writes[i].kind);
+    const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
+    if (is_nothing(writes[i], texts.value(), standing)) continue;
+    const Step step = step_of(writes[i].kind, standing);
     const auto [at, is_new] =
         groups.try_emplace({step, writes[i].dataset, texts.value().fields}, Group{});
     if (is_new) at->second = new_group(*mapped, step, texts.value().fields);
     add_to(at->second, texts.value().values);
-    if (step == Step::kPut) note_numbers(*mapped, texts.value(), plan.brought);
+    if (step == Step::kPut || step == Step::kNew)
+      note_numbers(*mapped, texts.value(), plan.brought);
   }
   for (auto& [id, group] : groups) plan.groups.push_back(std::move(group));
   return plan;
 }
 
-Result<std::optional<Group>> Writer::single(const ports::RecordWrite& write) const {
+Result<std::optional<Group>> Writer::single(const ports::RecordWrite& write,
+                                            Standing standing) const {
   SYN_TRY(const Mapped* mapped, find(write.dataset));
   SYN_TRY(Texts texts, texts_of(*mapped, write));
-  if (is_nothing(write, texts)) return std::optional<Group>();
-  Group group = new_group(*mapped, step_of(write.kind), std::move(texts.fields));
+  if (is_nothing(write, texts, standing)) return std::optional<Group>();
+  Group group = new_group(*mapped, step_of(write.kind, standing), std::move(texts.fields));
   add_to(group, texts.values);
   return std::optional(std::move(group));
 }
 
-Result<std::optional<Group>> Writer::freeing(const ports::RecordWrite& write) const {
+Result<std::optional<Group>> Writer::freeing(const ports::RecordWrite& write,
+                                             Standing standing) const {
   SYN_TRY(const Mapped* mapped, find(write.dataset));
   SYN_TRY(const Texts texts, texts_of(*mapped, write));
-  if (write.kind == EntryKind::kDelete) return std::optional<Group>();
+  if (write.kind == EntryKind::kDelete || standing == Standing::kAbsent)
+    return std::optional<Group>();
   std::vector<model::FieldIndex> fields;
   for (const model::FieldIndex field : texts.fields) {
     const Column& column = mapped->columns[field];

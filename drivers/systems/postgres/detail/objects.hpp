@@ -1,5 +1,6 @@
 // What Syncline creates in a database: the schema `syncline` with the checkpoint table, one
-// publication and one replication slot, both named after appliance and system.
+// publication and one replication slot, both named after appliance and system; where no log is
+// read, the table of echoes instead of these two.
 //
 // Threads: on the connection given. Errors: those of the connection; kSystemOpen where the server
 // is not set up for logical replication; kSystemLost for a slot that is gone.
@@ -18,8 +19,11 @@ inline constexpr const char* kCheckpointSchema = "syncline";
 inline constexpr const char* kCheckpointTable = "syncline_checkpoint";
 inline constexpr const char* kCheckpoint = "syncline.syncline_checkpoint";
 
-// Does nothing where it is there.
+inline constexpr const char* kEcho = "syncline.syncline_echo";
+
+// Each does nothing where it is there.
 Result<void> install_checkpoint(Connection& connection);
+Result<void> install_echo(Connection& connection);  // of scans and polls
 
 enum class Made : uint8_t { kBefore, kNow };
 // A publication of exactly these tables and the checkpoint.

@@ -29,6 +29,35 @@ class Visibility {
   std::vector<uint32_t> running_;
 };
 
+// Read-only, and all of it as of its begin.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Connection& connection) : connection_(connection) {}
+  ~ReadTransaction() { end(); }
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+  Result<std::string> begin();  // its snapshot
+  void end();
+
+ private:
+  Connection& connection_;
+  bool is_open_ = false;
+};
+
+// The SQL of both, within a transaction. Rows of column_list.
+Result<Answer> select_chunk(Connection& connection, const Mapped& mapped, const std::string& cursor,
+                            size_t row_limit);
+// Where the next chunk begins; empty: there is none.
+std::string chunk_cursor(const Mapped& mapped, const Answer& rows, size_t row_limit);
+enum class Records : uint8_t {
+  kRead,    // those that the row filter lets through
+  kLocked,  // all, locked, and behind the columns whether the filter lets the row through
+};
+// A key that no column holds stands nowhere.
+Result<std::vector<Answer>> select_records(Connection& connection, const Mapped& mapped,
+                                           std::span<const std::string> keys, Records records);
+
 struct ReadPlace {
   ports::TransactionInfo transaction;
   std::vector<uint32_t>* shown_xids = nullptr;  // null: nothing was read from the log

@@ -22,7 +22,8 @@ struct Limits {
 struct Shared {
   ports::SystemConfig config;
   Limits limits;
-  std::string object;  // slot and publication: "syncline_zurich_erp"
+  std::string object;    // slot and publication: "syncline_zurich_erp"
+  bool is_scan = false;  // no log is read: tables are scanned or polled
 
   Access access(std::string_view role) const {
     return {config.name, config.url, config.password, session(role)};

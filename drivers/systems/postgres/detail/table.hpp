@@ -93,6 +93,12 @@ Result<std::vector<Table>> read_tables(Connection& connection,
 
 Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping);
 
+// Whether the index of this name is the one of the dataset's key.
+bool is_key_index(const Mapped& mapped, std::string_view index);
+
+// Whether the table and its mapped columns are what they were.
+bool is_same_shape(const Mapped& a, const Mapped& b);
+
 // Whether the log tells changed and deleted records of this table by the dataset's key; else why
 // not, and the statement that mends it.
 std::optional<Error> identity_problem(const Mapped& mapped);

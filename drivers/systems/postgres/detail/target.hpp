@@ -20,7 +20,9 @@ namespace syncline::postgres {
 
 class PostgresTarget final : public ports::Target {
  public:
-  explicit PostgresTarget(std::shared_ptr<const Shared> shared) : shared_(std::move(shared)) {}
+  // guard: null where the log tells what users do.
+  PostgresTarget(std::shared_ptr<const Shared> shared, std::unique_ptr<scan::Guard> guard)
+      : shared_(std::move(shared)), guard_(std::move(guard)) {}
 
   Result<void> open() override;
   Result<void> open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
@@ -62,12 +64,25 @@ class PostgresTarget final : public ports::Target {
                                            size_t& rows_written);
   static bool is_of_dataset(const Error& error);
   ports::ApplyResult stop(std::vector<ports::DatasetStop> stopped);
+
+  Result<ports::ApplyResult> apply_guarded(const ports::WriteBatch& batch);
+  Result<ports::ApplyResult> write_guarded(const ports::WriteBatch& batch);
+  Result<scan::Present> look_at(const ports::WriteBatch& batch);
+  std::optional<ports::Poison> outside(const ports::WriteBatch& batch,
+                                       const scan::Present& present) const;
+  Result<std::optional<Refused>> write_groups(const ports::WriteBatch& batch, Writer::Plan& plan,
+                                              size_t& rows_written);
+  SqlStatement echo(const ports::WriteBatch& batch, const scan::Present& present) const;
+  Result<void> commit_guarded(const ports::WriteBatch& batch, const scan::Present& present);
+  scan::Standing standing(size_t index) const;
   void roll_back();
 
   std::shared_ptr<const Shared> shared_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<Writer> writer_;
+  std::unique_ptr<scan::Guard> guard_;
+  Writer::Standings standings_;  // of the batch at hand, if it is guarded
   Sequences sequences_;
   Brought brought_;                         // by the batch at hand
   std::optional<ports::DatasetStop> stop_;  // what ended a try record by record

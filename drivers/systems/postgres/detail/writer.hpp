@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "drivers/scan/guard.hpp"
 #include "drivers/systems/postgres/detail/numbering.hpp"
 #include "drivers/systems/postgres/detail/pipeline.hpp"
 #include "drivers/systems/postgres/detail/table.hpp"
@@ -19,8 +20,8 @@
 
 namespace syncline::postgres {
 
-// kFill: full records of which none is thought to be there; the plan has none of these.
-enum class Step : uint8_t { kDelete, kFree, kSet, kPut, kFill };
+// kNew: full records of which none is there, or thought to be.
+enum class Step : uint8_t { kDelete, kFree, kSet, kNew, kPut };
 
 // Writes of one table and one set of columns, growing.
 struct Group {
@@ -45,20 +46,25 @@ class Writer {
     return ports::stopped_among(writes, [this](model::DatasetId dataset) { return find(dataset); });
   }
 
-  // All writes, in the order deletes, sets, puts. stopped: datasets that cannot be written as their
-  // tables are. poison: the first write that cannot be written at all.
+  // All writes, in the order deletes, sets, what is new, puts. stopped: datasets that cannot be
+  // written as their tables are. poison: the first write that cannot be written at all. standings:
+  // one a write where they are guarded; of what is absent, a full record is inserted, and for the
+  // rest there is nothing to do.
   struct Plan {
     std::vector<Group> groups;
     std::vector<ports::DatasetStop> stopped;
     std::optional<ports::Poison> poison;
     Brought brought;
   };
-  Plan plan(std::span<const ports::RecordWrite> writes) const;
+  using Standings = std::vector<scan::Standing>;
+  Plan plan(std::span<const ports::RecordWrite> writes, const Standings& standings) const;
 
   // One write alone; nothing where there is nothing to do.
-  Result<std::optional<Group>> single(const ports::RecordWrite& write) const;
+  Result<std::optional<Group>> single(const ports::RecordWrite& write,
+                                      scan::Standing standing) const;
   // Gives away the unique values that the write is about to change, so that records can swap them.
-  Result<std::optional<Group>> freeing(const ports::RecordWrite& write) const;
+  Result<std::optional<Group>> freeing(const ports::RecordWrite& write,
+                                       scan::Standing standing) const;
 
   Error refusal(const ports::RecordWrite& write, Error error) const;
 

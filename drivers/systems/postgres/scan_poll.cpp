@@ -1,0 +1,149 @@
+// Polls: the column that rises, the index that it needs, and where a round stands.
+#include <algorithm>
+
+#include "drivers/scan/findings.hpp"
+#include "drivers/systems/postgres/detail/scan_tables.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+const Column* poll_column(const Mapped& mapped) {
+  return mapped.table.find(mapped.mapping->poll_by);
+}
+
+std::string poll_name(const Mapped& mapped) {
+  return quoted_name(mapped.mapping->poll_by);
+}
+
+// The column's type as SQL casts a text to it: with its digits.
+std::string poll_type(const Mapped& mapped) {
+  return poll_column(mapped)->type.name;
+}
+
+bool is_clock(Category category) {
+  return category == Category::kTimestamp || category == Category::kDatetime;
+}
+
+// With the key behind the column, an index answers a round in its order; with a filter, a partial
+// one is as good, and smaller.
+std::string index_sql(const Mapped& mapped) {
+  std::string sql =
+      "CREATE INDEX CONCURRENTLY ON " + mapped.table.sql_name() + " (" + poll_name(mapped);
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    if (mapped.columns[i].name == mapped.mapping->poll_by) continue;
+    sql += ", " + quoted_name(mapped.columns[i].name);
+  }
+  sql += ")";
+  const std::string& where = mapped.mapping->where;
+  return sql + (where.empty() ? "" : " WHERE " + where) + ";";
+}
+
+Result<bool> is_indexed(Connection& connection, const Mapped& mapped) {
+  SYN_TRY(const Answer rows,
+          connection.query("SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = "
+                           "i.indrelid AND a.attnum = i.indkey[0] WHERE i.indisvalid AND "
+                           "i.indrelid = " +
+                           std::to_string(mapped.table.oid) +
+                           " AND a.attname = " + literal(mapped.mapping->poll_by) +
+                           (mapped.mapping->where.empty() ? " AND i.indpred IS NULL" : "")));
+  return rows.row_count() > 0;
+}
+
+Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& mapped) {
+  scan::PollColumn out;
+  out.mapping = mapped.mapping;
+  const Column* column = poll_column(mapped);
+  if (column == nullptr) return out;
+  using Kind = scan::PollColumn::Kind;
+  const Category category = column->type.category;
+  const bool is_number = category == Category::kInteger || category == Category::kDecimal;
+  out.type = column->type.name;
+  out.kind = is_clock(category) ? Kind::kClock : is_number ? Kind::kNumber : Kind::kOther;
+  out.is_nullable = column->is_nullable;
+  const std::string table = mapped.table.sql_name();
+  const std::string name = poll_name(mapped);
+  out.not_null_sql = "UPDATE " + table + " SET " + name + " = " +
+                     (out.kind == Kind::kClock ? "now()" : "0") + " WHERE " + name +
+                     " IS NULL; ALTER TABLE " + table + " ALTER " + name + " SET NOT NULL;";
+  out.index_sql = index_sql(mapped);
+  SYN_TRY(out.is_indexed, is_indexed(connection, mapped));
+  return out;
+}
+
+}  // namespace
+
+Result<void> check_poll(Connection& connection, const Mapped& mapped) {
+  SYN_TRY(const auto column, read_poll_column(connection, mapped));
+  return scan::check_poll(column);
+}
+
+Result<void> find_poll(Connection& connection, const Mapped& mapped,
+                       std::vector<ports::Finding>& out) {
+  SYN_TRY(const auto column, read_poll_column(connection, mapped));
+  SYN_TRY(const Answer row,
+          connection.query("SELECT current_user, pg_has_role('pg_read_all_stats', 'USAGE')"));
+  const std::string grant = "GRANT pg_read_all_stats TO " + quoted_name(row.text(0, 0)) + ";";
+  scan::find_poll(column, row.is_true(0, 1) ? "" : grant, out);
+  return success();
+}
+
+// A value from a clock that is ahead does not count before its time: what follows it would never be
+// read. Transactions of other roles are seen only with the right to see them.
+Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
+  const Mapped& table = mapped(dataset);
+  const Category category = poll_column(table)->type.category;
+  const std::string name = poll_name(table);
+  const std::string limit = category == Category::kTimestamp ? "statement_timestamp()"
+                            : category == Category::kDatetime
+                                ? "(statement_timestamp() AT TIME ZONE 'UTC' + interval '14 hours')"
+                                : "";
+  std::string highest = "SELECT max(" + name + ") FROM " + table.table.sql_name();
+  if (!limit.empty()) highest += " WHERE " + name + " <= " + limit;
+  SYN_TRY(const Answer row,
+          connection_->query(
+              "SELECT extract(epoch FROM statement_timestamp()) * 1000000, (SELECT "
+              "extract(epoch FROM least(min(xact_start), (SELECT min(prepared) FROM "
+              "pg_prepared_xacts))) * 1000000 FROM pg_stat_activity WHERE pid <> "
+              "pg_backend_pid() AND backend_type NOT IN ('autovacuum worker', 'walsender')), (" +
+              highest + "), pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')"));
+  scan::Reached reached;
+  reached.now_us = row.integer(0, 0);
+  reached.oldest_open_us =
+      row.is_null(0, 1) ? reached.now_us : std::min(reached.now_us, row.integer(0, 1));
+  if (!row.is_true(0, 3)) reached.oldest_open_us -= scan::kUnseenOverlapUs;
+  if (!row.is_null(0, 2)) reached.highest = row.text(0, 2);
+  return reached;
+}
+
+// The cursor is the column's value and the key's, as texts.
+Result<scan::Rows> ScanTables::changed(model::DatasetId dataset, const std::string& from,
+                                       const std::string& cursor, size_t row_limit) {
+  const Mapped& table = mapped(dataset);
+  const std::string order = poll_name(table) + ", " + column_list(table, table.key_count());
+  std::string sql = "SELECT " + column_list(table) + ", " + poll_name(table) + " FROM " +
+                    table.table.sql_name() + " WHERE true";
+  std::vector<Parameter> parameters;
+  if (!cursor.empty()) {
+    sql += " AND (" + order + ") > ($1::" + poll_type(table);
+    ByteReader in(cursor);
+    while (parameters.size() < table.key_count() + 1) parameters.emplace_back(in.text());
+    for (size_t i = 0; i < table.key_count(); ++i) sql += ", $" + std::to_string(i + 2);
+    sql += ")";
+  } else if (!from.empty()) {
+    sql += " AND " + poll_name(table) + " >= $1::" + poll_type(table);
+    parameters.emplace_back(from);
+  }
+  if (!table.mapping->where.empty()) sql += " AND (" + table.mapping->where + ")";
+  SYN_TRY(const Answer rows,
+          connection_->query(sql + " ORDER BY " + order + " LIMIT " + std::to_string(row_limit),
+                             parameters));
+  scan::Rows out = rows_of(table, rows);
+  if (rows.row_count() < row_limit) return out;
+  const size_t last = rows.row_count() - 1;
+  ByteWriter writer(out.cursor);
+  writer.text(rows.text(last, table.columns.size()));
+  for (size_t i = 0; i < table.key_count(); ++i) writer.text(rows.text(last, i));
+  return out;
+}
+
+}  // namespace syncline::postgres

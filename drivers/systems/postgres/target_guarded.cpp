@@ -1,0 +1,167 @@
+// Marked transactions where no log tells what users do: each record is locked, and compared with
+// what was shown of it, before it is written; what was made of it is kept as an echo.
+#include "drivers/systems/postgres/detail/objects.hpp"
+#include "drivers/systems/postgres/detail/scan_tables.hpp"
+#include "drivers/systems/postgres/detail/target.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+// "\x6162"
+std::string hex_of(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex = "\\x";
+  for (const char byte : bytes) {
+    hex += kDigits[static_cast<uint8_t>(byte) >> 4];
+    hex += kDigits[static_cast<uint8_t>(byte) & 15];
+  }
+  return hex;
+}
+
+}  // namespace
+
+scan::Standing PostgresTarget::standing(size_t index) const {
+  return index < standings_.size() ? standings_[index] : scan::Standing::kUnguarded;
+}
+
+Result<ports::ApplyResult> PostgresTarget::apply_guarded(const ports::WriteBatch& batch) {
+  if (auto stopped = writer_->stopped(batch.writes); !stopped.empty()) {
+    return stop(std::move(stopped));
+  }
+  const auto held = guard_->hold();
+  role_ = "replica";
+  stop_.reset();
+  const Pipeline::Outcome begun =
+      pipeline_->run({{"BEGIN", {}}, marker(batch), {"SET CONSTRAINTS ALL IMMEDIATE", {}}});
+  if (!begun.is_done) return after_error(batch, begun, {});
+  auto result = write_guarded(batch);
+  standings_.clear();
+  const bool is_over = result && !result.value().poison;
+  if (!is_over && connection_ != nullptr) roll_back();
+  if (!result && stop_) return stop({std::move(*stop_)});
+  if (is_over) advance_sequences();
+  return result;
+}
+
+Result<ports::ApplyResult> PostgresTarget::write_guarded(const ports::WriteBatch& batch) {
+  SYN_TRY(scan::Present before, look_at(batch));
+  SYN_TRY(standings_, guard_->check(batch.writes, before.images));
+  if (before.outside) return ports::ApplyResult{0, outside(batch, before), {}};
+  Writer::Plan plan = writer_->plan(batch.writes, standings_);
+  if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison), {}};
+  brought_ = std::move(plan.brought);
+  size_t rows_written = 0;
+  SYN_TRY(const auto refused, write_groups(batch, plan, rows_written));
+  if (refused) return ports::ApplyResult{0, ports::Poison{refused->index, refused->error}, {}};
+  SYN_TRY(scan::Present after, look_at(batch));
+  if (after.outside) return ports::ApplyResult{0, outside(batch, after), {}};
+  SYN_TRY(commit_guarded(batch, after));
+  guard_->wrote(batch.writes, after.images);
+  return ports::ApplyResult{rows_written, {}, {}};
+}
+
+Result<scan::Present> PostgresTarget::look_at(const ports::WriteBatch& batch) {
+  using Side = scan::Lookup::Side;
+  scan::Present present;
+  RowCells cells;
+  for (const model::DatasetId dataset : guard_->touched(batch.writes)) {
+    SYN_TRY(const Mapped* mapped, writer_->find(dataset));
+    const scan::Lookup lookup(*guard_, batch.writes, dataset);
+    auto answers = select_records(*connection_, *mapped, lookup.keys(), Records::kLocked);
+    if (!answers) {
+      if (is_of_dataset(answers.error())) stop_ = ports::DatasetStop{dataset, answers.error()};
+      return std::move(answers).as_failure();
+    }
+    for (const Answer& rows : answers.value()) {
+      for (size_t row = 0; row < rows.row_count(); ++row) {
+        SYN_TRY(const std::string key, key_of(*mapped, rows, row, cells));
+        const bool is_inside = rows.is_true(row, mapped->columns.size());
+        lookup.take(key, is_inside ? Side::kInside : Side::kOutside, image_of(*mapped, rows, row),
+                    present);
+      }
+    }
+  }
+  return present;
+}
+
+std::optional<ports::Poison> PostgresTarget::outside(const ports::WriteBatch& batch,
+                                                     const scan::Present& present) const {
+  if (!present.outside) return {};
+  const ports::RecordWrite& write = batch.writes[*present.outside];
+  return ports::Poison{*present.outside,
+                       writer_->refusal(write, guard_->outside_filter(write.dataset))};
+}
+
+// At once; where something is refused, record by record, to tell which it is.
+Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_groups(
+    const ports::WriteBatch& batch, Writer::Plan& plan, size_t& rows_written) {
+  constexpr const char* kBack = "ROLLBACK TO SAVEPOINT syncline_writes";
+  std::vector<SqlStatement> statements = {{"SAVEPOINT syncline_writes", {}}};
+  std::vector<size_t> put_counts;
+  std::vector<model::DatasetId> datasets(statements.size());
+  for (Group& group : plan.groups) {
+    const size_t put_count = group.step == Step::kPut ? group.count : 0;
+    const model::DatasetId dataset = group.mapped->dataset();
+    add_group(std::move(group), statements);
+    datasets.resize(statements.size(), dataset);
+    put_counts.resize(statements.size());
+    put_counts.back() = put_count;
+  }
+  put_counts.resize(statements.size());
+  const Pipeline::Outcome outcome = pipeline_->run(statements);
+  if (outcome.is_done) {
+    for (size_t i = 1; i < statements.size(); ++i) {
+      rows_written += put_counts[i] > 0 ? put_counts[i] : outcome.affected_counts[i];
+    }
+    return std::optional<Refused>();
+  }
+  if (outcome.sqlstate.empty()) {
+    connection_.reset();
+    return outcome.error;
+  }
+  if (!is_refusal(outcome.sqlstate)) {
+    const size_t failed = outcome.affected_counts.size();
+    const bool is_known = failed < datasets.size() && is_of_dataset(outcome.error);
+    if (is_known) stop_ = ports::DatasetStop{datasets[failed], outcome.error};
+    return outcome.error;
+  }
+  SYN_TRY(connection_->run(kBack));
+  SYN_TRY(auto refused, write_singly(batch, Way::kPlain, rows_written));
+  if (!is_clash(refused) || batch.writes.size() == 1) return refused;
+  SYN_TRY(connection_->run(kBack));
+  rows_written = 0;
+  return write_singly(batch, Way::kFreeFirst, rows_written);
+}
+
+// What our transaction leaves of each record; and those that are durable go.
+SqlStatement PostgresTarget::echo(const ports::WriteBatch& batch,
+                                  const scan::Present& present) const {
+  ArrayLiteral datasets;
+  ArrayLiteral keys;
+  ArrayLiteral images;
+  for (const ports::RecordWrite& write : batch.writes) {
+    if (!guard_->is_guarded(write.dataset)) continue;
+    const auto image = present.images.find(guard_->id_of(write));
+    datasets.add(std::to_string(write.dataset));
+    keys.add(hex_of(write.key));
+    images.add(hex_of(image == present.images.end() ? std::string_view() : image->second));
+  }
+  return {
+      "WITH durable AS (DELETE FROM syncline.syncline_echo WHERE appliance = $1 AND system = "
+      "$2 AND number <= $3::bigint) INSERT INTO syncline.syncline_echo (appliance, system, "
+      "dataset, key, image) SELECT $1, $2, u.d, u.k, u.i FROM unnest($4::bigint[], "
+      "$5::bytea[], $6::bytea[]) AS u(d, k, i)",
+      {shared_->config.appliance, shared_->config.name, std::to_string(guard_->durable_echo()),
+       datasets.finish(), keys.finish(), images.finish()}};
+}
+
+Result<void> PostgresTarget::commit_guarded(const ports::WriteBatch& batch,
+                                            const scan::Present& present) {
+  const Pipeline::Outcome outcome = pipeline_->run({echo(batch, present), {"COMMIT", {}}});
+  if (outcome.is_done) return success();
+  // Not told that it failed is not told that it did.
+  if (outcome.sqlstate.empty()) connection_.reset();
+  return outcome.error;
+}
+
+}  // namespace syncline::postgres

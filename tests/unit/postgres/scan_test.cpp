@@ -1,0 +1,51 @@
+// capture = "scan" and "poll" against a real PostgreSQL server.
+#include "tests/support/poll_suite.hpp"
+#include "tests/unit/postgres/postgres_fixture.hpp"
+
+namespace syncline::postgres {
+
+class PostgresScan : public PostgresTest {
+ public:
+  static constexpr const char* kTablePrefix = "public.";
+  static constexpr const char* kEchoTable = "syncline.syncline_echo";
+  static constexpr const char* kNow = "now()";
+  static constexpr const char* kTouch = ", changed_at = now()";
+  static constexpr const char* kMayBeNull = "ALTER TABLE customer ALTER changed_at DROP NOT NULL";
+  static constexpr const char* kDropIndex = "DROP INDEX by_change";
+  static constexpr const char* kIndexSql =
+      "CREATE INDEX CONCURRENTLY ON \"public\".\"customer\" (\"changed_at\", \"id\");";
+
+  // Another user, in the midst of a transaction.
+  class Holder {
+   public:
+    Holder(PostgresScan& test, const std::string& sql) : user_(test.database_) {
+      user_.run("BEGIN");
+      user_.run(sql);
+    }
+    ~Holder() { user_.run("ROLLBACK"); }
+    void commit() { user_.run("COMMIT"); }
+
+   private:
+    User user_;
+  };
+
+ protected:
+  void make_customers() {
+    user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text UNIQUE)");
+    user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (2, 'Bob', NULL)");
+  }
+  void make_poll_columns() {
+    user_.run(
+        "ALTER TABLE customer ADD changed_at timestamptz NOT NULL DEFAULT '2026-01-01', ADD "
+        "version bigint NOT NULL DEFAULT 1");
+    user_.run("CREATE INDEX by_change ON customer (changed_at)");
+    user_.run("CREATE INDEX by_version ON customer (version)");
+  }
+};
+
+}  // namespace syncline::postgres
+
+namespace syncline::ports {
+INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, ScanSuite, postgres::PostgresScan);
+INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, PollSuite, postgres::PostgresScan);
+}  // namespace syncline::ports
