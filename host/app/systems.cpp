@@ -14,12 +14,12 @@ config::SystemKind sqlite_offer() {
 
 // What cascades write shows in its log, and our writes run none where that right is granted.
 config::SystemKind postgres_offer() {
-  return {"postgres", {"log"}, {"suppress", "fire"}, {"derive"}, true};
+  return {"postgres", {"log", "scan", "poll"}, {"suppress", "fire"}, {"derive"}, true};
 }
 
 // Triggers fire for our writes, which a dataset must accept; what cascades write is in no log.
 config::SystemKind mariadb_offer() {
-  return {"mariadb", {"log"}, {"suppress", "fire"}, {"refuse"}};
+  return {"mariadb", {"log", "scan", "poll"}, {"suppress", "fire"}, {"refuse"}};
 }
 
 std::string sqlite_finer_key(const std::string& table, const ports::ColumnInfo& column) {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "drivers/scan/findings.hpp"
 #include "drivers/systems/mariadb/detail/findings.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
+#include "drivers/systems/mariadb/detail/scan_tables.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -43,7 +45,9 @@ Result<std::vector<ports::TableInfo>> MariadbCatalog::tables() {
 Result<std::vector<Finding>> MariadbCatalog::findings() {
   SYN_TRY(auto connection, Connection::open(shared_->access(), Purpose::kSql));
   std::vector<Finding> out;
-  SYN_TRY(find_in_server(*connection, out));
+  if (!shared_->is_scan) {
+    SYN_TRY(find_in_server(*connection, out));
+  }
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     auto mapped = read_mapped(*connection, mapping);
     if (!mapped) {
@@ -53,11 +57,19 @@ Result<std::vector<Finding>> MariadbCatalog::findings() {
       continue;
     }
     SYN_TRY(find_in_table(*connection, mapped.value(), out));
+    scan::find_unseen(mapping, out);
+    if (mapping.capture == ports::Capture::kPoll && mapping.direction != ports::Direction::kTo) {
+      SYN_TRY(find_poll(*connection, mapped.value(), out));
+    }
   }
   SYN_TRY(const auto present, installed_objects(*connection));
-  if (present.empty()) {
+  for (const char* table : {kCheckpoint, kEcho}) {
+    const bool is_needed = table == kCheckpoint || shared_->is_scan;
+    const bool is_there =
+        std::find(present.begin(), present.end(), std::string("table ") + table) != present.end();
+    if (!is_needed || is_there) continue;
     out.push_back({Severity::kNote, "",
-                   "Syncline will create in " + connection->place() + ": table " + kCheckpoint,
+                   "Syncline will create in " + connection->place() + ": table " + table,
                    "nothing; `syncline detach` removes it"});
   }
   return out;

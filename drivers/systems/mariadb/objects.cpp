@@ -15,16 +15,24 @@ const std::string kCreate =
     "NOT "
     "NULL, PRIMARY KEY (appliance, `system`, epoch, stream, lane)) ENGINE = InnoDB";
 
+// Rows live for a moment: written by a transaction of ours, removed by a later one.
+const std::string kCreateEcho =
+    std::string("CREATE TABLE IF NOT EXISTS ") + kEcho +
+    "(number BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, appliance VARBINARY(255) NOT "
+    "NULL, `system` VARBINARY(255) NOT NULL, dataset BIGINT UNSIGNED NOT NULL, `key` LONGBLOB NOT "
+    "NULL, image LONGBLOB NOT NULL, KEY (appliance, `system`, number)) ENGINE = InnoDB";
+
 Result<bool> is_there(Connection& connection, const std::string& sql) {
   SYN_TRY(const Answer answer, connection.query(sql));
   return answer.row_count() > 0;
 }
 
-const std::string kIsInstalled =
-    std::string(
-        "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND "
-        "TABLE_NAME = '") +
-    kCheckpoint + "'";
+Result<bool> is_table(Connection& connection, const std::string& name) {
+  return is_there(connection,
+                  "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND "
+                  "TABLE_NAME = '" +
+                      name + "'");
+}
 
 }  // namespace
 
@@ -38,9 +46,15 @@ std::string Shared::lock_name() const {
 }
 
 Result<void> install_checkpoint(Connection& connection) {
-  SYN_TRY(const bool is_installed, is_there(connection, kIsInstalled));
+  SYN_TRY(const bool is_installed, is_table(connection, kCheckpoint));
   if (is_installed) return success();
   return connection.run(kCreate);
+}
+
+Result<void> install_echo(Connection& connection) {
+  SYN_TRY(const bool is_installed, is_table(connection, kEcho));
+  if (is_installed) return success();
+  return connection.run(kCreateEcho);
 }
 
 std::string our_rows(const Shared& shared) {
@@ -74,25 +88,28 @@ Result<void> claim_session(Connection& connection, const Shared& shared) {
 }
 
 Result<std::vector<std::string>> installed_objects(Connection& connection) {
-  SYN_TRY(const bool is_installed, is_there(connection, kIsInstalled));
   std::vector<std::string> objects;
-  if (is_installed) objects.push_back(std::string("table ") + kCheckpoint);
+  for (const char* name : {kCheckpoint, kEcho}) {
+    SYN_TRY(const bool is_installed, is_table(connection, name));
+    if (is_installed) objects.push_back(std::string("table ") + name);
+  }
   return objects;
 }
 
-// The checkpoint table goes with the last appliance that uses it.
+// A table goes with the last appliance that uses it.
 Result<std::vector<std::string>> remove_objects(Connection& connection, const Shared& shared) {
   SYN_TRY(auto objects, installed_objects(connection));
   SYN_TRY(end_session(connection, shared));
-  if (objects.empty()) return objects;
-  SYN_TRY(connection.run(std::string("DELETE FROM ") + kCheckpoint + our_rows(shared)));
-  SYN_TRY(const bool is_used,
-          is_there(connection, std::string("SELECT 1 FROM ") + kCheckpoint + " LIMIT 1"));
-  if (is_used) {
-    objects[0] = "our rows of " + objects[0];
-    return objects;
+  for (std::string& object : objects) {
+    const std::string table = object.substr(object.find(' ') + 1);
+    SYN_TRY(connection.run("DELETE FROM " + table + our_rows(shared)));
+    SYN_TRY(const bool is_used, is_there(connection, "SELECT 1 FROM " + table + " LIMIT 1"));
+    if (is_used) {
+      object = "our rows of " + object;
+    } else {
+      SYN_TRY(connection.run("DROP TABLE " + table));
+    }
   }
-  SYN_TRY(connection.run(std::string("DROP TABLE ") + kCheckpoint));
   return objects;
 }
 

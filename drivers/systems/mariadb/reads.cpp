@@ -11,44 +11,26 @@ namespace {
 
 constexpr int kSeeTriesMax = 200;  // of 10 ms each
 
-class ReadTransaction {
- public:
-  explicit ReadTransaction(Connection& connection) : connection_(connection) {}
-  ~ReadTransaction() { end(); }
-  ReadTransaction(const ReadTransaction&) = delete;
-  ReadTransaction& operator=(const ReadTransaction&) = delete;
-
-  // The end of the log that it sees.
-  Result<LogEnd> begin() {
-    SYN_TRY(connection_.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
-    SYN_TRY(connection_.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"));
-    is_open_ = true;
-    SYN_TRY(Answer rows, connection_.query("SHOW STATUS LIKE 'binlog_snapshot_%'"));
-    LogEnd end;
-    while (rows.next()) {
-      if (rows.text(0) == "Binlog_snapshot_position") {
-        end.offset = static_cast<uint64_t>(rows.integer(1));
-      } else if (rows.text(0) == "Binlog_snapshot_file") {
-        if (const auto name = parse_file_name(rows.text(1))) end.file = *name;
-      }
+// The end of the log that a transaction sees.
+Result<LogEnd> log_end(Connection& connection) {
+  SYN_TRY(Answer rows, connection.query("SHOW STATUS LIKE 'binlog_snapshot_%'"));
+  LogEnd end;
+  while (rows.next()) {
+    if (rows.text(0) == "Binlog_snapshot_position") {
+      end.offset = static_cast<uint64_t>(rows.integer(1));
+    } else if (rows.text(0) == "Binlog_snapshot_file") {
+      if (const auto name = parse_file_name(rows.text(1))) end.file = *name;
     }
-    if (end.file.number > 0) return end;
-    return fail(ErrorCode::kSystemOpen, connection_.place() + " writes no binary log",
-                "log_bin is off", "set log_bin in the server's config and restart it");
   }
-  void end() {
-    // A read that cannot be ended is on a connection that is gone.
-    if (std::exchange(is_open_, false)) (void)connection_.run("ROLLBACK");
-  }
-
- private:
-  Connection& connection_;
-  bool is_open_ = false;
-};
+  if (end.file.number > 0) return end;
+  return fail(ErrorCode::kSystemOpen, connection.place() + " writes no binary log",
+              "log_bin is off", "set log_bin in the server's config and restart it");
+}
 
 Result<void> begin_seeing(Connection& connection, ReadTransaction& transaction, Place shown) {
   for (int attempt = 0; attempt < kSeeTriesMax; ++attempt) {
-    SYN_TRY(const LogEnd end, transaction.begin());
+    SYN_TRY(transaction.begin());
+    SYN_TRY(const LogEnd end, log_end(connection));
     if (Place{end.file.number, end.offset} > shown) return success();
     transaction.end();
     SYN_TRY(connection.run("DO SLEEP(0.01)"));
@@ -57,59 +39,21 @@ Result<void> begin_seeing(Connection& connection, ReadTransaction& transaction, 
               "a commit waits for a replica", "nothing: it is tried again");
 }
 
-// FLOAT as text has six digits; as DOUBLE it has all of them.
-std::string select_list(const Mapped& mapped) {
-  std::string sql;
-  for (const Column& column : mapped.columns) {
-    const std::string name = quoted_name(column.name);
-    sql += sql.empty() ? "" : ", ";
-    sql += column.type.category == Category::kFloat ? "CAST(" + name + " AS DOUBLE)" : name;
-  }
-  return sql;
-}
-
-// By what rows are ordered and compared: labels by their text, not by their place in the type.
-std::string order_term(const Column& column) {
-  const std::string name = quoted_name(column.name);
-  const bool is_label =
-      column.type.category == Category::kEnum || column.type.category == Category::kSet;
-  return is_label ? "CAST(" + name + " AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin" : name;
-}
-
-// Of a cell of SELECT.
-std::string sql_value_of_text(const NativeType& native, std::string_view text) {
-  Parameter value;
-  value.text = text;
-  if (native.category == Category::kBit) {
-    for (const char byte : text) value.integer = value.integer << 8 | static_cast<uint8_t>(byte);
-    return sql_value(native, value);
-  }
-  const ParameterKind kind = parameter_kind_of(native);
-  const bool is_number = kind != ParameterKind::kText && kind != ParameterKind::kBytes;
-  return is_number ? std::string(text) : sql_value(native, value);
-}
-
-// (a > 1 OR (a = 1 AND (b > 'x'))) of the values at which the last chunk ended.
-std::string behind(const Mapped& mapped, const std::vector<std::string>& values, size_t at = 0) {
-  const std::string term = order_term(mapped.columns[at]);
-  std::string sql = "(" + term + " > " + values[at];
-  if (at + 1 < values.size()) {
-    sql += " OR (" + term + " = " + values[at] + " AND " + behind(mapped, values, at + 1) + ")";
-  }
-  return sql + ")";
+std::vector<std::string> order_terms(const Mapped& mapped) {
+  std::vector<std::string> terms;
+  for (size_t i = 0; i < mapped.key_count(); ++i) terms.push_back(order_term(mapped.columns[i]));
+  return terms;
 }
 
 std::string chunk_sql(const Mapped& mapped, size_t row_limit,
                       const std::vector<std::string>& after) {
+  const auto terms = order_terms(mapped);
   std::string order;
-  for (size_t i = 0; i < mapped.key_count(); ++i) {
-    order += (i == 0 ? "" : ", ") + order_term(mapped.columns[i]);
-  }
-  std::string sql = "SELECT " + select_list(mapped) + " FROM " + quoted_name(mapped.table.name);
-  if (!after.empty()) {
-    sql += " WHERE " + order_term(mapped.columns[0]) + " >= " + after[0] + " AND " +
-           behind(mapped, after);
-  }
+  for (const std::string& term : terms) order += (order.empty() ? "" : ", ") + term;
+  std::string sql = "SELECT " + select_list(mapped) + " FROM " + quoted_name(mapped.table.name) +
+                    " WHERE TRUE" + filter_of(mapped);
+  if (!after.empty())
+    sql += " AND " + terms[0] + " >= " + after[0] + " AND " + behind(terms, after);
   return sql + " ORDER BY " + order + " LIMIT " + std::to_string(row_limit);
 }
 
@@ -160,20 +104,111 @@ std::string sql_value(const NativeType& native, const Parameter& value) {
   return sql + "'";
 }
 
+Result<void> ReadTransaction::begin() {
+  SYN_TRY(connection_.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
+  SYN_TRY(connection_.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"));
+  is_open_ = true;
+  return success();
+}
+
+void ReadTransaction::end() {
+  // A read that cannot be ended is on a connection that is gone.
+  if (std::exchange(is_open_, false)) (void)connection_.run("ROLLBACK");
+}
+
+// FLOAT as text has six digits; as DOUBLE it has all of them.
+std::string select_list(const Mapped& mapped) {
+  std::string sql;
+  for (const Column& column : mapped.columns) {
+    const std::string name = quoted_name(column.name);
+    sql += sql.empty() ? "" : ", ";
+    sql += column.type.category == Category::kFloat ? "CAST(" + name + " AS DOUBLE)" : name;
+  }
+  return sql;
+}
+
+// By what rows are ordered and compared: labels by their text, not by their place in the type.
+std::string order_term(const Column& column) {
+  const std::string name = quoted_name(column.name);
+  const bool is_label =
+      column.type.category == Category::kEnum || column.type.category == Category::kSet;
+  return is_label ? "CAST(" + name + " AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin" : name;
+}
+
+// Of a cell of SELECT.
+std::string sql_value_of_text(const NativeType& native, std::string_view text) {
+  Parameter value;
+  value.text = text;
+  if (native.category == Category::kBit) {
+    for (const char byte : text) value.integer = value.integer << 8 | static_cast<uint8_t>(byte);
+    return sql_value(native, value);
+  }
+  const ParameterKind kind = parameter_kind_of(native);
+  const bool is_number = kind != ParameterKind::kText && kind != ParameterKind::kBytes;
+  return is_number ? std::string(text) : sql_value(native, value);
+}
+
+std::string filter_of(const Mapped& mapped) {
+  return mapped.mapping->where.empty() ? "" : " AND (" + mapped.mapping->where + ")";
+}
+
+std::string behind(const std::vector<std::string>& terms, const std::vector<std::string>& values,
+                   size_t at) {
+  std::string sql = "(" + terms[at] + " > " + values[at];
+  if (at + 1 < values.size()) {
+    sql += " OR (" + terms[at] + " = " + values[at] + " AND " + behind(terms, values, at + 1) + ")";
+  }
+  return sql + ")";
+}
+
+Result<Answer> select_chunk(Connection& connection, const Mapped& mapped, const std::string& cursor,
+                            size_t row_limit) {
+  std::vector<std::string> after;
+  ByteReader in(cursor);
+  while (!cursor.empty() && after.size() < mapped.key_count()) after.emplace_back(in.text());
+  return connection.query(chunk_sql(mapped, row_limit, after));
+}
+
+std::string cursor_of(const Mapped& mapped, const Answer& row) {
+  std::string cursor;
+  ByteWriter out(cursor);
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    out.text(sql_value_of_text(mapped.columns[i].type, row.text(i)));
+  }
+  return cursor;
+}
+
+Result<std::optional<Answer>> select_records(Connection& connection, const Mapped& mapped,
+                                             std::span<const std::string> keys, Records records) {
+  std::string wanted;
+  for (const std::string& key : keys) {
+    const std::string values = key_values(mapped, key);
+    if (!values.empty()) wanted += (wanted.empty() ? "" : ", ") + values;
+  }
+  if (wanted.empty()) return std::optional<Answer>();
+  const bool is_locked = records == Records::kLocked;
+  const std::string& where = mapped.mapping->where;
+  const std::string inside = where.empty() ? ", 1" : ", (" + where + ") IS TRUE";
+  SYN_TRY(Answer rows,
+          connection.query("SELECT " + select_list(mapped) + (is_locked ? inside : "") + " FROM " +
+                           quoted_name(mapped.table.name) + " WHERE (" +
+                           column_list(mapped, mapped.key_count()) + ") IN (" + wanted + ")" +
+                           (is_locked ? " FOR UPDATE NOWAIT" : filter_of(mapped))));
+  return std::optional(std::move(rows));
+}
+
 Result<LogEnd> read_log_end(Connection& connection) {
   ReadTransaction transaction(connection);
-  return transaction.begin();
+  SYN_TRY(transaction.begin());
+  return log_end(connection);
 }
 
 Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& mapped,
                                         const std::string& cursor, size_t row_limit,
                                         const ReadPlace& place, ports::ChangeSink& sink) {
-  std::vector<std::string> after;
-  ByteReader in(cursor);
-  while (!cursor.empty() && after.size() < mapped.key_count()) after.emplace_back(in.text());
   ReadTransaction transaction(connection);
   SYN_TRY(begin_seeing(connection, transaction, place.shown));
-  SYN_TRY(Answer rows, connection.query(chunk_sql(mapped, row_limit, after)));
+  SYN_TRY(Answer rows, select_chunk(connection, mapped, cursor, row_limit));
   ports::SnapshotChunk chunk;
   const bool is_last = rows.row_count() < row_limit;
   sink.begin(place.transaction);
@@ -186,12 +221,7 @@ Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& ma
       chunk.rejected.push_back(
           rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
     }
-    if (is_last) continue;
-    chunk.cursor.clear();
-    ByteWriter out(chunk.cursor);
-    for (size_t i = 0; i < mapped.key_count(); ++i) {
-      out.text(sql_value_of_text(mapped.columns[i].type, rows.text(i)));
-    }
+    if (!is_last) chunk.cursor = cursor_of(mapped, rows);
   }
   sink.end();
   return chunk;
@@ -207,28 +237,17 @@ Result<uint64_t> estimate_rows(Connection& connection, const Mapped& mapped) {
 Result<std::vector<ports::RejectedRow>> read_keys(Connection& connection, const Mapped& mapped,
                                                   std::span<const std::string> keys,
                                                   const ReadPlace& place, ports::ChangeSink& sink) {
-  std::string wanted;
-  for (const std::string& key : keys) {
-    const std::string values = key_values(mapped, key);
-    if (!values.empty()) wanted += (wanted.empty() ? "" : ", ") + values;
-  }
   std::vector<ports::RejectedRow> rejected;
+  ReadTransaction transaction(connection);
+  SYN_TRY(begin_seeing(connection, transaction, place.shown));
+  SYN_TRY(auto rows, select_records(connection, mapped, keys, Records::kRead));
   sink.begin(place.transaction);
-  if (!wanted.empty()) {
-    ReadTransaction transaction(connection);
-    SYN_TRY(begin_seeing(connection, transaction, place.shown));
-    SYN_TRY(Answer rows,
-            connection.query("SELECT " + select_list(mapped) + " FROM " +
-                             quoted_name(mapped.table.name) + " WHERE (" +
-                             column_list(mapped, mapped.key_count()) + ") IN (" + wanted + ")"));
-    RowCells cells;
-    while (rows.next()) {
-      if (auto filled = fill_row(mapped, rows, cells); filled) {
-        show(mapped, cells, sink);
-      } else {
-        rejected.push_back(
-            rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
-      }
+  RowCells cells;
+  while (rows && rows->next()) {
+    if (auto filled = fill_row(mapped, *rows, cells); filled) {
+      show(mapped, cells, sink);
+    } else {
+      rejected.push_back(rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
     }
   }
   sink.end();

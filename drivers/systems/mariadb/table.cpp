@@ -212,8 +212,8 @@ Result<std::vector<Table>> read_tables(Connection& connection,
   SYN_TRY(Answer rows,
           connection.query("SELECT TABLE_NAME, ENGINE, TABLE_ROWS FROM information_schema.TABLES" +
                            where("TABLE_SCHEMA", "TABLE_NAME", only) +
-                           " AND TABLE_TYPE = 'BASE TABLE' AND TABLE_NAME <> " +
-                           literal(kCheckpoint) + " ORDER BY TABLE_NAME"));
+                           " AND TABLE_TYPE = 'BASE TABLE' AND TABLE_NAME NOT IN (" +
+                           literal(kCheckpoint) + ", " + literal(kEcho) + ") ORDER BY TABLE_NAME"));
   std::vector<Table> tables;
   tables.reserve(rows.row_count());
   while (rows.next()) {

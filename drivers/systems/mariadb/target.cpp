@@ -94,6 +94,9 @@ Result<void> MariadbTarget::connect() {
 Result<void> MariadbTarget::open() {
   SYN_TRY(auto installer, Connection::open(shared_->access(), Purpose::kSql));
   SYN_TRY(install_checkpoint(*installer));
+  if (guard_ != nullptr) {
+    SYN_TRY(install_echo(*installer));
+  }
   return connect();
 }
 
@@ -264,6 +267,8 @@ Bulk::Outcome MariadbTarget::run_group(Group& group) {
       return run_rows(free_sql(group), group);
     case Step::kSet:
       return run_rows(update_sql(group), group);
+    case Step::kNew:
+      return run_rows(insert_sql(group), group);
     case Step::kPut:
       break;
   }
@@ -339,19 +344,21 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
   if (writer_ == nullptr) {
     SYN_TRY(read_tables());
   }
-  Writer::Plan plan = writer_->plan(batch.writes);
-  if (!plan.stopped.empty()) return stop(std::move(plan.stopped));
-  if (!plan.poison) {
-    SYN_TRY(plan.poison, find_too_large(batch));
+  if (auto stopped = writer_->stopped(batch.writes); !stopped.empty()) {
+    return stop(std::move(stopped));
   }
-  if (!plan.poison) {
-    SYN_TRY(plan.poison, find_alike(batch));
-  }
-  if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison), {}};
-  if (auto begun = begin(batch); !begun) {
-    roll_back();
-    return std::move(begun).as_failure();
-  }
+  std::unique_lock<std::mutex> held;
+  if (guard_ != nullptr) held = guard_->hold();
+  standings_.clear();
+  stop_.reset();
+  SYN_TRY(auto unfit, check(batch));
+  if (unfit) return ports::ApplyResult{0, std::move(unfit), {}};
+  auto begun = begin_guarded(batch);
+  if (!begun || begun.value()) roll_back();
+  if (!begun && stop_) return stop({std::move(*stop_)});
+  if (!begun) return begun.error();
+  if (begun.value()) return ports::ApplyResult{0, std::move(begun).value(), {}};
+  Writer::Plan plan = writer_->plan(batch.writes, standings_);
   size_t rows_written = 0;
   for (Group& group : plan.groups) {
     const Bulk::Outcome outcome = run_group(group);
@@ -365,26 +372,53 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
     if (!is_of_dataset(outcome.error)) return outcome.error;
     return stop({{group.mapped->dataset(), outcome.error}});
   }
-  return commit(rows_written);
+  auto done = commit(batch, rows_written);
+  if (!done || done.value().poison) roll_back_unless_lost(done);
+  return done;
 }
 
-Result<ports::ApplyResult> MariadbTarget::commit(size_t rows_written) {
+// What can be told of the records before anything is begun.
+Result<std::optional<ports::Poison>> MariadbTarget::check(const ports::WriteBatch& batch) {
+  Writer::Plan plan = writer_->plan(batch.writes, {});
+  if (plan.poison) return std::move(plan.poison);
+  SYN_TRY(auto too_large, find_too_large(batch));
+  if (too_large) return too_large;
+  return find_alike(batch);
+}
+
+Result<std::optional<ports::Poison>> MariadbTarget::begin_guarded(const ports::WriteBatch& batch) {
+  SYN_TRY(begin(batch));
+  if (guard_ == nullptr) return std::optional<ports::Poison>();
+  return guard(batch);
+}
+
+Result<ports::ApplyResult> MariadbTarget::commit(const ports::WriteBatch& batch,
+                                                 size_t rows_written) {
+  if (guard_ != nullptr) {
+    SYN_TRY(auto outside, keep_echoes(batch));
+    if (outside) return ports::ApplyResult{0, std::move(outside), {}};
+  }
   const Bulk::Outcome outcome = bulk_->run(kCommit);
-  if (outcome.is_done) return ports::ApplyResult{rows_written, {}, {}};
-  // Not told that it failed is not told that it did.
-  if (outcome.error.code != ErrorCode::kSystemOpen) roll_back();
-  return outcome.error;
+  if (!outcome.is_done) return outcome.error;
+  if (guard_ != nullptr) guard_->wrote(batch.writes, left_);
+  return ports::ApplyResult{rows_written, {}, {}};
+}
+
+// Not told that a commit failed is not told that it did: then nothing is done on that connection.
+void MariadbTarget::roll_back_unless_lost(const Result<ports::ApplyResult>& done) {
+  if (done || done.error().code != ErrorCode::kSystemOpen) roll_back();
 }
 
 Result<MariadbTarget::Singly> MariadbTarget::try_singly(const ports::WriteBatch& batch, Way way) {
-  SYN_TRY(begin(batch));
+  SYN_TRY(auto outside, begin_guarded(batch));
+  if (outside) return Singly{{0, std::move(outside), {}}, false};
   size_t rows_written = 0;
   SYN_TRY(auto refused, write_singly(batch, way, rows_written));
   if (refused) {
     return Singly{{0, ports::Poison{refused->index, std::move(refused->error)}, {}},
                   refused->is_unique};
   }
-  SYN_TRY(auto done, commit(rows_written));
+  SYN_TRY(auto done, commit(batch, rows_written));
   return Singly{std::move(done), false};
 }
 
@@ -398,6 +432,7 @@ Result<ports::ApplyResult> MariadbTarget::apply_singly(const ports::WriteBatch& 
     if (connection_ == nullptr) return std::move(tried).value().result;
     tried = try_singly(batch, Way::kFreeFirst);
   }
+  if (!tried && tried.error().code == ErrorCode::kSystemOpen) return tried.error();
   if (!tried || tried.value().result.poison) roll_back();
   if (!tried && stop_) return stop({std::move(*stop_)});
   if (!tried) return tried.error();
@@ -421,7 +456,8 @@ Result<std::optional<MariadbTarget::Refused>> MariadbTarget::write_singly(
 Result<std::optional<MariadbTarget::Refused>> MariadbTarget::write_one(
     const ports::WriteBatch& batch, size_t index, Way way, Step step, size_t& rows_written) {
   const ports::RecordWrite& write = batch.writes[index];
-  SYN_TRY(auto group, step == Step::kFree ? writer_->freeing(write) : writer_->single(write));
+  SYN_TRY(auto group, step == Step::kFree ? writer_->freeing(write, standing(index))
+                                          : writer_->single(write, standing(index)));
   if (!group) return std::optional<Refused>();
   const Bulk::Outcome outcome = run_group(*group);
   if (outcome.is_done) {
@@ -439,6 +475,7 @@ Result<std::optional<MariadbTarget::Refused>> MariadbTarget::write_one(
     if (!other.empty()) {
       return std::optional(Refused{index, taken_for(*group->mapped, write, other), false});
     }
+    if (group->step == Step::kNew) return guard_->was_inserted(write);
     if (way == Way::kPlain) {  // a user inserted it between our UPDATE and our INSERT
       error.code = ErrorCode::kSystemBusy;
       return error;

@@ -10,11 +10,12 @@ namespace syncline::mariadb {
 namespace {
 
 using model::EntryKind;
+using scan::Standing;
 
-Step step_of(EntryKind kind) {
-  return kind == EntryKind::kDelete ? Step::kDelete
-         : kind == EntryKind::kPut  ? Step::kPut
-                                    : Step::kSet;
+Step step_of(EntryKind kind, Standing standing) {
+  if (kind == EntryKind::kDelete) return Step::kDelete;
+  if (kind != EntryKind::kPut) return Step::kSet;
+  return standing == Standing::kAbsent ? Step::kNew : Step::kPut;
 }
 
 bool folds_case(const NativeType& type) {
@@ -110,7 +111,8 @@ void add_to(Group& group, Values values) {
   ++group.count;
 }
 
-bool is_nothing(const ports::RecordWrite& write, const Values& values) {
+bool is_nothing(const ports::RecordWrite& write, const Values& values, Standing standing) {
+  if (standing == Standing::kAbsent && write.kind != EntryKind::kPut) return true;
   return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && values.fields.empty());
 }
 
@@ -201,7 +203,8 @@ Error Writer::refusal(const ports::RecordWrite& write, Error error) const {
   return rejected_row(*mapped.value(), std::string(write.key), std::move(error)).error;
 }
 
-Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes) const {
+Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
+                          const Standings& standings) const {
   Plan plan;
   plan.stopped = stopped(writes);
   if (!plan.stopped.empty()) return plan;
@@ -214,8 +217,9 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes) const {
       return plan;
     }
     Values values = std::move(read).value();
-    if (is_nothing(writes[i], values)) continue;
-    const Step step = step_of(writes[i].kind);
+    const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
+    if (is_nothing(writes[i], values, standing)) continue;
+    const Step step = step_of(writes[i].kind, standing);
     const auto [at, is_new] = groups.try_emplace({step, writes[i].dataset, values.fields}, Group{});
     if (is_new) at->second = new_group(*mapped, step, values.fields);
     add_to(at->second, std::move(values));
@@ -224,19 +228,22 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes) const {
   return plan;
 }
 
-Result<std::optional<Group>> Writer::single(const ports::RecordWrite& write) const {
+Result<std::optional<Group>> Writer::single(const ports::RecordWrite& write,
+                                            Standing standing) const {
   SYN_TRY(const Mapped* mapped, find(write.dataset));
   SYN_TRY(Values values, values_of(*mapped, write));
-  if (is_nothing(write, values)) return std::optional<Group>();
-  Group group = new_group(*mapped, step_of(write.kind), values.fields);
+  if (is_nothing(write, values, standing)) return std::optional<Group>();
+  Group group = new_group(*mapped, step_of(write.kind, standing), values.fields);
   add_to(group, std::move(values));
   return std::optional(std::move(group));
 }
 
-Result<std::optional<Group>> Writer::freeing(const ports::RecordWrite& write) const {
+Result<std::optional<Group>> Writer::freeing(const ports::RecordWrite& write,
+                                             Standing standing) const {
   SYN_TRY(const Mapped* mapped, find(write.dataset));
   SYN_TRY(Values values, values_of(*mapped, write));
-  if (write.kind == EntryKind::kDelete) return std::optional<Group>();
+  if (write.kind == EntryKind::kDelete || standing == Standing::kAbsent)
+    return std::optional<Group>();
   std::vector<model::FieldIndex> fields;
   for (const model::FieldIndex field : values.fields) {
     const Column& column = mapped->columns[field];

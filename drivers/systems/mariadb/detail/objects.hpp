@@ -1,4 +1,5 @@
-// What Syncline creates in a database: the table syncline_checkpoint. And the sessions of ours
+// What Syncline creates in a database: the table syncline_checkpoint, and where no log is read
+// syncline_echo. And the sessions of ours
 // there.
 //
 // Threads: on the connection given. Errors: those of the connection.
@@ -13,8 +14,11 @@ namespace syncline::mariadb {
 
 inline constexpr const char* kCheckpoint = "syncline_checkpoint";
 
-// Does nothing where it is there.
+inline constexpr const char* kEcho = "syncline_echo";
+
+// Each does nothing where it is there.
 Result<void> install_checkpoint(Connection& connection);
+Result<void> install_echo(Connection& connection);  // of scans and polls
 
 // " WHERE appliance = ... AND system = ..." of our rows in it.
 std::string our_rows(const Shared& shared);

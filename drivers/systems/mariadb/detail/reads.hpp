@@ -5,6 +5,7 @@
 // does not show yet what its log has told.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -13,6 +14,44 @@
 #include "host/ports/source.hpp"
 
 namespace syncline::mariadb {
+
+// Read-only, and all of it as of its begin.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Connection& connection) : connection_(connection) {}
+  ~ReadTransaction() { end(); }
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+  Result<void> begin();
+  void end();
+
+ private:
+  Connection& connection_;
+  bool is_open_ = false;
+};
+
+// The SQL of both kinds of reads, within a transaction. Rows of the mapped columns.
+Result<Answer> select_chunk(Connection& connection, const Mapped& mapped, const std::string& cursor,
+                            size_t row_limit);
+// Where a chunk goes on that ends with this row.
+std::string cursor_of(const Mapped& mapped, const Answer& row);
+enum class Records : uint8_t {
+  kRead,    // those that the row filter lets through
+  kLocked,  // all, locked, and behind the columns whether the filter lets the row through
+};
+// A key that no column holds stands nowhere; nothing where there is no other.
+Result<std::optional<Answer>> select_records(Connection& connection, const Mapped& mapped,
+                                             std::span<const std::string> keys, Records records);
+// The mapped columns as they are read; the order of the key; what is behind a row of that order;
+// and the row filter, as " AND ...".
+std::string select_list(const Mapped& mapped);
+std::string order_term(const Column& column);
+std::string sql_value_of_text(const NativeType& native, std::string_view text);
+std::string filter_of(const Mapped& mapped);
+// (a > 1 OR (a = 1 AND (b > 'x'))): behind the row of these values in the order of these terms.
+std::string behind(const std::vector<std::string>& terms, const std::vector<std::string>& values,
+                   size_t at = 0);
 
 // The end of the log that a snapshot begun now is consistent with.
 struct LogEnd {

@@ -16,6 +16,7 @@ namespace syncline::mariadb {
 struct Shared {
   ports::SystemConfig config;
   Endpoint endpoint;
+  bool is_scan = false;  // no log is read: tables are scanned or polled
 
   Access access() const { return {config.name, endpoint, config.password}; }
   // Of a user-level lock that a session of ours holds while it lives: by it that session is found

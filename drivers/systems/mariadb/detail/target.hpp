@@ -18,7 +18,9 @@ namespace syncline::mariadb {
 
 class MariadbTarget final : public ports::Target {
  public:
-  explicit MariadbTarget(std::shared_ptr<const Shared> shared) : shared_(std::move(shared)) {}
+  // guard: null where the log tells what users do.
+  MariadbTarget(std::shared_ptr<const Shared> shared, std::unique_ptr<scan::Guard> guard)
+      : shared_(std::move(shared)), guard_(std::move(guard)) {}
 
   Result<void> open() override;
   Result<void> open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
@@ -37,6 +39,8 @@ class MariadbTarget final : public ports::Target {
   Result<void> connect();
   Result<void> read_tables();
   Result<void> begin(const ports::WriteBatch& batch);
+  Result<std::optional<ports::Poison>> check(const ports::WriteBatch& batch);
+  Result<std::optional<ports::Poison>> begin_guarded(const ports::WriteBatch& batch);
   Error marker_moved(const ports::WriteBatch& batch) const;
   Result<std::optional<ports::Poison>> find_too_large(const ports::WriteBatch& batch);
   Result<std::optional<ports::Poison>> find_alike(const ports::WriteBatch& batch);
@@ -50,7 +54,7 @@ class MariadbTarget final : public ports::Target {
   Bulk::Outcome insert_missing(Group& group);
   Bulk::Outcome fill(Group& group);
 
-  Result<ports::ApplyResult> commit(size_t rows_written);
+  Result<ports::ApplyResult> commit(const ports::WriteBatch& batch, size_t rows_written);
   struct Singly {
     ports::ApplyResult result;
     bool is_clash = false;  // of a unique value
@@ -63,12 +67,26 @@ class MariadbTarget final : public ports::Target {
                                            Step step, size_t& rows_written);
   static bool is_of_dataset(const Error& error);
   ports::ApplyResult stop(std::vector<ports::DatasetStop> stopped);
+
+  Result<scan::Present> look_at(const ports::WriteBatch& batch);
+  std::optional<ports::Poison> outside(const ports::WriteBatch& batch,
+                                       const scan::Present& present) const;
+  // Locks the records and compares them with what was shown of them.
+  Result<std::optional<ports::Poison>> guard(const ports::WriteBatch& batch);
+  // What the transaction leaves of each.
+  Result<std::optional<ports::Poison>> keep_echoes(const ports::WriteBatch& batch);
+  Result<void> insert_echoes(const ports::WriteBatch& batch);
+  scan::Standing standing(size_t index) const;
   void roll_back();
+  void roll_back_unless_lost(const Result<ports::ApplyResult>& done);
 
   std::shared_ptr<const Shared> shared_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Bulk> bulk_;
   std::unique_ptr<Writer> writer_;
+  std::unique_ptr<scan::Guard> guard_;
+  Writer::Standings standings_;  // of the transaction at hand, if it is guarded
+  scan::Images left_;            // what it leaves
   size_t packet_size_max_ = 0;
   std::optional<ports::DatasetStop> stop_;  // what ended a try record by record
   // Where the last full records were all missing: the next are inserted at once.

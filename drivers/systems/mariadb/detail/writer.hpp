@@ -15,13 +15,14 @@
 #include <string>
 #include <vector>
 
+#include "drivers/scan/guard.hpp"
 #include "drivers/systems/mariadb/detail/bulk.hpp"
 #include "drivers/systems/mariadb/detail/table.hpp"
 #include "host/ports/target.hpp"
 
 namespace syncline::mariadb {
 
-enum class Step : uint8_t { kDelete, kFree, kSet, kPut };
+enum class Step : uint8_t { kDelete, kFree, kSet, kNew, kPut };
 
 // Writes of one table and one set of columns, growing.
 struct Group {
@@ -57,19 +58,24 @@ class Writer {
     return ports::stopped_among(writes, [this](model::DatasetId dataset) { return find(dataset); });
   }
 
-  // All writes, in the order deletes, sets, puts. stopped: datasets that cannot be written as their
-  // tables are. poison: the first write that cannot be written at all.
+  // All writes, in the order deletes, sets, what is new, puts. stopped: datasets that cannot be
+  // written as their tables are. poison: the first write that cannot be written at all. standings:
+  // one a write where they are guarded; of what is absent, a full record is inserted, and for the
+  // rest there is nothing to do.
   struct Plan {
     std::vector<Group> groups;
     std::vector<ports::DatasetStop> stopped;
     std::optional<ports::Poison> poison;
   };
-  Plan plan(std::span<const ports::RecordWrite> writes) const;
+  using Standings = std::vector<scan::Standing>;
+  Plan plan(std::span<const ports::RecordWrite> writes, const Standings& standings) const;
 
   // One write alone; nothing where there is nothing to do.
-  Result<std::optional<Group>> single(const ports::RecordWrite& write) const;
+  Result<std::optional<Group>> single(const ports::RecordWrite& write,
+                                      scan::Standing standing) const;
   // Gives away the unique values that the write is about to change, so that records can swap them.
-  Result<std::optional<Group>> freeing(const ports::RecordWrite& write) const;
+  Result<std::optional<Group>> freeing(const ports::RecordWrite& write,
+                                       scan::Standing standing) const;
 
   // Whether the key's column might take it for another record's, in letters beyond ASCII, where the
   // condition cannot tell; and the SELECT of the keys that it takes for the same.

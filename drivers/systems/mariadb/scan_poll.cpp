@@ -1,0 +1,162 @@
+// Polls: the column that rises, the index that it needs, and where a round stands.
+#include <algorithm>
+
+#include "drivers/scan/findings.hpp"
+#include "drivers/systems/mariadb/detail/scan_tables.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+// The server's list of transactions is of a moment ago.
+constexpr int64_t kMarginUs = 1'000'000;
+
+const Column* poll_column(const Mapped& mapped) {
+  return mapped.table.find(mapped.mapping->poll_by);
+}
+
+std::string poll_name(const Mapped& mapped) {
+  return quoted_name(mapped.mapping->poll_by);
+}
+
+bool is_clock(Category category) {
+  return category == Category::kTimestamp || category == Category::kDatetime;
+}
+
+// With the key behind the column, an index answers a round in its order.
+std::string index_sql(const Mapped& mapped) {
+  std::string sql =
+      "ALTER TABLE " + quoted_name(mapped.table.name) + " ADD INDEX (" + poll_name(mapped);
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    if (mapped.columns[i].name == mapped.mapping->poll_by) continue;
+    sql += ", " + quoted_name(mapped.columns[i].name);
+  }
+  return sql + ");";
+}
+
+Result<bool> is_indexed(Connection& connection, const Mapped& mapped) {
+  SYN_TRY(
+      const Answer rows,
+      connection.query("SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = "
+                       "DATABASE() AND SEQ_IN_INDEX = 1 AND SUB_PART IS NULL AND TABLE_NAME = " +
+                       literal(mapped.table.name) +
+                       " AND COLUMN_NAME = " + literal(mapped.mapping->poll_by)));
+  return rows.row_count() > 0;
+}
+
+Result<bool> sees_transactions(Connection& connection) {
+  SYN_TRY(Answer grants, connection.query("SHOW GRANTS"));
+  while (grants.next()) {
+    const std::string_view grant = grants.text(0);
+    if (grant.find(" ON *.* ") == std::string_view::npos) continue;
+    if (grant.find("ALL PRIVILEGES") != std::string_view::npos) return true;
+    if (grant.find("PROCESS") != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& mapped) {
+  scan::PollColumn out;
+  out.mapping = mapped.mapping;
+  const Column* column = poll_column(mapped);
+  if (column == nullptr) return out;
+  using Kind = scan::PollColumn::Kind;
+  const Category category = column->type.category;
+  const bool is_number = category == Category::kInteger || category == Category::kDecimal;
+  out.type = column->type.name;
+  out.kind = is_clock(category) ? Kind::kClock : is_number ? Kind::kNumber : Kind::kOther;
+  out.is_nullable = column->is_nullable;
+  const std::string table = quoted_name(mapped.table.name);
+  const std::string name = poll_name(mapped);
+  out.not_null_sql = "UPDATE " + table + " SET " + name + " = " +
+                     (out.kind == Kind::kClock ? "now(6)" : "0") + " WHERE " + name +
+                     " IS NULL; ALTER TABLE " + table + " MODIFY " + name + " " + out.type +
+                     " NOT NULL;";
+  out.index_sql = index_sql(mapped);
+  SYN_TRY(out.is_indexed, is_indexed(connection, mapped));
+  return out;
+}
+
+}  // namespace
+
+Result<void> check_poll(Connection& connection, const Mapped& mapped) {
+  SYN_TRY(const auto column, read_poll_column(connection, mapped));
+  return scan::check_poll(column);
+}
+
+Result<void> find_poll(Connection& connection, const Mapped& mapped,
+                       std::vector<ports::Finding>& out) {
+  SYN_TRY(const auto column, read_poll_column(connection, mapped));
+  SYN_TRY(const bool sees, sees_transactions(connection));
+  SYN_TRY(const std::string user, connection.query_text("SELECT current_user()"));
+  scan::find_poll(column, sees ? "" : "GRANT PROCESS ON *.* TO " + user + ";", out);
+  return success();
+}
+
+// A value from a clock that is ahead does not count before its time: what follows it would never be
+// read. When a transaction began is known in whole seconds.
+Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
+  const Mapped& table = mapped(dataset);
+  const Category category = poll_column(table)->type.category;
+  const std::string name = poll_name(table);
+  const std::string limit = category == Category::kTimestamp  ? "now(6)"
+                            : category == Category::kDatetime ? "now(6) + INTERVAL 14 HOUR"
+                                                              : "";
+  std::string highest = "SELECT max(" + name + ") FROM " + quoted_name(table.table.name);
+  if (!limit.empty()) highest += " WHERE " + name + " <= " + limit;
+  SYN_TRY(const bool sees, sees_transactions(*connection_));
+  const std::string oldest =
+      sees ? "(SELECT CAST(unix_timestamp(min(trx_started)) * 1000000 AS INT) FROM "
+             "information_schema.INNODB_TRX)"
+           : "NULL";
+  SYN_TRY(Answer row, connection_->query("SELECT CAST(unix_timestamp(now(6)) * 1000000 AS INT), " +
+                                         oldest + ", (" + highest + ")"));
+  scan::Reached reached;
+  if (!row.next()) return reached;
+  reached.now_us = row.integer(0);
+  reached.oldest_open_us = row.is_null(1) ? reached.now_us : row.integer(1);
+  reached.oldest_open_us = std::min(reached.oldest_open_us, reached.now_us - kMarginUs);
+  if (!sees) reached.oldest_open_us -= scan::kUnseenOverlapUs;
+  if (!row.is_null(2)) {
+    reached.highest = sql_value_of_text(poll_column(table)->type, row.text(2));
+  }
+  return reached;
+}
+
+// The cursor is the column's value and the key's, as SQL has them.
+Result<scan::Rows> ScanTables::changed(model::DatasetId dataset, const std::string& from,
+                                       const std::string& cursor, size_t row_limit) {
+  const Mapped& table = mapped(dataset);
+  std::vector<std::string> terms = {poll_name(table)};
+  std::string order = terms[0];
+  for (size_t i = 0; i < table.key_count(); ++i) {
+    terms.push_back(order_term(table.columns[i]));
+    order += ", " + terms.back();
+  }
+  std::string sql = "SELECT " + select_list(table) + ", " + terms[0] + " FROM " +
+                    quoted_name(table.table.name) + " WHERE TRUE" + filter_of(table);
+  if (!cursor.empty()) {
+    std::vector<std::string> values;
+    ByteReader in(cursor);
+    while (values.size() < terms.size()) values.emplace_back(in.text());
+    sql += " AND " + terms[0] + " >= " + values[0] + " AND " + behind(terms, values);
+  } else if (!from.empty()) {
+    sql += " AND " + terms[0] + " >= " + from;
+  }
+  SYN_TRY(Answer rows,
+          connection_->query(sql + " ORDER BY " + order + " LIMIT " + std::to_string(row_limit)));
+  const bool is_last = rows.row_count() < row_limit;
+  scan::Rows out;
+  while (rows.next()) {
+    take_row(table, rows, out);
+    if (is_last) continue;
+    out.cursor.clear();
+    ByteWriter writer(out.cursor);
+    writer.text(sql_value_of_text(poll_column(table)->type, rows.text(table.columns.size())));
+    for (size_t i = 0; i < table.key_count(); ++i) {
+      writer.text(sql_value_of_text(table.columns[i].type, rows.text(i)));
+    }
+  }
+  return out;
+}
+
+}  // namespace syncline::mariadb

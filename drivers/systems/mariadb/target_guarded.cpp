@@ -1,0 +1,96 @@
+// Marked transactions where no log tells what users do: each record is locked, and compared with
+// what was shown of it, before it is written; what was made of it is kept as an echo.
+#include "drivers/systems/mariadb/detail/objects.hpp"
+#include "drivers/systems/mariadb/detail/scan_tables.hpp"
+#include "drivers/systems/mariadb/detail/target.hpp"
+
+namespace syncline::mariadb {
+
+scan::Standing MariadbTarget::standing(size_t index) const {
+  return index < standings_.size() ? standings_[index] : scan::Standing::kUnguarded;
+}
+
+Result<std::optional<ports::Poison>> MariadbTarget::guard(const ports::WriteBatch& batch) {
+  SYN_TRY(scan::Present present, look_at(batch));
+  SYN_TRY(standings_, guard_->check(batch.writes, present.images));
+  return outside(batch, present);
+}
+
+Result<std::optional<ports::Poison>> MariadbTarget::keep_echoes(const ports::WriteBatch& batch) {
+  SYN_TRY(scan::Present present, look_at(batch));
+  if (present.outside) return outside(batch, present);
+  left_ = std::move(present.images);
+  SYN_TRY(insert_echoes(batch));
+  return std::optional<ports::Poison>();
+}
+
+Result<scan::Present> MariadbTarget::look_at(const ports::WriteBatch& batch) {
+  using Side = scan::Lookup::Side;
+  scan::Present present;
+  RowCells cells;
+  for (const model::DatasetId dataset : guard_->touched(batch.writes)) {
+    SYN_TRY(const Mapped* mapped, writer_->find(dataset));
+    const scan::Lookup lookup(*guard_, batch.writes, dataset);
+    auto read = select_records(*connection_, *mapped, lookup.keys(), Records::kLocked);
+    if (!read) {
+      if (is_of_dataset(read.error())) stop_ = ports::DatasetStop{dataset, read.error()};
+      return std::move(read).as_failure();
+    }
+    auto rows = std::move(read).value();
+    while (rows && rows->next()) {
+      SYN_TRY(const std::string key, key_of(*mapped, *rows, cells));
+      const bool is_inside = rows->integer(mapped->columns.size()) == 1;
+      lookup.take(key, is_inside ? Side::kInside : Side::kOutside, image_of(*mapped, *rows),
+                  present);
+    }
+  }
+  return present;
+}
+
+std::optional<ports::Poison> MariadbTarget::outside(const ports::WriteBatch& batch,
+                                                    const scan::Present& present) const {
+  if (!present.outside) return {};
+  const ports::RecordWrite& write = batch.writes[*present.outside];
+  return ports::Poison{*present.outside,
+                       writer_->refusal(write, guard_->outside_filter(write.dataset))};
+}
+
+// In messages that the server takes; and those that are durable go.
+Result<void> MariadbTarget::insert_echoes(const ports::WriteBatch& batch) {
+  ParameterArray datasets(ParameterKind::kUnsigned);
+  ParameterArray keys(ParameterKind::kBytes);
+  ParameterArray images(ParameterKind::kBytes);
+  std::vector<size_t> sizes;
+  for (const ports::RecordWrite& write : batch.writes) {
+    if (!guard_->is_guarded(write.dataset)) continue;
+    const auto image = left_.find(guard_->id_of(write));
+    Parameter dataset;
+    dataset.integer = write.dataset;
+    Parameter key;
+    key.text = write.key;
+    Parameter left;
+    if (image != left_.end()) left.text = image->second;
+    sizes.push_back(key.text.size() + left.text.size());
+    datasets.add(std::move(dataset));
+    keys.add(std::move(key));
+    images.add(std::move(left));
+  }
+  const std::string sql = std::string("INSERT INTO ") + kEcho +
+                          " (appliance, `system`, dataset, `key`, image) VALUES (" +
+                          literal(shared_->config.appliance) + ", " +
+                          literal(shared_->config.name) + ", ?, ?, ?)";
+  for (size_t first = 0; first < sizes.size();) {
+    size_t count = 1;
+    for (size_t size = sizes[first]; first + count < sizes.size(); ++count) {
+      size += sizes[first + count] + 32;
+      if (size > packet_size_max_ / 2) break;
+    }
+    const auto done = bulk_->run(sql, {&datasets, &keys, &images}, first, count);
+    if (!done.is_done) return done.error;
+    first += count;
+  }
+  return connection_->run(std::string("DELETE FROM ") + kEcho + our_rows(*shared_) +
+                          " AND number <= " + std::to_string(guard_->durable_echo()));
+}
+
+}  // namespace syncline::mariadb
