@@ -61,8 +61,10 @@ Result<void> SqliteScanSource::open(const model::Position& position) {
 Result<void> SqliteScanSource::refresh_schema() {
   SYN_TRY(schema_version_, reader_->query_integer("PRAGMA schema_version"));
   captured_.clear();
+  every_us_ = 0;
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     if (mapping.direction == ports::Direction::kTo) continue;
+    every_us_ = std::max(every_us_, mapping.every_us);
     const model::DatasetId dataset = mapping.schema->dataset;
     auto mapped = read_mapped(*reader_, mapping);
     if (mapped) {
@@ -95,7 +97,9 @@ Result<void> SqliteScanSource::wait_for_change(int wait_ms) {
     SYN_TRY(const int64_t version, reader_->query_integer("PRAGMA data_version"));
     const bool is_changed = version != data_version_;
     data_version_ = version;
-    const int64_t pause_us = std::max(kScanPauseUs, kScanPauseFactor * scan_took_us_);
+    const int64_t pause_us = every_us_ > 0
+                                 ? every_us_ - scan_took_us_
+                                 : std::max(kScanPauseUs, kScanPauseFactor * scan_took_us_);
     const bool is_due = data_version_ != scanned_version_ &&
                         (scan_ended_us_ == 0 || clock_.steady_us() - scan_ended_us_ >= pause_us);
     if (is_due || shared_->scan.take_wish()) {

@@ -80,6 +80,7 @@ class SqliteScanSource final : public ports::Source {
   int64_t scanned_version_ = -1;
   size_t next_dataset_ = 0;  // where the scan under way stands
   std::string cursor_;
+  int64_t every_us_ = 0;  // the longest that a dataset asks for; 0: none does
   int64_t scan_began_us_ = 0;
   int64_t scan_ended_us_ = 0;
   int64_t scan_took_us_ = 0;
