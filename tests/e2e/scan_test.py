@@ -1,0 +1,311 @@
+#!/usr/bin/python3
+"""capture = "scan" and "poll" against real servers, in step with systems whose log is read.
+
+    scan_test.py PATH/TO/syncline
+
+Needs psycopg2 and pymysql, so it runs under the Python that Debian packages them for.
+"""
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import psycopg2
+import pymysql
+
+SYNCLINE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "syncline"
+SUPPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support")
+ENGINE = os.environ.get("SYNCLINE_E2E_ENGINE", "auto")
+SECONDS = 120
+RECORDS = 30
+
+
+class Postgres:
+    create = ("CREATE TABLE customer (id int PRIMARY KEY, name varchar(40), city varchar(40), "
+              "changed_at timestamptz NOT NULL DEFAULT clock_timestamp())",
+              "CREATE INDEX ON customer (changed_at, id)")
+    touch = ", changed_at = clock_timestamp()"
+    table = "public.customer"
+
+    def __init__(self, folder, database):
+        self.folder, self.database = folder, database
+        self.url = f"postgres://postgres@/{database}?host={folder}"
+        self.connect("postgres").cursor().execute(f"CREATE DATABASE {database}")
+        user = self.connect()
+        for statement in self.create:
+            user.cursor().execute(statement)
+
+    def connect(self, database=None):
+        user = psycopg2.connect(host=self.folder, dbname=database or self.database,
+                                user="postgres")
+        user.autocommit = True
+        return user
+
+
+class Mariadb:
+    create = ("CREATE TABLE customer (id int PRIMARY KEY, name varchar(40), city varchar(40), "
+              "changed_at timestamp(6) NOT NULL DEFAULT current_timestamp(6))",
+              "CREATE INDEX by_change ON customer (changed_at, id)")
+    touch = ", changed_at = current_timestamp(6)"
+    table = "customer"
+
+    def __init__(self, folder, database):
+        self.folder, self.database = folder, database
+        self.url = f"mariadb://root@localhost/{database}?socket={folder}/socket"
+        self.connect("").cursor().execute(f"CREATE DATABASE {database} CHARACTER SET utf8mb4")
+        user = self.connect()
+        for statement in self.create:
+            user.cursor().execute(statement)
+
+    def connect(self, database=None):
+        name = self.database if database is None else database
+        return pymysql.connect(unix_socket=self.folder + "/socket", user="root",
+                               database=name or None, autocommit=True, charset="utf8mb4")
+
+
+SERVERS = {Postgres: "postgres_server", Mariadb: "mariadb_server"}
+SCAN = 'capture = "scan"\nevery = "1s"\n'
+POLL = 'capture = "poll"\npoll_by = "changed_at"\nevery = "1s"\n'
+
+
+class Scan(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        os.environ["POSTGRES_OWNER"] = str(os.getpid())
+        cls.servers = {}
+        for kind, script in SERVERS.items():
+            cls.servers[kind] = tempfile.mkdtemp(prefix="syncline-scan-")
+            cls.addClassCleanup(cls.call_server, kind, "remove")
+            cls.call_server(kind, "start")
+
+    @classmethod
+    def call_server(cls, kind, command):
+        subprocess.run([os.path.join(SUPPORT, SERVERS[kind]), command, cls.servers[kind]],
+                       check=True)
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="syncline-e2e-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.daemon = None
+        self.addCleanup(self.end_daemon)
+
+    def make(self, *chosen):
+        """Of each system its kind and what its section of the dataset says beside the table."""
+        name = self._testMethodName[5:35]
+        self.systems = [kind(self.servers[kind], f"s{at}_{name}")
+                        for at, (kind, _) in enumerate(chosen)]
+        self.users = [system.connect() for system in self.systems]
+        lines = ["[appliance]", 'name = "e2e"', 'data = "data"', f'engine = "{ENGINE}"']
+        for at, system in enumerate(self.systems):
+            lines += [f"[systems.s{at}]", f'kind = "{type(system).__name__.lower()}"',
+                      f'url = "{system.url}"']
+        lines += ["[datasets.customer]", 'key = ["id"]', 'first = "s0"',
+                  'exclude = ["changed_at"]']
+        for at, (system, (_, more)) in enumerate(zip(self.systems, chosen)):
+            triggers = 'triggers = "fire"\n' if isinstance(system, Mariadb) else ""
+            lines += [f"[datasets.customer.on.s{at}]", f'table = "{system.table}"', triggers + more]
+        with open(os.path.join(self.folder, "syncline.toml"), "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+
+    def end_daemon(self):
+        if self.daemon is not None and self.daemon.poll() is None:
+            self.daemon.kill()
+            self.daemon.wait()
+
+    def call(self, *arguments, expect=0):
+        done = subprocess.run([SYNCLINE, *arguments], cwd=self.folder, capture_output=True,
+                              text=True, timeout=SECONDS, check=False)
+        self.assertEqual(done.returncode, expect, f"{arguments}: {done.stdout} {done.stderr}")
+        return done.stdout
+
+    def ask(self, *arguments):
+        return json.loads(self.call(*arguments, "--json"))
+
+    def log(self):
+        with open(os.path.join(self.folder, "daemon.log"), encoding="utf-8") as log:
+            return log.read()[-4000:]
+
+    def start(self):
+        with open(os.path.join(self.folder, "daemon.log"), "ab") as log:
+            self.daemon = subprocess.Popen([SYNCLINE, "run", "--log-level", "warning"],
+                                           cwd=self.folder, stderr=log)
+        self.wait(self.is_running, "the start")
+
+    def is_running(self):
+        self.assertIsNone(self.daemon.poll(), self.log())
+        told = subprocess.run([SYNCLINE, "status", "--json"], cwd=self.folder, check=False,
+                              capture_output=True, text=True)
+        return told.returncode == 0 and json.loads(told.stdout)["state"] == "running"
+
+    def wait(self, holds, what):
+        deadline = time.monotonic() + SECONDS
+        pause = threading.Event()
+        while not holds():
+            self.assertLess(time.monotonic(), deadline, f"{what}: {self.log()}")
+            pause.wait(0.1)
+
+    def run_sql(self, at, sql, values=None):
+        self.users[at].cursor().execute(sql, values)
+
+    def rows(self, at):
+        cursor = self.users[at].cursor()
+        cursor.execute("SELECT id, name, city FROM customer ORDER BY id")
+        return list(cursor.fetchall())
+
+    def expect_equal(self):
+        self.wait(lambda: all(self.rows(at) == self.rows(0) for at in range(len(self.systems))),
+                  "they are not equal")
+        self.wait(lambda: self.ask("verify")["is_equal"], "verify")
+
+    def edit(self, at, id_number, column, value):
+        self.run_sql(at, f"UPDATE customer SET {column} = %s{self.systems[at].touch} WHERE id = %s",
+                     (value, id_number))
+
+    def written(self):
+        return [one["delivery"]["rows_written_total"] for one in self.ask("status")["systems"]]
+
+    def fill(self, at, count=RECORDS):
+        for number in range(count):
+            self.run_sql(at, "INSERT INTO customer (id, name, city) VALUES (%s, 'n', 'c')",
+                         (number,))
+
+    def write_column(self, at, column, stopping, last, failures):
+        """Every value is told apart; of each record the last one has to stand everywhere."""
+        dice = random.Random(at)
+        user = self.systems[at].connect()
+        count = 0
+        try:
+            while not stopping.wait(0.01):
+                count += 1
+                number = dice.randrange(RECORDS)
+                user.cursor().execute(
+                    f"UPDATE customer SET {column} = %s{self.systems[at].touch} WHERE id = %s",
+                    (f"{column} {count}", number))
+                last[number] = f"{column} {count}"
+        except Exception as error:  # told to the test, which fails
+            failures.append(repr(error))
+        user.close()
+
+    def check_lost_edits(self, kills):
+        """A user of the first system edits one field, a user of the second another one."""
+        self.fill(0)
+        self.start()
+        self.expect_equal()
+        stopping, failures, names, cities = threading.Event(), [], {}, {}
+        writers = [threading.Thread(target=self.write_column,
+                                    args=(0, "name", stopping, names, failures)),
+                   threading.Thread(target=self.write_column,
+                                    args=(1, "city", stopping, cities, failures))]
+        for writer in writers:
+            writer.start()
+        dice = random.Random(3)
+        for _ in range(kills):
+            threading.Event().wait(dice.uniform(1, 3))
+            self.end_daemon()
+            self.start()
+        threading.Event().wait(4)
+        stopping.set()
+        for writer in writers:
+            writer.join()
+        self.assertEqual(failures, [])
+        self.expect_equal()
+        expected = [(number, names.get(number, "n"), cities.get(number, "c"))
+                    for number in range(RECORDS)]
+        self.assertEqual(self.rows(0), expected)
+        self.expect_rest()
+
+    def expect_rest(self):
+        """No echo: systems at rest are written nothing."""
+        self.wait(lambda: all(one["delivery"]["pending_entries"] == 0
+                              for one in self.ask("status")["systems"]), "it is not done")
+        before = self.written()
+        threading.Event().wait(3)
+        self.assertEqual(self.written(), before)
+
+    def check_both_ways(self):
+        self.fill(0, 5)
+        self.run_sql(1, "INSERT INTO customer (id, name, city) VALUES (100, 'from 1', 'c')")
+        self.start()
+        self.expect_equal()
+        last = len(self.systems) - 1
+        for at in range(len(self.systems)):
+            self.run_sql(at, "INSERT INTO customer (id, name, city) VALUES (%s, 'x', 'y')",
+                         (200 + at,))
+            self.edit(at, at, "name", f"edit of {at}")
+        self.expect_equal()
+        self.assertEqual(len(self.rows(last)), 6 + len(self.systems))
+        self.run_sql(1, "DELETE FROM customer WHERE id = 200")
+        self.expect_equal()
+        self.assertNotIn(200, [row[0] for row in self.rows(0)])
+
+    def test_scan_finds_deletes(self):
+        self.make((Postgres, SCAN), (Mariadb, ""))
+        self.check_both_ways()
+        self.run_sql(0, "DELETE FROM customer WHERE id = 201")
+        self.expect_equal()
+        self.end_daemon()
+        self.run_sql(0, "DELETE FROM customer WHERE id = 4")
+        self.start()
+        self.expect_equal()
+        self.assertEqual([row[0] for row in self.rows(1)], [0, 1, 2, 3, 100])
+        self.expect_rest()
+        self.daemon.send_signal(signal.SIGTERM)
+        self.assertEqual(self.daemon.wait(timeout=SECONDS), 0)
+        self.call("detach", "--system", "s0", "--yes")
+        cursor = self.users[0].cursor()
+        cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 'syncline'")
+        self.assertEqual(cursor.fetchone()[0], 0)
+
+    def test_edits_beside_a_scan(self):
+        self.make((Postgres, SCAN), (Mariadb, ""))
+        self.check_lost_edits(kills=3)
+
+    def test_a_first_sync_that_writes_over_what_is_there(self):
+        """More than may wait for a system, into one that is polled: each record is looked at."""
+        self.make((Mariadb, ""), (Postgres, POLL))
+        for at in range(2):
+            cursor = self.users[at].cursor()
+            cursor.executemany("INSERT INTO customer (id, name, city) VALUES (%s, %s, 'c')",
+                               [(number, f"of {at}") for number in range(1500)])
+        self.start()
+        self.expect_equal()
+        self.assertEqual({row[1] for row in self.rows(1)}, {"of 0"})
+
+    def test_mariadb_scanned(self):
+        self.make((Mariadb, SCAN), (Postgres, ""))
+        self.check_lost_edits(kills=2)
+        self.run_sql(0, "DELETE FROM customer WHERE id = 3")
+        self.expect_equal()
+        self.assertEqual(len(self.rows(1)), RECORDS - 1)
+
+    def test_log_scan_and_poll(self):
+        self.make((Postgres, SCAN), (Mariadb, ""), (Postgres, POLL))
+        self.check_both_ways()
+        for number in range(20):
+            self.edit(number % 3, 100, ("name", "city")[number % 2], f"edit {number}")
+            threading.Event().wait(0.2)
+        self.expect_equal()
+        self.expect_rest()
+
+    def test_edits_beside_polls(self):
+        self.make((Postgres, POLL), (Mariadb, POLL))
+        self.check_lost_edits(kills=2)
+
+    def test_plan_says_what_is_not_seen(self):
+        self.make((Postgres, SCAN), (Postgres, POLL))
+        self.run_sql(1, "DROP INDEX customer_changed_at_id_idx")
+        told = self.call("doctor", expect=1)
+        for words in ("of several changes between two looks the last is seen",
+                      "does not see deletes", "CREATE INDEX CONCURRENTLY ON"):
+            self.assertIn(words, told)
+
+
+if __name__ == "__main__":
+    unittest.main()
