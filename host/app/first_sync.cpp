@@ -143,13 +143,24 @@ bool RuntimeImpl::is_live(const SystemRun& run) const {
                      });
 }
 
-// One look at the log of each system that is live. Of the others it would tell changes of records
-// that were not read yet, as if nothing stood there. What goes wrong stands in status, and is met
-// again.
+// Whether all its records were read: what it lacks may still be on its way to it.
+bool RuntimeImpl::is_read_through(const SystemRun& run) const {
+  return std::all_of(run.system->schemas.begin(), run.system->schemas.end(),
+                     [&](const model::Schema* schema) {
+                       const auto& rule = parts_.rules.at(schema->dataset);
+                       const core::SyncPhase phase = rule.role(run.system->id)->phase;
+                       return phase == core::SyncPhase::kLive || phase == core::SyncPhase::kRead ||
+                              run.unsynced.contains(schema->dataset);
+                     });
+}
+
+// One look at the log of each system that was read through: a write there may wait for what only a
+// look can tell. Of the others it would tell changes of records that were not read yet, as if
+// nothing stood there. What goes wrong stands in status, and is met again.
 void RuntimeImpl::follow_logs() {
   for (const auto& run : runs_) {
     measure_lag(*run, run->lag_due_us);
-    if (run->is_paused || !is_live(*run)) continue;
+    if (run->is_paused || !is_read_through(*run)) continue;
     acknowledge(*run);
     int64_t backoff_us = 0;
     (void)capture_once(*run, 0, backoff_us);
