@@ -62,7 +62,7 @@ BenchAppliance::BenchAppliance(size_t record_count)
   systems.push_back(make_system("right", right_));
   runtime_ = demand(app::Runtime::open(
       app::RuntimeParts{options, system_clock(), system_random(), *log_, *disk_, *dispatcher_,
-                        *journal_, *shadow_, rules_, secret, std::move(systems)}));
+                        *journal_, *shadow_, rules_, secret, std::move(systems), {}}));
   demand(runtime_->start());
   change({}, {});
 }

@@ -231,7 +231,7 @@ Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch)
   if (!outcome.is_done && outcome.sqlstate.empty()) connection_.reset();
   size_t rows_written = 0;
   for (size_t i = kMarkerIndex + 1; i < commit; ++i) rows_written += outcome.affected_counts[i];
-  return ports::ApplyResult{rows_written + note_puts(puts, outcome), {}};
+  return ports::ApplyResult{rows_written + note_puts(puts, outcome), {}, {}};
 }
 
 // Whether full records that follow are thought to be missing. Returns how many of these were there:
