@@ -60,9 +60,18 @@ BenchAppliance::BenchAppliance(size_t record_count)
   std::vector<app::RuntimeSystem> systems;
   systems.push_back(make_system("left", left_));
   systems.push_back(make_system("right", right_));
-  runtime_ = demand(app::Runtime::open(
-      app::RuntimeParts{options, system_clock(), system_random(), *log_, *disk_, *dispatcher_,
-                        *journal_, *shadow_, rules_, secret, std::move(systems), {}}));
+  runtime_ = demand(app::Runtime::open(app::RuntimeParts{options,
+                                                         system_clock(),
+                                                         system_random(),
+                                                         *log_,
+                                                         *disk_,
+                                                         *dispatcher_,
+                                                         *journal_,
+                                                         *shadow_,
+                                                         rules_,
+                                                         secret,
+                                                         std::move(systems),
+                                                         {}}));
   demand(runtime_->start());
   change({}, {});
 }
