@@ -160,7 +160,11 @@ class SchemaChange : public SqliteTest {
     EXPECT_EQ(schemas_[0].dataset, last_poll_.stopped[0].dataset);
     EXPECT_THAT(to_string(last_poll_.stopped[0].error), HasSubstr(what));
     const auto applied = try_apply({"put 9 name=x mail=NULL"});
-    EXPECT_FALSE(applied.has_value());
+    ASSERT_TRUE(applied.has_value());
+    EXPECT_EQ(0U, applied.value().rows_written);
+    ASSERT_EQ(1U, applied.value().stopped.size());
+    EXPECT_EQ(schemas_[0].dataset, applied.value().stopped[0].dataset);
+    EXPECT_THAT(to_string(applied.value().stopped[0].error), HasSubstr(what));
   }
 };
 
