@@ -1,5 +1,7 @@
 // Confirmation: what a system has been shown once its log has shown our markers. One marker speaks
-// of many records; each learns of it when it is next looked at.
+// of many records; each learns of it when it is next looked at. Over several markers puts and sets
+// come to the same together as one after the other; deletes do not, so needs() asks for the records
+// that a marker says are deleted.
 #include <algorithm>
 #include <utility>
 
@@ -42,8 +44,8 @@ Run take_confirmed(SystemView& view, model::Sequence up_to) {
 bool show(SystemView& view, const Run& run, const model::Schema& schema) {
   // The highest life it was shown; a stale row over its own delete is the old life again.
   const uint64_t held = view.generation;
-  if (run.kind == EntryKind::kDelete) {  // a set behind it was of a life that did not get there
-    view.generation = std::max(run.generation - run.generation % 2, held + held % 2);
+  if (run.kind == EntryKind::kDelete) {
+    view.generation = std::max(run.generation, held + held % 2);
   } else if (run.kind == EntryKind::kPut) {
     view.generation = held % 2 == 1 ? std::max(run.generation, held) : run.generation;
   }
@@ -84,7 +86,19 @@ void Step::take(const Marker& marker) {
     ++lane_.counters_.markers_ignored;
     return;
   }
-  lane_.confirm(lane_.flows_[{input_.system, marker.stream}], marker.sequence);
+  Flow& flow = lane_.flows_[{input_.system, marker.stream}];
+  std::vector<RecordId> ids = flow.records(marker.sequence);
+  const bool are_all = !flow.has_unknown(marker.sequence);
+  lane_.confirm(flow, marker.sequence);
+  if (!are_all) {
+    ids.clear();
+    for (const auto& [id, record] : records_) ids.push_back(id);
+  }
+  // What this marker confirms is shown before what the next one does.
+  for (const RecordId& id : ids) {
+    const DatasetRules* rules = lane_.rules_of(id.dataset);
+    if (rules != nullptr && records_.contains(id)) touch(id, *rules, {});
+  }
   frame_.confirmations.push_back({input_.system, marker.stream, marker.epoch, marker.sequence});
 }
 

@@ -11,6 +11,7 @@ void Echoes::take(const Marker& marker, const Flow& flow) {
                            [&](const auto& known) { return known.first == marker.stream; });
   if (walk == walks_.end()) walk = walks_.insert(walks_.end(), {marker.stream, {}});
   while (const Flow::Write* write = flow.next(walk->second, marker.sequence, prints_)) {
+    if (write->kind == EntryKind::kDelete) deleted_.push_back(write->record);
     if (write->is_skipped) continue;
     model::collapse_onto<SentPrint>(written_[write->record], write->kind, 0, prints_);
   }

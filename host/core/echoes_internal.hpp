@@ -19,6 +19,8 @@ class Echoes {
   void take(const Marker& marker, const Flow& flow);
   // It may say no too often, never yes where step() would do more than drop the row.
   bool is_plain(const Row& row, const DatasetRules& rules) const;
+  // The records that the markers showed to be deleted by us, whatever followed.
+  const std::vector<RecordId>& deleted() const { return deleted_; }
 
  private:
   // What the markers met so far showed to have been written to a record.
@@ -28,6 +30,7 @@ class Echoes {
   std::unordered_map<RecordId, Written, RecordIdHasher> written_;
   std::vector<std::pair<model::StreamId, Flow::Walk>> walks_;
   std::vector<model::StreamId> unknown_;  // streams with writes that only their records know
+  std::vector<RecordId> deleted_;
   std::vector<SentPrint> prints_;
 };
 

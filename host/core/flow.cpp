@@ -23,7 +23,7 @@ void Flow::add(const model::Entry& entry, size_t key_count, size_t prints_max) {
       std::all_of(cells.begin(), cells.end(), [key_count](const model::EntryCell& cell) {
         return cell.field - key_count < kValuesMax;
       });
-  if (!is_fitting || !unknown_.empty()) return unknown_.push_back(entry.sequence);
+  if (!is_fitting) return unknown_.push_back(entry.sequence);
   Write& write = writes_.emplace_back();
   write.sequence = entry.sequence;
   write.record = {entry.dataset, entry.key_hash};
@@ -33,6 +33,13 @@ void Flow::add(const model::Entry& entry, size_t key_count, size_t prints_max) {
     write.values |= uint64_t{1} << (cell.field - key_count);
     prints_.push_back(cell.fingerprint);
   }
+}
+
+void Flow::restore_delete(model::Sequence sequence, const RecordId& record) {
+  Write& write = writes_.emplace_back();
+  write.sequence = sequence;
+  write.record = record;
+  write.kind = model::EntryKind::kDelete;
 }
 
 void Flow::skip(model::Sequence sequence) {
@@ -60,12 +67,13 @@ void Flow::clear() {
   confirmed_ = 0;
 }
 
-std::vector<model::Sequence> Flow::sequences() const {
-  std::vector<model::Sequence> all;
-  all.reserve(size());
-  for (const Write& write : writes_) all.push_back(write.sequence);
-  all.insert(all.end(), unknown_.begin(), unknown_.end());
-  return all;
+std::vector<RecordId> Flow::records(model::Sequence up_to) const {
+  std::vector<RecordId> ids;
+  for (const Write& write : writes_) {
+    if (write.sequence > up_to) break;
+    ids.push_back(write.record);
+  }
+  return ids;
 }
 
 const Flow::Write* Flow::next(Walk& walk, model::Sequence up_to,

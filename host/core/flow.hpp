@@ -30,11 +30,12 @@ class Flow {
     bool is_skipped = false;  // waits in quarantine: no marker shows it
   };
 
-  // prints_max: so many fingerprints it may hold. Of a write beyond that, and of those behind it,
-  // only the sequence is kept: their records know the rest.
+  // prints_max: so many fingerprints it may hold. Of a put or set beyond that only the sequence is
+  // kept: its record knows the rest.
   void add(const model::Entry& entry, size_t key_count, size_t prints_max);
-  // A write that nothing but its sequence is left of.
+  // What a lane's state kept of them: the sequences of puts and sets, and the deletes.
   void restore(model::Sequence sequence) { unknown_.push_back(sequence); }
+  void restore_delete(model::Sequence sequence, const RecordId& record);
   void skip(model::Sequence sequence);
   void confirm(model::Sequence sequence);
   void clear();  // a new epoch: nothing is on its way, nothing is confirmed
@@ -43,7 +44,17 @@ class Flow {
   void set_confirmed(model::Sequence sequence) { confirmed_ = sequence; }
   size_t size() const { return writes_.size() + unknown_.size(); }
   size_t print_count() const { return prints_.size(); }
-  std::vector<model::Sequence> sequences() const;
+  template <class Visit>
+  void each(const Visit& visit) const {  // (sequence, of a delete its record, else null)
+    auto next = unknown_.begin();
+    for (const Write& write : writes_) {
+      for (; next != unknown_.end() && *next < write.sequence; ++next) visit(*next, nullptr);
+      visit(write.sequence, write.kind == model::EntryKind::kDelete ? &write.record : nullptr);
+    }
+    for (; next != unknown_.end(); ++next) visit(*next, nullptr);
+  }
+  // Of the writes up to there that are known.
+  std::vector<RecordId> records(model::Sequence up_to) const;
 
   // Where a walk over the writes that are known has come to. Valid until the flow changes.
   struct Walk {
@@ -59,7 +70,7 @@ class Flow {
  private:
   std::deque<Write> writes_;
   std::deque<uint64_t> prints_;          // of writes_, by field
-  std::deque<model::Sequence> unknown_;  // behind writes_
+  std::deque<model::Sequence> unknown_;  // puts and sets
   model::Sequence confirmed_ = 0;
 };
 

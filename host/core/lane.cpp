@@ -156,6 +156,7 @@ std::vector<RecordId> Lane::needs(const Input& input) const {
       if (flow != flows_.end()) echoes.take(marker, flow->second);
     }
   }
+  ids.insert(ids.end(), echoes.deleted().begin(), echoes.deleted().end());
   sort_unique(ids);
   std::erase_if(ids, [this](const RecordId& id) { return rules_of(id.dataset) == nullptr; });
   return ids;
@@ -290,9 +291,13 @@ std::string Lane::snapshot() const {
     out.varint(flow.confirmed());
     out.varint(flow.size());
     model::Sequence last = 0;
-    for (const model::Sequence sequence : flow.sequences()) {
-      out.varint(sequence - std::exchange(last, sequence));
-    }
+    flow.each([&](model::Sequence sequence, const RecordId* deleted) {
+      out.varint((sequence - std::exchange(last, sequence)) << 1 | (deleted != nullptr ? 1 : 0));
+      if (deleted == nullptr) return;
+      out.u32(deleted->dataset);
+      out.u64(deleted->key_hash.high);
+      out.u64(deleted->key_hash.low);
+    });
   }
   return bytes;
 }
@@ -319,8 +324,15 @@ Result<void> Lane::restore(std::string_view bytes) {
     flow.set_confirmed(in.varint());
     model::Sequence last = 0;
     for (uint64_t writes = in.varint(); writes > 0 && in.ok(); --writes) {
-      last += in.varint();
-      flow.restore(last);
+      const uint64_t step = in.varint();
+      last += step >> 1;
+      if ((step & 1) == 0) {
+        flow.restore(last);
+        continue;
+      }
+      const model::DatasetId dataset = in.u32();
+      const uint64_t high = in.u64();
+      flow.restore_delete(last, {dataset, {high, in.u64()}});
     }
   }
   if (in.ok() && in.at_end()) return success();
