@@ -232,6 +232,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> step(StepItem& item);
   void report_locals();
   Result<void> run_to_its_end(const std::function<Result<void>(pipeline::Pipeline&)>& work);
+  Result<void> process_at_last(const capture::Captured& captured);
   Result<void> append_when_there_is_room();
   void commit_loop();
   bool push(StepItem&& item);

@@ -363,9 +363,9 @@ Result<void> RuntimeImpl::step(StepItem& item) {
     done = run_to_its_end(
         [skips](pipeline::Pipeline& pipeline) { return pipeline.process_skips(*skips); });
   } else {
-    done = pipeline_->process(std::get<capture::Captured>(item));
+    done = process_at_last(std::get<capture::Captured>(item));
   }
-  if (!done && done.error().code == ErrorCode::kStorageFull) {
+  if (!done && done.error().code == ErrorCode::kStorageFull && pipeline_->is_waiting()) {
     parts_.log.error(done.error());
     done = append_when_there_is_room();
   }
@@ -373,6 +373,21 @@ Result<void> RuntimeImpl::step(StepItem& item) {
   appended_.raise();
   report_locals();
   return done;
+}
+
+// What a full disk cut short before anything was decided is done again: what follows it in its
+// system's log may not come first. While the appliance stops, that is the error it ends with.
+Result<void> RuntimeImpl::process_at_last(const capture::Captured& captured) {
+  uint64_t seen = 0;
+  while (true) {
+    auto done = pipeline_->process(captured);
+    const bool is_to_be_done_again = !done && done.error().code == ErrorCode::kStorageFull &&
+                                     !pipeline_->is_waiting() && is_reading_;
+    is_out_of_room_ = is_to_be_done_again;
+    if (!is_to_be_done_again) return done;
+    parts_.log.error(done.error());
+    seen = committed_.wait(seen, kRoomRetryUs);
+  }
 }
 
 // Systems that each set a cell themselves never agree on it.

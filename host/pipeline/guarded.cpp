@@ -92,20 +92,42 @@ bool PipelineImpl::is_held(const DeleteGuard::Id& id) const {
   return held_.contains(id);
 }
 
-// Marks the batches that are not to be taken. A first sync's rows take nothing away.
-Result<void> PipelineImpl::guard_deletes(const capture::Captured& captured) {
+// The datasets of which nothing is to be taken. A first sync's rows take nothing away.
+Result<std::set<model::DatasetId>> PipelineImpl::guard_deletes(const capture::Captured& captured) {
+  std::set<model::DatasetId> held;
+  if (captured.kind == capture::Kind::kFirstSync) return held;
   for (size_t i = 0; i < captured.batches.size(); ++i) {
     const DeleteGuard::Id id{captured.system, captured.batches[i].dataset()};
-    Examined& examined = examined_[i];
-    examined.is_held = captured.kind != capture::Kind::kFirstSync && is_held(id);
-    if (examined.is_held || captured.kind != capture::Kind::kLog || approved_.contains(id)) {
-      continue;
+    bool is_beyond = is_held(id);
+    if (!is_beyond && captured.kind == capture::Kind::kLog && !approved_.contains(id)) {
+      const Balance balance = balance_of(captured.batches[i], examined_[i]);
+      SYN_TRY(is_beyond, hold_if_beyond(id, balance.gone - balance.made));
+      if (!is_beyond) guard_.forgive(id, static_cast<uint64_t>(balance.gone_by_us));
     }
-    const Balance balance = balance_of(captured.batches[i], examined);
-    SYN_TRY(examined.is_held, hold_if_beyond(id, balance.gone - balance.made));
-    if (!examined.is_held) guard_.forgive(id, static_cast<uint64_t>(balance.gone_by_us));
+    if (is_beyond) held.insert(id.second);
   }
-  return success();
+  return held;
+}
+
+// Our own writes are taken even so: their markers count, and the table has to know them.
+capture::Captured PipelineImpl::without_users_rows(const capture::Captured& captured,
+                                                   const std::set<model::DatasetId>& held) const {
+  capture::Captured rest = captured;
+  for (model::Batch& batch : rest.batches) {
+    if (!held.contains(batch.dataset())) continue;
+    model::BatchBuilder ours(batch.schema(), options_.lane_count);
+    std::vector<model::CellView> cells(batch.schema().fields.size());
+    for (size_t row = 0; row < batch.row_count(); ++row) {
+      if (!batch.is_ours(row)) continue;
+      for (size_t field = 0; field < cells.size(); ++field) {
+        cells[field] = batch.cell(row, static_cast<model::FieldIndex>(field));
+      }
+      ours.begin_transaction(batch.transaction(row));
+      ours.add_row(batch.op(row), true, batch.ordinal(row), cells);
+    }
+    batch = ours.finish();
+  }
+  return rest;
 }
 
 // Of a scan: what it did not show.

@@ -180,7 +180,6 @@ Split split_by_lane(const Captured& captured, std::vector<Examined>& examined,
   SYN_ASSERT(examined.size() == captured.batches.size());
   Splitter splitter(captured, rules, appliance, lane_count);
   for (size_t batch = 0; batch < captured.batches.size(); ++batch) {
-    if (examined[batch].is_held) continue;
     splitter.add_batch(captured.batches[batch], examined[batch]);
   }
   splitter.add_markers();

@@ -17,7 +17,6 @@ namespace syncline::pipeline {
 struct Examined {
   engine::Fingerprints fingerprints;
   engine::Detected detected;
-  bool is_held = false;  // by the deletion guard: nothing of it is taken
 };
 
 // What one step of one lane is given.

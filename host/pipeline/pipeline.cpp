@@ -61,7 +61,14 @@ Result<void> PipelineImpl::examine(const capture::Captured& captured) {
 Result<void> PipelineImpl::process(const capture::Captured& captured) {
   SYN_ASSERT(!is_waiting());
   SYN_TRY(examine(captured));
-  SYN_TRY(guard_deletes(captured));
+  SYN_TRY(const auto held, guard_deletes(captured));
+  if (held.empty()) return process_examined(captured);
+  const capture::Captured rest = without_users_rows(captured, held);
+  SYN_TRY(examine(rest));
+  return process_examined(rest);
+}
+
+Result<void> PipelineImpl::process_examined(const capture::Captured& captured) {
   Split split =
       split_by_lane(captured, examined_, with_.rules, options_.appliance, options_.lane_count);
   {

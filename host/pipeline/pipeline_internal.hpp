@@ -92,7 +92,10 @@ class PipelineImpl final : public Pipeline {
 
   Result<void> load_guard();
   Result<void> save_guard();
-  Result<void> guard_deletes(const capture::Captured& captured);
+  Result<std::set<model::DatasetId>> guard_deletes(const capture::Captured& captured);
+  capture::Captured without_users_rows(const capture::Captured& captured,
+                                       const std::set<model::DatasetId>& held) const;
+  Result<void> process_examined(const capture::Captured& captured);
   Result<bool> hold_if_beyond(const DeleteGuard::Id& id, int64_t lost);
   Result<bool> hold_sweep_if_beyond(const DeleteGuard::Id& id);
   Result<void> end_approval(const DeleteGuard::Id& id);
