@@ -70,8 +70,8 @@ Result<void> RuntimeImpl::prepare_system(SystemRun& run) {
   return success();
 }
 
-// At the start. What is wrong with the system is said, and tried again; a data folder that is not
-// the right one ends the appliance.
+// At the start. What is wrong with the system is said, and tried again; one that lost its log or
+// went back in time is stopped; a data folder that is not the right one ends the appliance.
 Result<void> RuntimeImpl::open_system(SystemRun& run) {
   if (run.system->away) {
     note_error(run, *run.system->away);
@@ -86,22 +86,26 @@ Result<void> RuntimeImpl::open_system(SystemRun& run) {
   if (!run.delivery) return success();
   auto opened = open_target(run);
   if (opened || !is_of_system(opened.error())) return opened;
-  if (opened.error().code == ErrorCode::kSystemLost) return opened;
-  note_target_error(run, opened.error());
-  return success();
+  if (opened.error().code != ErrorCode::kSystemLost) {
+    note_target_error(run, opened.error());
+    return success();
+  }
+  run.lost = opened.error();
+  stop_delivering(run, opened.error());
+  return refuse_old_folder(run);
 }
 
-// A log that is lost may have gone on without this data folder.
-Result<void> RuntimeImpl::refuse_old_folder(SystemRun& run) {
+// A system that is lost may have gone on without this data folder.
+Result<void> RuntimeImpl::refuse_old_folder(const SystemRun& run) {
   if (!run.delivery || !run.system->ports.target->open()) return success();
-  const auto checked = refuse_foreign_checkpoints(run);
-  const bool is_old = !checked && checked.error().code == ErrorCode::kSystemLost;
-  return is_old ? checked : success();
+  const auto checkpoints = run.system->ports.target->probe(run.epoch);
+  return checkpoints ? refuse_unknown_writes(run, checkpoints.value()) : success();
 }
 
 // REQUIRES: the thread that reads the source. A system without datasets is left alone; one that is
 // away and was never seen is the daemon's to look for.
 Result<void> RuntimeImpl::open_source(SystemRun& run) {
+  if (run.lost) return *run.lost;
   if (run.is_source_open) return success();
   const bool is_unknown = run.system->schemas.empty() && run.system->away.has_value();
   if (is_unknown || parts_.clock.steady_us() < run.open_due_us) return not_yet(run);
@@ -110,6 +114,7 @@ Result<void> RuntimeImpl::open_source(SystemRun& run) {
     if (!opened) {
       run.open_wait_us = std::clamp(2 * run.open_wait_us, kOpenWaitUsMin, kOpenWaitUsMax);
       run.open_due_us = parts_.clock.steady_us() + run.open_wait_us;
+      if (opened.error().code == ErrorCode::kSystemLost) run.lost = opened.error();
       return opened;
     }
   }
@@ -120,24 +125,36 @@ Result<void> RuntimeImpl::open_source(SystemRun& run) {
 // REQUIRES: the thread that writes to it.
 Result<void> RuntimeImpl::open_target(SystemRun& run) {
   SYN_TRY(run.delivery->open(run.start_cursor));
-  SYN_TRY(refuse_foreign_checkpoints(run));
+  SYN_TRY(const auto checkpoints, run.system->ports.target->probe(run.epoch));
+  SYN_TRY(refuse_unknown_writes(run, checkpoints));
+  SYN_TRY(refuse_lost_writes(run, checkpoints));
   run.is_target_open = true;
   return success();
 }
 
-Result<void> RuntimeImpl::refuse_foreign_checkpoints(const SystemRun& run) {
+Result<void> RuntimeImpl::refuse_lost_writes(const SystemRun& run,
+                                             const std::vector<ports::Checkpoint>& checkpoints) {
   const std::string& name = run.system->name;
-  SYN_TRY(const auto checkpoints, run.system->ports.target->probe(run.epoch));
   for (const ports::Checkpoint& checkpoint : checkpoints) {
     const auto confirmed = run.confirmed_sequences.find({checkpoint.stream, checkpoint.lane});
-    if (confirmed != run.confirmed_sequences.end() && checkpoint.applied < confirmed->second) {
-      return fail(
-          ErrorCode::kSystemLost, "system '" + name + "' no longer holds what was delivered to it",
-          "its checkpoint is at " + std::to_string(checkpoint.applied) +
-              ", and its log had shown " + std::to_string(confirmed->second) +
-              ": it was restored, or a failover lost commits",
-          "run `syncline resync --system " + name + "`: it compares and writes what is missing");
+    if (confirmed == run.confirmed_sequences.end() || checkpoint.applied >= confirmed->second) {
+      continue;
     }
+    return fail(ErrorCode::kSystemLost,
+                "system '" + name + "' no longer holds what was delivered to it",
+                "its checkpoint is at " + std::to_string(checkpoint.applied) +
+                    ", and its log had shown " + std::to_string(confirmed->second) +
+                    ": it was restored, or a failover lost commits",
+                "run `syncline resync --system " + name +
+                    "`: it compares and writes what is missing");
+  }
+  return success();
+}
+
+Result<void> RuntimeImpl::refuse_unknown_writes(const SystemRun& run,
+                                                const std::vector<ports::Checkpoint>& checkpoints) {
+  const std::string& name = run.system->name;
+  for (const ports::Checkpoint& checkpoint : checkpoints) {
     const auto known = run.last_sequences.find({checkpoint.stream, checkpoint.lane});
     if (known == run.last_sequences.end() || checkpoint.applied <= known->second) continue;
     return fail(ErrorCode::kSystemLost,
@@ -149,6 +166,12 @@ Result<void> RuntimeImpl::refuse_foreign_checkpoints(const SystemRun& run) {
                     "` to compare and start that system anew");
   }
   return success();
+}
+
+// For good: only a resync mends it.
+void RuntimeImpl::stop_delivering(SystemRun& run, const Error& error) {
+  note_error(run, error);
+  run.is_delivering = false;
 }
 
 void RuntimeImpl::note_target_error(SystemRun& run, const Error& error) {
@@ -168,6 +191,10 @@ bool RuntimeImpl::wait_for_target(SystemRun& run, int64_t& backoff_us) {
     if (opened) return true;
     if (!is_of_system(opened.error())) {
       fail_all(opened.error());
+      return false;
+    }
+    if (opened.error().code == ErrorCode::kSystemLost) {
+      stop_delivering(run, opened.error());
       return false;
     }
     note_target_error(run, opened.error());

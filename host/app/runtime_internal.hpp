@@ -133,8 +133,12 @@ class RuntimeImpl final : public Runtime {
   Result<void> open_source(SystemRun& run);
   Result<void> open_target(SystemRun& run);
   Result<uint32_t> epoch_of(const RuntimeSystem& system);
-  Result<void> refuse_foreign_checkpoints(const SystemRun& run);
-  Result<void> refuse_old_folder(SystemRun& run);
+  static Result<void> refuse_lost_writes(const SystemRun& run,
+                                         const std::vector<ports::Checkpoint>& checkpoints);
+  static Result<void> refuse_unknown_writes(const SystemRun& run,
+                                            const std::vector<ports::Checkpoint>& checkpoints);
+  static Result<void> refuse_old_folder(const SystemRun& run);
+  void stop_delivering(SystemRun& run, const Error& error);
 
   // runtime.cpp
   void start_threads();

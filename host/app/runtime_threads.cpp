@@ -110,6 +110,7 @@ Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int wait_ms, int64_t& b
 
 void RuntimeImpl::note_error(SystemRun& run, const Error& error) {
   const std::lock_guard lock(run.mutex);
+  if (run.state == "stopped") return;  // until a resync
   const std::string text = to_string(error);
   if (run.error != text) parts_.log.warning(run.system->name + ": " + text);
   run.error = text;
@@ -260,7 +261,7 @@ void RuntimeImpl::acknowledge(SystemRun& run) {
 void RuntimeImpl::delivery_loop(SystemRun& run) {
   uint64_t seen = 0;
   int64_t open_wait_us = 0;
-  while (is_running_ && !run.needs_plan) {
+  while (is_running_ && run.is_delivering && !run.needs_plan) {
     if (run.is_paused) {
       seen = committed_.wait(seen, kIdleUs);
       continue;

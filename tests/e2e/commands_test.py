@@ -221,6 +221,22 @@ class Running(fixture.Appliance):
         self.expect_equal("product")
         self.assertEqual(self.rows(self.shop), held)
 
+    def test_a_checkpoint_that_went_back_while_it_was_stopped_stops_its_system(self):
+        self.write(self.shop, "UPDATE customer SET points = 2")
+        self.expect_equal()
+        self.stop()
+        self.write(self.office, "UPDATE syncline_checkpoint SET seq = 0")
+        self.start()
+        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.assertEqual(self.status_of("office")["state"], "stopped")
+        for words in ("SYN-3005", "no longer holds", "syncline resync --system office"):
+            self.assertIn(words, self.status_of("office")["error"])
+        self.assertEqual(self.status_of("shop")["state"], "running")
+        self.write(self.shop, "UPDATE customer SET points = 3")
+        self.call("resync", "--system", "office", "--yes")
+        self.expect_equal()
+        self.assertEqual(self.rows(self.office), [("ann@x", "Ann", 3)])
+
     def test_resync_of_a_running_appliance_deletes_nothing(self):
         self.call("resync", "--system", "shop", "--yes")
         self.write(self.office, "UPDATE customer SET points = 5")
