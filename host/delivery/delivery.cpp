@@ -129,8 +129,9 @@ struct Delivery::Impl {
     return pending.entry_count() >= options.pending_entries_max ||
            pending.size_bytes() >= options.pending_bytes_max;
   }
-  Result<size_t> read_aside(model::StreamId stream);
-  void set_blocked_aside();
+  Result<size_t> read_aside(model::StreamId stream, const std::set<FlowId>& flows);
+  void set_stuck_aside();
+  std::map<model::StreamId, std::set<FlowId>> find_to_take_up() const;
   bool is_blocked(model::StreamId stream) const;
   Transaction next_transaction();
   bool take_alone(TransactionBuilder& builder);
@@ -186,52 +187,59 @@ bool Delivery::Impl::is_blocked(model::StreamId stream) const {
   return paused.contains(stream) || holds.waits(stream);
 }
 
-// What waits for another reason than the target's pace must not fill what is read ahead.
-void Delivery::Impl::set_blocked_aside() {
-  std::set<model::StreamId> blocked;
-  std::set<model::StreamId> needed;  // something of it is on its way to the journal
+// What waits for another reason than the target's pace must not take the room of what can go. To
+// read it again costs, so as long as it is little it stays.
+void Delivery::Impl::set_stuck_aside() {
+  std::vector<FlowId> stuck;
+  size_t entry_count = 0, size_bytes = 0;
   for (const auto& [id, flow] : pending.flows()) {
-    if (flow.entries.empty() || !is_blocked(id.first)) continue;
-    blocked.insert(id.first);
-    const bool is_refused = std::ranges::any_of(flow.entries, [](const PendingEntry& entry) {
-      return entry.state == PendingState::kRefused;
-    });
-    if (is_refused) needed.insert(id.first);
+    if (flow.entries.empty() || !(is_blocked(id.first) || pending.awaits_skip(id))) continue;
+    stuck.push_back(id);
+    entry_count += flow.entries.size();
+    size_bytes += flow.size_bytes;
   }
-  for (const model::StreamId stream : blocked) {
-    if (needed.contains(stream)) continue;
-    pending.set_aside(stream);
-    aside.erase(stream);
-  }
+  const bool is_little =
+      entry_count < pending.entry_count() / 2 && size_bytes < pending.size_bytes() / 2;
+  if (is_little) return;
+  for (const FlowId& id : stuck) pending.set_aside(id);
 }
 
-Result<size_t> Delivery::Impl::read_aside(model::StreamId stream) {
-  std::unique_ptr<journal::Cursor>& behind = aside[stream];
-  if (behind == nullptr) {
-    SYN_TRY(behind, journal.open_cursor(pending.aside_behind(stream).value_or(0)));
+// What was set aside and can go, by stream. A refused entry's skip is met by the others' cursor.
+std::map<model::StreamId, std::set<FlowId>> Delivery::Impl::find_to_take_up() const {
+  std::map<model::StreamId, std::set<FlowId>> streams;
+  for (const FlowId& id : pending.aside()) {
+    if (!is_blocked(id.first) && !pending.awaits_skip(id)) streams[id.first].insert(id);
   }
+  return streams;
+}
+
+// From the first of them on; the others begin as their places come.
+Result<size_t> Delivery::Impl::read_aside(model::StreamId stream, const std::set<FlowId>& flows) {
+  std::unique_ptr<journal::Cursor>& behind = aside[stream];
   size_t groups = 0;
   while (groups < kGroupsPerRun && !is_full()) {
+    const auto place = pending.aside_behind(flows);
+    if (!place) break;
+    if (behind == nullptr || behind->position() != *place) {
+      SYN_TRY(behind, journal.open_cursor(*place));
+    }
     SYN_TRY(const journal::GroupPointer group, behind->next());
     if (!group) break;
-    pending.take_up(stream, group);
+    pending.take_up(flows, group);
     ++groups;
-    if (pending.aside_behind(stream)) continue;
-    aside.erase(stream);
-    break;
   }
+  if (!pending.aside_behind(flows)) aside.erase(stream);
   return groups;
 }
 
 // Reads committed groups until enough waits. Returns how many groups it read.
 Result<size_t> Delivery::Impl::read_on() {
   size_t groups = 0;
-  for (const model::StreamId stream : pending.aside()) {
-    if (is_blocked(stream)) continue;
-    SYN_TRY(const size_t more, read_aside(stream));
+  for (const auto& [stream, flows] : find_to_take_up()) {
+    SYN_TRY(const size_t more, read_aside(stream, flows));
     groups += more;
   }
-  if (is_full()) set_blocked_aside();
+  if (is_full()) set_stuck_aside();
   size_t waiting = 0;
   for (size_t i = 0; i < kGroupsPerRun; ++i) {
     if (is_full()) break;
@@ -356,11 +364,7 @@ void Delivery::Impl::refuse(const Transaction& transaction, const ports::Poison&
   SYN_ASSERT(poison.write_index < transaction.records.size());
   const Transaction::Record& record = transaction.records[poison.write_index];
   const std::set<const model::Entry*> refused(record.entries.begin(), record.entries.end());
-  for (const Transaction::Part& part : transaction.parts) {
-    for (PendingEntry& entry : pending.flows()[part.flow].entries) {
-      if (refused.contains(entry.entry)) entry.state = PendingState::kRefused;
-    }
-  }
+  for (const Transaction::Part& part : transaction.parts) pending.refuse(part.flow, refused);
   const std::lock_guard lock(mutex);
   for (const model::Entry* entry : record.entries) {
     skips.push_back({options.target, entry->dataset, entry->key_hash, entry->key, entry->sequence,

@@ -19,36 +19,48 @@ std::optional<model::StreamId> Pending::stream_of(model::DatasetId dataset) cons
 size_t Pending::add(const journal::GroupPointer& group) {
   size_t waiting = 0;
   for (const model::FramePointer& frame : group->frames) {
-    waiting += take(frame, group->number, std::nullopt);
+    waiting += take(frame, group->number, nullptr);
   }
   read_ = group->number;
   return waiting;
 }
 
-size_t Pending::take_up(model::StreamId stream, const journal::GroupPointer& group) {
+size_t Pending::take_up(const std::set<FlowId>& flows, const journal::GroupPointer& group) {
   size_t waiting = 0;
   for (const model::FramePointer& frame : group->frames) {
-    waiting += take(frame, group->number, stream);
+    waiting += take(frame, group->number, &flows);
   }
-  aside_[stream] = group->number;
-  if (group->number >= read_) aside_.erase(stream);
+  for (const FlowId& id : flows) {
+    const auto behind = aside_.find(id);
+    if (behind == aside_.end()) continue;
+    behind->second = std::max(behind->second, group->number);
+    if (behind->second >= read_) aside_.erase(behind);
+  }
   return waiting;
 }
 
-// only: a stream that is read behind the others; otherwise all that are not set aside.
+// only: flows that are read behind the others; otherwise all that are not set aside.
 size_t Pending::take(const model::FramePointer& frame, journal::GroupNumber group,
-                     std::optional<model::StreamId> only) {
+                     const std::set<FlowId>* only) {
   size_t waiting = 0;
   take_skips(*frame);
   const size_t share = model::memory_size(*frame) / std::max<size_t>(1, frame->entries.size());
   for (const model::Entry& entry : frame->entries) {
     const auto stream = streams_.find(entry.dataset);
     if (stream == streams_.end()) continue;
-    if (only ? stream->second != *only : aside_.contains(stream->second)) continue;
+    const FlowId id{stream->second, frame->lane};
+    const auto behind = aside_.find(id);
+    const bool is_aside = behind != aside_.end();
+    if (only == nullptr && is_aside) continue;
+    if (only != nullptr && (!is_aside || behind->second >= group || !only->contains(id))) continue;
     if (!std::binary_search(entry.targets.begin(), entry.targets.end(), target_)) continue;
-    Flow& flow = flows_[{stream->second, frame->lane}];
+    Flow& flow = flows_[id];
     if (entry.sequence <= flow.applied) continue;
-    flow.entries.push_back({group, frame, &entry, PendingState::kWaiting, share});
+    PendingState state = PendingState::kWaiting;
+    if (flow.refused.contains(entry.sequence)) state = PendingState::kRefused;
+    if (flow.skipped.contains(entry.sequence)) state = PendingState::kSkipped;
+    flow.entries.push_back({group, frame, &entry, state, share});
+    flow.size_bytes += share;
     size_bytes_ += share;
     ++waiting;
   }
@@ -57,48 +69,70 @@ size_t Pending::take(const model::FramePointer& frame, journal::GroupNumber grou
   return waiting;
 }
 
-// The skip stands behind its entry in the journal, so the entry is here, already gone, or set aside
-// and read again with its skip.
+// The skip stands behind its entry in the journal, so the entry is here, already gone, or set
+// aside: read again, it may be here long before its skip is met again.
 void Pending::take_skips(const model::Frame& frame) {
   for (const model::Skip& skip : frame.skips) {
     const auto stream = streams_.find(skip.dataset);
     if (skip.target != target_ || stream == streams_.end()) continue;
-    for (PendingEntry& pending : flows_[{stream->second, frame.lane}].entries) {
+    Flow& flow = flows_[{stream->second, frame.lane}];
+    if (skip.sequence <= flow.applied) continue;
+    flow.refused.erase(skip.sequence);
+    flow.skipped.insert(skip.sequence);
+    for (PendingEntry& pending : flow.entries) {
       if (pending.entry->sequence == skip.sequence) pending.state = PendingState::kSkipped;
     }
   }
 }
 
-void Pending::set_aside(model::StreamId stream) {
-  const auto known = aside_.find(stream);
+void Pending::set_aside(const FlowId& id) {
+  const auto known = aside_.find(id);
   journal::GroupNumber behind = known == aside_.end() ? read_ : known->second;
-  for (auto& [id, flow] : flows_) {
-    if (id.first != stream) continue;
-    for (const PendingEntry& entry : flow.entries) {
-      behind = std::min(behind, entry.group - 1);
-      leave_group(entry.group);
-      size_bytes_ -= entry.size_bytes;
-    }
-    entry_count_ -= flow.entries.size();
-    flow.entries.clear();
+  Flow& flow = flows_[id];
+  for (const PendingEntry& entry : flow.entries) {
+    behind = std::min(behind, entry.group - 1);
+    leave_group(entry.group);
   }
-  aside_[stream] = behind;
+  entry_count_ -= flow.entries.size();
+  size_bytes_ -= std::exchange(flow.size_bytes, 0);
+  flow.entries.clear();
+  aside_[id] = behind;
 }
 
-std::optional<journal::GroupNumber> Pending::aside_behind(model::StreamId stream) const {
-  const auto found = aside_.find(stream);
-  return found == aside_.end() ? std::nullopt : std::optional(found->second);
+std::optional<journal::GroupNumber> Pending::aside_behind(const std::set<FlowId>& flows) const {
+  std::optional<journal::GroupNumber> first;
+  for (const FlowId& id : flows) {
+    const auto behind = aside_.find(id);
+    if (behind == aside_.end()) continue;
+    first = std::min(first.value_or(behind->second), behind->second);
+  }
+  return first;
 }
 
-std::vector<model::StreamId> Pending::aside() const {
-  std::vector<model::StreamId> streams;
-  for (const auto& [stream, behind] : aside_) streams.push_back(stream);
-  return streams;
+std::vector<FlowId> Pending::aside() const {
+  std::vector<FlowId> flows;
+  flows.reserve(aside_.size());
+  for (const auto& [id, behind] : aside_) flows.push_back(id);
+  return flows;
+}
+
+void Pending::refuse(const FlowId& id, const std::set<const model::Entry*>& entries) {
+  Flow& flow = flows_[id];
+  for (PendingEntry& pending : flow.entries) {
+    if (!entries.contains(pending.entry)) continue;
+    pending.state = PendingState::kRefused;
+    flow.refused.insert(pending.entry->sequence);
+  }
+}
+
+bool Pending::awaits_skip(const FlowId& id) const {
+  const auto flow = flows_.find(id);
+  return flow != flows_.end() && !flow->second.refused.empty();
 }
 
 journal::GroupNumber Pending::done() const {
   journal::GroupNumber done = open_groups_.empty() ? read_ : open_groups_.begin()->first - 1;
-  for (const auto& [stream, behind] : aside_) done = std::min(done, behind);
+  for (const auto& [id, behind] : aside_) done = std::min(done, behind);
   return done;
 }
 
@@ -109,10 +143,13 @@ void Pending::finish(const FlowId& id, size_t count) {
     const PendingEntry& first = flow.entries.front();
     flow.applied = std::max(flow.applied, first.entry->sequence);
     leave_group(first.group);
+    flow.size_bytes -= first.size_bytes;
     size_bytes_ -= first.size_bytes;
     flow.entries.pop_front();
   }
   entry_count_ -= count;
+  flow.refused.erase(flow.refused.begin(), flow.refused.upper_bound(flow.applied));
+  flow.skipped.erase(flow.skipped.begin(), flow.skipped.upper_bound(flow.applied));
 }
 
 size_t Pending::set_applied(const FlowId& id, model::Sequence applied) {

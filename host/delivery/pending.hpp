@@ -35,10 +35,15 @@ struct PendingEntry {
   size_t size_bytes = 0;  // its share of its frame
 };
 
-// Entries of one (stream, lane), in order. applied: the last sequence the target holds.
+// Entries of one (stream, lane), in order. applied: the last sequence the target holds. Behind it,
+// also of entries that are set aside: what the target refused, and what the journal holds a skip
+// of.
 struct Flow {
   std::deque<PendingEntry> entries;
+  size_t size_bytes = 0;
   model::Sequence applied = 0;
+  std::set<model::Sequence> refused;
+  std::set<model::Sequence> skipped;
 };
 
 class Pending {
@@ -51,15 +56,20 @@ class Pending {
   // Takes over what a committed group has for this target; returns the number of its entries that
   // the target does not hold yet.
   size_t add(const journal::GroupPointer& group);
-  // What waits of a stream is let go, and what follows is passed over: the groups behind the place
-  // that this returns have to be read again for it, with take_up().
-  void set_aside(model::StreamId stream);
-  // Where the stream is to be read from; nothing where it is not set aside.
-  std::optional<journal::GroupNumber> aside_behind(model::StreamId stream) const;
-  // The next group for a stream that was set aside. From the last that add() took on it is a stream
-  // like any other again.
-  size_t take_up(model::StreamId stream, const journal::GroupPointer& group);
-  std::vector<model::StreamId> aside() const;
+  // What waits of a flow is let go, and what follows is passed over: the groups behind
+  // aside_behind() have to be read again for it, with take_up().
+  void set_aside(const FlowId& flow);
+  // Where these are to be read from; nothing where none of them is set aside.
+  std::optional<journal::GroupNumber> aside_behind(const std::set<FlowId>& flows) const;
+  // A group for those of the flows that are set aside and have not read it. From the last that
+  // add() took on they are like any other again.
+  size_t take_up(const std::set<FlowId>& flows, const journal::GroupPointer& group);
+  std::vector<FlowId> aside() const;
+
+  // These of the flow's entries wait for their skips.
+  void refuse(const FlowId& flow, const std::set<const model::Entry*>& entries);
+  // Whether something of it was refused whose skip add() has not met.
+  bool awaits_skip(const FlowId& flow) const;
 
   // The first `count` entries of a flow are applied or skipped.
   void finish(const FlowId& flow, size_t count);
@@ -75,15 +85,15 @@ class Pending {
 
  private:
   size_t take(const model::FramePointer& frame, journal::GroupNumber group,
-              std::optional<model::StreamId> only);
+              const std::set<FlowId>* only);
   void take_skips(const model::Frame& frame);
   void leave_group(journal::GroupNumber group);
 
   model::SystemId target_;
   std::map<model::DatasetId, model::StreamId> streams_;
   std::map<FlowId, Flow> flows_;
-  std::map<journal::GroupNumber, size_t> open_groups_;     // entries left
-  std::map<model::StreamId, journal::GroupNumber> aside_;  // up to here it was read
+  std::map<journal::GroupNumber, size_t> open_groups_;  // entries left
+  std::map<FlowId, journal::GroupNumber> aside_;        // up to here it was read
   size_t entry_count_ = 0;
   size_t size_bytes_ = 0;
   journal::GroupNumber read_ = 0;

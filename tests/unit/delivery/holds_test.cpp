@@ -14,7 +14,7 @@ using journal::FakeClock, journal::SeededRandom;
 constexpr model::SystemId kTarget = 2;
 constexpr model::DatasetId kCustomer = 11, kProduct = 12;
 
-// Takes all, but of datasets in `refused`, and of flows whose rows somebody holds.
+// Takes all, but of datasets in `refused`, of flows whose rows somebody holds, and of `poison`.
 class PickyTarget final : public ports::Target {
  public:
   Result<void> open() override { return success(); }
@@ -22,7 +22,11 @@ class PickyTarget final : public ports::Target {
     return success();
   }
   Result<std::vector<ports::Checkpoint>> probe(uint32_t) override {
-    return std::vector<ports::Checkpoint>();
+    std::vector<ports::Checkpoint> checkpoints;
+    for (const auto& [flow, sequence] : applied) {
+      checkpoints.push_back({flow.first, flow.second, sequence});
+    }
+    return checkpoints;
   }
   Result<ports::ApplyResult> apply(const ports::WriteBatch& batch) override {
     ++tries;
@@ -31,10 +35,19 @@ class PickyTarget final : public ports::Target {
       if (!refused.contains(write.dataset) || !result.stopped.empty()) continue;
       result.stopped.push_back({write.dataset, {ErrorCode::kSystemSchema, "no table", "", ""}});
     }
-    if (!result.stopped.empty()) return result;
+    if (!result.stopped.empty()) {
+      ++stops;
+      return result;
+    }
     for (const ports::MarkerMove& move : batch.moves) {
       if (!held.contains({move.stream, move.lane})) continue;
       return fail(ErrorCode::kSystemBusy, "a row is held", "", "");
+    }
+    for (size_t i = 0; i < batch.writes.size(); ++i) {
+      if (!poison.contains({batch.writes[i].dataset, std::string(batch.writes[i].key)})) continue;
+      ++poisonings;
+      result.poison = {i, {ErrorCode::kSystemRefused, "a check says no", "", ""}};
+      return result;
     }
     for (const ports::MarkerMove& move : batch.moves) {
       EXPECT_EQ(applied[std::pair(move.stream, move.lane)], move.previous);
@@ -46,9 +59,10 @@ class PickyTarget final : public ports::Target {
 
   std::set<model::DatasetId> refused;
   std::set<std::pair<model::StreamId, model::LaneIndex>> held;
+  std::set<std::pair<model::DatasetId, std::string>> poison;
   std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> applied;
   std::map<model::DatasetId, size_t> written;
-  size_t tries = 0;
+  size_t tries = 0, stops = 0, poisonings = 0;
 };
 
 class Holding : public testing::Test {
@@ -66,14 +80,16 @@ class Holding : public testing::Test {
                    .value();
   }
 
-  void start(size_t pending_max = 1000) {
+  // Begins at what the journal holds behind `after`.
+  void start(size_t pending_max = 1000, size_t batch_max = 2048, journal::GroupNumber after = 0) {
     Options options;
     options.target = kTarget;
     options.lane_count = 4;
     options.schemas = {&customer_, &product_};
     options.pending_entries_max = pending_max;
+    options.batch_entries_max = batch_max;
     delivery_ = std::make_unique<Delivery>(options, target_, *journal_, clock_, random_);
-    ASSERT_TRUE(delivery_->open(0));
+    ASSERT_TRUE(delivery_->open(after));
   }
 
   // One group with one entry.
@@ -83,14 +99,32 @@ class Holding : public testing::Test {
     frame->number = ++frames_[lane];
     model::Entry entry;
     entry.dataset = dataset;
-    entry.sequence = ++sequences_[std::pair(dataset, lane)];
+    const auto& schema = dataset == kCustomer ? customer_ : product_;
+    entry.sequence = ++sequences_[std::pair(schema.stream, lane)];
     entry.key = std::to_string(entry.sequence);
     entry.key_hash = {static_cast<uint64_t>(lane), entry.sequence};
     entry.kind = model::EntryKind::kPut;
     entry.generation = 1;
     entry.targets = {kTarget};
     frame->entries.push_back(std::move(entry));
-    const std::vector<model::FramePointer> frames = {frame};
+    commit(std::move(frame));
+  }
+
+  // What the target refused, as the pipeline journals it. Returns how many.
+  size_t journal_skips() {
+    const std::vector<model::Skip> skips = delivery_->take_skips();
+    for (const model::Skip& skip : skips) {
+      auto frame = std::make_shared<model::Frame>();
+      frame->lane = static_cast<model::LaneIndex>(skip.key_hash.high);
+      frame->number = ++frames_[frame->lane];
+      frame->skips.push_back(skip);
+      commit(std::move(frame));
+    }
+    return skips.size();
+  }
+
+  void commit(model::FramePointer frame) {
+    const std::vector<model::FramePointer> frames = {std::move(frame)};
     ASSERT_TRUE(journal_->append(frames));
     ASSERT_TRUE(journal_->commit());
   }
@@ -212,6 +246,74 @@ TEST_F(Holding, ARowThatSomebodyHoldsDelaysItsOwnFlow) {
   }
   EXPECT_EQ(4U, target_.written[kCustomer]);
   EXPECT_TRUE(is_done());
+}
+
+TEST_F(Holding, AStreamThatIsStoppedWithARefusedEntryLeavesRoomForTheOthers) {
+  start(20);
+  target_.poison = {{kCustomer, "1"}};
+  accept(kCustomer, 1);
+  run();
+  delivery_->pause(kCustomer);
+  for (int i = 0; i < 50; ++i) accept(kCustomer, 1);
+  for (int i = 0; i < 50; ++i) accept(kProduct, 1);
+  EXPECT_EQ(1U, journal_skips());
+  run();
+  EXPECT_EQ(50U, target_.written[kProduct]);
+  EXPECT_EQ(0U, delivery_->cursor());
+  delivery_->resume(kCustomer);
+  run();
+  EXPECT_EQ(50U, target_.written[kCustomer]);
+  EXPECT_EQ(1U, target_.poisonings);
+  EXPECT_TRUE(is_done());
+}
+
+TEST_F(Holding, AFlowGoesOnBehindARefusedEntryHoweverMuchWaitsThere) {
+  start(20);
+  target_.poison = {{kCustomer, "1"}, {kCustomer, "60"}};
+  for (int i = 0; i < 100; ++i) {
+    accept(kCustomer, 1);
+    accept(kProduct, 2);
+  }
+  run();
+  EXPECT_EQ(1U, journal_skips());
+  run(200);
+  EXPECT_EQ(1U, journal_skips());
+  run(200);
+  EXPECT_EQ(0U, journal_skips());
+  EXPECT_EQ(2U, target_.poisonings);
+  EXPECT_EQ(2U, delivery_->stats().entries_skipped_total);
+  EXPECT_EQ(98U, target_.written[kCustomer]);
+  EXPECT_EQ(100U, target_.written[kProduct]);
+  EXPECT_TRUE(is_done());
+}
+
+TEST_F(Holding, AnEntryThatWasSkippedIsNotTriedAgainWhereItIsReadAgain) {
+  for (const bool is_new : {false, true}) {
+    start(20, 2048, journal_->stats().committed);
+    const std::string key = std::to_string(sequences_[std::pair(kCustomer, 1)] + 1);
+    target_.poison = {{kCustomer, key}};
+    target_.poisonings = target_.written[kCustomer] = target_.written[kProduct] = 0;
+    const journal::GroupNumber before = delivery_->cursor();
+    accept(kCustomer, 1);
+    run();
+    delivery_->pause(kCustomer);
+    for (int i = 0; i < 100; ++i) accept(kProduct, 1);
+    EXPECT_EQ(1U, journal_skips());
+    run();
+    for (int i = 0; i < 50; ++i) accept(kCustomer, 1);
+    run();
+    if (is_new) start(20, 2048, before);
+    delivery_->pause(kCustomer);
+    for (int i = 0; i < 50; ++i) accept(kProduct, 1);
+    run();
+    EXPECT_EQ(150U, target_.written[kProduct]);
+    delivery_->resume(kCustomer);
+    run();
+    EXPECT_EQ(1U, target_.poisonings);
+    EXPECT_EQ(0U, journal_skips());
+    EXPECT_EQ(50U, target_.written[kCustomer]);
+    EXPECT_TRUE(is_done());
+  }
 }
 
 }  // namespace
