@@ -132,7 +132,7 @@ struct Delivery::Impl {
   Result<size_t> read_aside(model::StreamId stream, const std::set<FlowId>& flows);
   void set_stuck_aside();
   std::map<model::StreamId, std::set<FlowId>> find_to_take_up() const;
-  bool is_blocked(model::StreamId stream) const;
+  bool is_blocked(const FlowId& flow) const;
   Transaction next_transaction();
   bool take_alone(TransactionBuilder& builder);
   void take_together(TransactionBuilder& builder);
@@ -182,9 +182,9 @@ Result<void> Delivery::Impl::probe() {
   return success();
 }
 
-bool Delivery::Impl::is_blocked(model::StreamId stream) const {
+bool Delivery::Impl::is_blocked(const FlowId& flow) const {
   const std::lock_guard lock(mutex);
-  return paused.contains(stream) || holds.waits(stream);
+  return paused.contains(flow.first) || holds.waits(flow);
 }
 
 // What waits for another reason than the target's pace must not take the room of what can go. To
@@ -193,7 +193,7 @@ void Delivery::Impl::set_stuck_aside() {
   std::vector<FlowId> stuck;
   size_t entry_count = 0, size_bytes = 0;
   for (const auto& [id, flow] : pending.flows()) {
-    if (flow.entries.empty() || !(is_blocked(id.first) || pending.awaits_skip(id))) continue;
+    if (flow.entries.empty() || !(is_blocked(id) || pending.awaits_skip(id))) continue;
     stuck.push_back(id);
     entry_count += flow.entries.size();
     size_bytes += flow.size_bytes;
@@ -208,7 +208,7 @@ void Delivery::Impl::set_stuck_aside() {
 std::map<model::StreamId, std::set<FlowId>> Delivery::Impl::find_to_take_up() const {
   std::map<model::StreamId, std::set<FlowId>> streams;
   for (const FlowId& id : pending.aside()) {
-    if (!is_blocked(id.first) && !pending.awaits_skip(id)) streams[id.first].insert(id);
+    if (!is_blocked(id) && !pending.awaits_skip(id)) streams[id.first].insert(id);
   }
   return streams;
 }
@@ -257,7 +257,7 @@ Result<size_t> Delivery::Impl::read_on() {
 bool Delivery::Impl::take_alone(TransactionBuilder& builder) {
   if (std::exchange(was_alone, false)) return false;
   for (const auto& [id, flow] : pending.flows()) {
-    if (!holds.is_alone(id) || holds.waits(id) || is_blocked(id.first)) continue;
+    if (!holds.is_alone(id) || is_blocked(id)) continue;
     const size_t count = ready_count(flow, options.batch_entries_max);
     if (count == 0) continue;
     builder.take(id, flow, count);
@@ -275,7 +275,7 @@ void Delivery::Impl::take_together(TransactionBuilder& builder) {
   for (size_t i = 0; i < flows.size() && room > 0; ++i, ++at) {
     if (at == flows.end()) at = flows.begin();
     const auto& [id, flow] = *at;
-    if (flow.entries.empty() || holds.is_alone(id) || is_blocked(id.first)) continue;
+    if (flow.entries.empty() || holds.is_alone(id) || is_blocked(id)) continue;
     const size_t count = ready_count(flow, room);
     builder.take(id, flow, count);
     room -= count;

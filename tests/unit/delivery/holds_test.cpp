@@ -316,5 +316,30 @@ TEST_F(Holding, AnEntryThatWasSkippedIsNotTriedAgainWhereItIsReadAgain) {
   }
 }
 
+TEST_F(Holding, WhatWaitsBehindAHeldRowLeavesRoomForTheOthers) {
+  start(20);
+  target_.held = {{kCustomer, 1}};
+  for (int i = 0; i < 50; ++i) accept(kCustomer, 1);
+  for (int i = 0; i < 50; ++i) {
+    accept(kCustomer, 2);
+    accept(kProduct, 1);
+  }
+  for (int i = 0; i < 200; ++i) {
+    run(1);
+    EXPECT_LE(delivery_->stats().pending_entries, 20U);
+    clock_.advance_us(50'000);
+  }
+  EXPECT_EQ(50U, target_.written[kProduct]);
+  EXPECT_EQ(50U, target_.written[kCustomer]);  // of the other lane
+  EXPECT_EQ(0U, delivery_->cursor());
+  target_.held.clear();
+  for (int i = 0; i < 50; ++i) {
+    clock_.advance_us(5'000'000);
+    run(1);
+  }
+  EXPECT_EQ(100U, target_.written[kCustomer]);
+  EXPECT_TRUE(is_done());
+}
+
 }  // namespace
 }  // namespace syncline::delivery
