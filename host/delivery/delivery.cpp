@@ -136,7 +136,7 @@ struct Delivery::Impl {
   Transaction next_transaction();
   bool take_alone(TransactionBuilder& builder);
   void take_together(TransactionBuilder& builder);
-  void hold(const ports::ApplyResult& applied);
+  void hold(const Transaction& transaction, const ports::ApplyResult& applied);
   void meet_busy(const Transaction& transaction);
   Result<void> write(Transaction& transaction);
   void finish(const Transaction& transaction, const ports::ApplyResult& applied);
@@ -174,7 +174,9 @@ Result<void> Delivery::Impl::probe() {
   for (const ports::Checkpoint& checkpoint : checkpoints) {
     const model::Sequence known = pending.flows()[{checkpoint.stream, checkpoint.lane}].applied;
     if (checkpoint.applied < known) return went_back(checkpoint, known);
-    applied += pending.set_applied({checkpoint.stream, checkpoint.lane}, checkpoint.applied);
+    const FlowId flow{checkpoint.stream, checkpoint.lane};
+    applied += pending.set_applied(flow, checkpoint.applied);
+    if (checkpoint.applied > known) holds.pass(flow, checkpoint.applied);
   }
   is_probe_due = false;
   const std::lock_guard lock(mutex);
@@ -301,7 +303,7 @@ Result<void> Delivery::Impl::write(Transaction& transaction) {
     return handle(applied.error());
   }
   if (!applied.value().stopped.empty()) {
-    hold(applied.value());
+    hold(transaction, applied.value());
   } else if (applied.value().poison) {
     refuse(transaction, *applied.value().poison);
   } else {
@@ -316,11 +318,19 @@ Result<void> Delivery::Impl::write(Transaction& transaction) {
 }
 
 // Nothing was written: what can go, goes without these at once.
-void Delivery::Impl::hold(const ports::ApplyResult& applied) {
+void Delivery::Impl::hold(const Transaction& transaction, const ports::ApplyResult& applied) {
   for (const ports::DatasetStop& stop : applied.stopped) {
     const auto stream = pending.stream_of(stop.dataset);
     SYN_ASSERT(stream.has_value());  // it was of the batch
-    holds.stop(*stream, stop);
+    std::map<FlowId, model::Sequence> met;
+    for (const Transaction::Part& part : transaction.parts) {
+      const Flow& flow = pending.flows()[part.flow];
+      for (size_t i = 0; i < part.entry_count; ++i) {
+        const model::Entry& entry = *flow.entries[i].entry;
+        if (entry.dataset == stop.dataset) met[part.flow] = entry.sequence;
+      }
+    }
+    holds.stop(*stream, stop, met);
   }
 }
 
@@ -355,7 +365,7 @@ void Delivery::Impl::finish(const Transaction& transaction, const ports::ApplyRe
   }
   for (const Transaction::Part& part : transaction.parts) {
     pending.finish(part.flow, part.entry_count);
-    holds.pass(part.flow);
+    holds.pass(part.flow, pending.flows()[part.flow].applied);
   }
 }
 

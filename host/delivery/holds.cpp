@@ -11,10 +11,15 @@ void Holds::back_off(Retry& retry) {
 }
 
 // Several datasets of one stream are reported one after the other: one pause for all.
-void Holds::stop(model::StreamId stream, const ports::DatasetStop& stop) {
+void Holds::stop(model::StreamId stream, const ports::DatasetStop& stop,
+                 const std::map<FlowId, model::Sequence>& met) {
   Stopped& stopped = stopped_[stream];
   if (!waits(stream)) back_off(stopped.retry);
-  stopped.why[stop.dataset] = to_string(stop.error);
+  StoppedDataset& dataset = stopped.datasets[stop.dataset];
+  dataset.why = to_string(stop.error);
+  for (const auto& [flow, sequence] : met) {
+    dataset.met[flow] = std::max(dataset.met[flow], sequence);
+  }
 }
 
 // One of many cannot be told from the others: each is tried alone, at once.
@@ -25,9 +30,18 @@ void Holds::meet_busy(const std::vector<FlowId>& flows) {
   }
 }
 
-void Holds::pass(const FlowId& flow) {
+// What else of the stream passes says nothing of what the target cannot take.
+void Holds::pass(const FlowId& flow, model::Sequence applied) {
   busy_.erase(flow);
-  stopped_.erase(flow.first);
+  const auto stopped = stopped_.find(flow.first);
+  if (stopped == stopped_.end()) return;
+  auto& datasets = stopped->second.datasets;
+  for (auto& [id, dataset] : datasets) {
+    const auto met = dataset.met.find(flow);
+    if (met != dataset.met.end() && met->second <= applied) dataset.met.erase(met);
+  }
+  std::erase_if(datasets, [](const auto& each) { return each.second.met.empty(); });
+  if (datasets.empty()) stopped_.erase(stopped);
 }
 
 bool Holds::waits(model::StreamId stream) const {
@@ -42,7 +56,9 @@ bool Holds::waits(const FlowId& flow) const {
 
 std::map<model::DatasetId, std::string> Holds::stopped() const {
   std::map<model::DatasetId, std::string> all;
-  for (const auto& [stream, stopped] : stopped_) all.insert(stopped.why.begin(), stopped.why.end());
+  for (const auto& [stream, stopped] : stopped_) {
+    for (const auto& [id, dataset] : stopped.datasets) all.emplace(id, dataset.why);
+  }
   return all;
 }
 

@@ -23,9 +23,12 @@ class Holds {
   Holds(int64_t wait_us_min, int64_t wait_us_max, Clock& clock, Random& random)
       : wait_us_min_(wait_us_min), wait_us_max_(wait_us_max), clock_(clock), random_(random) {}
 
-  void stop(model::StreamId stream, const ports::DatasetStop& stop);
+  // met: the dataset's last entry of each flow that was tried. The stop ends when all have passed.
+  void stop(model::StreamId stream, const ports::DatasetStop& stop,
+            const std::map<FlowId, model::Sequence>& met);
   void meet_busy(const std::vector<FlowId>& flows);
-  void pass(const FlowId& flow);
+  // The target holds the flow's entries up to this one.
+  void pass(const FlowId& flow, model::Sequence applied);
 
   // Whether it is not this one's time; of a stream: as a whole.
   bool waits(model::StreamId stream) const;
@@ -39,9 +42,13 @@ class Holds {
     int64_t at_us = 0;
     int64_t wait_us = 0;
   };
+  struct StoppedDataset {
+    std::string why;
+    std::map<FlowId, model::Sequence> met;
+  };
   struct Stopped {
     Retry retry;
-    std::map<model::DatasetId, std::string> why;
+    std::map<model::DatasetId, StoppedDataset> datasets;
   };
   void back_off(Retry& retry);
 

@@ -341,5 +341,29 @@ TEST_F(Holding, WhatWaitsBehindAHeldRowLeavesRoomForTheOthers) {
   EXPECT_TRUE(is_done());
 }
 
+TEST_F(Holding, AStopEndsOnlyWithTheEntriesThatItMet) {
+  product_.stream = kCustomer;
+  start(1000, 1);  // so that what the target takes of the stream is not always with the rest
+  target_.refused = {kCustomer};
+  accept(kCustomer, 1);
+  for (int i = 0; i < 1000; ++i) {
+    if (i % 10 == 0) accept(kProduct, 2);
+    run(1);
+    if (target_.stops > 0) {
+      EXPECT_TRUE(delivery_->stats().stopped.contains(kCustomer));
+    }
+    clock_.advance_us(100'000);
+  }
+  EXPECT_GE(target_.stops, 20U);
+  EXPECT_LE(target_.stops, 60U);
+  EXPECT_GE(target_.written[kProduct], 20U);
+  target_.refused.clear();
+  clock_.advance_us(10'000'000);
+  run(200);
+  EXPECT_EQ(1U, target_.written[kCustomer]);
+  EXPECT_TRUE(delivery_->stats().stopped.empty());
+  EXPECT_TRUE(is_done());
+}
+
 }  // namespace
 }  // namespace syncline::delivery
