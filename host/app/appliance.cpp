@@ -151,6 +151,7 @@ Result<std::vector<RuntimeSystem>> make_systems(const Blueprint& blueprint, Cloc
     for (const ports::DatasetMapping& mapping : from.ports.datasets) {
       system.schemas.push_back(mapping.schema);
       system.directions[mapping.schema->dataset] = mapping.direction;
+      system.filters[mapping.schema->dataset] = mapping.where;
     }
   }
   return systems;

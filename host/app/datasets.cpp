@@ -2,6 +2,7 @@
 // stored, and its policy, whose number every version begins with.
 #include <algorithm>
 
+#include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
 #include "host/base/bytes.hpp"
 
@@ -78,6 +79,34 @@ Result<void> RuntimeImpl::number_policy(core::DatasetRules& rules) {
   out.raw(policy);
   SYN_TRY(parts_.shadow.put_item(item, bytes));
   return parts_.shadow.flush();
+}
+
+// What a filter hides since it was changed would look deleted, and what it shows would look new.
+// Where nothing is noted, no filter was known yet: of a dataset that is in step it hid nothing.
+Result<void> RuntimeImpl::check_filters(const RuntimeSystem& system) {
+  for (const model::Schema* schema : system.schemas) {
+    const auto found = system.filters.find(schema->dataset);
+    const std::string where = found == system.filters.end() ? "" : found->second;
+    const std::string item = filter_item(schema->dataset, system.id);
+    SYN_TRY(const std::string before, parts_.shadow.get_item(item));
+    if (before == encode_filter(where)) continue;
+    if (before.empty()) {
+      SYN_TRY(const std::string phase,
+              parts_.shadow.get_item(phase_item(schema->dataset, system.id)));
+      if (phase.empty() || where.empty()) {
+        SYN_TRY(parts_.shadow.put_item(item, encode_filter(where)));
+        SYN_TRY(parts_.shadow.flush());
+        continue;
+      }
+    }
+    return fail(ErrorCode::kSystemLost,
+                "dataset '" + schema->name + "': the row filter of system '" + system.name +
+                    "' is not the one it was synced with",
+                "what `where` hides now would be taken for deleted, here and in the other systems",
+                "set `where` back, or run `syncline resync --system " + system.name +
+                    "`: it compares anew, and deletes nothing");
+  }
+  return success();
 }
 
 }  // namespace syncline::app

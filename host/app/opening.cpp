@@ -110,6 +110,7 @@ Result<void> RuntimeImpl::open_source(SystemRun& run) {
   const bool is_unknown = run.system->schemas.empty() && run.system->away.has_value();
   if (is_unknown || parts_.clock.steady_us() < run.open_due_us) return not_yet(run);
   if (!run.system->schemas.empty()) {
+    SYN_TRY(check_filters(*run.system));
     auto opened = run.system->ports.source->open(pipeline_->position(run.system->id));
     if (!opened) {
       run.open_wait_us = std::clamp(2 * run.open_wait_us, kOpenWaitUsMin, kOpenWaitUsMax);

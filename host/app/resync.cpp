@@ -39,6 +39,14 @@ std::string phase_item(model::DatasetId dataset, model::SystemId system) {
   return "phase/" + std::to_string(dataset) + "/" + std::to_string(system);
 }
 
+std::string filter_item(model::DatasetId dataset, model::SystemId system) {
+  return "where/" + std::to_string(dataset) + "/" + std::to_string(system);
+}
+
+std::string encode_filter(const std::string& where) {
+  return "=" + where;
+}
+
 std::string encode_epoch(uint32_t epoch) {
   std::string bytes;
   ByteWriter(bytes).u32(epoch);
@@ -68,6 +76,8 @@ Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const 
     SYN_TRY(shadow.put_item(phase_item(mapping.schema->dataset, found->settings->id), {}));
     SYN_TRY(shadow.put_item(sync_cursor_item(mapping.schema->dataset, found->settings->id), {}));
     SYN_TRY(shadow.put_item(rescan_item(mapping.schema->dataset, found->settings->id), {}));
+    SYN_TRY(shadow.put_item(filter_item(mapping.schema->dataset, found->settings->id),
+                            encode_filter(mapping.where)));
     SYN_TRY(pipeline::Pipeline::forget_held_deletes(shadow, found->settings->id,
                                                     mapping.schema->dataset));
   }

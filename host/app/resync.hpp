@@ -17,6 +17,9 @@ std::string rescan_item(model::DatasetId dataset, model::SystemId system);
 // How far a first sync has read; empty: from the start.
 std::string sync_cursor_item(model::DatasetId dataset, model::SystemId system);
 std::string phase_item(model::DatasetId dataset, model::SystemId system);
+// The row filter that a system's records were read with; empty: none is noted.
+std::string filter_item(model::DatasetId dataset, model::SystemId system);
+std::string encode_filter(const std::string& where);
 std::string encode_epoch(uint32_t epoch);
 
 // Errors: kInvalidArgument for a system that the config does not name.

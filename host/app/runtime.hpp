@@ -47,6 +47,7 @@ struct RuntimeSystem {
   ports::System ports;
   std::vector<const model::Schema*> schemas;  // of its datasets
   std::map<model::DatasetId, ports::Direction> directions;
+  std::map<model::DatasetId, std::string> filters;  // of rows; empty: all are read
   uint64_t log_alarm_bytes = 0;  // of its log kept for us: from here on a warning; 0: none
   std::optional<Error> away;     // it did not answer a moment ago: not tried at once
 

@@ -126,6 +126,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> check_datasets();
   Result<void> check_fields(const model::Schema& schema);
   Result<void> number_policy(core::DatasetRules& rules);
+  Result<void> check_filters(const RuntimeSystem& system);
 
   // opening.cpp
   Result<void> prepare_system(SystemRun& run);

@@ -278,6 +278,29 @@ class Scan(unittest.TestCase):
         self.expect_equal()
         self.assertEqual({row[1] for row in self.rows(1)}, {"of 0"})
 
+    def test_a_row_filter_that_is_changed_takes_nothing_away(self):
+        """What it hides from then on was not deleted: a resync forgets it."""
+        self.make((Postgres, SCAN), (Mariadb, ""))
+        self.fill(0, 6)
+        self.start()
+        self.expect_equal()
+        self.end_daemon()
+        with open(os.path.join(self.folder, "syncline.toml"), encoding="utf-8") as file:
+            config = file.read()
+        with open(os.path.join(self.folder, "syncline.toml"), "w", encoding="utf-8") as file:
+            file.write(config.replace(SCAN, SCAN + 'where = "id < 3"\n'))
+        self.start()
+        self.wait(lambda: "row filter" in self.call("status"), "it is not said")
+        self.assertIn("syncline resync --system s0", self.call("status"))
+        self.run_sql(1, "INSERT INTO customer (id, name, city) VALUES (100, 'x', 'y')")
+        self.call("resync", "--system", "s0", "--yes")
+        self.wait(self.is_running, "the resync")
+        self.run_sql(0, "UPDATE customer SET name = 'edit' WHERE id = 1")
+        self.run_sql(0, "DELETE FROM customer WHERE id = 2")
+        self.wait(lambda: [row[:2] for row in self.rows(1)] ==
+                  [(0, "n"), (1, "edit"), (3, "n"), (4, "n"), (5, "n"), (100, "x")], "the edits")
+        self.assertEqual([row[0] for row in self.rows(0)], [0, 1, 3, 4, 5])
+
     def test_mariadb_scanned(self):
         self.make((Mariadb, SCAN), (Postgres, ""))
         self.check_lost_edits(kills=2)
