@@ -36,8 +36,9 @@ Known::Record* Known::newest(const News& news) {
 }
 
 void Known::note(const Wanted& record, Record& known, ImageHash now) {
-  known.noted_at = ++news_count_;
-  news_.push_back({known.noted_at, record.id, known.known, known.is_safe});
+  const uint64_t number = ++news_count_;
+  news_.push_back({number, record.id, known.known, known.noted_at, known.is_safe});
+  known.noted_at = number;
   known.known = now;
   known.is_safe = false;
 }
@@ -75,6 +76,10 @@ void Known::see_echo(const Wanted& record, ImageHash hash, Mark mark) {
   const std::lock_guard lock(mutex_);
   Record& known = records_[record.id];
   if (known.written_at > mark) return;
+  if (hash == kNoImage && progress_[record.id.dataset].is_complete) {
+    records_.erase(record.id);
+    return;
+  }
   known.key = record.key;
   known.known = hash;
   known.noted_at = 0;
@@ -120,6 +125,7 @@ void Known::drop_shown() {
     Record* record = newest(*news);
     if (record == nullptr) continue;
     record->known = news->before;
+    record->noted_at = news->noted_before;
     record->is_safe = news->was_safe;
   }
   news_.clear();
@@ -146,6 +152,11 @@ std::vector<Wanted> Known::take_wishes() {
   for (auto& [id, key] : wishes_) wishes.push_back({id, std::move(key)});
   wishes_.clear();
   return wishes;
+}
+
+size_t Known::count() const {
+  const std::lock_guard lock(mutex_);
+  return records_.size();
 }
 
 bool Known::is_wanted() const {

@@ -85,6 +85,8 @@ class Known {
   void wait(int64_t wait_us);
   bool is_wanted() const;
 
+  size_t count() const;  // of the records that are kept
+
   // The target's side.
   bool may_write(const Wanted& record, ImageHash present);  // if not, it is wanted
   void want(const Wanted& record);
@@ -105,6 +107,7 @@ class Known {
     uint64_t number = 0;
     RecordId id;
     ImageHash before = kNoImage;
+    uint64_t noted_before = 0;
     bool was_safe = true;
   };
   struct Shown {

@@ -79,6 +79,25 @@ TEST_F(KnownTest, ALookThatWasNotShownIsForgotten) {
   EXPECT_EQ(Known::Seen::kChanged, see(kNew));
 }
 
+TEST_F(KnownTest, ALookThatWasNotShownLeavesTheOneBeforeToBecomeSafe) {
+  see(kNew);
+  const int64_t position = show();
+  see(kOld);
+  known_.drop_shown();
+  known_.acknowledge(position);
+  EXPECT_TRUE(may_write(kNew));
+}
+
+TEST_F(KnownTest, ARecordThatWeDeletedIsNotKeptOnceItWasEchoed) {
+  EXPECT_EQ(1U, known_.count());
+  write(kNoImage);
+  const Known::Mark mark = known_.mark();
+  known_.see_echo(record(1), kNoImage, mark);
+  known_.end_echoes(mark);
+  EXPECT_EQ(0U, known_.count());
+  EXPECT_TRUE(may_write(kNoImage));
+}
+
 TEST_F(KnownTest, AWriteThatMayNotBeWakesTheSourceForItsRecord) {
   EXPECT_FALSE(known_.is_wanted());
   EXPECT_FALSE(may_write(kNew));
