@@ -1,10 +1,33 @@
 #include "drivers/scan/findings.hpp"
 
 namespace syncline::scan {
+namespace {
+
+constexpr int64_t kHourUs = 3'600'000'000;
+
+void find_filtered(const ports::DatasetMapping& mapping, std::vector<ports::Finding>& out) {
+  if (mapping.where.empty()) return;
+  const std::string& dataset = mapping.schema->name;
+  if (mapping.direction == ports::Direction::kBoth) {
+    out.push_back({ports::Severity::kWarning, dataset,
+                   "`where` of " + mapping.table +
+                       " is not asked of the other systems: each of their records that it leaves "
+                       "out goes to quarantine here",
+                   "filter the other systems likewise, or direction = \"from\""});
+  }
+  if (mapping.capture != ports::Capture::kPoll) return;
+  out.push_back({ports::Severity::kWarning, dataset,
+                 "capture = \"poll\" does not see records that leave `where` of " + mapping.table +
+                     ": the other systems keep them as they were",
+                 "capture = \"scan\", which takes them for deleted"});
+}
+
+}  // namespace
 
 void find_unseen(const ports::DatasetMapping& mapping, std::vector<ports::Finding>& out) {
   if (mapping.capture == ports::Capture::kLog) return;
   if (mapping.direction == ports::Direction::kTo) return;
+  find_filtered(mapping, out);
   const std::string& dataset = mapping.schema->name;
   const std::string fix = "capture = \"log\" where the log can be read; `every` sets how often";
   if (mapping.capture == ports::Capture::kScan) {
@@ -54,6 +77,13 @@ void find_poll(const PollColumn& column, const std::string& grant_sql,
   if (const auto fits = check_poll(column); !fits) {
     const Error& error = fits.error();
     out.push_back({ports::Severity::kStops, dataset, error.what + ": " + error.why, error.fix});
+  }
+  if (column.is_zoneless && column.mapping->overlap_us < kHourUs) {
+    out.push_back({ports::Severity::kWarning, dataset,
+                   column.mapping->poll_by +
+                       " holds times without a zone: where they are local times, the clock is set "
+                       "back by an hour in autumn, and a poll misses what that hour brings",
+                   "overlap = \"1h\", or a column of times with a zone"});
   }
   if (grant_sql.empty()) return;
   out.push_back({ports::Severity::kWarning, dataset,

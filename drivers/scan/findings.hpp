@@ -17,6 +17,9 @@ void find_unseen(const ports::DatasetMapping& mapping, std::vector<ports::Findin
 // How far a poll looks back where it is not ours to see what others have open.
 inline constexpr int64_t kUnseenOverlapUs = 60'000'000;
 
+// What is open is known as of a moment ago, and the column is looked at a moment later.
+inline constexpr int64_t kOpenMarginUs = 1'000'000;
+
 // What a driver found of the column that a poll goes by.
 struct PollColumn {
   const ports::DatasetMapping* mapping = nullptr;
@@ -24,6 +27,7 @@ struct PollColumn {
   enum class Kind : uint8_t { kClock, kNumber, kOther };
   Kind kind = Kind::kOther;
   bool is_nullable = false;
+  bool is_zoneless = false;  // a clock whose values are local times
   bool is_indexed = false;
   std::string not_null_sql;
   std::string index_sql;

@@ -1,6 +1,17 @@
 #include "drivers/scan/settings.hpp"
 
+#include <algorithm>
+
 namespace syncline::scan {
+namespace {
+
+bool is_written_by_others(const ports::DatasetMapping& mapping) {
+  if (mapping.capture != ports::Capture::kPoll) return false;
+  return mapping.direction == ports::Direction::kBoth &&
+         std::ranges::find(mapping.columns, mapping.poll_by) != mapping.columns.end();
+}
+
+}  // namespace
 
 Result<bool> is_scanned(const ports::SystemConfig& config, const std::string& what) {
   size_t scan_count = 0;
@@ -17,6 +28,13 @@ Result<bool> is_scanned(const ports::SystemConfig& config, const std::string& wh
       return fail(ErrorCode::kConfigValue, dataset + "`poll_by` is missing",
                   "capture = \"poll\" reads the rows whose column has risen",
                   "name that column: poll_by = \"changed_at\"");
+    }
+    if (is_written_by_others(mapping)) {
+      return fail(ErrorCode::kConfigValue,
+                  dataset + "`poll_by` names " + mapping.poll_by + ", which is synced",
+                  "a value of another system would not say when the row was changed here",
+                  "take the field out of the sync: exclude = [\"" + mapping.poll_by +
+                      "\"], and let the database set it");
     }
   }
   if (scan_count == 0 || scan_count == config.datasets.size()) return scan_count > 0;
