@@ -15,16 +15,20 @@ namespace syncline::scan {
 template <class Mapped, class RowCells>
 class MappedTables : public Tables {
  public:
+  // Fields that were added since an echo was left are unchanged in it.
   Result<std::span<const model::CellView>> cells(model::DatasetId dataset,
                                                  std::string_view image) override {
     const Mapped& table = mapped(dataset);
     cells_.reset(table.columns.size());
     ImageReader in(image);
-    for (size_t field = 0; field < table.columns.size(); ++field) {
+    for (size_t field = 0; field < table.columns.size() && !in.at_end(); ++field) {
       const auto text = in.next();
       SYN_TRY(text ? cells_.set_text(table, field, *text) : cells_.set_null(table, field));
     }
-    return cells_.views();
+    if (in.ok() && in.at_end()) return cells_.views();
+    return fail(ErrorCode::kValue, "the image of a row is damaged",
+                "its length is not that of its fields",
+                "nothing, if a scan shows the record; else tell us");
   }
   ports::RejectedRow rejected(model::DatasetId dataset, const std::string& key,
                               Error error) override {

@@ -29,7 +29,8 @@ model::Position position_of(const Place& place) {
   out.varint(place.from.size());
   for (const auto& [dataset, from] : place.from) {
     out.u32(dataset);
-    out.text(from);
+    out.text(from.column);
+    out.text(from.value);
   }
   return position;
 }
@@ -49,7 +50,9 @@ Result<Place> place_of(const model::Position& position, const std::string& syste
   const uint64_t count = in.varint();
   for (uint64_t i = 0; i < count && in.ok(); ++i) {
     const model::DatasetId dataset = in.u32();
-    place.from[dataset] = in.text();
+    From& from = place.from[dataset];
+    from.column = in.text();
+    from.value = in.text();
   }
   if (!in.ok() || !in.at_end()) return lost();
   return place;

@@ -4,7 +4,9 @@
 //   1        's', which no position of a log begins with
 //   8        a number that rises (big endian, as the next)
 //   8        the last echo that was shown
-//   varint   how many datasets are polled; of each its id (u32) and the value to read on from
+//   varint   how many datasets are polled; of each its id (u32), its column and the value of that
+//   to
+//            read on from
 //
 // Threads: values. Errors: kSystemLost for bytes that are no such place.
 #pragma once
@@ -20,10 +22,16 @@
 
 namespace syncline::scan {
 
+struct From {
+  std::string column;
+  std::string value;  // empty: everything
+  bool operator==(const From&) const = default;
+};
+
 struct Place {
   int64_t number = 0;
   uint64_t echo = 0;
-  std::map<model::DatasetId, std::string> from;
+  std::map<model::DatasetId, From> from;
 };
 
 model::Position position_of(const Place& place);

@@ -44,7 +44,7 @@ Result<void> Source::open(const model::Position& position) {
   stops_to_report_.clear();
   rescans_to_report_.clear();
   markers_.clear();
-  is_first_look_ = true;
+  must_look_ = true;
   Place place;
   if (!position.is_start()) {
     SYN_TRY(place, place_of(position, config_.name));
@@ -57,8 +57,9 @@ Result<void> Source::open(const model::Position& position) {
     dataset.mapping = mapping;
     shared_->known.forget(dataset.id());
     const auto from = place.from.find(dataset.id());
-    if (from != place.from.end()) dataset.place.begin(from->second);
-    const bool has_place = dataset.is_polled() && from != place.from.end();
+    const bool has_place =
+        dataset.is_polled() && from != place.from.end() && from->second.column == mapping->poll_by;
+    if (has_place) dataset.place.begin(from->second.value);
     if (!position.is_start() && !has_place) rescans_to_report_.insert(dataset.id());
     dataset.next_us = clock_.steady_us() + (dataset.is_polled() ? 0 : kScanEveryUs);
   }
@@ -96,10 +97,12 @@ Result<void> Source::look_at(Dataset& dataset) {
   if (is_back || (dataset.is_read && look.value() == Tables::Look::kOther)) {
     shared_->known.forget(dataset.id());
     dataset.is_due = dataset.is_gone_due = false;
+    dataset.place.begin({});
+    must_look_ = true;
     rescans_to_report_.insert(dataset.id());
   }
   dataset.stopped.reset();
-  dataset.is_read = true;
+  dataset.is_read = dataset.was_read = true;
   return success();
 }
 
@@ -116,7 +119,8 @@ Wanted Source::wanted(const Dataset& dataset, const std::string& key) const {
 model::Position Source::place(uint64_t echo) const {
   Place place{position_, echo, {}};
   for (const Dataset& dataset : datasets_) {
-    if (dataset.is_polled()) place.from[dataset.id()] = dataset.place.from();
+    if (!dataset.is_polled()) continue;
+    place.from[dataset.id()] = {dataset.mapping->poll_by, dataset.place.from()};
   }
   return position_of(place);
 }
@@ -139,7 +143,7 @@ Source::Dataset* Source::due_now() {
 }
 
 bool Source::is_work_due() {
-  if (is_first_look_ || shared_->known.is_wanted() || shared_->known.has_news()) return true;
+  if (must_look_ || shared_->known.is_wanted() || shared_->known.has_news()) return true;
   return due_now() != nullptr;
 }
 
@@ -212,14 +216,16 @@ Result<void> Source::read_markers(Look& look) {
   return success();
 }
 
-// Of several of one record the last: the markers are of the last of our transactions, too.
+// Of several of one record the last: the markers are of the last of our transactions, too. Where a
+// table never fitted, nobody knows what an echo's image holds: it waits, and those behind it.
 Result<void> Source::read_echoes(Look& look) {
   look.echo = echo_;
   SYN_TRY(auto echoes, tables_->echoes(echo_));
   std::unordered_map<RecordId, size_t, RecordIdHasher> places;
   for (Echo& echo : echoes) {
-    look.echo = std::max(look.echo, echo.number);
     const Dataset* dataset = find(echo.dataset);
+    if (dataset != nullptr && !dataset->was_read) break;
+    look.echo = std::max(look.echo, echo.number);
     if (dataset == nullptr) continue;
     const Wanted record = wanted(*dataset, echo.row.key);
     shared_->known.see_echo(record, image_hash(echo.row.image), look.mark);
@@ -317,7 +323,7 @@ Result<void> Source::read_gone(Dataset& dataset, size_t row_limit, Look& look) {
 
 void Source::show(const Look& look, ports::ChangeSink& sink, ports::PollResult& result) {
   Known& known = shared_->known;
-  is_first_look_ = false;
+  must_look_ = false;
   known.end_echoes(look.mark);
   result.rejected = look.rejected;
   const int64_t now_us = clock_.now_us();

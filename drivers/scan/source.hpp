@@ -55,6 +55,7 @@ class Source final : public ports::Source {
   struct Dataset {  // that is read
     const ports::DatasetMapping* mapping = nullptr;
     bool is_read = false;      // its table fits
+    bool was_read = false;     // it did since open()
     bool is_due = false;       // a round is under way
     bool is_gone_due = false;  // all rows were met: what was not is to be told
     std::string cursor;
@@ -116,7 +117,7 @@ class Source final : public ports::Source {
   int64_t position_ = 0;  // rises with every poll that shows something
   uint64_t echo_ = 0;     // the last that was shown
   bool is_open_ = false;
-  bool is_first_look_ = true;
+  bool must_look_ = true;  // at markers and echoes: before what a rescan reads
   int64_t look_due_us_ = 0;
   int64_t shown_us_ = 0;  // of the last look that ended
   std::vector<model::CellView> key_cells_;

@@ -108,6 +108,8 @@ class ImageReader {
     if (in_.u8() == 0) return std::nullopt;
     return in_.text();
   }
+  bool ok() const { return in_.ok(); }
+  bool at_end() const { return in_.at_end(); }
 
  private:
   ByteReader in_;

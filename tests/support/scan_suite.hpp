@@ -252,6 +252,34 @@ TYPED_TEST_P(ScanSuite, ADroppedMappedColumnStopsItsDatasetUntilItIsBack) {
   EXPECT_THAT(this->last_poll_.rescan, testing::ElementsAre(this->schemas_[0].dataset));
 }
 
+// Of a dataset whose table does not fit an echo has no shape: it waits, and nothing ends.
+TYPED_TEST_P(ScanSuite, AnEchoWaitsForItsTable) {
+  this->scan_and_acknowledge();
+  const model::Position durable = this->sink_->position;
+  this->apply({"set 1 name=ours"});
+  this->user_.run("ALTER TABLE customer RENAME COLUMN name TO label");
+  this->reopen(durable);
+  EXPECT_THAT(this->look(), testing::ElementsAre(this->marker(1)));
+  ASSERT_EQ(1U, this->last_poll_.stopped.size());
+  this->user_.run("ALTER TABLE customer RENAME COLUMN label TO name");
+  EXPECT_THAT(this->scan(), testing::Contains("ours update 1 name=ours mail=a@x"));
+}
+
+TYPED_TEST_P(ScanSuite, AnEchoSaysNothingOfAFieldThatWasAddedSince) {
+  this->configure(this->url(), {make_schema("customer", "id:int64 name:text")},
+                  TypeParam::kTablePrefix);
+  this->config_.datasets[0].capture = Capture::kScan;
+  this->reopen({});
+  this->scan_and_acknowledge();
+  const model::Position durable = this->sink_->position;
+  this->apply({"set 1 name=ours"});
+  this->configure(this->url(), {make_schema("customer", "id:int64 name:text mail:text")},
+                  TypeParam::kTablePrefix);
+  this->config_.datasets[0].capture = Capture::kScan;
+  this->reopen(durable);
+  EXPECT_THAT(this->look(), testing::ElementsAre(this->marker(1), "ours update 1 name=ours"));
+}
+
 TYPED_TEST_P(ScanSuite, OneSystemIsReadInOneWay) {
   this->config_.datasets.push_back(this->config_.datasets[0]);
   this->config_.datasets[1].capture = Capture::kLog;
@@ -271,6 +299,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     ARefusedRecordIsNamedAndTheRestIsWritten, UniqueValuesMayBeSwappedInOneBatch,
     AfterARestartEchoesThatWereNotDurableComeAgainAndThoseThatWereDoNot,
     EchoesThatAreDurableAreRemoved, ARowFilterShowsWhatLeavesItAsGoneAndIsNotWrittenPast,
-    ADroppedMappedColumnStopsItsDatasetUntilItIsBack, OneSystemIsReadInOneWay);
+    ADroppedMappedColumnStopsItsDatasetUntilItIsBack, AnEchoWaitsForItsTable,
+    AnEchoSaysNothingOfAFieldThatWasAddedSince, OneSystemIsReadInOneWay);
 
 }  // namespace syncline::ports

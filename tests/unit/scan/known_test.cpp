@@ -163,7 +163,7 @@ TEST(PollPlace, ReachesBackByItsOverlap) {
 }
 
 TEST(ScanPlace, IsWhatItWasAfterARoundTripAndRisesWithItsNumber) {
-  const Place place{300, 4, {{7, "2026-01-01"}, {9, ""}}};
+  const Place place{300, 4, {{7, {"changed_at", "2026-01-01"}}, {9, {"version", ""}}}};
   const model::Position position = position_of(place);
   const auto read = place_of(position, "erp");
   ASSERT_TRUE(read.has_value());
