@@ -1,14 +1,12 @@
 // Polls: the column that rises, the index that it needs, and where a round stands.
 #include <algorithm>
+#include <limits>
 
 #include "drivers/scan/findings.hpp"
 #include "drivers/systems/mariadb/detail/scan_tables.hpp"
 
 namespace syncline::mariadb {
 namespace {
-
-// The server's list of transactions is of a moment ago.
-constexpr int64_t kMarginUs = 1'000'000;
 
 const Column* poll_column(const Mapped& mapped) {
   return mapped.table.find(mapped.mapping->poll_by);
@@ -54,6 +52,18 @@ Result<bool> sees_transactions(Connection& connection) {
   return false;
 }
 
+// The server tells when a transaction began as a local time, in whole seconds. Where the clock is
+// set back, an hour comes twice: of the two the earlier one is taken.
+Result<int64_t> oldest_open_us(Connection& connection) {
+  SYN_TRY(Answer row,
+          connection.query("SET STATEMENT time_zone = 'SYSTEM' FOR SELECT CAST(min(unix_timestamp("
+                           "trx_started) - IF(from_unixtime(unix_timestamp(trx_started) - 3600) = "
+                           "trx_started, 3600, 0)) * 1000000 AS INT) FROM "
+                           "information_schema.INNODB_TRX"));
+  const bool is_any = row.next() && !row.is_null(0);
+  return is_any ? row.integer(0) : std::numeric_limits<int64_t>::max();
+}
+
 Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& mapped) {
   scan::PollColumn out;
   out.mapping = mapped.mapping;
@@ -65,6 +75,7 @@ Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& 
   out.type = column->type.name;
   out.kind = is_clock(category) ? Kind::kClock : is_number ? Kind::kNumber : Kind::kOther;
   out.is_nullable = column->is_nullable;
+  out.is_zoneless = category == Category::kDatetime;
   const std::string table = quoted_name(mapped.table.name);
   const std::string name = poll_name(mapped);
   out.not_null_sql = "UPDATE " + table + " SET " + name + " = " +
@@ -93,7 +104,7 @@ Result<void> find_poll(Connection& connection, const Mapped& mapped,
 }
 
 // A value from a clock that is ahead does not count before its time: what follows it would never be
-// read. When a transaction began is known in whole seconds.
+// read.
 Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
   const Mapped& table = mapped(dataset);
   const Category category = poll_column(table)->type.category;
@@ -104,20 +115,19 @@ Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
   std::string highest = "SELECT max(" + name + ") FROM " + quoted_name(table.table.name);
   if (!limit.empty()) highest += " WHERE " + name + " <= " + limit;
   SYN_TRY(const bool sees, sees_transactions(*connection_));
-  const std::string oldest =
-      sees ? "(SELECT CAST(unix_timestamp(min(trx_started)) * 1000000 AS INT) FROM "
-             "information_schema.INNODB_TRX)"
-           : "NULL";
-  SYN_TRY(Answer row, connection_->query("SELECT CAST(unix_timestamp(now(6)) * 1000000 AS INT), " +
-                                         oldest + ", (" + highest + ")"));
+  int64_t oldest_us = std::numeric_limits<int64_t>::max();
+  if (sees) {
+    SYN_TRY(oldest_us, oldest_open_us(*connection_));
+  }
+  SYN_TRY(Answer row, connection_->query("SELECT CAST(unix_timestamp(now(6)) * 1000000 AS INT), (" +
+                                         highest + ")"));
   scan::Reached reached;
   if (!row.next()) return reached;
   reached.now_us = row.integer(0);
-  reached.oldest_open_us = row.is_null(1) ? reached.now_us : row.integer(1);
-  reached.oldest_open_us = std::min(reached.oldest_open_us, reached.now_us - kMarginUs);
+  reached.oldest_open_us = std::min(oldest_us, reached.now_us) - scan::kOpenMarginUs;
   if (!sees) reached.oldest_open_us -= scan::kUnseenOverlapUs;
-  if (!row.is_null(2)) {
-    reached.highest = sql_value_of_text(poll_column(table)->type, row.text(2));
+  if (!row.is_null(1)) {
+    reached.highest = sql_value_of_text(poll_column(table)->type, row.text(1));
   }
   return reached;
 }
