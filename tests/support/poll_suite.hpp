@@ -3,7 +3,9 @@
 // on each (make_poll_columns), and its Holder can commit.
 #pragma once
 
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include "tests/support/scan_suite.hpp"
 
@@ -21,10 +23,23 @@ class PollSuite : public ScanSuite<Base> {
     this->config_.datasets[0].poll_by = column;
     this->reopen({});
   }
+  // Longer than a poll looks back of itself.
+  static void outlast_the_margin() { std::this_thread::sleep_for(std::chrono::milliseconds(1200)); }
   void add(int id, const std::string& changed_at, int version = 1) {
     this->user_.run("INSERT INTO customer (id, name, changed_at, version) VALUES (" +
                     std::to_string(id) + ", 'n', '" + changed_at + "', " + std::to_string(version) +
                     ")");
+  }
+  // A third row is there, and the place stands behind the first one.
+  void scan_past_the_first_rows() {
+    this->scan();
+    this->user_.run("UPDATE customer SET name = 'Bea'" + std::string(Base::kTouch) +
+                    " WHERE id = 2");
+    this->scan();
+    outlast_the_margin();
+    this->user_.run("INSERT INTO customer (id, name, changed_at) VALUES (3, 'Cy', " +
+                    std::string(Base::kNow) + ")");
+    this->scan_and_acknowledge();
   }
   void expect_stopped(const std::string& what, const std::string& fix) {
     this->scan();
@@ -65,6 +80,7 @@ TYPED_TEST_P(PollSuite, WhatATransactionCommitsLateIsNotMissed) {
                     std::to_string(id) + ", 'n', " + TypeParam::kNow + ", " + std::to_string(id) +
                     ")");
     EXPECT_THAT(this->scan(), testing::SizeIs(1));
+    if (id < 22) this->outlast_the_margin();
   }
   late.commit();
   EXPECT_THAT(this->scan(), testing::ElementsAre("update 7 name=late mail=NULL"));
@@ -78,6 +94,7 @@ TYPED_TEST_P(PollSuite, AVersionThatATransactionTookEarlyIsNotMissedEither) {
   for (int id = 20; id < 25; ++id) {
     this->add(id, "2026-01-01 00:00:00", id);
     EXPECT_THAT(this->scan(), testing::SizeIs(1));
+    if (id < 22) this->outlast_the_margin();
   }
   late.commit();
   EXPECT_THAT(this->scan(), testing::ElementsAre("update 7 name=late mail=NULL"));
@@ -103,13 +120,29 @@ TYPED_TEST_P(PollSuite, AnEditIsShownBeforeItIsWrittenOverThoughItsColumnStoodSt
 }
 
 TYPED_TEST_P(PollSuite, AfterARestartItReadsOnWhereItWas) {
-  this->scan_and_acknowledge();
-  const model::Position durable = this->sink_->position;
-  this->user_.run("UPDATE customer SET name = 'Anna'" + std::string(TypeParam::kTouch) +
-                  " WHERE id = 1");
-  this->reopen(durable);
-  EXPECT_THAT(this->look(), testing::Contains("update 1 name=Anna mail=a@x"));
+  this->scan_past_the_first_rows();
+  this->reopen(this->sink_->position);
+  EXPECT_THAT(this->look(),
+              testing::ElementsAre("update 2 name=Bea mail=NULL", "update 3 name=Cy mail=NULL"));
   EXPECT_THAT(this->last_poll_.rescan, testing::IsEmpty());
+}
+
+TYPED_TEST_P(PollSuite, APlaceOfAnotherColumnIsNotReadOnFrom) {
+  this->scan_past_the_first_rows();
+  this->config_.datasets[0].poll_by = "version";
+  this->reopen(this->sink_->position);
+  EXPECT_THAT(this->look(), testing::IsEmpty());
+  EXPECT_THAT(this->last_poll_.rescan, testing::ElementsAre(this->schemas_[0].dataset));
+  EXPECT_EQ(3U, this->scan().size());
+}
+
+TYPED_TEST_P(PollSuite, ATableThatIsBackIsReadFromItsBeginning) {
+  this->scan_past_the_first_rows();
+  this->user_.run("ALTER TABLE customer RENAME COLUMN changed_at TO was");
+  this->expect_stopped("has no column changed_at", "name the column");
+  this->user_.run("ALTER TABLE customer RENAME COLUMN was TO changed_at");
+  this->scan();
+  EXPECT_EQ(3U, this->scan().size());
 }
 
 TYPED_TEST_P(PollSuite, AColumnThatMayBeNullStopsTheDataset) {
@@ -127,7 +160,9 @@ REGISTER_TYPED_TEST_SUITE_P(PollSuite, ShowsTheRowsWhoseColumnHasRisen, ReadsRow
                             AVersionThatATransactionTookEarlyIsNotMissedEither,
                             AValueFromAClockThatIsAheadHidesNothing,
                             AnEditIsShownBeforeItIsWrittenOverThoughItsColumnStoodStill,
-                            AfterARestartItReadsOnWhereItWas, AColumnThatMayBeNullStopsTheDataset,
+                            AfterARestartItReadsOnWhereItWas, APlaceOfAnotherColumnIsNotReadOnFrom,
+                            ATableThatIsBackIsReadFromItsBeginning,
+                            AColumnThatMayBeNullStopsTheDataset,
                             AColumnWithoutAnIndexStopsTheDataset);
 
 }  // namespace syncline::ports

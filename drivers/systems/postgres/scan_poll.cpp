@@ -60,6 +60,7 @@ Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& 
   out.type = column->type.name;
   out.kind = is_clock(category) ? Kind::kClock : is_number ? Kind::kNumber : Kind::kOther;
   out.is_nullable = column->is_nullable;
+  out.is_zoneless = category == Category::kDatetime;
   const std::string table = mapped.table.sql_name();
   const std::string name = poll_name(mapped);
   out.not_null_sql = "UPDATE " + table + " SET " + name + " = " +
@@ -68,6 +69,25 @@ Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& 
   out.index_sql = index_sql(mapped);
   SYN_TRY(out.is_indexed, is_indexed(connection, mapped));
   return out;
+}
+
+// Transactions of other roles are seen only with the right to see them, and none of a session that
+// does not report them. One that is prepared meanwhile is found by who asks for those next.
+Result<scan::Reached> read_open(Connection& connection) {
+  SYN_TRY(const Answer row,
+          connection.query(
+              "SELECT extract(epoch FROM statement_timestamp()) * 1000000, extract(epoch FROM "
+              "min(xact_start)) * 1000000, pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') "
+              "AND count(*) FILTER (WHERE state = 'disabled') = 0 FROM pg_stat_activity WHERE "
+              "pid <> pg_backend_pid() AND backend_type NOT IN ('autovacuum worker', "
+              "'walsender')"));
+  scan::Reached reached;
+  reached.now_us = row.integer(0, 0);
+  reached.oldest_open_us =
+      row.is_null(0, 1) ? reached.now_us : std::min(reached.now_us, row.integer(0, 1));
+  reached.oldest_open_us -= scan::kOpenMarginUs;
+  if (!row.is_true(0, 2)) reached.oldest_open_us -= scan::kUnseenOverlapUs;
+  return reached;
 }
 
 }  // namespace
@@ -81,14 +101,19 @@ Result<void> find_poll(Connection& connection, const Mapped& mapped,
                        std::vector<ports::Finding>& out) {
   SYN_TRY(const auto column, read_poll_column(connection, mapped));
   SYN_TRY(const Answer row,
-          connection.query("SELECT current_user, pg_has_role('pg_read_all_stats', 'USAGE')"));
-  const std::string grant = "GRANT pg_read_all_stats TO " + quoted_name(row.text(0, 0)) + ";";
-  scan::find_poll(column, row.is_true(0, 1) ? "" : grant, out);
+          connection.query("SELECT current_user, pg_has_role('pg_read_all_stats', 'USAGE'), "
+                           "current_setting('track_activities')::boolean"));
+  std::string mend;
+  if (!row.is_true(0, 1)) {
+    mend = "GRANT pg_read_all_stats TO " + quoted_name(row.text(0, 0)) + ";";
+  }
+  if (!row.is_true(0, 2)) mend += "ALTER SYSTEM SET track_activities = on;";
+  scan::find_poll(column, mend, out);
   return success();
 }
 
 // A value from a clock that is ahead does not count before its time: what follows it would never be
-// read. Transactions of other roles are seen only with the right to see them.
+// read.
 Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
   const Mapped& table = mapped(dataset);
   const Category category = poll_column(table)->type.category;
@@ -99,19 +124,14 @@ Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
                                 : "";
   std::string highest = "SELECT max(" + name + ") FROM " + table.table.sql_name();
   if (!limit.empty()) highest += " WHERE " + name + " <= " + limit;
+  SYN_TRY(scan::Reached reached, read_open(*connection_));
   SYN_TRY(const Answer row,
-          connection_->query(
-              "SELECT extract(epoch FROM statement_timestamp()) * 1000000, (SELECT "
-              "extract(epoch FROM least(min(xact_start), (SELECT min(prepared) FROM "
-              "pg_prepared_xacts))) * 1000000 FROM pg_stat_activity WHERE pid <> "
-              "pg_backend_pid() AND backend_type NOT IN ('autovacuum worker', 'walsender')), (" +
-              highest + "), pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')"));
-  scan::Reached reached;
-  reached.now_us = row.integer(0, 0);
-  reached.oldest_open_us =
-      row.is_null(0, 1) ? reached.now_us : std::min(reached.now_us, row.integer(0, 1));
-  if (!row.is_true(0, 3)) reached.oldest_open_us -= scan::kUnseenOverlapUs;
-  if (!row.is_null(0, 2)) reached.highest = row.text(0, 2);
+          connection_->query("SELECT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = "
+                             "current_database()), (" +
+                             highest + ")"));
+  // When it began is not told, only when it was prepared.
+  if (row.is_true(0, 0)) reached.oldest_open_us = 0;
+  if (!row.is_null(0, 1)) reached.highest = row.text(0, 1);
   return reached;
 }
 

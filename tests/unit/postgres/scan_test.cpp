@@ -43,6 +43,39 @@ class PostgresScan : public PostgresTest {
   }
 };
 
+class PostgresPoll : public ports::PollSuite<PostgresScan> {
+ protected:
+  // Stamped by now, committed later.
+  void prepare_late() {
+    const std::string late =
+        "INSERT INTO customer (id, name, changed_at) VALUES (7, 'late', now())";
+    other_.run("BEGIN");
+    other_.run(late);
+    add_now(20);
+    scan();
+    outlast_the_margin();
+    other_.run("PREPARE TRANSACTION 'late'");
+  }
+  void add_now(int id) {
+    user_.run("INSERT INTO customer (id, name, changed_at) VALUES (" + std::to_string(id) +
+              ", 'n', now())");
+  }
+
+  User other_{database_};
+};
+
+TEST_F(PostgresPoll, WhatWasPreparedLongAfterItsBeginIsNotMissed) {
+  scan();
+  prepare_late();
+  for (int id = 21; id < 23; ++id) {
+    outlast_the_margin();
+    add_now(id);
+    EXPECT_THAT(scan(), testing::SizeIs(1));
+  }
+  other_.run("COMMIT PREPARED 'late'");
+  EXPECT_THAT(scan(), testing::ElementsAre("update 7 name=late mail=NULL"));
+}
+
 }  // namespace syncline::postgres
 
 namespace syncline::ports {
