@@ -302,12 +302,13 @@ Result<void> Delivery::Impl::write(Transaction& transaction) {
     if (applied.error().code == ErrorCode::kSystemBusy) meet_busy(transaction);
     return handle(applied.error());
   }
-  if (!applied.value().stopped.empty()) {
-    hold(transaction, applied.value());
-  } else if (applied.value().poison) {
-    refuse(transaction, *applied.value().poison);
+  const ports::ApplyResult& result = applied.value();
+  if (!result.stopped.empty()) {
+    hold(transaction, result);
+  } else if (result.poison) {
+    refuse(transaction, *result.poison);
   } else {
-    finish(transaction, applied.value());
+    finish(transaction, result);
   }
   busy_count = 0;
   backoff_us = 0;
