@@ -83,7 +83,8 @@ Result<void> RuntimeImpl::number_policy(core::DatasetRules& rules) {
 
 // What a filter hides since it was changed would look deleted, and what it shows would look new.
 // Where nothing is noted, no filter was known yet: of a dataset that is in step it hid nothing.
-Result<void> RuntimeImpl::check_filters(const RuntimeSystem& system) {
+Result<void> RuntimeImpl::check_filters(SystemRun& run) {
+  const RuntimeSystem& system = *run.system;
   for (const model::Schema* schema : system.schemas) {
     const auto found = system.filters.find(schema->dataset);
     const std::string where = found == system.filters.end() ? "" : found->second;
@@ -99,12 +100,14 @@ Result<void> RuntimeImpl::check_filters(const RuntimeSystem& system) {
         continue;
       }
     }
-    return fail(ErrorCode::kSystemLost,
-                "dataset '" + schema->name + "': the row filter of system '" + system.name +
-                    "' is not the one it was synced with",
-                "what `where` hides now would be taken for deleted, here and in the other systems",
-                "set `where` back, or run `syncline resync --system " + system.name +
-                    "`: it compares anew, and deletes nothing");
+    run.refused =
+        Error{ErrorCode::kSystemLost,
+              "dataset '" + schema->name + "': the row filter of system '" + system.name +
+                  "' is not the one it was synced with",
+              "what `where` hides now would be taken for deleted, here and in the other systems",
+              "set `where` back, or run `syncline resync --system " + system.name +
+                  "`: it compares anew, and deletes nothing"};
+    return success();
   }
   return success();
 }

@@ -53,6 +53,7 @@ Result<void> RuntimeImpl::prepare_system(SystemRun& run) {
   for (const model::Schema* schema : system.schemas) {
     if (system.is_written_to(schema->dataset)) options.schemas.push_back(schema);
   }
+  SYN_TRY(check_filters(run));
   SYN_TRY(load_rescans(run));
   SYN_TRY(load_needs_plan(run));
   if (options.schemas.empty() || run.needs_plan) return success();
@@ -110,7 +111,7 @@ Result<void> RuntimeImpl::open_source(SystemRun& run) {
   const bool is_unknown = run.system->schemas.empty() && run.system->away.has_value();
   if (is_unknown || parts_.clock.steady_us() < run.open_due_us) return not_yet(run);
   if (!run.system->schemas.empty()) {
-    SYN_TRY(check_filters(*run.system));
+    if (run.refused) return *run.refused;
     auto opened = run.system->ports.source->open(pipeline_->position(run.system->id));
     if (!opened) {
       run.open_wait_us = std::clamp(2 * run.open_wait_us, kOpenWaitUsMin, kOpenWaitUsMax);

@@ -70,7 +70,8 @@ struct SystemRun {
   std::unique_ptr<delivery::Delivery> delivery;
   std::thread capture_thread;
   std::thread delivery_thread;
-  std::optional<Error> lost;  // its log has a gap, which only a resync mends; as what follows
+  std::optional<Error> refused;  // why it is not opened at all: a resync mends it
+  std::optional<Error> lost;     // its log has a gap, which only a resync mends; as what follows
   std::set<model::DatasetId> rescans_due;  // the capture thread's own, as is
   std::set<model::DatasetId> unsynced;     // likewise: could not be read; their log rows are passed
   int64_t lag_due_us = 0;                  // when its lag is measured next
@@ -126,7 +127,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> check_datasets();
   Result<void> check_fields(const model::Schema& schema);
   Result<void> number_policy(core::DatasetRules& rules);
-  Result<void> check_filters(const RuntimeSystem& system);
+  Result<void> check_filters(SystemRun& run);
 
   // opening.cpp
   Result<void> prepare_system(SystemRun& run);
