@@ -3,9 +3,7 @@
 // on each (make_poll_columns), and its Holder can commit.
 #pragma once
 
-#include <chrono>
 #include <string>
-#include <thread>
 
 #include "tests/support/scan_suite.hpp"
 
@@ -24,7 +22,7 @@ class PollSuite : public ScanSuite<Base> {
     this->reopen({});
   }
   // Longer than a poll looks back of itself.
-  static void outlast_the_margin() { std::this_thread::sleep_for(std::chrono::milliseconds(1200)); }
+  void outlast_the_margin() { this->user_.ask(Base::kOutlast); }
   void add(int id, const std::string& changed_at, int version = 1) {
     this->user_.run("INSERT INTO customer (id, name, changed_at, version) VALUES (" +
                     std::to_string(id) + ", 'n', '" + changed_at + "', " + std::to_string(version) +

@@ -9,6 +9,7 @@ class MariadbScan : public MariadbTest {
   static constexpr const char* kTablePrefix = "";
   static constexpr const char* kEchoTable = "syncline_echo";
   static constexpr const char* kNow = "now(6)";
+  static constexpr const char* kOutlast = "SELECT sleep(1.2)";
   static constexpr const char* kTouch = ", changed_at = now(6)";
   static constexpr const char* kMayBeNull =
       "ALTER TABLE customer MODIFY changed_at datetime(6) NULL";

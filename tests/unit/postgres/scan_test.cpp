@@ -9,6 +9,7 @@ class PostgresScan : public PostgresTest {
   static constexpr const char* kTablePrefix = "public.";
   static constexpr const char* kEchoTable = "syncline.syncline_echo";
   static constexpr const char* kNow = "now()";
+  static constexpr const char* kOutlast = "SELECT pg_sleep(1.2)";
   static constexpr const char* kTouch = ", changed_at = now()";
   static constexpr const char* kMayBeNull = "ALTER TABLE customer ALTER changed_at DROP NOT NULL";
   static constexpr const char* kDropIndex = "DROP INDEX by_change";
