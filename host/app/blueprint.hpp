@@ -55,7 +55,8 @@ Result<Blueprint> make_blueprint(const std::string& config_path, Clock& clock);
 
 // What the daemon runs: a system that is away holds up nobody. Its tables are taken as the data
 // folder remembers them; a dataset whose tables are not known, or do not fit, is held, and so, once
-// this folder has run, is one that was refused. A dataset whose tables have changed since keeps its
+// this folder has run, is one that was refused (Runtime::open refuses to run if it was synced
+// before). A dataset whose tables have changed since keeps its
 // schema: the drivers stop it where it does not fit, and take it up again when it does.
 // Errors: the config's own, and those of the tables where nothing would be left to run.
 Result<Blueprint> make_blueprint_to_run(const std::string& config_path, Clock& clock);

@@ -128,6 +128,7 @@ class Daemon {
 
   Result<void> reload(bool is_accepted) {
     SYN_TRY(Blueprint next, make_blueprint_to_run(options_.config_path, system_clock()));
+    SYN_TRY(refuse_to_drop(next));
     const std::string difference = describe_difference(appliance_->blueprint(), next);
     if (!difference.empty() && !is_accepted) {
       return fail(ErrorCode::kConfigValue, "the new config changes what is synced: " + difference,
@@ -173,6 +174,7 @@ class Daemon {
   // The system starts anew with the next opening, which follows at once.
   Result<void> resync(const std::string& system) {
     SYN_TRY(Blueprint next, make_blueprint_to_run(options_.config_path, system_clock()));
+    SYN_TRY(refuse_to_drop(next));
     SYN_TRY(close());
     auto prepared = prepare(next, system);
     SYN_TRY(open(std::move(next)));
@@ -223,6 +225,14 @@ class Daemon {
     return std::ranges::find(blueprint.held, dataset, &HeldDataset::name) != blueprint.held.end();
   }
 
+  // Before the one that runs is closed: the start of the next would be refused.
+  Result<void> refuse_to_drop(const Blueprint& next) const {
+    for (const HeldDataset& held : next.held) {
+      if (appliance_->blueprint().find_schema(held.name) != nullptr) return drop_error(held);
+    }
+    return success();
+  }
+
   static std::string describe_difference(const Blueprint& before, const Blueprint& after,
                                          Told told = Told::kAll) {
     std::string text;
@@ -239,8 +249,12 @@ class Daemon {
       }
     }
     for (const auto& schema : before.schemas) {
-      if (is_held(after, schema->name)) continue;
-      if (after.find_schema(schema->name) == nullptr) add("dataset '" + schema->name + "' is gone");
+      const std::string dataset = "dataset '" + schema->name + "'";
+      if (is_held(after, schema->name)) {
+        add(dataset + " would be held");
+      } else if (after.find_schema(schema->name) == nullptr) {
+        add(dataset + " is gone");
+      }
     }
     if (before.systems.size() != after.systems.size()) add("the systems differ");
     return text;

@@ -30,9 +30,29 @@ std::string describe_policy(const core::DatasetRules& rules) {
   return text;
 }
 
+std::string schema_item(const std::string& dataset) {
+  return "schema/" + dataset;
+}
+
 }  // namespace
 
+Error drop_error(const HeldDataset& held) {
+  return {held.error.code,
+          "dataset '" + held.name +
+              "' has been synced here, and cannot be as the config and the tables are now: " +
+              held.error.what,
+          held.error.why + (held.error.why.empty() ? "" : "; ") +
+              "without it, what its systems change meanwhile would be passed over",
+          held.error.fix + (held.error.fix.empty() ? "" : ", ") + "or take out of [datasets." +
+              held.name + "] what is new there until then"};
+}
+
+// One that was synced is never held: places in logs and in the journal would move on without it.
 Result<void> RuntimeImpl::check_datasets() {
+  for (const HeldDataset& held : parts_.held) {
+    SYN_TRY(const std::string stored, parts_.shadow.get_item(schema_item(held.name)));
+    if (!stored.empty()) return drop_error(held);
+  }
   for (auto& [dataset, rules] : parts_.rules) {
     SYN_TRY(check_fields(*rules.schema));
     SYN_TRY(number_policy(rules));
@@ -42,7 +62,7 @@ Result<void> RuntimeImpl::check_datasets() {
 
 // Fields may be added at the end; anything else would give stored values to other fields.
 Result<void> RuntimeImpl::check_fields(const model::Schema& schema) {
-  const std::string item = "schema/" + schema.name;
+  const std::string item = schema_item(schema.name);
   const std::string fields = describe_fields(schema);
   SYN_TRY(const std::string before, parts_.shadow.get_item(item));
   if (before == fields) return success();

@@ -41,6 +41,9 @@ struct HeldDataset {
   Error error;
 };
 
+// Why nothing runs with a config by which a dataset that was synced would be held.
+Error drop_error(const HeldDataset& held);
+
 struct RuntimeSystem {
   std::string name;
   model::SystemId id = 0;
@@ -139,8 +142,9 @@ struct Status {
 
 class Runtime {
  public:
-  // Recovers from journal and shadow; refuses a target whose checkpoint is above our journal. A
-  // system that is away, or that is not as it must be, stops only itself and is tried again.
+  // Recovers from journal and shadow; refuses a target whose checkpoint is above our journal, and
+  // to hold a dataset that was synced. A system that is away, or that is not as it must be, stops
+  // only itself and is tried again.
   static Result<std::unique_ptr<Runtime>> open(RuntimeParts&& parts);
   virtual ~Runtime() = default;
 

@@ -202,6 +202,51 @@ class Refused(Apart):
         self.write(self.depot, fixture.TABLES[1])
         self.wait_rows(self.depot, 1, "product")
 
+    def begin_without_depot(self):
+        """The customers are synced without the depot, which then joins them by the config."""
+        joins = '[datasets.customer.on.depot]\ntable = "customer"\n'
+        self.assertIn(joins, CONFIG)
+        self.set_config(CONFIG.replace(joins, ""))
+        self.add(self.office, "ann@x")
+        self.start()
+        self.wait_rows(self.shop, 1)
+        self.wait_running()
+
+    def test_a_synced_dataset_is_not_held_at_a_start_for_a_system_that_joins_it(self):
+        self.begin_without_depot()
+        self.stop()
+        self.move("depot.db")
+        self.add(self.office, "bob@x")
+        without = self.config()
+        self.set_config(CONFIG)
+        self.refuse("run", status=4, code="SYN-3001",
+                    says=["'customer' has been synced", "depot.db", "[datasets.customer]"])
+        self.set_config(without)
+        self.start()
+        self.wait_rows(self.shop, 2)
+        self.stop()
+        self.move("depot.db", "away-", "")
+        self.set_config(CONFIG)
+        self.start()
+        self.wait_rows(self.depot, 2)
+        self.expect_equal()
+
+    def test_a_synced_dataset_is_not_held_by_a_reload(self):
+        self.begin_without_depot()
+        self.set_config(CONFIG.replace('[datasets.customer.on.depot]\ntable = "customer"',
+                                       '[datasets.customer.on.depot]\ntable = "customre"'))
+        for arguments in (("reload",), ("reload", "--yes"),
+                          ("resync", "--system", "shop", "--yes")):
+            self.refuse(*arguments, status=4, code="SYN-3003",
+                        says=["'customer' has been synced", "customre"])
+        self.add(self.office, "bob@x")
+        self.wait_rows(self.shop, 2)
+        self.assertEqual(self.ask("status")["held"], [])
+        self.set_config(CONFIG)
+        self.call("reload", "--yes")
+        self.wait_rows(self.depot, 2)
+        self.expect_equal()
+
     def test_a_table_that_cannot_be_read_at_its_first_sync_holds_up_no_other(self):
         before = '[datasets.customer.on.depot]\ntable = "customer"\n'
         self.assertIn(before, CONFIG)
