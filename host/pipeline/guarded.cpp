@@ -163,6 +163,7 @@ Result<void> PipelineImpl::approve_deletes(model::SystemId system, model::Datase
 std::vector<HeldDeletes> PipelineImpl::held_deletes() const {
   const std::lock_guard lock(mutex_);
   std::vector<HeldDeletes> all;
+  all.reserve(held_.size());
   for (const auto& [id, held] : held_) all.push_back(held);
   return all;
 }
