@@ -31,6 +31,7 @@ class PipelineImpl final : public Pipeline {
   Result<void> process_joined(const PeerEntries& read) override;
   Result<void> process_skips(std::span<const model::Skip> skips) override;
   Result<void> begin_reading(model::SystemId system, const model::Position& from) override;
+  Result<void> begin_first_sweep(model::SystemId system, model::DatasetId dataset) override;
   void begin_sweep(model::SystemId system, model::DatasetId dataset) override;
   Result<void> process_sweep(model::SystemId system, model::DatasetId dataset) override;
   Result<void> process_missing(model::SystemId system, model::DatasetId dataset,

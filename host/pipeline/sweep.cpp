@@ -73,6 +73,14 @@ void PipelineImpl::begin_sweep(model::SystemId system, model::DatasetId dataset)
   tables_.at(system, dataset).begin_sweep();
 }
 
+// What the system showed before is no loss of what it is found with now.
+Result<void> PipelineImpl::begin_first_sweep(model::SystemId system, model::DatasetId dataset) {
+  guard_.forget({system, dataset});
+  SYN_TRY(save_guard());
+  begin_sweep(system, dataset);
+  return success();
+}
+
 // What the scan did not show is a delete, as if the system's log had said so.
 Result<void> PipelineImpl::process_sweep(model::SystemId system, model::DatasetId dataset) {
   SYN_ASSERT(!is_waiting());
@@ -134,7 +142,7 @@ Result<void> PipelineImpl::begin_reading(model::SystemId system, const model::Po
   SYN_ASSERT(!is_waiting());
   for (const auto& [dataset, rule] : with_.rules) {
     if (rule.role(system) == nullptr) continue;
-    begin_sweep(system, dataset);
+    SYN_TRY(begin_first_sweep(system, dataset));
     SYN_TRY(forget_unseen(system, dataset));
   }
   std::vector<LaneWork> work(1);

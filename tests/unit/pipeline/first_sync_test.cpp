@@ -107,5 +107,19 @@ TEST_F(SyncingStory, a_system_that_is_live_deletes_only_what_it_has_shown) {
   EXPECT_EQ(written_to(kErp), Writes{});
 }
 
+// As after a resync of a system that was restored with fewer records.
+TEST_F(SyncingStory, WhatTheSystemOnceShowedIsNoLossOfANewReading) {
+  rules_[schema_.dataset].delete_limit = {.is_off = false, .records = 2};
+  phases(SyncPhase::kLive, SyncPhase::kLive);
+  for (const char* id : {"a", "b", "c", "d", "e"}) read(kShop, id, "n", "");
+  log(SYN_OP_DELETE, "a");
+  ASSERT_TRUE(pipeline_->held_deletes().empty());
+  ASSERT_TRUE(pipeline_->begin_reading(kShop, {}).has_value());
+  phases(SyncPhase::kLive, SyncPhase::kReading);
+  read(kShop, "b", "n", "");
+  log(SYN_OP_DELETE, "b");
+  EXPECT_TRUE(pipeline_->held_deletes().empty());
+}
+
 }  // namespace
 }  // namespace syncline::pipeline
