@@ -67,30 +67,38 @@ Result<void> RuntimeImpl::approve_deletes(const std::string& dataset) {
                 "`syncline status` shows what is");
   }
   for (const pipeline::HeldDeletes& held : approved) {
-    SYN_TRY(request_rescan(*find(held.system), held.dataset));
+    SYN_TRY(approve_and_rescan(*find(held.system), held.dataset));
     deletes_held(held).set(0);
-    set_stream_paused(parts_.rules.at(held.dataset).schema->stream, PauseAction::kResume);
   }
+  set_stream_paused(parts_.rules.at(approved.front().dataset).schema->stream, PauseAction::kResume);
   return success();
 }
 
-Result<void> RuntimeImpl::request_rescan(SystemRun& run, model::DatasetId dataset) {
-  const std::lock_guard lock(run.mutex);
-  if (!is_synced_) {
-    return fail(ErrorCode::kSystemBusy, "the deletes cannot be approved now",
-                "the first sync is going on",
-                "try again when `syncline status` says that it is running");
-  }
-  const model::SystemId system = run.system->id;
-  run.requests.push_back([this, &run, system, dataset] {
-    const auto noted = on_step_thread([=, this](pipeline::Pipeline& pipeline) -> Result<void> {
-      SYN_TRY(parts_.shadow.put_item(rescan_item(dataset, system), "1"));
-      return pipeline.approve_deletes(system, dataset);
+// Returns when it is durable that the scan is due.
+Result<void> RuntimeImpl::approve_and_rescan(SystemRun& run, model::DatasetId dataset) {
+  auto done = std::make_shared<std::promise<Result<void>>>();
+  auto outcome = done->get_future();
+  {
+    const std::lock_guard lock(run.mutex);
+    if (!is_reading_) {
+      return fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again");
+    }
+    if (!is_synced_) {
+      return fail(ErrorCode::kSystemBusy, "the deletes cannot be approved now",
+                  "the first sync is going on",
+                  "try again when `syncline status` says that it is running");
+    }
+    const model::SystemId system = run.system->id;
+    run.requests.push_back([this, &run, system, dataset, done] {
+      auto noted = on_step_thread([=, this](pipeline::Pipeline& pipeline) -> Result<void> {
+        SYN_TRY(parts_.shadow.put_item(rescan_item(dataset, system), "1"));
+        return pipeline.approve_deletes(system, dataset);
+      });
+      if (noted) run.rescans_due.insert(dataset);
+      done->set_value(std::move(noted));
     });
-    if (noted) run.rescans_due.insert(dataset);
-    if (!noted) parts_.log.error(noted.error());
-  });
-  return success();
+  }
+  return outcome.get();
 }
 
 }  // namespace syncline::app

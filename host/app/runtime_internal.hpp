@@ -157,7 +157,7 @@ class RuntimeImpl final : public Runtime {
   std::optional<Error> find_held(model::SystemId system, model::DatasetId dataset) const;
   std::optional<Error> find_held(const std::string& dataset) const;
   void pause_what_is_held();
-  Result<void> request_rescan(SystemRun& run, model::DatasetId dataset);
+  Result<void> approve_and_rescan(SystemRun& run, model::DatasetId dataset);
   Gauge& deletes_held(const pipeline::HeldDeletes& held);
 
   // sync_order.cpp
