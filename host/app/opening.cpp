@@ -142,13 +142,11 @@ Result<void> RuntimeImpl::refuse_lost_writes(const SystemRun& run,
     if (confirmed == run.confirmed_sequences.end() || checkpoint.applied >= confirmed->second) {
       continue;
     }
-    return fail(ErrorCode::kSystemLost,
-                "system '" + name + "' no longer holds what was delivered to it",
-                "its checkpoint is at " + std::to_string(checkpoint.applied) +
-                    ", and its log had shown " + std::to_string(confirmed->second) +
-                    ": it was restored, or a failover lost commits",
-                "run `syncline resync --system " + name +
-                    "`: it compares and writes what is missing");
+    return fail(
+        ErrorCode::kSystemLost, "system '" + name + "' no longer holds what was delivered to it",
+        "its checkpoint is at " + std::to_string(checkpoint.applied) + ", and its log had shown " +
+            std::to_string(confirmed->second) + ": it was restored, or a failover lost commits",
+        "run `syncline resync --system " + name + "`: it compares and writes what is missing");
   }
   return success();
 }
