@@ -149,8 +149,9 @@ void RuntimeImpl::set_stream_paused(model::StreamId stream, PauseAction action) 
 }
 
 // Read anew first, so that what a system's log did not tell is taken as its change; then what is
-// accepted goes to every system once more.
+// accepted goes to every system once more. Of what is held that would undo the approval.
 Result<void> RuntimeImpl::repair(model::DatasetId dataset, const std::vector<std::string>& keys) {
+  if (const auto held = find_held(parts_.rules.at(dataset).schema->name)) return *held;
   for (const auto& run : runs_) {
     const RuntimeSystem& system = *run->system;
     if (!system.directions.contains(dataset) || !system.is_read(dataset)) continue;
@@ -170,6 +171,10 @@ Result<void> RuntimeImpl::repair(model::DatasetId dataset, const std::vector<std
 // What a target refused is written to it again. What its own system's driver refused (sequence 0)
 // is read again: it stays where it is until its value can be held.
 Result<void> RuntimeImpl::retry(const model::Skip& skip, const std::string& item) {
+  const auto rule = parts_.rules.find(skip.dataset);
+  if (rule != parts_.rules.end()) {
+    if (const auto held = find_held(rule->second.schema->name)) return *held;
+  }
   if (skip.sequence == 0) {
     SystemRun* run = find(skip.target);
     if (run == nullptr || skip.key.empty()) {

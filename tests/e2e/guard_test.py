@@ -67,6 +67,18 @@ class Guard(fixture.Appliance):
         self.write(self.office, "DELETE FROM customer WHERE points <= 4500")
         self.wait_held()
 
+    def test_a_repair_does_not_bring_back_what_waits_for_its_approval(self):
+        self.begin(3000)
+        self.write(self.office, "DELETE FROM customer WHERE points <= 1200")
+        self.wait_held()
+        self.refuse("verify", "--repair", "--settle", "0s", status=4, code="SYN-3010",
+                    says=["--approve-deletes customer"])
+        self.assertEqual(self.one(self.office, COUNT), 1800)
+        self.call("resume", "--approve-deletes", "customer")
+        self.wait_count(self.shop, 1800)
+        self.expect_equal()
+        self.assertEqual(self.one(self.office, COUNT), 1800)
+
     def test_a_resync_brings_the_records_back(self):
         self.begin(3000)
         self.write(self.office, "DELETE FROM customer")
