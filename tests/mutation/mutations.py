@@ -223,7 +223,7 @@ LINKS = [
               "image.state = encode(state);",
               "image.state = encode(state.exists() || !state.views.empty() ? state"
               " : RecordState());"),
-             caught="silent loss|it came back by itself"),
+             caught="silent loss|it came back by itself|half a record"),
     mutation("the same news by another way is a conflict",
              ("host/core/resolve.cpp",
               "return std::any_of(met.begin(), met.end(), [&](const Met& known) {",
