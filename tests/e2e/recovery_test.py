@@ -199,9 +199,8 @@ class Recovery(Trio):
                 self.grow_the_log(system)
                 self.launch()
                 self.wait(lambda: self.log_lines(system, "SYN-3005", "resync"))
+                self.wait(self.is_running)
                 self.call("resync", "--system", system, "--yes")
-                if self.daemon.poll() is not None:
-                    self.start()
                 self.expect_all_equal()
                 rows = self.rows_of(self.till, "customer")
                 self.assertIn((key, "made after the restore", None), rows)

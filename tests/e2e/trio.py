@@ -51,10 +51,17 @@ class Trio(Appliance):
     def tearDown(self):
         if self.daemon and self.daemon.poll() is None:
             self.kill()
+        self.wait(self.is_slot_free)  # a killed reader's end shows a moment later
         self.office_server.sql("postgres", f"DROP DATABASE {self.office} WITH (FORCE)",
                                f"DROP TABLESPACE IF EXISTS {self.office}")
         self.shop_server.sql("", f"DROP DATABASE {self.shop}")
         super().tearDown()
+
+    def is_slot_free(self):
+        rows = self.office_server.sql(
+            "postgres", "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots "
+                        f"WHERE database = '{self.office}' AND active")
+        return not rows
 
     # What users do.
 
