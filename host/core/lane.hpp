@@ -150,6 +150,7 @@ class Lane {
  private:
   friend class Step;
   using FlowId = std::pair<model::SystemId, model::StreamId>;
+
   const DatasetRules* rules_of(model::DatasetId dataset) const;
   uint32_t epoch_of(model::SystemId system) const;  // 0: none was set
   bool counts(model::SystemId system, const Marker& marker) const;
