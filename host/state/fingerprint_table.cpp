@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "host/base/assert.hpp"
 #include "host/base/random.hpp"
@@ -38,7 +39,7 @@ DeltaRecord read_record(std::string_view rest, size_t value_count) {
   if (record.kind == SYN_DELTA_PUT) {
     record.cells = bytes + size;
     size += value_count * SYN_CELL_SIZE;
-  } else if (record.kind == SYN_DELTA_CHANGE) {
+  } else if (record.kind == SYN_DELTA_CHANGE || record.kind == SYN_DELTA_SENT) {
     const size_t bitmap_size = (value_count + 7) / 8;
     if (rest.size() < size + bitmap_size) return record;
     record.bitmap = bytes + size;
@@ -62,8 +63,8 @@ bool is_well_formed(std::string_view delta, size_t value_count) {
   return true;
 }
 
-void apply_change(TableLane& lane, const DeltaRecord& record, size_t value_count) {
-  uint8_t* cells = lane.cells(lane.put(record.key_bits));
+void apply_change(TableLane& lane, uint64_t slot, const DeltaRecord& record, size_t value_count) {
+  uint8_t* cells = lane.cells(slot);
   const uint8_t* from = record.cells;
   for (size_t i = 0; i < value_count; ++i) {
     if ((record.bitmap[i / 8] >> (i % 8) & 1) == 0) continue;
@@ -77,16 +78,24 @@ void apply_record(TableLane& lane, const DeltaRecord& record, size_t value_count
     uint8_t* cells = lane.cells(lane.put(record.key_bits));
     std::memcpy(cells, record.cells, lane.record_size());
   } else if (record.kind == SYN_DELTA_CHANGE) {
-    apply_change(lane, record, value_count);
+    apply_change(lane, lane.put(record.key_bits), record, value_count);
+  } else if (const uint64_t slot = lane.find(record.key_bits); slot == TableLane::kAbsent) {
+    return;
+  } else if (record.kind == SYN_DELTA_SENT) {
+    apply_change(lane, slot, record, value_count);
+  } else if (record.kind == SYN_DELTA_REMOVE) {
+    lane.remove(slot);
   } else {
-    const uint64_t slot = lane.find(record.key_bits);
-    if (slot == TableLane::kAbsent) return;
-    if (record.kind == SYN_DELTA_REMOVE) {
-      lane.remove(slot);
-    } else {
-      lane.mark_seen(slot);
-    }
+    lane.mark_seen(slot);
   }
+}
+
+// As what a copy takes it over. Nothing: it changes none.
+std::optional<uint8_t> kind_for_copies(const TableLane& lane, const DeltaRecord& record) {
+  if (record.kind == SYN_DELTA_SEEN) return std::nullopt;
+  if (record.kind != SYN_DELTA_SENT) return record.kind;
+  if (lane.find(record.key_bits) == TableLane::kAbsent) return std::nullopt;
+  return SYN_DELTA_CHANGE;
 }
 
 // How much of a lane's log is kept for the copies that follow it; the older half goes first, and
@@ -127,7 +136,7 @@ void shorten(engine::TableLaneLog& log) {
   log.is_kept = false;
 }
 
-void log_record(engine::TableLaneLog& log, std::string_view record) {
+void log_record(engine::TableLaneLog& log, uint8_t kind, std::string_view record) {
   ++log.end;
   if (!log.is_kept) {
     log.is_kept = log.is_followed.load(std::memory_order_relaxed);
@@ -137,7 +146,8 @@ void log_record(engine::TableLaneLog& log, std::string_view record) {
     }
   }
   log.offsets.push_back(static_cast<uint32_t>(log.bytes.size()));
-  log.bytes += record;
+  log.bytes += static_cast<char>(kind);
+  log.bytes += record.substr(1);
   while (log.is_kept && log.bytes.size() > kLogSizeMax) shorten(log);
 }
 
@@ -204,8 +214,8 @@ Result<void> FingerprintTable::apply(model::LaneIndex lane, std::string_view del
     ask_next();
     const DeltaRecord record = read_record(delta, parts_->value_count);
     apply_record(table, record, parts_->value_count);
-    if (record.kind != SYN_DELTA_SEEN) {
-      log_record(parts_->logs[lane], delta.substr(0, record.size));
+    if (const auto kind = kind_for_copies(table, record)) {
+      log_record(parts_->logs[lane], *kind, delta.substr(0, record.size));
     }
     delta.remove_prefix(record.size);
   }
@@ -271,7 +281,11 @@ size_t FingerprintTable::size_bytes() const {
 }
 
 bool FingerprintTable::contains(model::LaneIndex lane, const syn_hash128& key) const {
-  return parts_->lanes[lane].find(syn_key_bits(key)) != TableLane::kAbsent;
+  return contains(lane, syn_key_bits(key));
+}
+
+bool FingerprintTable::contains(model::LaneIndex lane, uint64_t key_bits) const {
+  return parts_->lanes[lane].find(key_bits) != TableLane::kAbsent;
 }
 
 void FingerprintTable::clear(model::LaneIndex lane) {

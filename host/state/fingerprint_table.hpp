@@ -56,6 +56,7 @@ class FingerprintTable {
   size_t record_count(model::LaneIndex lane) const;
   size_t size_bytes() const;  // all of it: lines, cells, sweep bits
   bool contains(model::LaneIndex lane, const syn_hash128& key) const;
+  bool contains(model::LaneIndex lane, uint64_t key_bits) const;
   void clear(model::LaneIndex lane);
 
   // One lane at a frame number, into a file of its own.

@@ -21,6 +21,8 @@
  *     SYN_DELTA_CHANGE  a bitmap of (value_count + 7) / 8 bytes, then 6 bytes per bit set
  *     SYN_DELTA_REMOVE  nothing
  *     SYN_DELTA_SEEN    nothing: the key was met during a full scan and is as it was
+ *     SYN_DELTA_SENT    as SYN_DELTA_CHANGE: what we wrote and the log does not show; nothing where
+ *                       the key is not there, and no scan has met it by that. No engine gives it.
  *
  * C subset: compiles as C, C++, CUDA and OpenCL C. */
 #ifndef SYN_CONTRACT_DETECT_H
@@ -37,6 +39,7 @@
 #define SYN_DELTA_CHANGE 2u
 #define SYN_DELTA_REMOVE 3u
 #define SYN_DELTA_SEEN 4u
+#define SYN_DELTA_SENT 5u
 #define SYN_DELTA_HEAD_SIZE 9u
 
 /* Verdicts. Permanent values. */
