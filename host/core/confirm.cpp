@@ -87,17 +87,18 @@ void Step::take(const Marker& marker) {
     return;
   }
   Flow& flow = lane_.flows_[{input_.system, marker.stream}];
-  std::vector<RecordId> ids = flow.records(marker.sequence);
-  const bool are_all = !flow.has_unknown(marker.sequence);
-  lane_.confirm(flow, marker.sequence);
-  if (!are_all) {
-    ids.clear();
+  std::vector<RecordId> ids;  // of the step's records, those that it may speak of
+  if (flow.has_unknown(marker.sequence)) {
     for (const auto& [id, record] : records_) ids.push_back(id);
+  } else if (!records_.empty()) {
+    flow.each_record(marker.sequence, [&](const RecordId& id) {
+      if (records_.contains(id)) ids.push_back(id);
+    });
   }
+  lane_.confirm(flow, marker.sequence);
   // What this marker confirms is shown before what the next one does.
   for (const RecordId& id : ids) {
-    const DatasetRules* rules = lane_.rules_of(id.dataset);
-    if (rules != nullptr && records_.contains(id)) touch(id, *rules, {});
+    if (const DatasetRules* rules = lane_.rules_of(id.dataset)) touch(id, *rules, {});
   }
   frame_.confirmations.push_back({input_.system, marker.stream, marker.epoch, marker.sequence});
 }

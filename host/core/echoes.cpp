@@ -6,16 +6,15 @@ namespace syncline::core {
 
 using model::EntryKind;
 
-void Echoes::take(const Marker& marker, const Flow& flow) {
-  auto walk = std::find_if(walks_.begin(), walks_.end(),
-                           [&](const auto& known) { return known.first == marker.stream; });
-  if (walk == walks_.end()) walk = walks_.insert(walks_.end(), {marker.stream, {}});
-  while (const Flow::Write* write = flow.next(walk->second, marker.sequence, prints_)) {
-    if (write->kind == EntryKind::kDelete) deleted_.push_back(write->record);
-    if (write->is_skipped) continue;
-    model::collapse_onto<SentPrint>(written_[write->record], write->kind, 0, prints_);
-  }
-  if (flow.has_unknown(marker.sequence)) unknown_.push_back(marker.stream);
+void Echoes::take(const Marker& marker, const Lane& lane) {
+  lane.each_write(system_, marker, walks_,
+                  [&](const Flow::Write& write, const std::vector<SentPrint>& prints) {
+                    if (write.kind == EntryKind::kDelete) deleted_.push_back(write.record);
+                    // Of a quiet one no row is to be expected.
+                    if (write.is_skipped || marker.is_quiet) return;
+                    model::collapse_onto<SentPrint>(written_[write.record], write.kind, 0, prints);
+                  });
+  if (lane.has_unknown(system_, marker)) unknown_.push_back(marker.stream);
 }
 
 bool Echoes::is_plain(const Row& row, const DatasetRules& rules) const {

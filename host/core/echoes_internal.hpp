@@ -15,8 +15,8 @@ class Echoes {
  public:
   explicit Echoes(model::SystemId system) : system_(system) {}
 
-  // flow: of the marker's stream, as it was before the step; outlives this.
-  void take(const Marker& marker, const Flow& flow);
+  // lane: as it was before the step; outlives this.
+  void take(const Marker& marker, const Lane& lane);
   // It may say no too often, never yes where step() would do more than drop the row.
   bool is_plain(const Row& row, const DatasetRules& rules) const;
   // The records that the markers showed to be deleted by us, whatever followed.
@@ -28,10 +28,9 @@ class Echoes {
 
   model::SystemId system_;
   std::unordered_map<RecordId, Written, RecordIdHasher> written_;
-  std::vector<std::pair<model::StreamId, Flow::Walk>> walks_;
+  FlowWalks walks_;
   std::vector<model::StreamId> unknown_;  // streams with writes that only their records know
   std::vector<RecordId> deleted_;
-  std::vector<SentPrint> prints_;
 };
 
 }  // namespace syncline::core

@@ -134,8 +134,8 @@ void Step::write(Touched& record, EntryKind kind, std::vector<EntryCell> cells,
         write.cells.push_back({cell.field, cell.version, cell.fingerprint});
       }
     }
-    lane_.send(target, entry, *record.rules->schema);
   }
+  lane_.send_to_targets(entry, *record.rules, Lane::Limit::kBounded);
 }
 
 }  // namespace syncline::core

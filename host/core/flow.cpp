@@ -2,21 +2,25 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace syncline::core {
+
+using model::EntryKind;
+
 namespace {
 
 constexpr size_t kValuesMax = 64;
 
 // What a write sets: nothing for a delete, whose cells are for peers.
 std::span<const model::EntryCell> set_by(const model::Entry& entry) {
-  if (entry.kind == model::EntryKind::kDelete) return {};
+  if (entry.kind == EntryKind::kDelete) return {};
   return entry.cells;
 }
 
 }  // namespace
 
-void Flow::add(const model::Entry& entry, size_t key_count, size_t prints_max) {
+void Flow::add(const model::Entry& entry, size_t key_count, uint64_t key_bits, size_t prints_max) {
   const auto cells = set_by(entry);
   const bool is_fitting =
       prints_.size() + cells.size() <= prints_max &&
@@ -27,6 +31,7 @@ void Flow::add(const model::Entry& entry, size_t key_count, size_t prints_max) {
   Write& write = writes_.emplace_back();
   write.sequence = entry.sequence;
   write.record = {entry.dataset, entry.key_hash};
+  write.key_bits = key_bits;
   write.key_count = static_cast<uint16_t>(key_count);
   write.kind = entry.kind;
   for (const model::EntryCell& cell : cells) {
@@ -35,11 +40,57 @@ void Flow::add(const model::Entry& entry, size_t key_count, size_t prints_max) {
   }
 }
 
-void Flow::restore_delete(model::Sequence sequence, const RecordId& record) {
-  Write& write = writes_.emplace_back();
-  write.sequence = sequence;
-  write.record = record;
-  write.kind = model::EntryKind::kDelete;
+void Flow::write(ByteWriter& out) const {
+  out.varint(confirmed_);
+  out.varint(forgotten_);
+  out.varint(unknown_.size());
+  model::Sequence last = 0;
+  for (const model::Sequence sequence : unknown_) {
+    out.varint(sequence - std::exchange(last, sequence));
+  }
+  out.varint(writes_.size());
+  last = 0;
+  auto print = prints_.begin();
+  for (const Write& write : writes_) {
+    out.varint(write.sequence - std::exchange(last, write.sequence));
+    out.u8(static_cast<uint8_t>(write.kind));
+    out.u8(write.is_skipped ? 1 : 0);
+    out.u32(write.record.dataset);
+    out.u64(write.record.key_hash.high);
+    out.u64(write.record.key_hash.low);
+    out.u64(write.key_bits);
+    out.varint(write.key_count);
+    out.varint(write.values);
+    for (int left = std::popcount(write.values); left > 0; --left) out.u64(*print++);
+  }
+}
+
+void Flow::read(ByteReader& in) {
+  confirmed_ = in.varint();
+  forgotten_ = in.varint();
+  model::Sequence last = 0;
+  for (uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
+    unknown_.push_back(last += in.varint());
+  }
+  last = 0;
+  for (uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
+    Write& write = writes_.emplace_back();
+    write.sequence = last += in.varint();
+    const uint8_t kind = in.u8();
+    if (kind < static_cast<uint8_t>(EntryKind::kSet) ||
+        kind > static_cast<uint8_t>(EntryKind::kNote)) {
+      in.fail();
+    }
+    write.kind = static_cast<EntryKind>(kind);
+    write.is_skipped = in.u8() != 0;
+    write.record.dataset = in.u32();
+    write.record.key_hash.high = in.u64();
+    write.record.key_hash.low = in.u64();
+    write.key_bits = in.u64();
+    write.key_count = static_cast<uint16_t>(in.varint());
+    write.values = in.varint();
+    for (int left = std::popcount(write.values); left > 0; --left) prints_.push_back(in.u64());
+  }
 }
 
 void Flow::skip(model::Sequence sequence) {
@@ -60,20 +111,12 @@ void Flow::confirm(model::Sequence sequence) {
   confirmed_ = std::max(confirmed_, sequence);
 }
 
-void Flow::clear() {
+void Flow::clear(model::Sequence last) {
   writes_.clear();
   prints_.clear();
   unknown_.clear();
   confirmed_ = 0;
-}
-
-std::vector<RecordId> Flow::records(model::Sequence up_to) const {
-  std::vector<RecordId> ids;
-  for (const Write& write : writes_) {
-    if (write.sequence > up_to) break;
-    ids.push_back(write.record);
-  }
-  return ids;
+  forgotten_ = last;
 }
 
 const Flow::Write* Flow::next(Walk& walk, model::Sequence up_to,

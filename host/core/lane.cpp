@@ -1,6 +1,7 @@
 #include "host/core/lane.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <unordered_set>
 #include <utility>
 
@@ -12,11 +13,12 @@ namespace syncline::core {
 namespace {
 
 // For lane snapshots, which live as long as the data folder. Permanent value.
-constexpr uint8_t kSnapshotFormat = 2;
+constexpr uint8_t kSnapshotFormat = 3;
 
 // Of what is on its way to systems that are away, no more than so many fingerprints are kept in
 // memory, 512 KiB a lane: the records know the rest.
 constexpr size_t kPrintsMax = 1u << 16;
+constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 
 void sort_unique(std::vector<RecordId>& ids) {
   std::sort(ids.begin(), ids.end());
@@ -151,9 +153,8 @@ std::vector<RecordId> Lane::needs(const Input& input) const {
       ids.push_back({row->dataset, row->key_hash});
     } else if (const Joined* joined = std::get_if<Joined>(&item)) {
       ids.push_back({joined->entry->dataset, joined->entry->key_hash});
-    } else if (const Marker& marker = std::get<Marker>(item); counts(input.system, marker)) {
-      const auto flow = flows_.find({input.system, marker.stream});
-      if (flow != flows_.end()) echoes.take(marker, flow->second);
+    } else {
+      echoes.take(std::get<Marker>(item), *this);
     }
   }
   ids.insert(ids.end(), echoes.deleted().begin(), echoes.deleted().end());
@@ -224,15 +225,27 @@ void Lane::set_epoch(model::SystemId system, uint32_t epoch) {
   for (auto& [id, flow] : flows_) {
     if (id.first != system) continue;
     print_count_ -= flow.print_count();
-    flow.clear();
+    flow.clear(last_sequence(id.second));
   }
 }
 
-void Lane::send(model::SystemId target, const model::Entry& entry, const model::Schema& schema) {
+// prints_max: of all flows together.
+void Lane::send(const model::Entry& entry, const model::Schema& schema, model::SystemId target,
+                uint64_t key_bits, size_t prints_max) {
   Flow& flow = flows_[{target, schema.stream}];
-  print_count_ -= flow.print_count();
-  flow.add(entry, schema.key_count, kPrintsMax - print_count_);
-  print_count_ += flow.print_count();
+  const size_t others = print_count_ - flow.print_count();
+  flow.add(entry, schema.key_count, key_bits, prints_max - std::min(prints_max, others));
+  print_count_ = others + flow.print_count();
+}
+
+// limit: a restart knows all that was known before it, and may know more.
+void Lane::send_to_targets(const model::Entry& entry, const DatasetRules& rules, Limit limit) {
+  const uint64_t key_bits = model::table_key_bits(entry.key, *rules.schema, secret_);
+  for (const model::SystemId target : entry.targets) {
+    const SystemRole* role = rules.role(target);
+    if (role == nullptr || role->kind == SystemKind::kPeer) continue;
+    send(entry, *rules.schema, target, key_bits, limit == Limit::kBounded ? kPrintsMax : kNoLimit);
+  }
 }
 
 void Lane::confirm(Flow& flow, model::Sequence sequence) {
@@ -259,13 +272,8 @@ void Lane::replay(const model::Frame& frame) {
   for (const model::Entry& entry : frame.entries) {
     const DatasetRules* rules = rules_of(entry.dataset);
     if (rules == nullptr) continue;
-    const model::StreamId stream = rules->schema->stream;
-    sequences_[stream] = entry.sequence;
-    for (const model::SystemId target : entry.targets) {
-      const SystemRole* role = rules->role(target);
-      if (role == nullptr || role->kind == SystemKind::kPeer) continue;
-      send(target, entry, *rules->schema);
-    }
+    sequences_[rules->schema->stream] = entry.sequence;
+    send_to_targets(entry, *rules, Limit::kNone);
   }
 }
 
@@ -288,16 +296,7 @@ std::string Lane::snapshot() const {
   for (const auto& [id, flow] : flows_) {
     out.u32(id.first);
     out.u32(id.second);
-    out.varint(flow.confirmed());
-    out.varint(flow.size());
-    model::Sequence last = 0;
-    flow.each([&](model::Sequence sequence, const RecordId* deleted) {
-      out.varint((sequence - std::exchange(last, sequence)) << 1 | (deleted != nullptr ? 1 : 0));
-      if (deleted == nullptr) return;
-      out.u32(deleted->dataset);
-      out.u64(deleted->key_hash.high);
-      out.u64(deleted->key_hash.low);
-    });
+    flow.write(out);
   }
   return bytes;
 }
@@ -321,19 +320,8 @@ Result<void> Lane::restore(std::string_view bytes) {
   for (uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
     const model::SystemId system = in.u32();
     Flow& flow = flows_[{system, in.u32()}];
-    flow.set_confirmed(in.varint());
-    model::Sequence last = 0;
-    for (uint64_t writes = in.varint(); writes > 0 && in.ok(); --writes) {
-      const uint64_t step = in.varint();
-      last += step >> 1;
-      if ((step & 1) == 0) {
-        flow.restore(last);
-        continue;
-      }
-      const model::DatasetId dataset = in.u32();
-      const uint64_t high = in.u64();
-      flow.restore_delete(last, {dataset, {high, in.u64()}});
-    }
+    flow.read(in);
+    print_count_ += flow.print_count();
   }
   if (in.ok() && in.at_end()) return success();
   return fail(ErrorCode::kDamaged, "a lane's state cannot be read",
@@ -343,6 +331,17 @@ Result<void> Lane::restore(std::string_view bytes) {
 size_t Lane::in_flight_count(model::SystemId system, model::StreamId stream) const {
   const auto flow = flows_.find({system, stream});
   return flow == flows_.end() ? 0 : flow->second.size();
+}
+
+bool Lane::has_unknown(model::SystemId system, const Marker& marker) const {
+  if (!counts(system, marker)) return false;
+  const auto flow = flows_.find({system, marker.stream});
+  return flow != flows_.end() && flow->second.has_unknown(marker.sequence);
+}
+
+model::Sequence Lane::known_behind(model::SystemId system, model::StreamId stream) const {
+  const auto flow = flows_.find({system, stream});
+  return flow == flows_.end() ? 0 : flow->second.known_behind();
 }
 
 model::Sequence Lane::last_sequence(model::StreamId stream) const {

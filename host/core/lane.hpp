@@ -77,6 +77,7 @@ struct Marker {
   model::StreamId stream = 0;
   uint32_t epoch = 0;
   model::Sequence sequence = 0;
+  bool is_quiet = false;  // the log shows no row of its transaction: it wrote what was sent
 };
 
 // From a peer's journal: the state it reached, to be joined with ours. Its fingerprints, of the
@@ -139,6 +140,21 @@ class Lane {
   std::string snapshot() const;
   Result<void> restore(std::string_view bytes);
 
+  // What the next marker of a system speaks of, by sequence, as far as it is known:
+  // visit(const Flow::Write&, const std::vector<SentPrint>&). walks: where the markers before it
+  // have come to; new before the first.
+  template <class Visit>
+  void each_write(model::SystemId system, const Marker& marker, FlowWalks& walks,
+                  const Visit& visit) const {
+    if (!counts(system, marker)) return;
+    const auto flow = flows_.find({system, marker.stream});
+    if (flow != flows_.end()) walks.each(flow->second, marker.stream, marker.sequence, visit);
+  }
+  // Whether it speaks of more than each_write knows.
+  bool has_unknown(model::SystemId system, const Marker& marker) const;
+  // All that is on its way behind this sequence is known to each_write, after a restart too.
+  model::Sequence known_behind(model::SystemId system, model::StreamId stream) const;
+
   // What is in flight to a system at a (stream): for metrics and tests.
   size_t in_flight_count(model::SystemId system, model::StreamId stream) const;
   model::Sequence last_sequence(model::StreamId stream) const;
@@ -154,7 +170,10 @@ class Lane {
   const DatasetRules* rules_of(model::DatasetId dataset) const;
   uint32_t epoch_of(model::SystemId system) const;  // 0: none was set
   bool counts(model::SystemId system, const Marker& marker) const;
-  void send(model::SystemId target, const model::Entry& entry, const model::Schema& schema);
+  enum class Limit : uint8_t { kBounded, kNone };
+  void send_to_targets(const model::Entry& entry, const DatasetRules& rules, Limit limit);
+  void send(const model::Entry& entry, const model::Schema& schema, model::SystemId target,
+            uint64_t key_bits, size_t prints_max);
   void confirm(Flow& flow, model::Sequence sequence);
 
   model::LaneIndex index_;

@@ -99,4 +99,20 @@ class BatchBuilder {
   std::vector<Batch> spares_;
 };
 
+// The rows for which is_kept(row) says so, with their places and transactions.
+template <class IsKept>
+Batch copy_rows(const Batch& batch, size_t lane_count, const IsKept& is_kept) {
+  BatchBuilder builder(batch.schema(), lane_count);
+  std::vector<CellView> cells(batch.schema().fields.size());
+  for (size_t row = 0; row < batch.row_count(); ++row) {
+    if (!is_kept(row)) continue;
+    for (size_t field = 0; field < cells.size(); ++field) {
+      cells[field] = batch.cell(row, static_cast<FieldIndex>(field));
+    }
+    builder.begin_transaction(batch.transaction(row));
+    builder.add_row(batch.op(row), batch.is_ours(row), batch.ordinal(row), cells);
+  }
+  return builder.finish();
+}
+
 }  // namespace syncline::model
