@@ -143,6 +143,14 @@ bool RuntimeImpl::is_live(const SystemRun& run) const {
                      });
 }
 
+bool RuntimeImpl::is_all_live(const SystemRun& run) {
+  const std::lock_guard lock(mutex_);
+  return std::all_of(
+      run.system->schemas.begin(), run.system->schemas.end(), [&](const model::Schema* schema) {
+        return phases_.at({schema->dataset, run.system->id}) == core::SyncPhase::kLive;
+      });
+}
+
 // Whether all its records were read: what it lacks may still be on its way to it.
 bool RuntimeImpl::is_read_through(const SystemRun& run) const {
   return std::all_of(run.system->schemas.begin(), run.system->schemas.end(),

@@ -53,6 +53,10 @@ Result<void> RuntimeImpl::prepare_system(SystemRun& run) {
   for (const model::Schema* schema : system.schemas) {
     if (system.is_written_to(schema->dataset)) options.schemas.push_back(schema);
   }
+  options.may_be_quiet = [this, &run](model::StreamId stream, model::LaneIndex lane,
+                                      model::Sequence behind) {
+    return is_all_live(run) && behind >= pipeline_->known_behind(run.system->id, stream, lane);
+  };
   SYN_TRY(check_filters(run));
   SYN_TRY(load_rescans(run));
   SYN_TRY(load_needs_plan(run));

@@ -176,6 +176,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> resume_reading(SystemRun& run);
   Result<void> catch_up(SystemRun& run);
   bool is_live(const SystemRun& run) const;
+  bool is_all_live(const SystemRun& run);  // from any thread
   bool is_read_through(const SystemRun& run) const;
   void follow_logs();
   void sync_loop();

@@ -364,11 +364,15 @@ Result<void> RuntimeImpl::step(StepItem& item) {
     done = run_to_its_end(
         [skips](pipeline::Pipeline& pipeline) { return pipeline.process_skips(*skips); });
   } else {
-    done = process_at_last(std::get<capture::Captured>(item));
-  }
-  if (!done && done.error().code == ErrorCode::kStorageFull && pipeline_->is_waiting()) {
-    parts_.log.error(done.error());
-    done = append_when_there_is_room();
+    for (const capture::Captured& part :
+         pipeline_->parts(std::move(std::get<capture::Captured>(item)))) {
+      done = process_at_last(part);
+      if (!done && done.error().code == ErrorCode::kStorageFull && pipeline_->is_waiting()) {
+        parts_.log.error(done.error());
+        done = append_when_there_is_room();
+      }
+      if (!done || pipeline_->is_waiting()) break;
+    }
   }
   pause_what_is_held();
   appended_.raise();

@@ -1,5 +1,6 @@
 #include "host/capture/capture.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "host/model/key.hpp"
@@ -12,6 +13,32 @@ size_t Captured::row_count() const {
   size_t count = 0;
   for (const Batch& batch : batches) count += batch.row_count();
   return count;
+}
+
+Cut cut(Captured&& captured, uint32_t ordinal, const model::Position& position, size_t lane_count) {
+  Cut parts;
+  parts.first.kind = captured.kind;
+  parts.first.system = captured.system;
+  parts.first.position = position;
+  parts.first.arrival_us = captured.arrival_us;
+  parts.rest = std::move(captured);
+  const std::vector<Batch> batches = std::exchange(parts.rest.batches, {});
+  for (const Batch& batch : batches) {
+    for (const bool is_before : {true, false}) {
+      Batch rows = model::copy_rows(batch, lane_count, [&](size_t row) {
+        return (batch.ordinal(row) < ordinal) == is_before;
+      });
+      if (rows.row_count() == 0) continue;
+      (is_before ? parts.first : parts.rest).batches.push_back(std::move(rows));
+    }
+  }
+  auto& markers = parts.rest.markers;
+  const auto behind = std::find_if(markers.begin(), markers.end(), [ordinal](const auto& marker) {
+    return marker.ordinal >= ordinal;
+  });
+  parts.first.markers.assign(markers.begin(), behind);
+  markers.erase(markers.begin(), behind);
+  return parts;
 }
 
 // Lays rows out as they come: one builder a dataset, one count of places over all of them.
@@ -30,13 +57,14 @@ class Capture::Sink final : public ports::ChangeSink {
     is_repeated_ = is_log_ && !transaction.position.is_start() && transaction.position <= passed_;
     if (is_repeated_) return;
     for (auto& [dataset, builder] : builders_) builder.begin_transaction(table_row);
-    position_ = transaction.position;
+    before_ = std::exchange(position_, transaction.position);
+    begin_ = ordinal_;
   }
 
   void marker(const ports::MarkerRow& marker) override {
     if (is_repeated_) return;
     markers_.push_back({ordinal_++, std::string(marker.appliance), marker.epoch, marker.stream,
-                        marker.lane, marker.sequence});
+                        marker.lane, marker.sequence, marker.is_quiet, begin_, position_, before_});
   }
 
   void row(const ports::ChangeRow& row) override {
@@ -126,6 +154,8 @@ class Capture::Sink final : public ports::ChangeSink {
   std::map<std::pair<model::DatasetId, std::string>, HeldDelete> deletes_;  // by folded key
   std::vector<CapturedMarker> markers_;
   model::Position position_;
+  model::Position before_;  // of the transaction before
+  uint32_t begin_ = 0;      // of the transaction
   model::Position passed_;  // everything up to here has been read before
   bool is_log_ = true;
   bool is_repeated_ = false;

@@ -24,6 +24,10 @@ struct CapturedMarker {
   model::StreamId stream = 0;
   model::LaneIndex lane = 0;
   model::Sequence sequence = 0;
+  bool is_quiet = false;     // its transaction's rows, all ours, are not shown
+  uint32_t begin = 0;        // the place where its transaction begins
+  model::Position position;  // its transaction's
+  model::Position before;    // of the transaction before it; start: it is the first
 };
 
 enum class Kind : uint8_t {
@@ -46,6 +50,14 @@ struct Captured {
   bool is_empty() const { return batches.empty() && markers.empty(); }
   size_t row_count() const;
 };
+
+// Two stretches of a poll: what lies before a place, where a transaction begins, and the rest. The
+// first ends at `position`; what the poll told beside rows stays with the rest.
+struct Cut {
+  Captured first;
+  Captured rest;
+};
+Cut cut(Captured&& captured, uint32_t ordinal, const model::Position& position, size_t lane_count);
 
 class Capture {
  public:

@@ -293,6 +293,12 @@ Transaction Delivery::Impl::next_transaction() {
             [](const auto& a, const auto& b) {
               return std::tie(a.stream, a.lane) < std::tie(b.stream, b.lane);
             });
+  const auto& moves = transaction.batch.moves;
+  transaction.batch.may_be_quiet =
+      options.may_be_quiet != nullptr &&
+      std::all_of(moves.begin(), moves.end(), [this](const ports::MarkerMove& move) {
+        return options.may_be_quiet(move.stream, move.lane, move.previous);
+      });
   return transaction;
 }
 

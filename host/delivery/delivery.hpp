@@ -14,6 +14,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -35,6 +36,8 @@ struct Options {
   size_t batch_entries_max = 2048;            // of one marked transaction
   size_t pending_entries_max = 65536;         // read ahead of the target
   size_t pending_bytes_max = 48u << 20;       // likewise
+  // Whether what is behind this sequence may be written quietly (ports::WriteBatch); empty: never.
+  std::function<bool(model::StreamId, model::LaneIndex, model::Sequence)> may_be_quiet;
   int64_t backoff_us_min = 2'000;
   int64_t backoff_us_max = 5'000'000;
 };

@@ -115,17 +115,8 @@ capture::Captured PipelineImpl::without_users_rows(const capture::Captured& capt
   capture::Captured rest = captured;
   for (model::Batch& batch : rest.batches) {
     if (!held.contains(batch.dataset())) continue;
-    model::BatchBuilder ours(batch.schema(), options_.lane_count);
-    std::vector<model::CellView> cells(batch.schema().fields.size());
-    for (size_t row = 0; row < batch.row_count(); ++row) {
-      if (!batch.is_ours(row)) continue;
-      for (size_t field = 0; field < cells.size(); ++field) {
-        cells[field] = batch.cell(row, static_cast<model::FieldIndex>(field));
-      }
-      ours.begin_transaction(batch.transaction(row));
-      ours.add_row(batch.op(row), true, batch.ordinal(row), cells);
-    }
-    batch = ours.finish();
+    batch = model::copy_rows(batch, options_.lane_count,
+                             [&batch](size_t row) { return batch.is_ours(row); });
   }
   return rest;
 }

@@ -63,7 +63,7 @@ class Splitter {
     for (const capture::CapturedMarker& marker : captured_.markers) {
       if (marker.appliance != appliance_ || marker.lane >= places_.size()) continue;
       add_item(marker.lane, marker.ordinal,
-               core::Marker{marker.stream, marker.epoch, marker.sequence});
+               core::Marker{marker.stream, marker.epoch, marker.sequence, marker.is_quiet});
     }
   }
 

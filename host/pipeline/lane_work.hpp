@@ -4,6 +4,7 @@
 // Threads: pure functions. The rows borrow from the captured batches.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct LaneWork {
   model::LaneIndex lane = 0;
   core::Input input;
   std::vector<model::TableDelta> deltas;
+  std::map<model::DatasetId, uint64_t> quiet_deletes;  // records that we deleted, as deltas say
 };
 
 struct Split {

@@ -15,6 +15,7 @@ PipelineImpl::PipelineImpl(const Options& options, const Dependencies& dependenc
       tables_(dependencies.disk, dependencies.rules, options.lane_count),
       confirmed_(options.lane_count),
       in_flight_(options.lane_count),
+      known_behind_(options.lane_count),
       applied_(options.lane_count),
       checkpoints_(options.lane_count) {
   lanes_.reserve(options.lane_count);
@@ -111,6 +112,10 @@ Result<void> PipelineImpl::run_work(std::vector<LaneWork>& work, model::SystemId
                                     const model::Position& position) {
   std::vector<Result<model::FramePointer>> stepped(work.size(), model::FramePointer{});
   run_all(options_.pool, work.size(), [&](size_t i) { stepped[i] = step_lane(work[i]); });
+  for (const LaneWork& lane : work) {
+    for (const auto& [dataset, count] : lane.quiet_deletes)
+      guard_.forgive({system, dataset}, count);
+  }
   Group group;
   group.system = system;
   group.position = position;
@@ -158,6 +163,7 @@ Result<core::RecordSet> PipelineImpl::load_records(const core::Lane& lane,
 // Reads, decides, and gives the frame; null where there is nothing to remember.
 Result<model::FramePointer> PipelineImpl::step_lane(LaneWork& work) {
   core::Lane& lane = lanes_[work.lane];
+  add_quiet_deltas(work);
   SYN_TRY(auto records, load_records(lane, work.input));
   model::Frame frame = lane.step(work.input, records);
   frame.deltas = std::move(work.deltas);
@@ -224,6 +230,7 @@ void PipelineImpl::publish_in_flight(model::LaneIndex lane) {
   }
   for (const auto& [system, stream] : flows) {
     counts[system] += lanes_[lane].in_flight_count(system, stream);
+    known_behind_[lane][{system, stream}] = lanes_[lane].known_behind(system, stream);
   }
 }
 
@@ -331,6 +338,13 @@ size_t PipelineImpl::in_flight_count(model::SystemId system) const {
     if (found != counts.end()) count += found->second;
   }
   return count;
+}
+
+model::Sequence PipelineImpl::known_behind(model::SystemId system, model::StreamId stream,
+                                           model::LaneIndex lane) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = known_behind_[lane].find({system, stream});
+  return found == known_behind_[lane].end() ? 0 : found->second;
 }
 
 model::Sequence PipelineImpl::confirmed(model::SystemId system, model::StreamId stream,

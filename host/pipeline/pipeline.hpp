@@ -86,7 +86,10 @@ class Pipeline {
   // Where each source is to be read from on; start where the journal knows nothing of it.
   virtual model::Position position(model::SystemId system) const = 0;
 
-  // One poll's worth through detect and the lanes into the journal (not yet durable). If the
+  // A poll in the parts that process() is to be given one after the other, whole: no part has a row
+  // of a record that a quiet transaction in it wrote.
+  virtual std::vector<capture::Captured> parts(capture::Captured captured) const = 0;
+  // One of those parts through detect and the lanes into the journal (not yet durable). If the
   // journal has no room (kStorageFull) what was decided waits, nothing else is taken, and
   // append_waiting() tries again; `captured` is then done with.
   virtual Result<void> process(const capture::Captured& captured) = 0;
@@ -152,6 +155,10 @@ class Pipeline {
   // cell of each (dataset, field, system), once in a run.
   virtual std::vector<model::LocalCell> take_locals() = 0;
   virtual size_t in_flight_count(model::SystemId system) const = 0;
+  // What is behind this sequence may be written quietly: what it sets stays known until its marker
+  // comes. Of entries that are committed; from any thread.
+  virtual model::Sequence known_behind(model::SystemId system, model::StreamId stream,
+                                       model::LaneIndex lane) const = 0;
   virtual model::Sequence last_sequence(model::StreamId stream, model::LaneIndex lane) const = 0;
   virtual model::Sequence confirmed(model::SystemId system, model::StreamId stream,
                                     model::LaneIndex lane) const = 0;

@@ -1,6 +1,7 @@
 // The pipeline's one implementation, split over pipeline.cpp (steps and commits), recovery.cpp
 // (restart and checkpoints), rebuild.cpp (damaged tables), sweep.cpp (records that a system lacks),
-// guarded.cpp (deletes beyond the limit) and join.cpp (what peers accepted).
+// guarded.cpp (deletes beyond the limit), quiet.cpp (our writes that a log does not show) and
+// join.cpp (what peers accepted).
 #pragma once
 
 #include <atomic>
@@ -25,6 +26,7 @@ class PipelineImpl final : public Pipeline {
   Result<void> recover();
 
   model::Position position(model::SystemId system) const override;
+  std::vector<capture::Captured> parts(capture::Captured captured) const override;
   Result<void> process(const capture::Captured& captured) override;
   bool is_waiting() const override { return waiting_.has_value(); }
   Result<void> append_waiting() override;
@@ -49,6 +51,8 @@ class PipelineImpl final : public Pipeline {
   Counters counters() const override;
   std::vector<model::LocalCell> take_locals() override;
   size_t in_flight_count(model::SystemId system) const override;
+  model::Sequence known_behind(model::SystemId system, model::StreamId stream,
+                               model::LaneIndex lane) const override;
   model::Sequence last_sequence(model::StreamId stream, model::LaneIndex lane) const override {
     return lanes_[lane].last_sequence(stream);
   }
@@ -78,6 +82,14 @@ class PipelineImpl final : public Pipeline {
   Result<void> run_work(std::vector<LaneWork>& work, model::SystemId system,
                         const model::Position& position);
   Result<model::FramePointer> step_lane(LaneWork& work);
+  void add_quiet_deltas(LaneWork& work) const;
+  struct Alone {  // a quiet transaction of a poll: where it lies there, and in the system's log
+    uint32_t begin = 0;
+    uint32_t end = 0;
+    model::Position before;
+    model::Position position;
+  };
+  std::vector<Alone> find_alone(const capture::Captured& captured) const;
   Result<core::RecordSet> load_records(const core::Lane& lane, const core::Input& input);
   size_t value_count(model::DatasetId dataset) const;
   Result<void> commit_group(const Group& group);
@@ -145,7 +157,8 @@ class PipelineImpl final : public Pipeline {
   Counters counters_;
   std::vector<model::LocalCell> locals_;  // to be told
   std::set<std::tuple<model::DatasetId, model::FieldIndex, model::SystemId>> locals_told_;
-  std::vector<std::map<model::SystemId, size_t>> in_flight_;  // per lane
+  std::vector<std::map<model::SystemId, size_t>> in_flight_;     // per lane
+  std::vector<std::map<FlowId, model::Sequence>> known_behind_;  // per lane
   std::map<std::pair<model::SystemId, model::DatasetId>, TableUse> table_use_;
 
   std::map<DeleteGuard::Id, HeldDeletes> held_;

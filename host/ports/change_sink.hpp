@@ -29,6 +29,10 @@ struct MarkerRow {  // a row of syncline_checkpoint moved
   model::StreamId stream = 0;
   model::LaneIndex lane = 0;
   model::Sequence sequence = 0;
+  // None of its transaction's rows follow: each write of ours had just its effect and no other,
+  // every value is stored as it was sent (WriteBatch::may_be_quiet). Such a transaction has a
+  // position of its own.
+  bool is_quiet = false;
 };
 
 struct ChangeRow {

@@ -54,6 +54,10 @@ struct WriteBatch {
   uint32_t epoch = 0;
   std::vector<MarkerMove> moves;
   std::vector<RecordWrite> writes;
+  // The log need not show these writes again: what they set is known until their marker comes. A
+  // target may keep them out of it only where they have just their effect, store what they are
+  // given and set nothing off; its source then says so (MarkerRow::is_quiet).
+  bool may_be_quiet = false;
 };
 
 struct Poison {

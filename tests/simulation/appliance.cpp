@@ -115,16 +115,28 @@ Result<bool> Appliance::capture(size_t system, size_t row_limit) {
   }
   if (!open_source(system)) return false;
   Link& link = links_[system];
-  const auto captured = link.capture->run_once(row_limit, 0);
+  if (!link.parts.empty()) return process_parts(link, system);
+  auto captured = link.capture->run_once(row_limit, 0);
   if (!captured) return false;  // busy or away: tried again
   if (around_.report.is_traced()) {
     around_.report.trace("capture " + around_.plan.systems[system].name + " up to " +
                          std::to_string(number_of(captured.value().position)) + ", " +
                          std::to_string(captured.value().row_count()) + " rows");
   }
-  SYN_TRY(pipeline_->process(captured.value()));
+  auto parts = pipeline_->parts(std::move(captured).value());
+  link.parts.assign(std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
+  return process_parts(link, system);
+}
+
+Result<bool> Appliance::process_parts(Link& link, size_t system) {
+  const bool is_any = !link.parts.back().position.is_start();
+  while (!link.parts.empty()) {
+    const capture::Captured part = std::move(link.parts.front());
+    link.parts.pop_front();
+    SYN_TRY(pipeline_->process(part));
+  }
   SYN_TRY(acknowledge(system));  // as the runtime does, whenever it looks
-  return !captured.value().position.is_start();
+  return is_any;
 }
 
 Result<void> Appliance::commit() {
@@ -164,6 +176,11 @@ Result<bool> Appliance::open_delivery(size_t system) {
   options.lane_count = plan().lane_count;
   options.schemas = around_.plan.schemas();
   options.batch_entries_max = 1 + around_.dice.below(20);
+  options.may_be_quiet = [this, target = options.target](model::StreamId stream,
+                                                         model::LaneIndex lane,
+                                                         model::Sequence behind) {
+    return behind >= pipeline_->known_behind(target, stream, lane);
+  };
   auto delivery = std::make_unique<delivery::Delivery>(options, *link.target, *journal_,
                                                        around_.clock, random_);
   const auto opened = delivery->open(link.saved_cursor);

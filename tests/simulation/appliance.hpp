@@ -84,6 +84,7 @@ class Appliance {
   struct Link {  // to one system
     std::unique_ptr<ModelSource> source;
     std::unique_ptr<capture::Capture> capture;
+    std::deque<capture::Captured> parts;  // of a poll, not yet taken
     std::unique_ptr<ModelTarget> target;
     std::unique_ptr<delivery::Delivery> delivery;
     journal::GroupNumber saved_cursor = 0;
@@ -95,6 +96,7 @@ class Appliance {
     journal::GroupNumber acknowledged = 0;
     int64_t resend_at_us = 0;
   };
+  Result<bool> process_parts(Link& link, size_t system);
   const AppliancePlan& plan() const { return around_.plan.appliances[around_.index]; }
   model::SystemId peer_id(size_t peer) const { return around_.plan.appliances[peer].id; }
   Result<void> load_sendings();

@@ -90,6 +90,7 @@ int run(const Arguments& arguments) {
     ++runs;
     sum.user_transactions += figures.user_transactions;
     sum.marked_transactions += figures.marked_transactions;
+    sum.quiet_transactions += figures.quiet_transactions;
     sum.entries += figures.entries;
     sum.conflicts += figures.conflicts;
     sum.crashes += figures.crashes;
@@ -101,11 +102,13 @@ int run(const Arguments& arguments) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   std::printf(
       "%llu runs, %llu failed, %.1f seeds/s; %llu user transactions, %llu marked "
-      "transactions, %llu entries (%llu more joined from peers), %llu conflicts, %llu crashes\n",
+      "transactions (%llu of them quiet), %llu entries (%llu more joined from peers), %llu "
+      "conflicts, %llu crashes\n",
       static_cast<unsigned long long>(runs), static_cast<unsigned long long>(failures),
       static_cast<double>(runs) / took.count(),
       static_cast<unsigned long long>(sum.user_transactions),
       static_cast<unsigned long long>(sum.marked_transactions),
+      static_cast<unsigned long long>(sum.quiet_transactions),
       static_cast<unsigned long long>(sum.entries),
       static_cast<unsigned long long>(sum.joined_entries),
       static_cast<unsigned long long>(sum.conflicts), static_cast<unsigned long long>(sum.crashes));

@@ -130,7 +130,7 @@ void ModelSource::emit(std::span<const LoggedTransaction* const> stretch, ports:
     }
   } else {
     for (const LoggedRow& row : last.rows) {
-      emit_row(row, system_.plan().image_style, sink);
+      if (!last.is_quiet) emit_row(row, system_.plan().image_style, sink);
       system_.show(row, last.number);
     }
   }
@@ -139,7 +139,8 @@ void ModelSource::emit(std::span<const LoggedTransaction* const> stretch, ports:
 
 void ModelSource::emit_markers(const LoggedTransaction& transaction, ports::ChangeSink& sink) {
   for (const LoggedMarker& marker : transaction.markers) {
-    sink.marker({marker.appliance, marker.epoch, marker.stream, marker.lane, marker.sequence});
+    sink.marker({marker.appliance, marker.epoch, marker.stream, marker.lane, marker.sequence,
+                 transaction.is_quiet});
   }
   if (transaction.is_marked()) return;
   // Another appliance's marker, and one of ours from another epoch: neither confirms anything.

@@ -156,9 +156,11 @@ CommitOutcome ModelSystem::commit(const Session& session) {
                                             std::to_string(row->second));
     }
   }
+  transaction.is_quiet = session.is_quiet;
   for (const Session::OwnedWrite& write : session.writes) write_ours(write, transaction);
   outcome.rows_written = transaction.rows.size();
   ++marked_commits;
+  if (session.is_quiet) ++quiet_commits;
   rows_written_by_us += outcome.rows_written;
   log(std::move(transaction));
   return outcome;

@@ -63,6 +63,7 @@ struct LoggedTransaction {
   int64_t commit_time_us = 0;
   std::vector<LoggedMarker> markers;
   std::vector<LoggedRow> rows;
+  bool is_quiet = false;  // ours: a source gives its markers and no row
   bool is_marked() const { return !markers.empty(); }
 };
 
@@ -74,6 +75,7 @@ struct Session {
     std::vector<model::EntryCell> cells;
   };
   uint32_t epoch = 0;
+  bool is_quiet = false;
   std::vector<ports::MarkerMove> moves;
   std::vector<OwnedWrite> writes;
 };
@@ -128,6 +130,7 @@ class ModelSystem {
   bool takes_everything = false;  // what was poison is mended
   uint64_t stray_commits = 0;     // transactions that committed after their session was cut off
   uint64_t marked_commits = 0;
+  uint64_t quiet_commits = 0;  // of those
   uint64_t rows_written_by_us = 0;
 
  private:

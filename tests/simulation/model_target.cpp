@@ -44,6 +44,8 @@ Result<ports::ApplyResult> ModelTarget::apply(const ports::WriteBatch& batch) {
     return fail(ErrorCode::kSystemBusy, "the simulated system is busy");
   }
   Session session = system_.make_session(batch);
+  const double quietness = system_.plan().quietness;
+  session.is_quiet = batch.may_be_quiet && quietness > 0 && dice_.chance(quietness);
   if (dice_.chance(weather_.faults.lost_commit)) return break_connection(std::move(session));
   const CommitOutcome outcome = system_.commit(session);
   if (outcome.is_marker_moved) {

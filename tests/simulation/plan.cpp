@@ -154,6 +154,8 @@ Plan make_plan(uint64_t seed) {
   for (size_t index = 0; index < system_count; ++index) {
     plan.systems.push_back(make_system(index));
     roll_system(dice, plan.systems.back());
+    const bool may_be_quiet = plan.systems.back().rounding == Rounding::kExact;
+    if (may_be_quiet && (seed + index) % 3 != 0) plan.systems.back().quietness = 0.8;
     plan.systems.back().appliance = index < appliance_count ? index : dice.below(appliance_count);
     if (index == 0) plan.systems[0].poison_modulus = 0;  // one shows what is accepted
   }
@@ -256,6 +258,7 @@ std::string describe(const Plan& plan) {
             (system.image_style == ImageStyle::kPartial ? " partial" : " full") + " skew " +
             std::to_string(system.skew_us / kSecondUs) + " s" +
             (system.resolution_us > 1 ? " coarse" : "") + (system.slowness > 0 ? " slow" : "") +
+            (system.quietness > 0 ? " quiet" : "") +
             (system.poison_modulus > 0 ? " poison " + std::to_string(system.poison_modulus) : "");
   }
   for (const DatasetPlan& dataset : plan.datasets) {

@@ -43,6 +43,7 @@ struct SystemPlan {
   Rounding rounding = Rounding::kExact;
   LogStyle log_style = LogStyle::kRows;
   ImageStyle image_style = ImageStyle::kFull;
+  double quietness = 0;        // the share of our transactions whose rows its log does not show
   double slowness = 0;         // the share of turns in which it does nothing for us
   int64_t poison_modulus = 0;  // refuses values whose tag it divides; 0: takes everything
 };

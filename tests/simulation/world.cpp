@@ -463,11 +463,13 @@ void World::check_audit(Machine& machine) {
 RunFigures World::figures() const {
   uint64_t conflict_count = 0;
   uint64_t joined_count = 0;
+  uint64_t quiet_count = 0;
+  for (const auto& system : systems_) quiet_count += system->quiet_commits;
   for (const auto& machine : machines_) {
     conflict_count += machine->observer.conflict_count;
     joined_count += machine->appliance->joined_count();
   }
-  return {user_transactions_, marked_commits(), entry_count(),
+  return {user_transactions_, marked_commits(), quiet_count, entry_count(),
           conflict_count,     crashes_,         joined_count};
 }
 

@@ -16,6 +16,7 @@ namespace syncline::simulation {
 struct RunFigures {
   uint64_t user_transactions = 0;
   uint64_t marked_transactions = 0;
+  uint64_t quiet_transactions = 0;  // of those
   uint64_t entries = 0;
   uint64_t conflicts = 0;
   uint64_t crashes = 0;

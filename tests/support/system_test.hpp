@@ -33,8 +33,9 @@ class Notebook final : public ChangeSink {
     times_us.push_back(transaction.commit_time_us);
   }
   void marker(const MarkerRow& marker) override {
-    lines.push_back("marker " + std::to_string(marker.stream) + "/" + std::to_string(marker.lane) +
-                    "=" + std::to_string(marker.sequence));
+    lines.push_back((marker.is_quiet ? "quiet marker " : "marker ") +
+                    std::to_string(marker.stream) + "/" + std::to_string(marker.lane) + "=" +
+                    std::to_string(marker.sequence));
   }
   void row(const ChangeRow& row) override {
     const model::Schema& schema = schema_of(row.dataset);
@@ -226,6 +227,7 @@ class SystemTest : public testing::Test {
     batch.epoch = kEpoch;
     batch.moves = {{schemas_[0].stream, 0, sequence_, sequence_ + 1}};
     batch.writes = writes.views;
+    batch.may_be_quiet = may_be_quiet_;
     auto applied = system_.target->apply(batch);
     const bool is_written = applied && !applied.value().poison && applied.value().stopped.empty();
     if (is_written) ++sequence_;
@@ -301,6 +303,7 @@ class SystemTest : public testing::Test {
     return "marker " + std::to_string(schemas_[0].stream) + "/0=" + std::to_string(sequence);
   }
 
+  bool may_be_quiet_ = false;  // of what is applied
   Make make_;
   int wait_ms_;
   std::vector<model::Schema> schemas_;
