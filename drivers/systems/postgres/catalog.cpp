@@ -5,6 +5,7 @@
 #include "drivers/scan/findings.hpp"
 #include "drivers/systems/postgres/detail/numbering.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
+#include "drivers/systems/postgres/detail/origins.hpp"
 #include "drivers/systems/postgres/detail/scan_tables.hpp"
 #include "drivers/systems/postgres/detail/table.hpp"
 #include "drivers/systems/postgres/detail/triggers.hpp"
@@ -185,6 +186,7 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
   SYN_TRY(find_in_server(*connection, out));
   if (!shared_->is_scan) {
     SYN_TRY(find_in_log(*connection, *shared_, out));
+    SYN_TRY(find_origins(*connection, shared_->object, out));
   }
   SYN_TRY(const Triggers triggers, suppress_triggers(*connection));
   SYN_TRY(const std::string user, connection->query_text("SELECT current_user"));

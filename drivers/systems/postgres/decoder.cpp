@@ -11,9 +11,11 @@ namespace syncline::postgres {
 namespace {
 
 constexpr size_t kRecentMax = 100'000;
+constexpr std::string_view kRowKinds = "IUD";
 constexpr size_t kNowhere = static_cast<size_t>(-1);
 constexpr std::array<std::string_view, 6> kCheckpointColumns = {"appliance", "system", "epoch",
                                                                 "stream",    "lane",   "seq"};
+constexpr std::string_view kQuietColumn = "quiet";  // rows of earlier versions are without it
 
 size_t index_of(const Relation& relation, std::string_view name) {
   for (size_t i = 0; i < relation.columns.size(); ++i) {
@@ -107,6 +109,7 @@ void Decoder::begin_poll(ports::ChangeSink& sink, ports::PollResult& result) {
 void Decoder::begin_transaction(const Transaction& transaction) {
   begin_ = transaction.begin;
   is_ours_ = false;
+  is_quiet_ = false;
   row_count_ = 0;
   held_.clear();
   recent_xids_.push_back(begin_.xid);
@@ -158,6 +161,7 @@ Result<bool> Decoder::is_marker(const Spool::Record& record) {
 }
 
 Result<void> Decoder::take(const Spool::Record& record, Showing showing) {
+  if (is_passed_over(record.bytes)) return success();
   SYN_TRY(const Message parsed, parse_message(record.bytes));
   showing_ = showing;
   if (const auto* relation = std::get_if<Relation>(&parsed)) {
@@ -196,6 +200,7 @@ void Decoder::bind_checkpoint(const Relation& relation, Bound& bound) {
     bound.columns.push_back(index_of(relation, name));
     if (bound.columns.back() == kNowhere) return;
   }
+  bound.columns.push_back(index_of(relation, kQuietColumn));
   bound.meaning = Meaning::kCheckpoint;
 }
 
@@ -270,19 +275,21 @@ Result<std::optional<ports::MarkerRow>> Decoder::marker_of(const Bound& bound,
     if (bound.columns[i] >= row.size()) return out_of_step("a short checkpoint row");
     cells[i] = row[bound.columns[i]].text;
   }
+  const size_t quiet = bound.columns.back();
   const uint64_t sequence = number_of(cells[5]);
   const bool is_other = cells[0] != shared_->config.appliance || cells[1] != shared_->config.name;
   if (is_other || sequence == 0) return std::optional<ports::MarkerRow>();
   return std::optional(ports::MarkerRow{cells[0], static_cast<uint32_t>(number_of(cells[2])),
                                         static_cast<model::StreamId>(number_of(cells[3])),
                                         static_cast<model::LaneIndex>(number_of(cells[4])),
-                                        sequence});
+                                        sequence, quiet < row.size() && row[quiet].text == "t"});
 }
 
 Result<void> Decoder::show_marker(const Bound& bound, const Tuple& row) {
   SYN_TRY(const auto marker, marker_of(bound, row));
   if (!marker) return success();
   is_ours_ = true;
+  is_quiet_ = marker->is_quiet;
   if (showing_ == Showing::kAll) sink_->marker(*marker);
   return success();
 }
@@ -319,9 +326,18 @@ void Decoder::reject(const Mapped& mapped, Error error) {
   result_->rejected.push_back(rejected_row(mapped, cells_.joined_key(mapped), std::move(error)));
 }
 
-// What was shown before is not even converted.
+// What was shown before, or need not be, is not even converted.
 bool Decoder::is_shown(const Bound& bound) const {
-  return bound.meaning == Meaning::kDataset && showing_ == Showing::kAll;
+  return bound.meaning == Meaning::kDataset && showing_ == Showing::kAll && !is_quiet_;
+}
+
+// A row that a quiet transaction of ours wrote.
+bool Decoder::is_passed_over(std::string_view message) const {
+  if (!is_quiet_ || kRowKinds.find(message[0]) == std::string_view::npos) return false;
+  const Oid relation = relation_of(message);
+  const auto bound = bound_.find(relation);
+  return bound != bound_.end() && bound->second.meaning == Meaning::kDataset &&
+         !held_.contains(relation);
 }
 
 Result<void> Decoder::on(const Insert& insert) {

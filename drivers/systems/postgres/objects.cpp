@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <set>
 
+#include "drivers/systems/postgres/detail/origins.hpp"
 #include "host/model/ids.hpp"
 
 namespace syncline::postgres {
@@ -20,8 +21,9 @@ constexpr std::string_view kCanceled = "57014";
 constexpr const char* kCreate =
     "CREATE SCHEMA IF NOT EXISTS syncline; CREATE TABLE IF NOT EXISTS syncline.syncline_checkpoint("
     "appliance text NOT NULL, system text NOT NULL, epoch bigint NOT NULL, stream bigint NOT NULL, "
-    "lane integer NOT NULL, seq bigint NOT NULL, PRIMARY KEY (appliance, system, epoch, stream, "
-    "lane)) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold "
+    "lane integer NOT NULL, seq bigint NOT NULL, quiet boolean NOT NULL DEFAULT false, PRIMARY KEY "
+    "(appliance, system, epoch, stream, lane)) WITH (fillfactor = 20, "
+    "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold "
     "= 1000)";
 
 // Rows live for a moment: written by a transaction of ours, removed by a later one.
@@ -77,8 +79,15 @@ std::string object_name(const std::string& appliance, const std::string& system)
 
 Result<void> install_checkpoint(Connection& connection) {
   SYN_TRY(const bool is_installed, is_table(connection, kCheckpoint));
-  if (is_installed) return success();
-  return connection.run(kCreate);
+  if (!is_installed) return connection.run(kCreate);
+  SYN_TRY(const bool is_of_now,
+          is_there(connection,
+                   "SELECT 1 FROM pg_attribute WHERE attname = 'quiet' AND attrelid = "
+                   "to_regclass('" +
+                       std::string(kCheckpoint) + "')"));
+  if (is_of_now) return success();
+  return connection.run("ALTER TABLE " + std::string(kCheckpoint) +
+                        " ADD COLUMN IF NOT EXISTS quiet boolean NOT NULL DEFAULT false");
 }
 
 Result<void> install_echo(Connection& connection) {
@@ -182,8 +191,11 @@ Result<std::vector<std::string>> installed_objects(Connection& connection, const
               "SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name = " + name +
               " UNION ALL SELECT 'publication ' || pubname FROM pg_publication "
               "WHERE pubname = " +
-              name + " UNION ALL SELECT 'table ' || t FROM unnest(ARRAY['" + kCheckpoint + "', '" +
-              kEcho + "']) AS t WHERE to_regclass(t) IS NOT NULL"));
+              name +
+              " UNION ALL SELECT 'origin ' || roname FROM pg_replication_origin WHERE "
+              "roname = " +
+              origin_sql(shared.object) + " UNION ALL SELECT 'table ' || t FROM unnest(ARRAY['" +
+              kCheckpoint + "', '" + kEcho + "']) AS t WHERE to_regclass(t) IS NOT NULL"));
   std::vector<std::string> objects;
   objects.reserve(rows.row_count());
   for (size_t row = 0; row < rows.row_count(); ++row) objects.emplace_back(rows.text(row, 0));
@@ -196,6 +208,7 @@ Result<std::vector<std::string>> remove_objects(Connection& connection, const Sh
   SYN_TRY(end_sessions(connection, shared.session("source")));
   SYN_TRY(end_sessions(connection, shared.session("target")));
   SYN_TRY(drop_slot(connection, shared.object));
+  SYN_TRY(drop_origin(connection, shared.object));
   SYN_TRY(connection.run("DROP PUBLICATION IF EXISTS " + quoted_name(shared.object)));
   const std::string ours = " WHERE appliance = " + literal(shared.config.appliance) +
                            " AND system = " + literal(shared.config.name);

@@ -123,6 +123,7 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
   SYN_TRY(Connection * connection, connect());
   if (result != nullptr) {
     SYN_TRY(check_publication(*connection));
+    SYN_TRY(check_origins(*connection, result->rescan));
   }
   std::vector<Mapped> captured;
   std::vector<model::DatasetId> rescans;
@@ -163,6 +164,30 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
   return success();
 }
 
+// Where somebody else has begun to write here under an origin of theirs, what the server left out
+// of it is found by reading the tables. Ours goes once that is noted, and with it the reason to
+// read them again.
+Result<void> PostgresSource::check_origins(Connection& connection,
+                                           std::vector<model::DatasetId>& rescan) {
+  SYN_TRY(const Origin now, find_origin(connection, shared_->object));
+  const Origin before = std::exchange(origin_, now);
+  if (now != before && stream_ != nullptr) {
+    close_stream();
+    place_ = given_;
+  }
+  if (now != Origin::kForeign) return success();
+  if (before == Origin::kForeign) {
+    const bool is_noted = rescans_to_report_.empty();
+    // While a session of ours still uses it, it stays.
+    if (is_noted && drop_origin(connection, shared_->object)) origin_ = Origin::kNone;
+    return success();
+  }
+  for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
+    if (is_read(mapping)) rescan.push_back(mapping.schema->dataset);
+  }
+  return success();
+}
+
 void PostgresSource::close_stream() {
   stream_.reset();
   assembler_.reset();
@@ -170,11 +195,12 @@ void PostgresSource::close_stream() {
 }
 
 Result<void> PostgresSource::open_stream() {
-  auto stream = Stream::open(shared_->access("source"), shared_->object, place_, clock_);
+  SYN_TRY(Connection * connection, connect());
+  SYN_TRY(check_origins(*connection, rescans_to_report_));
+  auto stream = Stream::open(shared_->access("source"), shared_->object, place_, origin_, clock_);
   if (!stream && stream.error().code == ErrorCode::kSystemBusy) {
-    SYN_TRY(Connection * connection, connect());
     SYN_TRY(end_sessions(*connection, shared_->session("source")));
-    stream = Stream::open(shared_->access("source"), shared_->object, place_, clock_);
+    stream = Stream::open(shared_->access("source"), shared_->object, place_, origin_, clock_);
   }
   if (!stream) return std::move(stream).as_failure();
   stream_ = std::move(stream).value();

@@ -24,7 +24,8 @@ constexpr const char* kPlanByKey =
 
 // Moves every row or fails: what follows it in the pipeline is then not run.
 constexpr const char* kMove =
-    "WITH moved AS (UPDATE syncline.syncline_checkpoint AS c SET seq = m.next FROM "
+    "WITH moved AS (UPDATE syncline.syncline_checkpoint AS c SET seq = m.next, quiet = $9::boolean "
+    "FROM "
     "unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[]) AS m(stream, lane, previous, "
     "next) "
     "WHERE c.appliance = $5 AND c.system = $6 AND c.epoch = $7::bigint AND c.stream = m.stream AND "
@@ -64,6 +65,7 @@ Result<void> PostgresTarget::read_tables() {
       stopped.emplace(mapping.schema->dataset, std::move(problems.front()));
     }
   }
+  SYN_TRY(aloud_, find_aloud(mapped));
   writer_ = std::make_unique<Writer>(std::move(mapped), std::move(stopped));
   return success();
 }
@@ -77,12 +79,17 @@ Result<void> PostgresTarget::connect() {
   SYN_TRY(connection_->run(kPlanByKey));
   SYN_TRY(set_durable(*connection_));
   SYN_TRY(triggers_, suppress_triggers(*connection_));
+  SYN_TRY(const Origin origin, find_origin(*connection_, shared_->object));
+  has_origin_ = origin == Origin::kOurs;
   return success();
 }
 
 Result<void> PostgresTarget::open() {
   SYN_TRY(auto installer, Connection::open(shared_->access("look"), Purpose::kSql));
   SYN_TRY(install_checkpoint(*installer));
+  if (!shared_->is_scan) {
+    SYN_TRY(install_origin(*installer, shared_->object));
+  }
   if (guard_ != nullptr) {
     SYN_TRY(install_echo(*installer));
   }
@@ -130,7 +137,7 @@ Result<std::vector<ports::Checkpoint>> PostgresTarget::probe(uint32_t epoch) {
   return checkpoints;
 }
 
-SqlStatement PostgresTarget::marker(const ports::WriteBatch& batch) const {
+SqlStatement PostgresTarget::marker(const ports::WriteBatch& batch, Telling telling) const {
   ArrayLiteral streams;
   ArrayLiteral lanes;
   ArrayLiteral previous;
@@ -144,7 +151,7 @@ SqlStatement PostgresTarget::marker(const ports::WriteBatch& batch) const {
   return {kMove,
           {streams.finish(), lanes.finish(), previous.finish(), next.finish(),
            shared_->config.appliance, shared_->config.name, std::to_string(batch.epoch),
-           std::to_string(batch.moves.size())}};
+           std::to_string(batch.moves.size()), telling == Telling::kQuietly ? "t" : "f"}};
 }
 
 Error PostgresTarget::marker_moved(const ports::WriteBatch& batch) const {
@@ -171,7 +178,8 @@ void PostgresTarget::add_group(Group group, std::vector<SqlStatement>& statement
 
 void PostgresTarget::roll_back() {
   // A connection on which this fails is gone, and its transaction with it.
-  if (!connection_->run("ROLLBACK")) connection_.reset();
+  const bool is_back = connection_->run("ROLLBACK") && leave_origin();
+  if (!is_back) connection_.reset();
 }
 
 // Whether a write failed by what its table is, by what we may do with it, or by the room it has.
@@ -195,43 +203,66 @@ Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch)
     SYN_TRY(read_tables());
   }
   if (guard_ != nullptr) return apply_guarded(batch);
+  return apply_together(batch, Telling::kQuietly);
+}
+
+// telling: kQuietly, if all that it writes may be.
+Result<ports::ApplyResult> PostgresTarget::apply_together(const ports::WriteBatch& batch,
+                                                          Telling telling) {
   Writer::Plan plan = writer_->plan(batch.writes, {});
   if (!plan.stopped.empty()) return stop(std::move(plan.stopped));
   if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison), {}};
+  if (!may_be_quiet(batch, plan)) telling = Telling::kAloud;
+  Script script = make_script(batch, plan, telling);
   brought_ = std::move(plan.brought);
-  std::vector<SqlStatement> statements = {{"BEGIN", {}}, marker(batch)};
+  const size_t commit = script.statements.size() - 1;
+  for (SqlStatement& more : sequences_.advance(brought_)) script.add(std::move(more));
+  const Pipeline::Outcome outcome = pipeline_->run(script.statements);
+  const bool is_committed = outcome.affected_counts.size() > commit;
+  if (!is_committed && script.is_filling && outcome.sqlstate == kUniqueViolation) {
+    filling_.clear();
+    roll_back();
+    return apply(batch);
+  }
+  if (const auto other = is_committed ? std::nullopt : other_telling(outcome, script)) {
+    roll_back();
+    SYN_TRY(read_tables());
+    return apply_together(batch, *other);
+  }
+  if (!is_committed) return after_error(batch, outcome, script.datasets);
+  sequences_.done(brought_);
+  if (!outcome.is_done && outcome.sqlstate.empty()) connection_.reset();
+  size_t rows_written = 0;
+  for (size_t i = 0; i < commit; ++i) {
+    if (script.datasets[i] != 0) rows_written += outcome.affected_counts[i];
+  }
+  return ports::ApplyResult{rows_written + note_puts(script.puts, outcome), {}, {}};
+}
+
+PostgresTarget::Script PostgresTarget::make_script(const ports::WriteBatch& batch,
+                                                   Writer::Plan& plan, Telling telling) {
+  Script script;
+  script.add({"BEGIN", {}});
+  script.add(marker(batch, telling));
+  if (telling == Telling::kQuietly) begin_quiet(script);
   role_ = kReplica;
-  std::vector<Put> puts;
-  bool is_filling = false;
-  std::vector<model::DatasetId> datasets(statements.size());
+  std::set<std::string> tables;
   for (Group& group : plan.groups) {
     Put put{0, group.mapped->dataset(), group.count};
     const bool is_put = group.step == Step::kPut;
     if (is_put && filling_.contains(put.dataset)) {
       group.step = Step::kNew;
-      is_filling = true;
+      script.is_filling = true;
     }
-    add_group(std::move(group), statements);
-    datasets.resize(statements.size(), put.dataset);
-    put.statement = statements.size() - 1;
-    if (is_put) puts.push_back(put);
+    tables.insert(group.mapped->table.sql_name());
+    add_group(std::move(group), script.statements);
+    script.datasets.resize(script.statements.size(), put.dataset);
+    put.statement = script.statements.size() - 1;
+    if (is_put) script.puts.push_back(put);
   }
-  const size_t commit = statements.size();
-  statements.push_back({"COMMIT", {}});
-  for (SqlStatement& more : sequences_.advance(brought_)) statements.push_back(std::move(more));
-  const Pipeline::Outcome outcome = pipeline_->run(statements);
-  const bool is_committed = outcome.affected_counts.size() > commit;
-  if (!is_committed && is_filling && outcome.sqlstate == kUniqueViolation) {
-    filling_.clear();
-    roll_back();
-    return apply(batch);
-  }
-  if (!is_committed) return after_error(batch, outcome, datasets);
-  sequences_.done(brought_);
-  if (!outcome.is_done && outcome.sqlstate.empty()) connection_.reset();
-  size_t rows_written = 0;
-  for (size_t i = kMarkerIndex + 1; i < commit; ++i) rows_written += outcome.affected_counts[i];
-  return ports::ApplyResult{rows_written + note_puts(puts, outcome), {}, {}};
+  if (telling == Telling::kQuietly) end_quiet(tables, script);
+  script.add({"COMMIT", {}});
+  return script;
 }
 
 // Whether full records that follow are thought to be missing. Returns how many of these were there:
@@ -256,7 +287,7 @@ Result<ports::ApplyResult> PostgresTarget::after_error(
   }
   roll_back();
   const size_t failed = outcome.affected_counts.size();
-  const bool is_write = failed > kMarkerIndex && failed < datasets.size();
+  const bool is_write = failed < datasets.size() && datasets[failed] != 0;
   if (failed <= kMarkerIndex && outcome.sqlstate == kDivisionByZero) return marker_moved(batch);
   if (is_write && !is_refusal(outcome.sqlstate) && is_of_dataset(outcome.error)) {
     return stop({{datasets[failed], outcome.error}});
@@ -270,7 +301,7 @@ Result<ports::ApplyResult> PostgresTarget::after_error(
 // unique values: where the plain way meets a clash, those are given away first.
 Result<ports::ApplyResult> PostgresTarget::apply_singly(const ports::WriteBatch& batch) {
   const Pipeline::Outcome begun = pipeline_->run({{"BEGIN", {}},
-                                                  marker(batch),
+                                                  marker(batch, Telling::kAloud),
                                                   {"SET CONSTRAINTS ALL IMMEDIATE", {}},
                                                   {"SAVEPOINT syncline_writes", {}}});
   if (!begun.is_done) return after_error(batch, begun, {});

@@ -31,8 +31,8 @@ Result<ports::ApplyResult> PostgresTarget::apply_guarded(const ports::WriteBatch
   const auto held = guard_->hold();
   role_ = "replica";
   stop_.reset();
-  const Pipeline::Outcome begun =
-      pipeline_->run({{"BEGIN", {}}, marker(batch), {"SET CONSTRAINTS ALL IMMEDIATE", {}}});
+  const Pipeline::Outcome begun = pipeline_->run(
+      {{"BEGIN", {}}, marker(batch, Telling::kAloud), {"SET CONSTRAINTS ALL IMMEDIATE", {}}});
   if (!begun.is_done) return after_error(batch, begun, {});
   auto result = write_guarded(batch);
   standings_.clear();

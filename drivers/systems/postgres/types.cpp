@@ -76,6 +76,14 @@ LogicalType sized(TypeKind kind, int32_t modifier, int32_t header) {
   return type;
 }
 
+// How many digits stand behind the point.
+size_t fraction_digits(std::string_view text) {
+  const size_t point = text.find('.');
+  if (point == std::string_view::npos) return 0;
+  const size_t end = text.find_first_not_of("0123456789", point + 1);
+  return (end == std::string_view::npos ? text.size() : end) - point - 1;
+}
+
 auto refuse(std::string_view text, const LogicalType& type, std::string why) {
   return fail(
       ErrorCode::kValue,
@@ -156,6 +164,35 @@ Category category_of(std::string_view type_name, char type_kind) {
   const auto found = std::find_if(kNames.begin(), kNames.end(),
                                   [&](const Named& known) { return known.name == type_name; });
   return found == kNames.end() ? Category::kOther : found->category;
+}
+
+bool is_stored_exactly(std::string_view text, const NativeType& type) {
+  if (type.is_array) return false;
+  switch (type.category) {
+    case Category::kBool:
+    case Category::kInteger:
+    case Category::kUuid:
+    case Category::kBytea:
+    case Category::kDate:
+      return true;
+    case Category::kText:
+      return type.name == "text";  // not one of its relatives, which fold or cut
+    case Category::kVarchar:
+      return type.modifier < kHeaderSize ||
+             text.size() <= static_cast<size_t>(type.modifier - kHeaderSize);
+    case Category::kDecimal: {
+      const bool is_plain = text.find_first_of("eE") == std::string_view::npos;
+      if (type.modifier < kHeaderSize) return is_plain;
+      const LogicalType held = decimal_of(type.modifier);
+      return is_plain && held.precision > 0 && fraction_digits(text) <= held.scale;
+    }
+    case Category::kDatetime:
+    case Category::kTimestamp:
+    case Category::kTime:
+      return fraction_digits(text) <= timed(TypeKind::kTimestamp, type.modifier).precision;
+    default:
+      return false;
+  }
 }
 
 std::string cast_name(std::string_view type_name, std::string_view formatted) {

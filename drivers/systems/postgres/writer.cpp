@@ -148,6 +148,7 @@ std::string free_sql(const Group& group) {
 struct Texts {
   std::vector<model::FieldIndex> fields;
   std::vector<Parameter> values;  // key columns, then fields
+  bool is_exact = true;
 };
 
 Result<Texts> texts_of(const Mapped& mapped, const ports::RecordWrite& write) {
@@ -161,6 +162,8 @@ Result<Texts> texts_of(const Mapped& mapped, const ports::RecordWrite& write) {
       error.what = "column " + column.name + ": " + error.what;
       return error;
     }
+    texts.is_exact =
+        texts.is_exact && !column.is_generated && is_stored_exactly(text.value(), column.type);
     texts.values.emplace_back(std::move(text).value());
     return success();
   };
@@ -269,6 +272,7 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
       plan.poison = ports::Poison{i, refusal(writes[i], std::move(texts).error())};
       return plan;
     }
+    plan.is_exact = plan.is_exact && texts.value().is_exact;
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], texts.value(), standing)) continue;
     const Step step = step_of(writes[i].kind, standing);

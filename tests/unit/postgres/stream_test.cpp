@@ -395,8 +395,8 @@ TEST_F(Log, APlaceWithNothingButAPartIsOfItsServer) {
   const auto looker = Connection::open(shared.access("look"), Purpose::kReplication).value();
   const Place now = identify(*looker).value();
   const Place other{0, now.server + 1, now.timeline, {now.lsn, 500}};
-  const auto stream =
-      Stream::open(shared.access("look"), "syncline_zurich_shop", other, system_clock());
+  const auto stream = Stream::open(shared.access("look"), "syncline_zurich_shop", other,
+                                   Origin::kNone, system_clock());
   ASSERT_FALSE(stream.has_value());
   EXPECT_EQ(ErrorCode::kSystemLost, stream.error().code) << to_string(stream.error());
 }

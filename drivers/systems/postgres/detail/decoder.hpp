@@ -1,7 +1,8 @@
 // From the messages of one transaction to its rows in a sink.
 //
 // A transaction of ours is one that moves a checkpoint row of this appliance and system: that row
-// comes first, and what follows it in the transaction is ours.
+// comes first, and what follows it in the transaction is ours. Where the row says so, that is not
+// shown: the server may have left it out.
 //
 // A transaction is shown in one part, or in several where it is large: each is a transaction of the
 // sink, with a place of its own.
@@ -95,6 +96,7 @@ class Decoder {
   Result<void> complete(const Mapped& mapped);
   Result<void> show_update(const Bound& bound, const Update& update);
   bool is_shown(const Bound& bound) const;
+  bool is_passed_over(std::string_view message) const;
   void show(const Mapped& mapped, ports::RowOp op, std::span<const model::CellView> old_key);
   void show_delete(const Mapped& mapped, const RowCells& cells);
   void reject(const Mapped& mapped, Error error);
@@ -105,7 +107,8 @@ class Decoder {
   std::map<Oid, Bound> bound_;
   ports::ChangeSink* sink_ = nullptr;  // of the poll at hand
   ports::PollResult* result_ = nullptr;
-  bool is_ours_ = false;
+  bool is_ours_ = false;   // the transaction, from its marker on
+  bool is_quiet_ = false;  // likewise: what it wrote is known without its rows
   Showing showing_ = Showing::kAll;
   Begin begin_;
   size_t row_count_ = 0;

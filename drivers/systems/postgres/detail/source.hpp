@@ -59,6 +59,7 @@ class PostgresSource final : public ports::Source {
   Result<Stretch> give_part(AtHand& at_hand);
   Result<void> measure();
   Result<void> check_publication(Connection& connection);
+  Result<void> check_origins(Connection& connection, std::vector<model::DatasetId>& rescan);
   void stop(const ports::DatasetMapping& mapping, Error error, ports::PollResult* result);
   Result<const Mapped*> mapped_of(model::DatasetId dataset);
   struct Waiting {  // a transaction that was read and is not durable yet
@@ -85,6 +86,7 @@ class PostgresSource final : public ports::Source {
   std::optional<AtHand> at_hand_;
   Decoder decoder_;
   bool is_open_ = false;
+  Origin origin_ = Origin::kNone;  // as it was last looked at
   Made publication_ = Made::kBefore;
   int64_t publication_number_ = 0;
   Place given_;  // behind what polls gave

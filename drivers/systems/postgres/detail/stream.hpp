@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "drivers/systems/postgres/detail/connection.hpp"
+#include "drivers/systems/postgres/detail/origins.hpp"
 #include "drivers/systems/postgres/detail/place.hpp"
 #include "host/base/clock.hpp"
 
@@ -25,9 +26,9 @@ enum class Patience : uint8_t {
 class Stream {
  public:
   // Streams transactions whose commit record lies behind `after` (0: from what the slot confirmed),
-  // if the server is the one that `after` is of.
+  // if the server is the one that `after` is of. origin: kOurs leaves out what is written under it.
   static Result<std::unique_ptr<Stream>> open(const Access& access, const std::string& object,
-                                              const Place& after, Clock& clock);
+                                              const Place& after, Origin origin, Clock& clock);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;

@@ -2,8 +2,9 @@
 // pipeline.
 //
 // A record that the server refuses makes the whole transaction fail; it is then tried record by
-// record, to tell which it was. A connection that breaks leaves the outcome unknown: probe ends the
-// old session first, and only then looks.
+// record, to tell which it was. What has just the effects it is written for, and is stored as it is
+// given, is marked as quiet: the log need not show it, and from 16 on it does not. A connection
+// that breaks leaves the outcome unknown: probe ends the old session first, and only then looks.
 //
 // Owner: a connection of its own. Threads: one at a time; apart from the source's.
 #pragma once
@@ -11,6 +12,7 @@
 #include <memory>
 #include <set>
 
+#include "drivers/systems/postgres/detail/origins.hpp"
 #include "drivers/systems/postgres/detail/shared.hpp"
 #include "drivers/systems/postgres/detail/triggers.hpp"
 #include "drivers/systems/postgres/detail/writer.hpp"
@@ -49,7 +51,27 @@ class PostgresTarget final : public ports::Target {
   Result<void> connect();
   Result<void> read_tables();
   void advance_sequences();
-  SqlStatement marker(const ports::WriteBatch& batch) const;
+  enum class Telling : uint8_t { kAloud, kQuietly };  // whether the log is to show the writes
+  struct Script {                                     // one transaction
+    std::vector<SqlStatement> statements;
+    std::vector<model::DatasetId> datasets;  // of those that write; 0: it does not
+    std::vector<Put> puts;
+    std::vector<size_t> asides;  // statements that only a quiet one has
+    bool is_filling = false;
+    void add(SqlStatement statement) {
+      statements.push_back(std::move(statement));
+      datasets.push_back(0);
+    }
+  };
+  Result<ports::ApplyResult> apply_together(const ports::WriteBatch& batch, Telling telling);
+  Script make_script(const ports::WriteBatch& batch, Writer::Plan& plan, Telling telling);
+  Result<std::set<model::DatasetId>> find_aloud(const std::vector<Mapped>& mapped);
+  bool may_be_quiet(const ports::WriteBatch& batch, const Writer::Plan& plan) const;
+  void begin_quiet(Script& script) const;
+  void end_quiet(const std::set<std::string>& tables, Script& script) const;
+  std::optional<Telling> other_telling(const Pipeline::Outcome& outcome, const Script& script);
+  bool leave_origin();
+  SqlStatement marker(const ports::WriteBatch& batch, Telling telling) const;
   Error marker_moved(const ports::WriteBatch& batch) const;
   void add_group(Group group, std::vector<SqlStatement>& statements);
   std::string_view role_for(const Mapped& mapped) const;
@@ -90,7 +112,9 @@ class PostgresTarget final : public ports::Target {
   // after all, the batch is written again the long way.
   std::set<model::DatasetId> filling_;
   Triggers triggers_ = Triggers::kFire;
-  std::string_view role_;  // what it is set to in the transaction at hand
+  std::set<model::DatasetId> aloud_;  // datasets whose writes may have other effects than theirs
+  bool has_origin_ = false;           // under which the server leaves out what we write
+  std::string_view role_;             // what it is set to in the transaction at hand
 };
 
 }  // namespace syncline::postgres

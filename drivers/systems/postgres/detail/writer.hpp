@@ -55,6 +55,7 @@ class Writer {
     std::vector<ports::DatasetStop> stopped;
     std::optional<ports::Poison> poison;
     Brought brought;
+    bool is_exact = true;  // every value is stored just as it is given
   };
   using Standings = std::vector<scan::Standing>;
   Plan plan(std::span<const ports::RecordWrite> writes, const Standings& standings) const;

@@ -1,0 +1,104 @@
+#include "drivers/systems/postgres/detail/origins.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+constexpr int kFiltering = 160000;  // the first version that leaves rows out by origin
+constexpr const char* kHere = "(SELECT oid FROM pg_database WHERE datname = current_database())";
+constexpr const char* kFunctions =
+    "ARRAY['pg_replication_origin_create(text)', 'pg_replication_origin_drop(text)', "
+    "'pg_replication_origin_session_setup(text)', 'pg_replication_origin_session_reset()', "
+    "'pg_replication_origin_session_is_setup()']";
+
+// An origin belongs to a server. Those that are known to write to other databases of it only:
+// subscriptions of those, and appliances that keep those in step.
+std::string foreign_sql(const std::string& object) {
+  return "SELECT 1 FROM pg_replication_origin o WHERE o.roname <> " + origin_sql(object) +
+         " AND NOT (o.roname ~ '^syncline_.*@[0-9]+$' AND o.roname !~ ('@' || " +
+         std::string(kHere) +
+         " || '$')) AND NOT EXISTS (SELECT FROM pg_subscription s WHERE s.subdbid <> " + kHere +
+         " AND (o.roname = 'pg_' || s.oid OR o.roname ~ ('^pg_' || s.oid || '_')))";
+}
+
+Result<bool> is_there(Connection& connection, const std::string& sql) {
+  SYN_TRY(const Answer answer, connection.query(sql + " LIMIT 1"));
+  return answer.row_count() > 0;
+}
+
+Result<bool> is_foreign(Connection& connection, const std::string& object) {
+  return is_there(connection, foreign_sql(object));
+}
+
+// What our role lacks to use one; empty: nothing.
+Result<std::string> origin_grants(Connection& connection) {
+  SYN_TRY(const Answer missing,
+          connection.query("SELECT 'GRANT EXECUTE ON FUNCTION ' || string_agg(f, ', ') || ' TO ' "
+                           "|| quote_ident(current_user) || ';' FROM unnest(" +
+                           std::string(kFunctions) +
+                           ") AS f WHERE NOT has_function_privilege(f, 'EXECUTE') HAVING count(*) "
+                           "> 0"));
+  return missing.row_count() == 0 ? std::string() : std::string(missing.text(0, 0));
+}
+
+}  // namespace
+
+std::string origin_sql(const std::string& object) {
+  return "(" + literal(object + "@") + " || " + kHere + ")";
+}
+
+Result<Origin> find_origin(Connection& connection, const std::string& object) {
+  if (connection.version() < kFiltering) return Origin::kNone;
+  SYN_TRY(const bool is_ours,
+          is_there(connection,
+                   "SELECT 1 FROM pg_replication_origin WHERE roname = " + origin_sql(object)));
+  if (!is_ours) return Origin::kNone;
+  SYN_TRY(const bool is_shared, is_foreign(connection, object));
+  return is_shared ? Origin::kForeign : Origin::kOurs;
+}
+
+Result<Origin> install_origin(Connection& connection, const std::string& object) {
+  if (connection.version() < kFiltering) return Origin::kNone;
+  SYN_TRY(const std::string lacking, origin_grants(connection));
+  if (!lacking.empty()) return Origin::kNone;
+  SYN_TRY(const bool is_shared, is_foreign(connection, object));
+  if (is_shared) return Origin::kNone;
+  SYN_TRY(connection.query("SELECT pg_replication_origin_create(name) FROM (SELECT " +
+                           origin_sql(object) +
+                           " AS name) AS wanted WHERE NOT EXISTS (SELECT FROM "
+                           "pg_replication_origin WHERE roname = name)"));
+  return Origin::kOurs;
+}
+
+Result<void> drop_origin(Connection& connection, const std::string& object) {
+  if (connection.version() < kFiltering) return success();
+  SYN_TRY(
+      connection.query("SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin "
+                       "WHERE roname = " +
+                       origin_sql(object)));
+  return success();
+}
+
+Result<void> find_origins(Connection& connection, const std::string& object,
+                          std::vector<ports::Finding>& out) {
+  if (connection.version() < kFiltering) return success();
+  const std::string what = "the server sends us our own writes again: ";
+  SYN_TRY(std::string lacking, origin_grants(connection));
+  if (!lacking.empty()) {
+    out.push_back({ports::Severity::kNote,
+                   {},
+                   what + "we may not use a replication origin, by which it could leave them out",
+                   std::move(lacking)});
+    return success();
+  }
+  SYN_TRY(const bool is_shared, is_foreign(connection, object));
+  if (!is_shared) return success();
+  out.push_back({ports::Severity::kNote,
+                 {},
+                 what + "somebody else writes here under a replication origin, and it could leave "
+                        "out only both",
+                 "nothing, or: SELECT * FROM pg_replication_origin; and drop those that are left "
+                 "over"});
+  return success();
+}
+
+}  // namespace syncline::postgres
