@@ -73,8 +73,10 @@ Result<capture::Captured> RuntimeImpl::poll(SystemRun& run, int wait_ms) {
 
 // The first sync will read these datasets whole, behind what their log tells now.
 void RuntimeImpl::pass_over_unsynced(SystemRun& run, capture::Captured& captured) {
+  const size_t row_count = captured.row_count();
   std::erase_if(captured.batches,
                 [&](const model::Batch& batch) { return run.unsynced.contains(batch.dataset()); });
+  captured.rows_left_out += row_count - captured.row_count();
   std::erase_if(captured.result.rescan,
                 [&](model::DatasetId dataset) { return run.unsynced.contains(dataset); });
 }

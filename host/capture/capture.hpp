@@ -44,6 +44,7 @@ struct Captured {
   int64_t arrival_us = 0;
   std::vector<model::Batch> batches;
   std::vector<CapturedMarker> markers;
+  size_t rows_left_out = 0;     // that were read, and are not to be taken
   std::string snapshot_cursor;  // where to read the next chunk; empty: this was the last
   ports::PollResult result;
 

@@ -118,6 +118,7 @@ capture::Captured PipelineImpl::without_users_rows(const capture::Captured& capt
     batch = model::copy_rows(batch, options_.lane_count,
                              [&batch](size_t row) { return batch.is_ours(row); });
   }
+  rest.rows_left_out += captured.row_count() - rest.row_count();
   return rest;
 }
 

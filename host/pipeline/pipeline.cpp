@@ -74,12 +74,12 @@ Result<void> PipelineImpl::process_examined(const capture::Captured& captured) {
       split_by_lane(captured, examined_, with_.rules, options_.appliance, options_.lane_count);
   {
     const std::lock_guard lock(mutex_);
-    counters_.rows_captured_total += captured.row_count();
+    counters_.rows_captured_total += captured.row_count() + captured.rows_left_out;
     counters_.rows_same_total += split.rows_same;
   }
   // A source may forget what is acknowledged: a restart must not ask for less.
-  const bool is_position_all =
-      split.lanes.empty() && captured.row_count() > 0 && !captured.position.is_start();
+  const bool is_any_read = captured.row_count() + captured.rows_left_out > 0;
+  const bool is_position_all = split.lanes.empty() && is_any_read && !captured.position.is_start();
   if (is_position_all) {
     LaneWork& work = split.lanes.emplace_back();
     work.input.system = captured.system;

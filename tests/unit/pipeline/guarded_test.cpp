@@ -60,6 +60,26 @@ class GuardedStory : public PipelineStory {
   uint32_t ordinal_ = 0;
 };
 
+// The source forgets what is acknowledged, and a restart asks for what follows the journalled
+// place.
+TEST_F(GuardedStory, the_place_behind_what_is_held_is_journalled_with_it) {
+  begin();
+  poll_.position = model::Position{"behind"};
+  for (const char* id : {"1", "2", "3"}) deleted(id);
+  end();
+  ASSERT_EQ(pipeline_->held_deletes().size(), 1u);
+  EXPECT_EQ(pipeline_->take_acknowledgement(kShop), model::Position{"behind"});
+  EXPECT_EQ(pipeline_->position(kShop), model::Position{"behind"});
+}
+
+TEST_F(GuardedStory, the_place_behind_what_is_left_out_altogether_is_journalled) {
+  begin();
+  poll_.position = model::Position{"behind"};
+  poll_.rows_left_out = 1;
+  end();
+  EXPECT_EQ(pipeline_->position(kShop), model::Position{"behind"});
+}
+
 // Otherwise the scan that follows the approval would take them for the shop's own, and newer.
 TEST_F(GuardedStory, our_own_writes_behind_the_deletes_are_known_when_they_are_approved) {
   take(kErp, Kind::kLog, SYN_OP_UPDATE, "5", "Bob", "erp");
