@@ -381,7 +381,7 @@ Result<void> RuntimeImpl::wait_for_others(const Syncing& syncing) {
 
 bool RuntimeImpl::is_any_stream_paused() const {
   const std::lock_guard lock(mutex_);
-  return !paused_streams_.empty();
+  return !paused_streams_.empty() || !held_streams_.empty();
 }
 
 Result<void> RuntimeImpl::take_chunk(SystemRun& run, capture::Captured&& chunk) {

@@ -11,6 +11,14 @@ Error RuntimeImpl::held_error(const pipeline::HeldDeletes& held) const {
   const std::string dataset = parts_.rules.at(held.dataset).schema->name;
   const auto system = std::ranges::find(parts_.systems, held.system, &RuntimeSystem::id);
   const std::string& name = system->name;
+  if (held.is_approved) {
+    return {ErrorCode::kDeletesHeld,
+            "the approved deletes of dataset '" + dataset + "' in system '" + name +
+                "' wait for their scan",
+            "nothing of the dataset is delivered until the scan has ended: a record that is gone "
+            "there would be written anew",
+            "nothing: it goes on by itself, once system '" + name + "' can be read"};
+  }
   return {ErrorCode::kDeletesHeld,
           "system '" + name + "' lost " + count_text(held.lost) + " of " + count_text(held.of) +
               " records of dataset '" + dataset + "'",
@@ -43,20 +51,33 @@ Gauge& RuntimeImpl::deletes_held(const pipeline::HeldDeletes& held) {
       {{"dataset", parts_.rules.at(held.dataset).schema->name}, {"system", system->name}});
 }
 
+// Until what is held was approved and the scan that finds it has ended.
 // REQUIRES: the step thread, or no thread runs yet.
 void RuntimeImpl::pause_what_is_held() {
-  std::set<std::pair<model::SystemId, model::DatasetId>> now;
+  std::map<HeldId, pipeline::HeldDeletes> now;
+  std::set<model::StreamId> streams;
   for (const pipeline::HeldDeletes& held : pipeline_->held_deletes()) {
-    now.emplace(held.system, held.dataset);
-    if (held_.contains({held.system, held.dataset})) continue;
-    parts_.log.error(held_error(held));
-    deletes_held(held).set(static_cast<double>(held.lost));
-    set_stream_paused(parts_.rules.at(held.dataset).schema->stream, PauseAction::kPause);
+    now.emplace(HeldId(held.system, held.dataset), held);
+    streams.insert(parts_.rules.at(held.dataset).schema->stream);
+    if (!held.is_approved && !held_.contains({held.system, held.dataset})) {
+      parts_.log.error(held_error(held));
+    }
+    deletes_held(held).set(held.is_approved ? 0 : static_cast<double>(held.lost));
+  }
+  for (const auto& [id, held] : held_) {
+    if (now.contains(id)) continue;
+    deletes_held(held).set(0);
+    parts_.log.info("dataset " + parts_.rules.at(id.second).schema->name +
+                    " goes on: its approved deletes are through");
   }
   held_ = std::move(now);
+  const std::lock_guard lock(mutex_);
+  if (held_streams_ == streams) return;
+  held_streams_ = std::move(streams);
+  pause_deliveries();
 }
 
-// That the scan is due is durable with the approval.
+// That the scan is due is durable with the approval; the dataset goes on when the scan has ended.
 Result<void> RuntimeImpl::approve_deletes(const std::string& dataset) {
   std::vector<pipeline::HeldDeletes> approved;
   for (const pipeline::HeldDeletes& held : pipeline_->held_deletes()) {
@@ -67,8 +88,8 @@ Result<void> RuntimeImpl::approve_deletes(const std::string& dataset) {
                 "`syncline status` shows what is");
   }
   for (const pipeline::HeldDeletes& held : approved) {
+    if (held.is_approved) continue;
     SYN_TRY(approve_and_rescan(*find(held.system), held.dataset));
-    deletes_held(held).set(0);
   }
   set_stream_paused(parts_.rules.at(approved.front().dataset).schema->stream, PauseAction::kResume);
   return success();

@@ -122,6 +122,7 @@ class RuntimeImpl final : public Runtime {
 
  private:
   enum class PauseAction : uint8_t { kPause, kResume };
+  using HeldId = std::pair<model::SystemId, model::DatasetId>;
 
   // datasets.cpp
   Result<void> check_datasets();
@@ -151,6 +152,8 @@ class RuntimeImpl final : public Runtime {
   Result<void> on_step_thread(std::function<Result<void>(pipeline::Pipeline&)> work);
   Result<void> set_paused(const std::string& name, PauseAction action);
   void set_stream_paused(model::StreamId stream, PauseAction action);
+  void pause_deliveries();
+  bool is_stream_paused(model::StreamId stream) const;
 
   // guard.cpp
   Error held_error(const pipeline::HeldDeletes& held) const;
@@ -265,7 +268,7 @@ class RuntimeImpl final : public Runtime {
   std::atomic<uint64_t> items_queued_{0};
   std::atomic<uint64_t> items_done_{0};
   std::atomic<const char*> phase_{"starting"};
-  std::set<std::pair<model::SystemId, model::DatasetId>> held_;  // the step thread's own: as known
+  std::map<HeldId, pipeline::HeldDeletes> held_;  // the step thread's own: as known
   int64_t started_us_ = 0;
   int64_t checkpoint_due_us_ = 0;
   uint64_t checkpoint_due_bytes_ = 0;
@@ -274,7 +277,8 @@ class RuntimeImpl final : public Runtime {
 
   mutable std::mutex mutex_;  // guards what follows
   std::optional<Error> failure_;
-  std::set<model::StreamId> paused_streams_;
+  std::set<model::StreamId> paused_streams_;  // by users
+  std::set<model::StreamId> held_streams_;    // by the deletion guard
   std::map<std::pair<model::DatasetId, model::SystemId>, core::SyncPhase> phases_;
   std::optional<SyncProgress> sync_progress_;
   int64_t sync_began_us_ = 0;

@@ -85,7 +85,7 @@ DatasetStatus RuntimeImpl::status_of(const SystemRun& run, const delivery::Stats
   {
     const std::lock_guard lock(mutex_);
     one.phase = phase_name(phases_.at({schema.dataset, run.system->id}));
-    if (paused_streams_.contains(schema.stream)) one.phase = "paused";
+    if (is_stream_paused(schema.stream)) one.phase = "paused";
   }
   if (const auto held = find_held(run.system->id, schema.dataset)) {
     one.phase = "held";
@@ -130,22 +130,33 @@ Result<void> RuntimeImpl::set_paused(const std::string& name, PauseAction action
 }
 
 void RuntimeImpl::set_stream_paused(model::StreamId stream, PauseAction action) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (action == PauseAction::kPause) {
-      paused_streams_.insert(stream);
-    } else {
-      paused_streams_.erase(stream);
+  const std::lock_guard lock(mutex_);
+  if (action == PauseAction::kPause) {
+    paused_streams_.insert(stream);
+  } else {
+    paused_streams_.erase(stream);
+  }
+  pause_deliveries();
+}
+
+// What a user paused, and what the deletion guard holds. REQUIRES: mutex_ is held.
+void RuntimeImpl::pause_deliveries() {
+  for (const auto& [dataset, rule] : parts_.rules) {
+    const model::StreamId stream = rule.schema->stream;
+    for (const auto& run : runs_) {
+      if (!run->delivery) continue;
+      if (is_stream_paused(stream)) {
+        run->delivery->pause(stream);
+      } else {
+        run->delivery->resume(stream);
+      }
     }
   }
-  for (const auto& run : runs_) {
-    if (!run->delivery) continue;
-    if (action == PauseAction::kPause) {
-      run->delivery->pause(stream);
-    } else {
-      run->delivery->resume(stream);
-    }
-  }
+}
+
+// REQUIRES: mutex_ is held.
+bool RuntimeImpl::is_stream_paused(model::StreamId stream) const {
+  return paused_streams_.contains(stream) || held_streams_.contains(stream);
 }
 
 // Read anew first, so that what a system's log did not tell is taken as its change; then what is

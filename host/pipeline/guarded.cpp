@@ -15,6 +15,25 @@ namespace {
 constexpr const char* kPeaksItem = "pipeline/delete peaks";
 constexpr std::string_view kApproved = "approved";
 
+// The approved one's number of records follows as the held one's does; it is missing in folders of
+// before.
+std::string encode_held(const HeldDeletes& held) {
+  std::string bytes(held.is_approved ? kApproved : std::string_view());
+  ByteWriter out(bytes);
+  out.u64(held.lost);
+  out.u64(held.of);
+  return bytes;
+}
+
+HeldDeletes decode_held(const DeleteGuard::Id& id, std::string_view bytes) {
+  HeldDeletes held{id.first, id.second, 0, 0, bytes.starts_with(kApproved)};
+  ByteReader in(held.is_approved ? bytes.substr(kApproved.size()) : bytes);
+  if (in.at_end()) return held;
+  held.lost = in.u64();
+  held.of = in.u64();
+  return held;
+}
+
 std::string held_item(const DeleteGuard::Id& id) {
   return "deletes held/" + std::to_string(id.second) + "/" + std::to_string(id.first);
 }
@@ -53,13 +72,7 @@ Result<void> PipelineImpl::load_guard() {
     for (const core::SystemRole& role : rule.systems) {
       const DeleteGuard::Id id{role.system, dataset};
       SYN_TRY(const std::string stored, with_.shadow.get_item(held_item(id)));
-      if (stored == kApproved) {
-        approved_.insert(id);
-      } else if (!stored.empty()) {
-        ByteReader in(stored);
-        const uint64_t lost = in.u64();
-        held_[id] = {role.system, dataset, lost, in.u64()};
-      }
+      if (!stored.empty()) held_[id] = decode_held(id, stored);
     }
   }
   return success();
@@ -76,20 +89,24 @@ Result<bool> PipelineImpl::hold_if_beyond(const DeleteGuard::Id& id, int64_t los
   const auto loss = guard_.look(id, record_count, lost, with_.clock.now_us());
   if (lost <= 0 || limit.is_off || loss.lost <= limit.of(loss.peak)) return false;
   SYN_TRY(commit());
-  std::string bytes;
-  ByteWriter out(bytes);
-  out.u64(loss.lost);
-  out.u64(loss.peak);
-  SYN_TRY(with_.shadow.put_item(held_item(id), bytes));
+  const HeldDeletes held{id.first, id.second, loss.lost, loss.peak};
+  SYN_TRY(with_.shadow.put_item(held_item(id), encode_held(held)));
   SYN_TRY(with_.shadow.flush());
   const std::lock_guard lock(mutex_);
-  held_[id] = {id.first, id.second, loss.lost, loss.peak};
+  held_[id] = held;
   return true;
 }
 
 bool PipelineImpl::is_held(const DeleteGuard::Id& id) const {
   const std::lock_guard lock(mutex_);
-  return held_.contains(id);
+  const auto found = held_.find(id);
+  return found != held_.end() && !found->second.is_approved;
+}
+
+bool PipelineImpl::is_approved(const DeleteGuard::Id& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = held_.find(id);
+  return found != held_.end() && found->second.is_approved;
 }
 
 // The datasets of which nothing is to be taken. A first sync's rows take nothing away.
@@ -99,7 +116,7 @@ Result<std::set<model::DatasetId>> PipelineImpl::guard_deletes(const capture::Ca
   for (size_t i = 0; i < captured.batches.size(); ++i) {
     const DeleteGuard::Id id{captured.system, captured.batches[i].dataset()};
     bool is_beyond = is_held(id);
-    if (!is_beyond && captured.kind == capture::Kind::kLog && !approved_.contains(id)) {
+    if (!is_beyond && captured.kind == capture::Kind::kLog && !is_approved(id)) {
       const Balance balance = balance_of(captured.batches[i], examined_[i]);
       SYN_TRY(is_beyond, hold_if_beyond(id, balance.gone - balance.made));
       if (!is_beyond) guard_.forgive(id, static_cast<uint64_t>(balance.gone_by_us));
@@ -125,7 +142,7 @@ capture::Captured PipelineImpl::without_users_rows(const capture::Captured& capt
 // Of a scan: what it did not show.
 Result<bool> PipelineImpl::hold_sweep_if_beyond(const DeleteGuard::Id& id) {
   if (is_held(id)) return true;
-  if (approved_.contains(id)) return false;
+  if (is_approved(id)) return false;
   const state::FingerprintTable& table = tables_.at(id.first, id.second);
   int64_t lost = 0;
   for (size_t lane = 0; lane < options_.lane_count; ++lane) {
@@ -134,21 +151,31 @@ Result<bool> PipelineImpl::hold_sweep_if_beyond(const DeleteGuard::Id& id) {
   return hold_if_beyond(id, lost);
 }
 
-// The scan that was approved is through: from here on the limit counts again.
+// The scan that was approved is through: from here on the limit counts again. What it found is
+// durable first.
 Result<void> PipelineImpl::end_approval(const DeleteGuard::Id& id) {
-  if (approved_.erase(id) == 0) return success();
+  if (!is_approved(id)) return success();
+  SYN_TRY(commit());
   guard_.forget(id);
-  return with_.shadow.put_item(held_item(id), {});
+  SYN_TRY(with_.shadow.put_item(held_item(id), {}));
+  const std::lock_guard lock(mutex_);
+  held_.erase(id);
+  return success();
 }
 
 Result<void> PipelineImpl::approve_deletes(model::SystemId system, model::DatasetId dataset) {
   const DeleteGuard::Id id{system, dataset};
+  HeldDeletes approved{system, dataset};
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto held = held_.find(id); held != held_.end()) approved = held->second;
+  }
+  approved.is_approved = true;
   SYN_TRY(commit());  // so that no other thread applies frames while the shadow is flushed
-  SYN_TRY(with_.shadow.put_item(held_item(id), kApproved));
+  SYN_TRY(with_.shadow.put_item(held_item(id), encode_held(approved)));
   SYN_TRY(with_.shadow.flush());
-  approved_.insert(id);
   const std::lock_guard lock(mutex_);
-  held_.erase(id);
+  held_[id] = approved;
   return success();
 }
 

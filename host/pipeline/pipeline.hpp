@@ -68,12 +68,14 @@ struct PeerEntries {
 };
 
 // A system's deletes that the deletion guard holds: so many of so many records, and no more is
-// taken of this dataset from this system until they are approved.
+// taken of this dataset from this system until they are approved. From then on they wait for the
+// scan that finds them.
 struct HeldDeletes {
   model::SystemId system = 0;
   model::DatasetId dataset = 0;
   uint64_t lost = 0;
   uint64_t of = 0;
+  bool is_approved = false;
 };
 
 class Pipeline {
@@ -120,7 +122,8 @@ class Pipeline {
                                          std::span<const std::string> keys) = 0;
 
   // What of the dataset's records the system has lost is let through; it is durable. REQUIRES: a
-  // scan (begin_sweep to process_sweep) follows, which finds it, and ends the approval.
+  // scan (begin_sweep to process_sweep) follows, which finds it, and ends the approval; until then
+  // nothing is delivered of the dataset, so that the scan meets what was approved.
   virtual Result<void> approve_deletes(model::SystemId system, model::DatasetId dataset) = 0;
   virtual std::vector<HeldDeletes> held_deletes() const = 0;
   // For a stopped appliance: nothing is held any more.

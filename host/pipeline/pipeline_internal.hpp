@@ -113,6 +113,7 @@ class PipelineImpl final : public Pipeline {
   Result<bool> hold_sweep_if_beyond(const DeleteGuard::Id& id);
   Result<void> end_approval(const DeleteGuard::Id& id);
   bool is_held(const DeleteGuard::Id& id) const;
+  bool is_approved(const DeleteGuard::Id& id) const;
 
   Result<void> rebuild_table(const Tables::Damage& damage);
   Result<void> take_rows(model::SystemId system, model::BatchBuilder& builder,
@@ -144,7 +145,6 @@ class PipelineImpl final : public Pipeline {
   std::vector<std::map<FlowId, model::Confirmation>> confirmed_;  // durably, per lane
 
   DeleteGuard guard_;
-  std::set<DeleteGuard::Id> approved_;
 
   std::optional<Group> waiting_;  // decided, not yet in the journal
   std::mutex commit_mutex_;

@@ -67,6 +67,36 @@ class Guard(fixture.Appliance):
         self.write(self.office, "DELETE FROM customer WHERE points <= 4500")
         self.wait_held()
 
+    def test_an_approved_dataset_stays_paused_until_its_scan_has_ended(self):
+        self.begin(3000)
+        self.write(self.office, "DELETE FROM customer WHERE points <= 1200")
+        self.wait_held()
+        self.call("pause", "office")  # so that the scan cannot begin
+        self.call("resume", "--approve-deletes", "customer")
+        self.assertEqual(self.phase_of("office", "customer")["phase"], "held")
+        self.refuse("resume", "customer", status=4, code="SYN-3010", says=["scan"])
+        self.refuse("verify", "--repair", "--settle", "0s", status=4, code="SYN-3010",
+                    says=["scan"])
+        self.call("resume", "--approve-deletes", "customer")  # again: nothing new
+        self.kill()
+        self.start()
+        self.wait_count(self.shop, 1800)
+        self.wait(lambda: self.phase_of("office", "customer")["phase"] == "live")
+        self.expect_equal()
+
+    def test_a_pause_of_the_users_outlasts_the_approval(self):
+        self.begin(3000)
+        self.write(self.office, "DELETE FROM customer WHERE points <= 1200")
+        self.wait_held()
+        self.call("pause", "office")
+        self.call("resume", "--approve-deletes", "customer")
+        self.call("pause", "customer")
+        self.call("resume", "office")
+        self.wait(lambda: self.phase_of("office", "customer")["phase"] == "paused")
+        self.assertEqual(self.one(self.shop, COUNT), 3000)
+        self.call("resume", "customer")
+        self.wait_count(self.shop, 1800)
+
     def test_a_repair_does_not_bring_back_what_waits_for_its_approval(self):
         self.begin(3000)
         self.write(self.office, "DELETE FROM customer WHERE points <= 1200")

@@ -80,6 +80,26 @@ TEST_F(GuardedStory, the_place_behind_what_is_left_out_altogether_is_journalled)
   EXPECT_EQ(pipeline_->position(kShop), model::Position{"behind"});
 }
 
+// Until the scan has ended, what is approved is still to be told apart from what is live.
+TEST_F(GuardedStory, an_approval_is_listed_until_its_scan_has_ended) {
+  begin();
+  for (const char* id : {"1", "2", "3"}) deleted(id);
+  end();
+  ASSERT_EQ(pipeline_->held_deletes().size(), 1u);
+  EXPECT_FALSE(pipeline_->held_deletes()[0].is_approved);
+  ASSERT_TRUE(pipeline_->approve_deletes(kShop, schema_.dataset).has_value());
+  ASSERT_EQ(pipeline_->held_deletes().size(), 1u);
+  EXPECT_TRUE(pipeline_->held_deletes()[0].is_approved);
+  EXPECT_EQ(pipeline_->held_deletes()[0].lost, 3u);
+  pipeline_->begin_sweep(kShop, schema_.dataset);
+  for (const char* id : {"4", "5"}) {
+    take(kShop, Kind::kRescan, SYN_OP_SNAPSHOT, id, "Ann", "erp");
+  }
+  EXPECT_EQ(pipeline_->held_deletes().size(), 1u);
+  ASSERT_TRUE(pipeline_->process_sweep(kShop, schema_.dataset).has_value());
+  EXPECT_TRUE(pipeline_->held_deletes().empty());
+}
+
 // Otherwise the scan that follows the approval would take them for the shop's own, and newer.
 TEST_F(GuardedStory, our_own_writes_behind_the_deletes_are_known_when_they_are_approved) {
   take(kErp, Kind::kLog, SYN_OP_UPDATE, "5", "Bob", "erp");
