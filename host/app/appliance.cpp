@@ -150,8 +150,7 @@ Result<std::vector<RuntimeSystem>> make_systems(const Blueprint& blueprint, Cloc
     SYN_TRY(system.ports, make_system(from.settings->kind, from.ports, clock));
     for (const ports::DatasetMapping& mapping : from.ports.datasets) {
       system.schemas.push_back(mapping.schema);
-      system.directions[mapping.schema->dataset] = mapping.direction;
-      system.filters[mapping.schema->dataset] = mapping.where;
+      system.mappings.emplace(mapping.schema->dataset, mapping);
     }
   }
   return systems;

@@ -198,7 +198,8 @@ Drafted begin_draft(const std::string& config_path) {
 
 // Fields may be added at the end: anything else would give stored values to other fields.
 bool extends(const model::Schema& now, const model::Schema& before) {
-  return now.key_count == before.key_count && now.fields.size() >= before.fields.size() &&
+  return now.key_count == before.key_count && now.key_equivalence == before.key_equivalence &&
+         now.fields.size() >= before.fields.size() &&
          std::equal(before.fields.begin(), before.fields.end(), now.fields.begin(),
                     [](const model::Field& a, const model::Field& b) {
                       return a.name == b.name && a.type == b.type;

@@ -128,7 +128,7 @@ class Daemon {
 
   Result<void> reload(bool is_accepted) {
     SYN_TRY(Blueprint next, make_blueprint_to_run(options_.config_path, system_clock()));
-    SYN_TRY(refuse_to_drop(next));
+    SYN_TRY(refuse_what_breaks(next));
     const std::string difference = describe_difference(appliance_->blueprint(), next);
     if (!difference.empty() && !is_accepted) {
       return fail(ErrorCode::kConfigValue, "the new config changes what is synced: " + difference,
@@ -174,7 +174,7 @@ class Daemon {
   // The system starts anew with the next opening, which follows at once.
   Result<void> resync(const std::string& system) {
     SYN_TRY(Blueprint next, make_blueprint_to_run(options_.config_path, system_clock()));
-    SYN_TRY(refuse_to_drop(next));
+    SYN_TRY(refuse_what_breaks(next));
     SYN_TRY(close());
     auto prepared = prepare(next, system);
     SYN_TRY(open(std::move(next)));
@@ -226,11 +226,11 @@ class Daemon {
   }
 
   // Before the one that runs is closed: the start of the next would be refused.
-  Result<void> refuse_to_drop(const Blueprint& next) const {
+  Result<void> refuse_what_breaks(const Blueprint& next) const {
     for (const HeldDataset& held : next.held) {
       if (appliance_->blueprint().find_schema(held.name) != nullptr) return drop_error(held);
     }
-    return success();
+    return check_stored(appliance_->storage().shadow(), next.rules);
   }
 
   static std::string describe_difference(const Blueprint& before, const Blueprint& after,

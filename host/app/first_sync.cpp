@@ -364,7 +364,7 @@ Result<void> RuntimeImpl::wait_for_others(const Syncing& syncing) {
   const auto is_behind = [&](const std::unique_ptr<SystemRun>& run) {
     if (!run->delivery || !run->is_target_open || !run->is_delivering) return false;
     if (run->needs_plan || run->is_paused) return false;
-    if (!run->system->directions.contains(syncing.dataset)) return false;
+    if (!run->system->mappings.contains(syncing.dataset)) return false;
     const delivery::Stats stats = run->delivery->stats();
     const bool goes_on = !stats.is_retrying && stats.stopped.empty() && !is_any_stream_paused();
     return goes_on && parts_.journal.stats().committed > run->delivery->cursor() + kGroupsAheadMax;

@@ -57,7 +57,7 @@ Result<void> RuntimeImpl::prepare_system(SystemRun& run) {
                                       model::Sequence behind) {
     return is_all_live(run) && behind >= pipeline_->known_behind(run.system->id, stream, lane);
   };
-  SYN_TRY(check_filters(run));
+  SYN_TRY(check_mappings(run));
   SYN_TRY(load_rescans(run));
   SYN_TRY(load_needs_plan(run));
   if (options.schemas.empty() || run.needs_plan) return success();

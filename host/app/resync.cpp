@@ -47,6 +47,22 @@ std::string encode_filter(const std::string& where) {
   return "=" + where;
 }
 
+std::string mapping_item(model::DatasetId dataset, model::SystemId system) {
+  return "mapping/" + std::to_string(dataset) + "/" + std::to_string(system);
+}
+
+// Lines: "from", "to" or "both", the table, and a field's name and column each.
+std::string encode_mapping(const ports::DatasetMapping& mapping) {
+  std::string text = mapping.direction == ports::Direction::kBoth   ? "both\n"
+                     : mapping.direction == ports::Direction::kFrom ? "from\n"
+                                                                    : "to\n";
+  text += mapping.table + "\n";
+  for (size_t i = 0; i < mapping.columns.size(); ++i) {
+    text += mapping.schema->fields[i].name + " " + mapping.columns[i] + "\n";
+  }
+  return text;
+}
+
 std::string encode_epoch(uint32_t epoch) {
   std::string bytes;
   ByteWriter(bytes).u32(epoch);
@@ -78,6 +94,8 @@ Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const 
     SYN_TRY(shadow.put_item(rescan_item(mapping.schema->dataset, found->settings->id), {}));
     SYN_TRY(shadow.put_item(filter_item(mapping.schema->dataset, found->settings->id),
                             encode_filter(mapping.where)));
+    SYN_TRY(shadow.put_item(mapping_item(mapping.schema->dataset, found->settings->id),
+                            encode_mapping(mapping)));
     SYN_TRY(pipeline::Pipeline::forget_held_deletes(shadow, found->settings->id,
                                                     mapping.schema->dataset));
   }

@@ -20,6 +20,9 @@ std::string phase_item(model::DatasetId dataset, model::SystemId system);
 // The row filter that a system's records were read with; empty: none is noted.
 std::string filter_item(model::DatasetId dataset, model::SystemId system);
 std::string encode_filter(const std::string& where);
+// Likewise the ways they go, its table and the columns of the fields.
+std::string mapping_item(model::DatasetId dataset, model::SystemId system);
+std::string encode_mapping(const ports::DatasetMapping& mapping);
 std::string encode_epoch(uint32_t epoch);
 
 // Errors: kInvalidArgument for a system that the config does not name.

@@ -25,11 +25,11 @@ Result<std::unique_ptr<Runtime>> Runtime::open(RuntimeParts&& parts) {
 }
 
 bool RuntimeSystem::is_read(model::DatasetId dataset) const {
-  return directions.at(dataset) != ports::Direction::kTo;
+  return mappings.at(dataset).direction != ports::Direction::kTo;
 }
 
 bool RuntimeSystem::is_written_to(model::DatasetId dataset) const {
-  return directions.at(dataset) != ports::Direction::kFrom;
+  return mappings.at(dataset).direction != ports::Direction::kFrom;
 }
 
 SystemRun* RuntimeImpl::find(model::SystemId system) {

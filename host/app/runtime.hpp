@@ -44,13 +44,15 @@ struct HeldDataset {
 // Why nothing runs with a config by which a dataset that was synced would be held.
 Error drop_error(const HeldDataset& held);
 
+// Refuses rules by which what the data folder holds of a dataset would be read as something else.
+Result<void> check_stored(state::Shadow& shadow, const core::Rules& rules);
+
 struct RuntimeSystem {
   std::string name;
   model::SystemId id = 0;
   ports::System ports;
   std::vector<const model::Schema*> schemas;  // of its datasets
-  std::map<model::DatasetId, ports::Direction> directions;
-  std::map<model::DatasetId, std::string> filters;  // of rows; empty: all are read
+  std::map<model::DatasetId, ports::DatasetMapping> mappings;
   uint64_t log_alarm_bytes = 0;  // of its log kept for us: from here on a warning; 0: none
   std::optional<Error> away;     // it did not answer a moment ago: not tried at once
 

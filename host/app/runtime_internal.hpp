@@ -126,9 +126,11 @@ class RuntimeImpl final : public Runtime {
 
   // datasets.cpp
   Result<void> check_datasets();
-  Result<void> check_fields(const model::Schema& schema);
   Result<void> number_policy(core::DatasetRules& rules);
-  Result<void> check_filters(SystemRun& run);
+  Result<void> check_mappings(SystemRun& run);
+  Result<bool> is_filter_kept(const RuntimeSystem& system, const ports::DatasetMapping& mapping);
+  Result<std::string> find_mapping_change(const RuntimeSystem& system,
+                                          const ports::DatasetMapping& mapping);
 
   // opening.cpp
   Result<void> prepare_system(SystemRun& run);

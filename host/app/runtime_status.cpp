@@ -165,13 +165,13 @@ Result<void> RuntimeImpl::repair(model::DatasetId dataset, const std::vector<std
   if (const auto held = find_held(parts_.rules.at(dataset).schema->name)) return *held;
   for (const auto& run : runs_) {
     const RuntimeSystem& system = *run->system;
-    if (!system.directions.contains(dataset) || !system.is_read(dataset)) continue;
+    if (!system.mappings.contains(dataset) || !system.is_read(dataset)) continue;
     SYN_TRY(auto rejected, reread(*run, dataset, keys));
     quarantine_rejected(*run, rejected);
   }
   for (const auto& run : runs_) {
     const RuntimeSystem& system = *run->system;
-    if (!system.directions.contains(dataset) || !system.is_written_to(dataset)) continue;
+    if (!system.mappings.contains(dataset) || !system.is_written_to(dataset)) continue;
     SYN_TRY(on_step_thread([&](pipeline::Pipeline& pipeline) {
       return pipeline.process_redeliver(system.id, dataset, keys);
     }));
