@@ -358,7 +358,7 @@ Result<void> RuntimeImpl::put_missing(const Syncing& syncing) {
   return success();
 }
 
-// A sync that runs ahead of its targets would only fill the journal. One that cannot be written to
+// A sync that runs ahead of its targets would only fill the journal. What cannot be written to one
 // now holds nothing up; a pause holds up what it names.
 Result<void> RuntimeImpl::wait_for_others(const Syncing& syncing) {
   const auto is_behind = [&](const std::unique_ptr<SystemRun>& run) {
@@ -366,8 +366,8 @@ Result<void> RuntimeImpl::wait_for_others(const Syncing& syncing) {
     if (run->needs_plan || run->is_paused) return false;
     if (!run->system->mappings.contains(syncing.dataset)) return false;
     const delivery::Stats stats = run->delivery->stats();
-    const bool goes_on = !stats.is_retrying && stats.stopped.empty() && !is_any_stream_paused();
-    return goes_on && parts_.journal.stats().committed > run->delivery->cursor() + kGroupsAheadMax;
+    return !stats.is_retrying &&
+           parts_.journal.stats().committed > stats.cursor_moving + kGroupsAheadMax;
   };
   uint64_t seen = 0;
   while (is_reading_ &&

@@ -133,6 +133,7 @@ struct Delivery::Impl {
   void set_stuck_aside();
   std::map<model::StreamId, std::set<FlowId>> find_to_take_up() const;
   bool is_blocked(const FlowId& flow) const;
+  bool is_moving(const FlowId& flow) const;
   Transaction next_transaction();
   bool take_alone(TransactionBuilder& builder);
   void take_together(TransactionBuilder& builder);
@@ -187,6 +188,12 @@ Result<void> Delivery::Impl::probe() {
 bool Delivery::Impl::is_blocked(const FlowId& flow) const {
   const std::lock_guard lock(mutex);
   return paused.contains(flow.first) || holds.waits(flow);
+}
+
+// Not only between two tries.
+bool Delivery::Impl::is_moving(const FlowId& flow) const {
+  const std::lock_guard lock(mutex);
+  return !paused.contains(flow.first) && !holds.contains(flow);
 }
 
 // What waits for another reason than the target's pace must not take the room of what can go. To
@@ -409,7 +416,9 @@ void Delivery::Impl::back_off() {
 }
 
 void Delivery::Impl::publish() {
+  const auto moving = pending.done([this](const FlowId& flow) { return is_moving(flow); });
   const std::lock_guard lock(mutex);
+  stats.cursor_moving = moving;
   stats.pending_entries = pending.entry_count();
   stats.cursor = pending.done();
   stats.stopped = holds.stopped();

@@ -52,7 +52,10 @@ struct Stats {
   uint64_t retries_total = 0;
   uint64_t pending_entries = 0;
   journal::GroupNumber cursor = 0;  // everything up to here has been applied or skipped
-  int64_t latency_us_last = 0;      // commit at the origin -> applied, of the last entry
+  // Likewise, or waits for another reason than the target's pace: a pause, a dataset that the
+  // target cannot take, a row that somebody holds.
+  journal::GroupNumber cursor_moving = 0;
+  int64_t latency_us_last = 0;  // commit at the origin -> applied, of the last entry
   bool is_retrying = false;
   std::string last_error;
   std::map<model::DatasetId, std::string> stopped;  // the target cannot take them, and why

@@ -34,6 +34,10 @@ class Holds {
   bool waits(model::StreamId stream) const;
   bool waits(const FlowId& flow) const;
   bool is_alone(const FlowId& flow) const { return busy_.contains(flow); }
+  // Whether it waits now, or did and has not passed since.
+  bool contains(const FlowId& flow) const {
+    return stopped_.contains(flow.first) || busy_.contains(flow);
+  }
   // Why each dataset is stopped.
   std::map<model::DatasetId, std::string> stopped() const;
 

@@ -136,6 +136,17 @@ journal::GroupNumber Pending::done() const {
   return done;
 }
 
+journal::GroupNumber Pending::done(const std::function<bool(const FlowId&)>& counts) const {
+  journal::GroupNumber done = read_;
+  for (const auto& [id, flow] : flows_) {
+    if (!flow.entries.empty() && counts(id)) done = std::min(done, flow.entries.front().group - 1);
+  }
+  for (const auto& [id, behind] : aside_) {
+    if (counts(id)) done = std::min(done, behind);
+  }
+  return done;
+}
+
 void Pending::finish(const FlowId& id, size_t count) {
   Flow& flow = flows_[id];
   SYN_ASSERT(count <= flow.entries.size());

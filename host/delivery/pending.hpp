@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -81,6 +82,8 @@ class Pending {
   size_t size_bytes() const { return size_bytes_; }  // of the memory that entries keep
   // Every group up to here has nothing left for this target.
   journal::GroupNumber done() const;
+  // Nothing of the flows that count.
+  journal::GroupNumber done(const std::function<bool(const FlowId&)>& counts) const;
   std::optional<model::StreamId> stream_of(model::DatasetId dataset) const;
 
  private:

@@ -220,6 +220,37 @@ TEST_F(Holding, APausedStreamLeavesRoomForTheOthersAndGoesOnWhereItWas) {
   EXPECT_TRUE(is_done());
 }
 
+// A first sync that runs ahead waits for what can go, and not for what cannot.
+TEST_F(Holding, WhatATargetIsBehindWithIsToldApartFromWhatWaits) {
+  start(20, 5);
+  delivery_->pause(kCustomer);
+  for (int i = 0; i < 50; ++i) accept(kCustomer, 1);
+  for (int i = 0; i < 50; ++i) accept(kProduct, 1);
+  for (int i = 0; i < 50 && target_.written[kProduct] < 10; ++i) run(1);
+  EXPECT_EQ(0U, delivery_->stats().cursor);
+  EXPECT_EQ(50U + target_.written[kProduct], delivery_->stats().cursor_moving);
+  run();
+  EXPECT_EQ(0U, delivery_->stats().cursor);
+  EXPECT_EQ(journal_->stats().committed, delivery_->stats().cursor_moving);
+  delivery_->resume(kCustomer);
+  run(1);
+  EXPECT_GT(50U, delivery_->stats().cursor_moving);
+  run();
+  EXPECT_EQ(journal_->stats().committed, delivery_->stats().cursor_moving);
+}
+
+TEST_F(Holding, AStoppedStreamIsNotWaitedForWhileItIsTriedAgain) {
+  start(20);
+  target_.refused = {kCustomer};
+  for (int i = 0; i < 50; ++i) accept(kCustomer, 1);
+  for (int i = 0; i < 20; ++i) {
+    run(1);
+    clock_.advance_us(700'000);
+  }
+  EXPECT_EQ(0U, delivery_->stats().cursor);
+  EXPECT_EQ(journal_->stats().committed, delivery_->stats().cursor_moving);
+}
+
 TEST_F(Holding, ARowThatSomebodyHoldsDelaysItsOwnFlow) {
   start();
   target_.held = {{kCustomer, 1}};
