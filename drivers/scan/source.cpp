@@ -10,7 +10,6 @@ namespace {
 
 using ports::RowOp;
 
-constexpr int64_t kScanEveryUs = 10'000'000;
 constexpr int64_t kPollEveryUs = 1'000'000;
 constexpr int64_t kRestFactor =
     9;  // unless the config says so, a tenth of the time goes to reading
@@ -36,6 +35,7 @@ Result<void> Source::connect() {
   if (tables_->is_connected()) return success();
   SYN_TRY(tables_->connect());
   look_due_us_ = 0;
+  for (Dataset& dataset : datasets_) dataset.read_stamp.reset();
   return success();
 }
 
@@ -61,7 +61,7 @@ Result<void> Source::open(const model::Position& position) {
         dataset.is_polled() && from != place.from.end() && from->second.column == mapping->poll_by;
     if (has_place) dataset.place.begin(from->second.value);
     if (!position.is_start() && !has_place) rescans_to_report_.insert(dataset.id());
-    dataset.next_us = clock_.steady_us() + (dataset.is_polled() ? 0 : kScanEveryUs);
+    dataset.next_us = clock_.steady_us() + (dataset.is_polled() ? 0 : tables_->rest_us());
   }
   SYN_TRY(tables_->connect());
   SYN_TRY(tables_->install());
@@ -96,6 +96,7 @@ Result<void> Source::look_at(Dataset& dataset) {
   const bool is_back = dataset.stopped.has_value();
   if (is_back || (dataset.is_read && look.value() == Tables::Look::kOther)) {
     shared_->known.forget(dataset.id());
+    dataset.read_stamp.reset();
     dataset.is_due = dataset.is_gone_due = false;
     dataset.place.begin({});
     must_look_ = true;
@@ -156,12 +157,23 @@ void Source::wait_for_work(int wait_ms) {
   shared_->known.wait(wait_us);
 }
 
+// Where nothing was committed since it was last read, there is nothing to be read.
+Result<void> Source::put_off_unchanged() {
+  Dataset* due = due_now();
+  if (due == nullptr || due->is_due || due->is_polled()) return success();
+  SYN_TRY(due->stamp, tables_->stamp());
+  if (!due->stamp || due->stamp != due->read_stamp) return success();
+  due->next_us = clock_.steady_us() + tables_->rest_us();
+  return success();
+}
+
 Result<ports::PollResult> Source::poll(ports::ChangeSink& sink, size_t row_limit, int wait_ms) {
   SYN_TRY(connect());
   if (clock_.steady_us() >= look_due_us_) {
     SYN_TRY(look_at_tables());
   }
   wait_for_work(wait_ms);
+  SYN_TRY(put_off_unchanged());
   ports::PollResult result;
   if (is_work_due()) {
     Look look;
@@ -285,7 +297,8 @@ void Source::end_round(Dataset& dataset) {
   const int64_t took_us = now_us - dataset.began_us;
   const int64_t every_us = dataset.mapping->every_us;
   const int64_t rest_us =
-      std::max(dataset.is_polled() ? kPollEveryUs : kScanEveryUs, kRestFactor * took_us);
+      std::max(dataset.is_polled() ? kPollEveryUs : tables_->rest_us(), kRestFactor * took_us);
+  dataset.read_stamp = dataset.stamp;
   dataset.is_due = dataset.is_gone_due = false;
   dataset.next_us = every_us > 0 ? std::max(now_us, dataset.began_us + every_us) : now_us + rest_us;
 }

@@ -61,7 +61,9 @@ class Source final : public ports::Source {
     std::string cursor;
     int64_t began_us = 0;  // steady, of the round
     int64_t next_us = 0;
-    Reached reached;  // where the column stood when the round began
+    std::optional<int64_t> stamp;       // when the round began
+    std::optional<int64_t> read_stamp;  // of the last one that ended
+    Reached reached;                    // where the column stood when the round began
     PollPlace place;
     std::optional<Error> stopped;
 
@@ -90,6 +92,7 @@ class Source final : public ports::Source {
   Dataset* next_due();
   Dataset* due_now();
   bool is_work_due();
+  Result<void> put_off_unchanged();
   void wait_for_work(int wait_ms);
   Result<void> read(Look& look, size_t row_limit);
   Result<void> read_markers(Look& look);

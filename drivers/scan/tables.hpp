@@ -63,7 +63,13 @@ class Tables {
   enum class Look : uint8_t { kSame, kOther };
   virtual Result<Look> look(const ports::DatasetMapping& mapping) = 0;
 
-  virtual Result<Reached> reach(model::DatasetId dataset) = 0;
+  // Another one after everything that was committed by others; nothing: that cannot be told. Of one
+  // connection.
+  virtual Result<std::optional<int64_t>> stamp() { return std::optional<int64_t>(); }
+  // Between two scans, at least, unless the config says how often.
+  virtual int64_t rest_us() const { return 10'000'000; }
+
+  virtual Result<Reached> reach(model::DatasetId) { return not_polled(); }
 
   // REQUIRES of what follows up to end(): begin, which fixes what they all see.
   virtual Result<void> begin() = 0;
@@ -75,8 +81,9 @@ class Tables {
   virtual Result<std::vector<Row>> records(model::DatasetId dataset,
                                            std::span<const std::string> keys) = 0;
   // Rows whose column is at or above `from` (empty: all), in the order of column and key.
-  virtual Result<Rows> changed(model::DatasetId dataset, const std::string& from,
-                               const std::string& cursor, size_t row_limit) = 0;
+  virtual Result<Rows> changed(model::DatasetId, const std::string&, const std::string&, size_t) {
+    return not_polled();
+  }
 
   // Needs no snapshot. The views live until the next call.
   virtual Result<std::span<const model::CellView>> cells(model::DatasetId dataset,
@@ -85,6 +92,12 @@ class Tables {
   virtual ports::RejectedRow rejected(model::DatasetId dataset, const std::string& key,
                                       Error error) = 0;
   virtual Result<void> forget_echoes() = 0;  // of an earlier life of ours
+
+ private:
+  static Error not_polled() {
+    return {ErrorCode::kConfigValue, "this kind of system is not polled", "",
+            "choose another `capture`"};
+  }
 };
 
 // The image of a row of texts, and back.

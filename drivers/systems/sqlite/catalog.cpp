@@ -87,6 +87,7 @@ Result<void> find_objects(Connection& connection, const Shared& shared,
   };
   need("table syncline_checkpoint");
   if (shared.is_scan) {
+    need("table syncline_echo");
     out.push_back({Severity::kNote, "",
                    connection.path() + " is scanned: states between two scans are not seen",
                    "capture = \"log\" in the datasets' sections, if triggers are allowed"});

@@ -222,8 +222,12 @@ std::vector<Trigger> triggers_of(const Mapped& mapped) {
   return triggers;
 }
 
-Result<void> install_checkpoint(Connection& connection) {
-  return connection.execute(kCreateCheckpoint);
+Result<void> install_scan_tables(Connection& connection) {
+  return connection.execute(
+      kCreateCheckpoint +
+      std::string("CREATE TABLE IF NOT EXISTS syncline_echo(number INTEGER PRIMARY KEY "
+                  "AUTOINCREMENT, appliance TEXT NOT NULL, dataset INTEGER NOT NULL, key BLOB NOT "
+                  "NULL, image BLOB NOT NULL)"));
 }
 
 Result<void> install_tables(Connection& connection, const std::string& appliance) {

@@ -1,7 +1,8 @@
 #include "drivers/systems/sqlite/sqlite.hpp"
 
+#include "drivers/scan/source.hpp"
 #include "drivers/systems/sqlite/detail/catalog.hpp"
-#include "drivers/systems/sqlite/detail/scan_source.hpp"
+#include "drivers/systems/sqlite/detail/scan_tables.hpp"
 #include "drivers/systems/sqlite/detail/source.hpp"
 #include "drivers/systems/sqlite/detail/target.hpp"
 
@@ -48,11 +49,15 @@ Result<ports::System> make_sqlite(const ports::SystemConfig& config, Clock& cloc
   SYN_TRY(shared->is_scan, is_scanned(config));
   ports::System system;
   if (shared->is_scan) {
-    system.source = std::make_unique<SqliteScanSource>(shared, clock);
+    auto known = std::make_shared<scan::Shared>();
+    system.source = std::make_unique<scan::Source>(
+        shared->config, std::make_unique<ScanTables>(shared), known, clock);
+    system.target = std::make_unique<SqliteTarget>(
+        shared, std::make_unique<scan::Guard>(shared->config, known), clock);
   } else {
     system.source = std::make_unique<SqliteSource>(shared, clock);
+    system.target = std::make_unique<SqliteTarget>(shared, nullptr, clock);
   }
-  system.target = std::make_unique<SqliteTarget>(shared, clock);
   system.catalog = std::make_unique<SqliteCatalog>(shared);
   return system;
 }

@@ -38,7 +38,7 @@ Result<void> SqliteTarget::open() {
   SYN_TRY(connect());
   const std::lock_guard lock(shared_->writing);
   SYN_TRY(auto installer, Connection::open(shared_->path, Access::kWrite, "FULL", kInstallWaitMs));
-  if (shared_->is_scan) return install_checkpoint(*installer);
+  if (guard_ != nullptr) return install_scan_tables(*installer);
   return install_tables(*installer, shared_->config.appliance);
 }
 
@@ -109,7 +109,7 @@ Result<void> SqliteTarget::refresh_schema() {
                                literal(shared_->config.appliance) +
                                " AND epoch = ?2 AND stream = ?3 AND lane = ?4 AND seq = ?5"));
   schema_version_ = version;
-  if (shared_->is_scan) return success();
+  if (guard_ != nullptr) return success();
   SYN_TRY(mark_, connection_->prepare("UPDATE syncline_state SET applying = ?1"));
   SYN_TRY(log_, connection_->prepare(
                     "INSERT INTO syncline_changes(applying, op, dataset, at, payload) VALUES (1, " +
@@ -244,48 +244,9 @@ Result<ports::ApplyResult> SqliteTarget::write_logged(const ports::WriteBatch& b
   return result;
 }
 
-// Without triggers an edit that we write over would never be seen: it must be shown first.
-Result<void> SqliteTarget::check_scanned(const ports::WriteBatch& batch) {
-  if (!shared_->scan.has_room_for_echoes()) {
-    return fail(ErrorCode::kSystemBusy, "too many writes to " + shared_->path + " wait to be seen",
-                "its source is not read", "nothing: it is tried again");
-  }
-  for (const ports::RecordWrite& write : batch.writes) {
-    SYN_TRY(const Writer::Present present, writer_->present(write));
-    const ImageHash hash = present.values ? image_hash(*present.values) : kAbsent;
-    if (shared_->scan.may_overwrite(present.record, hash)) continue;
-    return fail(ErrorCode::kSystemBusy,
-                "a record in " + shared_->path + " was edited since it was last read",
-                "a scan has to show it before it is written over", "nothing: it is tried again");
-  }
-  return success();
-}
-
-Result<std::vector<std::pair<Echo, ImageHash>>> SqliteTarget::echoes_of(
-    const ports::WriteBatch& batch) {
-  std::vector<std::pair<Echo, ImageHash>> echoes;
-  for (const ports::RecordWrite& write : batch.writes) {
-    SYN_TRY(Writer::Present present, writer_->present(write));
-    Echo echo{std::move(present.record),
-              present.values ? image_payload(*present.values) : absent_image_payload()};
-    echoes.emplace_back(std::move(echo), present.values ? image_hash(*present.values) : kAbsent);
-  }
-  writer_->release();
-  return echoes;
-}
-
-Result<ports::ApplyResult> SqliteTarget::write_scanned(const ports::WriteBatch& batch) {
-  SYN_TRY(check_scanned(batch));
-  SYN_TRY(auto result, write_all(batch));
-  if (result.poison) return result;
-  SYN_TRY(auto echoes, echoes_of(batch));
-  SYN_TRY(commit());
-  for (auto& [echo, hash] : echoes) shared_->scan.wrote(std::move(echo), hash);
-  return result;
-}
-
 Result<ports::ApplyResult> SqliteTarget::apply(const ports::WriteBatch& batch) {
   const std::lock_guard lock(shared_->writing);
+  const auto held = guard_ != nullptr ? guard_->hold() : std::unique_lock<std::mutex>();
   if (connection_ == nullptr || is_lost_ || !connection_->is_same_file()) {
     SYN_TRY(connect());
   }
@@ -295,7 +256,7 @@ Result<ports::ApplyResult> SqliteTarget::apply(const ports::WriteBatch& batch) {
     return ports::ApplyResult{0, std::nullopt, std::move(stopped)};
   }
   SYN_TRY(move_markers(batch));
-  return shared_->is_scan ? write_scanned(batch) : write_logged(batch);
+  return guard_ != nullptr ? write_guarded(batch) : write_logged(batch);
 }
 
 }  // namespace syncline::sqlite

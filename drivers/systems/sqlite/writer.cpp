@@ -248,10 +248,6 @@ Result<WriteOutcome> Writer::free_unique_values(const ports::RecordWrite& write)
   return outcome;
 }
 
-void Writer::release() {
-  for (auto& [dataset, reader] : readers_) reader.release();
-}
-
 Result<RecordReader*> Writer::reader_of(const Mapped& mapped) {
   auto reader = readers_.find(mapped.dataset());
   if (reader == readers_.end()) {
@@ -259,16 +255,6 @@ Result<RecordReader*> Writer::reader_of(const Mapped& mapped) {
     reader = readers_.emplace(mapped.dataset(), std::move(made)).first;
   }
   return &reader->second;
-}
-
-// A key that SQLite cannot hold stands nowhere.
-Result<Writer::Present> Writer::present(const ports::RecordWrite& write) {
-  SYN_TRY(const Mapped* mapped, find(write.dataset));
-  const auto key = native_key(*mapped, write.key);
-  if (!key) return Present{scanned_record(*mapped, write.key, {}), std::nullopt};
-  SYN_TRY(RecordReader * reader, reader_of(*mapped));
-  SYN_TRY(auto values, reader->find(key.value().values()));
-  return Present{scanned_record(*mapped, write.key, key.value().values()), std::move(values)};
 }
 
 Result<void> Writer::keep_image(const ports::RecordWrite& write, int64_t now_ms) {

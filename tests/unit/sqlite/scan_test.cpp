@@ -69,9 +69,10 @@ TEST_F(Scan, ShowsAllOnceThenOnlyWhatDiffers) {
   EXPECT_THAT(scan(), IsEmpty());
 }
 
-TEST_F(Scan, CreatesNothingButTheCheckpointTable) {
-  EXPECT_EQ("table syncline_checkpoint",
-            user_.ask("SELECT type || ' ' || name FROM sqlite_master WHERE name LIKE 'syncline%'"));
+TEST_F(Scan, CreatesNothingButTwoTables) {
+  EXPECT_EQ("table syncline_checkpoint, table syncline_echo",
+            user_.ask("SELECT group_concat(type || ' ' || name, ', ') FROM (SELECT * FROM "
+                      "sqlite_master WHERE name LIKE 'syncline%' ORDER BY name)"));
 }
 
 TEST_F(Scan, ReadsLargeTablesInChunks) {
@@ -140,6 +141,79 @@ TEST_F(Scan, AWriteThatWaitsBringsTheScanForward) {
   // No time has passed since the last scan ended.
   expect_ok(system_.source->poll(*sink_, 100, 0));
   EXPECT_THAT(sink_->take(), ElementsAre("update 1 name=theirs mail=a@x"));
+}
+
+// A user writes the old value back while nobody looks, over a write of ours that was not echoed
+// yet.
+TEST_F(Scan, WhatWeWroteBeforeARestartIsEchoedAfterIt) {
+  scan();
+  acknowledge();
+  const model::Position before = sink_->position;
+  apply({"set 1 name=ours"});
+  user_.run("UPDATE customer SET name = 'Ann' WHERE id = 1");
+  connect_scan(before);
+  EXPECT_THAT(scan(), testing::Contains("ours update 1 name=ours mail=a@x"));
+}
+
+TEST_F(Scan, TheEchoesThatAreDurableGo) {
+  scan();
+  acknowledge();
+  for (int i = 0; i < 5; ++i) {
+    apply({"set 1 name=o" + std::to_string(i)});
+    scan();
+    acknowledge();
+  }
+  EXPECT_EQ("1", user_.ask("SELECT count(*) FROM syncline_echo"));
+}
+
+TEST_F(Scan, AFileThatNobodyWroteToIsNotReadAgain) {
+  scan();
+  clock_.pass_seconds(60);
+  expect_ok(system_.source->poll(*sink_, 1, 0));  // one row a poll
+  const auto polled = system_.source->poll(*sink_, 1, 0);
+  expect_ok(polled);
+  EXPECT_FALSE(polled.value().has_more);
+  user_.run("UPDATE customer SET name = 'Anna' WHERE id = 1");
+  EXPECT_THAT(scan(), ElementsAre("update 1 name=Anna mail=a@x"));
+}
+
+TEST_F(Scan, ARecordOutsideTheRowFilterIsNotWrittenOver) {
+  config_.datasets[0].where = "name <> 'Bob'";
+  connect_scan({});
+  EXPECT_THAT(scan(), ElementsAre("update 1 name=Ann mail=a@x"));
+  acknowledge();
+  const auto applied = try_apply({"put 2 name=ours mail=NULL"});
+  expect_ok(applied);
+  ASSERT_TRUE(applied.value().poison.has_value());
+  EXPECT_THAT(applied.value().poison->error.why, HasSubstr("name <> 'Bob'"));
+  EXPECT_EQ("Bob", user_.ask("SELECT name FROM customer WHERE id = 2"));
+}
+
+// As `plan` and `verify` do.
+TEST_F(Scan, ItsTablesAreReadWithoutAPlaceInAnyLog) {
+  system_ = make_sqlite(config_, clock_).value();
+  const auto chunk = system_.source->read_snapshot(schemas_[0].dataset, {}, 100, *sink_);
+  expect_ok(chunk);
+  EXPECT_EQ(2U, chunk.value().row_count);
+  const auto rows = system_.source->estimate_rows(schemas_[0].dataset);
+  expect_ok(rows);
+  EXPECT_EQ(2U, rows.value());
+}
+
+// What an older snapshot shows of a record that we wrote behind it counts for nothing.
+TEST_F(Scan, AWriteOfOursBetweenTwoChunksIsNoNews) {
+  user_.run(
+      "WITH RECURSIVE n(i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT "
+      "INTO customer SELECT i, 'n', NULL FROM n");
+  scan();
+  acknowledge();
+  user_.run("UPDATE customer SET name = 'theirs' WHERE id = 50");
+  clock_.pass_seconds(60);
+  expect_ok(system_.source->poll(*sink_, 10, 0));
+  apply({"set 1 name=ours", "set 90 name=ours"});
+  EXPECT_THAT(scan(10),
+              ElementsAre(marker(1), "ours update 1 name=ours mail=a@x",
+                          "ours update 90 name=ours mail=NULL", "update 50 name=theirs mail=NULL"));
 }
 
 TEST_F(Scan, OneRecordCanBeWrittenAgainAndAgain) {

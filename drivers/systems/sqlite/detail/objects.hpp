@@ -48,8 +48,9 @@ std::string key_columns(size_t count);
 // The three tables, where they are missing.
 Result<void> install_tables(Connection& connection, const std::string& appliance);
 
-// The checkpoint table alone: all that scanned files get.
-Result<void> install_checkpoint(Connection& connection);
+// All that scanned files get: the checkpoint table, and one of what our writes left of each record,
+// until that is durable on our side.
+Result<void> install_scan_tables(Connection& connection);
 
 // Brings tables and triggers to what the captured tables need, in a transaction of its own if there
 // is anything to do. Returns the datasets whose triggers were missing or not as they should be.

@@ -8,7 +8,6 @@
 #include <mutex>
 #include <string>
 
-#include "drivers/systems/sqlite/detail/scan_state.hpp"
 #include "host/ports/system.hpp"
 
 namespace syncline::sqlite {
@@ -19,7 +18,6 @@ struct Shared {
 
   // Every dataset is read by scans: no triggers, no change table.
   bool is_scan = false;
-  ScanState scan;
 
   // Held for a write transaction, so that the two never meet as strangers at SQLite's lock.
   std::mutex writing;

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "drivers/scan/guard.hpp"
 #include "drivers/systems/sqlite/detail/shared.hpp"
 #include "drivers/systems/sqlite/detail/touched.hpp"
 #include "drivers/systems/sqlite/detail/writer.hpp"
@@ -15,8 +16,9 @@ namespace syncline::sqlite {
 
 class SqliteTarget final : public ports::Target {
  public:
-  SqliteTarget(std::shared_ptr<Shared> shared, Clock& clock)
-      : shared_(std::move(shared)), clock_(clock) {}
+  // guard: of a file that is scanned; null where its log is read.
+  SqliteTarget(std::shared_ptr<Shared> shared, std::unique_ptr<scan::Guard> guard, Clock& clock)
+      : shared_(std::move(shared)), guard_(std::move(guard)), clock_(clock) {}
 
   Result<void> open() override;
   Result<void> open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
@@ -36,13 +38,15 @@ class SqliteTarget final : public ports::Target {
   Result<ports::ApplyResult> write_once(const ports::WriteBatch& batch, Way way,
                                         bool& is_unique_clash);
   Result<ports::ApplyResult> write_logged(const ports::WriteBatch& batch);
-  Result<ports::ApplyResult> write_scanned(const ports::WriteBatch& batch);
-  Result<void> check_scanned(const ports::WriteBatch& batch);
-  Result<std::vector<std::pair<Echo, ImageHash>>> echoes_of(const ports::WriteBatch& batch);
+  // target_guarded.cpp
+  Result<ports::ApplyResult> write_guarded(const ports::WriteBatch& batch);
+  Result<scan::Present> look_at(const ports::WriteBatch& batch);
+  Result<void> keep_echoes(const ports::WriteBatch& batch, const scan::Images& left);
   Result<void> forget_acknowledged();
   Result<void> commit();
 
   std::shared_ptr<Shared> shared_;
+  std::unique_ptr<scan::Guard> guard_;
   Clock& clock_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Writer> writer_;

@@ -12,7 +12,6 @@
 
 #include "drivers/systems/sqlite/detail/connection.hpp"
 #include "drivers/systems/sqlite/detail/record_reader.hpp"
-#include "drivers/systems/sqlite/detail/scan_state.hpp"
 #include "drivers/systems/sqlite/detail/table.hpp"
 #include "drivers/systems/sqlite/detail/touched.hpp"
 #include "host/ports/target.hpp"
@@ -46,15 +45,6 @@ class Writer {
   // Gives away the unique values of a record that is about to get others, so that records can swap
   // them. Nothing for tables without unique columns beyond the key.
   Result<WriteOutcome> free_unique_values(const ports::RecordWrite& write);
-  // What stands at a write's key now, as a scan names it. nullopt values: nothing. The values live
-  // until the next call.
-  struct Present {
-    ScannedRecord record;
-    std::optional<std::vector<NativeValue>> values;
-  };
-  Result<Present> present(const ports::RecordWrite& write);
-  void release();  // ends the reads, before a commit
-
   // Keeps aside what the record is now, as a row of syncline_changes.
   Result<void> keep_image(const ports::RecordWrite& write, int64_t now_ms);
 
