@@ -93,4 +93,14 @@ void find_poll(const PollColumn& column, const std::string& grant_sql,
                  grant_sql + " or a longer `overlap`"});
 }
 
+Error filter_error(const ports::DatasetMapping& mapping, Error asked) {
+  const bool is_refused =
+      asked.code == ErrorCode::kSystemSchema || asked.code == ErrorCode::kSystemRefused;
+  if (!is_refused) return asked;
+  return {ErrorCode::kSystemSchema,
+          "dataset " + mapping.schema->name + ": the row filter of " + mapping.table +
+              " cannot be asked",
+          "`where` is " + mapping.where + ": " + asked.why, "correct `where` in the config"};
+}
+
 }  // namespace syncline::scan

@@ -39,4 +39,8 @@ Result<void> check_poll(const PollColumn& column);
 void find_poll(const PollColumn& column, const std::string& grant_sql,
                std::vector<ports::Finding>& out);
 
+// A row filter that the database will not take, as asked: it stops its dataset alone. What else
+// went wrong with the asking stays as it is.
+Error filter_error(const ports::DatasetMapping& mapping, Error asked);
+
 }  // namespace syncline::scan

@@ -274,6 +274,21 @@ class Refused(Apart):
         self.assertEqual(self.rows(self.depot), self.rows(self.office))
         self.assertEqual(self.phase_of("depot", "customer")["phase"], "live")
 
+    def test_a_row_filter_that_cannot_be_asked_stops_its_dataset_alone(self):
+        before = '[datasets.customer.on.depot]\ntable = "customer"\n'
+        self.set_config(CONFIG.replace(before, before + 'where = "region = 1"\n'))
+        self.start()
+        self.wait(lambda: self.phase_of("depot", "customer")["phase"] == "stopped")
+        self.assertIn("`where` is region = 1", self.phase_of("depot", "customer")["error"])
+        self.add(self.office, "ann@x")
+        self.wait_rows(self.shop, 1)
+        self.write(self.office, "INSERT INTO product VALUES ('p1', 'Pen')")
+        self.wait_rows(self.depot, 1, "product")
+        self.write(self.depot, "UPDATE product SET title = 'Ink'")
+        self.wait(lambda: self.rows(self.office, "product") == [("p1", "Ink")])
+        self.write(self.depot, "ALTER TABLE customer ADD COLUMN region INTEGER DEFAULT 1")
+        self.wait_rows(self.depot, 1)
+
     def test_a_table_that_cannot_be_written_holds_back_its_dataset_alone(self):
         self.start()
         self.wait_running()

@@ -133,10 +133,13 @@ class Scan(unittest.TestCase):
             return log.read()[-4000:]
 
     def start(self):
+        self.start_daemon()
+        self.wait(self.is_running, "the start")
+
+    def start_daemon(self):
         with open(os.path.join(self.folder, "daemon.log"), "ab") as log:
             self.daemon = subprocess.Popen([SYNCLINE, "run", "--log-level", "warning"],
                                            cwd=self.folder, stderr=log)
-        self.wait(self.is_running, "the start")
 
     def is_running(self):
         self.assertIsNone(self.daemon.poll(), self.log())
@@ -300,6 +303,37 @@ class Scan(unittest.TestCase):
         self.wait(lambda: [row[:2] for row in self.rows(1)] ==
                   [(0, "n"), (1, "edit"), (3, "n"), (4, "n"), (5, "n"), (100, "x")], "the edits")
         self.assertEqual([row[0] for row in self.rows(0)], [0, 1, 3, 4, 5])
+
+    def check_bad_filter(self, kind, other):
+        self.make((kind, SCAN + 'where = "region = 1"\n'), (other, ""))
+        with open(os.path.join(self.folder, "syncline.toml"), "a", encoding="utf-8") as file:
+            file.write('[datasets.product]\nkey = ["id"]\nfirst = "s0"\n')
+            for at, system in enumerate(self.systems):
+                triggers = 'triggers = "fire"\n' if isinstance(system, Mariadb) else ""
+                table = system.table.replace("customer", "product")
+                self.run_sql(at, "CREATE TABLE product (id int PRIMARY KEY, name varchar(40))")
+                file.write(f'[datasets.product.on.s{at}]\ntable = "{table}"\n' + triggers +
+                           (SCAN if at == 0 else ""))
+        self.start_daemon()
+        for name in "ab":
+            self.run_sql(0, "DELETE FROM product")
+            self.run_sql(0, "INSERT INTO product VALUES (1, %s)", (name,))
+            self.wait(lambda name=name: self.product(1) == [(1, name)], "the other dataset")
+        told = next(one for one in self.ask("status")["systems"][0]["datasets"]
+                    if one["name"] == "customer")
+        self.assertEqual(told["phase"], "stopped")
+        self.assertIn("`where` is region = 1", told["error"])
+
+    def product(self, at):
+        cursor = self.users[at].cursor()
+        cursor.execute("SELECT id, name FROM product")
+        return list(cursor.fetchall())
+
+    def test_a_bad_row_filter_in_postgresql_stops_its_dataset_alone(self):
+        self.check_bad_filter(Postgres, Mariadb)
+
+    def test_a_bad_row_filter_in_mariadb_stops_its_dataset_alone(self):
+        self.check_bad_filter(Mariadb, Postgres)
 
     def test_mariadb_scanned(self):
         self.make((Mariadb, SCAN), (Postgres, ""))

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "drivers/scan/findings.hpp"
+
 namespace syncline::sqlite {
 namespace {
 
@@ -182,6 +184,10 @@ Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& 
     mapped.columns.push_back(*column);
   }
   SYN_TRY(check_key(mapped));
+  if (mapping.where.empty()) return mapped;
+  const auto filter = connection.prepare("SELECT 1 FROM " + quoted(mapped.table.name) +
+                                         " WHERE TRUE" + filter_condition(mapped));
+  if (!filter) return scan::filter_error(mapping, filter.error());
   return mapped;
 }
 
