@@ -5,6 +5,11 @@
 #include <utility>
 
 namespace syncline::scan {
+namespace {
+
+constexpr size_t kWalkedAtOnce = 65'536;  // buckets, while others wait for the lock
+
+}  // namespace
 
 ImageHash image_hash(std::string_view image) {
   if (image.empty()) return kNoImage;
@@ -19,19 +24,22 @@ Known::Mark Known::mark() const {
 
 void Known::forget(model::DatasetId dataset) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(records_, [&](const auto& known) { return known.first.dataset == dataset; });
-  progress_[dataset].is_complete = false;
+  datasets_[dataset].records.clear();
+  datasets_[dataset].is_complete = false;
 }
 
 void Known::begin_scan(model::DatasetId dataset) {
   const std::lock_guard lock(mutex_);
-  ++progress_[dataset].scan;
+  Dataset& begun = datasets_[dataset];
+  ++begun.scan;
+  begun.walked = begun.bucket_count = 0;
 }
 
 // The record, if nothing has become of it since.
 Known::Record* Known::newest(const News& news) {
-  const auto found = records_.find(news.id);
-  const bool is_newest = found != records_.end() && found->second.noted_at == news.number;
+  auto& records = datasets_[news.id.dataset].records;
+  const auto found = records.find(news.id.hash);
+  const bool is_newest = found != records.end() && found->second.noted_at == news.number;
   return is_newest ? &found->second : nullptr;
 }
 
@@ -45,19 +53,19 @@ void Known::note(const Wanted& record, Record& known, ImageHash now) {
 
 Known::Seen Known::see(const Wanted& record, ImageHash hash, Mark mark) {
   const std::lock_guard lock(mutex_);
-  const Progress& progress = progress_[record.id.dataset];
-  const auto [at, is_new] = records_.try_emplace(record.id);
+  Dataset& dataset = datasets_[record.id.dataset];
+  const auto [at, is_new] = dataset.records.try_emplace(record.id.hash);
   Record& known = at->second;
-  known.scan = progress.scan;
+  known.scan = dataset.scan;
   if (is_new) known.key = record.key;
   if (known.written_at > mark) return Seen::kKnown;
   // Nobody knows whether one that was never met was there before.
-  const bool is_unsure = is_new && !progress.is_complete;
+  const bool is_unsure = is_new && !dataset.is_complete;
   if (known.known == hash && !is_unsure) {
-    if (is_new) records_.erase(at);
+    if (is_new) dataset.records.erase(at);
     return Seen::kKnown;
   }
-  const bool was_absent = known.known == kNoImage && progress.is_complete;
+  const bool was_absent = known.known == kNoImage && dataset.is_complete;
   known.key = record.key;
   note(record, known, hash);
   return was_absent ? Seen::kNew : Seen::kChanged;
@@ -65,19 +73,21 @@ Known::Seen Known::see(const Wanted& record, ImageHash hash, Mark mark) {
 
 void Known::see_apart(const Wanted& record, ImageHash hash) {
   const std::lock_guard lock(mutex_);
-  Record& known = records_[record.id];
-  known.scan = progress_[record.id.dataset].scan;
+  Dataset& dataset = datasets_[record.id.dataset];
+  Record& known = dataset.records[record.id.hash];
+  known.scan = dataset.scan;
   known.key = record.key;
-  if (known.written_at > echoed_count_ || known.known == hash) return;
+  if (!is_echoed(known) || known.known == hash) return;
   note(record, known, hash);
 }
 
 void Known::see_echo(const Wanted& record, ImageHash hash, Mark mark) {
   const std::lock_guard lock(mutex_);
-  Record& known = records_[record.id];
+  Dataset& dataset = datasets_[record.id.dataset];
+  Record& known = dataset.records[record.id.hash];
   if (known.written_at > mark) return;
-  if (hash == kNoImage && progress_[record.id.dataset].is_complete) {
-    records_.erase(record.id);
+  if (hash == kNoImage && dataset.is_complete) {
+    dataset.records.erase(record.id.hash);
     return;
   }
   known.key = record.key;
@@ -91,21 +101,40 @@ void Known::end_echoes(Mark mark) {
   echoed_count_ = std::max(echoed_count_, mark);
 }
 
-std::vector<Wanted> Known::unseen(model::DatasetId dataset, size_t limit) {
+// Bucket by bucket: what is added meanwhile was met. Where the map has grown it begins anew.
+Known::Unseen Known::unseen(model::DatasetId id, size_t limit) {
   const std::lock_guard lock(mutex_);
-  const uint32_t scan = progress_[dataset].scan;
-  std::vector<Wanted> gone;
-  for (const auto& [id, record] : records_) {
-    if (id.dataset != dataset || record.scan == scan || record.known == kNoImage) continue;
-    gone.push_back({id, record.key});
-    if (gone.size() == limit) break;
+  Dataset& dataset = datasets_[id];
+  if (dataset.bucket_count != dataset.records.bucket_count()) {
+    dataset.walked = 0;
+    dataset.bucket_count = dataset.records.bucket_count();
   }
+  Unseen gone;
+  const size_t end = std::min(dataset.bucket_count, dataset.walked + kWalkedAtOnce);
+  while (dataset.walked < end && gone.records.size() < limit) {
+    const size_t bucket = dataset.walked++;
+    for (auto at = dataset.records.begin(bucket); at != dataset.records.end(bucket); ++at) {
+      const auto& [hash, record] = *at;
+      if (record.scan == dataset.scan || record.known == kNoImage) continue;
+      gone.records.push_back({{id, hash}, record.key});
+    }
+  }
+  gone.is_last = dataset.walked == dataset.bucket_count;
   return gone;
+}
+
+void Known::trim(model::DatasetId id, size_t record_max) {
+  const std::lock_guard lock(mutex_);
+  Dataset& dataset = datasets_[id];
+  if (dataset.is_complete || dataset.records.size() <= record_max) return;
+  std::erase_if(dataset.records, [this](const auto& known) {
+    return known.second.is_safe && is_echoed(known.second);
+  });
 }
 
 void Known::end_scan(model::DatasetId dataset) {
   const std::lock_guard lock(mutex_);
-  progress_[dataset].is_complete = true;
+  datasets_[dataset].is_complete = true;
 }
 
 bool Known::has_news() const {
@@ -138,8 +167,9 @@ void Known::acknowledge(int64_t position) {
       Record* record = newest(news);
       if (record == nullptr) continue;
       record->is_safe = true;
-      const bool is_over = record->known == kNoImage && record->written_at <= echoed_count_;
-      if (is_over && progress_[news.id.dataset].is_complete) records_.erase(news.id);
+      Dataset& dataset = datasets_[news.id.dataset];
+      const bool is_over = record->known == kNoImage && is_echoed(*record);
+      if (is_over && dataset.is_complete) dataset.records.erase(news.id.hash);
     }
     shown_.pop_front();
   }
@@ -156,7 +186,9 @@ std::vector<Wanted> Known::take_wishes() {
 
 size_t Known::count() const {
   const std::lock_guard lock(mutex_);
-  return records_.size();
+  size_t count = 0;
+  for (const auto& [id, dataset] : datasets_) count += dataset.records.size();
+  return count;
 }
 
 bool Known::is_wanted() const {
@@ -172,9 +204,10 @@ void Known::wait(int64_t wait_us) {
 
 bool Known::may_write(const Wanted& record, ImageHash present) {
   const std::lock_guard lock(mutex_);
-  const auto found = records_.find(record.id);
-  const bool may = found == records_.end()
-                       ? present == kNoImage && progress_[record.id.dataset].is_complete
+  const Dataset& dataset = datasets_[record.id.dataset];
+  const auto found = dataset.records.find(record.id.hash);
+  const bool may = found == dataset.records.end()
+                       ? present == kNoImage && dataset.is_complete
                        : found->second.known == present && found->second.is_safe;
   if (may) return true;
   wishes_[record.id] = record.key;
@@ -195,13 +228,14 @@ bool Known::has_room() const {
 
 void Known::wrote(const Wanted& record, ImageHash hash) {
   const std::lock_guard lock(mutex_);
-  Record& known = records_[record.id];
+  Dataset& dataset = datasets_[record.id.dataset];
+  Record& known = dataset.records[record.id.hash];
   known.key = record.key;
   known.known = hash;
   known.noted_at = 0;
   known.is_safe = true;
   known.written_at = ++write_count_;
-  known.scan = progress_[record.id.dataset].scan;
+  known.scan = dataset.scan;
 }
 
 void Known::end_writes() {

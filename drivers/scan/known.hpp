@@ -72,8 +72,13 @@ class Known {
   // What stood there when our last transaction on it ended, up to the mark.
   void see_echo(const Wanted& record, ImageHash hash, Mark mark);
   void end_echoes(Mark mark);
-  // Of the dataset's records, those that the scan has not met; at most `limit`.
-  std::vector<Wanted> unseen(model::DatasetId dataset, size_t limit);
+  // Of the dataset's records, those that the scan has not met: about `limit` of them, or fewer
+  // where a look at many others comes first, until is_last.
+  struct Unseen {
+    std::vector<Wanted> records;
+    bool is_last = false;
+  };
+  Unseen unseen(model::DatasetId dataset, size_t limit);
   void end_scan(model::DatasetId dataset);  // every record is known
   // What was seen since the last call was shown under this position; or was not, after all.
   bool has_news() const;
@@ -85,6 +90,9 @@ class Known {
   void wait(int64_t wait_us);
   bool is_wanted() const;
 
+  // Of a dataset that is never complete: of more than record_max records those are forgotten that
+  // are safe and echoed. To look at one again costs, and says nothing new.
+  void trim(model::DatasetId dataset, size_t record_max);
   size_t count() const;  // of the records that are kept
 
   // The target's side.
@@ -114,19 +122,22 @@ class Known {
     int64_t position = 0;
     std::vector<News> news;
   };
-  struct Progress {
+  struct Dataset {
+    std::unordered_map<model::KeyHash, Record, model::KeyHashHasher> records;
     uint32_t scan = 0;
     bool is_complete = false;
+    size_t walked = 0;  // of the records' buckets, for unseen(); while there are as many as
+    size_t bucket_count = 0;
   };
 
   Record* newest(const News& news);
   void note(const Wanted& record, Record& known, ImageHash now);
+  bool is_echoed(const Record& record) const { return record.written_at <= echoed_count_; }
 
   std::mutex writing_;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wanted_;
-  std::unordered_map<RecordId, Record, RecordIdHasher> records_;
-  std::unordered_map<model::DatasetId, Progress> progress_;
+  std::unordered_map<model::DatasetId, Dataset> datasets_;
   std::vector<News> news_;
   std::deque<Shown> shown_;
   std::unordered_map<RecordId, std::string, RecordIdHasher> wishes_;

@@ -14,7 +14,8 @@ constexpr int64_t kPollEveryUs = 1'000'000;
 constexpr int64_t kRestFactor =
     9;  // unless the config says so, a tenth of the time goes to reading
 constexpr int64_t kLookEveryUs = 5'000'000;
-constexpr size_t kRecordsAtOnce = 1024;  // asked for by key in one statement
+constexpr size_t kPolledRecordsMax = 200'000;  // that are kept in mind of a dataset
+constexpr size_t kRecordsAtOnce = 1024;        // asked for by key in one statement
 
 bool is_of_table(const Error& error) {
   return error.code == ErrorCode::kSystemSchema || error.code == ErrorCode::kSystemKey;
@@ -188,6 +189,9 @@ Result<ports::PollResult> Source::poll(ports::ChangeSink& sink, size_t row_limit
       return std::move(read_all).as_failure();
     }
     show(look, sink, result);
+    for (const Dataset& dataset : datasets_) {
+      if (dataset.is_polled()) shared_->known.trim(dataset.id(), kPolledRecordsMax);
+    }
   }
   const Dataset* next = next_due();
   result.has_more = next != nullptr && next->is_due;
@@ -326,9 +330,9 @@ Result<void> Source::read_round(Dataset& dataset, size_t row_limit, Look& look) 
 
 // A record whose key was written otherwise may stand behind the scan: it was not met, but is there.
 Result<void> Source::read_gone(Dataset& dataset, size_t row_limit, Look& look) {
-  const auto unseen = shared_->known.unseen(dataset.id(), row_limit);
-  SYN_TRY(read_wishes(unseen, look));
-  if (unseen.size() == row_limit) return success();
+  const Known::Unseen unseen = shared_->known.unseen(dataset.id(), row_limit);
+  SYN_TRY(read_wishes(unseen.records, look));
+  if (!unseen.is_last) return success();
   shared_->known.end_scan(dataset.id());
   end_round(dataset);
   return success();

@@ -1,6 +1,8 @@
 // What is known of records that no log tells of, and where polls read on.
 #include "drivers/scan/known.hpp"
 
+#include <functional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -134,9 +136,75 @@ TEST_F(KnownTest, AbsentRecordsMayBeMadeOnlyWhereAllAreKnown) {
 
 TEST_F(KnownTest, AScanTellsWhatItDidNotMeet) {
   known_.begin_scan(kDataset);
-  ASSERT_THAT(known_.unseen(kDataset, 10), SizeIs(1));
+  const Known::Unseen first = known_.unseen(kDataset, 10);
+  ASSERT_THAT(first.records, SizeIs(1));
+  EXPECT_TRUE(first.is_last);
   EXPECT_EQ(Known::Seen::kChanged, see(kNoImage));
-  EXPECT_THAT(known_.unseen(kDataset, 10), IsEmpty());
+  EXPECT_THAT(known_.unseen(kDataset, 10).records, IsEmpty());
+}
+
+class ManyKnown : public KnownTest {
+ protected:
+  void see_all(uint64_t first, uint64_t last) {
+    for (uint64_t number = first; number <= last; ++number) {
+      known_.see(record(number), kOld, known_.mark());
+    }
+    show_and_acknowledge();
+  }
+  // Each is told once, however many a step tells and whatever comes between two steps.
+  size_t gone_count(size_t limit, const std::function<void()>& between) {
+    size_t count = 0;
+    for (bool is_last = false; !is_last;) {
+      const Known::Unseen gone = known_.unseen(kDataset, limit);
+      for (const Wanted& wanted : gone.records) {
+        EXPECT_EQ(Known::Seen::kChanged, known_.see(wanted, kNoImage, known_.mark()));
+      }
+      count += gone.records.size();
+      is_last = gone.is_last;
+      between();
+    }
+    return count;
+  }
+};
+
+TEST_F(ManyKnown, WhatAScanDidNotMeetIsToldStepByStep) {
+  see_all(2, 200'000);
+  known_.begin_scan(kDataset);
+  see(kOld);
+  uint64_t made = 1'000'000;
+  const size_t count = gone_count(1000, [&] {
+    known_.wrote(record(++made), kNew);
+    known_.end_writes();
+  });
+  EXPECT_EQ(199'999U, count);
+}
+
+TEST_F(ManyKnown, AStepThatFailedIsToldAgainByTheNextScan) {
+  see_all(2, 100);
+  known_.begin_scan(kDataset);
+  see(kOld);
+  for (const Wanted& wanted : known_.unseen(kDataset, 10).records) {
+    known_.see(wanted, kNoImage, known_.mark());
+  }
+  known_.drop_shown();
+  known_.begin_scan(kDataset);
+  see(kOld);
+  EXPECT_EQ(99U, gone_count(10, [] {}));
+}
+
+TEST_F(ManyKnown, OfAPolledTableNoMoreAreKeptThanABound) {
+  known_.forget(kDataset);  // not complete, as what is polled never is
+  see_all(1, 100);
+  known_.see(record(101), kOld, known_.mark());  // not durable yet
+  known_.wrote(record(102), kNew);               // not echoed yet
+  known_.end_writes();
+  known_.trim(kDataset, 102);
+  EXPECT_EQ(102U, known_.count());
+  known_.trim(kDataset, 101);
+  EXPECT_EQ(2U, known_.count());
+  EXPECT_FALSE(known_.may_write(record(1), kOld));  // it is looked at anew
+  EXPECT_EQ(Known::Seen::kChanged, known_.see(record(1), kOld, known_.mark()));
+  EXPECT_TRUE(known_.may_write(record(102), kNew));
 }
 
 TEST(PollPlace, ReadsOnFromWhereItWasWhenTheOldestTransactionBegan) {
