@@ -1,78 +1,18 @@
 // What a peer accepted, from the link's hands into this appliance's journal, over restarts.
 #include <deque>
-#include <memory>
-#include <random>
 
-#include <gtest/gtest.h>
-
-#include "host/model/key.hpp"
-#include "host/pipeline/pipeline.hpp"
-#include "kernels/cpu/cpu_engine.hpp"
-#include "tests/simulation/sim_disk.hpp"
+#include "tests/unit/pipeline/story.hpp"
 
 namespace syncline::pipeline {
 namespace {
 
-using model::EntryKind;
-using simulation::SimDisk;
+constexpr model::SystemId kPeer = 100;
 
-constexpr model::SystemId kErp = 1, kPeer = 100;
-constexpr size_t kLanes = 4;
-constexpr int64_t kTimeUs = 1'700'000'000'000'000;
-
-class SeededRandom final : public Random {
- public:
-  void fill(std::span<uint8_t> bytes) override {
-    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_());
-  }
-
- private:
-  std::mt19937_64 random_{1};
-};
-
-class Joining : public testing::Test {
+class Joining : public PipelineOnDisk {
  protected:
-  Joining() : shadow_(state::make_memory_shadow(kLanes)) {
-    schema_.name = "customer";
-    schema_.dataset = schema_.stream = model::stable_id(schema_.name);
-    schema_.key_count = 1;
-    schema_.fields = {{"id", {model::TypeKind::kText, 0, 0, 0}, false},
-                      {"note", {model::TypeKind::kText, 0, 0, 0}, true}};
-    core::DatasetRules& rules = rules_[schema_.dataset];
-    rules.schema = &schema_;
-    rules.fields.resize(2);
-    rules.systems = {{.system = kErp}, {.system = kPeer, .kind = core::SystemKind::kPeer}};
-    std::vector<std::unique_ptr<engine::Engine>> engines;
-    engines.push_back(cpu::make_cpu_engine({cpu::CpuVariant::kScalar}));
-    dispatcher_ = dispatch::Dispatcher::make(std::move(engines), "auto", system_clock()).value();
-    start();
-  }
-
-  void start() {
-    journal::OpenReport report;
-    auto opened = journal::open_journal(disk_, system_clock(), random_, *dispatcher_,
-                                        std::string(32, 'k'), {}, report);
-    ASSERT_TRUE(opened.has_value());
-    journal_ = std::move(opened).value();
-    engine::Secret secret;
-    SeededRandom().fill(secret);
-    Options options;
-    options.appliance = "here";
-    options.lane_count = kLanes;
-    auto made = Pipeline::open(
-        options, {system_clock(), disk_, *dispatcher_, *journal_, *shadow_, rules_, secret});
-    ASSERT_TRUE(made.has_value());
-    pipeline_ = std::move(made).value();
-  }
-  // The process dies with its machine; nothing that was not synced is left.
-  void crash() {
-    pipeline_.reset();
-    journal_.reset();
-    disk_.crash();
-    disk_.restart(SimDisk::Loss::kLost);
-    shadow_->crash([](model::LaneIndex, uint64_t flushed, uint64_t) { return flushed; });
-    start();
-  }
+  Joining()
+      : PipelineOnDisk({"note"},
+                       {{.system = kErp}, {.system = kPeer, .kind = core::SystemKind::kPeer}}) {}
 
   const model::Entry* entry(const std::string& id, const std::string& note, int64_t time_us) {
     model::Entry& made = entries_.emplace_back();
@@ -94,32 +34,18 @@ class Joining : public testing::Test {
     ASSERT_TRUE(
         pipeline_->process_joined({kPeer, position(place), std::move(entries)}).has_value());
   }
-  void commit() { ASSERT_TRUE(pipeline_->commit().has_value()); }
 
   // The notes that the journal has for the database, in order.
   std::vector<std::string> notes() {
     std::vector<std::string> found;
-    const auto cursor = journal_->open_cursor(0).value();
-    while (const journal::GroupPointer group = cursor->next().value()) {
-      for (const model::FramePointer& frame : group->frames) {
-        for (const model::Entry& each : frame->entries) {
-          EXPECT_EQ(each.targets, std::vector<model::SystemId>{kErp});
-          EXPECT_EQ(frame->lane, model::lane_of(each.key_hash, kLanes));
-          found.push_back(each.cells.at(0).bytes);
-        }
-      }
-    }
+    visit_entries([&](const model::Frame& frame, const model::Entry& each) {
+      EXPECT_EQ(each.targets, std::vector<model::SystemId>{kErp});
+      EXPECT_EQ(frame.lane, model::lane_of(each.key_hash, kLanes));
+      found.push_back(each.cells.at(0).bytes);
+    });
     return found;
   }
 
-  model::Schema schema_;
-  core::Rules rules_;
-  SimDisk disk_{1};
-  SeededRandom random_;
-  std::unique_ptr<dispatch::Dispatcher> dispatcher_;
-  std::unique_ptr<state::MemoryShadow> shadow_;
-  std::unique_ptr<journal::Journal> journal_;
-  std::unique_ptr<Pipeline> pipeline_;
   std::deque<model::Entry> entries_;
 };
 

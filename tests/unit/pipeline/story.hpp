@@ -1,7 +1,8 @@
-// A pipeline with two systems, the ERP and the shop, on a disk in memory: what they show goes in,
-// what the journal has for them comes out.
+// What the pipeline's tests stand on.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <random>
 
@@ -32,23 +33,29 @@ class SeededRandom final : public Random {
   std::mt19937_64 random_{1};
 };
 
-class PipelineStory : public testing::Test {
+// A pipeline over one dataset, on a disk and a shadow in memory.
+class PipelineOnDisk : public testing::Test {
  protected:
-  PipelineStory() : shadow_(state::make_memory_shadow(kLanes)) {
+  PipelineOnDisk(const std::vector<std::string>& values, std::vector<core::SystemRole> systems)
+      : shadow_(state::make_memory_shadow(kLanes)) {
     schema_.name = "customer";
     schema_.dataset = schema_.stream = model::stable_id(schema_.name);
     schema_.key_count = 1;
-    schema_.fields = {{"id", {model::TypeKind::kText, 0, 0, 0}, false},
-                      {"name", {model::TypeKind::kText, 0, 0, 0}, true},
-                      {"note", {model::TypeKind::kText, 0, 0, 0}, true}};
+    schema_.fields = {{"id", {model::TypeKind::kText, 0, 0, 0}, false}};
+    for (const std::string& value : values) {
+      schema_.fields.push_back({value, {model::TypeKind::kText, 0, 0, 0}, true});
+    }
     core::DatasetRules& rules = rules_[schema_.dataset];
     rules.schema = &schema_;
-    rules.fields.resize(3);
-    rules.systems = {{.system = kErp, .phase = SyncPhase::kReading, .first_rank = 2},
-                     {.system = kShop, .phase = SyncPhase::kWaiting, .first_rank = 1}};
+    rules.fields.resize(schema_.fields.size());
+    rules.systems = std::move(systems);
     std::vector<std::unique_ptr<engine::Engine>> engines;
     engines.push_back(cpu::make_cpu_engine({cpu::CpuVariant::kScalar}));
     dispatcher_ = dispatch::Dispatcher::make(std::move(engines), "auto", system_clock()).value();
+    start();
+  }
+
+  void start() {
     journal::OpenReport report;
     journal_ = journal::open_journal(disk_, system_clock(), random_, *dispatcher_,
                                      std::string(32, 'k'), {}, report)
@@ -61,6 +68,46 @@ class PipelineStory : public testing::Test {
     pipeline_ = Pipeline::open(options, {system_clock(), disk_, *dispatcher_, *journal_, *shadow_,
                                          rules_, secret})
                     .value();
+  }
+  // The process dies with its machine; nothing that was not synced is left.
+  void crash() {
+    pipeline_.reset();
+    journal_.reset();
+    disk_.crash();
+    disk_.restart(simulation::SimDisk::Loss::kLost);
+    shadow_->crash([](model::LaneIndex, uint64_t flushed, uint64_t) { return flushed; });
+    start();
+  }
+  void commit() { ASSERT_TRUE(pipeline_->commit().has_value()); }
+
+  // Everything in the journal, in order.
+  void visit_entries(const std::function<void(const model::Frame&, const model::Entry&)>& visit) {
+    const auto cursor = journal_->open_cursor(0).value();
+    while (const journal::GroupPointer group = cursor->next().value()) {
+      for (const model::FramePointer& frame : group->frames) {
+        for (const model::Entry& entry : frame->entries) visit(*frame, entry);
+      }
+    }
+  }
+
+  model::Schema schema_;
+  core::Rules rules_;
+  simulation::SimDisk disk_{1};
+  SeededRandom random_;
+  std::unique_ptr<dispatch::Dispatcher> dispatcher_;
+  std::unique_ptr<state::MemoryShadow> shadow_;
+  std::unique_ptr<journal::Journal> journal_;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+// With two systems, the ERP and the shop: what they show goes in, what the journal has for them
+// comes out.
+class PipelineStory : public PipelineOnDisk {
+ protected:
+  PipelineStory()
+      : PipelineOnDisk({"name", "note"},
+                       {{.system = kErp, .phase = SyncPhase::kReading, .first_rank = 2},
+                        {.system = kShop, .phase = SyncPhase::kWaiting, .first_rank = 1}}) {
     for (const model::SystemId system : {kErp, kShop}) pipeline_->set_epoch(system, 1);
   }
 
@@ -103,17 +150,10 @@ class PipelineStory : public testing::Test {
   // The entries that the journal has for a system, as text, in order.
   std::vector<std::string> written_to(model::SystemId system) {
     std::vector<std::string> found;
-    const auto cursor = journal_->open_cursor(0).value();
-    while (const journal::GroupPointer group = cursor->next().value()) {
-      for (const model::FramePointer& frame : group->frames) {
-        for (const model::Entry& entry : frame->entries) {
-          if (std::find(entry.targets.begin(), entry.targets.end(), system) !=
-              entry.targets.end()) {
-            found.push_back(text_of(entry));
-          }
-        }
-      }
-    }
+    visit_entries([&](const model::Frame&, const model::Entry& entry) {
+      const bool is_for_it = std::ranges::find(entry.targets, system) != entry.targets.end();
+      if (is_for_it) found.push_back(text_of(entry));
+    });
     return found;
   }
   static std::string text_of(const model::Entry& entry) {
@@ -123,15 +163,6 @@ class PipelineStory : public testing::Test {
     for (const model::EntryCell& cell : entry.cells) text += " " + cell.bytes;
     return text;
   }
-
-  model::Schema schema_;
-  core::Rules rules_;
-  simulation::SimDisk disk_{1};
-  SeededRandom random_;
-  std::unique_ptr<dispatch::Dispatcher> dispatcher_;
-  std::unique_ptr<state::MemoryShadow> shadow_;
-  std::unique_ptr<journal::Journal> journal_;
-  std::unique_ptr<Pipeline> pipeline_;
 };
 
 using Writes = std::vector<std::string>;
