@@ -82,4 +82,21 @@ class Guard {
   std::unordered_map<model::DatasetId, const ports::DatasetMapping*> guarded_;
 };
 
+// Of the write at a place, where the batch is guarded.
+inline Standing standing_of(const std::vector<Standing>& standings, size_t index) {
+  return index < standings.size() ? standings[index] : Standing::kUnguarded;
+}
+
+// The first of the writes whose record the row filter leaves out, as what the target refuses.
+// Writer: the driver's own.
+template <class Writer>
+std::optional<ports::Poison> find_outside(const Guard& guard, const Writer& writer,
+                                          std::span<const ports::RecordWrite> writes,
+                                          const Present& present) {
+  if (!present.outside) return {};
+  const ports::RecordWrite& write = writes[*present.outside];
+  return ports::Poison{*present.outside,
+                       writer.refusal(write, guard.outside_filter(write.dataset))};
+}
+
 }  // namespace syncline::scan

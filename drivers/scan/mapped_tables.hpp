@@ -6,11 +6,43 @@
 
 #include <map>
 #include <string>
+#include <type_traits>
 #include <utility>
 
+#include "drivers/scan/findings.hpp"
 #include "drivers/scan/tables.hpp"
 
 namespace syncline::scan {
+
+// The column that a poll goes by; null: the table has none of that name.
+template <class Mapped>
+auto find_poll_column(const Mapped& mapped) {
+  return mapped.table.find(mapped.mapping->poll_by);
+}
+
+// Category: the driver's own, of a column's type.
+template <class Category>
+bool is_clock(Category category) {
+  return category == Category::kTimestamp || category == Category::kDatetime;
+}
+
+// What its table says of it; the driver adds the index and the SQL that mends it.
+template <class Mapped>
+PollColumn describe_poll_column(const Mapped& mapped) {
+  PollColumn out;
+  out.mapping = mapped.mapping;
+  const auto* column = find_poll_column(mapped);
+  if (column == nullptr) return out;
+  const auto category = column->type.category;
+  using Category = std::remove_const_t<decltype(category)>;
+  const bool is_number = category == Category::kInteger || category == Category::kDecimal;
+  out.type = column->type.name;
+  if (is_number) out.kind = PollColumn::Kind::kNumber;
+  if (is_clock(category)) out.kind = PollColumn::Kind::kClock;
+  out.is_nullable = column->is_nullable;
+  out.is_zoneless = category == Category::kDatetime;
+  return out;
+}
 
 template <class Mapped, class RowCells>
 class MappedTables : public Tables {

@@ -2,22 +2,13 @@
 #include <algorithm>
 #include <limits>
 
-#include "drivers/scan/findings.hpp"
 #include "drivers/systems/mariadb/detail/scan_tables.hpp"
 
 namespace syncline::mariadb {
 namespace {
 
-const Column* poll_column(const Mapped& mapped) {
-  return mapped.table.find(mapped.mapping->poll_by);
-}
-
 std::string poll_name(const Mapped& mapped) {
   return quoted_name(mapped.mapping->poll_by);
-}
-
-bool is_clock(Category category) {
-  return category == Category::kTimestamp || category == Category::kDatetime;
 }
 
 // With the key behind the column, an index answers a round in its order.
@@ -65,23 +56,14 @@ Result<int64_t> oldest_open_us(Connection& connection) {
 }
 
 Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& mapped) {
-  scan::PollColumn out;
-  out.mapping = mapped.mapping;
-  const Column* column = poll_column(mapped);
-  if (column == nullptr) return out;
-  using Kind = scan::PollColumn::Kind;
-  const Category category = column->type.category;
-  const bool is_number = category == Category::kInteger || category == Category::kDecimal;
-  out.type = column->type.name;
-  out.kind = is_clock(category) ? Kind::kClock : is_number ? Kind::kNumber : Kind::kOther;
-  out.is_nullable = column->is_nullable;
-  out.is_zoneless = category == Category::kDatetime;
+  scan::PollColumn out = scan::describe_poll_column(mapped);
+  if (out.type.empty()) return out;
+  const bool is_clock = out.kind == scan::PollColumn::Kind::kClock;
   const std::string table = quoted_name(mapped.table.name);
   const std::string name = poll_name(mapped);
-  out.not_null_sql = "UPDATE " + table + " SET " + name + " = " +
-                     (out.kind == Kind::kClock ? "now(6)" : "0") + " WHERE " + name +
-                     " IS NULL; ALTER TABLE " + table + " MODIFY " + name + " " + out.type +
-                     " NOT NULL;";
+  out.not_null_sql = "UPDATE " + table + " SET " + name + " = " + (is_clock ? "now(6)" : "0") +
+                     " WHERE " + name + " IS NULL; ALTER TABLE " + table + " MODIFY " + name + " " +
+                     out.type + " NOT NULL;";
   out.index_sql = index_sql(mapped);
   SYN_TRY(out.is_indexed, is_indexed(connection, mapped));
   return out;
@@ -107,7 +89,7 @@ Result<void> find_poll(Connection& connection, const Mapped& mapped,
 // read.
 Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
   const Mapped& table = mapped(dataset);
-  const Category category = poll_column(table)->type.category;
+  const Category category = scan::find_poll_column(table)->type.category;
   const std::string name = poll_name(table);
   const std::string limit = category == Category::kTimestamp  ? "now(6)"
                             : category == Category::kDatetime ? "now(6) + INTERVAL 14 HOUR"
@@ -127,7 +109,7 @@ Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
   reached.oldest_open_us = std::min(oldest_us, reached.now_us) - scan::kOpenMarginUs;
   if (!sees) reached.oldest_open_us -= scan::kUnseenOverlapUs;
   if (!row.is_null(1)) {
-    reached.highest = sql_value_of_text(poll_column(table)->type, row.text(1));
+    reached.highest = sql_value_of_text(scan::find_poll_column(table)->type, row.text(1));
   }
   return reached;
 }
@@ -161,7 +143,8 @@ Result<scan::Rows> ScanTables::changed(model::DatasetId dataset, const std::stri
     if (is_last) continue;
     out.cursor.clear();
     ByteWriter writer(out.cursor);
-    writer.text(sql_value_of_text(poll_column(table)->type, rows.text(table.columns.size())));
+    writer.text(
+        sql_value_of_text(scan::find_poll_column(table)->type, rows.text(table.columns.size())));
     for (size_t i = 0; i < table.key_count(); ++i) {
       writer.text(sql_value_of_text(table.columns[i].type, rows.text(i)));
     }

@@ -456,8 +456,9 @@ Result<std::optional<MariadbTarget::Refused>> MariadbTarget::write_singly(
 Result<std::optional<MariadbTarget::Refused>> MariadbTarget::write_one(
     const ports::WriteBatch& batch, size_t index, Way way, Step step, size_t& rows_written) {
   const ports::RecordWrite& write = batch.writes[index];
-  SYN_TRY(auto group, step == Step::kFree ? writer_->freeing(write, standing(index))
-                                          : writer_->single(write, standing(index)));
+  SYN_TRY(auto group, step == Step::kFree
+                          ? writer_->freeing(write, scan::standing_of(standings_, index))
+                          : writer_->single(write, scan::standing_of(standings_, index)));
   if (!group) return std::optional<Refused>();
   const Bulk::Outcome outcome = run_group(*group);
   if (outcome.is_done) {

@@ -6,19 +6,15 @@
 
 namespace syncline::mariadb {
 
-scan::Standing MariadbTarget::standing(size_t index) const {
-  return index < standings_.size() ? standings_[index] : scan::Standing::kUnguarded;
-}
-
 Result<std::optional<ports::Poison>> MariadbTarget::guard(const ports::WriteBatch& batch) {
   SYN_TRY(scan::Present present, look_at(batch));
   SYN_TRY(standings_, guard_->check(batch.writes, present.images));
-  return outside(batch, present);
+  return scan::find_outside(*guard_, *writer_, batch.writes, present);
 }
 
 Result<std::optional<ports::Poison>> MariadbTarget::keep_echoes(const ports::WriteBatch& batch) {
   SYN_TRY(scan::Present present, look_at(batch));
-  if (present.outside) return outside(batch, present);
+  if (present.outside) return scan::find_outside(*guard_, *writer_, batch.writes, present);
   left_ = std::move(present.images);
   SYN_TRY(insert_echoes(batch));
   return std::optional<ports::Poison>();
@@ -45,14 +41,6 @@ Result<scan::Present> MariadbTarget::look_at(const ports::WriteBatch& batch) {
     }
   }
   return present;
-}
-
-std::optional<ports::Poison> MariadbTarget::outside(const ports::WriteBatch& batch,
-                                                    const scan::Present& present) const {
-  if (!present.outside) return {};
-  const ports::RecordWrite& write = batch.writes[*present.outside];
-  return ports::Poison{*present.outside,
-                       writer_->refusal(write, guard_->outside_filter(write.dataset))};
 }
 
 // In messages that the server takes; and those that are durable go.

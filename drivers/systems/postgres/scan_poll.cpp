@@ -1,15 +1,10 @@
 // Polls: the column that rises, the index that it needs, and where a round stands.
 #include <algorithm>
 
-#include "drivers/scan/findings.hpp"
 #include "drivers/systems/postgres/detail/scan_tables.hpp"
 
 namespace syncline::postgres {
 namespace {
-
-const Column* poll_column(const Mapped& mapped) {
-  return mapped.table.find(mapped.mapping->poll_by);
-}
 
 std::string poll_name(const Mapped& mapped) {
   return quoted_name(mapped.mapping->poll_by);
@@ -17,11 +12,7 @@ std::string poll_name(const Mapped& mapped) {
 
 // The column's type as SQL casts a text to it: with its digits.
 std::string poll_type(const Mapped& mapped) {
-  return poll_column(mapped)->type.name;
-}
-
-bool is_clock(Category category) {
-  return category == Category::kTimestamp || category == Category::kDatetime;
+  return scan::find_poll_column(mapped)->type.name;
 }
 
 // With the key behind the column, an index answers a round in its order; with a filter, a partial
@@ -50,22 +41,14 @@ Result<bool> is_indexed(Connection& connection, const Mapped& mapped) {
 }
 
 Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& mapped) {
-  scan::PollColumn out;
-  out.mapping = mapped.mapping;
-  const Column* column = poll_column(mapped);
-  if (column == nullptr) return out;
-  using Kind = scan::PollColumn::Kind;
-  const Category category = column->type.category;
-  const bool is_number = category == Category::kInteger || category == Category::kDecimal;
-  out.type = column->type.name;
-  out.kind = is_clock(category) ? Kind::kClock : is_number ? Kind::kNumber : Kind::kOther;
-  out.is_nullable = column->is_nullable;
-  out.is_zoneless = category == Category::kDatetime;
+  scan::PollColumn out = scan::describe_poll_column(mapped);
+  if (out.type.empty()) return out;
+  const bool is_clock = out.kind == scan::PollColumn::Kind::kClock;
   const std::string table = mapped.table.sql_name();
   const std::string name = poll_name(mapped);
-  out.not_null_sql = "UPDATE " + table + " SET " + name + " = " +
-                     (out.kind == Kind::kClock ? "now()" : "0") + " WHERE " + name +
-                     " IS NULL; ALTER TABLE " + table + " ALTER " + name + " SET NOT NULL;";
+  out.not_null_sql = "UPDATE " + table + " SET " + name + " = " + (is_clock ? "now()" : "0") +
+                     " WHERE " + name + " IS NULL; ALTER TABLE " + table + " ALTER " + name +
+                     " SET NOT NULL;";
   out.index_sql = index_sql(mapped);
   SYN_TRY(out.is_indexed, is_indexed(connection, mapped));
   return out;
@@ -116,7 +99,7 @@ Result<void> find_poll(Connection& connection, const Mapped& mapped,
 // read.
 Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
   const Mapped& table = mapped(dataset);
-  const Category category = poll_column(table)->type.category;
+  const Category category = scan::find_poll_column(table)->type.category;
   const std::string name = poll_name(table);
   const std::string limit = category == Category::kTimestamp ? "statement_timestamp()"
                             : category == Category::kDatetime

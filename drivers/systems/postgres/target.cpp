@@ -365,8 +365,9 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_singly(
 Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
     const ports::WriteBatch& batch, size_t index, Step step, size_t& rows_written) {
   const ports::RecordWrite& write = batch.writes[index];
-  SYN_TRY(auto group, step == Step::kFree ? writer_->freeing(write, standing(index))
-                                          : writer_->single(write, standing(index)));
+  SYN_TRY(auto group, step == Step::kFree
+                          ? writer_->freeing(write, scan::standing_of(standings_, index))
+                          : writer_->single(write, scan::standing_of(standings_, index)));
   if (!group) return std::optional<Refused>();
   const Mapped& mapped = *group->mapped;
   const Step group_step = group->step;

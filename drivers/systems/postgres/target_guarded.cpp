@@ -20,10 +20,6 @@ std::string hex_of(std::string_view bytes) {
 
 }  // namespace
 
-scan::Standing PostgresTarget::standing(size_t index) const {
-  return index < standings_.size() ? standings_[index] : scan::Standing::kUnguarded;
-}
-
 Result<ports::ApplyResult> PostgresTarget::apply_guarded(const ports::WriteBatch& batch) {
   if (auto stopped = writer_->stopped(batch.writes); !stopped.empty()) {
     return stop(std::move(stopped));
@@ -46,7 +42,8 @@ Result<ports::ApplyResult> PostgresTarget::apply_guarded(const ports::WriteBatch
 Result<ports::ApplyResult> PostgresTarget::write_guarded(const ports::WriteBatch& batch) {
   SYN_TRY(scan::Present before, look_at(batch));
   SYN_TRY(standings_, guard_->check(batch.writes, before.images));
-  if (before.outside) return ports::ApplyResult{0, outside(batch, before), {}};
+  if (before.outside)
+    return ports::ApplyResult{0, scan::find_outside(*guard_, *writer_, batch.writes, before), {}};
   Writer::Plan plan = writer_->plan(batch.writes, standings_);
   if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison), {}};
   brought_ = std::move(plan.brought);
@@ -54,7 +51,8 @@ Result<ports::ApplyResult> PostgresTarget::write_guarded(const ports::WriteBatch
   SYN_TRY(const auto refused, write_groups(batch, plan, rows_written));
   if (refused) return ports::ApplyResult{0, ports::Poison{refused->index, refused->error}, {}};
   SYN_TRY(scan::Present after, look_at(batch));
-  if (after.outside) return ports::ApplyResult{0, outside(batch, after), {}};
+  if (after.outside)
+    return ports::ApplyResult{0, scan::find_outside(*guard_, *writer_, batch.writes, after), {}};
   SYN_TRY(commit_guarded(batch, after));
   guard_->wrote(batch.writes, after.images);
   return ports::ApplyResult{rows_written, {}, {}};
@@ -82,14 +80,6 @@ Result<scan::Present> PostgresTarget::look_at(const ports::WriteBatch& batch) {
     }
   }
   return present;
-}
-
-std::optional<ports::Poison> PostgresTarget::outside(const ports::WriteBatch& batch,
-                                                     const scan::Present& present) const {
-  if (!present.outside) return {};
-  const ports::RecordWrite& write = batch.writes[*present.outside];
-  return ports::Poison{*present.outside,
-                       writer_->refusal(write, guard_->outside_filter(write.dataset))};
 }
 
 // At once; where something is refused, record by record, to tell which it is.

@@ -10,11 +10,7 @@ namespace syncline::sqlite {
 Result<ports::ApplyResult> SqliteTarget::write_guarded(const ports::WriteBatch& batch) {
   SYN_TRY(const scan::Present before, look_at(batch));
   if (before.outside) {
-    const ports::RecordWrite& write = batch.writes[*before.outside];
-    SYN_TRY(const Mapped* mapped, writer_->find(write.dataset));
-    auto rejected =
-        rejected_row(*mapped, std::string(write.key), guard_->outside_filter(write.dataset));
-    return ports::ApplyResult{0, ports::Poison{*before.outside, std::move(rejected.error)}, {}};
+    return ports::ApplyResult{0, scan::find_outside(*guard_, *writer_, batch.writes, before), {}};
   }
   SYN_TRY(guard_->check(batch.writes, before.images));
   SYN_TRY(auto result, write_all(batch));

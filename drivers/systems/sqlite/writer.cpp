@@ -248,6 +248,10 @@ Result<WriteOutcome> Writer::free_unique_values(const ports::RecordWrite& write)
   return outcome;
 }
 
+Error Writer::refusal(const ports::RecordWrite& write, Error error) const {
+  return refusal(*find(write.dataset).value(), write.key, std::move(error));
+}
+
 Result<RecordReader*> Writer::reader_of(const Mapped& mapped) {
   auto reader = readers_.find(mapped.dataset());
   if (reader == readers_.end()) {

@@ -69,14 +69,11 @@ class MariadbTarget final : public ports::Target {
   ports::ApplyResult stop(std::vector<ports::DatasetStop> stopped);
 
   Result<scan::Present> look_at(const ports::WriteBatch& batch);
-  std::optional<ports::Poison> outside(const ports::WriteBatch& batch,
-                                       const scan::Present& present) const;
   // Locks the records and compares them with what was shown of them.
   Result<std::optional<ports::Poison>> guard(const ports::WriteBatch& batch);
   // What the transaction leaves of each.
   Result<std::optional<ports::Poison>> keep_echoes(const ports::WriteBatch& batch);
   Result<void> insert_echoes(const ports::WriteBatch& batch);
-  scan::Standing standing(size_t index) const;
   void roll_back();
   void roll_back_unless_lost(const Result<ports::ApplyResult>& done);
 

@@ -90,13 +90,10 @@ class PostgresTarget final : public ports::Target {
   Result<ports::ApplyResult> apply_guarded(const ports::WriteBatch& batch);
   Result<ports::ApplyResult> write_guarded(const ports::WriteBatch& batch);
   Result<scan::Present> look_at(const ports::WriteBatch& batch);
-  std::optional<ports::Poison> outside(const ports::WriteBatch& batch,
-                                       const scan::Present& present) const;
   Result<std::optional<Refused>> write_groups(const ports::WriteBatch& batch, Writer::Plan& plan,
                                               size_t& rows_written);
   SqlStatement echo(const ports::WriteBatch& batch, const scan::Present& present) const;
   Result<void> commit_guarded(const ports::WriteBatch& batch, const scan::Present& present);
-  scan::Standing standing(size_t index) const;
   void roll_back();
 
   std::shared_ptr<const Shared> shared_;

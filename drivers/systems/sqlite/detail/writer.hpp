@@ -45,6 +45,9 @@ class Writer {
   // Gives away the unique values of a record that is about to get others, so that records can swap
   // them. Nothing for tables without unique columns beyond the key.
   Result<WriteOutcome> free_unique_values(const ports::RecordWrite& write);
+  // Why a write is not taken, with the record that it is of. REQUIRES: find() has its dataset.
+  Error refusal(const ports::RecordWrite& write, Error error) const;
+
   // Keeps aside what the record is now, as a row of syncline_changes.
   Result<void> keep_image(const ports::RecordWrite& write, int64_t now_ms);
 
