@@ -8,6 +8,7 @@ class MariadbScan : public MariadbTest {
  public:
   static constexpr const char* kTablePrefix = "";
   static constexpr const char* kEchoTable = "syncline_echo";
+  static constexpr bool kLocksRows = true;
   static constexpr const char* kNow = "now(6)";
   static constexpr const char* kOutlast = "SELECT sleep(1.2)";
   static constexpr const char* kTouch = ", changed_at = now(6)";

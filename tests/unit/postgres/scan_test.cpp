@@ -8,6 +8,7 @@ class PostgresScan : public PostgresTest {
  public:
   static constexpr const char* kTablePrefix = "public.";
   static constexpr const char* kEchoTable = "syncline.syncline_echo";
+  static constexpr bool kLocksRows = true;
   static constexpr const char* kNow = "now()";
   static constexpr const char* kOutlast = "SELECT pg_sleep(1.2)";
   static constexpr const char* kTouch = ", changed_at = now()";
