@@ -67,6 +67,7 @@ Result<void> PostgresTarget::read_tables() {
   }
   SYN_TRY(aloud_, find_aloud(mapped));
   writer_ = std::make_unique<Writer>(std::move(mapped), std::move(stopped));
+  uncopied_.clear();
   return success();
 }
 
@@ -167,12 +168,15 @@ std::string_view PostgresTarget::role_for(const Mapped& mapped) const {
 }
 
 // Triggers fire for the datasets that want it, and for no others.
+std::optional<std::string> PostgresTarget::role_change(const Mapped& mapped) {
+  const std::string_view role = role_for(mapped);
+  if (triggers_ != Triggers::kSuppressed || role == role_) return {};
+  role_ = role;
+  return "SET LOCAL session_replication_role = " + std::string(role);
+}
+
 void PostgresTarget::add_group(Group group, std::vector<SqlStatement>& statements) {
-  const std::string_view role = role_for(*group.mapped);
-  if (triggers_ == Triggers::kSuppressed && role != role_) {
-    statements.push_back({"SET LOCAL session_replication_role = " + std::string(role), {}});
-    role_ = role;
-  }
+  if (auto role = role_change(*group.mapped)) statements.push_back({std::move(*role), {}});
   statements.push_back(group.finish());
 }
 
@@ -209,36 +213,38 @@ Result<ports::ApplyResult> PostgresTarget::apply(const ports::WriteBatch& batch)
 // telling: kQuietly, if all that it writes may be.
 Result<ports::ApplyResult> PostgresTarget::apply_together(const ports::WriteBatch& batch,
                                                           Telling telling) {
-  Writer::Plan plan = writer_->plan(batch.writes, {});
+  Writer::Plan plan = writer_->plan(batch.writes, {}, filling_);
   if (!plan.stopped.empty()) return stop(std::move(plan.stopped));
   if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison), {}};
   if (!may_be_quiet(batch, plan)) telling = Telling::kAloud;
   Script script = make_script(batch, plan, telling);
   brought_ = std::move(plan.brought);
-  const size_t commit = script.statements.size() - 1;
-  for (SqlStatement& more : sequences_.advance(brought_)) script.add(std::move(more));
-  const Pipeline::Outcome outcome = pipeline_->run(script.statements);
-  const bool is_committed = outcome.affected_counts.size() > commit;
-  if (!is_committed && script.is_filling && outcome.sqlstate == kUniqueViolation) {
-    filling_.clear();
-    roll_back();
-    return apply(batch);
+  const size_t end = script.statements.size();
+  const bool is_filling = !script.fills.empty();
+  if (!is_filling) {
+    script.add({"COMMIT", {}});
+    for (SqlStatement& more : sequences_.advance(brought_)) script.add(std::move(more));
   }
-  if (const auto other = is_committed ? std::nullopt : other_telling(outcome, script)) {
+  const Pipeline::Outcome outcome = pipeline_->run(script.statements);
+  const bool is_written = outcome.affected_counts.size() > (is_filling ? end - 1 : end);
+  if (const auto other = is_written ? std::nullopt : other_telling(outcome, script)) {
     roll_back();
     SYN_TRY(read_tables());
     return apply_together(batch, *other);
   }
-  if (!is_committed) return after_error(batch, outcome, script.datasets);
-  sequences_.done(brought_);
-  if (!outcome.is_done && outcome.sqlstate.empty()) connection_.reset();
+  if (!is_written) return after_error(batch, outcome, script.datasets);
   size_t rows_written = 0;
-  for (size_t i = 0; i < commit; ++i) {
+  for (size_t i = 0; i < end; ++i) {
     if (script.datasets[i] != 0) rows_written += outcome.affected_counts[i];
   }
-  return ports::ApplyResult{rows_written + note_puts(script.puts, outcome), {}, {}};
+  rows_written += note_puts(script.puts, outcome);
+  if (is_filling) return fill(batch, script, rows_written);
+  sequences_.done(brought_);
+  if (!outcome.is_done && outcome.sqlstate.empty()) connection_.reset();
+  return ports::ApplyResult{rows_written, {}, {}};
 }
 
+// All that goes before the COMMIT, or before what is copied in.
 PostgresTarget::Script PostgresTarget::make_script(const ports::WriteBatch& batch,
                                                    Writer::Plan& plan, Telling telling) {
   Script script;
@@ -246,22 +252,20 @@ PostgresTarget::Script PostgresTarget::make_script(const ports::WriteBatch& batc
   script.add(marker(batch, telling));
   if (telling == Telling::kQuietly) begin_quiet(script);
   role_ = kReplica;
-  std::set<std::string> tables;
   for (Group& group : plan.groups) {
+    if (telling == Telling::kQuietly) script.tables.insert(group.mapped->table.sql_name());
+    if (group.step == Step::kFill) {
+      script.fills.push_back(std::move(group));
+      continue;
+    }
     Put put{0, group.mapped->dataset(), group.count};
     const bool is_put = group.step == Step::kPut;
-    if (is_put && filling_.contains(put.dataset)) {
-      group.step = Step::kNew;
-      script.is_filling = true;
-    }
-    tables.insert(group.mapped->table.sql_name());
     add_group(std::move(group), script.statements);
     script.datasets.resize(script.statements.size(), put.dataset);
     put.statement = script.statements.size() - 1;
     if (is_put) script.puts.push_back(put);
   }
-  if (telling == Telling::kQuietly) end_quiet(tables, script);
-  script.add({"COMMIT", {}});
+  if (telling == Telling::kQuietly && script.fills.empty()) end_quiet(script);
   return script;
 }
 
@@ -273,7 +277,8 @@ size_t PostgresTarget::note_puts(const std::vector<Put>& puts, const Pipeline::O
     const size_t missing = outcome.affected_counts[put.statement];
     found += put.count - missing;
     if (missing < put.count) filling_.erase(put.dataset);
-    if (missing == put.count && missing >= kFillMin) filling_.insert(put.dataset);
+    const bool may_fill = missing == put.count && missing >= kFillMin;
+    if (may_fill && !uncopied_.contains(put.dataset)) filling_.insert(put.dataset);
   }
   return found;
 }

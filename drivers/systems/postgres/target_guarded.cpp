@@ -44,7 +44,7 @@ Result<ports::ApplyResult> PostgresTarget::write_guarded(const ports::WriteBatch
   SYN_TRY(standings_, guard_->check(batch.writes, before.images));
   if (before.outside)
     return ports::ApplyResult{0, scan::find_outside(*guard_, *writer_, batch.writes, before), {}};
-  Writer::Plan plan = writer_->plan(batch.writes, standings_);
+  Writer::Plan plan = writer_->plan(batch.writes, standings_, {});
   if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison), {}};
   brought_ = std::move(plan.brought);
   size_t rows_written = 0;

@@ -9,14 +9,27 @@
 namespace syncline::postgres {
 namespace {
 
-// Of the tables of $1: whether a write to one may do more, or less, than it says.
-constexpr const char* kHasMore =
-    "(EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ANY($1::regclass[]::oid[]) AND "
-    "tgenabled "
-    "IN ('A', 'R')) OR EXISTS (SELECT FROM pg_catalog.pg_rewrite WHERE ev_class = "
-    "ANY($1::regclass[]::oid[])) OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = "
-    "ANY($1::regclass[]::oid[])) OR EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = "
-    "ANY($1::regclass[]::oid[]) AND relrowsecurity))";
+// Whether a write to one of these tables, an array of their names, may do more, or less, than it
+// says.
+std::string has_more(const std::string& tables) {
+  const std::string any = "ANY(" + tables + "::regclass[]::oid[])";
+  return "(EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgenabled IN ('A', 'R') AND tgrelid = " +
+         any + ") OR EXISTS (SELECT FROM pg_catalog.pg_rewrite WHERE ev_class = " + any +
+         ") OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = " + any +
+         ") OR EXISTS (SELECT FROM pg_catalog.pg_class WHERE relrowsecurity AND oid = " + any + "))";
+}
+
+std::string look(const std::string& tables) {
+  return "SELECT 1 / (CASE WHEN " + has_more(tables) + " THEN 0 ELSE 1 END)";
+}
+
+std::string array_of(const std::set<std::string>& tables) {
+  ArrayLiteral names;
+  for (const std::string& table : tables) names.add(table);
+  return names.finish();
+}
+
+constexpr const char* kLeave = "SELECT pg_replication_origin_session_reset()";
 
 }  // namespace
 
@@ -24,10 +37,8 @@ constexpr const char* kHasMore =
 Result<std::set<model::DatasetId>> PostgresTarget::find_aloud(const std::vector<Mapped>& mapped) {
   std::set<model::DatasetId> aloud;
   for (const Mapped& one : mapped) {
-    ArrayLiteral table;
-    table.add(one.table.sql_name());
-    const Parameter parameter[] = {table.finish()};
-    SYN_TRY(const Answer answer, connection_->query("SELECT " + std::string(kHasMore), parameter));
+    const std::string table = literal(array_of({one.table.sql_name()}));
+    SYN_TRY(const Answer answer, connection_->query("SELECT " + has_more(table)));
     const bool is_plain = triggers_ == Triggers::kSuppressed && role_for(one) == "replica" &&
                           one.table.kind == 'r' && !answer.is_true(0, 0);
     if (!is_plain) aloud.insert(one.dataset());
@@ -49,15 +60,19 @@ void PostgresTarget::begin_quiet(Script& script) const {
   script.add({"SELECT pg_replication_origin_session_setup" + origin_sql(shared_->object), {}});
 }
 
-void PostgresTarget::end_quiet(const std::set<std::string>& tables, Script& script) const {
-  ArrayLiteral names;
-  for (const std::string& table : tables) names.add(table);
+void PostgresTarget::end_quiet(Script& script) const {
   script.asides.push_back(script.statements.size());
-  script.add(
-      {"SELECT 1 / (CASE WHEN " + std::string(kHasMore) + " THEN 0 ELSE 1 END)", {names.finish()}});
+  script.add({look("$1"), {array_of(script.tables)}});
   if (!has_origin_) return;
   script.asides.push_back(script.statements.size());
-  script.add({"SELECT pg_replication_origin_session_reset()", {}});
+  script.add({kLeave, {}});
+}
+
+// The same behind what is copied in; nothing for one that is not quiet.
+std::string PostgresTarget::quiet_end(const Script& script) const {
+  if (script.tables.empty()) return {};
+  const std::string end = look(literal(array_of(script.tables))) + "; ";
+  return has_origin_ ? end + kLeave + "; " : end;
 }
 
 // How to try again what failed by a statement that only quiet transactions have.

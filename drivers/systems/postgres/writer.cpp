@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "host/base/assert.hpp"
 #include "host/model/key.hpp"
 
 namespace syncline::postgres {
@@ -187,12 +188,39 @@ Group new_group(const Mapped& mapped, Step step, std::vector<model::FieldIndex> 
   Group group;
   group.mapped = &mapped;
   group.step = step;
-  group.arrays.resize(mapped.key_count() + (step == Step::kFree ? 0 : fields.size()));
+  const size_t value_count = step == Step::kFree ? 0 : fields.size();
+  if (step != Step::kFill) group.arrays.resize(mapped.key_count() + value_count);
   group.fields = std::move(fields);
   return group;
 }
 
+// A value as COPY's text has it.
+void add_copied(std::string_view value, std::string& rows) {
+  for (const char letter : value) {
+    const char escaped = letter == '\n'   ? 'n'
+                         : letter == '\r' ? 'r'
+                         : letter == '\t' ? 't'
+                                          : letter;
+    if (escaped != letter || letter == '\\') rows += '\\';
+    rows += escaped;
+  }
+}
+
+void add_row(Group& group, const std::vector<Parameter>& values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) group.rows += '\t';
+    if (const Parameter& value = values[i]; value.has_value()) {
+      add_copied(*value, group.rows);
+    } else {
+      group.rows += "\\N";
+    }
+  }
+  group.rows += '\n';
+  ++group.count;
+}
+
 void add_to(Group& group, const std::vector<Parameter>& values) {
+  if (group.step == Step::kFill) return add_row(group, values);
   for (size_t i = 0; i < group.arrays.size(); ++i) {
     if (const Parameter& value = values[i]; value.has_value()) {
       group.arrays[i].add(*value);
@@ -220,6 +248,7 @@ bool is_nothing(const ports::RecordWrite& write, const Texts& texts, Standing st
 }  // namespace
 
 SqlStatement Group::finish() {
+  SYN_ASSERT(step != Step::kFill);
   SqlStatement statement;
   switch (step) {
     case Step::kDelete:
@@ -237,9 +266,19 @@ SqlStatement Group::finish() {
     case Step::kNew:
       statement.sql = insert_sql(*this, values_sql(mapped->key_count() + fields.size()));
       break;
+    case Step::kFill:
+      break;
   }
   for (ArrayLiteral& array : arrays) statement.parameters.push_back(array.finish());
   return statement;
+}
+
+std::string Group::copy_sql() const {
+  std::string names = column_list(*mapped, mapped->key_count());
+  for (const model::FieldIndex field : fields) {
+    names += ", " + quoted_name(mapped->columns[field].name);
+  }
+  return "COPY " + mapped->table.sql_name() + " (" + names + ") FROM STDIN";
 }
 
 Result<const Mapped*> Writer::find(model::DatasetId dataset) const {
@@ -259,8 +298,8 @@ Error Writer::refusal(const ports::RecordWrite& write, Error error) const {
   return rejected_row(*mapped.value(), std::string(write.key), std::move(error)).error;
 }
 
-Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
-                          const Standings& standings) const {
+Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Standings& standings,
+                          const std::set<model::DatasetId>& filling) const {
   Plan plan;
   plan.stopped = stopped(writes);
   if (!plan.stopped.empty()) return plan;
@@ -275,13 +314,13 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
     plan.is_exact = plan.is_exact && texts.value().is_exact;
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], texts.value(), standing)) continue;
-    const Step step = step_of(writes[i].kind, standing);
+    Step step = step_of(writes[i].kind, standing);
+    if (step == Step::kPut && filling.contains(writes[i].dataset)) step = Step::kFill;
     const auto [at, is_new] =
         groups.try_emplace({step, writes[i].dataset, texts.value().fields}, Group{});
     if (is_new) at->second = new_group(*mapped, step, texts.value().fields);
     add_to(at->second, texts.value().values);
-    if (step == Step::kPut || step == Step::kNew)
-      note_numbers(*mapped, texts.value(), plan.brought);
+    if (step >= Step::kNew) note_numbers(*mapped, texts.value(), plan.brought);
   }
   for (auto& [id, group] : groups) plan.groups.push_back(std::move(group));
   return plan;

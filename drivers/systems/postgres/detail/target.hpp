@@ -56,8 +56,9 @@ class PostgresTarget final : public ports::Target {
     std::vector<SqlStatement> statements;
     std::vector<model::DatasetId> datasets;  // of those that write; 0: it does not
     std::vector<Put> puts;
-    std::vector<size_t> asides;  // statements that only a quiet one has
-    bool is_filling = false;
+    std::vector<Group> fills;      // to be copied in behind the statements
+    std::set<std::string> tables;  // that a quiet one writes to; else empty
+    std::vector<size_t> asides;    // statements that only a quiet one has
     void add(SqlStatement statement) {
       statements.push_back(std::move(statement));
       datasets.push_back(0);
@@ -68,13 +69,17 @@ class PostgresTarget final : public ports::Target {
   Result<std::set<model::DatasetId>> find_aloud(const std::vector<Mapped>& mapped);
   bool may_be_quiet(const ports::WriteBatch& batch, const Writer::Plan& plan) const;
   void begin_quiet(Script& script) const;
-  void end_quiet(const std::set<std::string>& tables, Script& script) const;
+  void end_quiet(Script& script) const;
+  std::string quiet_end(const Script& script) const;
+  Result<ports::ApplyResult> fill(const ports::WriteBatch& batch, const Script& script,
+                                  size_t rows_written);
   std::optional<Telling> other_telling(const Pipeline::Outcome& outcome, const Script& script);
   bool leave_origin();
   SqlStatement marker(const ports::WriteBatch& batch, Telling telling) const;
   Error marker_moved(const ports::WriteBatch& batch) const;
   void add_group(Group group, std::vector<SqlStatement>& statements);
   std::string_view role_for(const Mapped& mapped) const;
+  std::optional<std::string> role_change(const Mapped& mapped);
   // datasets: of the statements that write.
   Result<ports::ApplyResult> after_error(const ports::WriteBatch& batch,
                                          const Pipeline::Outcome& outcome,
@@ -105,9 +110,10 @@ class PostgresTarget final : public ports::Target {
   Sequences sequences_;
   Brought brought_;                         // by the batch at hand
   std::optional<ports::DatasetStop> stop_;  // what ended a try record by record
-  // Where the last full records were all missing: the next are inserted at once. If one is there
-  // after all, the batch is written again the long way.
+  // Where the last full records were all missing: the next are copied in. If one is there after
+  // all, the batch is written again the long way.
   std::set<model::DatasetId> filling_;
+  std::set<model::DatasetId> uncopied_;  // whose tables refused a COPY for another reason
   Triggers triggers_ = Triggers::kFire;
   std::set<model::DatasetId> aloud_;  // datasets whose writes may have other effects than theirs
   bool has_origin_ = false;           // under which the server leaves out what we write

@@ -1,6 +1,6 @@
 // Records to be written, as few statements: those of one table that touch the same columns go
 // together, as arrays. UPDATE of the changed columns; full records by UPDATE, then INSERT of what
-// was not there; DELETE. Never ON CONFLICT, which overwrites other records.
+// was not there, or all at once by COPY; DELETE. Never ON CONFLICT, which overwrites other records.
 //
 // Threads: one at a time. Errors: kSystemSchema for a dataset that is not written here; a value
 // that its column cannot hold is the write's refusal.
@@ -8,6 +8,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,18 +21,20 @@
 
 namespace syncline::postgres {
 
-// kNew: full records of which none is there, or thought to be.
-enum class Step : uint8_t { kDelete, kFree, kSet, kNew, kPut };
+// kNew: full records of which none is there. kFill: the same, as it is thought.
+enum class Step : uint8_t { kDelete, kFree, kSet, kNew, kFill, kPut };
 
 // Writes of one table and one set of columns, growing.
 struct Group {
   const Mapped* mapped = nullptr;
   Step step = Step::kSet;
   std::vector<model::FieldIndex> fields;
-  std::vector<ArrayLiteral> arrays;  // key columns, then fields
+  std::vector<ArrayLiteral> arrays;  // key columns, then fields; none of kFill
+  std::string rows;                  // of kFill: COPY's text
   size_t count = 0;
 
-  SqlStatement finish();
+  SqlStatement finish();  // REQUIRES: not kFill
+  std::string copy_sql() const;
 };
 
 class Writer {
@@ -46,7 +49,8 @@ class Writer {
     return ports::stopped_among(writes, [this](model::DatasetId dataset) { return find(dataset); });
   }
 
-  // All writes, in the order deletes, sets, what is new, puts. stopped: datasets that cannot be
+  // All writes, in the order deletes, sets, what is new, puts. filling: datasets of which full
+  // records are thought to be missing. stopped: datasets that cannot be
   // written as their tables are. poison: the first write that cannot be written at all. standings:
   // one a write where they are guarded; of what is absent, a full record is inserted, and for the
   // rest there is nothing to do.
@@ -58,7 +62,8 @@ class Writer {
     bool is_exact = true;  // every value is stored just as it is given
   };
   using Standings = std::vector<scan::Standing>;
-  Plan plan(std::span<const ports::RecordWrite> writes, const Standings& standings) const;
+  Plan plan(std::span<const ports::RecordWrite> writes, const Standings& standings,
+            const std::set<model::DatasetId>& filling) const;
 
   // One write alone; nothing where there is nothing to do.
   Result<std::optional<Group>> single(const ports::RecordWrite& write,
