@@ -92,15 +92,33 @@ class TransactionBuilder {
   std::unordered_map<RecordKey, size_t, RecordKeyHasher> places_;
 };
 
-// How many of a flow's entries can go now.
-size_t ready_count(const Flow& flow, size_t room) {
-  size_t count = 0;
-  while (count < std::min(room, flow.entries.size()) &&
-         flow.entries[count].state != PendingState::kRefused) {
-    ++count;
-  }
-  return count;
+bool is_of_first_sync(const model::Entry& entry) {
+  return entry.commit_time_us <= 0;  // nobody waits for it
 }
+
+// What a transaction has room for yet. A server's cost of a transaction is paid for by more rows
+// where nobody waits for them.
+class Room {
+ public:
+  explicit Room(const Options& options)
+      : share_(options.first_sync_share), left_(options.batch_entries_max * share_) {}
+
+  bool is_full() const { return left_ < share_; }
+
+  // How many of a flow's entries go now.
+  size_t take(const Flow& flow) {
+    size_t count = 0;
+    while (!is_full() && count < flow.entries.size() &&
+           flow.entries[count].state != PendingState::kRefused) {
+      left_ -= is_of_first_sync(*flow.entries[count++].entry) ? 1 : share_;
+    }
+    return count;
+  }
+
+ private:
+  size_t share_;
+  size_t left_;
+};
 
 // What it had committed is gone: to go on would leave that out for good.
 Error went_back(const ports::Checkpoint& checkpoint, model::Sequence known) {
@@ -267,7 +285,7 @@ bool Delivery::Impl::take_alone(TransactionBuilder& builder) {
   if (std::exchange(was_alone, false)) return false;
   for (const auto& [id, flow] : pending.flows()) {
     if (!holds.is_alone(id) || is_blocked(id)) continue;
-    const size_t count = ready_count(flow, options.batch_entries_max);
+    const size_t count = Room(options).take(flow);
     if (count == 0) continue;
     builder.take(id, flow, count);
     was_alone = true;
@@ -278,16 +296,14 @@ bool Delivery::Impl::take_alone(TransactionBuilder& builder) {
 
 // From every flow in turn, beginning behind the one that came last, up to the batch's limit.
 void Delivery::Impl::take_together(TransactionBuilder& builder) {
-  size_t room = options.batch_entries_max;
+  Room room(options);
   auto& flows = pending.flows();
   auto at = flows.upper_bound(last_flow);
-  for (size_t i = 0; i < flows.size() && room > 0; ++i, ++at) {
+  for (size_t i = 0; i < flows.size() && !room.is_full(); ++i, ++at) {
     if (at == flows.end()) at = flows.begin();
     const auto& [id, flow] = *at;
     if (flow.entries.empty() || holds.is_alone(id) || is_blocked(id)) continue;
-    const size_t count = ready_count(flow, room);
-    builder.take(id, flow, count);
-    room -= count;
+    builder.take(id, flow, room.take(flow));
     last_flow = id;
   }
 }
@@ -366,7 +382,7 @@ void Delivery::Impl::finish(const Transaction& transaction, const ports::ApplyRe
     for (const Transaction::Record& record : transaction.records) {
       written += record.entries.size();
       for (const model::Entry* entry : record.entries) {
-        if (entry->commit_time_us <= 0) continue;  // of a first sync: nobody waits for it
+        if (is_of_first_sync(*entry)) continue;
         stats.latency_us_last = now_us - entry->commit_time_us;
         if (delivered.size() < kDeliveredMax) delivered.push_back({entry->commit_time_us, now_us});
       }

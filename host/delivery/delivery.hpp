@@ -34,6 +34,7 @@ struct Options {
   size_t lane_count = model::kLaneCountDefault;
   std::vector<const model::Schema*> schemas;  // of the datasets written to this target
   size_t batch_entries_max = 2048;            // of one marked transaction
+  size_t first_sync_share = 4;                // so many times more where nobody waits for them
   size_t pending_entries_max = 65536;         // read ahead of the target
   size_t pending_bytes_max = 48u << 20;       // likewise
   // Whether what is behind this sequence may be written quietly (ports::WriteBatch); empty: never.
