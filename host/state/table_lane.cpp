@@ -10,20 +10,38 @@ namespace syncline::state {
 namespace {
 
 constexpr size_t kLineSizeBytes = SYN_SLOTS_PER_LINE * sizeof(uint64_t);
+// Lanes from this size on are the system's own mappings: each time one grows, the heap would be
+// left with a hole that the next is too large for.
+constexpr size_t kMappedSizeBytes = size_t{64} << 10;
 // Lanes from this size on lie on huge pages: a random lookup then misses the TLB far less.
 constexpr size_t kHugePageSizeBytes = size_t{2} << 20;
 
+uint8_t* map_zeroed(size_t size) {
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  SYN_ASSERT(memory != MAP_FAILED);
+  // Advice: refused, it is merely slower.
+  if (size >= kHugePageSizeBytes) madvise(memory, size, MADV_HUGEPAGE);
+  return static_cast<uint8_t*>(memory);
+}
+
 uint8_t* allocate_zeroed(size_t size) {
-  const bool is_huge = size >= kHugePageSizeBytes;
+  if (size >= kMappedSizeBytes) return map_zeroed(size);
   void* memory = nullptr;
-  const int status = posix_memalign(&memory, is_huge ? kHugePageSizeBytes : kLineSizeBytes, size);
+  const int status = posix_memalign(&memory, kLineSizeBytes, size);
   SYN_ASSERT(status == 0);
-  if (is_huge) madvise(memory, size, MADV_HUGEPAGE);  // advice: refused, it is merely slower
   std::memset(memory, 0, size);
   return static_cast<uint8_t*>(memory);
 }
 
 }  // namespace
+
+void TableLane::Free::operator()(uint8_t* memory) const {
+  if (size_bytes_ >= kMappedSizeBytes) {
+    munmap(memory, size_bytes_);
+  } else {
+    std::free(memory);
+  }
+}
 
 size_t TableLane::max_records(uint64_t line_count) {
   const uint64_t slot_count = line_count * SYN_SLOTS_PER_LINE;
@@ -116,7 +134,7 @@ void TableLane::allocate(uint64_t line_count) {
   const size_t cells_offset = line_count * kLineSizeBytes;
   const size_t seen_offset = cells_offset + slot_count * record_size_ + SYN_TABLE_SLACK_SIZE;
   size_bytes_ = seen_offset + line_count;
-  memory_.reset(allocate_zeroed(size_bytes_));
+  memory_ = {allocate_zeroed(size_bytes_), Free(size_bytes_)};
   keys_ = reinterpret_cast<uint64_t*>(memory_.get());
   cells_ = memory_.get() + cells_offset;
   seen_ = memory_.get() + seen_offset;

@@ -49,8 +49,13 @@ class TableLane {
   bool is_seen(uint64_t slot) const { return (seen_[slot / 8] >> (slot % 8) & 1) != 0; }
 
  private:
-  struct Free {
-    void operator()(uint8_t* memory) const { std::free(memory); }
+  class Free {
+   public:
+    explicit Free(size_t size_bytes) : size_bytes_(size_bytes) {}
+    void operator()(uint8_t* memory) const;
+
+   private:
+    size_t size_bytes_;
   };
 
   static size_t max_records(uint64_t line_count);
@@ -67,7 +72,8 @@ class TableLane {
   size_t record_count_ = 0;
   uint64_t line_count_ = 0;
   size_t size_bytes_ = 0;
-  std::unique_ptr<uint8_t, Free> memory_;  // keys, then cells, then slack, then seen bits
+  std::unique_ptr<uint8_t, Free> memory_{nullptr,
+                                         Free(0)};  // keys, then cells, then slack, then seen bits
   uint64_t* keys_ = nullptr;
   uint8_t* cells_ = nullptr;
   uint8_t* seen_ = nullptr;
