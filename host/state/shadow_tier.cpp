@@ -13,7 +13,8 @@ constexpr size_t kSlotsAtFirst = 16;
 constexpr size_t kOneByteSizeMax = 0x7f;
 constexpr size_t kStateBytesMax = 2'000;     // longer ones are left to the store
 constexpr size_t kLiveBytesMax = 24u << 20;  // what 24 bits of place reach, free blocks among them
-constexpr size_t kEvictedShare = 16;         // of the limit, at a time
+constexpr size_t kEvictedShare = 8;          // of the limit, at a time
+constexpr size_t kFilterShare = 4;           // of the limit, once records had to go
 
 size_t units_of(size_t state_size) {
   const size_t size_bytes = kKeyBytes + (state_size <= kOneByteSizeMax ? 1 : 2) + state_size;
@@ -78,7 +79,10 @@ size_t TierShard::slot_of(const TierKey& key) const {
 
 TierShard::Found TierShard::find(const TierKey& key, std::string_view& state) {
   uint32_t& value = slots_[slot_of(key)];
-  if (value == 0) return is_complete_ ? Found::kNever : Found::kUnknown;
+  if (value == 0) {
+    const bool may_be_stored = !is_complete_ && gone_.may_contain(key);
+    return may_be_stored ? Found::kUnknown : Found::kNever;
+  }
   if ((value & kRecentBit) == 0) value |= kRecentBit;
   state = state_of(block(value & kPlaceMask));
   return Found::kState;
@@ -92,10 +96,9 @@ void TierShard::put(const TierKey& key, std::string_view state) {
     if (is_fitting) return replace(slot, key, state);
     erase(slot);
   }
-  if (state.size() > kStateBytesMax) {
-    is_complete_ = false;
-    return;
-  }
+  if (!is_fitting) begin_to_forget();
+  gone_.add(key);
+  if (state.size() > kStateBytesMax) return;
   if (!is_fitting) evict_for(units);
   if (size_with(units) <= limit_bytes_) insert(slot_of(key), key, state);
 }
@@ -203,10 +206,21 @@ size_t TierShard::size_with(size_t units) const {
   return (used_units_ + units) * kUnitBytes + slots_.size() * sizeof slots_[0];
 }
 
+// From now on not all is here that was: what was is kept as a filter.
+void TierShard::begin_to_forget() {
+  if (!is_complete_) return;
+  is_complete_ = false;
+  const size_t filter_bytes = limit_bytes_ / kFilterShare;
+  if (!gone_.make_room(filter_bytes)) return;
+  limit_bytes_ -= filter_bytes;
+  for (const uint32_t value : slots_) {
+    if (value != 0) gone_.add(key_of(block(value & kPlaceMask)));
+  }
+}
+
 // Many at once: to close the gap that one record leaves costs a look at all that stand behind it in
 // a row, which are many where the slots are nearly full.
 void TierShard::evict_for(size_t units) {
-  is_complete_ = false;
   const size_t goal = limit_bytes_ - limit_bytes_ / kEvictedShare;
   while (record_count_ > 0 && size_with(units) > goal) {
     if (hand_ >= slots_.size()) hand_ = 0;
@@ -243,7 +257,7 @@ void TierShard::erase(size_t slot) {
 }
 
 size_t TierShard::size_bytes() const {
-  return sizeof *this + slots_.capacity() * sizeof slots_[0] +
+  return sizeof *this + gone_.size_bytes() + slots_.capacity() * sizeof slots_[0] +
          chunks_.capacity() * sizeof chunks_[0] + chunks_.size() * kChunkUnits * kUnitBytes;
 }
 

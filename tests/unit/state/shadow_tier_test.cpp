@@ -58,7 +58,34 @@ TEST(ShadowTier, NeverShowsAnOldStateWhenRoomIsShort) {
   EXPECT_GT(hit_count, 5'000u);
   EXPECT_LT(shard.size_bytes(), kLimit + 100'000);
   EXPECT_FALSE(shard.is_complete());
-  EXPECT_EQ(shard.find(key_of(1'000'000), found), TierShard::Found::kUnknown);
+}
+
+// A first sync asks for little else.
+TEST(ShadowTier, KnowsMostKeysThatNeverCameWhenRoomIsShort) {
+  TierShard shard(200'000);
+  const std::string state(50, 's');
+  constexpr uint64_t kRecords = 20'000;
+  for (uint64_t i = 0; i < kRecords; ++i) shard.put(key_of(i), state);
+  ASSERT_FALSE(shard.is_complete());
+  std::string_view found;
+  for (uint64_t i = 0; i < kRecords; ++i) {
+    ASSERT_NE(shard.find(key_of(i), found), TierShard::Found::kNever) << i;
+  }
+  size_t never_count = 0;
+  for (uint64_t i = kRecords; i < 2 * kRecords; ++i) {
+    never_count += shard.find(key_of(i), found) == TierShard::Found::kNever ? 1 : 0;
+  }
+  EXPECT_GT(never_count, kRecords * 9 / 10);
+}
+
+TEST(ShadowTier, KnowsNothingOfWhatWasLeftOutAtTheOpen) {
+  TierShard shard(100'000);
+  const std::string state(50, 's');
+  uint64_t count = 0;
+  while (shard.put_if_room(key_of(count), state)) ++count;
+  for (uint64_t i = 10'000; i < 20'000; ++i) shard.put(key_of(i), state);
+  std::string_view found;
+  EXPECT_EQ(shard.find(key_of(count), found), TierShard::Found::kUnknown);
 }
 
 TEST(ShadowTier, KeepsWhatIsAskedForAndDropsTheRest) {
