@@ -8,6 +8,7 @@
 // to its end first, then goes on near the chunk it was at; rows read twice say nothing new.
 #include <algorithm>
 
+#include "host/app/memory.hpp"
 #include "host/app/render.hpp"
 #include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
@@ -24,6 +25,9 @@ constexpr int64_t kAwayUsMax = 5'000'000;
 constexpr int64_t kReportEveryUs = 10'000'000;
 constexpr size_t kNotedEvery = 32;       // chunks: what a restart may read again
 constexpr uint64_t kGroupsAheadMax = 6;  // of a target: more would only wait, and be read again
+// Of a system: what it was sent and its log has not shown. Each takes memory until it is.
+constexpr size_t kInFlightMax = 200'000;
+constexpr int64_t kShownPatienceUs = 2'000'000;  // a log that shows nothing holds nothing up
 
 Error stopping() {
   return {ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again"};
@@ -74,6 +78,7 @@ Result<void> RuntimeImpl::set_phase(model::DatasetId dataset, model::SystemId sy
     }
     if (phase != core::SyncPhase::kLive) return success();
     SYN_TRY(pipeline.commit());
+    SYN_TRY(parts_.shadow.settle());
     SYN_TRY(parts_.shadow.put_item(sync_cursor_item(dataset, system), {}));
     SYN_TRY(parts_.shadow.put_item(phase_item(dataset, system), kLive));
     return parts_.shadow.flush();
@@ -315,6 +320,7 @@ Result<void> RuntimeImpl::read_for_sync(const Syncing& syncing) {
 Result<void> RuntimeImpl::note_cursor(const Syncing& syncing, const std::string& cursor) {
   return on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
     SYN_TRY(pipeline.commit());
+    SYN_TRY(parts_.shadow.settle());
     const model::SystemId system = syncing.run->system->id;
     std::string bytes;
     ByteWriter out(bytes);
@@ -322,7 +328,9 @@ Result<void> RuntimeImpl::note_cursor(const Syncing& syncing, const std::string&
     out.u32(shape_of(*parts_.rules.at(syncing.dataset).schema));
     out.text(cursor);
     SYN_TRY(parts_.shadow.put_item(sync_cursor_item(syncing.dataset, system), bytes));
-    return parts_.shadow.flush();
+    SYN_TRY(parts_.shadow.flush());
+    release_free_memory();
+    return success();
   });
 }
 
@@ -358,6 +366,17 @@ Result<void> RuntimeImpl::put_missing(const Syncing& syncing) {
   return success();
 }
 
+// Whether more waits to be shown by a system's log than there should, and it goes on.
+bool RuntimeImpl::is_log_behind(SystemRun& run) const {
+  if (!run.is_source_open || run.is_paused || !is_read_through(run)) return false;
+  const size_t in_flight = pipeline_->in_flight_count(run.system->id);
+  const bool is_moving = in_flight <= kInFlightMax || in_flight < run.in_flight_seen;
+  run.in_flight_seen = in_flight;
+  if (is_moving) run.in_flight_moved_us = parts_.clock.steady_us();
+  return in_flight > kInFlightMax &&
+         parts_.clock.steady_us() - run.in_flight_moved_us < kShownPatienceUs;
+}
+
 // A sync that runs ahead of its targets would only fill the journal. What cannot be written to one
 // now holds nothing up; a pause holds up what it names.
 Result<void> RuntimeImpl::wait_for_others(const Syncing& syncing) {
@@ -366,8 +385,10 @@ Result<void> RuntimeImpl::wait_for_others(const Syncing& syncing) {
     if (run->needs_plan || run->is_paused) return false;
     if (!run->system->mappings.contains(syncing.dataset)) return false;
     const delivery::Stats stats = run->delivery->stats();
-    return !stats.is_retrying &&
-           parts_.journal.stats().committed > stats.cursor_moving + kGroupsAheadMax;
+    const bool is_written_late =
+        !stats.is_retrying &&
+        parts_.journal.stats().committed > stats.cursor_moving + kGroupsAheadMax;
+    return is_written_late || is_log_behind(*run);
   };
   uint64_t seen = 0;
   while (is_reading_ &&

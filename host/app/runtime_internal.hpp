@@ -74,8 +74,10 @@ struct SystemRun {
   std::optional<Error> lost;     // its log has a gap, which only a resync mends; as what follows
   std::set<model::DatasetId> rescans_due;  // the capture thread's own, as is
   std::set<model::DatasetId> unsynced;     // likewise: could not be read; their log rows are passed
-  int64_t lag_due_us = 0;                  // when its lag is measured next
-  int64_t open_due_us = 0;                 // when its source is opened next, if it is not open
+  size_t in_flight_seen = 0;               // the sync thread's own: as its log was last waited for
+  int64_t in_flight_moved_us = 0;
+  int64_t lag_due_us = 0;   // when its lag is measured next
+  int64_t open_due_us = 0;  // when its source is opened next, if it is not open
   int64_t open_wait_us = 0;
   bool is_log_alarming = false;  // likewise
   std::atomic<bool> is_paused{false};
@@ -195,6 +197,7 @@ class RuntimeImpl final : public Runtime {
   Result<std::string> noted_cursor(const Syncing& syncing);
   Result<void> put_missing(const Syncing& syncing);
   Result<void> wait_for_others(const Syncing& syncing);
+  bool is_log_behind(SystemRun& run) const;
   bool is_any_stream_paused() const;
   Result<void> take_chunk(SystemRun& run, capture::Captured&& chunk);
   void begin_progress(const Syncing& syncing);

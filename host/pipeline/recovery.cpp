@@ -169,6 +169,7 @@ Result<std::optional<journal::GroupNumber>> PipelineImpl::checkpoint(size_t lane
   }
   next_checkpoint_ %= lanes_.size();
   if (next_checkpoint_ != 0) return std::optional<journal::GroupNumber>();
+  SYN_TRY(with_.shadow.settle());
   for (const auto& [name, bytes] : items) {
     SYN_TRY(with_.shadow.put_item(name, bytes));
   }

@@ -41,6 +41,7 @@ class RocksdbShadow : public Shadow {
   using Shadow::apply;
   Result<void> apply(std::span<const model::FramePointer> frames) override;
   Result<uint64_t> applied(model::LaneIndex lane) override { return queue(lane).applied.load(); }
+  Result<void> settle() override;
   Result<void> flush() override;
   Result<void> scan(model::DatasetId dataset, model::LaneIndex lane, size_t lane_count,
                     size_t value_count, const Visit& visit) override;
@@ -383,8 +384,16 @@ void RocksdbShadow::settle(const Portion& portion) {
   waiting_applied_bytes_ -= size_bytes;
 }
 
+Result<void> RocksdbShadow::settle() {
+  if (items_.size_bytes() != 0) return write_all();
+  while (waiting_images_ > 0) {
+    SYN_TRY(write_next_lane());
+  }
+  return success();
+}
+
 Result<void> RocksdbShadow::flush() {
-  SYN_TRY(write_all());
+  SYN_TRY(settle());
   return store_->flush();
 }
 

@@ -63,6 +63,9 @@ class Shadow {
   // The last frame of this lane that was applied; after opening, the last that the disk holds, and
   // replay begins behind it.
   virtual Result<uint64_t> applied(model::LaneIndex lane) = 0;
+  // Hands what was applied down piece by piece. A flush does it too, but where items wait, in one
+  // write, which takes as much memory again: before many items are put, this comes first.
+  virtual Result<void> settle() { return success(); }
   // Makes what was applied durable, so that the journal need not keep it.
   virtual Result<void> flush() = 0;
 
