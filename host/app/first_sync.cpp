@@ -290,8 +290,9 @@ Result<void> RuntimeImpl::read_for_sync(const Syncing& syncing) {
   SYN_TRY(std::string cursor, noted_cursor(syncing));
   const bool is_resumed = !cursor.empty();
   if (!is_resumed) {
-    SYN_TRY(on_step_thread(
-        [=](pipeline::Pipeline& pipeline) { return pipeline.begin_first_sweep(system, dataset); }));
+    SYN_TRY(on_step_thread([=](pipeline::Pipeline& pipeline) {
+      return pipeline.begin_first_sweep(system, dataset, syncing.row_estimate);
+    }));
   }
   begin_progress(syncing);
   size_t chunk_count = 0;

@@ -115,8 +115,10 @@ class Pipeline {
   // not show is gone from the system.
   virtual void begin_sweep(model::SystemId system, model::DatasetId dataset) = 0;
   virtual Result<void> process_sweep(model::SystemId system, model::DatasetId dataset) = 0;
-  // The same where a first sync reads it: the deletion guard counts from there on.
-  virtual Result<void> begin_first_sweep(model::SystemId system, model::DatasetId dataset) = 0;
+  // The same where a first sync reads it: the deletion guard counts from there on. row_estimate: so
+  // many records may come; 0: not known.
+  virtual Result<void> begin_first_sweep(model::SystemId system, model::DatasetId dataset,
+                                         size_t row_estimate) = 0;
   // These records are put to the system as accepted (verify --repair).
   virtual Result<void> process_redeliver(model::SystemId system, model::DatasetId dataset,
                                          std::span<const std::string> keys) = 0;

@@ -33,7 +33,8 @@ class PipelineImpl final : public Pipeline {
   Result<void> process_joined(const PeerEntries& read) override;
   Result<void> process_skips(std::span<const model::Skip> skips) override;
   Result<void> begin_reading(model::SystemId system, const model::Position& from) override;
-  Result<void> begin_first_sweep(model::SystemId system, model::DatasetId dataset) override;
+  Result<void> begin_first_sweep(model::SystemId system, model::DatasetId dataset,
+                                 size_t row_estimate) override;
   void begin_sweep(model::SystemId system, model::DatasetId dataset) override;
   Result<void> process_sweep(model::SystemId system, model::DatasetId dataset) override;
   Result<void> process_missing(model::SystemId system, model::DatasetId dataset,

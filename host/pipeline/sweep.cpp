@@ -74,7 +74,9 @@ void PipelineImpl::begin_sweep(model::SystemId system, model::DatasetId dataset)
 }
 
 // What the system showed before is no loss of what it is found with now.
-Result<void> PipelineImpl::begin_first_sweep(model::SystemId system, model::DatasetId dataset) {
+Result<void> PipelineImpl::begin_first_sweep(model::SystemId system, model::DatasetId dataset,
+                                             size_t row_estimate) {
+  tables_.expect(dataset, row_estimate);
   guard_.forget({system, dataset});
   SYN_TRY(save_guard());
   begin_sweep(system, dataset);
@@ -106,6 +108,8 @@ Result<void> PipelineImpl::process_sweep(model::SystemId system, model::DatasetI
     SYN_TRY(run_work(work, system, {}));
   }
   tables_.at(system, dataset).end_sweep();
+  tables_.expect(dataset, 0);
+  publish_all();
   return is_held ? success() : end_approval({system, dataset});
 }
 
@@ -142,7 +146,7 @@ Result<void> PipelineImpl::begin_reading(model::SystemId system, const model::Po
   SYN_ASSERT(!is_waiting());
   for (const auto& [dataset, rule] : with_.rules) {
     if (rule.role(system) == nullptr) continue;
-    SYN_TRY(begin_first_sweep(system, dataset));
+    SYN_TRY(begin_first_sweep(system, dataset, 0));
     SYN_TRY(forget_unseen(system, dataset));
   }
   std::vector<LaneWork> work(1);

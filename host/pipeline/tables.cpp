@@ -77,6 +77,13 @@ Result<void> Tables::apply(const model::Frame& frame) {
   return success();
 }
 
+// What one system shows, the others are given.
+void Tables::expect(model::DatasetId dataset, size_t record_count) {
+  for (auto& [id, table] : tables_) {
+    if (id.second == dataset) table.expect(record_count);
+  }
+}
+
 Result<void> Tables::save(model::LaneIndex lane, uint64_t frame_number) {
   for (auto& [id, table] : tables_) {
     if (table.record_count(lane) == 0 && !saved_at_.contains({id, lane})) continue;

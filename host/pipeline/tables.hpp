@@ -40,6 +40,8 @@ class Tables {
   const std::set<Damage>& damaged() const { return damaged_; }
   // A frame that is in the journal's order: tables follow it before the lane's next detect.
   Result<void> apply(const model::Frame& frame);
+  // A first sync of the dataset brings so many records, as it is thought; 0: it is over.
+  void expect(model::DatasetId dataset, size_t record_count);
   Result<void> save(model::LaneIndex lane, uint64_t frame_number);
 
   size_t size_bytes() const;

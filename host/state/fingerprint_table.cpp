@@ -153,6 +153,16 @@ void log_record(engine::TableLaneLog& log, uint8_t kind, std::string_view record
 
 }  // namespace
 
+namespace {
+
+// Keys spread evenly over lanes, give or take a few standard deviations.
+size_t records_per_lane(size_t record_count, size_t lane_count) {
+  const double mean = static_cast<double>(record_count) / static_cast<double>(lane_count);
+  return static_cast<size_t>(mean + 4 * std::sqrt(mean)) + 1;
+}
+
+}  // namespace
+
 struct FingerprintTable::Parts {
   size_t value_count = 0;
   bool is_sweeping = false;
@@ -251,12 +261,18 @@ bool FingerprintTable::is_sweeping() const {
 }
 
 void FingerprintTable::reserve(size_t record_count) {
-  // Keys spread evenly over lanes, give or take a few standard deviations.
-  const size_t lane_count = parts_->lanes.size();
-  const double mean = static_cast<double>(record_count) / static_cast<double>(lane_count);
-  const auto per_lane = static_cast<size_t>(mean + 4 * std::sqrt(mean)) + 1;
-  for (size_t i = 0; i < lane_count; ++i) {
+  const size_t per_lane = records_per_lane(record_count, parts_->lanes.size());
+  for (size_t i = 0; i < parts_->lanes.size(); ++i) {
     parts_->lanes[i].reserve(per_lane);
+    parts_->update_ref(i);
+  }
+}
+
+void FingerprintTable::expect(size_t record_count) {
+  const size_t lane_count = parts_->lanes.size();
+  const size_t per_lane = record_count == 0 ? 0 : records_per_lane(record_count, lane_count);
+  for (size_t i = 0; i < lane_count; ++i) {
+    parts_->lanes[i].expect(per_lane);
     parts_->update_ref(i);
   }
 }

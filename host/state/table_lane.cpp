@@ -48,6 +48,12 @@ size_t TableLane::max_records(uint64_t line_count) {
   return slot_count - (slot_count * 5 + 63) / 64;
 }
 
+// Enough for so many, and for one more in the end.
+uint64_t TableLane::lines_for(size_t record_count) {
+  const uint64_t slots_needed = record_count + record_count * 5 / 59 + 2;
+  return (slots_needed + SYN_SLOTS_PER_LINE - 1) / SYN_SLOTS_PER_LINE;
+}
+
 uint64_t TableLane::find(uint64_t key_bits) const {
   if (line_count_ == 0) return kAbsent;
   for (uint64_t line = home(key_bits);; line = next(line)) {
@@ -118,11 +124,18 @@ void TableLane::clear() {
 
 void TableLane::reserve(size_t record_count) {
   if (record_count <= max_records(line_count_)) return;
-  const uint64_t grown = line_count_ + std::max<uint64_t>(line_count_ / 16, 1);
-  const uint64_t slots_needed = record_count + record_count * 5 / 59 + 2;
-  const uint64_t needed = (slots_needed + SYN_SLOTS_PER_LINE - 1) / SYN_SLOTS_PER_LINE;
-  grow(max_records(grown) >= record_count ? grown : needed);
+  const uint64_t expected = std::min(2 * line_count_, lines_for(expected_count_));
+  const uint64_t grown = std::max(line_count_ + std::max<uint64_t>(line_count_ / 16, 1), expected);
+  grow(max_records(grown) >= record_count ? grown : lines_for(record_count));
   SYN_ASSERT(record_count <= max_records(line_count_));
+}
+
+void TableLane::expect(size_t record_count) {
+  if (record_count == 0 && expected_count_ != 0) {
+    const uint64_t needed = lines_for(record_count_);
+    if (needed + needed / 16 < line_count_) grow(needed);
+  }
+  expected_count_ = record_count;
 }
 
 void TableLane::mark_all_unseen() {
@@ -152,6 +165,7 @@ void TableLane::grow(uint64_t line_count) {
     if (old.is_seen(from)) mark_seen(to);
   }
   record_count_ = old.record_count_;
+  expected_count_ = old.expected_count_;
 }
 
 uint64_t TableLane::take_empty_slot(uint64_t key_bits) {
