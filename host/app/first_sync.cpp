@@ -8,7 +8,6 @@
 // to its end first, then goes on near the chunk it was at; rows read twice say nothing new.
 #include <algorithm>
 
-#include "host/app/memory.hpp"
 #include "host/app/render.hpp"
 #include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
@@ -329,9 +328,7 @@ Result<void> RuntimeImpl::note_cursor(const Syncing& syncing, const std::string&
     out.u32(shape_of(*parts_.rules.at(syncing.dataset).schema));
     out.text(cursor);
     SYN_TRY(parts_.shadow.put_item(sync_cursor_item(syncing.dataset, system), bytes));
-    SYN_TRY(parts_.shadow.flush());
-    release_free_memory();
-    return success();
+    return parts_.shadow.flush();
   });
 }
 

@@ -10,7 +10,7 @@ namespace syncline::app {
 
 #ifdef SYN_TCMALLOC
 void release_free_memory() {
-  constexpr size_t kReserveBytes = 32u << 20;
+  constexpr size_t kReserveBytes = 48u << 20;
   MallocExtension& malloc = *MallocExtension::instance();
   size_t free_bytes = 0;
   if (!malloc.GetNumericProperty("tcmalloc.pageheap_free_bytes", &free_bytes)) return;

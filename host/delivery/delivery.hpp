@@ -36,7 +36,7 @@ struct Options {
   size_t batch_entries_max = 2048;            // of one marked transaction
   size_t first_sync_share = 4;                // so many times more where nobody waits for them
   size_t pending_entries_max = 65536;         // read ahead of the target
-  size_t pending_bytes_max = 48u << 20;       // likewise
+  size_t pending_bytes_max = 32u << 20;       // likewise
   // Whether what is behind this sequence may be written quietly (ports::WriteBatch); empty: never.
   std::function<bool(model::StreamId, model::LaneIndex, model::Sequence)> may_be_quiet;
   int64_t backoff_us_min = 2'000;

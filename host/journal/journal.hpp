@@ -37,7 +37,7 @@ struct Options {
   uint64_t segment_size_bytes = 64u << 20;
   uint64_t limit_bytes = 16ull << 30;  // beyond it segments go before they are old
   int64_t retain_us = 7ll * 24 * 3600 * 1'000'000;
-  size_t recent_size_bytes = 64u << 20;  // committed frames kept in memory for cursors
+  size_t recent_size_bytes = 48u << 20;  // committed frames kept in memory for cursors
   uint32_t heads_every_blocks = 1000;    // a signed head at the latest then,
   int64_t heads_every_us = 60'000'000;   // or then
   WorkPool* pool = nullptr;  // seals the blocks of a group; null: the appending thread does

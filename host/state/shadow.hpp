@@ -98,7 +98,7 @@ class Shadow {
 struct ShadowOptions {
   size_t memory_limit_bytes = 4ull << 30;  // of the memory tier, which uses at most 6 GiB of it
   size_t waiting_images_max = 262'144;     // of applied frames that wait to be written
-  size_t waiting_bytes_max = 64u << 20;    // likewise
+  size_t waiting_bytes_max = 32u << 20;    // likewise
   size_t lane_count = model::kLaneCountDefault;
 };
 

@@ -158,7 +158,7 @@ rocksdb::Options options_for_small_machines() {
   options.create_if_missing = true;
   options.merge_operator = std::make_shared<RecordMerge>();
   options.write_buffer_size = kWriteBufferBytes;
-  options.max_write_buffer_number = 4;
+  options.max_write_buffer_number = 3;
   options.max_background_jobs = 2;
   options.level_compaction_dynamic_level_bytes = true;
   // Fewer, larger merges: most records are written again before they reach the last level.

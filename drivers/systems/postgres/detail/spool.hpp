@@ -15,7 +15,7 @@ namespace syncline::postgres {
 
 struct SpoolBudget {
   std::string folder;  // empty: the machine's folder for such files
-  size_t memory_max = size_t{64} << 20;
+  size_t memory_max = size_t{32} << 20;
   size_t memory_used = 0;      // what is allocated
   uint64_t written_bytes = 0;  // to files, ever
 };
