@@ -351,14 +351,15 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
   if (guard_ != nullptr) held = guard_->hold();
   standings_.clear();
   stop_.reset();
-  SYN_TRY(auto unfit, check(batch));
+  Writer::Plan plan = writer_->plan(batch.writes, {});
+  SYN_TRY(auto unfit, check(batch, plan));
   if (unfit) return ports::ApplyResult{0, std::move(unfit), {}};
   auto begun = begin_guarded(batch);
   if (!begun || begun.value()) roll_back();
   if (!begun && stop_) return stop({std::move(*stop_)});
   if (!begun) return begun.error();
   if (begun.value()) return ports::ApplyResult{0, std::move(begun).value(), {}};
-  Writer::Plan plan = writer_->plan(batch.writes, standings_);
+  if (!standings_.empty()) plan = writer_->plan(batch.writes, standings_);
   size_t rows_written = 0;
   for (Group& group : plan.groups) {
     const Bulk::Outcome outcome = run_group(group);
@@ -378,8 +379,8 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
 }
 
 // What can be told of the records before anything is begun.
-Result<std::optional<ports::Poison>> MariadbTarget::check(const ports::WriteBatch& batch) {
-  Writer::Plan plan = writer_->plan(batch.writes, {});
+Result<std::optional<ports::Poison>> MariadbTarget::check(const ports::WriteBatch& batch,
+                                                          Writer::Plan& plan) {
   if (plan.poison) return std::move(plan.poison);
   SYN_TRY(auto too_large, find_too_large(batch));
   if (too_large) return too_large;

@@ -39,7 +39,7 @@ class MariadbTarget final : public ports::Target {
   Result<void> connect();
   Result<void> read_tables();
   Result<void> begin(const ports::WriteBatch& batch);
-  Result<std::optional<ports::Poison>> check(const ports::WriteBatch& batch);
+  Result<std::optional<ports::Poison>> check(const ports::WriteBatch& batch, Writer::Plan& plan);
   Result<std::optional<ports::Poison>> begin_guarded(const ports::WriteBatch& batch);
   Error marker_moved(const ports::WriteBatch& batch) const;
   Result<std::optional<ports::Poison>> find_too_large(const ports::WriteBatch& batch);
