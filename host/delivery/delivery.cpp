@@ -9,6 +9,7 @@
 #include "host/base/assert.hpp"
 #include "host/delivery/holds.hpp"
 #include "host/delivery/pending.hpp"
+#include "host/delivery/room.hpp"
 
 namespace syncline::delivery {
 namespace {
@@ -90,34 +91,6 @@ class TransactionBuilder {
 
   Transaction transaction_;
   std::unordered_map<RecordKey, size_t, RecordKeyHasher> places_;
-};
-
-bool is_of_first_sync(const model::Entry& entry) {
-  return entry.commit_time_us <= 0;  // nobody waits for it
-}
-
-// What a transaction has room for yet. A server's cost of a transaction is paid for by more rows
-// where nobody waits for them.
-class Room {
- public:
-  explicit Room(const Options& options)
-      : share_(options.first_sync_share), left_(options.batch_entries_max * share_) {}
-
-  bool is_full() const { return left_ < share_; }
-
-  // How many of a flow's entries go now.
-  size_t take(const Flow& flow) {
-    size_t count = 0;
-    while (!is_full() && count < flow.entries.size() &&
-           flow.entries[count].state != PendingState::kRefused) {
-      left_ -= is_of_first_sync(*flow.entries[count++].entry) ? 1 : share_;
-    }
-    return count;
-  }
-
- private:
-  size_t share_;
-  size_t left_;
 };
 
 // What it had committed is gone: to go on would leave that out for good.
@@ -285,7 +258,7 @@ bool Delivery::Impl::take_alone(TransactionBuilder& builder) {
   if (std::exchange(was_alone, false)) return false;
   for (const auto& [id, flow] : pending.flows()) {
     if (!holds.is_alone(id) || is_blocked(id)) continue;
-    const size_t count = Room(options).take(flow);
+    const size_t count = Room(options.batch_entries_max, options.first_sync_share).take(flow);
     if (count == 0) continue;
     builder.take(id, flow, count);
     was_alone = true;
@@ -296,7 +269,7 @@ bool Delivery::Impl::take_alone(TransactionBuilder& builder) {
 
 // From every flow in turn, beginning behind the one that came last, up to the batch's limit.
 void Delivery::Impl::take_together(TransactionBuilder& builder) {
-  Room room(options);
+  Room room(options.batch_entries_max, options.first_sync_share);
   auto& flows = pending.flows();
   auto at = flows.upper_bound(last_flow);
   for (size_t i = 0; i < flows.size() && !room.is_full(); ++i, ++at) {
