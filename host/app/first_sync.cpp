@@ -383,9 +383,8 @@ Result<void> RuntimeImpl::wait_for_others(const Syncing& syncing) {
     if (run->needs_plan || run->is_paused) return false;
     if (!run->system->mappings.contains(syncing.dataset)) return false;
     const delivery::Stats stats = run->delivery->stats();
-    const bool is_written_late =
-        !stats.is_retrying &&
-        parts_.journal.stats().committed > stats.cursor_moving + kGroupsAheadMax;
+    const bool is_written_late = !stats.is_retrying && parts_.journal.stats().committed >
+                                                           stats.cursor_moving + kGroupsAheadMax;
     return is_written_late || is_log_behind(*run);
   };
   uint64_t seen = 0;

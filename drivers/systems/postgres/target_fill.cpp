@@ -30,8 +30,7 @@ Result<ports::ApplyResult> PostgresTarget::fill(const ports::WriteBatch& batch,
     return copied.as_failure();
   }
   const bool is_there = connection_->sqlstate() == kUniqueViolation;
-  const bool was_not_quiet =
-      !script.tables.empty() && connection_->sqlstate() == kDivisionByZero;
+  const bool was_not_quiet = !script.tables.empty() && connection_->sqlstate() == kDivisionByZero;
   roll_back();
   if (copied.error().code == ErrorCode::kSystemBusy || connection_ == nullptr) {
     return copied.as_failure();

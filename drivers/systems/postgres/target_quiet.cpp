@@ -16,7 +16,8 @@ std::string has_more(const std::string& tables) {
   return "(EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgenabled IN ('A', 'R') AND tgrelid = " +
          any + ") OR EXISTS (SELECT FROM pg_catalog.pg_rewrite WHERE ev_class = " + any +
          ") OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = " + any +
-         ") OR EXISTS (SELECT FROM pg_catalog.pg_class WHERE relrowsecurity AND oid = " + any + "))";
+         ") OR EXISTS (SELECT FROM pg_catalog.pg_class WHERE relrowsecurity AND oid = " + any +
+         "))";
 }
 
 std::string look(const std::string& tables) {
