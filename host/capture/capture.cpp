@@ -1,6 +1,6 @@
 #include "host/capture/capture.hpp"
 
-#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "host/model/key.hpp"
@@ -15,29 +15,40 @@ size_t Captured::row_count() const {
   return count;
 }
 
-Cut cut(Captured&& captured, uint32_t ordinal, const model::Position& position, size_t lane_count) {
-  Cut parts;
-  parts.first.kind = captured.kind;
-  parts.first.system = captured.system;
-  parts.first.position = position;
-  parts.first.arrival_us = captured.arrival_us;
-  parts.rest = std::move(captured);
-  const std::vector<Batch> batches = std::exchange(parts.rest.batches, {});
-  for (const Batch& batch : batches) {
-    for (const bool is_before : {true, false}) {
-      Batch rows = model::copy_rows(batch, lane_count, [&](size_t row) {
-        return (batch.ordinal(row) < ordinal) == is_before;
-      });
-      if (rows.row_count() == 0) continue;
-      (is_before ? parts.first : parts.rest).batches.push_back(std::move(rows));
+std::vector<Captured> cut(Captured&& captured, std::span<const Stretch> stretches,
+                          size_t lane_count) {
+  std::vector<Captured> parts;
+  uint32_t begin = 0;
+  const auto fill = [&](Captured& part, uint32_t end) {
+    const auto is_inside = [&](uint32_t ordinal) { return ordinal >= begin && ordinal < end; };
+    for (const Batch& batch : captured.batches) {
+      Batch rows = model::copy_rows(batch, lane_count,
+                                    [&](size_t row) { return is_inside(batch.ordinal(row)); });
+      if (rows.row_count() > 0) part.batches.push_back(std::move(rows));
     }
+    for (const CapturedMarker& marker : captured.markers) {
+      if (is_inside(marker.ordinal)) part.markers.push_back(marker);
+    }
+    begin = end;
+  };
+  const auto make_part = [&](const model::Position& position) {
+    Captured part;
+    part.kind = captured.kind;
+    part.system = captured.system;
+    part.position = position;
+    part.arrival_us = captured.arrival_us;
+    return part;
+  };
+  for (const Stretch& stretch : stretches) {
+    Captured part = make_part(stretch.position);
+    fill(part, stretch.end);
+    if (!part.is_empty()) parts.push_back(std::move(part));
   }
-  auto& markers = parts.rest.markers;
-  const auto behind = std::find_if(markers.begin(), markers.end(), [ordinal](const auto& marker) {
-    return marker.ordinal >= ordinal;
-  });
-  parts.first.markers.assign(markers.begin(), behind);
-  markers.erase(markers.begin(), behind);
+  Captured rest = make_part(captured.position);
+  rest.snapshot_cursor = captured.snapshot_cursor;
+  fill(rest, std::numeric_limits<uint32_t>::max());
+  rest.result = std::move(captured.result);
+  parts.push_back(std::move(rest));
   return parts;
 }
 

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,13 +53,15 @@ struct Captured {
   size_t row_count() const;
 };
 
-// Two stretches of a poll: what lies before a place, where a transaction begins, and the rest. The
-// first ends at `position`; what the poll told beside rows stays with the rest.
-struct Cut {
-  Captured first;
-  Captured rest;
+// A stretch of a poll: what lies before a place where a transaction begins, and ends at `position`.
+struct Stretch {
+  uint32_t end = 0;
+  model::Position position;
 };
-Cut cut(Captured&& captured, uint32_t ordinal, const model::Position& position, size_t lane_count);
+// The stretches, in order, and what is left behind the last, to which what the poll told beside
+// rows belongs. Those with nothing in them are left out, the last is not.
+std::vector<Captured> cut(Captured&& captured, std::span<const Stretch> stretches,
+                          size_t lane_count);
 
 class Capture {
  public:

@@ -222,6 +222,7 @@ void Lane::set_epoch(model::SystemId system, uint32_t epoch) {
   const bool is_first = known == 0;  // a restart's: what it replayed was of this one
   known = epoch;
   if (is_first) return;
+  renewed_.push_back(system);
   for (auto& [id, flow] : flows_) {
     if (id.first != system) continue;
     print_count_ -= flow.print_count();
@@ -275,6 +276,7 @@ void Lane::replay(const model::Frame& frame) {
     sequences_[rules->schema->stream] = entry.sequence;
     send_to_targets(entry, *rules, Limit::kNone);
   }
+  renewed_.clear();  // the journal tells it
 }
 
 std::string Lane::snapshot() const {

@@ -185,6 +185,7 @@ class Lane {
   std::map<FlowId, Flow> flows_;
   size_t print_count_ = 0;  // that the flows hold
   std::map<model::SystemId, uint32_t> epochs_;
+  std::vector<model::SystemId> renewed_;  // whose epoch the next frame has to tell
 };
 
 }  // namespace syncline::core

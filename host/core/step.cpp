@@ -61,6 +61,7 @@ model::Frame Step::run() {
   frame_.lane = lane_.index_;
   frame_.number = ++lane_.frame_number_;
   frame_.time_us = input_.now_us;
+  tell_epochs();
   for (const model::Skip& skip : input_.skips) take(skip);
   for (const model::Skip& skip : input_.skips) follow_up(skip);
   for (const Item& item : input_.items) {
@@ -71,6 +72,17 @@ model::Frame Step::run() {
     frame_.progress.push_back({input_.system, input_.position, input_.snapshot_cursor});
   }
   return std::move(frame_);
+}
+
+// Where a system's deliveries begin anew: a restart has to forget there what was on its way before,
+// and no more.
+void Step::tell_epochs() {
+  for (const model::SystemId system : std::exchange(lane_.renewed_, {})) {
+    for (const auto& [id, flow] : lane_.flows_) {
+      if (id.first != system) continue;
+      frame_.confirmations.push_back({system, id.second, lane_.epoch_of(system), 0});
+    }
+  }
 }
 
 SystemView& Step::make_view(Touched& record, const SystemRole& role) const {

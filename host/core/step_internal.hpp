@@ -88,6 +88,7 @@ class Step {
   model::Frame run();
 
  private:
+  void tell_epochs();
   // Cause (step.cpp).
   void take(const Row& row);
   void take(const Marker& marker);  // confirm.cpp

@@ -172,6 +172,7 @@ Result<model::FramePointer> PipelineImpl::step_lane(LaneWork& work) {
 
 Result<void> PipelineImpl::append_waiting() {
   SYN_ASSERT(waiting_.has_value());
+  publish_known(*waiting_);
   SYN_TRY(waiting_->number, with_.journal.append(waiting_->frames));
   Group group = std::move(*waiting_);
   waiting_.reset();
@@ -215,6 +216,16 @@ void PipelineImpl::publish(const Group& group) {
     for (const model::TableDelta& delta : frame->deltas) {
       const state::FingerprintTable& table = tables_.at(delta.system, delta.dataset);
       table_use_[{delta.system, delta.dataset}] = {table.record_count(), table.size_bytes()};
+    }
+  }
+}
+
+// Before a delivery can meet the entries: what is not known of them must not be written quietly.
+void PipelineImpl::publish_known(const Group& group) {
+  const std::lock_guard lock(mutex_);
+  for (const model::FramePointer& frame : group.frames) {
+    for (auto& [flow, sequence] : known_behind_[frame->lane]) {
+      sequence = lanes_[frame->lane].known_behind(flow.first, flow.second);
     }
   }
 }

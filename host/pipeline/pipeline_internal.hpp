@@ -132,6 +132,7 @@ class PipelineImpl final : public Pipeline {
   void note_confirmed(model::LaneIndex lane, const model::Confirmation& confirmation);
   std::string shortened(model::DatasetId dataset, model::LaneIndex lane, std::string_view state);
   void publish(const Group& group);
+  void publish_known(const Group& group);
   void publish_in_flight(model::LaneIndex lane);
   void publish_all();
 

@@ -135,20 +135,19 @@ std::vector<capture::Captured> PipelineImpl::parts(capture::Captured captured) c
   const bool is_quiet =
       std::any_of(captured.markers.begin(), captured.markers.end(),
                   [](const capture::CapturedMarker& marker) { return marker.is_quiet; });
-  std::vector<capture::Captured> parts;
-  const auto cut_at = [&](uint32_t place, const model::Position& position) {
-    capture::Cut cut = capture::cut(std::move(captured), place, position, options_.lane_count);
-    if (!cut.first.is_empty()) parts.push_back(std::move(cut.first));
-    captured = std::move(cut.rest);
-  };
+  std::vector<capture::Stretch> stretches;
   if (is_quiet && !captured.batches.empty()) {
     for (const Alone& alone : find_alone(captured)) {
-      if (alone.begin > 0) cut_at(alone.begin, alone.before);
-      cut_at(alone.end, alone.position);
+      if (alone.begin > 0) stretches.push_back({alone.begin, alone.before});
+      stretches.push_back({alone.end, alone.position});
     }
   }
-  parts.push_back(std::move(captured));
-  return parts;
+  if (!stretches.empty()) {
+    return capture::cut(std::move(captured), stretches, options_.lane_count);
+  }
+  std::vector<capture::Captured> whole;
+  whole.push_back(std::move(captured));
+  return whole;
 }
 
 }  // namespace syncline::pipeline

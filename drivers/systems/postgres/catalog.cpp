@@ -186,7 +186,7 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
   SYN_TRY(find_in_server(*connection, out));
   if (!shared_->is_scan) {
     SYN_TRY(find_in_log(*connection, *shared_, out));
-    SYN_TRY(find_origins(*connection, shared_->object, out));
+    SYN_TRY(find_needless_echoes(*connection, shared_->object, out));
   }
   SYN_TRY(const Triggers triggers, suppress_triggers(*connection));
   SYN_TRY(const std::string user, connection->query_text("SELECT current_user"));

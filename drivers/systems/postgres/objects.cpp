@@ -86,8 +86,14 @@ Result<void> install_checkpoint(Connection& connection) {
                    "to_regclass('" +
                        std::string(kCheckpoint) + "')"));
   if (is_of_now) return success();
-  return connection.run("ALTER TABLE " + std::string(kCheckpoint) +
-                        " ADD COLUMN IF NOT EXISTS quiet boolean NOT NULL DEFAULT false");
+  const std::string mend = "ALTER TABLE " + std::string(kCheckpoint) +
+                           " ADD COLUMN IF NOT EXISTS quiet boolean NOT NULL DEFAULT false";
+  auto mended = connection.run(mend);
+  if (mended) return success();
+  Error error = std::move(mended).error();
+  error.what = "the table " + std::string(kCheckpoint) + " is of an earlier version: " + error.what;
+  error.fix = "as its owner: " + mend + ";";
+  return error;
 }
 
 Result<void> install_echo(Connection& connection) {

@@ -20,13 +20,9 @@ std::string foreign_sql(const std::string& object) {
          " AND (o.roname = 'pg_' || s.oid OR o.roname ~ ('^pg_' || s.oid || '_')))";
 }
 
-Result<bool> is_there(Connection& connection, const std::string& sql) {
-  SYN_TRY(const Answer answer, connection.query(sql + " LIMIT 1"));
-  return answer.row_count() > 0;
-}
-
 Result<bool> is_foreign(Connection& connection, const std::string& object) {
-  return is_there(connection, foreign_sql(object));
+  SYN_TRY(const Answer answer, connection.query(foreign_sql(object) + " LIMIT 1"));
+  return answer.row_count() > 0;
 }
 
 // What our role lacks to use one; empty: nothing.
@@ -46,14 +42,18 @@ std::string origin_sql(const std::string& object) {
   return "(" + literal(object + "@") + " || " + kHere + ")";
 }
 
-Result<Origin> find_origin(Connection& connection, const std::string& object) {
-  if (connection.version() < kFiltering) return Origin::kNone;
-  SYN_TRY(const bool is_ours,
-          is_there(connection,
-                   "SELECT 1 FROM pg_replication_origin WHERE roname = " + origin_sql(object)));
-  if (!is_ours) return Origin::kNone;
-  SYN_TRY(const bool is_shared, is_foreign(connection, object));
-  return is_shared ? Origin::kForeign : Origin::kOurs;
+Result<Origins> look_at_origins(Connection& connection, const std::string& object) {
+  Origins origins;
+  if (connection.version() < kFiltering) return origins;
+  SYN_TRY(const std::string end, connection.query_text("SELECT pg_current_wal_insert_lsn()"));
+  SYN_TRY(origins.end, parse_lsn(end));
+  SYN_TRY(const Answer row,
+          connection.query("SELECT pg_stat_get_tuples_inserted('pg_replication_origin'::regclass), "
+                           "EXISTS (SELECT FROM pg_replication_origin WHERE roname = " +
+                           origin_sql(object) + "), EXISTS (" + foreign_sql(object) + ")"));
+  origins.made_count = row.integer(0, 0);
+  if (row.is_true(0, 1)) origins.ours = row.is_true(0, 2) ? Origin::kForeign : Origin::kOurs;
+  return origins;
 }
 
 Result<Origin> install_origin(Connection& connection, const std::string& object) {
@@ -69,17 +69,21 @@ Result<Origin> install_origin(Connection& connection, const std::string& object)
   return Origin::kOurs;
 }
 
+// To ask for the right to drop it, where there is none to drop, would be refused already.
 Result<void> drop_origin(Connection& connection, const std::string& object) {
   if (connection.version() < kFiltering) return success();
   SYN_TRY(
-      connection.query("SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin "
-                       "WHERE roname = " +
+      const Answer ours,
+      connection.query("SELECT quote_literal(roname) FROM pg_replication_origin WHERE roname = " +
                        origin_sql(object)));
+  if (ours.row_count() == 0) return success();
+  SYN_TRY(
+      connection.query("SELECT pg_replication_origin_drop(" + std::string(ours.text(0, 0)) + ")"));
   return success();
 }
 
-Result<void> find_origins(Connection& connection, const std::string& object,
-                          std::vector<ports::Finding>& out) {
+Result<void> find_needless_echoes(Connection& connection, const std::string& object,
+                                  std::vector<ports::Finding>& out) {
   if (connection.version() < kFiltering) return success();
   const std::string what = "the server sends us our own writes again: ";
   SYN_TRY(std::string lacking, origin_grants(connection));

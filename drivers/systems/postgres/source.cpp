@@ -164,28 +164,40 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
   return success();
 }
 
-// Where somebody else has begun to write here under an origin of theirs, what the server left out
-// of it is found by reading the tables. Ours goes once that is noted, and with it the reason to
-// read them again.
+// What has changed since the last look: where somebody else writes here under an origin of theirs,
+// or has done so since, what the server left out of it is found by reading the tables.
 Result<void> PostgresSource::check_origins(Connection& connection,
                                            std::vector<model::DatasetId>& rescan) {
-  SYN_TRY(const Origin now, find_origin(connection, shared_->object));
-  const Origin before = std::exchange(origin_, now);
-  if (now != before && stream_ != nullptr) {
+  SYN_TRY(const Origins now, look_at_origins(connection, shared_->object));
+  const Origins before = std::exchange(origins_, now);
+  const bool is_shared = now.ours == Origin::kForeign;
+  if (now == before && is_shared && rescan.empty() && rescans_to_report_.empty()) {
+    // The reading is noted. While a session of ours still uses it, ours stays.
+    auto dropped = drop_origin(connection, shared_->object);
+    return dropped || dropped.error().code == ErrorCode::kSystemBusy ? success() : dropped;
+  }
+  if (now == before) {
+    origins_.end = before.end;
+    return success();
+  }
+  const bool may_lack = is_filtered_ || (is_shared && before.ours != Origin::kForeign);
+  is_filtering_due_ = false;
+  if (stream_ != nullptr && is_filtered_) {
     close_stream();
     place_ = given_;
   }
-  if (now != Origin::kForeign) return success();
-  if (before == Origin::kForeign) {
-    const bool is_noted = rescans_to_report_.empty();
-    // While a session of ours still uses it, it stays.
-    if (is_noted && drop_origin(connection, shared_->object)) origin_ = Origin::kNone;
-    return success();
-  }
+  if (!may_lack) return success();
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     if (is_read(mapping)) rescan.push_back(mapping.schema->dataset);
   }
   return success();
+}
+
+// Whether the stream, which shows all origins, has come to where ours can be left out.
+bool PostgresSource::is_past_look() const {
+  if (origins_.ours != Origin::kOurs || is_filtered_ || at_hand_ || stream_ == nullptr)
+    return false;
+  return given_.lsn >= origins_.end || stream_->idle_end() >= origins_.end;
 }
 
 void PostgresSource::close_stream() {
@@ -197,10 +209,12 @@ void PostgresSource::close_stream() {
 Result<void> PostgresSource::open_stream() {
   SYN_TRY(Connection * connection, connect());
   SYN_TRY(check_origins(*connection, rescans_to_report_));
-  auto stream = Stream::open(shared_->access("source"), shared_->object, place_, origin_, clock_);
+  is_filtered_ = origins_.ours == Origin::kOurs && is_filtering_due_;
+  const Shown shown = is_filtered_ ? Shown::kWithoutOrigin : Shown::kAll;
+  auto stream = Stream::open(shared_->access("source"), shared_->object, place_, shown, clock_);
   if (!stream && stream.error().code == ErrorCode::kSystemBusy) {
     SYN_TRY(end_sessions(*connection, shared_->session("source")));
-    stream = Stream::open(shared_->access("source"), shared_->object, place_, origin_, clock_);
+    stream = Stream::open(shared_->access("source"), shared_->object, place_, shown, clock_);
   }
   if (!stream) return std::move(stream).as_failure();
   stream_ = std::move(stream).value();
@@ -333,6 +347,11 @@ Result<void> PostgresSource::poll_once(ports::PollResult& result, size_t row_lim
   if (given_up_) return *given_up_;
   if (clock_.steady_us() >= refresh_due_us_ && !at_hand_) {
     SYN_TRY(refresh(&result));
+  }
+  if (is_past_look()) {
+    is_filtering_due_ = true;
+    close_stream();
+    place_ = given_;
   }
   if (stream_ == nullptr) {
     SYN_TRY(open_stream());

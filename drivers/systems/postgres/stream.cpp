@@ -32,7 +32,7 @@ bool is_gone(const std::string& sqlstate) {
 }  // namespace
 
 Result<std::unique_ptr<Stream>> Stream::open(const Access& access, const std::string& object,
-                                             const Place& after, Origin origin, Clock& clock) {
+                                             const Place& after, Shown shown, Clock& clock) {
   SYN_TRY(auto connection, Connection::open(access, Purpose::kReplication));
   SYN_TRY(const Place now, identify(*connection));
   if (after.reach() != 0) {
@@ -43,7 +43,7 @@ Result<std::unique_ptr<Stream>> Stream::open(const Access& access, const std::st
   const std::string sql =
       "START_REPLICATION SLOT " + quoted_name(object) + " LOGICAL " + lsn_text(start) +
       " (proto_version " + (is_streaming ? "'2', streaming 'on'" : "'1'") + ", publication_names " +
-      literal(quoted_name(object)) + (origin == Origin::kOurs ? ", origin 'none')" : ")");
+      literal(quoted_name(object)) + (shown == Shown::kWithoutOrigin ? ", origin 'none')" : ")");
   PGresult* result = PQexec(connection->handle(), sql.c_str());
   if (PQresultStatus(result) != PGRES_COPY_BOTH) {
     Error error = connection->error_of(result, "cannot read the log of " + connection->place());

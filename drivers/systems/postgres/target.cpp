@@ -65,7 +65,7 @@ Result<void> PostgresTarget::read_tables() {
       stopped.emplace(mapping.schema->dataset, std::move(problems.front()));
     }
   }
-  SYN_TRY(aloud_, find_aloud(mapped));
+  SYN_TRY(look_at_tables(mapped));
   writer_ = std::make_unique<Writer>(std::move(mapped), std::move(stopped));
   uncopied_.clear();
   return success();
@@ -80,8 +80,8 @@ Result<void> PostgresTarget::connect() {
   SYN_TRY(connection_->run(kPlanByKey));
   SYN_TRY(set_durable(*connection_));
   SYN_TRY(triggers_, suppress_triggers(*connection_));
-  SYN_TRY(const Origin origin, find_origin(*connection_, shared_->object));
-  has_origin_ = origin == Origin::kOurs;
+  SYN_TRY(const Origins origins, look_at_origins(*connection_, shared_->object));
+  has_origin_ = origins.ours == Origin::kOurs;
   return success();
 }
 
@@ -229,6 +229,7 @@ Result<ports::ApplyResult> PostgresTarget::apply_together(const ports::WriteBatc
   const bool is_written = outcome.affected_counts.size() > (is_filling ? end - 1 : end);
   if (const auto other = is_written ? std::nullopt : other_telling(outcome, script)) {
     roll_back();
+    if (connection_ == nullptr) return outcome.error;
     SYN_TRY(read_tables());
     return apply_together(batch, *other);
   }
@@ -253,7 +254,10 @@ PostgresTarget::Script PostgresTarget::make_script(const ports::WriteBatch& batc
   if (telling == Telling::kQuietly) begin_quiet(script);
   role_ = kReplica;
   for (Group& group : plan.groups) {
-    if (telling == Telling::kQuietly) script.tables.insert(group.mapped->table.sql_name());
+    if (telling == Telling::kQuietly) {
+      const std::string name = group.mapped->table.sql_name();
+      script.tables[name] = shapes_.at(name);
+    }
     if (group.step == Step::kFill) {
       script.fills.push_back(std::move(group));
       continue;

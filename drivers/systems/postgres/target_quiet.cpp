@@ -1,7 +1,7 @@
 // Transactions of ours whose rows the log need not show: what they do is all that their statements
-// say. No trigger, rule, policy or inherited table has a part in it, and no column changes what it
-// is given; that is looked at in the transaction itself, behind its writes, when nobody can add one
-// any more.
+// say. No trigger, rule, policy or inherited table has a part in it, and the columns, which store
+// what they are given, are still those that were looked at. That is asked in the transaction
+// itself, behind its writes, when nobody can change it any more.
 #include <algorithm>
 
 #include "drivers/systems/postgres/detail/target.hpp"
@@ -9,42 +9,66 @@
 namespace syncline::postgres {
 namespace {
 
-// Whether a write to one of these tables, an array of their names, may do more, or less, than it
-// says.
-std::string has_more(const std::string& tables) {
+// What of a table decides how it stores a value.
+constexpr const char* kShape =
+    "(SELECT string_agg(attname || ' ' || atttypid || ' ' || atttypmod || attgenerated, ',' ORDER "
+    "BY "
+    "attnum) FROM pg_catalog.pg_attribute WHERE attrelid = t.name::regclass AND attnum > 0 AND NOT "
+    "attisdropped)";
+
+// Whether a write to one of these tables may do more, or less, than it says, or another shape than
+// it had. tables, shapes: arrays in SQL, one after the other the same tables'.
+std::string has_more(const std::string& tables, const std::string& shapes) {
   const std::string any = "ANY(" + tables + "::regclass[]::oid[])";
   return "(EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgenabled IN ('A', 'R') AND tgrelid = " +
          any + ") OR EXISTS (SELECT FROM pg_catalog.pg_rewrite WHERE ev_class = " + any +
          ") OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = " + any +
          ") OR EXISTS (SELECT FROM pg_catalog.pg_class WHERE relrowsecurity AND oid = " + any +
-         "))";
+         ") OR EXISTS (SELECT FROM unnest(" + tables + "::text[], " + shapes +
+         "::text[]) AS t(name, shape) WHERE t.shape IS DISTINCT FROM " + kShape + "))";
 }
 
-std::string look(const std::string& tables) {
-  return "SELECT 1 / (CASE WHEN " + has_more(tables) + " THEN 0 ELSE 1 END)";
+std::string look(const std::string& tables, const std::string& shapes) {
+  return "SELECT 1 / (CASE WHEN " + has_more(tables, shapes) + " THEN 0 ELSE 1 END)";
 }
 
-std::string array_of(const std::set<std::string>& tables) {
+struct Arrays {
+  std::string tables;
+  std::string shapes;
+};
+Arrays arrays_of(const std::map<std::string, std::string>& tables) {
   ArrayLiteral names;
-  for (const std::string& table : tables) names.add(table);
-  return names.finish();
+  ArrayLiteral shapes;
+  for (const auto& [name, shape] : tables) {
+    names.add(name);
+    shapes.add(shape);
+  }
+  return {names.finish(), shapes.finish()};
 }
 
+constexpr std::string_view kDivisionByZero = "22012";
 constexpr const char* kLeave = "SELECT pg_replication_origin_session_reset()";
 
 }  // namespace
 
-// Those whose writes have to be shown.
-Result<std::set<model::DatasetId>> PostgresTarget::find_aloud(const std::vector<Mapped>& mapped) {
-  std::set<model::DatasetId> aloud;
+// Reads the tables' shapes, and those whose writes have to be shown.
+Result<void> PostgresTarget::look_at_tables(const std::vector<Mapped>& mapped) {
+  aloud_.clear();
+  shapes_.clear();
   for (const Mapped& one : mapped) {
-    const std::string table = literal(array_of({one.table.sql_name()}));
-    SYN_TRY(const Answer answer, connection_->query("SELECT " + has_more(table)));
+    const std::string name = one.table.sql_name();
+    SYN_TRY(const std::string shape,
+            connection_->query_text("SELECT " + std::string(kShape) + " FROM (SELECT " +
+                                    literal(name) + " AS name) AS t"));
+    shapes_[name] = shape;
+    const Arrays arrays = arrays_of({{name, shape}});
+    SYN_TRY(const Answer answer, connection_->query("SELECT " + has_more(literal(arrays.tables),
+                                                                         literal(arrays.shapes))));
     const bool is_plain = triggers_ == Triggers::kSuppressed && role_for(one) == "replica" &&
                           one.table.kind == 'r' && !answer.is_true(0, 0);
-    if (!is_plain) aloud.insert(one.dataset());
+    if (!is_plain) aloud_.insert(one.dataset());
   }
-  return aloud;
+  return success();
 }
 
 bool PostgresTarget::may_be_quiet(const ports::WriteBatch& batch, const Writer::Plan& plan) const {
@@ -62,8 +86,9 @@ void PostgresTarget::begin_quiet(Script& script) const {
 }
 
 void PostgresTarget::end_quiet(Script& script) const {
-  script.asides.push_back(script.statements.size());
-  script.add({look("$1"), {array_of(script.tables)}});
+  Arrays arrays = arrays_of(script.tables);
+  script.look = script.statements.size();
+  script.add({look("$1", "$2"), {std::move(arrays.tables), std::move(arrays.shapes)}});
   if (!has_origin_) return;
   script.asides.push_back(script.statements.size());
   script.add({kLeave, {}});
@@ -72,21 +97,25 @@ void PostgresTarget::end_quiet(Script& script) const {
 // The same behind what is copied in; nothing for one that is not quiet.
 std::string PostgresTarget::quiet_end(const Script& script) const {
   if (script.tables.empty()) return {};
-  const std::string end = look(literal(array_of(script.tables))) + "; ";
+  const Arrays arrays = arrays_of(script.tables);
+  const std::string end = look(literal(arrays.tables), literal(arrays.shapes)) + "; ";
   return has_origin_ ? end + kLeave + "; " : end;
 }
 
-// How to try again what failed by a statement that only quiet transactions have.
+// How to try again what failed by a statement that only quiet transactions have. Nothing: as any
+// other, later.
 std::optional<PostgresTarget::Telling> PostgresTarget::other_telling(
     const Pipeline::Outcome& outcome, const Script& script) {
+  constexpr std::string_view kOriginTrouble[] = {"42501", "42704", "55000", "55006", "53400"};
   const size_t failed = outcome.affected_counts.size();
+  if (failed == script.look && outcome.sqlstate == kDivisionByZero) return Telling::kAloud;
   const auto& asides = script.asides;
-  if (outcome.sqlstate.empty() || std::find(asides.begin(), asides.end(), failed) == asides.end()) {
-    return std::nullopt;
-  }
-  const bool is_look = !script.statements[failed].parameters.empty();
-  if (is_look) return Telling::kAloud;
-  has_origin_ = false;  // it was dropped, or the server has no room for it
+  const bool is_aside = std::find(asides.begin(), asides.end(), failed) != asides.end();
+  const bool is_known = std::find(std::begin(kOriginTrouble), std::end(kOriginTrouble),
+                                  outcome.sqlstate) != std::end(kOriginTrouble);
+  if (!is_aside || !is_known) return std::nullopt;
+  has_origin_ =
+      false;  // it was dropped, another session holds it, or the server has no room for it
   return Telling::kQuietly;
 }
 

@@ -311,7 +311,10 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
       plan.poison = ports::Poison{i, refusal(writes[i], std::move(texts).error())};
       return plan;
     }
-    plan.is_exact = plan.is_exact && texts.value().is_exact;
+    const size_t value_count = mapped->columns.size() - mapped->key_count();
+    const bool is_partial =
+        writes[i].kind == EntryKind::kPut && texts.value().fields.size() < value_count;
+    plan.is_exact = plan.is_exact && texts.value().is_exact && !is_partial;
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], texts.value(), standing)) continue;
     Step step = step_of(writes[i].kind, standing);

@@ -53,7 +53,7 @@ class QuietStory : public PipelineStory {
     source_.transactions.emplace_back([this](ports::ChangeSink& sink) {
       for (model::LaneIndex lane = 0; lane < kLanes; ++lane) {
         const model::Sequence last = pipeline_->last_sequence(schema_.stream, lane);
-        if (last > 0) sink.marker({"here", 1, schema_.stream, lane, last, true});
+        if (last > 0) sink.marker({"here", epoch_, schema_.stream, lane, last, true});
       }
     });
   }
@@ -77,6 +77,7 @@ class QuietStory : public PipelineStory {
 
   ScriptedSource source_;
   capture::Capture capture_;
+  uint32_t epoch_ = 1;
 };
 
 TEST_F(QuietStory, a_users_row_behind_them_tells_only_what_the_user_changed) {
@@ -151,6 +152,8 @@ TEST_F(QuietStory, our_own_deletes_are_not_held) {
   for (const char* id : {"1", "2", "3", "4", "5"}) erp(SYN_OP_INSERT, id, "Ann", "erp");
   written_quietly();
   poll();
+  shop(ports::RowOp::kUpdate, "5", "Ann", "shop");  // the guard counts five records
+  poll();
   rules_[schema_.dataset].delete_limit = {.is_off = true};
   for (const char* id : {"1", "2", "3"}) take(kErp, Kind::kLog, SYN_OP_DELETE, id, {}, {});
   rules_[schema_.dataset].delete_limit = {.is_off = false, .records = 2};
@@ -163,6 +166,23 @@ TEST_F(QuietStory, our_own_deletes_are_not_held) {
   });
   poll();
   EXPECT_TRUE(pipeline_->held_deletes().empty());
+}
+
+// The restart knows what was on its way, and what the epoch made of it.
+TEST_F(QuietStory, what_is_written_quietly_across_a_restart_is_known) {
+  erp(SYN_OP_INSERT, "1", "Ann", "erp");
+  written_quietly();
+  poll();
+  pipeline_->set_epoch(kShop, 2);
+  erp(SYN_OP_UPDATE, "1", "Bob", "erp");
+  crash();
+  pipeline_->set_epoch(kErp, 1);
+  pipeline_->set_epoch(kShop, 2);
+  epoch_ = 2;
+  written_quietly();
+  shop(ports::RowOp::kUpdate, "1", "Bob", "shop");
+  poll();
+  EXPECT_EQ(written_to(kErp), Writes{"set 1 shop"});
 }
 
 TEST_F(QuietStory, what_is_written_next_may_be_quiet) {

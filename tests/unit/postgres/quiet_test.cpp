@@ -87,11 +87,40 @@ TEST_F(Quiet, WhereTriggersFireEverythingIsTold) {
   EXPECT_THAT(told(2), ElementsAre(marker(1), "ours insert 2 name=Bob mail=NULL"));
 }
 
-TEST_F(Quiet, ATableWithHeirsIsToldAloud) {
+TEST_F(Quiet, ATableThatGetsAnHeirWhileWeWriteIsToldAloud) {
   start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
   user_.run("CREATE TABLE vip(note text) INHERITS (customer)");
   apply({"put 2 name=Bob mail=NULL"});
-  EXPECT_THAT(told(2), ElementsAre(marker(1), "ours insert 2 name=Bob mail=NULL"));
+  EXPECT_THAT(told(3), ElementsAre(quiet_marker(1), marker(2), "ours insert 2 name=Bob mail=NULL"));
+}
+
+TEST_F(Quiet, AColumnThatIsRetypedWhileWeWriteIsLookedAtAnew) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail numeric(6,2))");
+  start({make_schema("customer", "id:int64 name:text mail:decimal")});
+  apply({"put 1 name=Ann mail=1.25"});
+  user_.run("ALTER TABLE customer ALTER mail TYPE numeric(6,1)");
+  apply({"put 2 name=Bob mail=1.25"});
+  EXPECT_THAT(take(3), ElementsAre(quiet_marker(1), marker(2), "ours insert 2 name=Bob mail=1.3"));
+}
+
+TEST_F(Quiet, ManyThatAreCopiedInAreQuietToo) {
+  start_customers();
+  const auto puts = [](int first) {
+    std::vector<std::string> texts;
+    for (int id = first; id < first + 100; ++id) {
+      texts.push_back("put " + std::to_string(id) + " name=ours mail=NULL");
+    }
+    return texts;
+  };
+  apply(puts(1000));
+  apply(puts(2000));
+  user_.run("CREATE TABLE vip(note text) INHERITS (customer)");
+  apply(puts(3000));
+  const auto lines = take(103);
+  ASSERT_EQ(103U, lines.size());
+  EXPECT_THAT(std::vector(lines.begin(), lines.begin() + 3),
+              ElementsAre(quiet_marker(1), quiet_marker(2), marker(3)));
 }
 
 TEST_F(Quiet, WhatIsRefusedLeavesTheNextOneAsItIs) {
@@ -138,6 +167,62 @@ TEST_F(Quiet, SomebodyElsesOriginEndsItAndTheTablesAreRead) {
   EXPECT_EQ("insert 3 name=late mail=NULL", take(1).back());
   apply({"put 4 name=Dan mail=NULL"});
   EXPECT_THAT(take(1), ElementsAre(quiet_marker(2)));
+}
+
+// Nothing is left of them but what they wrote.
+TEST_F(Quiet, AnOriginThatCameAndWentBetweenTwoLooksIsNoticed) {
+  if (!is_filtering()) GTEST_SKIP() << "servers before 16 cannot";
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  EXPECT_THAT(take(1), ElementsAre(quiet_marker(1)));
+  take_for(1500);  // by now what is ours is left out
+  {
+    User other(database_);
+    other.run("SELECT pg_replication_origin_create('theirs')");
+    other.run("SELECT pg_replication_origin_session_setup('theirs')");
+    other.run("INSERT INTO customer VALUES (2, 'theirs', NULL)");
+    other.run("SELECT pg_replication_origin_session_reset()");
+    other.run("SELECT pg_replication_origin_drop('theirs')");
+  }
+  std::vector<std::string> lines;
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (lines.empty() && rescans_.empty() && std::chrono::steady_clock::now() < deadline) {
+    lines = take_for(500);
+  }
+  EXPECT_TRUE(!rescans_.empty() || !lines.empty());
+}
+
+TEST_F(Quiet, AnOriginThatCameAndWentWhileWeWereAwayLeavesNothingOut) {
+  if (!is_filtering()) GTEST_SKIP() << "servers before 16 cannot";
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  EXPECT_THAT(take(1), ElementsAre(quiet_marker(1)));
+  take_for(1500);
+  system_ = {};
+  {
+    User other(database_);
+    other.run("SELECT pg_replication_origin_create('theirs')");
+    other.run("SELECT pg_replication_origin_session_setup('theirs')");
+    other.run("INSERT INTO customer VALUES (2, 'theirs', NULL)");
+    other.run("SELECT pg_replication_origin_session_reset()");
+    other.run("SELECT pg_replication_origin_drop('theirs')");
+  }
+  connect(sink_->position);
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=theirs mail=NULL"));
+}
+
+TEST_F(Quiet, DetachByARoleThatMayUseNoOrigin) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text)");
+  User("postgres").run("DROP ROLE IF EXISTS plain");
+  User("postgres").run("CREATE ROLE plain LOGIN REPLICATION");
+  user_.run("ALTER TABLE customer OWNER TO plain; GRANT CREATE ON DATABASE " + database_ +
+            " TO plain");
+  start_at(url("plain"), {make_schema("customer", "id:int64 name:text mail:text")}, "public.");
+  system_.source.reset();
+  system_.target.reset();
+  expect_ok(system_.catalog->detach());
+  EXPECT_EQ("0", user_.ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'syncline'"));
+  user_.run("DROP OWNED BY plain CASCADE; DROP ROLE plain");
 }
 
 TEST_F(Quiet, DetachTakesOurOriginAway) {

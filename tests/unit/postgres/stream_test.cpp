@@ -396,7 +396,7 @@ TEST_F(Log, APlaceWithNothingButAPartIsOfItsServer) {
   const Place now = identify(*looker).value();
   const Place other{0, now.server + 1, now.timeline, {now.lsn, 500}};
   const auto stream = Stream::open(shared.access("look"), "syncline_zurich_shop", other,
-                                   Origin::kNone, system_clock());
+                                   Shown::kAll, system_clock());
   ASSERT_FALSE(stream.has_value());
   EXPECT_EQ(ErrorCode::kSystemLost, stream.error().code) << to_string(stream.error());
 }

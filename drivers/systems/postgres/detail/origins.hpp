@@ -1,6 +1,7 @@
 // Replication origins (16 and later): under ours the server leaves the rows that we write out of
-// what it sends us. It then leaves out those of every other origin too, so this is done only while
-// nobody else writes to the database under one.
+// what it sends us. It then leaves out those of every other origin too, so it is asked for only
+// from a place on before which nobody else can have written under one; where somebody has since,
+// the tables have to be read for it.
 //
 // Threads: on the connection given. Errors: those of the connection.
 #pragma once
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "drivers/systems/postgres/detail/connection.hpp"
+#include "drivers/systems/postgres/detail/place.hpp"
 #include "drivers/systems/postgres/detail/shared.hpp"
 #include "host/ports/catalog.hpp"
 
@@ -19,17 +21,25 @@ enum class Origin : uint8_t {
   kOurs,     // rows under it are ours alone, and nobody else writes under one
   kForeign,  // ours is there, and somebody else's too: that one's rows may have been left out
 };
-Result<Origin> find_origin(Connection& connection, const std::string& object);
+struct Origins {
+  Origin ours = Origin::kNone;
+  int64_t made_count = 0;  // by anybody, as the server counts them: one that came and went shows
+  Lsn end = 0;             // of the log, before the look
+  bool operator==(const Origins& other) const {
+    return ours == other.ours && made_count == other.made_count;
+  }
+};
+Result<Origins> look_at_origins(Connection& connection, const std::string& object);
 
 // Makes it, where the server knows how and we may. kNone: it does not, or may not be used.
 Result<Origin> install_origin(Connection& connection, const std::string& object);
-// Nothing where it is not there. kSystemBusy: a session of ours still uses it.
+// Nothing where it is not there. kSystemBusy: a session still uses it.
 Result<void> drop_origin(Connection& connection, const std::string& object);
 
 // The SQL text of its name in this database.
 std::string origin_sql(const std::string& object);
 // Why the server sends our own writes back, where it need not, and what mends it.
-Result<void> find_origins(Connection& connection, const std::string& object,
-                          std::vector<ports::Finding>& out);
+Result<void> find_needless_echoes(Connection& connection, const std::string& object,
+                                  std::vector<ports::Finding>& out);
 
 }  // namespace syncline::postgres

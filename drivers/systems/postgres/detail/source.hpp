@@ -14,6 +14,7 @@
 
 #include "drivers/systems/postgres/detail/decoder.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
+#include "drivers/systems/postgres/detail/origins.hpp"
 #include "drivers/systems/postgres/detail/shared.hpp"
 #include "drivers/systems/postgres/detail/stream.hpp"
 #include "host/base/clock.hpp"
@@ -60,6 +61,7 @@ class PostgresSource final : public ports::Source {
   Result<void> measure();
   Result<void> check_publication(Connection& connection);
   Result<void> check_origins(Connection& connection, std::vector<model::DatasetId>& rescan);
+  bool is_past_look() const;
   void stop(const ports::DatasetMapping& mapping, Error error, ports::PollResult* result);
   Result<const Mapped*> mapped_of(model::DatasetId dataset);
   struct Waiting {  // a transaction that was read and is not durable yet
@@ -86,7 +88,9 @@ class PostgresSource final : public ports::Source {
   std::optional<AtHand> at_hand_;
   Decoder decoder_;
   bool is_open_ = false;
-  Origin origin_ = Origin::kNone;  // as it was last looked at
+  Origins origins_;                // as they were last looked at
+  bool is_filtering_due_ = false;  // the log behind that look has been shown whole
+  bool is_filtered_ = false;       // the stream shows nothing that is under an origin
   Made publication_ = Made::kBefore;
   int64_t publication_number_ = 0;
   Place given_;  // behind what polls gave

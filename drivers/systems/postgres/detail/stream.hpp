@@ -12,7 +12,6 @@
 #include <string_view>
 
 #include "drivers/systems/postgres/detail/connection.hpp"
-#include "drivers/systems/postgres/detail/origins.hpp"
 #include "drivers/systems/postgres/detail/place.hpp"
 #include "host/base/clock.hpp"
 
@@ -23,12 +22,17 @@ enum class Patience : uint8_t {
   kSinceLastSign,  // anew with every sign of life: the server is at work on what shows nothing
 };
 
+enum class Shown : uint8_t {
+  kAll,
+  kWithoutOrigin,  // what is written under a replication origin is left out (16 and later)
+};
+
 class Stream {
  public:
   // Streams transactions whose commit record lies behind `after` (0: from what the slot confirmed),
-  // if the server is the one that `after` is of. origin: kOurs leaves out what is written under it.
+  // if the server is the one that `after` is of.
   static Result<std::unique_ptr<Stream>> open(const Access& access, const std::string& object,
-                                              const Place& after, Origin origin, Clock& clock);
+                                              const Place& after, Shown shown, Clock& clock);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;

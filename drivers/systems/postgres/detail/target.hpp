@@ -9,6 +9,7 @@
 // Owner: a connection of its own. Threads: one at a time; apart from the source's.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 
@@ -56,9 +57,10 @@ class PostgresTarget final : public ports::Target {
     std::vector<SqlStatement> statements;
     std::vector<model::DatasetId> datasets;  // of those that write; 0: it does not
     std::vector<Put> puts;
-    std::vector<Group> fills;      // to be copied in behind the statements
-    std::set<std::string> tables;  // that a quiet one writes to; else empty
-    std::vector<size_t> asides;    // statements that only a quiet one has
+    std::vector<Group> fills;                   // to be copied in behind the statements
+    std::map<std::string, std::string> tables;  // that a quiet one writes to, with their shapes
+    size_t look = 0;                            // the statement that says whether it was
+    std::vector<size_t> asides;                 // those by which it is under our origin
     void add(SqlStatement statement) {
       statements.push_back(std::move(statement));
       datasets.push_back(0);
@@ -66,7 +68,7 @@ class PostgresTarget final : public ports::Target {
   };
   Result<ports::ApplyResult> apply_together(const ports::WriteBatch& batch, Telling telling);
   Script make_script(const ports::WriteBatch& batch, Writer::Plan& plan, Telling telling);
-  Result<std::set<model::DatasetId>> find_aloud(const std::vector<Mapped>& mapped);
+  Result<void> look_at_tables(const std::vector<Mapped>& mapped);
   bool may_be_quiet(const ports::WriteBatch& batch, const Writer::Plan& plan) const;
   void begin_quiet(Script& script) const;
   void end_quiet(Script& script) const;
@@ -116,8 +118,9 @@ class PostgresTarget final : public ports::Target {
   std::set<model::DatasetId> uncopied_;  // whose tables refused a COPY for another reason
   Triggers triggers_ = Triggers::kFire;
   std::set<model::DatasetId> aloud_;  // datasets whose writes may have other effects than theirs
-  bool has_origin_ = false;           // under which the server leaves out what we write
-  std::string_view role_;             // what it is set to in the transaction at hand
+  std::map<std::string, std::string> shapes_;  // of the tables, by SQL name
+  bool has_origin_ = false;                    // under which the server leaves out what we write
+  std::string_view role_;                      // what it is set to in the transaction at hand
 };
 
 }  // namespace syncline::postgres
