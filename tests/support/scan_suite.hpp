@@ -12,17 +12,6 @@
 
 namespace syncline::ports {
 
-// A machine's clock whose steady side a test moves on, so that scans are due without waiting.
-class StepClock final : public Clock {
- public:
-  int64_t now_us() override { return system_clock().now_us(); }
-  int64_t steady_us() override { return steady_us_; }
-  void pass_seconds(int64_t seconds) { steady_us_ += seconds * 1'000'000; }
-
- private:
-  int64_t steady_us_ = 1'000'000;
-};
-
 template <class Base>
 class ScanSuite : public Base {
  protected:

@@ -231,6 +231,21 @@ void find_columns(const Mapped& mapped, std::vector<Finding>& out) {
 
 }  // namespace
 
+Result<std::string> list_triggers(Connection& connection) {
+  SYN_TRY(Answer rows,
+          connection.query("SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME, CREATED FROM "
+                           "information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() "
+                           "ORDER BY 1, 2"));
+  std::string list;
+  while (rows.next()) {
+    for (size_t column = 0; column < 3; ++column) {
+      list += rows.is_null(column) ? "" : std::string(rows.text(column));
+      list += column < 2 ? ' ' : '\n';
+    }
+  }
+  return list;
+}
+
 Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped& mapped) {
   std::vector<Finding> found;
   std::vector<Error> problems;

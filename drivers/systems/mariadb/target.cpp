@@ -4,7 +4,6 @@
 
 #include <mysqld_error.h>
 
-#include "drivers/systems/mariadb/detail/findings.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
 #include "host/model/key.hpp"
 
@@ -51,31 +50,6 @@ bool is_own_key(const Mapped& mapped, std::string_view index) {
 }
 
 }  // namespace
-
-// What `plan` asked of triggers is asked again: some may have been added since.
-Result<void> MariadbTarget::read_tables() {
-  std::vector<Mapped> mapped;
-  std::map<model::DatasetId, Error> stopped;
-  for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
-    if (mapping.direction == ports::Direction::kFrom) continue;
-    auto read = read_mapped(*connection_, mapping);
-    if (read) {
-      SYN_TRY(auto problems, trigger_problems(*connection_, read.value()));
-      if (problems.empty()) {
-        mapped.push_back(std::move(read).value());
-      } else {
-        stopped.emplace(mapping.schema->dataset, std::move(problems.front()));
-      }
-    } else if (read.error().code == ErrorCode::kSystemSchema ||
-               read.error().code == ErrorCode::kSystemKey) {
-      stopped.emplace(mapping.schema->dataset, std::move(read).error());
-    } else {
-      return std::move(read).as_failure();
-    }
-  }
-  writer_ = std::make_unique<Writer>(std::move(mapped), std::move(stopped));
-  return success();
-}
 
 Result<void> MariadbTarget::connect() {
   writer_.reset();
@@ -341,6 +315,7 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
     return fail(ErrorCode::kSystemOpen, "system " + shared_->config.name + " is not connected",
                 "the connection broke off", "nothing: it is probed, then tried again");
   }
+  SYN_TRY(look_for_triggers());
   if (writer_ == nullptr) {
     SYN_TRY(read_tables());
   }

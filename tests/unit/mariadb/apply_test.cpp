@@ -42,6 +42,26 @@ TEST_F(Apply, SetChangesOnlyTheNamedColumnsAndNoRowIsNoError) {
   EXPECT_EQ("1|Anna|a@x", customers());
 }
 
+TEST_F(Apply, ATriggerThatIsAddedWhileWeWriteStopsItsDatasetWithTheNextLook) {
+  start_customers();
+  ports::StepClock clock;
+  system_ = {};
+  system_ = make_mariadb(config_, clock).value();
+  expect_ok(system_.target->open());
+  apply({"put 1 name=Ann mail=a@x"});
+  user_.run("CREATE TRIGGER watch BEFORE UPDATE ON customer FOR EACH ROW SET NEW.mail = 'w'");
+  clock.pass_seconds(10);
+  const auto stopped = try_apply({"set 1 name=Anna"});
+  expect_ok(stopped);
+  ASSERT_EQ(1U, stopped.value().stopped.size());
+  EXPECT_THAT(stopped.value().stopped[0].error.why, HasSubstr("watch"));
+  EXPECT_EQ("1|Ann|a@x", customers());
+  user_.run("DROP TRIGGER watch");
+  clock.pass_seconds(10);
+  apply({"set 1 name=Anna"});
+  EXPECT_EQ("1|Anna|a@x", customers());
+}
+
 TEST_F(Apply, WhatMatchesButStaysTheSameCountsAsWritten) {
   start_customers();
   user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");

@@ -14,6 +14,8 @@ namespace syncline::mariadb {
 
 // A foreign key that changes rows of the table unseen, where they are read from the log.
 std::optional<Error> cascade_problem(const Mapped& mapped);
+// All triggers of the database by name and time of making, as one text.
+Result<std::string> list_triggers(Connection& connection);
 // Triggers that would fire for our writes and were not accepted.
 Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped& mapped);
 

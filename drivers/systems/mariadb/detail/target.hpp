@@ -12,6 +12,7 @@
 
 #include "drivers/systems/mariadb/detail/shared.hpp"
 #include "drivers/systems/mariadb/detail/writer.hpp"
+#include "host/base/clock.hpp"
 #include "host/ports/target.hpp"
 
 namespace syncline::mariadb {
@@ -19,8 +20,9 @@ namespace syncline::mariadb {
 class MariadbTarget final : public ports::Target {
  public:
   // guard: null where the log tells what users do.
-  MariadbTarget(std::shared_ptr<const Shared> shared, std::unique_ptr<scan::Guard> guard)
-      : shared_(std::move(shared)), guard_(std::move(guard)) {}
+  MariadbTarget(std::shared_ptr<const Shared> shared, std::unique_ptr<scan::Guard> guard,
+                Clock& clock)
+      : shared_(std::move(shared)), guard_(std::move(guard)), clock_(clock) {}
 
   Result<void> open() override;
   Result<void> open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
@@ -38,6 +40,7 @@ class MariadbTarget final : public ports::Target {
 
   Result<void> connect();
   Result<void> read_tables();
+  Result<void> look_for_triggers();
   Result<void> begin(const ports::WriteBatch& batch);
   Result<std::optional<ports::Poison>> check(const ports::WriteBatch& batch, Writer::Plan& plan);
   Result<std::optional<ports::Poison>> begin_guarded(const ports::WriteBatch& batch);
@@ -82,6 +85,9 @@ class MariadbTarget final : public ports::Target {
   std::unique_ptr<Bulk> bulk_;
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<scan::Guard> guard_;
+  Clock& clock_;
+  std::string triggers_;         // as they were listed last
+  int64_t triggers_due_us_ = 0;  // steady, of the next look
   Writer::Standings standings_;  // of the transaction at hand, if it is guarded
   scan::Images left_;            // what it leaves
   size_t packet_size_max_ = 0;
