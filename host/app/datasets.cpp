@@ -1,6 +1,7 @@
 // What the data folder remembers of each dataset: its fields in their order, by which records are
 // stored, and its policy, whose number every version begins with.
 #include <algorithm>
+#include <set>
 
 #include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
@@ -82,13 +83,16 @@ Result<void> check_stream(const model::Schema& schema, const std::string& before
 
 // What a mapping that was noted says is no longer so; empty: nothing that matters.
 std::string find_change(const std::string& before, const std::string& now) {
+  if (before == kTakenOut) return "was taken out since it was synced";
   const auto way_of = [](const std::string& text) { return text.substr(0, text.find('\n')); };
   const std::string was = way_of(before);
   const std::string is = way_of(now);
   const std::string kept = before.substr(was.size());
-  if (!now.substr(is.size()).starts_with(kept)) return "has another table or other columns than";
+  if (!now.substr(is.size()).starts_with(kept))
+    return "has another table or other columns than when it was synced";
   if (was == is || was == "both") return {};
-  return was == "from" ? "is written to, and was not" : "is read, and was not";
+  return was == "from" ? "is written to, and was not when it was synced"
+                       : "is read, and was not when it was synced";
 }
 
 }  // namespace
@@ -127,7 +131,28 @@ Result<void> RuntimeImpl::check_datasets() {
     SYN_TRY(parts_.shadow.put_item(stream_item(name), encode_stream(*rules.schema)));
     SYN_TRY(number_policy(rules));
   }
-  return success();
+  return note_taken_out();
+}
+
+// While a dataset is not synced with a system, places in logs and in the journal move on without
+// it.
+Result<void> RuntimeImpl::note_taken_out() {
+  std::set<std::string> known;
+  for (const RuntimeSystem& system : parts_.systems) {
+    for (const auto& [dataset, mapping] : system.mappings) {
+      known.insert(mapping_item(dataset, system.id));
+    }
+  }
+  std::vector<std::string> gone;
+  SYN_TRY(parts_.shadow.scan_items(std::string(kMappingPrefix),
+                                   [&](const std::string& name, std::string_view) {
+                                     if (!known.contains(name)) gone.push_back(name);
+                                     return true;
+                                   }));
+  for (const std::string& name : gone) {
+    SYN_TRY(parts_.shadow.put_item(name, kTakenOut));
+  }
+  return gone.empty() ? success() : parts_.shadow.flush();
 }
 
 // Every change of policy raises the number, so that what follows it stands above what was before.
@@ -183,8 +208,8 @@ Result<std::string> RuntimeImpl::find_mapping_change(const RuntimeSystem& system
 // A system that is mapped in another way than its records were synced is left alone.
 Result<void> RuntimeImpl::check_mappings(SystemRun& run) {
   const RuntimeSystem& system = *run.system;
-  const std::string resync = "or run `syncline resync --system " + system.name +
-                             "`: it compares anew, and deletes nothing";
+  const std::string resync =
+      "run `syncline resync --system " + system.name + "`: it compares anew, and deletes nothing";
   for (const auto& [dataset, mapping] : system.mappings) {
     const std::string name = "dataset '" + mapping.schema->name + "': ";
     SYN_TRY(const bool is_kept, is_filter_kept(system, mapping));
@@ -193,15 +218,14 @@ Result<void> RuntimeImpl::check_mappings(SystemRun& run) {
           ErrorCode::kSystemLost,
           name + "the row filter of system '" + system.name + "' is not the one it was synced with",
           "what `where` hides now would be taken for deleted, here and in the other systems",
-          "set `where` back, " + resync};
+          "set `where` back, or " + resync};
       return success();
     }
     SYN_TRY(const std::string change, find_mapping_change(system, mapping));
     if (!change.empty()) {
-      run.refused = Error{ErrorCode::kSystemLost,
-                          name + "system '" + system.name + "' " + change + " when it was synced",
+      run.refused = Error{ErrorCode::kSystemLost, name + "system '" + system.name + "' " + change,
                           "what differs by that would be taken for edits, or would stay unseen",
-                          "set `table`, `fields` and `direction` back, " + resync};
+                          "set the config back as it was, or " + resync};
       return success();
     }
   }

@@ -48,7 +48,7 @@ std::string encode_filter(const std::string& where) {
 }
 
 std::string mapping_item(model::DatasetId dataset, model::SystemId system) {
-  return "mapping/" + std::to_string(dataset) + "/" + std::to_string(system);
+  return std::string(kMappingPrefix) + std::to_string(dataset) + "/" + std::to_string(system);
 }
 
 // Lines: "from", "to" or "both", the table, and a field's name and column each.

@@ -23,6 +23,8 @@ std::string encode_filter(const std::string& where);
 // Likewise the ways they go, its table and the columns of the fields.
 std::string mapping_item(model::DatasetId dataset, model::SystemId system);
 std::string encode_mapping(const ports::DatasetMapping& mapping);
+inline constexpr std::string_view kMappingPrefix = "mapping/";
+inline constexpr std::string_view kTakenOut = "taken out\n";  // in its place, of one that is gone
 std::string encode_epoch(uint32_t epoch);
 
 // Errors: kInvalidArgument for a system that the config does not name.

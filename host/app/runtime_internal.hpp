@@ -129,6 +129,7 @@ class RuntimeImpl final : public Runtime {
   // datasets.cpp
   Result<void> check_datasets();
   Result<void> number_policy(core::DatasetRules& rules);
+  Result<void> note_taken_out();
   Result<void> check_mappings(SystemRun& run);
   Result<bool> is_filter_kept(const RuntimeSystem& system, const ports::DatasetMapping& mapping);
   Result<std::string> find_mapping_change(const RuntimeSystem& system,

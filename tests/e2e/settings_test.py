@@ -102,6 +102,27 @@ class Settings(fixture.Appliance):
         self.wait(lambda: self.rows(self.office) == self.rows(self.shop, "client"))
         self.assertEqual([row[0] for row in self.rows(self.office)], ["ann@x", "bob@x"])
 
+    def test_a_dataset_that_is_taken_out_and_put_back(self):
+        """What was changed meanwhile is in no place of a log that is still to be read."""
+        full = self.config()
+        self.set_config(full[:full.index("[datasets.product]")])
+        self.call("reload", "--yes")
+        self.write(self.office, "INSERT INTO product VALUES ('p1', 'Pen')")
+        self.edit("meanwhile")
+        self.expect_equal()
+        self.set_config(full)
+        self.call("reload", "--yes")
+        for system in ("office", "shop"):
+            self.wait(lambda name=system: self.status_of(name)["state"] == "stopped")
+            error = self.status_of(system)["error"]
+            for words in ("SYN-3005", "'product'", "taken out", f"resync --system {system}"):
+                self.assertIn(words, error)
+        for system in ("office", "shop"):
+            self.call("resync", "--system", system, "--yes")
+        self.wait(lambda: self.rows(self.shop, "product") == [("p1", "Pen")])
+        self.edit("after")
+        self.expect_equal()
+
     def test_a_direction_that_is_widened(self):
         narrow = ON_SHOP + 'direction = "from"\n'
         self.change_config(ON_SHOP, narrow)
