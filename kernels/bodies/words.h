@@ -60,6 +60,28 @@ SYN_INLINE uint64_t syn_read64(const uint8_t* bytes) {
 
 #endif
 
+/* The number of the highest bit that is set. REQUIRES: word is not 0. */
+SYN_INLINE uint32_t syn_high_bit(uint32_t word) {
+#if defined(__OPENCL_C_VERSION__)
+  return 31u - clz(word);
+#elif defined(__CUDA_ARCH__)
+  return 31u - (uint32_t)__clz((int)word);
+#else
+  return 31u - (uint32_t)__builtin_clz(word);
+#endif
+}
+
+/* Four bytes to any address. */
+SYN_INLINE void syn_write32(SYN_GLOBAL uint8_t* bytes, uint32_t word) {
+#if defined(__OPENCL_C_VERSION__)
+  vstore4(as_uchar4(word), 0, bytes);
+#elif defined(__CUDA_ARCH__)
+  for (uint32_t i = 0; i < 4; ++i) bytes[i] = (uint8_t)(word >> (8 * i));
+#else
+  memcpy(bytes, &word, sizeof word);
+#endif
+}
+
 SYN_INLINE uint64_t syn_rotate_left(uint64_t word, uint32_t bits) {
   return word << bits | word >> (64u - bits);
 }

@@ -14,6 +14,9 @@
 
 #ifdef __OPENCL_C_VERSION__
 #define SYN_GLOBAL __global
+typedef char int8_t;
+typedef short int16_t;
+typedef int int32_t;
 typedef uchar uint8_t;
 typedef ushort uint16_t;
 typedef uint uint32_t;

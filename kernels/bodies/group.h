@@ -1,0 +1,61 @@
+/* How the lanes of one group share a piece of work: one text for a device's lanes and for C++.
+ *
+ * A body that works by group is a row of steps. SYN_ALL_LANES runs a step once a lane, in any order
+ * or at once; SYN_FIRST_LANE runs one on lane 0 alone. All that a step wrote is seen by every lane
+ * of the next. Between two steps only what all lanes find alike may be read, so that they go the
+ * same way: arguments, and what a step left in the group's memory.
+ * On a device each lane is a thread and a step ends at a barrier (CUDA: a warp is a group; OpenCL:
+ * a work group is). In C++ one thread plays all lanes, whatever the width, and a step is a loop.
+ * Within a step's call, `lane` is the lane's number. C subset: compiles as C, C++, CUDA and
+ * OpenCL C. */
+#ifndef SYN_BODIES_GROUP_H
+#define SYN_BODIES_GROUP_H
+
+#include "kernels/contract/inline.h"
+
+typedef struct syn_group {
+  uint32_t lane; /* this one's; unused in C++ */
+  uint32_t width;
+} syn_group;
+
+#if defined(__OPENCL_C_VERSION__)
+#define SYN_LOCAL __local
+#define SYN_BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
+#define SYN_LOCAL_ADD(word, count) atomic_add((volatile __local uint*)(word), (count))
+#elif defined(__CUDA_ARCH__)
+#define SYN_LOCAL
+#define SYN_BARRIER() __syncwarp()
+#define SYN_LOCAL_ADD(word, count) atomicAdd((word), (count))
+#else
+#define SYN_LOCAL
+#define SYN_LOCAL_ADD(word, count) (*(word) += (count))
+#endif
+
+#ifdef SYN_BARRIER
+#define SYN_ALL_LANES(group, call)      \
+  do {                                  \
+    const uint32_t lane = (group).lane; \
+    SYN_BARRIER();                      \
+    call;                               \
+    SYN_BARRIER();                      \
+  } while (0)
+#define SYN_FIRST_LANE(group, call) \
+  do {                              \
+    SYN_BARRIER();                  \
+    if ((group).lane == 0) {        \
+      call;                         \
+    }                               \
+    SYN_BARRIER();                  \
+  } while (0)
+#else
+#define SYN_ALL_LANES(group, call)                              \
+  do {                                                          \
+    for (uint32_t lane = 0; lane < (group).width; ++lane) call; \
+  } while (0)
+#define SYN_FIRST_LANE(group, call) \
+  do {                              \
+    call;                           \
+  } while (0)
+#endif
+
+#endif
