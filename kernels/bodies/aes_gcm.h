@@ -14,6 +14,7 @@
 #ifndef SYN_BODIES_AES_GCM_H
 #define SYN_BODIES_AES_GCM_H
 
+#include "kernels/bodies/group.h"
 #include "kernels/bodies/words.h"
 #include "kernels/contract/block.h"
 
@@ -31,7 +32,7 @@ typedef struct __attribute__((aligned(16))) syn_gf128 {
   uint64_t low;
 } syn_gf128;
 
-/* All that one key needs, made by the host with syn_gcm_prepare. */
+/* All that one key needs, made by the host with syn_gcm_prepare, which OpenCL C has not. */
 typedef struct syn_gcm_key {
   uint32_t round_keys[SYN_AES_KEY_WORDS];
   uint32_t table[SYN_AES_TABLE_SIZE];
@@ -58,6 +59,7 @@ SYN_INLINE uint8_t syn_aes_double(uint8_t value) {
   return (uint8_t)(value << 1 ^ ((value >> 7) * 0x1b));
 }
 
+#ifndef __OPENCL_C_VERSION__
 /* Walks the field's non-zero elements by the generator 3 and, beside them, their inverses. */
 SYN_INLINE void syn_aes_make_table(uint32_t* table) {
   uint8_t value = 1;
@@ -80,10 +82,14 @@ SYN_INLINE void syn_aes_make_table(uint32_t* table) {
   }
 }
 
-SYN_INLINE uint32_t syn_aes_substitute(const uint32_t* table, uint32_t stride, uint32_t byte) {
+#endif
+
+SYN_INLINE uint32_t syn_aes_substitute(SYN_LOCAL const uint32_t* table, uint32_t stride,
+                                       uint32_t byte) {
   return table[byte * stride] >> 8 & 0xffu;
 }
 
+#ifndef __OPENCL_C_VERSION__
 SYN_INLINE uint32_t syn_aes_substitute_word(const uint32_t* table, uint32_t word) {
   return syn_aes_substitute(table, 1, word & 0xff) |
          syn_aes_substitute(table, 1, word >> 8 & 0xff) << 8 |
@@ -107,16 +113,18 @@ SYN_INLINE void syn_aes_expand_key(SYN_GLOBAL const uint8_t* key, const uint32_t
   }
 }
 
+#endif
+
 /* A column after SubBytes, ShiftRows and MixColumns, before its round key. */
-SYN_INLINE uint32_t syn_aes_column(const uint32_t* table, uint32_t stride, uint32_t a, uint32_t b,
-                                   uint32_t c, uint32_t d) {
+SYN_INLINE uint32_t syn_aes_column(SYN_LOCAL const uint32_t* table, uint32_t stride, uint32_t a,
+                                   uint32_t b, uint32_t c, uint32_t d) {
   return table[(a & 0xff) * stride] ^ syn_rotate_left32(table[(b >> 8 & 0xff) * stride], 8) ^
          syn_rotate_left32(table[(c >> 16 & 0xff) * stride], 16) ^
          syn_rotate_left32(table[(d >> 24) * stride], 24);
 }
 
-SYN_INLINE uint32_t syn_aes_last_column(const uint32_t* table, uint32_t stride, uint32_t a,
-                                        uint32_t b, uint32_t c, uint32_t d) {
+SYN_INLINE uint32_t syn_aes_last_column(SYN_LOCAL const uint32_t* table, uint32_t stride,
+                                        uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
   return syn_aes_substitute(table, stride, a & 0xff) |
          syn_aes_substitute(table, stride, b >> 8 & 0xff) << 8 |
          syn_aes_substitute(table, stride, c >> 16 & 0xff) << 16 |
@@ -124,14 +132,14 @@ SYN_INLINE uint32_t syn_aes_last_column(const uint32_t* table, uint32_t stride, 
 }
 
 /* state: four words as they lie in memory. table[byte * stride] is the table's word for a byte. */
-SYN_INLINE void syn_aes_encrypt(uint32_t* state, const uint32_t* round_keys, const uint32_t* table,
-                                uint32_t stride) {
+SYN_INLINE void syn_aes_encrypt(uint32_t* state, SYN_LOCAL const uint32_t* round_keys,
+                                SYN_LOCAL const uint32_t* table, uint32_t stride) {
   uint32_t a = state[0] ^ round_keys[0];
   uint32_t b = state[1] ^ round_keys[1];
   uint32_t c = state[2] ^ round_keys[2];
   uint32_t d = state[3] ^ round_keys[3];
   for (uint32_t round = 1; round < SYN_AES_ROUNDS; ++round) {
-    const uint32_t* key = round_keys + 4 * round;
+    SYN_LOCAL const uint32_t* key = round_keys + 4 * round;
     const uint32_t next_a = syn_aes_column(table, stride, a, b, c, d) ^ key[0];
     const uint32_t next_b = syn_aes_column(table, stride, b, c, d, a) ^ key[1];
     const uint32_t next_c = syn_aes_column(table, stride, c, d, a, b) ^ key[2];
@@ -140,7 +148,7 @@ SYN_INLINE void syn_aes_encrypt(uint32_t* state, const uint32_t* round_keys, con
     b = next_b;
     c = next_c;
   }
-  const uint32_t* key = round_keys + 4 * SYN_AES_ROUNDS;
+  SYN_LOCAL const uint32_t* key = round_keys + 4 * SYN_AES_ROUNDS;
   state[0] = syn_aes_last_column(table, stride, a, b, c, d) ^ key[0];
   state[1] = syn_aes_last_column(table, stride, b, c, d, a) ^ key[1];
   state[2] = syn_aes_last_column(table, stride, c, d, a, b) ^ key[2];
@@ -172,6 +180,7 @@ SYN_INLINE syn_gf128 syn_gf_multiply(syn_gf128 a, syn_gf128 b) {
   return sum;
 }
 
+#ifndef __OPENCL_C_VERSION__
 SYN_INLINE void syn_gf_make_table(syn_gf128 factor, syn_gf128* table) {
   for (uint32_t place = 0; place < 16; ++place) {
     syn_gf128* of_place = table + place * 256;
@@ -188,7 +197,9 @@ SYN_INLINE void syn_gf_make_table(syn_gf128 factor, syn_gf128* table) {
   }
 }
 
-SYN_INLINE syn_gf128 syn_gf_multiply_by(const syn_gf128* table, syn_gf128 a) {
+#endif
+
+SYN_INLINE syn_gf128 syn_gf_multiply_by(SYN_GLOBAL const syn_gf128* table, syn_gf128 a) {
   syn_gf128 sum = {0, 0};
   for (uint32_t place = 0; place < 16; ++place) {
     const uint64_t word = place < 8 ? a.high : a.low;
@@ -206,6 +217,7 @@ SYN_INLINE syn_gf128 syn_gf_of_words(const uint32_t* words) {
   return out;
 }
 
+#ifndef __OPENCL_C_VERSION__
 SYN_INLINE void syn_gcm_prepare(SYN_GLOBAL const uint8_t* key, syn_gcm_key* out) {
   syn_aes_make_table(out->table);
   syn_aes_expand_key(key, out->table, out->round_keys);
@@ -217,6 +229,8 @@ SYN_INLINE void syn_gcm_prepare(SYN_GLOBAL const uint8_t* key, syn_gcm_key* out)
   }
   syn_gf_make_table(out->powers[SYN_GCM_STEPS], out->by_h32);
 }
+
+#endif
 
 /* The first count bytes of a block; what is behind them is zero. Words are indexed by constants
  * only, here and below, so that a device keeps them in registers. */
@@ -245,8 +259,9 @@ SYN_INLINE void syn_gcm_store(uint32_t* words, uint32_t count, SYN_GLOBAL uint8_
 
 /* Counter 1 is the tag's, the data's first block has 2. */
 SYN_INLINE void syn_gcm_key_stream(const syn_gcm_record* record, uint32_t counter,
-                                   const uint32_t* round_keys, const uint32_t* table,
-                                   uint32_t stride, uint32_t* words) {
+                                   SYN_LOCAL const uint32_t* round_keys,
+                                   SYN_LOCAL const uint32_t* table, uint32_t stride,
+                                   uint32_t* words) {
   for (uint32_t i = 0; i < 3; ++i) words[i] = record->nonce[i];
   words[3] = syn_swap32(counter);
   syn_aes_encrypt(words, round_keys, table, stride);
@@ -258,8 +273,9 @@ SYN_INLINE void syn_gcm_key_stream(const syn_gcm_record* record, uint32_t counte
 /* Encrypts or decrypts data block number block, and leaves its ciphertext in words. */
 SYN_INLINE void syn_gcm_data_block(const syn_gcm_record* record, uint32_t block, uint32_t direction,
                                    SYN_GLOBAL const uint8_t* input, SYN_GLOBAL uint8_t* output,
-                                   const uint32_t* round_keys, const uint32_t* table,
-                                   uint32_t stride, uint32_t* words) {
+                                   SYN_LOCAL const uint32_t* round_keys,
+                                   SYN_LOCAL const uint32_t* table, uint32_t stride,
+                                   uint32_t* words) {
   uint32_t stream[4];
   syn_gcm_key_stream(record, block + 2, round_keys, table, stride, stream);
   const uint32_t left = record->size - block * SYN_AES_BLOCK_SIZE;
@@ -287,8 +303,9 @@ SYN_INLINE void syn_gcm_data_block(const syn_gcm_record* record, uint32_t block,
 SYN_INLINE syn_gf128 syn_gcm_thread(const syn_gcm_record* record, uint32_t thread,
                                     uint32_t direction, SYN_GLOBAL const uint8_t* additional,
                                     SYN_GLOBAL const uint8_t* input, SYN_GLOBAL uint8_t* output,
-                                    const uint32_t* round_keys, const uint32_t* table,
-                                    uint32_t stride, const syn_gf128* by_h32) {
+                                    SYN_LOCAL const uint32_t* round_keys,
+                                    SYN_LOCAL const uint32_t* table, uint32_t stride,
+                                    SYN_GLOBAL const syn_gf128* by_h32) {
   const uint32_t before = (record->additional_size + 15) / 16;
   const uint32_t data = (record->size + 15) / 16;
   const uint32_t count = before + data + 1;
@@ -324,8 +341,8 @@ SYN_INLINE syn_gf128 syn_gcm_join(syn_gf128 even, syn_gf128 odd, syn_gf128 power
 
 /* words: the tag as it lies in memory. */
 SYN_INLINE void syn_gcm_tag(const syn_gcm_record* record, syn_gf128 sum, syn_gf128 h,
-                            const uint32_t* round_keys, const uint32_t* table, uint32_t stride,
-                            uint32_t* words) {
+                            SYN_LOCAL const uint32_t* round_keys, SYN_LOCAL const uint32_t* table,
+                            uint32_t stride, uint32_t* words) {
   const syn_gf128 hash = syn_gf_multiply(sum, h);
   syn_gcm_key_stream(record, 1, round_keys, table, stride, words);
   words[0] ^= syn_swap32((uint32_t)(hash.high >> 32));
