@@ -19,8 +19,16 @@ typedef struct syn_group {
 } syn_group;
 
 #if defined(__OPENCL_C_VERSION__)
+/* Set when the program is built, so that a group of one has no barriers to wait at. */
+#ifndef SYN_GROUP_WIDTH
+#define SYN_GROUP_WIDTH 32
+#endif
 #define SYN_LOCAL __local
+#if SYN_GROUP_WIDTH == 1
+#define SYN_BARRIER()
+#else
 #define SYN_BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
+#endif
 #define SYN_LOCAL_ADD(word, count) atomic_add((volatile __local uint*)(word), (count))
 #elif defined(__CUDA_ARCH__)
 #define SYN_LOCAL
@@ -29,6 +37,15 @@ typedef struct syn_group {
 #else
 #define SYN_LOCAL
 #define SYN_LOCAL_ADD(word, count) (*(word) += (count))
+#endif
+
+/* Between two uses of one memory for different things: a compiler must not mix them. */
+#if defined(__OPENCL_C_VERSION__)
+#define SYN_FENCE() mem_fence(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
+#elif defined(__CUDA_ARCH__)
+#define SYN_FENCE() __syncwarp()
+#else
+#define SYN_FENCE() __atomic_signal_fence(__ATOMIC_ACQ_REL)
 #endif
 
 #ifdef SYN_BARRIER

@@ -361,8 +361,10 @@ SYN_INLINE void syn_zstd_copy_raw(SYN_LOCAL const syn_zstd_encoder* e, syn_zstd_
 /* Every lane calls it, and every lane gets the same: the frame's size. */
 SYN_INLINE uint32_t syn_zstd_encode(syn_group group, SYN_LOCAL syn_zstd_encoder* e,
                                     syn_zstd_piece piece) {
+  SYN_FENCE();
   syn_zstd_match(group, &e->of.matcher, piece.bytes, piece.size, piece.sequences);
   SYN_FIRST_LANE(group, syn_zstd_take_over(e, piece));
+  SYN_FENCE();
   SYN_ALL_LANES(group, syn_zstd_clear_counts(e, lane, group.width));
   SYN_ALL_LANES(group, syn_zstd_count(e, piece, lane, group.width));
   SYN_ALL_LANES(group, syn_huffman_rank(&e->of.coder.huffman, lane, group.width));

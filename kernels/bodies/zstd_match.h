@@ -43,8 +43,9 @@ typedef struct syn_zstd_matcher {
 } syn_zstd_matcher;
 
 SYN_INLINE uint32_t syn_zstd_hash(SYN_GLOBAL const uint8_t* bytes) {
+  const uint64_t factor = 0x9e3779b185ebca87; /* ull would be of 128 bits in OpenCL C */
   const uint64_t five = syn_read64(bytes) << 24;
-  return (uint32_t)((five * 0x9e3779b185ebca87ull) >> (64 - SYN_ZSTD_HASH_BITS));
+  return (uint32_t)((five * factor) >> (64 - SYN_ZSTD_HASH_BITS));
 }
 
 SYN_INLINE uint32_t syn_zstd_tile_size(SYN_LOCAL const syn_zstd_matcher* m, uint32_t size) {
@@ -267,13 +268,13 @@ SYN_INLINE void syn_zstd_match(syn_group group, SYN_LOCAL syn_zstd_matcher* m,
     SYN_ALL_LANES(group, syn_zstd_hash_tile(m, piece, size, lane, group.width));
     if (group.width == 1) {
       SYN_FIRST_LANE(group, syn_zstd_look_up_alone(m, size));
-      SYN_FIRST_LANE(group, syn_zstd_pick(m, piece, size, sequences, 0));
     } else {
       SYN_ALL_LANES(group, syn_zstd_look_up(m, size, lane, group.width));
       SYN_ALL_LANES(group, syn_zstd_insert(m, size, lane, group.width));
       SYN_ALL_LANES(group, syn_zstd_measure(m, piece, size, lane, group.width));
-      SYN_FIRST_LANE(group, syn_zstd_pick(m, piece, size, sequences, SYN_ZSTD_TILE));
     }
+    SYN_FIRST_LANE(group,
+                   syn_zstd_pick(m, piece, size, sequences, group.width == 1 ? 0 : SYN_ZSTD_TILE));
   }
 }
 

@@ -8,6 +8,9 @@
 
 #if defined(__CUDACC__)
 #define SYN_INLINE static inline __host__ __device__
+#elif defined(__OPENCL_C_VERSION__)
+/* PoCL 3.1 does not survive calls that take pointers into local memory. */
+#define SYN_INLINE static inline __attribute__((always_inline))
 #else
 #define SYN_INLINE static inline
 #endif
