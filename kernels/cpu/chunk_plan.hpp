@@ -26,6 +26,10 @@ std::vector<size_t> plan_chunks(std::span<const engine::ColumnView> columns);
 
 class ChunkPlan {
  public:
+  ChunkPlan() = default;
+  ChunkPlan(const ChunkPlan&) = delete;
+  ChunkPlan& operator=(const ChunkPlan&) = delete;
+
   // Columns whose framed parts lie in frames of their own, one after the other.
   struct Run {
     size_t first = 0;

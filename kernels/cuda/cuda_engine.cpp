@@ -21,9 +21,11 @@ class CudaDevice final : public device::Device {
     engine::Description description;
     description.name = "cuda";
     description.device = device_;
-    description.variants = "fingerprint " + variant_ + ", detect " + variant_;
+    description.variants = "fingerprint " + variant_ + ", detect " + variant_ + ", seal " +
+                           variant_ + ", open " + variant_;
     return description;
   }
+  uint8_t engine() const override { return SYN_ENGINE_CUDA; }
   Result<void> start() override { return success(); }
   std::unique_ptr<device::Slot> make_slot() override { return std::make_unique<CudaSlot>(); }
   std::unique_ptr<device::TableMemory> make_table_memory(size_t lane_count,

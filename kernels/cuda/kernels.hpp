@@ -9,6 +9,7 @@
 #include <cuda_runtime.h>
 
 #include "kernels/bodies/aes_gcm.h"
+#include "kernels/bodies/frames.h"
 #include "kernels/bodies/table.h"
 #include "kernels/contract/batch.h"
 
@@ -90,5 +91,37 @@ struct GcmWork {
 enum class GcmDirection { kSeal, kOpen };
 
 cudaError_t launch_gcm(const GcmWork& work, GcmDirection direction, cudaStream_t stream);
+
+// Pieces to be compressed by so many groups, each with its SYN_CODER_SCRATCH_SIZE of scratch.
+// REQUIRES: a count above 0, here and below.
+struct CompressWork {
+  uint32_t count;
+  const syn_piece_place* places;
+  const uint8_t* contents;
+  uint8_t* frames;
+  uint32_t* sizes;  // [count]
+  uint8_t* scratch;
+};
+cudaError_t launch_compress(const CompressWork& work, uint32_t groups, cudaStream_t stream);
+
+// The reverse: SYN_DECODER_SCRATCH_SIZE a group.
+struct DecompressWork {
+  uint32_t count;
+  const syn_frame_place* places;
+  const uint8_t* frames;
+  uint8_t* contents;
+  uint32_t* statuses;  // [count] SYN_ZSTD_*
+  uint8_t* scratch;
+};
+cudaError_t launch_decompress(const DecompressWork& work, uint32_t groups, cudaStream_t stream);
+
+struct GatherWork {
+  uint32_t count;
+  const syn_move* moves;
+  const uint8_t* frames;
+  const uint8_t* stored;
+  uint8_t* to;
+};
+cudaError_t launch_gather(const GatherWork& work, cudaStream_t stream);
 
 }  // namespace syncline::cuda

@@ -1,5 +1,6 @@
 #include "kernels/cuda/slot.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/cuda/kernels.hpp"
@@ -10,6 +11,9 @@ namespace {
 
 // From here on it is worth asking whether the caller's memory is pinned.
 constexpr size_t kDirectSizeMin = 256 << 10;
+
+// Their scratch is memory on the card: 2.5 MiB a processor and slot.
+constexpr uint32_t kGroupsPerProcessor = 8;
 
 bool is_pinned(const void* memory) {
   cudaPointerAttributes attributes;
@@ -34,6 +38,12 @@ CudaSlot::~CudaSlot() {
 }
 
 Result<void> CudaSlot::start() {
+  int device = 0;
+  int processors = 0;
+  SYN_TRY(check(cudaGetDevice(&device), "no card"));
+  SYN_TRY(check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device),
+                "the card cannot be asked"));
+  group_count_ = static_cast<uint32_t>(processors) * kGroupsPerProcessor;
   return check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "no stream");
 }
 
@@ -107,6 +117,62 @@ Result<void> CudaSlot::run_detect(const device::DetectShape& shape, device::Tabl
   SYN_TRY(check(cudaMemsetAsync(work.status, 0, sizeof(uint32_t), stream_),
                 "a status cannot be cleared"));
   return check(launch_detect(work, stream_), "detect cannot be started");
+}
+
+// Gives how many groups there are to be.
+Result<uint32_t> CudaSlot::reserve_scratch(uint32_t count, size_t size_each) {
+  const uint32_t groups = std::min(count, group_count_);
+  SYN_TRY(scratch_.reserve(groups * size_each));
+  return groups;
+}
+
+Result<void> CudaSlot::run_compress(uint32_t piece_count) {
+  SYN_TRY(const uint32_t groups, reserve_scratch(piece_count, SYN_CODER_SCRATCH_SIZE));
+  const CompressWork work{.count = piece_count,
+                          .places = input().at<syn_piece_place>(0),
+                          .contents = input().data(),
+                          .frames = frames().data(),
+                          .sizes = frames().at<uint32_t>(0),
+                          .scratch = scratch_.data()};
+  return check(launch_compress(work, groups, stream_), "compression cannot be started");
+}
+
+Result<void> CudaSlot::run_decompress(uint32_t frame_count) {
+  SYN_TRY(const uint32_t groups, reserve_scratch(frame_count, SYN_DECODER_SCRATCH_SIZE));
+  const DecompressWork work{.count = frame_count,
+                            .places = input().at<syn_frame_place>(0),
+                            .frames = sealed().data(),
+                            .contents = frames().data(),
+                            .statuses = frames().at<uint32_t>(0),
+                            .scratch = scratch_.data()};
+  return check(launch_decompress(work, groups, stream_), "decompression cannot be started");
+}
+
+Result<void> CudaSlot::run_gather(uint32_t move_count, size_t moves) {
+  const GatherWork work{.count = move_count,
+                        .moves = input().at<syn_move>(moves),
+                        .frames = frames().data(),
+                        .stored = input().data(),
+                        .to = sealed().data()};
+  return check(launch_gather(work, stream_), "bytes cannot be gathered");
+}
+
+Result<void> CudaSlot::run_gcm(const device::GcmShape& shape) {
+  const GcmWork work{.key = key_.at<syn_gcm_key>(0),
+                     .records = input().at<syn_gcm_record>(shape.records),
+                     .count = shape.count,
+                     .additional = input().data(),
+                     .input = shape.is_open ? input().data() : sealed().data(),
+                     .output = sealed().data(),
+                     .tags = sealed().at<uint32_t>(0)};
+  return check(launch_gcm(work, shape.is_open ? GcmDirection::kOpen : GcmDirection::kSeal, stream_),
+               "encryption cannot be started");
+}
+
+Result<void> CudaSlot::set_key(const syn_gcm_key& key) {
+  SYN_TRY(key_.reserve(sizeof key));
+  return check(cudaMemcpyAsync(key_.data(), &key, sizeof key, cudaMemcpyHostToDevice, stream_),
+               "a key cannot be copied to the card");
 }
 
 Result<bool> CudaSlot::is_done() {

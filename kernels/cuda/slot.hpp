@@ -28,6 +28,11 @@ class CudaSlot final : public device::Slot {
   Result<void> run_fingerprint(const device::FingerprintShape& shape,
                                const engine::Secret& secret) override;
   Result<void> run_detect(const device::DetectShape& shape, device::TableMemory& table) override;
+  Result<void> run_compress(uint32_t piece_count) override;
+  Result<void> run_decompress(uint32_t frame_count) override;
+  Result<void> run_gather(uint32_t move_count, size_t moves) override;
+  Result<void> run_gcm(const device::GcmShape& shape) override;
+  Result<void> set_key(const syn_gcm_key& key) override;
   // The card starts by itself, and the stream says when it is empty.
   Result<void> mark() override { return success(); }
   Result<bool> is_done() override;
@@ -36,6 +41,9 @@ class CudaSlot final : public device::Slot {
   Buffer& input() { return buffer(device::Area::kInput); }
 
  private:
+  Result<uint32_t> reserve_scratch(uint32_t count, size_t size_each);
+  Buffer& frames() { return buffer(device::Area::kFrames); }
+  Buffer& sealed() { return buffer(device::Area::kSealed); }
   Buffer& fingerprints() { return buffer(device::Area::kFingerprints); }
   Buffer& detected() { return buffer(device::Area::kDetected); }
   Buffer& buffer(device::Area area) { return buffers_[static_cast<size_t>(area)]; }
@@ -43,7 +51,11 @@ class CudaSlot final : public device::Slot {
   cudaStream_t stream_ = nullptr;
   // By Area.
   std::array<Buffer, device::kAreaCount> buffers_{Buffer(Place::kPinned), Buffer(Place::kDevice),
+                                                  Buffer(Place::kDevice), Buffer(Place::kDevice),
                                                   Buffer(Place::kDevice), Buffer(Place::kDevice)};
+  Buffer scratch_{Place::kDevice};
+  Buffer key_{Place::kDevice};
+  uint32_t group_count_ = 1;  // of pieces or frames at once
 };
 
 }  // namespace syncline::cuda

@@ -1,16 +1,19 @@
-// What a device must offer to be an engine: slots that carry batches, and memory for tables.
+// What a device must offer to be an engine: slots that carry batches and blocks, memory for tables.
 //
 // Owner: the engine owns its device, slots and tables. Threads: a Device any; a Slot or TableMemory
 // one at a time. All that is started on a slot runs in order; nothing but wait() waits for it.
 // Errors: kEngine, with the device's own words.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <thread>
 
 #include "host/base/result.hpp"
+#include "kernels/bodies/frames.h"
+#include "kernels/bodies/gcm_group.h"
 #include "kernels/device/layout.hpp"
 #include "kernels/engine/engine.hpp"
 
@@ -24,8 +27,10 @@ enum class Area {
   kInput,         // on the device, as the two below
   kFingerprints,  // keys at 0, then cells
   kDetected,
+  kFrames,  // seal: a size a piece at 0, then frames; open: a status a frame at 0, then contents
+  kSealed,  // a tag a chunk at 0, then what is encrypted, or decrypted
 };
-inline constexpr size_t kAreaCount = 4;
+inline constexpr size_t kAreaCount = 6;
 
 struct FingerprintShape {
   uint32_t row_count;
@@ -40,6 +45,13 @@ struct DetectShape {
   uint32_t value_count;
   FingerprintLayout held;  // in kFingerprints
   DetectLayout layout;     // its first part in kInput, its second in kDetected
+};
+
+// Chunks to be encrypted or decrypted: a syn_gcm_record each, in kInput.
+struct GcmShape {
+  uint32_t count;
+  size_t records;
+  bool is_open;  // from kInput to kSealed; else in place in kSealed
 };
 
 // One batch in flight.
@@ -67,6 +79,19 @@ class Slot {
   // Judges every row against the table, as if no key came twice.
   virtual Result<void> run_detect(const DetectShape& shape, TableMemory& table) = 0;
 
+  // Compresses pieces: a syn_piece_place each at 0 in kInput, from there to kFrames.
+  virtual Result<void> run_compress(uint32_t piece_count) = 0;
+  // Decompresses frames: a syn_frame_place each at 0 in kInput, from kSealed to kFrames.
+  virtual Result<void> run_decompress(uint32_t frame_count) = 0;
+  // Gathers bytes in kSealed: a syn_move each in kInput, from kFrames or kInput.
+  virtual Result<void> run_gather(uint32_t move_count, size_t moves) = 0;
+  // By the key that was set last.
+  virtual Result<void> run_gcm(const GcmShape& shape) = 0;
+  // The key stays as it is until wait().
+  virtual Result<void> set_key(const syn_gcm_key& key) = 0;
+  // The same, where another key is set.
+  Result<void> use_key(const std::array<uint8_t, 32>& key);
+
   // Sends off what was started, and whether all up to the last mark() is done.
   virtual Result<void> mark() = 0;
   virtual Result<bool> is_done() = 0;
@@ -89,6 +114,10 @@ class Slot {
   };
   Use use;
   int64_t wait_limit_us = 0;
+
+ private:
+  std::array<uint8_t, 32> key_{};
+  std::unique_ptr<syn_gcm_key> prepared_;  // from key_; null: none is set
 };
 
 // The lanes of one table's copy: keys, cells, and how many slots of each are taken, those of
@@ -117,6 +146,7 @@ class Device {
  public:
   virtual ~Device() = default;
   virtual engine::Description describe() const = 0;
+  virtual uint8_t engine() const = 0;  // SYN_ENGINE_*: in the chunks that it seals
   // Before the first batch; after a failure again before the next one.
   virtual Result<void> start() = 0;
   virtual std::unique_ptr<Slot> make_slot() = 0;

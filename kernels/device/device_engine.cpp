@@ -5,11 +5,13 @@
 #include <cstring>
 #include <mutex>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "host/base/random.hpp"
 #include "kernels/cpu/detect.hpp"
 #include "kernels/device/ring.hpp"
+#include "kernels/device/seal.hpp"
 #include "kernels/device/table_copy.hpp"
 
 namespace syncline::device {
@@ -76,8 +78,7 @@ class DeviceEngine final : public engine::Engine {
 
   engine::Description describe() const override {
     engine::Description description = parts_->device->describe();
-    description.has_stage[static_cast<size_t>(engine::Stage::kFingerprint)] = true;
-    description.has_stage[static_cast<size_t>(engine::Stage::kDetect)] = true;
+    for (bool& has_stage : description.has_stage) has_stage = true;
     return description;
   }
 
@@ -90,7 +91,8 @@ class DeviceEngine final : public engine::Engine {
                       const engine::TableRef& table, engine::Detected& out) override {
     SYN_TRY(const cpu::DetectRows rows, cpu::begin_detect(batch, fingerprints, table, out));
     if (!is_complete(table)) {
-      return named(fail(ErrorCode::kEngine, "a table without an id or logs cannot be copied"));
+      return named<void>(
+          fail(ErrorCode::kEngine, "a table without an id or logs cannot be copied"));
     }
     if (batch.row_count > 0) {
       SYN_TRY(named(run_detect(batch, fingerprints, table, rows)));
@@ -99,16 +101,18 @@ class DeviceEngine final : public engine::Engine {
     return success();
   }
 
-  Result<engine::Sealed> seal(std::span<const engine::ColumnView> /*columns*/,
-                              const engine::SealKey& /*key*/,
-                              std::string_view /*associated_data*/) override {
-    return fail(ErrorCode::kUnsupported, name_ + ": it does not seal");
+  Result<engine::Sealed> seal(std::span<const engine::ColumnView> columns,
+                              const engine::SealKey& key,
+                              std::string_view associated_data) override {
+    return named(on_slot([&](Slot& slot) {
+      return seal_block(slot, parts_->device->engine(), columns, key, associated_data);
+    }));
   }
-  Result<std::vector<engine::ColumnBytes>> open(std::string_view /*sealed*/,
-                                                const engine::SealKey& /*key*/,
-                                                std::string_view /*associated_data*/,
-                                                std::array<uint8_t, 32>& /*tags_digest*/) override {
-    return fail(ErrorCode::kUnsupported, name_ + ": it does not open");
+  Result<std::vector<engine::ColumnBytes>> open(std::string_view sealed, const engine::SealKey& key,
+                                                std::string_view associated_data,
+                                                std::array<uint8_t, 32>& tags_digest) override {
+    return named(on_slot(
+        [&](Slot& slot) { return open_block(slot, sealed, key, associated_data, tags_digest); }));
   }
 
  private:
@@ -127,8 +131,18 @@ class DeviceEngine final : public engine::Engine {
   Result<void> run_detect(const syn_batch& batch, const engine::Fingerprints& fingerprints,
                           const engine::TableRef& table, const cpu::DetectRows& rows);
 
-  Result<void> named(Result<void> result) const {
-    if (result.has_value()) return result;
+  // What a block needs: a slot, whose fingerprints it leaves as they are.
+  template <class Work>
+  std::invoke_result_t<Work, Slot&> on_slot(const Work& work) {
+    SYN_TRY(start());
+    SYN_TRY(Ring::Lease slot, parts_->ring.acquire(0));
+    return work(*slot);
+  }
+
+  // A failure of the device by its name; what is wrong with a block is not the device's.
+  template <class T>
+  Result<T> named(Result<T> result) const {
+    if (result.has_value() || result.error().code != ErrorCode::kEngine) return result;
     const Error& error = result.error();
     return fail(error.code, name_ + ": " + error.what, error.why, error.fix);
   }

@@ -1,11 +1,11 @@
-// The engine of a device: fingerprint and detect there, by slots and copies of tables.
+// The engine of a device: the four stages there, by slots and copies of tables.
 //
 // Fingerprints stay on the device until their slot is used again, so detect takes them from there;
 // each fingerprint table that detect meets has a copy there, kept equal by the table's own deltas.
-// Rows that share a key within a batch are settled on the host, which also writes the delta. seal
-// and open say kUnsupported. Nothing is started before the first batch.
+// Rows that share a key within a batch are settled on the host, which also writes the delta; of a
+// block it chooses and undoes the encodings (seal.hpp). Nothing is started before the first batch.
 // Threads: any; up to Ring::kSlotCount batches are on the device at once. Errors: kEngine (the
-// device, a deadline, or a table that it cannot hold), kInvalidArgument, as the CPU's.
+// device, a deadline, or a table that it cannot hold), kInvalidArgument and kDamaged, as the CPU's.
 #pragma once
 
 #include <memory>

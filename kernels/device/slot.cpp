@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "kernels/device/device.hpp"
 
@@ -47,6 +48,17 @@ Result<void> Slot::upload(const void* from, size_t size, size_t padded_size, siz
     at += piece;
     rest -= piece;
   }
+  return success();
+}
+
+// Tables are made of a key, which changes with the journal's segment only.
+Result<void> Slot::use_key(const std::array<uint8_t, 32>& key) {
+  if (prepared_ != nullptr && key == key_) return success();
+  auto prepared = prepared_ != nullptr ? std::move(prepared_) : std::make_unique<syn_gcm_key>();
+  syn_gcm_prepare(key.data(), prepared.get());
+  SYN_TRY(set_key(*prepared));
+  prepared_ = std::move(prepared);
+  key_ = key;
   return success();
 }
 

@@ -5,6 +5,8 @@
  * each line are taken, which only grows: a slot is taken by counting it, so 32-bit atomics do, and
  * a line is full for everyone from the moment its count says so. A removed key leaves its slot
  * taken (SYN_KEY_REMOVED) until the lane is laid out anew. OpenCL C 1.2, no extension. */
+#include "kernels/bodies/frames.h"
+#include "kernels/bodies/gcm_group.h"
 #include "kernels/bodies/table.h"
 #include "kernels/bodies/xxh3.h"
 #include "kernels/opencl/pool.h"
@@ -176,5 +178,70 @@ __kernel void apply_deltas(uint lane_count, uint worker_count, uint value_count,
     /* SYN_KEY_REMOVED is never in a copy. */
     if (key_bits == SYN_KEY_REMOVED || key_bits % worker_count != worker) continue;
     apply_record(pool, lane, record, key_bits, value_count, used + lane_index);
+  }
+}
+
+#define IN_GROUPS __attribute__((reqd_work_group_size(SYN_GROUP_WIDTH, 1, 1)))
+
+static syn_group this_group(void) {
+  syn_group group;
+  group.lane = (uint)get_local_id(0);
+  group.width = SYN_GROUP_WIDTH;
+  return group;
+}
+
+/* Below, a work group takes entry after entry of a list, as many groups as there are beside it
+ * apart; scratch has a part for each group. */
+__kernel IN_GROUPS void compress_pieces(uint count, __global const uchar* input, __global uchar* frames,
+                              __global uchar* scratch) {
+  __local syn_zstd_encoder encoder;
+  const syn_group group = this_group();
+  __global const syn_piece_place* places = (__global const syn_piece_place*)input;
+  __global uint* sizes = (__global uint*)frames;
+  __global uchar* mine = scratch + (ulong)get_group_id(0) * SYN_CODER_SCRATCH_SIZE;
+  for (uint i = (uint)get_group_id(0); i < count; i += (uint)get_num_groups(0)) {
+    const uint size = syn_run_piece(group, &encoder, places[i], input, frames, mine);
+    if (group.lane == 0) sizes[i] = size;
+  }
+}
+
+__kernel IN_GROUPS void decompress_frames(uint count, __global const uchar* input,
+                                __global const uchar* sealed, __global uchar* contents,
+                                __global uchar* scratch) {
+  __local syn_zstd_decoder decoder;
+  const syn_group group = this_group();
+  __global const syn_frame_place* places = (__global const syn_frame_place*)input;
+  __global uint* statuses = (__global uint*)contents;
+  __global uchar* mine = scratch + (ulong)get_group_id(0) * SYN_DECODER_SCRATCH_SIZE;
+  for (uint i = (uint)get_group_id(0); i < count; i += (uint)get_num_groups(0)) {
+    const uint status = syn_run_frame(group, &decoder, places[i], sealed, contents, mine);
+    if (group.lane == 0) statuses[i] = status;
+  }
+}
+
+__kernel IN_GROUPS void gather_bytes(uint count, __global const uchar* input, ulong moves_at,
+                           __global const uchar* frames, __global uchar* sealed) {
+  __global const syn_move* moves = (__global const syn_move*)(input + moves_at);
+  for (uint i = (uint)get_group_id(0); i < count; i += (uint)get_num_groups(0)) {
+    syn_run_move(moves[i], frames, input, sealed, (uint)get_local_id(0), SYN_GROUP_WIDTH);
+  }
+}
+
+/* Additional data is in the input; the tags begin the results. */
+__kernel IN_GROUPS void run_records(uint count, uint direction, __global const syn_gcm_key* key,
+                          __global const uchar* input, ulong records_at,
+                          __global const uchar* from, __global uchar* sealed) {
+  __local syn_gcm_memory memory;
+  const syn_group group = this_group();
+  __global const syn_gcm_record* records = (__global const syn_gcm_record*)(input + records_at);
+  for (uint i = (uint)get_group_id(0); i < count; i += (uint)get_num_groups(0)) {
+    const syn_gcm_record record = records[i];
+    syn_gcm_view view;
+    view.key = key;
+    view.additional = input + record.additional_at;
+    view.input = from + record.input_at;
+    view.output = sealed + record.output_at;
+    view.tag = (__global uint*)sealed + i * 4;
+    syn_gcm_run(group, &memory, view, &record, direction);
   }
 }

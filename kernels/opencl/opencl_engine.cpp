@@ -18,6 +18,11 @@ constexpr cl_uint kDeviceCountMax = 64;
 constexpr size_t kProcessorGroupSize = 128;
 constexpr size_t kGroupSize = 256;
 constexpr uint32_t kLaneWorkers = 32;
+// A piece, a frame or a chunk is shared by so many work items of a card; a processor's core has it
+// to itself. So many of them are worked on at once for every compute unit.
+constexpr size_t kBlockWidth = 32;
+constexpr size_t kBlockGroups = 8;
+constexpr size_t kProcessorBlockGroups = 4;
 // Compiling is no batch: it may take longer than one.
 constexpr int64_t kWarmUpLimitUs = 60'000'000;
 
@@ -104,12 +109,13 @@ class OpenclDevice final : public device::Device {
     engine::Description description;
     description.name = "opencl";
     description.device = name_ + ", driver " + device_text(shared_.device, CL_DRIVER_VERSION);
-    description.variants = "fingerprint opencl, detect opencl";
+    description.variants = "fingerprint opencl, detect opencl, seal opencl, open opencl";
     description.is_only_forced =
         shared_.is_processor && options_.processor == ProcessorUse::kOnlyForced;
     return description;
   }
 
+  uint8_t engine() const override { return SYN_ENGINE_OPENCL; }
   Result<void> start() override;
   std::unique_ptr<device::Slot> make_slot() override {
     return std::make_unique<OpenclSlot>(shared_);
@@ -158,8 +164,13 @@ Result<void> OpenclDevice::start() {
   cl_int status = CL_SUCCESS;
   Context context(clCreateContext(nullptr, 1, &shared_.device, nullptr, nullptr, &status));
   SYN_TRY(check(status, "no context"));
-  SYN_TRY(BuiltProgram built, build_program({context.get(), shared_.device, options_.build_options,
-                                             options_.cache_folder}));
+  shared_.block_width = options_.block_width != 0 ? options_.block_width
+                        : shared_.is_processor    ? 1
+                                                  : kBlockWidth;
+  const std::string width = "-DSYN_GROUP_WIDTH=" + std::to_string(shared_.block_width);
+  SYN_TRY(BuiltProgram built,
+          build_program({context.get(), shared_.device, width + " " + options_.build_options,
+                         options_.cache_folder}));
   shared_.program = std::move(built.program);
   shared_.context = std::move(context);
   shared_.group_size =
@@ -167,6 +178,8 @@ Result<void> OpenclDevice::start() {
   shared_.lane_workers = shared_.is_processor ? 1 : kLaneWorkers;
   shared_.lane_group_size =
       shared_.is_processor ? 1 : std::min<size_t>(shared_.group_size, kLaneWorkers);
+  shared_.block_groups = device_info<cl_uint>(shared_.device, CL_DEVICE_MAX_COMPUTE_UNITS, 1) *
+                         (shared_.is_processor ? kProcessorBlockGroups : kBlockGroups);
   // Kept where it came to no end: what is on it may still use its memory.
   warm_ = std::make_unique<OpenclSlot>(shared_);
   warm_->wait_limit_us = std::max(kWarmUpLimitUs, options_.wait_limit_us);

@@ -1,4 +1,4 @@
-// The OpenCL engine: fingerprint and detect on a device of OpenCL 1.2 or higher.
+// The OpenCL engine: the four stages on a device of OpenCL 1.2 or higher.
 //
 // It is the engine of kernels/device on this device: the first GPU of the machine, else the first
 // accelerator, else a processor. Kernels are compiled by the driver when the first batch comes, and
@@ -26,6 +26,7 @@ struct OpenclOptions {
   std::string cache_folder = {};
   std::string build_options = {};  // for the driver's compiler, beside ours
   int64_t wait_limit_us = 0;       // of one wait; 0: what every device has
+  size_t block_width = 0;          // work items that share a piece of a block; 0: what suits it
   ProcessorUse processor = ProcessorUse::kEqual;
 };
 

@@ -7,8 +7,8 @@ namespace {
 
 constexpr size_t kBufferSizeMin = 64 << 10;
 constexpr std::array<const char*, kKernelCount> kKernelNames{
-    "fingerprint_cells", "fingerprint_rows", "fingerprint_keys",
-    "detect_rows",       "fill_slots",       "apply_deltas"};
+    "fingerprint_cells", "fingerprint_rows", "fingerprint_keys",  "detect_rows",  "fill_slots",
+    "apply_deltas",      "compress_pieces",  "decompress_frames", "gather_bytes", "run_records"};
 
 cl_uint number(uint64_t value) {
   return static_cast<cl_uint>(value);
@@ -53,7 +53,8 @@ Result<void> OpenclSlot::start() {
 
 Result<void> OpenclSlot::warm_up() {
   using device::Area;
-  for (const Area area : {Area::kHost, Area::kInput, Area::kFingerprints, Area::kDetected}) {
+  for (const Area area : {Area::kHost, Area::kInput, Area::kFingerprints, Area::kDetected,
+                          Area::kFrames, Area::kSealed}) {
     SYN_TRY(reserve(area, 1));
   }
   SYN_TRY(set_secret({}));
@@ -68,6 +69,10 @@ Result<void> OpenclSlot::warm_up() {
   SYN_TRY(run(KernelId::kDetect, 1, none, one, any, at, at, any, at, any, any, any, at, at));
   SYN_TRY(run(KernelId::kFill, 1, none, one, any, at, at, any, any, none, any));
   SYN_TRY(run(KernelId::kApply, 1, none, one, one, any, at, at, any, any, any));
+  SYN_TRY(run(KernelId::kCompress, 1, none, any, any, any));
+  SYN_TRY(run(KernelId::kDecompress, 1, none, any, any, any, any));
+  SYN_TRY(run(KernelId::kGather, 1, none, any, at, any, any));
+  SYN_TRY(run(KernelId::kGcm, 1, none, none, any, any, at, any, any));
   return wait();
 }
 
@@ -146,6 +151,40 @@ Result<void> OpenclSlot::run_detect(const device::DetectShape& shape, device::Ta
              input(), place(shape.layout.op), place(shape.layout.lane), fingerprints(),
              place(shape.held.cells), pool.pool(), pool.lanes(), detected(),
              place(shape.layout.verdicts), place(shape.layout.changed));
+}
+
+Result<void> OpenclSlot::reserve_scratch(size_t count, size_t size_each) {
+  return scratch_.reserve(shared_, queue(), groups_for(count) * size_each);
+}
+
+Result<void> OpenclSlot::run_compress(uint32_t piece_count) {
+  SYN_TRY(reserve_scratch(piece_count, SYN_CODER_SCRATCH_SIZE));
+  return run(KernelId::kCompress, piece_count, number(piece_count), input(), frames(),
+             scratch_.memory());
+}
+
+Result<void> OpenclSlot::run_decompress(uint32_t frame_count) {
+  SYN_TRY(reserve_scratch(frame_count, SYN_DECODER_SCRATCH_SIZE));
+  return run(KernelId::kDecompress, frame_count, number(frame_count), input(), sealed(), frames(),
+             scratch_.memory());
+}
+
+Result<void> OpenclSlot::run_gather(uint32_t move_count, size_t moves) {
+  return run(KernelId::kGather, move_count, number(move_count), input(), place(moves), frames(),
+             sealed());
+}
+
+Result<void> OpenclSlot::run_gcm(const device::GcmShape& shape) {
+  return run(KernelId::kGcm, shape.count, number(shape.count),
+             number(shape.is_open ? SYN_GCM_OPEN : SYN_GCM_SEAL), key_memory_.memory(), input(),
+             place(shape.records), shape.is_open ? input() : sealed(), sealed());
+}
+
+Result<void> OpenclSlot::set_key(const syn_gcm_key& key) {
+  SYN_TRY(key_memory_.reserve(shared_, queue(), sizeof key));
+  return check(clEnqueueWriteBuffer(queue(), key_memory_.memory(), CL_FALSE, 0, sizeof key, &key, 0,
+                                    nullptr, nullptr),
+               "a key cannot be copied to the device");
 }
 
 Result<void> OpenclSlot::mark() {

@@ -3,6 +3,7 @@
 // Owner: the engine's ring; the device outlives it. Threads: one at a time. Errors: kEngine.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -21,10 +22,24 @@ struct Shared {
   size_t group_size = 1;       // of kernels that go over cells, rows or slots
   uint32_t lane_workers = 1;   // work items that share a lane's deltas
   size_t lane_group_size = 1;  // of the kernel that takes deltas over
+  size_t block_width = 1;      // work items that share a piece, a frame or a chunk
+  size_t block_groups = 1;     // how many of these are worked on at once
 };
 
-enum class KernelId { kCells, kRows, kKeys, kDetect, kFill, kApply };
-inline constexpr size_t kKernelCount = 6;
+// From kCompress on a work group takes entries of a list.
+enum class KernelId {
+  kCells,
+  kRows,
+  kKeys,
+  kDetect,
+  kFill,
+  kApply,
+  kCompress,
+  kDecompress,
+  kGather,
+  kGcm
+};
+inline constexpr size_t kKernelCount = 10;
 
 // A buffer on the device, or (kHost) in memory of the host's that the device reaches fast.
 class Buffer {
@@ -60,12 +75,17 @@ class OpenclSlot final : public device::Slot {
   Result<void> run_fingerprint(const device::FingerprintShape& shape,
                                const engine::Secret& secret) override;
   Result<void> run_detect(const device::DetectShape& shape, device::TableMemory& table) override;
+  Result<void> run_compress(uint32_t piece_count) override;
+  Result<void> run_decompress(uint32_t frame_count) override;
+  Result<void> run_gather(uint32_t move_count, size_t moves) override;
+  Result<void> run_gcm(const device::GcmShape& shape) override;
+  Result<void> set_key(const syn_gcm_key& key) override;
   Result<void> mark() override;
   Result<bool> is_done() override;
 
   cl_command_queue queue() const { return queue_.get(); }
   cl_mem input() { return buffer(device::Area::kInput).memory(); }
-  // Runs a kernel over so many work items; its arguments are copied.
+  // Runs a kernel over so many work items, or so many entries of a list; its arguments are copied.
   template <class... Arguments>
   Result<void> run(KernelId id, size_t count, const Arguments&... arguments) {
     const cl_kernel kernel = kernels_[static_cast<size_t>(id)].get();
@@ -77,6 +97,9 @@ class OpenclSlot final : public device::Slot {
     };
     (set(std::as_bytes(std::span(&arguments, 1))), ...);
     SYN_TRY(check(status, "a kernel does not take its arguments"));
+    if (id >= KernelId::kCompress) {
+      return enqueue(kernel, shared_.block_width, groups_for(count) * shared_.block_width);
+    }
     const bool is_apply = id == KernelId::kApply;
     return enqueue(kernel, is_apply ? shared_.lane_group_size : shared_.group_size, count);
   }
@@ -84,8 +107,12 @@ class OpenclSlot final : public device::Slot {
  private:
   Result<void> enqueue(cl_kernel kernel, size_t group, size_t count);
   Result<void> set_secret(const engine::Secret& secret);
+  size_t groups_for(size_t count) const { return std::min(count, shared_.block_groups); }
+  Result<void> reserve_scratch(size_t count, size_t size_each);
   cl_mem fingerprints() { return buffer(device::Area::kFingerprints).memory(); }
   cl_mem detected() { return buffer(device::Area::kDetected).memory(); }
+  cl_mem frames() { return buffer(device::Area::kFrames).memory(); }
+  cl_mem sealed() { return buffer(device::Area::kSealed).memory(); }
   Buffer& buffer(device::Area area) { return buffers_[static_cast<size_t>(area)]; }
 
   const Shared& shared_;
@@ -93,8 +120,11 @@ class OpenclSlot final : public device::Slot {
   std::array<Kernel, kKernelCount> kernels_;
   // By Area.
   std::array<Buffer, device::kAreaCount> buffers_{
-      Buffer(Buffer::Place::kHost), Buffer(Buffer::Place::kDevice), Buffer(Buffer::Place::kDevice),
-      Buffer(Buffer::Place::kDevice)};
+      Buffer(Buffer::Place::kHost),   Buffer(Buffer::Place::kDevice),
+      Buffer(Buffer::Place::kDevice), Buffer(Buffer::Place::kDevice),
+      Buffer(Buffer::Place::kDevice), Buffer(Buffer::Place::kDevice)};
+  Buffer scratch_{Buffer::Place::kDevice};
+  Buffer key_memory_{Buffer::Place::kDevice};
   Buffer secret_memory_{Buffer::Place::kDevice};
   engine::Secret secret_{};  // what lies in it
   bool has_secret_ = false;

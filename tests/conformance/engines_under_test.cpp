@@ -18,8 +18,11 @@ std::unique_ptr<engine::Engine> make_present() {
   return made.has_value() ? std::move(made.value()) : nullptr;
 }
 
+// 0: the width that suits the device.
+template <size_t block_width>
 Result<std::unique_ptr<engine::Engine>> make_opencl() {
-  return opencl::make_opencl_engine({.cache_folder = opencl::default_cache_folder()});
+  return opencl::make_opencl_engine(
+      {.cache_folder = opencl::default_cache_folder(), .block_width = block_width});
 }
 
 }  // namespace
@@ -32,7 +35,8 @@ std::vector<EngineUnderTest> engines_under_test() {
       {"cpu_avx2", "fingerprint avx2, detect avx2", make_cpu<CpuVariant::kAvx2>},
       {"cpu_avx512", "fingerprint avx512, detect avx512", make_cpu<CpuVariant::kAvx512>},
       {"cuda", "fingerprint sm_", make_present<cuda::make_cuda_engine>},
-      {"opencl", "fingerprint opencl", make_present<make_opencl>},
+      {"opencl", "fingerprint opencl", make_present<make_opencl<0>>},
+      {"opencl_groups", "fingerprint opencl", make_present<make_opencl<32>>},
   };
   std::vector<EngineUnderTest> present;
   for (const EngineUnderTest& row : all) {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "kernels/bodies/xxh3.h"
@@ -54,6 +55,13 @@ class HostSlot final : public Slot {
   Result<void> run_fingerprint(const FingerprintShape& shape,
                                const engine::Secret& secret) override;
   Result<void> run_detect(const DetectShape& shape, TableMemory& table) override;
+  Result<void> run_compress(uint32_t piece_count) override;
+  Result<void> run_decompress(uint32_t frame_count) override;
+  Result<void> run_gather(uint32_t move_count, size_t moves) override;
+  Result<void> run_gcm(const GcmShape& shape) override;
+  Result<void> set_key(const syn_gcm_key& key) override {
+    return later([this, &key] { key_ = std::make_unique<syn_gcm_key>(key); });
+  }
   Result<void> mark() override { return success(); }
   Result<bool> is_done() override {
     if (behaviour_.is_run_failing) return fail(ErrorCode::kEngine, "the device broke");
@@ -76,7 +84,8 @@ class HostSlot final : public Slot {
   std::vector<uint8_t>& of(Area area) { return areas_[static_cast<size_t>(area)]; }
 
   Behaviour& behaviour_;
-  std::vector<uint8_t> areas_[4];
+  std::vector<uint8_t> areas_[kAreaCount];
+  std::unique_ptr<syn_gcm_key> key_;
   std::vector<std::function<void()>> commands_;
 };
 
@@ -234,6 +243,57 @@ inline Result<void> HostSlot::run_detect(const DetectShape& shape, TableMemory& 
   });
 }
 
+// A group of three: no width of a real device.
+inline constexpr syn_group kHostGroup{0, 3};
+
+inline Result<void> HostSlot::run_compress(uint32_t piece_count) {
+  return later([this, piece_count] {
+    const auto encoder = std::make_unique<syn_zstd_encoder>();
+    std::vector<uint8_t> scratch(SYN_CODER_SCRATCH_SIZE);
+    for (uint32_t i = 0; i < piece_count; ++i) {
+      at<uint32_t>(Area::kFrames, 0)[i] = syn_run_piece(
+          kHostGroup, encoder.get(), at<syn_piece_place>(Area::kInput, 0)[i],
+          at<uint8_t>(Area::kInput, 0), at<uint8_t>(Area::kFrames, 0), scratch.data());
+    }
+  });
+}
+
+inline Result<void> HostSlot::run_decompress(uint32_t frame_count) {
+  return later([this, frame_count] {
+    const auto decoder = std::make_unique<syn_zstd_decoder>();
+    std::vector<uint8_t> scratch(SYN_DECODER_SCRATCH_SIZE);
+    for (uint32_t i = 0; i < frame_count; ++i) {
+      at<uint32_t>(Area::kFrames, 0)[i] = syn_run_frame(
+          kHostGroup, decoder.get(), at<syn_frame_place>(Area::kInput, 0)[i],
+          at<uint8_t>(Area::kSealed, 0), at<uint8_t>(Area::kFrames, 0), scratch.data());
+    }
+  });
+}
+
+inline Result<void> HostSlot::run_gather(uint32_t move_count, size_t moves) {
+  return later([this, move_count, moves] {
+    for (uint32_t i = 0; i < move_count; ++i) {
+      syn_run_move(at<syn_move>(Area::kInput, moves)[i], at<uint8_t>(Area::kFrames, 0),
+                   at<uint8_t>(Area::kInput, 0), at<uint8_t>(Area::kSealed, 0), 0, 1);
+    }
+  });
+}
+
+inline Result<void> HostSlot::run_gcm(const GcmShape& shape) {
+  return later([this, shape] {
+    const Area from = shape.is_open ? Area::kInput : Area::kSealed;
+    for (uint32_t i = 0; i < shape.count; ++i) {
+      const syn_gcm_record record = at<syn_gcm_record>(Area::kInput, shape.records)[i];
+      syn_gcm_memory memory;
+      syn_gcm_run(kHostGroup, &memory,
+                  {key_.get(), at<uint8_t>(Area::kInput, record.additional_at),
+                   at<uint8_t>(from, record.input_at), at<uint8_t>(Area::kSealed, record.output_at),
+                   at<uint32_t>(Area::kSealed, 0) + i * size_t{4}},
+                  &record, shape.is_open ? SYN_GCM_OPEN : SYN_GCM_SEAL);
+    }
+  });
+}
+
 class HostDevice final : public Device {
  public:
   explicit HostDevice(Behaviour& behaviour) : behaviour_(behaviour) {}
@@ -242,6 +302,7 @@ class HostDevice final : public Device {
     description.name = "host";
     return description;
   }
+  uint8_t engine() const override { return SYN_ENGINE_XRT; }
   Result<void> start() override {
     if (behaviour_.is_start_failing) return fail(ErrorCode::kEngine, "it does not start");
     return success();

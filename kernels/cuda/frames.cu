@@ -1,0 +1,60 @@
+// zstd frames made and opened: a warp a piece or a frame, a block a warp, as many as the card
+// holds.
+//
+// A warp's tables lie in shared memory, its literals and sequences in a part of scratch. What is
+// computed is in kernels/bodies; this was compiled for every capability, and not yet run on a card.
+#include "kernels/cuda/kernels.hpp"
+
+namespace syncline::cuda {
+namespace {
+
+constexpr uint32_t kWarpSize = 32;
+constexpr uint32_t kGatherBlockSize = 256;
+
+__device__ syn_group this_warp() {
+  return {threadIdx.x, kWarpSize};
+}
+
+__global__ void __launch_bounds__(kWarpSize) compress_pieces(CompressWork work) {
+  __shared__ syn_zstd_encoder encoder;
+  uint8_t* const mine = work.scratch + size_t{blockIdx.x} * SYN_CODER_SCRATCH_SIZE;
+  for (uint32_t i = blockIdx.x; i < work.count; i += gridDim.x) {
+    const uint32_t size =
+        syn_run_piece(this_warp(), &encoder, work.places[i], work.contents, work.frames, mine);
+    if (threadIdx.x == 0) work.sizes[i] = size;
+  }
+}
+
+__global__ void __launch_bounds__(kWarpSize) decompress_frames(DecompressWork work) {
+  __shared__ syn_zstd_decoder decoder;
+  uint8_t* const mine = work.scratch + size_t{blockIdx.x} * SYN_DECODER_SCRATCH_SIZE;
+  for (uint32_t i = blockIdx.x; i < work.count; i += gridDim.x) {
+    const uint32_t status =
+        syn_run_frame(this_warp(), &decoder, work.places[i], work.frames, work.contents, mine);
+    if (threadIdx.x == 0) work.statuses[i] = status;
+  }
+}
+
+__global__ void __launch_bounds__(kGatherBlockSize) gather_bytes(GatherWork work) {
+  syn_run_move(work.moves[blockIdx.x], work.frames, work.stored, work.to, threadIdx.x,
+               kGatherBlockSize);
+}
+
+}  // namespace
+
+cudaError_t launch_compress(const CompressWork& work, uint32_t groups, cudaStream_t stream) {
+  compress_pieces<<<groups, kWarpSize, 0, stream>>>(work);
+  return cudaGetLastError();
+}
+
+cudaError_t launch_decompress(const DecompressWork& work, uint32_t groups, cudaStream_t stream) {
+  decompress_frames<<<groups, kWarpSize, 0, stream>>>(work);
+  return cudaGetLastError();
+}
+
+cudaError_t launch_gather(const GatherWork& work, cudaStream_t stream) {
+  gather_bytes<<<work.count, kGatherBlockSize, 0, stream>>>(work);
+  return cudaGetLastError();
+}
+
+}  // namespace syncline::cuda

@@ -1,0 +1,251 @@
+#include "kernels/device/seal.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <string>
+
+#include "kernels/cpu/chunk_plan.hpp"
+#include "kernels/cpu/tags_digest.hpp"
+#include "kernels/device/rounds.hpp"
+
+namespace syncline::device {
+namespace {
+
+constexpr size_t kPieceSize = SYN_ZSTD_PIECE_SIZE;
+
+// One chunk of a round.
+struct Chunk {
+  cpu::ChunkPlan plan;
+  std::vector<size_t> kept_pieces;  // numbers of those whose frames it takes
+  size_t frames_size = 0;
+  size_t payload_at = 0;  // in kSealed
+};
+
+struct Round {
+  std::deque<Chunk> chunks;  // where they stay: a plan's views are into itself
+  uint16_t first_index = 0;
+  uint16_t chunk_count = 0;  // of the block
+  uint8_t engine = 0;
+  std::vector<syn_piece_place> pieces;
+  std::vector<uint32_t> frame_sizes;
+  size_t frames_size = 0;  // of the area
+};
+
+size_t payload_size(const Chunk& chunk) {
+  return chunk.frames_size + chunk.plan.stored().size();
+}
+
+// The pieces of all runs, laid out in kInput and kFrames. Gives the size of the input.
+size_t place_pieces(Round& round) {
+  std::vector<size_t> sizes;
+  for (const Chunk& chunk : round.chunks) {
+    for (const cpu::ChunkPlan::Run& run : chunk.plan.runs()) {
+      for (size_t at = 0; at < run.content.size(); at += kPieceSize) {
+        sizes.push_back(std::min(kPieceSize, run.content.size() - at));
+      }
+    }
+  }
+  Layout in;
+  Layout out;
+  in.add(sizes.size() * sizeof(syn_piece_place));
+  out.add(sizes.size() * sizeof(uint32_t));
+  for (const size_t size : sizes) {
+    round.pieces.push_back({static_cast<uint32_t>(in.add(size)), static_cast<uint32_t>(size),
+                            static_cast<uint32_t>(out.add(size + SYN_ZSTD_OVERHEAD_MAX))});
+  }
+  round.frames_size = out.size() + kSlackSize;
+  return in.size();
+}
+
+void put_contents(const Round& round, uint8_t* to) {
+  std::memcpy(to, round.pieces.data(), round.pieces.size() * sizeof(syn_piece_place));
+  auto piece = round.pieces.begin();
+  for (const Chunk& chunk : round.chunks) {
+    for (const cpu::ChunkPlan::Run& run : chunk.plan.runs()) {
+      for (size_t at = 0; at < run.content.size(); at += kPieceSize, ++piece) {
+        put(to + piece->from, run.content.substr(at, piece->size));
+      }
+    }
+  }
+}
+
+Result<void> compress(Round& round, Slot& slot) {
+  const size_t in_size = place_pieces(round);
+  if (round.pieces.empty()) return success();
+  const size_t sizes_size = round.pieces.size() * sizeof(uint32_t);
+  SYN_TRY(reserve_round(slot, in_size, sizes_size));
+  SYN_TRY(slot.reserve(Area::kFrames, round.frames_size));
+  put_contents(round, slot.host());
+  SYN_TRY(slot.copy_in(0, in_size));
+  SYN_TRY(slot.run_compress(static_cast<uint32_t>(round.pieces.size())));
+  SYN_TRY(slot.copy_out(Area::kFrames, sizes_size));
+  SYN_TRY(slot.wait());
+  round.frame_sizes.resize(round.pieces.size());
+  std::memcpy(round.frame_sizes.data(), slot.host(), sizes_size);
+  for (size_t i = 0; i < round.pieces.size(); ++i) {
+    if (round.frame_sizes[i] <= round.pieces[i].size + SYN_ZSTD_OVERHEAD_MAX) continue;
+    return fail(ErrorCode::kEngine, "the device says of a frame that it is larger than its place");
+  }
+  return success();
+}
+
+// Keeps the runs that became smaller, and completes the chunks' clear parts.
+void settle(Round& round) {
+  size_t piece = 0;
+  uint16_t index = round.first_index;
+  for (Chunk& chunk : round.chunks) {
+    for (const cpu::ChunkPlan::Run& run : chunk.plan.runs()) {
+      const size_t first = piece;
+      size_t size = 0;
+      for (size_t at = 0; at < run.content.size(); at += kPieceSize) {
+        size += round.frame_sizes[piece++];
+      }
+      if (!chunk.plan.keeps(run, size)) continue;
+      chunk.frames_size += size;
+      for (size_t i = first; i < piece; ++i) chunk.kept_pieces.push_back(i);
+    }
+    cpu::ChunkHeader header;
+    header.engine = round.engine;
+    header.index = index++;
+    header.count = round.chunk_count;
+    chunk.plan.finish(header, chunk.frames_size);
+  }
+}
+
+// What goes to the device with the second trip: moves, records, additional data, stored bytes.
+struct Encryption {
+  std::vector<syn_move> moves;
+  std::vector<syn_gcm_record> records;
+  std::vector<size_t> stored_at;
+  size_t records_at = 0;
+  size_t in_size = 0;
+  size_t out_size = 0;
+};
+
+void add_moves(const Round& round, const Chunk& chunk, size_t stored_at,
+               std::vector<syn_move>& moves) {
+  size_t to = chunk.payload_at;
+  for (const size_t piece : chunk.kept_pieces) {
+    const uint32_t size = round.frame_sizes[piece];
+    moves.push_back({round.pieces[piece].to, static_cast<uint32_t>(to), size, 0});
+    to += size;
+  }
+  const size_t stored_size = chunk.plan.stored().size();
+  for (size_t at = 0; at < stored_size; at += kPieceSize) {
+    const size_t size = std::min(kPieceSize, stored_size - at);
+    moves.push_back({static_cast<uint32_t>(stored_at + at), static_cast<uint32_t>(to + at),
+                     static_cast<uint32_t>(size), 1});
+  }
+}
+
+size_t move_count(const Chunk& chunk) {
+  return chunk.kept_pieces.size() + (chunk.plan.stored().size() + kPieceSize - 1) / kPieceSize;
+}
+
+Encryption plan_encryption(Round& round, const engine::SealKey& key, size_t associated_size) {
+  Encryption out;
+  Layout in;
+  Layout sealed;
+  size_t moves = 0;
+  for (const Chunk& chunk : round.chunks) moves += move_count(chunk);
+  in.add(moves * sizeof(syn_move));
+  out.records_at = in.add(round.chunks.size() * sizeof(syn_gcm_record));
+  sealed.add(round.chunks.size() * SYN_TAG_SIZE);
+  size_t index = round.first_index;
+  for (Chunk& chunk : round.chunks) {
+    const size_t additional_size = chunk.plan.clear().size() + associated_size;
+    const size_t additional_at = in.add(additional_size);
+    out.stored_at.push_back(in.add(chunk.plan.stored().size()));
+    chunk.payload_at = sealed.add(payload_size(chunk));
+    syn_gcm_record record = make_record(key, index++, additional_at, additional_size);
+    record.input_at = record.output_at = chunk.payload_at;
+    record.size = static_cast<uint32_t>(payload_size(chunk));
+    out.records.push_back(record);
+    add_moves(round, chunk, out.stored_at.back(), out.moves);
+  }
+  out.in_size = in.size();
+  out.out_size = sealed.size();
+  return out;
+}
+
+void put_encryption(const Round& round, const Encryption& work, std::string_view associated_data,
+                    uint8_t* to) {
+  if (!work.moves.empty()) {
+    std::memcpy(to, work.moves.data(), work.moves.size() * sizeof(syn_move));
+  }
+  std::memcpy(to + work.records_at, work.records.data(),
+              work.records.size() * sizeof(syn_gcm_record));
+  for (size_t i = 0; i < round.chunks.size(); ++i) {
+    const cpu::ChunkPlan& plan = round.chunks[i].plan;
+    uint8_t* const additional = to + work.records[i].additional_at;
+    put(additional, plan.clear());
+    put(additional + plan.clear().size(), associated_data);
+    put(to + work.stored_at[i], plan.stored());
+  }
+}
+
+// The chunks' bytes follow each other in the host's area then, at payload_at, and the tags at 0.
+Result<void> encrypt(Round& round, const engine::SealKey& key, std::string_view associated_data,
+                     Slot& slot) {
+  const Encryption work = plan_encryption(round, key, associated_data.size());
+  SYN_TRY(reserve_round(slot, work.in_size, work.out_size));
+  SYN_TRY(slot.reserve(Area::kFrames, 1));
+  SYN_TRY(slot.reserve(Area::kSealed, work.out_size + kSlackSize));
+  SYN_TRY(slot.use_key(key.key));
+  put_encryption(round, work, associated_data, slot.host());
+  SYN_TRY(slot.copy_in(0, work.in_size));
+  if (!work.moves.empty()) {
+    SYN_TRY(slot.run_gather(static_cast<uint32_t>(work.moves.size()), 0));
+  }
+  SYN_TRY(slot.run_gcm({static_cast<uint32_t>(work.records.size()), work.records_at, false}));
+  SYN_TRY(slot.copy_out(Area::kSealed, work.out_size));
+  return slot.wait();
+}
+
+void append(const Round& round, const uint8_t* from, cpu::TagsDigest& digest, std::string& out) {
+  const auto* bytes = reinterpret_cast<const char*>(from);
+  for (size_t i = 0; i < round.chunks.size(); ++i) {
+    const Chunk& chunk = round.chunks[i];
+    const std::string_view tag(bytes + i * SYN_TAG_SIZE, SYN_TAG_SIZE);
+    out += chunk.plan.clear();
+    out.append(bytes + chunk.payload_at, payload_size(chunk));
+    out += tag;
+    digest.add(tag);
+  }
+}
+
+}  // namespace
+
+Result<engine::Sealed> seal_block(Slot& slot, uint8_t engine,
+                                  std::span<const engine::ColumnView> columns,
+                                  const engine::SealKey& key, std::string_view associated_data) {
+  SYN_TRY(cpu::check_columns(columns));
+  const std::vector<size_t> counts = cpu::plan_chunks(columns);
+  engine::Sealed sealed;
+  cpu::TagsDigest digest;
+  size_t ordinal = 0;
+  for (size_t index = 0; index < counts.size();) {
+    Round round;
+    round.engine = engine;
+    round.first_index = static_cast<uint16_t>(index);
+    round.chunk_count = static_cast<uint16_t>(counts.size());
+    size_t size = 0;
+    while (index < counts.size() && size < kRoundSizeMax) {
+      const auto part = columns.subspan(ordinal, counts[index++]);
+      for (const engine::ColumnView& column : part) size += column.bytes.size();
+      round.chunks.emplace_back().plan.encode(part, ordinal);
+      ordinal += part.size();
+    }
+    SYN_TRY(compress(round, slot));
+    settle(round);
+    SYN_TRY(encrypt(round, key, associated_data, slot));
+    append(round, slot.host(), digest, sealed.bytes);
+  }
+  sealed.chunk_count = static_cast<uint32_t>(counts.size());
+  if (!digest.finish(sealed.tags_digest)) {
+    return fail(ErrorCode::kEngine, "SHA-256 is not available");
+  }
+  return sealed;
+}
+
+}  // namespace syncline::device
