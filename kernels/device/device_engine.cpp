@@ -12,6 +12,7 @@
 #include "kernels/cpu/detect.hpp"
 #include "kernels/device/ring.hpp"
 #include "kernels/device/seal.hpp"
+#include "kernels/device/self_check.hpp"
 #include "kernels/device/table_copy.hpp"
 
 namespace syncline::device {
@@ -131,11 +132,16 @@ class DeviceEngine final : public engine::Engine {
   Result<void> run_detect(const syn_batch& batch, const engine::Fingerprints& fingerprints,
                           const engine::TableRef& table, const cpu::DetectRows& rows);
 
-  // What a block needs: a slot, whose fingerprints it leaves as they are.
+  // What a block needs: a slot, whose fingerprints it leaves as they are, of a device that is known
+  // to seal rightly.
   template <class Work>
   std::invoke_result_t<Work, Slot&> on_slot(const Work& work) {
     SYN_TRY(start());
     SYN_TRY(Ring::Lease slot, parts_->ring.acquire(0));
+    if (!is_checked_.load(std::memory_order_acquire)) {
+      SYN_TRY(check_blocks(*slot, parts_->device->engine()));
+      is_checked_.store(true, std::memory_order_release);
+    }
     return work(*slot);
   }
 
@@ -151,6 +157,7 @@ class DeviceEngine final : public engine::Engine {
   std::string name_;
   std::mutex start_mutex_;
   std::atomic<bool> is_started_ = false;
+  std::atomic<bool> is_checked_ = false;
   // Begins somewhere, so that no stamp of another engine is taken for one of ours.
   std::atomic<uint64_t> stamps_ = system_random().u64();
 };

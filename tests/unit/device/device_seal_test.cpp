@@ -87,6 +87,14 @@ TEST_F(DeviceSealTest, ADeviceThatHangsOrFailsIsAnErrorAndThenUsedAgain) {
   }
 }
 
+TEST_F(DeviceSealTest, ADeviceThatSealsWronglySealsNothing) {
+  behaviour_.is_coding_wrongly = true;
+  const auto refused = seal();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kEngine);
+  EXPECT_THAT(refused.error().what, HasSubstr("does not seal as it should"));
+}
+
 TEST_F(DeviceSealTest, WhatNoBlockCanHoldIsRefusedAsTheCpuDoes) {
   const std::vector<ColumnView> wrong = {{0, 9, small_}};
   const auto refused = engine_->seal(wrong, key_, "block");

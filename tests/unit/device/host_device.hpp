@@ -19,6 +19,7 @@ struct Behaviour {
   std::atomic<bool> is_hanging = false;
   std::atomic<bool> is_start_failing = false;
   std::atomic<bool> is_run_failing = false;
+  std::atomic<bool> is_coding_wrongly = false;
   std::atomic<size_t> memory_left = SIZE_MAX;  // for tables, in bytes
   std::atomic<int> pieces_filled = 0;          // of lanes that came from the host
   std::atomic<int> records_applied = 0;
@@ -254,6 +255,9 @@ inline Result<void> HostSlot::run_compress(uint32_t piece_count) {
       at<uint32_t>(Area::kFrames, 0)[i] = syn_run_piece(
           kHostGroup, encoder.get(), at<syn_piece_place>(Area::kInput, 0)[i],
           at<uint8_t>(Area::kInput, 0), at<uint8_t>(Area::kFrames, 0), scratch.data());
+      const uint32_t middle = at<uint32_t>(Area::kFrames, 0)[i] / 2;
+      const uint32_t begin = at<syn_piece_place>(Area::kInput, 0)[i].to;
+      if (behaviour_.is_coding_wrongly) *at<uint8_t>(Area::kFrames, begin + middle) ^= 1;
     }
   });
 }

@@ -83,7 +83,7 @@ class ProgramTest : public OpenclTest {
     ASSERT_TRUE(shared_.context);
   }
   ProgramRequest request() {
-    return {shared_.context.get(), shared_.device, "", options_.cache_folder};
+    return {shared_.context.get(), shared_.device, "-DSYN_GROUP_WIDTH=1", options_.cache_folder};
   }
   bool comes_from_disk() {
     auto built = build_program(request());
