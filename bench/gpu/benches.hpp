@@ -9,6 +9,8 @@ void bench_card_fingerprint(const Options& options);
 void bench_card_detect(const Options& options);
 void bench_card_aes(const Options& options);
 void bench_card_stream(const Options& options);
+void bench_card_frames(const Options& options);
+void bench_card_seal(const Options& options);
 void bench_card_whole(const Options& options);
 void bench_small_batch(const Options& options);
 void bench_dispatcher(const Options& options);

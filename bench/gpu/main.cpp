@@ -15,6 +15,8 @@ int main(int argument_count, char** arguments) {
                       {"engines.cuda.detect", &bench_card_detect},
                       {"engines.cuda.aes", &bench_card_aes},
                       {"engines.cuda.stream", &bench_card_stream},
+                      {"engines.cuda.frames", &bench_card_frames},
+                      {"engines.cuda.seal", &bench_card_seal},
                       {"engines.cuda.whole", &bench_card_whole},
                       {"engines.cuda.small", &bench_small_batch},
                       {"engines.dispatcher", &bench_dispatcher}});

@@ -10,6 +10,7 @@
 
 #include "bench/engine_scan.hpp"
 #include "bench/micro/benches.hpp"
+#include "bench/micro/seal_rows.hpp"
 #include "bench/micro/table_fill.hpp"
 #include "bench/sample_rows.hpp"
 #include "kernels/cpu/cpu_engine.hpp"
@@ -98,6 +99,49 @@ void bench_opencl_detect(const Options& options) {
     std::exit(1);
   }
   report(figure);
+}
+
+void bench_opencl_seal(const Options& options) {
+  const auto ours = opencl_for("engines.opencl.seal");
+  if (ours == nullptr) return;
+  const auto cpu = cpu::make_cpu_engine();
+  const SealRows rows = seal_rows(1);
+  const auto views = rows.views();
+  const int rounds = options.is_quick ? 10 : 100;
+  size_t sizes[2] = {0, 0};
+  const auto run = [&](engine::Engine& engine, size_t& size) {
+    for (int i = 0; i < rounds; ++i) size = take(engine.seal(views, {}, "header")).bytes.size();
+    return rounds * static_cast<double>(rows.row_major.size());
+  };
+  run(*ours, sizes[0]);
+  run(*cpu, sizes[1]);
+  const std::string what = "64 KiB of rows of 12 fields to " + std::to_string(sizes[0]) +
+                           " bytes, theirs " + std::to_string(sizes[1]) + "; " +
+                           ours->describe().device;
+  report(measure_rate(options, "engines.opencl.seal", what, "bytes/s",
+                      [&] { return run(*ours, sizes[0]); },
+                      {"the CPU engine, one core", [&] { return run(*cpu, sizes[1]); }}));
+}
+
+void bench_opencl_open(const Options& options) {
+  const auto ours = opencl_for("engines.opencl.open");
+  if (ours == nullptr) return;
+  const auto cpu = cpu::make_cpu_engine();
+  const SealRows rows = seal_rows(1);
+  const int rounds = options.is_quick ? 10 : 100;
+  const std::string sealed = take(cpu->seal(rows.views(), {}, "header")).bytes;
+  const auto run = [&](engine::Engine& engine) {
+    std::array<uint8_t, 32> digest{};
+    for (int i = 0; i < rounds; ++i) {
+      const auto opened = take(engine.open(sealed, {}, "header", digest));
+      if (opened.size() != rows.columns.size()) std::exit(1);
+    }
+    return rounds * static_cast<double>(rows.row_major.size());
+  };
+  report(measure_rate(options, "engines.opencl.open",
+                      "what the CPU engine sealed of such rows; " + ours->describe().device,
+                      "bytes/s", [&] { return run(*ours); },
+                      {"the CPU engine, one core", [&] { return run(*cpu); }}));
 }
 
 void bench_dispatcher(const Options& options) {

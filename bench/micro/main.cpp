@@ -11,6 +11,8 @@ int main(int argument_count, char** arguments) {
                          {"stage.table_memory", bench_table_memory},
                          {"engines.opencl.fingerprint", bench_opencl_fingerprint},
                          {"engines.opencl.detect", bench_opencl_detect},
+                         {"engines.opencl.seal", bench_opencl_seal},
+                         {"engines.opencl.open", bench_opencl_open},
                          {"engines.dispatcher", bench_dispatcher},
                          {"pipeline.all_changed", bench_all_changed},
                          {"pipeline.tenth_changed", bench_tenth_changed},

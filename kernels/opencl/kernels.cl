@@ -192,8 +192,8 @@ static syn_group this_group(void) {
 
 /* Below, a work group takes entry after entry of a list, as many groups as there are beside it
  * apart; scratch has a part for each group. */
-__kernel IN_GROUPS void compress_pieces(uint count, __global const uchar* input, __global uchar* frames,
-                              __global uchar* scratch) {
+__kernel IN_GROUPS void compress_pieces(uint count, __global const uchar* input,
+                                        __global uchar* frames, __global uchar* scratch) {
   __local syn_zstd_encoder encoder;
   const syn_group group = this_group();
   __global const syn_piece_place* places = (__global const syn_piece_place*)input;
@@ -206,8 +206,8 @@ __kernel IN_GROUPS void compress_pieces(uint count, __global const uchar* input,
 }
 
 __kernel IN_GROUPS void decompress_frames(uint count, __global const uchar* input,
-                                __global const uchar* sealed, __global uchar* contents,
-                                __global uchar* scratch) {
+                                          __global const uchar* sealed,
+                                          __global uchar* contents, __global uchar* scratch) {
   __local syn_zstd_decoder decoder;
   const syn_group group = this_group();
   __global const syn_frame_place* places = (__global const syn_frame_place*)input;
@@ -220,7 +220,7 @@ __kernel IN_GROUPS void decompress_frames(uint count, __global const uchar* inpu
 }
 
 __kernel IN_GROUPS void gather_bytes(uint count, __global const uchar* input, ulong moves_at,
-                           __global const uchar* frames, __global uchar* sealed) {
+                                     __global const uchar* frames, __global uchar* sealed) {
   __global const syn_move* moves = (__global const syn_move*)(input + moves_at);
   for (uint i = (uint)get_group_id(0); i < count; i += (uint)get_num_groups(0)) {
     syn_run_move(moves[i], frames, input, sealed, (uint)get_local_id(0), SYN_GROUP_WIDTH);
@@ -229,8 +229,8 @@ __kernel IN_GROUPS void gather_bytes(uint count, __global const uchar* input, ul
 
 /* Additional data is in the input; the tags begin the results. */
 __kernel IN_GROUPS void run_records(uint count, uint direction, __global const syn_gcm_key* key,
-                          __global const uchar* input, ulong records_at,
-                          __global const uchar* from, __global uchar* sealed) {
+                                    __global const uchar* input, ulong records_at,
+                                    __global const uchar* from, __global uchar* sealed) {
   __local syn_gcm_memory memory;
   const syn_group group = this_group();
   __global const syn_gcm_record* records = (__global const syn_gcm_record*)(input + records_at);

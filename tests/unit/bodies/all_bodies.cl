@@ -2,6 +2,7 @@
 #include "kernels/bodies/aes_gcm.h"
 #include "kernels/bodies/gcm_group.h"
 #include "kernels/bodies/table.h"
+#include "kernels/bodies/frames.h"
 #include "kernels/bodies/xxh3.h"
 #include "kernels/bodies/zstd_decode.h"
 #include "kernels/bodies/zstd_encode.h"
