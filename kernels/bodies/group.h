@@ -26,10 +26,11 @@ typedef struct syn_group {
 #define SYN_LOCAL __local
 #if SYN_GROUP_WIDTH == 1
 #define SYN_BARRIER()
+#define SYN_LOCAL_ADD(word, count) (*(word) += (count))
 #else
 #define SYN_BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
-#endif
 #define SYN_LOCAL_ADD(word, count) atomic_add((volatile __local uint*)(word), (count))
+#endif
 #elif defined(__CUDA_ARCH__)
 #define SYN_LOCAL
 #define SYN_BARRIER() __syncwarp()
