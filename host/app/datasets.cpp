@@ -2,6 +2,7 @@
 // stored, and its policy, whose number every version begins with.
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
@@ -211,19 +212,20 @@ Result<void> RuntimeImpl::check_mappings(SystemRun& run) {
   const std::string resync =
       "run `syncline resync --system " + system.name + "`: it compares anew, and deletes nothing";
   for (const auto& [dataset, mapping] : system.mappings) {
-    const std::string name = "dataset '" + mapping.schema->name + "': ";
+    const std::string what = "dataset '" + mapping.schema->name + "': ";
     SYN_TRY(const bool is_kept, is_filter_kept(system, mapping));
     if (!is_kept) {
       run.refused = Error{
           ErrorCode::kSystemLost,
-          name + "the row filter of system '" + system.name + "' is not the one it was synced with",
+          what + "the row filter of system '" + system.name + "' is not the one it was synced with",
           "what `where` hides now would be taken for deleted, here and in the other systems",
           "set `where` back, or " + resync};
       return success();
     }
-    SYN_TRY(const std::string change, find_mapping_change(system, mapping));
+    SYN_TRY(std::string change, find_mapping_change(system, mapping));
     if (!change.empty()) {
-      run.refused = Error{ErrorCode::kSystemLost, name + "system '" + system.name + "' " + change,
+      change.insert(0, what + "system '" + system.name + "' ");
+      run.refused = Error{ErrorCode::kSystemLost, std::move(change),
                           "what differs by that would be taken for edits, or would stay unseen",
                           "set the config back as it was, or " + resync};
       return success();

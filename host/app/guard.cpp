@@ -89,7 +89,8 @@ Result<void> RuntimeImpl::approve_deletes(const std::string& dataset) {
   }
   for (const pipeline::HeldDeletes& held : approved) {
     if (held.is_approved) continue;
-    SYN_TRY(approve_and_rescan(*find(held.system), held.dataset));
+    const auto noted = approve_and_rescan(*find(held.system), held.dataset);
+    if (!noted) return noted.error();
   }
   set_stream_paused(parts_.rules.at(approved.front().dataset).schema->stream, PauseAction::kResume);
   return success();
