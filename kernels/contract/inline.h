@@ -17,7 +17,6 @@
 
 #ifdef __OPENCL_C_VERSION__
 #define SYN_GLOBAL __global
-typedef char int8_t;
 typedef short int16_t;
 typedef int int32_t;
 typedef uchar uint8_t;
