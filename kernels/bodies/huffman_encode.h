@@ -15,8 +15,8 @@ typedef struct syn_huffman_coder {
   uint32_t histogram[SYN_HUFFMAN_SYMBOLS];
   uint32_t joined[SYN_HUFFMAN_SYMBOLS];      /* counts of inner nodes, in the order made */
   uint16_t parents[2 * SYN_HUFFMAN_SYMBOLS]; /* leaves by rank, then inner nodes */
-  uint8_t order[SYN_HUFFMAN_SYMBOLS];        /* symbols by rank, the rarest first */
-  uint8_t lengths[SYN_HUFFMAN_SYMBOLS];      /* of codes; 0: none */
+  uint8_t order[SYN_HUFFMAN_SYMBOLS];   /* symbols by rank, the rarest first; absent ones: unset */
+  uint8_t lengths[SYN_HUFFMAN_SYMBOLS]; /* of codes; 0: none */
   uint16_t codes[SYN_HUFFMAN_SYMBOLS];
   uint32_t per_length[SYN_HUFFMAN_SYMBOLS];
   uint32_t weight_histogram[SYN_HUFFMAN_WEIGHT_SYMBOLS];
@@ -30,6 +30,7 @@ SYN_INLINE void syn_huffman_rank(SYN_LOCAL syn_huffman_coder* coder, uint32_t la
                                  uint32_t width) {
   for (uint32_t symbol = lane; symbol < SYN_HUFFMAN_SYMBOLS; symbol += width) {
     const uint32_t count = coder->histogram[symbol];
+    if (count == 0) continue; /* those that are absent stand in front, in no order */
     uint32_t rank = 0;
     for (uint32_t i = 0; i < symbol; ++i) rank += coder->histogram[i] <= count;
     for (uint32_t i = symbol + 1; i < SYN_HUFFMAN_SYMBOLS; ++i) {
