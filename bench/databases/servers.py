@@ -1,7 +1,7 @@
 """Database servers made for a run of the benches, and the same load in each one's dialect.
 
-Rows of 132 bytes in 12 columns; transactions of 10 changes: 7 updates of 2 columns, 2 inserts, 1
-delete. Every commit is on the disk before it is answered.
+Rows of 132 bytes in 12 columns, or narrow ones of 50 in 5; transactions of 10 changes: 7 updates of
+2 columns, 2 inserts, 1 delete. Every commit is on the disk before it is answered.
 """
 import os
 import shutil
@@ -69,6 +69,9 @@ class Postgres(Server):
     read_all = "SELECT sum(length(orders::text)) FROM orders"
     row = """g, g % 50, g % 9999, 'state ' || g % 7, 'note of order ' || g, 'city ' || g % 300,
         g * 1.25, g % 12, g * 0.25, now(), now(), g % 2 = 0"""
+    narrow_table = """CREATE TABLE orders (id bigint PRIMARY KEY, shop int, note text, amount int,
+        made timestamptz)"""
+    narrow_row = "g, g % 50, 'note of order ' || g, g % 12, now()"
 
     def __init__(self):
         super().__init__("postgres_server")
@@ -107,11 +110,12 @@ class Postgres(Server):
             raise RuntimeError(f"{source} could not be copied")
         self.sql(target, "ANALYZE orders")
 
-    def make(self, database, rows=0):
+    def make(self, database, rows=0, is_narrow=False):
         self.sql("postgres", f"CREATE DATABASE {database}")
-        self.sql(database, self.table)
+        self.sql(database, self.narrow_table if is_narrow else self.table)
+        row = self.narrow_row if is_narrow else self.row
         if rows:
-            self.sql(database, f"INSERT INTO orders SELECT {self.row} FROM "
+            self.sql(database, f"INSERT INTO orders SELECT {row} FROM "
                                f"generate_series(1, {rows}) g", "ANALYZE orders")
 
     def backlog(self, database, transactions, rows, first, step=1):
@@ -139,6 +143,9 @@ class Mariadb(Server):
     row = """seq, seq % 50, seq % 9999, concat('state ', seq % 7), concat('note of order ', seq),
         concat('city ', seq % 300), seq * 1.25, seq % 12, seq * 0.25, now(6), now(6),
         seq % 2 = 0"""
+    narrow_table = """CREATE TABLE orders (id bigint PRIMARY KEY, shop int, note varchar(60),
+        amount int, made timestamp(6) NULL)"""
+    narrow_row = "seq, seq % 50, concat('note of order ', seq), seq % 12, now(6)"
 
     def __init__(self):
         super().__init__("mariadb_server")
@@ -155,11 +162,12 @@ class Mariadb(Server):
     def url(self, database):
         return f"mariadb://root@localhost/{database}?socket={self.folder}/socket"
 
-    def make(self, database, rows=0):
+    def make(self, database, rows=0, is_narrow=False):
         self.sql("", f"CREATE DATABASE {database}")
-        self.sql(database, self.table)
+        self.sql(database, self.narrow_table if is_narrow else self.table)
+        row = self.narrow_row if is_narrow else self.row
         if rows:
-            self.sql(database, f"INSERT INTO orders SELECT {self.row} FROM seq_1_to_{rows}")
+            self.sql(database, f"INSERT INTO orders SELECT {row} FROM seq_1_to_{rows}")
 
     def backlog(self, database, transactions, rows, first, step=1):
         self.sql(database, "DROP PROCEDURE IF EXISTS make_backlog",
