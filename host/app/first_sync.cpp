@@ -364,10 +364,12 @@ Result<void> RuntimeImpl::put_missing(const Syncing& syncing) {
   return success();
 }
 
-// Whether more waits to be shown by a system's log than there should, and it goes on.
-bool RuntimeImpl::is_log_behind(SystemRun& run) const {
+// Whether more of the dataset waits to be shown by a system's log than there should, and it goes
+// on.
+bool RuntimeImpl::is_log_behind(SystemRun& run, model::DatasetId dataset) const {
   if (!run.is_source_open || run.is_paused || !is_read_through(run)) return false;
-  const size_t in_flight = pipeline_->in_flight_count(run.system->id);
+  const model::StreamId stream = parts_.rules.at(dataset).schema->stream;
+  const size_t in_flight = pipeline_->in_flight_count(run.system->id, stream);
   const bool is_moving = in_flight <= kInFlightMax || in_flight < run.in_flight_seen;
   run.in_flight_seen = in_flight;
   if (is_moving) run.in_flight_moved_us = parts_.clock.steady_us();
@@ -385,7 +387,7 @@ Result<void> RuntimeImpl::wait_for_others(const Syncing& syncing) {
     const delivery::Stats stats = run->delivery->stats();
     const bool is_written_late = !stats.is_retrying && parts_.journal.stats().committed >
                                                            stats.cursor_moving + kGroupsAheadMax;
-    return is_written_late || is_log_behind(*run);
+    return is_written_late || is_log_behind(*run, syncing.dataset);
   };
   uint64_t seen = 0;
   while (is_reading_ &&

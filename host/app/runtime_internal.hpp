@@ -198,7 +198,7 @@ class RuntimeImpl final : public Runtime {
   Result<std::string> noted_cursor(const Syncing& syncing);
   Result<void> put_missing(const Syncing& syncing);
   Result<void> wait_for_others(const Syncing& syncing);
-  bool is_log_behind(SystemRun& run) const;
+  bool is_log_behind(SystemRun& run, model::DatasetId dataset) const;
   bool is_any_stream_paused() const;
   Result<void> take_chunk(SystemRun& run, capture::Captured&& chunk);
   void begin_progress(const Syncing& syncing);

@@ -232,7 +232,7 @@ void PipelineImpl::publish_known(const Group& group) {
 
 // REQUIRES: mutex_ is held.
 void PipelineImpl::publish_in_flight(model::LaneIndex lane) {
-  std::map<model::SystemId, size_t>& counts = in_flight_[lane];
+  InFlight& counts = in_flight_[lane];
   counts.clear();
   std::set<std::pair<model::SystemId, model::StreamId>> flows;
   for (const auto& [dataset, rule] : with_.rules) {
@@ -240,7 +240,7 @@ void PipelineImpl::publish_in_flight(model::LaneIndex lane) {
       flows.emplace(role.system, rule.schema->stream);
   }
   for (const auto& [system, stream] : flows) {
-    counts[system] += lanes_[lane].in_flight_count(system, stream);
+    counts[{system, stream}] = lanes_[lane].in_flight_count(system, stream);
     known_behind_[lane][{system, stream}] = lanes_[lane].known_behind(system, stream);
   }
 }
@@ -344,8 +344,17 @@ std::vector<model::LocalCell> PipelineImpl::take_locals() {
 size_t PipelineImpl::in_flight_count(model::SystemId system) const {
   const std::lock_guard lock(mutex_);
   size_t count = 0;
-  for (const auto& counts : in_flight_) {
-    const auto found = counts.find(system);
+  for (const InFlight& counts : in_flight_) {
+    for (const auto& [flow, in_flight] : counts) count += flow.first == system ? in_flight : 0;
+  }
+  return count;
+}
+
+size_t PipelineImpl::in_flight_count(model::SystemId system, model::StreamId stream) const {
+  const std::lock_guard lock(mutex_);
+  size_t count = 0;
+  for (const InFlight& counts : in_flight_) {
+    const auto found = counts.find({system, stream});
     if (found != counts.end()) count += found->second;
   }
   return count;

@@ -160,6 +160,7 @@ class Pipeline {
   // cell of each (dataset, field, system), once in a run.
   virtual std::vector<model::LocalCell> take_locals() = 0;
   virtual size_t in_flight_count(model::SystemId system) const = 0;
+  virtual size_t in_flight_count(model::SystemId system, model::StreamId stream) const = 0;
   // What is behind this sequence may be written quietly: what it sets stays known until its marker
   // comes. Of entries that are committed; from any thread.
   virtual model::Sequence known_behind(model::SystemId system, model::StreamId stream,

@@ -52,6 +52,7 @@ class PipelineImpl final : public Pipeline {
   Counters counters() const override;
   std::vector<model::LocalCell> take_locals() override;
   size_t in_flight_count(model::SystemId system) const override;
+  size_t in_flight_count(model::SystemId system, model::StreamId stream) const override;
   model::Sequence known_behind(model::SystemId system, model::StreamId stream,
                                model::LaneIndex lane) const override;
   model::Sequence last_sequence(model::StreamId stream, model::LaneIndex lane) const override {
@@ -133,6 +134,7 @@ class PipelineImpl final : public Pipeline {
   std::string shortened(model::DatasetId dataset, model::LaneIndex lane, std::string_view state);
   void publish(const Group& group);
   void publish_known(const Group& group);
+  using InFlight = std::map<std::pair<model::SystemId, model::StreamId>, size_t>;
   void publish_in_flight(model::LaneIndex lane);
   void publish_all();
 
@@ -159,7 +161,7 @@ class PipelineImpl final : public Pipeline {
   Counters counters_;
   std::vector<model::LocalCell> locals_;  // to be told
   std::set<std::tuple<model::DatasetId, model::FieldIndex, model::SystemId>> locals_told_;
-  std::vector<std::map<model::SystemId, size_t>> in_flight_;     // per lane
+  std::vector<InFlight> in_flight_;                              // per lane
   std::vector<std::map<FlowId, model::Sequence>> known_behind_;  // per lane
   std::map<std::pair<model::SystemId, model::DatasetId>, TableUse> table_use_;
 

@@ -107,6 +107,16 @@ TEST_F(SyncingStory, a_system_that_is_live_deletes_only_what_it_has_shown) {
   EXPECT_EQ(written_to(kErp), Writes{});
 }
 
+TEST_F(SyncingStory, what_a_system_was_sent_and_has_not_shown_is_counted_by_stream) {
+  phases(SyncPhase::kReading, SyncPhase::kRead);
+  read(kErp, "1", "Ann", "erp");
+  read(kErp, "2", "Bob", "erp");
+  EXPECT_EQ(pipeline_->in_flight_count(kShop, schema_.stream), 2U);
+  EXPECT_EQ(pipeline_->in_flight_count(kShop), 2U);
+  EXPECT_EQ(pipeline_->in_flight_count(kShop, schema_.stream + 1), 0U);
+  EXPECT_EQ(pipeline_->in_flight_count(kErp, schema_.stream), 0U);
+}
+
 // As after a resync of a system that was restored with fewer records.
 TEST_F(SyncingStory, WhatTheSystemOnceShowedIsNoLossOfANewReading) {
   rules_[schema_.dataset].delete_limit = {.is_off = false, .records = 2};
