@@ -103,7 +103,7 @@ app::RuntimeSystem BenchAppliance::make_system(const std::string& name,
   system.id = model::stable_id(name);
   system.ports = memory_ports(memory);
   system.schemas = {&schema_};
-  system.directions[schema_.dataset] = ports::Direction::kBoth;
+  system.mappings[schema_.dataset].schema = &schema_;
   return system;
 }
 
