@@ -103,7 +103,7 @@ class Appliance {
   Result<Parcel> next_parcel(size_t peer);
   Result<void> take(size_t peer, const Parcel& parcel);
   Result<void> join(size_t peer, const Parcel& parcel);
-  void take_acknowledgement(size_t peer, journal::GroupNumber number);
+  Result<void> take_acknowledgement(size_t peer, journal::GroupNumber number);
   void acknowledge_to(size_t peer, const model::Position& position);
   bool open_source(size_t system);
   Result<bool> open_delivery(size_t system);

@@ -81,7 +81,7 @@ Result<bool> Appliance::receive(size_t peer, size_t parcel_limit) {
 
 Result<void> Appliance::take(size_t peer, const Parcel& parcel) {
   if (parcel.is_acknowledgement) {
-    take_acknowledgement(peer, parcel.number);
+    return take_acknowledgement(peer, parcel.number);
   } else if (parcel.number <= received_[peer]) {  // once more: its acknowledgement was lost
     acknowledge_to(peer, pipeline_->position(peer_id(peer)));
   } else if (parcel.previous <= received_[peer]) {
@@ -111,8 +111,9 @@ void Appliance::acknowledge_to(size_t peer, const model::Position& position) {
   around_.network.send(around_.index, peer, parcel);
 }
 
-void Appliance::take_acknowledgement(size_t peer, journal::GroupNumber number) {
+Result<void> Appliance::take_acknowledgement(size_t peer, journal::GroupNumber number) {
   Sending& sending = sendings_[peer];
+  SYN_TRY(around_.observer.read_on());  // a checkpoint commits too
   if (number > around_.observer.last_group) {
     around_.report.violation("acknowledged too early", around_.plan.appliances[peer].name +
                                                            " has group " + std::to_string(number) +
@@ -125,6 +126,7 @@ void Appliance::take_acknowledgement(size_t peer, journal::GroupNumber number) {
   while (!sending.on_the_way.empty() && sending.on_the_way.front() <= number) {
     sending.on_the_way.pop_front();
   }
+  return success();
 }
 
 void Appliance::check_peers() {
