@@ -56,6 +56,13 @@ Result<Origins> look_at_origins(Connection& connection, const std::string& objec
   return origins;
 }
 
+Result<bool> may_use_origin(Connection& connection, const std::string& object) {
+  SYN_TRY(const Origins origins, look_at_origins(connection, object));
+  if (origins.ours != Origin::kOurs) return false;
+  SYN_TRY(const std::string lacking, origin_grants(connection));
+  return lacking.empty();
+}
+
 Result<Origin> install_origin(Connection& connection, const std::string& object) {
   if (connection.version() < kFiltering) return Origin::kNone;
   SYN_TRY(const std::string lacking, origin_grants(connection));

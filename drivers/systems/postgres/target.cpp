@@ -80,8 +80,7 @@ Result<void> PostgresTarget::connect() {
   SYN_TRY(connection_->run(kPlanByKey));
   SYN_TRY(set_durable(*connection_));
   SYN_TRY(triggers_, suppress_triggers(*connection_));
-  SYN_TRY(const Origins origins, look_at_origins(*connection_, shared_->object));
-  has_origin_ = origins.ours == Origin::kOurs;
+  SYN_TRY(has_origin_, may_use_origin(*connection_, shared_->object));
   return success();
 }
 

@@ -11,7 +11,8 @@ namespace {
 
 // What of a table decides how it stores a value.
 constexpr const char* kShape =
-    "(SELECT string_agg(attname || ' ' || atttypid || ' ' || atttypmod || attgenerated, ',' ORDER "
+    "(SELECT string_agg(attname || ' ' || atttypid || ' ' || atttypmod || attgenerated::text, ',' "
+    "ORDER "
     "BY "
     "attnum) FROM pg_catalog.pg_attribute WHERE attrelid = t.name::regclass AND attnum > 0 AND NOT "
     "attisdropped)";

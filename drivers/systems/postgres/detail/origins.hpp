@@ -31,6 +31,8 @@ struct Origins {
 };
 Result<Origins> look_at_origins(Connection& connection, const std::string& object);
 
+// Whether ours is there and this session has the rights that it takes to write under it.
+Result<bool> may_use_origin(Connection& connection, const std::string& object);
 // Makes it, where the server knows how and we may. kNone: it does not, or may not be used.
 Result<Origin> install_origin(Connection& connection, const std::string& object);
 // Nothing where it is not there. kSystemBusy: a session still uses it.
