@@ -8,25 +8,37 @@ from measure import wait_until
 
 
 class Native:
-    """PostgreSQL's own logical replication, one way."""
-    name = "native logical replication"
+    """PostgreSQL's own logical replication: one way, and from 16 on, which can leave out what was
+    replicated, both ways, as the appliance is measured."""
 
     def __init__(self, server, source, target):
-        self.server, self.source, self.target = server, source, target
-        server.sql(source, "CREATE PUBLICATION p FOR TABLE orders",
-                   f"SELECT pg_create_logical_replication_slot('{source}', 'pgoutput')")
-        server.sql(target, f"CREATE SUBSCRIPTION s_{source} CONNECTION 'host={server.folder} "
-                           f"dbname={source} user=postgres' PUBLICATION p "
-                           f"WITH (create_slot = false, slot_name = '{source}')")
+        self.server = server
+        self.ways = [(source, target)]
+        self.name = "native logical replication"
+        if int(server.sql(source, "SHOW server_version_num")[0][0]) >= 160000:
+            self.ways.append((target, source))
+            self.name += ", both ways with origin = none"
+        more = ", origin = none" if len(self.ways) == 2 else ""
+        for here, there in self.ways:
+            is_first = (here, there) == (source, target)
+            server.sql(here, "CREATE PUBLICATION p FOR TABLE orders",
+                       f"SELECT pg_create_logical_replication_slot('{here}', 'pgoutput')")
+            server.sql(there, f"CREATE SUBSCRIPTION s_{here} CONNECTION 'host={server.folder} "
+                              f"dbname={here} user=postgres' PUBLICATION p "
+                              f"WITH (create_slot = false, slot_name = '{here}', "
+                              f"copy_data = {str(is_first).lower()}{more})")
 
     def pause(self):
-        self.server.sql(self.target, f"ALTER SUBSCRIPTION s_{self.source} DISABLE")
+        for here, there in self.ways:
+            self.server.sql(there, f"ALTER SUBSCRIPTION s_{here} DISABLE")
 
     def resume(self):
-        self.server.sql(self.target, f"ALTER SUBSCRIPTION s_{self.source} ENABLE")
+        for here, there in self.ways:
+            self.server.sql(there, f"ALTER SUBSCRIPTION s_{here} ENABLE")
 
     def close(self):
-        self.server.sql(self.target, f"DROP SUBSCRIPTION s_{self.source}")
+        for here, there in self.ways:
+            self.server.sql(there, f"DROP SUBSCRIPTION s_{here}")
 
 
 def has_pglogical():

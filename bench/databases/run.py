@@ -95,7 +95,7 @@ class Bench:
         native.resume()
         seconds = wait_until(lambda: self.are_equal("pg", left, "pg", right), "native replication")
         native.close()
-        return Native.name, [self.changes / seconds]
+        return native.name, [self.changes / seconds]
 
     # Both ways at once: half the backlog on each side, in part of the same rows.
 
