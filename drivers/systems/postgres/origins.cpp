@@ -63,17 +63,22 @@ Result<bool> may_use_origin(Connection& connection, const std::string& object) {
   return lacking.empty();
 }
 
-Result<Origin> install_origin(Connection& connection, const std::string& object) {
-  if (connection.version() < kFiltering) return Origin::kNone;
+Result<std::string> wanted_origin(Connection& connection, const std::string& object) {
+  if (connection.version() < kFiltering) return std::string();
   SYN_TRY(const std::string lacking, origin_grants(connection));
-  if (!lacking.empty()) return Origin::kNone;
+  if (!lacking.empty()) return std::string();
   SYN_TRY(const bool is_shared, is_foreign(connection, object));
-  if (is_shared) return Origin::kNone;
-  SYN_TRY(connection.query("SELECT pg_replication_origin_create(name) FROM (SELECT " +
-                           origin_sql(object) +
-                           " AS name) AS wanted WHERE NOT EXISTS (SELECT FROM "
-                           "pg_replication_origin WHERE roname = name)"));
-  return Origin::kOurs;
+  if (is_shared) return std::string();
+  return connection.query_text("SELECT " + origin_sql(object));
+}
+
+Result<void> install_origin(Connection& connection, const std::string& object) {
+  SYN_TRY(const std::string name, wanted_origin(connection, object));
+  if (name.empty()) return success();
+  SYN_TRY(connection.query("SELECT pg_replication_origin_create(" + literal(name) +
+                           ") WHERE NOT EXISTS (SELECT FROM pg_replication_origin WHERE roname = " +
+                           literal(name) + ")"));
+  return success();
 }
 
 // To ask for the right to drop it, where there is none to drop, would be refused already.

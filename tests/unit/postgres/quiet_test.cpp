@@ -135,6 +135,17 @@ TEST_F(Quiet, WhatIsRefusedLeavesTheNextOneAsItIs) {
                                    quiet_marker(1)));
 }
 
+TEST_F(Quiet, TheOriginIsAmongWhatPlanWouldMake) {
+  if (!is_filtering()) GTEST_SKIP() << "servers before 16 cannot";
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text)");
+  configure(url(), {make_schema("customer", "id:int64 name:text mail:text")}, "public.");
+  system_ = make_(config_, system_clock()).value();
+  const auto found = system_.catalog->findings().value();
+  EXPECT_TRUE(std::any_of(found.begin(), found.end(), [](const ports::Finding& finding) {
+    return finding.what.find(", origin syncline_zurich_shop@") != std::string::npos;
+  }));
+}
+
 TEST_F(Quiet, TheServerLeavesOutWhatIsUnderOurOrigin) {
   if (!is_filtering()) GTEST_SKIP() << "servers before 16 cannot";
   start_customers();

@@ -33,8 +33,11 @@ Result<Origins> look_at_origins(Connection& connection, const std::string& objec
 
 // Whether ours is there and this session has the rights that it takes to write under it.
 Result<bool> may_use_origin(Connection& connection, const std::string& object);
-// Makes it, where the server knows how and we may. kNone: it does not, or may not be used.
-Result<Origin> install_origin(Connection& connection, const std::string& object);
+// The name of the one that is wanted; empty: the server is too old, somebody else writes under one,
+// or we may not.
+Result<std::string> wanted_origin(Connection& connection, const std::string& object);
+// Makes it, if it is wanted and not there.
+Result<void> install_origin(Connection& connection, const std::string& object);
 // Nothing where it is not there. kSystemBusy: a session still uses it.
 Result<void> drop_origin(Connection& connection, const std::string& object);
 
