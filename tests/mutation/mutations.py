@@ -75,8 +75,11 @@ MARKERS = [
               " read.system = around_.plan.systems[system].id; uint32_t ordinal = 0;"
               " for (const auto& row : around_.systems[system]->checkpoints(kEpoch)) {"
               " if (row.applied <= pipeline_->confirmed(read.system, row.stream, row.lane))"
-              " continue; read.markers.push_back({ordinal++, plan().name, kEpoch, row.stream,"
-              " row.lane, row.applied}); } SYN_TRY(pipeline_->process(read)); } return ran; }"),
+              " continue; capture::CapturedMarker& marker = read.markers.emplace_back();"
+              " marker.ordinal = ordinal++; marker.appliance = plan().name;"
+              " marker.epoch = kEpoch; marker.stream = row.stream; marker.lane = row.lane;"
+              " marker.sequence = row.applied; }"
+              " SYN_TRY(pipeline_->process(read)); } return ran; }"),
              caught="an old value won|the systems differ|silent loss"),
     mutation("nothing is ever in flight",
              ("host/core/emit.cpp",
@@ -182,7 +185,7 @@ VERDICTS = [
               "image.state = encode(state);",
               "RecordState kept = state; if (!state.exists()) { kept.generation = 0; }"
               " image.state = encode(kept);"),
-             caught="it came back by itself"),
+             caught="it came back by itself|silent loss|the systems differ"),
     # Whose values are loaded is worked out from versions that rise; with the clock alone all are.
     mutation("versions follow the clock",
              ("host/core/lane.cpp",
@@ -238,7 +241,7 @@ LINKS = [
               "image.state = encode(state);",
               "image.state = encode(state.exists() || !state.views.empty() ? state"
               " : RecordState());"),
-             caught="silent loss|it came back by itself|half a record"),
+             caught="silent loss|it came back by itself|half a record|the systems differ"),
     mutation("the same news by another way is a conflict",
              ("host/core/resolve.cpp",
               "return std::any_of(met.begin(), met.end(), [&](const Met& known) {",
