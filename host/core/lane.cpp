@@ -16,8 +16,8 @@ namespace {
 constexpr uint8_t kSnapshotFormat = 3;
 
 // Of what is on its way to systems that are away, no more than so many fingerprints are kept in
-// memory, 256 KiB a lane: the records know the rest.
-constexpr size_t kPrintsMax = 1u << 15;
+// memory, 512 KiB a lane: the records know the rest.
+constexpr size_t kPrintsMax = 1u << 16;
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 
 void sort_unique(std::vector<RecordId>& ids) {
