@@ -151,7 +151,7 @@ Result<core::RecordSet> PipelineImpl::load_records(const core::Lane& lane,
       decoded = std::move(state).as_failure();
     }
   }));
-  SYN_TRY(decoded);
+  if (!decoded) return std::move(decoded).as_failure();
   for (const core::RecordId& id : lane.value_needs(input, records)) {
     SYN_TRY(auto stored, with_.shadow.load(id.dataset, id.key_hash, value_count(id.dataset),
                                            state::Load::kStateAndValues));

@@ -232,7 +232,7 @@ Result<std::vector<std::string>> remove_objects(Connection& connection, const Sh
                                    "schemaname = 'syncline'"));
   if (is_used) {
     for (std::string& object : objects) {
-      if (object.starts_with("table ")) object = "our rows of " + object;
+      if (object.starts_with("table ")) object.insert(0, "our rows of ");
     }
     return objects;
   }
