@@ -260,6 +260,14 @@ class SystemTest : public testing::Test {
       ADD_FAILURE() << to_string(applied.value().poison->error);
     }
   }
+  // Full records of a customer table, from this key on.
+  static std::vector<std::string> hundred_puts(int first) {
+    std::vector<std::string> texts;
+    for (int id = first; id < first + 100; ++id) {
+      texts.push_back("put " + std::to_string(id) + " name=ours mail=NULL");
+    }
+    return texts;
+  }
   // Polls until that many lines are there; then what has come.
   std::vector<std::string> take(size_t count) {
     std::vector<std::string> lines;

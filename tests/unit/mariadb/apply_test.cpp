@@ -83,17 +83,10 @@ TEST_F(Apply, PutUpdatesWhatIsThereAndInsertsWhatIsNot) {
 // As in a first sync: many are missing, then one is there after all.
 TEST_F(Apply, AUserInsertsOneOfManyRecordsThatWereMissing) {
   start_customers();
-  const auto puts = [](int first) {
-    std::vector<std::string> texts;
-    for (int id = first; id < first + 100; ++id) {
-      texts.push_back("put " + std::to_string(id) + " name=ours mail=NULL");
-    }
-    return texts;
-  };
-  apply(puts(1000));
-  apply(puts(2000));
+  apply(hundred_puts(1000));
+  apply(hundred_puts(2000));
   user_.run("INSERT INTO customer VALUES (3050, 'theirs', NULL)");
-  std::vector<std::string> texts = puts(3000);
+  std::vector<std::string> texts = hundred_puts(3000);
   texts.emplace_back("delete 1000");
   texts.emplace_back("set 1001 name=set");
   const auto applied = try_apply(texts);
@@ -102,8 +95,8 @@ TEST_F(Apply, AUserInsertsOneOfManyRecordsThatWereMissing) {
   EXPECT_EQ("299", user_.ask("SELECT count(*) FROM customer"));
   EXPECT_EQ("298", user_.ask("SELECT count(*) FROM customer WHERE name = 'ours'"));
   EXPECT_EQ("1001", user_.ask("SELECT id FROM customer WHERE name = 'set'"));
-  apply(puts(3000));
-  apply(puts(4000));
+  apply(hundred_puts(3000));
+  apply(hundred_puts(4000));
   EXPECT_EQ("399", user_.ask("SELECT count(*) FROM customer"));
 }
 

@@ -106,17 +106,10 @@ TEST_F(Quiet, AColumnThatIsRetypedWhileWeWriteIsLookedAtAnew) {
 
 TEST_F(Quiet, ManyThatAreCopiedInAreQuietToo) {
   start_customers();
-  const auto puts = [](int first) {
-    std::vector<std::string> texts;
-    for (int id = first; id < first + 100; ++id) {
-      texts.push_back("put " + std::to_string(id) + " name=ours mail=NULL");
-    }
-    return texts;
-  };
-  apply(puts(1000));
-  apply(puts(2000));
+  apply(hundred_puts(1000));
+  apply(hundred_puts(2000));
   user_.run("CREATE TABLE vip(note text) INHERITS (customer)");
-  apply(puts(3000));
+  apply(hundred_puts(3000));
   const auto lines = take(103);
   ASSERT_EQ(103U, lines.size());
   EXPECT_THAT(std::vector(lines.begin(), lines.begin() + 3),
