@@ -12,10 +12,8 @@ namespace {
 // What of a table decides how it stores a value.
 constexpr const char* kShape =
     "(SELECT string_agg(attname || ' ' || atttypid || ' ' || atttypmod || attgenerated::text, ',' "
-    "ORDER "
-    "BY "
-    "attnum) FROM pg_catalog.pg_attribute WHERE attrelid = t.name::regclass AND attnum > 0 AND NOT "
-    "attisdropped)";
+    "ORDER BY attnum) FROM pg_catalog.pg_attribute WHERE attrelid = t.name::regclass AND attnum > "
+    "0 AND NOT attisdropped)";
 
 // Whether a write to one of these tables may do more, or less, than it says, or another shape than
 // it had. tables, shapes: arrays in SQL, one after the other the same tables'.
@@ -115,8 +113,8 @@ std::optional<PostgresTarget::Telling> PostgresTarget::other_telling(
   const bool is_known = std::find(std::begin(kOriginTrouble), std::end(kOriginTrouble),
                                   outcome.sqlstate) != std::end(kOriginTrouble);
   if (!is_aside || !is_known) return std::nullopt;
-  has_origin_ =
-      false;  // it was dropped, another session holds it, or the server has no room for it
+  // It was dropped, another session holds it, or the server has no room for it.
+  has_origin_ = false;
   return Telling::kQuietly;
 }
 
