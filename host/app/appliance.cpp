@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kFormatText = "syncline data folder, format 4, lanes ";
+constexpr std::string_view kFormatText = "syncline data folder, format 5, lanes ";
 constexpr size_t kWorkersMax = 3;
 
 class StorageImpl final : public Storage {

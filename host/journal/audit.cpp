@@ -56,25 +56,26 @@ class Auditor {
   Result<void> audit_group(const StoredGroup& stored, const SegmentHeader& segment,
                            HeadsCheck& check) {
     SYN_TRY(const GroupPointer group, open_group(stored, segment, dispatcher_));
+    size_t frame_count = 0;
     for (const StoredBlock& block : stored.blocks) {
       const Place place{segment.number, block.offset};
       SYN_TRY(check.pass(block.header.block, block.head, place));
-      SYN_TRY(check_lane(block.header, place));
-    }
-    for (const model::FramePointer& frame : group->frames) {
-      report_.entry_count += frame->entries.size();
+      for (size_t i = 0; i < block.header.frame_count; ++i) {
+        SYN_TRY(check_frame(*group->frames[frame_count++], place));
+      }
     }
     report_.block_count += stored.blocks.size();
     return success();
   }
 
   // A lane's frames are numbered without gaps.
-  Result<void> check_lane(const BlockHeader& header, Place place) {
-    uint64_t& next = next_frame_[header.lane];
-    if (next != 0 && header.first_frame != next) {
-      return damage_at(place, "frames of lane " + std::to_string(header.lane) + " are missing");
+  Result<void> check_frame(const model::Frame& frame, Place place) {
+    uint64_t& next = next_frame_[frame.lane];
+    if (next != 0 && frame.number != next) {
+      return damage_at(place, "frames of lane " + std::to_string(frame.lane) + " are missing");
     }
-    next = header.first_frame + header.frame_count;
+    next = frame.number + 1;
+    report_.entry_count += frame.entries.size();
     return success();
   }
 

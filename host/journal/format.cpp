@@ -187,6 +187,10 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes, const Journa
   return header;
 }
 
+bool follows(const model::Frame& next, const model::Frame& frame) {
+  return next.lane > frame.lane || (next.lane == frame.lane && next.number == frame.number + 1);
+}
+
 std::string associated_data(uint64_t segment, const BlockHeader& header) {
   std::string bytes;
   ByteWriter out(bytes);

@@ -55,16 +55,16 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes, const Journa
 
 // Permanent values: "SLBK", "SLGR", "SLDU", "SLEN".
 enum class RecordKind : uint32_t {
-  kBlock = 0x4b424c53,    // one lane's consecutive frames, sealed
+  kBlock = 0x4b424c53,    // frames in the order of lanes, sealed
   kGroup = 0x52474c53,    // makes the blocks before it count
   kDurable = 0x55444c53,  // written after a sync: groups up to this one were durable then
   kClose = 0x4e454c53,    // the last record of a segment that was ended in order
 };
 
 struct BlockHeader {
-  model::LaneIndex lane = 0;
+  model::LaneIndex lane = 0;  // of its first frame
   uint32_t frame_count = 0;
-  uint64_t first_frame = 0;
+  uint64_t first_frame = 0;  // that one's number
   GroupNumber group = 0;
   uint64_t block = 0;  // of all blocks, from 1, without gaps
   uint64_t nonce_counter = 0;
@@ -111,6 +111,9 @@ struct Place {
   uint64_t segment = 0;
   uint64_t offset = 0;
 };
+
+// Frames of a block stand in the order of lanes, each lane's numbered without gaps.
+bool follows(const model::Frame& next, const model::Frame& frame);
 
 // What seal authenticates and the chain covers.
 std::string associated_data(uint64_t segment, const BlockHeader& header);

@@ -11,6 +11,9 @@ namespace {
 
 // A reader that begins inside a segment passes over at most this much.
 constexpr uint64_t kIndexEveryBytes = 256u << 10;
+// Frames that take so much memory make a block: some 150 KiB before sealing, so that what a block
+// costs whatever it holds is little beside it, and that a large group has blocks for many threads.
+constexpr size_t kBlockMemoryMin = 1u << 20;
 
 }  // namespace
 
@@ -94,12 +97,13 @@ Result<JournalImpl::Draft> JournalImpl::seal(std::span<const model::FramePointer
                    [](const auto& left, const auto& right) { return left->lane < right->lane; });
   std::vector<Unsealed> blocks;
   for (size_t begin = 0, end = 0; begin < sorted.size(); begin = end) {
-    while (end < sorted.size() && sorted[end]->lane == sorted[begin]->lane) {
-      SYN_ASSERT(sorted[end]->number == sorted[begin]->number + (end - begin));
-      ++end;
+    size_t memory_bytes = 0;
+    while (end < sorted.size() && memory_bytes < kBlockMemoryMin) {
+      SYN_ASSERT(end == 0 || follows(*sorted[end], *sorted[end - 1]));
+      memory_bytes += memory_size(*sorted[end++]);
     }
-    blocks.push_back({std::span(sorted).subspan(begin, end - begin), draft.group->number,
-                      last_block_ + 1 + blocks.size(),
+    blocks.push_back({std::span(sorted).subspan(begin, end - begin), memory_bytes,
+                      draft.group->number, last_block_ + 1 + blocks.size(),
                       writer_->reserve_nonces(SYN_CHUNK_COUNT_MAX)});
   }
   std::vector<Result<SealedBlock>> sealed(blocks.size(), SealedBlock{});
@@ -121,8 +125,7 @@ Result<JournalImpl::SealedBlock> JournalImpl::seal_block(const Unsealed& block) 
     views.push_back({column.id, static_cast<uint8_t>(column.type), column.bytes});
     made.column_bytes += column.bytes.size();
   }
-  made.memory_bytes = made.column_bytes;
-  for (const auto& frame : block.frames) made.memory_bytes += memory_size(*frame);
+  made.memory_bytes = made.column_bytes + block.memory_bytes;
   made.header = {.lane = block.frames[0]->lane,
                  .frame_count = static_cast<uint32_t>(block.frames.size()),
                  .first_frame = block.frames[0]->number,

@@ -9,7 +9,7 @@
 //   Cursor           reads committed frames in append order, from memory while they are recent,
 //                    else from the segments.
 //
-// On disk (docs/formats/journal.md): segments of blocks; a block is one lane's consecutive frames,
+// On disk (docs/formats/journal.md): segments of blocks; a block is frames of one lane or more,
 // sealed; a group of blocks ends with a group record; SHA-256 chain over previous head, header,
 // tag. Owner: the pipeline appends and commits; deliveries and links own cursors. Threads: append
 // from one thread; commit from one (maybe other) thread, beside it; the rest from any; a cursor

@@ -61,9 +61,10 @@ class JournalImpl final : public Journal {
     uint64_t sealed_bytes = 0;
     size_t memory_bytes = 0;
   };
-  // One lane's frames of a group, before and after sealing.
+  // A share of a group's frames, before and after sealing.
   struct Unsealed {
     std::span<const model::FramePointer> frames;
+    size_t memory_bytes = 0;  // theirs
     GroupNumber group = 0;
     uint64_t block = 0;
     uint64_t nonce_counter = 0;

@@ -34,10 +34,9 @@ Result<void> open_block(const StoredBlock& block, const SegmentHeader& segment,
   auto frames = model::decode_frames(columns);
   if (!frames.has_value()) return damage_at(place, frames.error().why);
   const auto& list = frames.value();
-  bool fits = !list.empty() && list.size() == block.header.frame_count;
-  for (size_t i = 0; fits && i < list.size(); ++i) {
-    fits = list[i]->lane == block.header.lane && list[i]->number == block.header.first_frame + i;
-  }
+  bool fits = list.size() == block.header.frame_count && !list.empty() &&
+              list[0]->lane == block.header.lane && list[0]->number == block.header.first_frame;
+  for (size_t i = 1; fits && i < list.size(); ++i) fits = follows(*list[i], *list[i - 1]);
   if (!fits) return damage_at(place, "a block's header does not fit its frames");
   out.frames.insert(out.frames.end(), list.begin(), list.end());
   return success();

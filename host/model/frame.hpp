@@ -132,8 +132,8 @@ size_t memory_size(const Frame& frame);
 
 using FramePointer = std::shared_ptr<const Frame>;
 
-// The serial form of consecutive frames of one lane, in columns (docs/formats/journal.md): a list
-// of typed column chunks, ready for the engine's seal.
+// The serial form of frames, in columns (docs/formats/frame.md): a list of typed column chunks,
+// ready for the engine's seal.
 // Permanent values.
 enum class ColumnType : uint8_t { kBytes = 0, kU8 = 1, kU32 = 2, kU64 = 3 };
 

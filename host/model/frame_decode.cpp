@@ -72,13 +72,12 @@ class FrameDecoder {
     if (in.u8() != kFrameFormat) return damaged("the frame format is unknown");
     const uint64_t count = in.varint();
     bool is_ok = true;
-    const auto lane = narrow<LaneIndex>(in.varint(), is_ok);
-    if (!is_ok || count > in.remaining()) return damaged("the list of frames is wrong");
+    if (count > in.remaining()) return damaged("the list of frames is wrong");
     frames_.reserve(count);
     counts_.reserve(count);
     for (uint64_t i = 0; i < count; ++i) {
       auto frame = std::make_shared<Frame>();
-      frame->lane = lane;
+      frame->lane = narrow<LaneIndex>(in.varint(), is_ok);
       frame->number = in.varint();
       frame->time_us = in.signed_varint();
       auto& counts = counts_.emplace_back();

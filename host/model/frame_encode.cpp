@@ -102,9 +102,8 @@ class FrameEncoder {
     ByteWriter out(bytes);
     out.u8(kFrameFormat);
     out.varint(frames_.size());
-    out.varint(frames_.empty() ? 0 : frames_[0]->lane);
     for (const FramePointer& frame : frames_) {
-      SYN_ASSERT(frame->lane == frames_[0]->lane);
+      out.varint(frame->lane);
       out.varint(frame->number);
       out.signed_varint(frame->time_us);
       const size_t counts[kPartCount] = {frame->entries.size(), frame->conflicts.size(),

@@ -64,7 +64,7 @@ inline constexpr uint16_t kOwnColumnFirst = 1000;
 inline constexpr uint32_t kOwnColumnsMax = 1000;
 inline constexpr uint32_t kOwnColumnCells = 64;
 
-inline constexpr uint8_t kFrameFormat = 1;
+inline constexpr uint8_t kFrameFormat = 2;
 
 // Record flags. Permanent values.
 inline constexpr uint8_t kRecordIsFull = 1;

@@ -131,7 +131,7 @@ class DataFolder(fixture.Appliance):
         with open(self.data("format"), encoding="utf-8") as file:
             text = file.read()
         with open(self.data("format"), "w", encoding="utf-8") as file:
-            file.write(text.replace("format 4", "format 9"))
+            file.write(text.replace("format 5", "format 9"))
         self.refuse("run", status=5, code="SYN-4007", says=["format 9"])
         with open(self.data("format"), "w", encoding="utf-8") as file:
             file.write(text)

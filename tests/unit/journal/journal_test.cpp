@@ -1,5 +1,6 @@
 #include "host/journal/journal.hpp"
 
+#include <numeric>
 #include <thread>
 
 #include "tests/unit/journal/journal_fixture.hpp"
@@ -62,6 +63,40 @@ TEST_F(JournalTest, a_group_comes_back_frame_by_frame_in_lane_order) {
   EXPECT_EQ(*groups[0]->frames[0], *make_frame(2, 1, "group"));
   EXPECT_EQ(*groups[0]->frames[1], *make_frame(5, 1, "group"));
   EXPECT_EQ(*groups[0]->frames[2], *make_frame(9, 1, "group"));
+}
+
+TEST_F(JournalTest, small_frames_of_many_lanes_share_a_block) {
+  open();
+  std::vector<model::LaneIndex> lanes(64);
+  std::iota(lanes.begin(), lanes.end(), model::LaneIndex{0});
+  commit(lanes, "group");
+  EXPECT_EQ(story_.audit_all().value().block_count, 1u);
+}
+
+TEST_F(JournalTest, large_frames_have_blocks_of_their_own_that_come_back_in_order) {
+  open();
+  const std::string large(size_t{1} << 20, 'x');
+  commit({4, 1, 2, 8}, large);
+  open();
+  EXPECT_EQ(story_.audit_all().value().block_count, 4u);
+  const auto groups = story_.read_from(1).value();
+  std::vector<model::LaneIndex> lanes;
+  for (const auto& frame : groups[0]->frames) lanes.push_back(frame->lane);
+  EXPECT_THAT(lanes, ElementsAre(1, 2, 4, 8));
+}
+
+TEST_F(JournalTest, an_audit_misses_a_frame_of_any_lane_of_a_block) {
+  open();
+  const auto append = [&](const std::vector<model::FramePointer>& frames) {
+    ASSERT_TRUE(story_.journal().append(frames).has_value());
+    ASSERT_TRUE(story_.journal().commit().has_value());
+  };
+  append({make_frame(1, 1, "a"), make_frame(2, 1, "a"), make_frame(3, 1, "a")});
+  ASSERT_TRUE(story_.audit_all().has_value());
+  append({make_frame(1, 2, "b"), make_frame(2, 3, "b"), make_frame(3, 2, "b")});
+  const auto audited = story_.audit_all();
+  ASSERT_FALSE(audited.has_value());
+  EXPECT_THAT(audited.error().why, HasSubstr("frames of lane 2 are missing"));
 }
 
 TEST_F(JournalTest, a_reopened_journal_goes_on_where_it_ended) {
@@ -182,7 +217,7 @@ TEST_F(JournalTest, the_current_segment_is_never_released) {
 TEST_F(JournalTest, heads_are_signed_by_number_of_blocks_and_by_time) {
   story_.options.heads_every_blocks = 10;
   open();
-  for (int i = 0; i < 10; ++i) commit({1, 2}, "x");
+  for (int i = 0; i < 20; ++i) commit({1, 2}, "x");
   EXPECT_EQ(story_.audit_all().value().signed_head_count, 2u);
   commit({1}, "y");
   story_.clock.advance_us(story_.options.heads_every_us);
