@@ -16,7 +16,7 @@ import time
 from appliance import Appliance
 from measure import report, wait_until
 from peers import Native, Pglogical, has_pglogical, has_reladiff, reladiff_seconds
-from servers import Mariadb, Postgres
+from servers import Mariadb, Newest, Postgres
 
 FIRST_NEW = 10_000_000
 LATENCY_TRANSACTIONS_PER_SECOND = 500  # of 10 changes
@@ -67,15 +67,26 @@ class Bench:
     def are_equal(self, source, left, target, right):
         return self.server(source).summary(left) == self.server(target).summary(right)
 
+    def newest(self, source, left, target, right):
+        return Newest(self.server(source), left, self.server(target), right)
+
+    def wait_equal(self, source, left, target, right, figure, *newest):
+        seconds = wait_until(lambda: self.are_equal(source, left, target, right), figure,
+                             lambda: all(side.has_come() for side in newest))
+        for side in newest:
+            side.close()
+        return seconds
+
     # One way: a backlog of one side.
 
     def drain(self, source, target):
         figure = f"db.{source}_{target}"
         left, right, appliance, _ = self.pair(source, target, self.rows)
         self.server(source).backlog(left, self.changes // 10, self.rows, FIRST_NEW)
+        newest = self.newest(source, left, target, right)
         before = self.cpu_seconds((source, target))
         appliance.start()
-        seconds = wait_until(lambda: self.are_equal(source, left, target, right), figure)
+        seconds = self.wait_equal(source, left, target, right, figure, newest)
         cpu = appliance.cpu_seconds(), self.cpu_seconds((source, target)) - before
         appliance.close()
         peers = self.native_rate() if (source, target) == ("pg", "pg") else (None, [])
@@ -92,8 +103,9 @@ class Bench:
         wait_until(lambda: self.are_equal("pg", left, "pg", right), "native replication")
         native.pause()
         server.backlog(left, self.changes // 10, self.rows, FIRST_NEW)
+        newest = self.newest("pg", left, "pg", right)
         native.resume()
-        seconds = wait_until(lambda: self.are_equal("pg", left, "pg", right), "native replication")
+        seconds = self.wait_equal("pg", left, "pg", right, "native replication", newest)
         native.close()
         return native.name, [self.changes / seconds]
 
@@ -102,9 +114,9 @@ class Bench:
     def two_way(self, source, target):
         figure = f"db.{source}_{target}.two_way"
         left, right, appliance, _ = self.pair(source, target, self.rows)
-        self.make_both_backlogs(source, left, target, right)
+        newest = self.make_both_backlogs(source, left, target, right)
         appliance.start()
-        seconds = wait_until(lambda: self.are_equal(source, left, target, right), figure)
+        seconds = self.wait_equal(source, left, target, right, figure, *newest)
         wait_until(lambda: json.loads(appliance.call("verify", "--json", check=False))["is_equal"],
                    figure + ": equal cell by cell")
         status = appliance.status()
@@ -118,6 +130,8 @@ class Bench:
         half = self.changes // 20
         self.server(source).backlog(left, half, self.rows, FIRST_NEW)
         self.server(target).backlog(right, half, self.rows, 2 * FIRST_NEW, step=3)
+        return (self.newest(source, left, target, right),
+                self.newest(target, right, source, left))
 
     def pglogical_rate(self):
         if not has_pglogical():
@@ -129,9 +143,12 @@ class Bench:
         left, right = self.database("pg", self.rows), self.database("pg", self.rows)
         peer = Pglogical(server, left, right)
         peer.pause()
-        self.make_both_backlogs("pg", left, "pg", right)
+        newest = self.make_both_backlogs("pg", left, "pg", right)
         peer.resume()
-        seconds = wait_until(lambda: self.have_met(server, left, right), "pglogical")
+        seconds = wait_until(lambda: self.have_met(server, left, right), "pglogical",
+                             lambda: all(side.has_come() for side in newest))
+        for side in newest:
+            side.close()
         peer.close()
         return Pglogical.name, [self.changes / seconds]
 
@@ -218,8 +235,9 @@ class Bench:
         appliance = Appliance(self.program, self.server(source).url(left),
                               self.server(target).url(right))
         before = self.cpu_seconds((source, target))
+        newest = self.newest(source, left, target, right)
         appliance.start()
-        seconds = wait_until(lambda: self.are_equal(source, left, target, right), figure)
+        seconds = self.wait_equal(source, left, target, right, figure, newest)
         wait_until(lambda: self.knows(appliance, rows), figure + ": what was written is shown")
         cpu = appliance.cpu_seconds(), self.cpu_seconds((source, target)) - before
         tables = appliance.status()["table_size_bytes"]

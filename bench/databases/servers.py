@@ -61,6 +61,25 @@ def stat_of(process):
         return None
 
 
+class Newest:
+    """Whether one side's newest records are on the other: cheap enough to ask often."""
+
+    def __init__(self, source, left, target, right):
+        last = source.sql(left, "SELECT max(id) FROM orders")[0][0]
+        self.question = ("SELECT count(*), sum(id) FROM orders WHERE id > "
+                         f"{last - 1000} AND id <= {last}")
+        self.wanted = tuple(source.sql(left, self.question)[0])
+        self.user = target.connect(right)
+
+    def has_come(self):
+        cursor = self.user.cursor()
+        cursor.execute(self.question)
+        return tuple(cursor.fetchall()[0]) == self.wanted
+
+    def close(self):
+        self.user.close()
+
+
 class Postgres(Server):
     kind = "postgres"
     table = """CREATE TABLE orders (id bigint PRIMARY KEY, shop int, customer int, state text,
