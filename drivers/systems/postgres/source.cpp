@@ -11,6 +11,10 @@ namespace {
 constexpr int64_t kRefreshEveryUs = 5'000'000;
 constexpr int64_t kMeasureEveryUs = 5'000'000;
 constexpr int64_t kReadOnUs = 20'000;  // behind what a poll gave, if it was not to wait
+// Where the log is read so long after it was written, little is lost by waiting for more of it:
+// large polls make large batches.
+constexpr int64_t kFarBehindUs = 1'000'000;
+constexpr int64_t kReadOnUsMax = 100'000;
 
 bool is_read(const ports::DatasetMapping& mapping) {
   return mapping.direction != ports::Direction::kTo;
@@ -302,6 +306,7 @@ Result<bool> PostgresSource::read_message(int wait_ms) {
   SYN_TRY(auto complete, assembler_.take(*message));
   if (!complete) return true;
   stream_->note_read(complete->begin.commit_lsn);
+  is_far_behind_ = stream_->sent_time_us() - complete->begin.commit_time_us > kFarBehindUs;
   decoder_.begin_transaction(*complete);
   at_hand_.emplace(std::move(*complete));
   return true;
@@ -310,15 +315,16 @@ Result<bool> PostgresSource::read_message(int wait_ms) {
 // A poll is bounded by what it reads, whether rows come of it or not; and by its time, apart from
 // the rest of a block that has begun.
 Result<void> PostgresSource::read_stream(ports::PollResult& result, size_t row_limit, int wait_ms) {
+  read_on_us_ = is_far_behind_ ? std::min(2 * read_on_us_, kReadOnUsMax) : kReadOnUs;
   const int64_t begin_us = clock_.steady_us();
   const int64_t deadline_us = begin_us + int64_t{1000} * wait_ms;
-  const int64_t read_on_until_us = std::max(deadline_us, begin_us + kReadOnUs);
+  const int64_t read_on_until_us = std::max(deadline_us, begin_us + read_on_us_);
   size_t change_count = 0;
   size_t size = 0;
   bool has_given = false;
   bool has_read = false;
+  SYN_TRY(stream_->stay());
   while (true) {
-    SYN_TRY(stream_->stay());
     if (change_count >= row_limit || size >= shared_->limits.part_bytes) {
       result.has_more = true;
       return success();
@@ -331,14 +337,16 @@ Result<void> PostgresSource::read_stream(ports::PollResult& result, size_t row_l
       has_given = true;
       continue;
     }
-    const int64_t now_us = clock_.steady_us();
+    const int64_t now_us = stream_->about_now_us();
     const bool is_due = now_us >= (has_given ? read_on_until_us : deadline_us);
     if (has_read && is_due && !assembler_.is_inside()) {
       result.has_more = true;  // more may be there: others may be asked meanwhile
       return success();
     }
-    const int64_t left_ms = std::max<int64_t>(0, (deadline_us - now_us) / 1000);
-    SYN_TRY(has_read, read_message(has_given ? 0 : static_cast<int>(left_ms)));
+    const bool waits_on = has_given && is_far_behind_ && read_on_us_ > kReadOnUs;
+    const int64_t until_us = !has_given ? deadline_us : waits_on ? read_on_until_us : now_us;
+    const int64_t left_ms = std::max<int64_t>(0, (until_us - now_us) / 1000);
+    SYN_TRY(has_read, read_message(static_cast<int>(left_ms)));
     if (!has_read) return success();
   }
 }

@@ -10,7 +10,8 @@ namespace {
 constexpr int64_t kStatusEveryUs = 10'000'000;  // well below wal_sender_timeout
 constexpr int64_t kConfirmEveryUs = 20'000;
 constexpr int64_t kEpochUs = 946'684'800'000'000;
-constexpr size_t kDataHeaderSize = 24;  // start, end, time behind the letter
+constexpr uint32_t kMessagesPerLook = 64;  // at the clock
+constexpr size_t kDataHeaderSize = 24;     // start, end, time behind the letter
 constexpr size_t kKeepaliveSize = 17;
 constexpr int kStreaming = 140000;  // the first version that streams transactions in progress
 
@@ -119,6 +120,7 @@ Result<std::optional<std::string_view>> Stream::take(std::string_view bytes) {
   using Taken = std::optional<std::string_view>;
   if (!bytes.empty() && bytes[0] == 'w' && bytes.size() > kDataHeaderSize) {
     server_end_ = std::max(server_end_, number_at(bytes, 9));
+    sent_time_us_ = static_cast<int64_t>(number_at(bytes, 17)) + kEpochUs;
     return Taken(bytes.substr(1 + kDataHeaderSize));
   }
   if (bytes.empty() || bytes[0] != 'k' || bytes.size() <= kKeepaliveSize) {
@@ -135,14 +137,18 @@ Result<std::optional<std::string_view>> Stream::take(std::string_view bytes) {
 }
 
 Result<void> Stream::stay() {
-  if (clock_.steady_us() - sent_at_us_ <= kStatusEveryUs) return success();
+  messages_since_look_ = 0;
+  now_us_ = clock_.steady_us();
+  if (now_us_ - sent_at_us_ <= kStatusEveryUs) return success();
   return send_status();
 }
 
+// As long as there is something at hand, the clock is asked now and then only.
 Result<std::optional<std::string_view>> Stream::next(int wait_ms, Patience patience) {
-  const int64_t wait_us = int64_t{1000} * wait_ms;
-  int64_t deadline_us = clock_.steady_us() + wait_us;
-  SYN_TRY(stay());
+  if (++messages_since_look_ >= kMessagesPerLook) {
+    SYN_TRY(stay());
+  }
+  std::optional<int64_t> deadline_us;
   while (true) {
     PQfreemem(buffer_);
     buffer_ = nullptr;
@@ -150,14 +156,17 @@ Result<std::optional<std::string_view>> Stream::next(int wait_ms, Patience patie
     if (size > 0) {
       SYN_TRY(const auto taken, take({buffer_, static_cast<size_t>(size)}));
       if (taken) return taken;
-      if (patience == Patience::kSinceLastSign) deadline_us = clock_.steady_us() + wait_us;
+      if (patience == Patience::kSinceLastSign) deadline_us.reset();
       continue;
     }
     if (size < 0) {
       SYN_TRY(end_of_stream(size));
     }
-    SYN_TRY(const bool has_input, wait_for_input(deadline_us));
-    if (!has_input && clock_.steady_us() >= deadline_us) return std::optional<std::string_view>();
+    SYN_TRY(stay());
+    if (!deadline_us) deadline_us = now_us_ + int64_t{1000} * wait_ms;
+    SYN_TRY(const bool has_input, wait_for_input(*deadline_us));
+    now_us_ = clock_.steady_us();
+    if (!has_input && now_us_ >= *deadline_us) return std::optional<std::string_view>();
   }
 }
 

@@ -92,7 +92,7 @@ TEST_F(Bounds, SmallTransactionsOfManyBytesAreSeveralPolls) {
     if (result.has_more) ++more_count;
   }
   EXPECT_EQ(60U, row_count);
-  EXPECT_LE(1U, more_count);
+  EXPECT_LE(2U, more_count);
 }
 
 TEST_F(Bounds, RejectedRowsCountTowardsThePoll) {
@@ -145,11 +145,11 @@ TEST_F(Bounds, WhatIsPassedOverIsNeitherReadAgainNorReadAtOnce) {
   EXPECT_THAT(rest[499], HasSubstr("update 13500 "));
 }
 
-// A millisecond passes with every look at it.
+// Fifty milliseconds pass with every look at it: a source looks now and then.
 class HastyClock final : public Clock {
  public:
   int64_t now_us() override { return system_clock().now_us(); }
-  int64_t steady_us() override { return steady_us_ += 1000; }
+  int64_t steady_us() override { return steady_us_ += 50'000; }
 
  private:
   int64_t steady_us_ = 1'000'000;
@@ -170,7 +170,7 @@ TEST_F(Bounds, APollEndsAtItsDeadlineWhileTransactionsKeepComing) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (row_count < 600 && std::chrono::steady_clock::now() < deadline) {
     const ports::PollResult result = poll_result(1000);
-    EXPECT_GE(static_cast<size_t>(kPollMs), result.row_count);
+    EXPECT_GE(300U, result.row_count);
     row_count += result.row_count;
     if (result.has_more) ++more_count;
   }

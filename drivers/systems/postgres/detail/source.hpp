@@ -96,6 +96,8 @@ class PostgresSource final : public ports::Source {
   Place given_;  // behind what polls gave
   Place place_;  // likewise, and behind what the poll at hand has shown
   Lsn confirmed_ = 0;
+  bool is_far_behind_ = false;  // what was read last was written long before
+  int64_t read_on_us_ = 0;      // of the poll at hand, behind what it gave
   int64_t refresh_due_us_ = 0;
   int64_t measure_due_us_ = 0;
   uint64_t retained_bytes_ = 0;

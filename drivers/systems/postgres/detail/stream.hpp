@@ -41,6 +41,8 @@ class Stream {
   Result<std::optional<std::string_view>> next(int wait_ms, Patience patience);
   // Answers the server, now and then, while nothing is read.
   Result<void> stay();
+  // The steady time, as it was looked up last: after each wait, and now and then between.
+  int64_t about_now_us() const { return now_us_; }
 
   // A transaction has been read whole; it waits to be durable.
   void note_read(Lsn commit_lsn) { read_ = commit_lsn; }
@@ -51,6 +53,8 @@ class Stream {
   Result<void> ask() { return send_status(Reply::kWanted); }
 
   Lsn server_end() const { return server_end_; }
+  // When, by its own clock, the server sent the last message; since 1970.
+  int64_t sent_time_us() const { return sent_time_us_; }
   // All up to here has been sent, and what of it had anything to show was returned by next().
   Lsn idle_end() const { return idle_end_; }
   uint32_t timeline() const { return timeline_; }
@@ -79,9 +83,12 @@ class Stream {
   Lsn read_ = 0;
   Lsn confirmed_ = 0;
   Lsn server_end_ = 0;
-  Lsn idle_end_ = 0;  // the server had sent all up to here
-  Lsn sent_ = 0;      // the last flush position told
-  int64_t sent_at_us_ = 0;
+  Lsn idle_end_ = 0;          // the server had sent all up to here
+  Lsn sent_ = 0;              // the last flush position told
+  int64_t sent_at_us_ = 0;    // by us
+  int64_t sent_time_us_ = 0;  // by the server
+  int64_t now_us_ = 0;
+  uint32_t messages_since_look_ = 0;
 };
 
 }  // namespace syncline::postgres
