@@ -3,18 +3,24 @@
 #include <algorithm>
 #include <utility>
 
+#include <boost/container/small_vector.hpp>
+
 #include "host/base/assert.hpp"
 #include "host/core/step_internal.hpp"
 
 namespace syncline::core {
 
-using model::EntryCell, model::EntryKind, model::SystemId;
+using model::CellList, model::EntryCell, model::EntryKind, model::SystemId;
 
 namespace {
 
-std::vector<EntryCell> changed_cells(const Touched& record, const Arriving& arriving) {
+// What the step has changed of the record is mostly just this change.
+CellList changed_cells(const Touched& record, const Arriving& arriving) {
+  const auto count = std::count_if(arriving.cells.begin(), arriving.cells.end(),
+                                   [](const ArrivingCell& cell) { return cell.is_accepted; });
+  if (record.changed.size() == static_cast<size_t>(count)) return record.changed;
   std::vector<EntryCell> cells;
-  cells.reserve(arriving.cells.size());
+  cells.reserve(static_cast<size_t>(count));
   for (const ArrivingCell& cell : arriving.cells) {
     if (cell.is_accepted) cells.push_back(*record.find_changed(cell.field));
   }
@@ -92,22 +98,29 @@ EntryCell Step::accepted_cell(const Touched& record, model::FieldIndex field) co
 }
 
 // Every cell that has a value; of a tombstone only peers want them.
-std::vector<EntryCell> Step::full_cells(const Touched& record) const {
+CellList Step::full_cells(const Touched& record) const {
   const RecordState& state = record.state();
-  std::vector<EntryCell> cells;
-  if (!state.exists() && !record.rules->has_peers()) return cells;
-  cells.reserve(state.cells.size());
+  if (!state.exists() && !record.rules->has_peers()) return {};
+  boost::container::small_vector<model::FieldIndex, 64> fields;
   for (size_t value = 0; value < state.cells.size(); ++value) {
     const model::FieldIndex field = record.field_at(value);
-    if (state.cells[value].is_none() || !record.rules->travels(field)) continue;
-    cells.push_back(accepted_cell(record, field));
+    if (!state.cells[value].is_none() && record.rules->travels(field)) fields.push_back(field);
   }
+  const bool is_all_changed = std::equal(
+      fields.begin(), fields.end(), record.changed.begin(), record.changed.end(),
+      [&](model::FieldIndex field, const EntryCell& cell) {
+        return cell.field == field && cell.version == state.cells[record.value_index(field)];
+      });
+  if (is_all_changed) return record.changed;
+  std::vector<EntryCell> cells;
+  cells.reserve(fields.size());
+  for (const model::FieldIndex field : fields) cells.push_back(accepted_cell(record, field));
   return cells;
 }
 
 // REQUIRES: every database among the targets has a view.
-void Step::write(Touched& record, EntryKind kind, std::vector<EntryCell> cells,
-                 std::vector<SystemId> targets, int64_t commit_time_us) {
+void Step::write(Touched& record, EntryKind kind, CellList cells, std::vector<SystemId> targets,
+                 int64_t commit_time_us) {
   const model::StreamId stream = record.rules->schema->stream;
   model::Entry& entry = frame_.entries.emplace_back();
   entry.dataset = record.id.dataset;

@@ -63,27 +63,28 @@ void Step::merge(Touched& record, Arriving& arriving) {
 bool Step::accept_cells(Touched& record, Arriving& arriving) {
   RecordState& state = record.state();
   if (!arriving.cells.empty()) state.cells.resize(record.rules->schema->value_count());
-  if (record.changed.empty()) record.changed.reserve(arriving.cells.size());
   const bool has_peers = record.rules->has_peers();
   bool is_any_accepted = false;
   for (ArrivingCell& cell : arriving.cells) {
     compare_cell(record, arriving, cell);
     if (has_peers) meet(record, cell);
     if (cell.version <= state.cells[record.value_index(cell.field)]) continue;
-    accept(record, cell);
+    accept(record, cell, arriving.cells.size());
     is_any_accepted = true;
   }
   return is_any_accepted;
 }
 
-void Step::accept(Touched& record, ArrivingCell& cell) {
+void Step::accept(Touched& record, ArrivingCell& cell, size_t cell_count) {
   cell.is_accepted = true;
   cell.replaced = std::exchange(record.state().cells[record.value_index(cell.field)], cell.version);
-  const auto at = find_field(record.changed, cell.field);
-  if (at != record.changed.end() && at->field == cell.field) {
+  std::vector<model::EntryCell>& changed = record.changed.edit();
+  if (changed.empty()) changed.reserve(cell_count);
+  const auto at = find_field(changed, cell.field);
+  if (at != changed.end() && at->field == cell.field) {
     *at = to_entry_cell(cell);
   } else {
-    record.changed.insert(at, to_entry_cell(cell));
+    changed.insert(at, to_entry_cell(cell));
   }
 }
 

@@ -62,8 +62,8 @@ struct Touched {
   std::string_view key;  // empty: only a marker has named it so far
   LoadedRecord* loaded = nullptr;
   const DatasetRules* rules = nullptr;
-  bool is_dirty = false;                  // its state is not what it was
-  std::vector<model::EntryCell> changed;  // accepted by this step, by field
+  bool is_dirty = false;    // its state is not what it was
+  model::CellList changed;  // accepted by this step, by field
   // What a marker of this step showed to have been written, for the rows behind it.
   std::vector<SentCell> written;  // by field
   uint64_t written_generation = 0;
@@ -125,7 +125,8 @@ class Step {
   // Resolve (resolve.cpp).
   void merge(Touched& record, Arriving& arriving);
   bool accept_cells(Touched& record, Arriving& arriving);
-  static void accept(Touched& record, ArrivingCell& cell);
+  // cell_count: of the change that the cell is of.
+  static void accept(Touched& record, ArrivingCell& cell, size_t cell_count);
   void decide_existence(Touched& record, const Arriving& arriving);
   void compare_cell(Touched& record, const Arriving& arriving, const ArrivingCell& cell);
   void add_conflict(const Touched& record, model::FieldIndex field, model::ConflictType type,
@@ -139,8 +140,8 @@ class Step {
   void show_before(Touched& record, const Arriving& arriving, uint64_t old_generation,
                    const SystemRole& role);
   model::EntryCell accepted_cell(const Touched& record, model::FieldIndex field) const;
-  std::vector<model::EntryCell> full_cells(const Touched& record) const;
-  void write(Touched& record, model::EntryKind kind, std::vector<model::EntryCell> cells,
+  model::CellList full_cells(const Touched& record) const;
+  void write(Touched& record, model::EntryKind kind, model::CellList cells,
              std::vector<model::SystemId> targets, int64_t commit_time_us);
 
   SystemView& make_view(Touched& record, const SystemRole& role) const;

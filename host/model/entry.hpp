@@ -7,9 +7,14 @@
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
 #include "host/model/cell.hpp"
 #include "host/model/ids.hpp"
@@ -37,6 +42,53 @@ struct EntryCell {
   bool operator==(const EntryCell&) const = default;
 };
 
+// Cells that copies share: an entry and the image of its record mostly hold the same ones. Whoever
+// edits a list that others share gets one of its own.
+//
+// Threads: a value; copies may live on different threads.
+class CellList {
+ public:
+  using value_type = EntryCell;
+  using const_iterator = const EntryCell*;
+
+  CellList() = default;
+  CellList(std::vector<EntryCell> cells) : list_(cells.empty() ? nullptr : new List) {
+    if (list_ != nullptr) list_->cells = std::move(cells);
+  }
+  CellList(std::initializer_list<EntryCell> cells) : CellList(std::vector<EntryCell>(cells)) {}
+
+  const EntryCell* data() const { return list_ == nullptr ? nullptr : list_->cells.data(); }
+  size_t size() const { return list_ == nullptr ? 0 : list_->cells.size(); }
+  size_t capacity() const { return list_ == nullptr ? 0 : list_->cells.capacity(); }
+  bool empty() const { return size() == 0; }
+  const_iterator begin() const { return data(); }
+  const_iterator end() const { return data() + size(); }
+  const EntryCell& operator[](size_t index) const { return data()[index]; }
+
+  // To change them, in a list that is nobody else's. Good until this one is copied.
+  std::vector<EntryCell>& edit() {
+    if (list_ == nullptr) {
+      list_ = new List;
+    } else if (is_shared()) {
+      list_ = new List(list_->cells);
+    }
+    return list_->cells;
+  }
+  bool is_shared() const { return list_ != nullptr && list_->use_count() > 1; }
+
+  bool operator==(const CellList& other) const {
+    return list_ == other.list_ || std::equal(begin(), end(), other.begin(), other.end());
+  }
+
+ private:
+  struct List : boost::intrusive_ref_counter<List> {
+    List() = default;
+    explicit List(const std::vector<EntryCell>& from) : cells(from) {}
+    std::vector<EntryCell> cells;
+  };
+  boost::intrusive_ptr<List> list_;
+};
+
 struct Entry {
   DatasetId dataset = 0;
   Sequence sequence = 0;
@@ -44,7 +96,7 @@ struct Entry {
   std::string key;  // joined (model/key.hpp), as its origin wrote it
   EntryKind kind = EntryKind::kSet;
   uint64_t generation = 0;
-  std::vector<EntryCell> cells;   // kPut: every value field; kSet: the changed; kDelete: none
+  CellList cells;                 // kPut: every value field; kSet: the changed; kDelete: none
   std::vector<SystemId> targets;  // the systems it must be written to, sorted
   SystemId origin = 0;            // the system whose log showed it here
   int64_t commit_time_us = 0;     // when its origin committed it; for latency

@@ -15,7 +15,7 @@ size_t memory_size(const std::string& text) {
   return text.capacity() > kShortText ? text.capacity() + 1 : 0;
 }
 
-size_t memory_size(const std::vector<EntryCell>& cells) {
+size_t memory_size(const CellList& cells) {
   size_t size = cells.capacity() * sizeof(EntryCell);
   for (const EntryCell& cell : cells) size += memory_size(cell.bytes);
   return size;
@@ -31,7 +31,8 @@ size_t memory_size(const Frame& frame) {
             entry.targets.capacity() * sizeof(SystemId);
   }
   for (const RecordImage& record : frame.records) {
-    size += memory_size(record.key) + memory_size(record.state) + memory_size(record.cells);
+    size += memory_size(record.key) + memory_size(record.state);
+    if (!record.cells.is_shared()) size += memory_size(record.cells);  // with its entry
   }
   for (const TableDelta& delta : frame.deltas) size += memory_size(delta.bytes);
   return size;

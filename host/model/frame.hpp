@@ -64,9 +64,9 @@ struct RecordImage {
   DatasetId dataset = 0;
   KeyHash key_hash;
   std::string key;
-  std::string state;             // core::encode(RecordState)
-  std::vector<EntryCell> cells;  // accepted cells this step changed, for the shadow's values
-  bool is_full = false;          // cells hold every field: nothing older is needed
+  std::string state;     // core::encode(RecordState)
+  CellList cells;        // accepted cells this step changed, for the shadow's values
+  bool is_full = false;  // cells hold every field: nothing older is needed
   bool operator==(const RecordImage&) const = default;
 };
 

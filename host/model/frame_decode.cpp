@@ -210,9 +210,9 @@ class FrameDecoder {
     return success();
   }
 
-  bool take_cells(uint32_t shape_index, std::vector<EntryCell>& out) {
+  bool take_cells(uint32_t shape_index, CellList& list) {
     const Shape& shape = shapes_[shape_index];
-    out.resize(shape.count);
+    std::vector<EntryCell> out(shape.count);
     for (size_t i = 0; i < shape.count; ++i) {
       const size_t place = cells_.place_of_field[field_numbers_[shape.first + i]]++;
       const uint32_t version = cells_.versions.at(cells_.next);
@@ -229,6 +229,7 @@ class FrameDecoder {
       cell.fingerprint = cells_.fingerprints.at(cells_.next);
       ++cells_.next;
     }
+    list = CellList(std::move(out));
     return true;
   }
 

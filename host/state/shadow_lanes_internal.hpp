@@ -54,12 +54,12 @@ inline RecordId id_of(const model::RecordImage& image) {
   return {image.dataset, image.key_hash};
 }
 
-// About what a frame costs while it waits: it holds most cells twice, in entries as well.
+// About what a frame costs while it waits. Entries and images share most cells.
 inline size_t waiting_bytes(const model::Frame& frame) {
   size_t size = 2 * sizeof frame;
   for (const model::RecordImage& image : frame.records) {
     size += 2 * sizeof image + image.key.size() + image.state.size();
-    for (const model::EntryCell& cell : image.cells) size += 2 * (sizeof cell + cell.bytes.size());
+    for (const model::EntryCell& cell : image.cells) size += sizeof cell + cell.bytes.size();
   }
   return size;
 }

@@ -21,7 +21,7 @@ class Linked : public LaneStory {
     entry.kind = kind;
     entry.generation = generation;
     for (const auto& [field, value] : cells) {
-      model::EntryCell& cell = entry.cells.emplace_back();
+      model::EntryCell& cell = entry.cells.edit().emplace_back();
       cell.field = field;
       cell.state = model::CellState::kValue;
       cell.bytes = value;
@@ -102,8 +102,8 @@ TEST_F(Linked, a_value_that_has_seen_ours_replaces_it_without_conflict) {
 TEST_F(Linked, fields_that_do_not_travel_are_not_taken_from_a_peer) {
   rules().fields[kCity].is_local = true;
   model::Entry foreign = entry(EntryKind::kPut, 1, kAnn, 10);
-  foreign.cells.push_back(foreign.cells[0]);
-  foreign.cells.back().field = 99;
+  foreign.cells.edit().push_back(foreign.cells[0]);
+  foreign.cells.edit().back().field = 99;
   join(std::move(foreign));
   EXPECT_EQ(accepted(), (Cells{{kName, "Ann"}, {kPhone, "1"}}));
 }

@@ -59,7 +59,7 @@ inline model::FramePointer make_frame(model::LaneIndex lane, uint64_t number,
   entry.dataset = 7;
   entry.sequence = number;
   entry.key = text;
-  entry.cells.push_back({1, model::CellState::kValue, text, {}, {}, number});
+  entry.cells.edit().push_back({1, model::CellState::kValue, text, {}, {}, number});
   frame->entries.push_back(std::move(entry));
   return frame;
 }

@@ -178,7 +178,7 @@ TEST(FrameTest, a_record_that_repeats_its_entry_costs_little) {
   Entry entry;
   entry.dataset = 1;
   entry.key = "a key";
-  entry.cells.push_back({1, CellState::kValue, std::string(1'000, 'x'), {}, {}, 1});
+  entry.cells.edit().push_back({1, CellState::kValue, std::string(1'000, 'x'), {}, {}, 1});
   RecordImage record{1, entry.key_hash, entry.key, "state", entry.cells, false};
   frame->entries.push_back(entry);
   frame->records.push_back(record);

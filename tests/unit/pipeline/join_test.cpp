@@ -22,11 +22,11 @@ class Joining : public PipelineOnDisk {
     made.key_hash = model::record_hash(made.key, schema_);
     made.kind = EntryKind::kPut;
     made.generation = 1;
-    made.cells.push_back({.field = 1,
-                          .state = model::CellState::kValue,
-                          .bytes = note,
-                          .version = {1, {}, time_us, 200, 0, 0},
-                          .base = {}});
+    made.cells.edit().push_back({.field = 1,
+                                 .state = model::CellState::kValue,
+                                 .bytes = note,
+                                 .version = {1, {}, time_us, 200, 0, 0},
+                                 .base = {}});
     return &made;
   }
   static model::Position position(char place) { return {std::string(1, place)}; }
@@ -41,7 +41,7 @@ class Joining : public PipelineOnDisk {
     visit_entries([&](const model::Frame& frame, const model::Entry& each) {
       EXPECT_EQ(each.targets, std::vector<model::SystemId>{kErp});
       EXPECT_EQ(frame.lane, model::lane_of(each.key_hash, kLanes));
-      found.push_back(each.cells.at(0).bytes);
+      found.push_back(each.cells[0].bytes);
     });
     return found;
   }
