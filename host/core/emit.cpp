@@ -1,6 +1,7 @@
 // Emit: every system ends on the accepted state. An accepted change goes to every other system, and
 // back to its own behind whatever is in flight there, which would otherwise overwrite it.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include <boost/container/small_vector.hpp>
@@ -118,15 +119,34 @@ CellList Step::full_cells(const Touched& record) const {
   return cells;
 }
 
-// REQUIRES: every database among the targets has a view.
+// REQUIRES: every database among the targets has a view. Where systems write the record's key
+// otherwise, each is told under its own.
 void Step::write(Touched& record, EntryKind kind, CellList cells, std::vector<SystemId> targets,
                  int64_t commit_time_us) {
+  const bool is_one_key = record.rules->schema->key_equivalence == model::KeyEquivalence::kBytes ||
+                          std::none_of(targets.begin(), targets.end(), [&](SystemId target) {
+                            return record.rules->tells_keys_apart(*record.rules->role(target));
+                          });
+  if (is_one_key) {
+    return write_as(record, record.key, kind, std::move(cells), std::move(targets), commit_time_us);
+  }
+  std::map<std::string, std::vector<SystemId>> by_key;
+  for (const SystemId target : targets) {
+    by_key[key_for(record, *record.rules->role(target))].push_back(target);
+  }
+  for (auto& [key, those] : by_key) {
+    write_as(record, key, kind, cells, std::move(those), commit_time_us);
+  }
+}
+
+void Step::write_as(Touched& record, std::string_view key, EntryKind kind, CellList cells,
+                    std::vector<SystemId> targets, int64_t commit_time_us) {
   const model::StreamId stream = record.rules->schema->stream;
   model::Entry& entry = frame_.entries.emplace_back();
   entry.dataset = record.id.dataset;
   entry.sequence = ++lane_.sequences_[stream];
   entry.key_hash = record.id.key_hash;
-  entry.key = record.key;
+  entry.key = key;
   entry.kind = kind;
   entry.generation = record.state().generation;
   entry.cells = std::move(cells);

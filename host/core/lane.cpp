@@ -186,7 +186,10 @@ std::vector<RecordId> Lane::value_needs(const Input& input, const RecordSet& rec
     const bool is_first = !changed.contains(&record);
     if (is_first && is_plain_echo(state, rules, *role, row, up_to)) return false;
     changed.insert(&record);
-    return change_needs_values(state, rules, *role, row);
+    const SystemView* view = state.view(role->system);
+    const bool is_whole_due = view != nullptr && view->is_in_flight() && !state.cells.empty() &&
+                              is_renamed(state, *role, row, rules);
+    return is_whole_due || change_needs_values(state, rules, *role, row);
   };
   for (const model::Skip& skip : input.skips) {
     ask({skip.dataset, skip.key_hash}, [](const auto&, const auto&) { return true; });

@@ -27,7 +27,7 @@ class RecordWriter {
 
   void write() {
     gather();
-    const bool has_more = !record_.views.empty() || !record_.met.empty();
+    const bool has_more = !record_.views.empty() || !record_.met.empty() || !record_.keys.empty();
     out_.varint(record_.generation << 1 | (has_more ? 1 : 0));
     out_.varint(versions_.size());
     for (const Version* version : versions_) model::encode(*version, out_);
@@ -39,6 +39,12 @@ class RecordWriter {
     for (const Met& met : record_.met) {
       out_.varint(met.field);
       out_.varint(next_index());
+    }
+    if (record_.keys.empty()) return;
+    out_.varint(record_.keys.size());
+    for (const OwnKey& own : record_.keys) {
+      out_.u32(own.system);
+      out_.text(own.key);
     }
   }
 
@@ -152,6 +158,7 @@ class RecordReader {
         met.field = read_field();
         met.version = version_at(in_.varint());
       }
+      if (!in_.at_end()) read_keys(record);
     }
     return in_.ok() && in_.at_end() && is_sorted(record);
   }
@@ -202,6 +209,14 @@ class RecordReader {
     for (InFlight& write : view.flight) read_in_flight(write);
   }
 
+  void read_keys(RecordState& record) {
+    record.keys.resize(read_count());
+    for (OwnKey& own : record.keys) {
+      own.system = in_.u32();
+      own.key = in_.text();
+    }
+  }
+
   void read_in_flight(InFlight& write) {
     write.sequence = in_.varint();
     const uint8_t kind = in_.u8();
@@ -224,6 +239,7 @@ class RecordReader {
              }) != items.end();
     };
     if (falls(record.views, [](const SystemView& view) { return view.system; })) return false;
+    if (falls(record.keys, [](const OwnKey& own) { return own.system; })) return false;
     return std::none_of(record.views.begin(), record.views.end(), [&](const SystemView& view) {
       return falls(view.flight, [](const InFlight& write) { return write.sequence; });
     });
@@ -272,6 +288,23 @@ SystemView& RecordState::make_view(model::SystemId system, uint32_t epoch) {
   made->system = system;
   made->epoch = epoch;
   return *made;
+}
+
+std::string_view RecordState::key_at(model::SystemId system, std::string_view folded) const {
+  const auto at = std::find_if(keys.begin(), keys.end(),
+                               [&](const OwnKey& own) { return own.system == system; });
+  return at == keys.end() ? folded : std::string_view(at->key);
+}
+
+bool RecordState::set_key(model::SystemId system, std::string_view key, std::string_view folded) {
+  if (key_at(system, folded) == key) return false;
+  std::erase_if(keys, [&](const OwnKey& own) { return own.system == system; });
+  if (key == folded) return true;
+  const auto at = std::lower_bound(
+      keys.begin(), keys.end(), system,
+      [](const OwnKey& own, model::SystemId wanted) { return own.system < wanted; });
+  keys.insert(at, {system, std::string(key)});
+  return true;
 }
 
 std::string encode(const RecordState& record) {

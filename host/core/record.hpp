@@ -69,17 +69,30 @@ struct Met {
   bool operator==(const Met&) const = default;
 };
 
+// A record's key as a system's row has it. Kept only if it is not the folded key, in datasets whose
+// key takes several for one.
+struct OwnKey {
+  model::SystemId system = 0;
+  std::string key;  // joined
+  bool operator==(const OwnKey&) const = default;
+};
+
 struct RecordState {
   uint64_t generation = 0;            // odd: it exists
   std::vector<model::Version> cells;  // by value field; none before its first value
   std::vector<SystemView> views;      // sorted by system
   std::vector<Met> met;
+  std::vector<OwnKey> keys;  // sorted by system
 
   bool exists() const { return generation % 2 == 1; }
   SystemView* view(model::SystemId system);  // null: there is none
   const SystemView* view(model::SystemId system) const;
   // The one there is, or a new one.
   SystemView& make_view(model::SystemId system, uint32_t epoch);
+  // As the system's row has it, or had it last. folded: the record's folded key.
+  std::string_view key_at(model::SystemId system, std::string_view folded) const;
+  // Whether that is news.
+  bool set_key(model::SystemId system, std::string_view key, std::string_view folded);
   bool operator==(const RecordState&) const = default;
 };
 

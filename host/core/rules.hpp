@@ -70,6 +70,11 @@ struct DatasetRules {
 
   const SystemRole* role(model::SystemId system) const;  // null: the system has no part in it
   bool has_peers() const;
+  // Whether the system may hold several rows that are one record by the dataset's key.
+  bool tells_keys_apart(const SystemRole& role) const {
+    return schema->key_equivalence != model::KeyEquivalence::kBytes &&
+           role.kind == SystemKind::kDatabase;
+  }
   bool travels(model::FieldIndex field) const;  // a value field that is not each system's own
   size_t travelling_count() const;
 };

@@ -123,18 +123,24 @@ void Step::take(const Row& row) {
     return;
   }
   Touched& record = touch(id, *rules, row.key);
+  const KeyNews news = note_key(record, *role, row);
+  take(record, *role, row);
+  if (news == KeyNews::kOthersUnderWay) redeliver(record, *role);
+}
+
+void Step::take(Touched& record, const SystemRole& role, const Row& row) {
   switch (row.op) {
     case RowOp::kInsert:
     case RowOp::kUpdate:
-      return take_change(record, *role, row);
+      return take_change(record, role, row);
     case RowOp::kDelete:
-      return take_delete(record, *role, row);
+      return take_delete(record, role, row);
     case RowOp::kSnapshot:
-      return take_snapshot(record, *role, row);
+      return take_snapshot(record, role, row);
     case RowOp::kMissing:
-      return take_missing(record, *role);
+      return take_missing(record, role);
     case RowOp::kRedeliver:
-      return redeliver(record, *role);
+      return redeliver(record, role);
   }
 }
 

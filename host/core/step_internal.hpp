@@ -24,6 +24,10 @@ Shown shown_to(const RecordState& record, const SystemRole& role);
 // Whether accepted changes of this record go to this system.
 bool takes_writes(const SystemRole& role, const RecordState& record);
 
+// Whether this row says that its system writes the record's key otherwise than before.
+bool is_renamed(const RecordState& state, const SystemRole& role, const Row& row,
+                const DatasetRules& rules);
+
 // Whether a write of ours whose marker was not read yet set this cell just so.
 bool is_on_its_way(const RecordState& state, model::SystemId system, const RowCell& cell);
 
@@ -91,6 +95,7 @@ class Step {
   void tell_epochs();
   // Cause (step.cpp).
   void take(const Row& row);
+  void take(Touched& record, const SystemRole& role, const Row& row);
   void take(const Marker& marker);  // confirm.cpp
   void take(const Joined& joined);
   void take(const model::Skip& skip);
@@ -101,6 +106,11 @@ class Step {
   bool compare_with_written(Touched& record, const Row& row, const RowCell& cell);
   void correct(Touched& record, const Row& row, const RowCell& cell, SentCell& sent);
   void set_versions(Touched& record, const Shown& shown, const Row& row, Arriving& arriving);
+
+  // Keys (keys.cpp).
+  enum class KeyNews : uint8_t { kNone, kOthersUnderWay };  // writes under the key as it was
+  static KeyNews note_key(Touched& record, const SystemRole& role, const Row& row);
+  static std::string key_for(Touched& record, const SystemRole& role);
 
   // Confirm (confirm.cpp).
   void confirm(Touched& record);
@@ -143,6 +153,8 @@ class Step {
   model::CellList full_cells(const Touched& record) const;
   void write(Touched& record, model::EntryKind kind, model::CellList cells,
              std::vector<model::SystemId> targets, int64_t commit_time_us);
+  void write_as(Touched& record, std::string_view key, model::EntryKind kind, model::CellList cells,
+                std::vector<model::SystemId> targets, int64_t commit_time_us);
 
   SystemView& make_view(Touched& record, const SystemRole& role) const;
   Touched& touch(const RecordId& id, const DatasetRules& rules, std::string_view key);

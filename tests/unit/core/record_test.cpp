@@ -53,6 +53,9 @@ RecordState any_record() {
   }
   record.met.resize(*rc::gen::inRange<size_t>(0, 3));
   for (Met& met : record.met) met = {*rc::gen::arbitrary<uint16_t>(), any_version()};
+  for (uint32_t system = 1; system <= *rc::gen::inRange<uint32_t>(0, 3); ++system) {
+    record.keys.push_back({system, *rc::gen::arbitrary<std::string>()});
+  }
   return record;
 }
 
