@@ -1,5 +1,6 @@
 #include "host/capture/capture.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -88,8 +89,11 @@ class Capture::Sink final : public ports::ChangeSink {
       return;
     }
     const ports::RowOp op = row.old_key.empty() ? row.op : ports::RowOp::kInsert;
-    if (!deletes_.empty()) drop_delete(schema, row.is_ours, key);
-    builders_.at(row.dataset).add_row(static_cast<uint8_t>(op), row.is_ours, ordinal_++, row.cells);
+    const std::string old_key =
+        deletes_.empty() ? std::string() : drop_delete(schema, op, row, key);
+    BatchBuilder& builder = builders_.at(row.dataset);
+    builder.add_row(static_cast<uint8_t>(op), row.is_ours, ordinal_++, row.cells);
+    if (!old_key.empty()) builder.set_old_key(old_key);
   }
 
   // A record that is there, though nothing but its key can be told: it is not gone.
@@ -105,7 +109,9 @@ class Capture::Sink final : public ports::ChangeSink {
   }
 
   void end() override {
-    for (const auto& [id, held] : deletes_) add_delete(id.first, held);
+    for (const auto& [id, all] : deletes_) {
+      for (const HeldDelete& held : all) add_delete(id.first, held);
+    }
     deletes_.clear();
   }
 
@@ -140,16 +146,34 @@ class Capture::Sink final : public ports::ChangeSink {
   // updated.
   void hold_delete(const model::Schema& schema, bool is_ours, std::span<const CellView> key) {
     std::string joined = model::join_key(key);
-    std::string folded = model::fold_key(joined, schema);
-    deletes_[{schema.dataset, std::move(folded)}] = {is_ours, std::move(joined)};
+    auto& all = deletes_[{schema.dataset, model::fold_key(joined, schema)}];
+    std::erase_if(all, [&](const HeldDelete& held) { return held.joined_key == joined; });
+    all.push_back({is_ours, std::move(joined)});
   }
 
-  void drop_delete(const model::Schema& schema, bool is_ours, std::span<const CellView> key) {
-    const auto held =
-        deletes_.find({schema.dataset, model::fold_key(model::join_key(key), schema)});
-    if (held == deletes_.end()) return;
-    if (held->second.is_ours != is_ours) add_delete(schema.dataset, held->second);
-    deletes_.erase(held);
+  // Returns the key that the record had, if that was written otherwise.
+  std::string drop_delete(const model::Schema& schema, ports::RowOp op, const ports::ChangeRow& row,
+                          std::span<const CellView> key) {
+    const std::string joined = model::join_key(key);
+    const auto found = deletes_.find({schema.dataset, model::fold_key(joined, schema)});
+    if (found == deletes_.end()) return {};
+    std::vector<HeldDelete>& all = found->second;
+    const auto find_key = [&all](const std::string& wanted) {
+      return std::find_if(all.begin(), all.end(),
+                          [&](const HeldDelete& held) { return held.joined_key == wanted; });
+    };
+    auto at = find_key(joined);
+    if (at == all.end() && op != ports::RowOp::kInsert) return {};
+    if (at == all.end()) at = find_key(model::join_key(row.old_key));
+    if (at == all.end()) at = all.begin();
+    const HeldDelete held = std::move(*at);
+    all.erase(at);
+    if (all.empty()) deletes_.erase(found);
+    if (held.is_ours != row.is_ours) {
+      add_delete(schema.dataset, held);
+      return {};
+    }
+    return held.joined_key == joined ? std::string() : held.joined_key;
   }
 
   void add_delete(model::DatasetId dataset, const HeldDelete& held) {
@@ -162,7 +186,8 @@ class Capture::Sink final : public ports::ChangeSink {
 
   std::map<model::DatasetId, BatchBuilder> builders_;
   std::map<model::DatasetId, const model::Schema*> schemas_;
-  std::map<std::pair<model::DatasetId, std::string>, HeldDelete> deletes_;  // by folded key
+  // By folded key; never empty lists.
+  std::map<std::pair<model::DatasetId, std::string>, std::vector<HeldDelete>> deletes_;
   std::vector<CapturedMarker> markers_;
   model::Position position_;
   model::Position before_;  // of the transaction before

@@ -1,5 +1,6 @@
 #include "host/model/batch.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "host/base/assert.hpp"
@@ -26,6 +27,14 @@ syn_batch Batch::view() const {
 
 std::string_view Batch::key(size_t row) const {
   return as_text(ByteView(arena_).subspan(joined_offset_[row], joined_length_[row]));
+}
+
+std::string_view Batch::old_key(size_t row) const {
+  const auto at =
+      std::lower_bound(old_keys_.begin(), old_keys_.end(), row,
+                       [](const OldKey& known, size_t wanted) { return known.row < wanted; });
+  if (at == old_keys_.end() || at->row != row) return {};
+  return as_text(ByteView(arena_).subspan(at->offset, at->length));
 }
 
 CellView Batch::cell(size_t row, FieldIndex field) const {
@@ -69,6 +78,13 @@ void BatchBuilder::add_key_row(uint8_t op, bool is_ours, uint32_t ordinal,
   for (size_t i = 0; i < schema_.value_count(); ++i) add_cell({});
 }
 
+void BatchBuilder::set_old_key(std::string_view joined) {
+  SYN_ASSERT(row_count() > 0);
+  const uint32_t offset = append(joined);
+  batch_.old_keys_.push_back(
+      {static_cast<uint32_t>(row_count() - 1), offset, static_cast<uint32_t>(joined.size())});
+}
+
 Batch BatchBuilder::finish() {
   Batch full = std::exchange(batch_, Batch{});
   if (!spares_.empty()) {
@@ -92,6 +108,7 @@ void BatchBuilder::recycle(Batch&& batch) {
   spare.key_length_.clear();
   spare.joined_offset_.clear();
   spare.joined_length_.clear();
+  spare.old_keys_.clear();
   spare.cell_offset_.clear();
   spare.cell_length_.clear();
   spare.arena_.clear();

@@ -40,6 +40,10 @@ class Batch {
   LaneIndex lane(size_t row) const { return lane_[row]; }
   const KeyHash& key_hash(size_t row) const { return key_hash_[row]; }
   std::string_view key(size_t row) const;  // joined, as the system wrote it (not folded)
+  bool has_folded_key(size_t row) const { return key_offset_[row] == joined_offset_[row]; }
+  // The joined key that this row had before, where it is another one and yet the same record by the
+  // dataset's key; else empty.
+  std::string_view old_key(size_t row) const;
   CellView cell(size_t row, FieldIndex field) const;
   const BatchTransaction& transaction(size_t row) const {
     return transactions_[transaction_of_row_[row]];
@@ -60,6 +64,12 @@ class Batch {
   std::vector<uint32_t> key_length_;
   std::vector<uint32_t> joined_offset_;  // as written; the same bytes where folding changed nothing
   std::vector<uint32_t> joined_length_;
+  struct OldKey {
+    uint32_t row = 0;
+    uint32_t offset = 0;
+    uint32_t length = 0;
+  };
+  std::vector<OldKey> old_keys_;  // by row; of few
   std::vector<uint32_t> cell_offset_;
   std::vector<uint32_t> cell_length_;
   std::vector<uint8_t> arena_;
@@ -78,6 +88,9 @@ class BatchBuilder {
   void add_row(uint8_t op, bool is_ours, uint32_t ordinal, std::span<const CellView> cells);
   // A delete or an unknown row by its key alone.
   void add_key_row(uint8_t op, bool is_ours, uint32_t ordinal, std::span<const CellView> key_cells);
+
+  // Of the last row (Batch::old_key). REQUIRES: there is one.
+  void set_old_key(std::string_view joined);
 
   size_t row_count() const { return batch_.row_count(); }
   size_t size_bytes() const { return batch_.size_bytes(); }
@@ -111,6 +124,7 @@ Batch copy_rows(const Batch& batch, size_t lane_count, const IsKept& is_kept) {
     }
     builder.begin_transaction(batch.transaction(row));
     builder.add_row(batch.op(row), batch.is_ours(row), batch.ordinal(row), cells);
+    if (const auto old_key = batch.old_key(row); !old_key.empty()) builder.set_old_key(old_key);
   }
   return builder.finish();
 }
