@@ -24,18 +24,20 @@ Lookup::Lookup(const Guard& guard, std::span<const ports::RecordWrite> writes,
   for (size_t i = 0; i < writes.size(); ++i) {
     if (writes[i].dataset != dataset) continue;
     keys_.emplace_back(writes[i].key);
-    places_.emplace(guard.id_of(writes[i]), i);
+    places_.emplace(Guard::id_of(writes[i]), i);
+    alike_.emplace(model::record_hash(writes[i].key, guard.schema(dataset)), i);
   }
 }
 
 void Lookup::take(const std::string& key, Side side, std::string image, Present& present) const {
-  const RecordId id = guard_.id_of({dataset_, key, {}, {}});
-  const auto place = places_.find(id);
-  if (place == places_.end()) return;
+  const auto place = places_.find(Guard::id_of({dataset_, key, {}, {}}));
+  const auto alike = alike_.find(model::record_hash(key, guard_.schema(dataset_)));
+  if (alike == alike_.end()) return;
+  const size_t at = place == places_.end() ? alike->second : place->second;
   if (side == Side::kInside) {
-    present.images.emplace(id, std::move(image));
-  } else if (writes_[place->second].kind != model::EntryKind::kDelete && !present.outside) {
-    present.outside = place->second;
+    present.images.emplace(Guard::id_of(writes_[at]), std::move(image));
+  } else if (writes_[at].kind != model::EntryKind::kDelete && !present.outside) {
+    present.outside = at;
   }
 }
 
@@ -47,8 +49,8 @@ Guard::Guard(const ports::SystemConfig& config, std::shared_ptr<Shared> shared)
   }
 }
 
-RecordId Guard::id_of(const ports::RecordWrite& write) const {
-  return {write.dataset, model::record_hash(write.key, *guarded_.at(write.dataset)->schema)};
+RecordId Guard::id_of(const ports::RecordWrite& write) {
+  return {write.dataset, model::hash_key(write.key)};
 }
 
 std::set<model::DatasetId> Guard::touched(std::span<const ports::RecordWrite> writes) const {

@@ -50,6 +50,8 @@ class Lookup {
   model::DatasetId dataset_;
   std::vector<std::string> keys_;
   std::unordered_map<RecordId, size_t, RecordIdHasher> places_;
+  // By folded keys: a collation may find a row whose key is written otherwise than ours.
+  std::unordered_map<model::KeyHash, size_t, model::KeyHashHasher> alike_;
 };
 
 class Guard {
@@ -59,7 +61,10 @@ class Guard {
   // Held for a transaction.
   std::unique_lock<std::mutex> hold() { return shared_->known.hold_writes(); }
   bool is_guarded(model::DatasetId dataset) const { return guarded_.contains(dataset); }
-  RecordId id_of(const ports::RecordWrite& write) const;
+  const model::Schema& schema(model::DatasetId dataset) const {
+    return *guarded_.at(dataset)->schema;
+  }
+  static RecordId id_of(const ports::RecordWrite& write);
   // Why a write is refused whose record the row filter leaves out.
   Error outside_filter(model::DatasetId dataset) const;
   // The guarded datasets that a batch writes.

@@ -38,6 +38,8 @@ using ImageHash = uint64_t;
 inline constexpr ImageHash kNoImage = 0;
 ImageHash image_hash(std::string_view image);  // empty: absent
 
+// A row by its key as it is written there: rows that are one record by the dataset's key are told
+// apart.
 struct RecordId {
   model::DatasetId dataset = 0;
   model::KeyHash hash;

@@ -114,8 +114,8 @@ Source::Dataset* Source::find(model::DatasetId id) {
   return found == datasets_.end() ? nullptr : &*found;
 }
 
-Wanted Source::wanted(const Dataset& dataset, const std::string& key) const {
-  return {{dataset.id(), model::record_hash(key, *dataset.mapping->schema)}, key};
+Wanted Source::wanted(const Dataset& dataset, const std::string& key) {
+  return {{dataset.id(), model::hash_key(key)}, key};
 }
 
 model::Position Source::place(uint64_t echo) const {

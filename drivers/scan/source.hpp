@@ -106,7 +106,7 @@ class Source final : public ports::Source {
   void take_gone(const Wanted& record, Look& look);
   void show(const Look& look, ports::ChangeSink& sink, ports::PollResult& result);
   void show_item(const Item& item, ports::ChangeSink& sink, ports::PollResult& result);
-  Wanted wanted(const Dataset& dataset, const std::string& key) const;
+  static Wanted wanted(const Dataset& dataset, const std::string& key);
   model::Position place(uint64_t echo) const;
 
   ports::SystemConfig config_;

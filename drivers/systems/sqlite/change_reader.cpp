@@ -108,7 +108,7 @@ std::optional<size_t> ChangeReader::record_number(const Row& row, bool is_added,
     }
     return std::nullopt;
   }
-  std::string name = record_name(*mapped.schema, key.value());
+  std::string name = record_name(mapped, key.value());
   if (!is_added) {
     const auto found = record_numbers_.find(name);
     if (found == record_numbers_.end()) return std::nullopt;

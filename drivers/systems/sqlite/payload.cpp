@@ -25,6 +25,19 @@ void append_write(const ports::RecordWrite& write, ByteWriter& out) {
   out.text(cells);
 }
 
+// A collation of the user's own is taken to be as coarse as the dataset's key.
+std::string folded_by(const std::string& collation, std::string_view text,
+                      std::string_view coarsest) {
+  if (collation == "BINARY") return std::string(text);
+  if (collation == "RTRIM") return std::string(text.substr(0, text.find_last_not_of(' ') + 1));
+  if (collation != "NOCASE") return std::string(coarsest);
+  std::string folded(text);
+  for (char& letter : folded) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+  }
+  return folded;
+}
+
 }  // namespace
 
 std::string marker_payload(const std::string& appliance, const ports::WriteBatch& batch) {
@@ -115,9 +128,18 @@ Result<std::optional<std::vector<NativeValue>>> read_image_payload(std::string_v
   return std::optional(std::move(values));
 }
 
-std::string record_name(const model::Schema& schema, std::string_view joined_key) {
+std::string record_name(const Mapped& mapped, std::string_view joined_key) {
+  const model::Schema& schema = *mapped.schema;
   std::string name(reinterpret_cast<const char*>(&schema.dataset), sizeof schema.dataset);
-  return name + model::fold_key(joined_key, schema);
+  if (schema.key_equivalence == model::KeyEquivalence::kBytes) return name.append(joined_key);
+  const std::string folded = model::fold_key(joined_key, schema);
+  const auto written = model::split_key(joined_key);
+  const auto coarsest = model::split_key(folded);
+  ByteWriter out(name);
+  for (size_t i = 0; i < written.size(); ++i) {
+    out.text(folded_by(mapped.columns[i].collation, written[i], coarsest[i]));
+  }
+  return name;
 }
 
 }  // namespace syncline::sqlite

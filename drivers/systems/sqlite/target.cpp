@@ -155,7 +155,7 @@ Result<void> SqliteTarget::keep_images(const ports::WriteBatch& batch) {
   const int64_t now_ms = clock_.now_us() / 1000;
   for (const ports::RecordWrite& write : batch.writes) {
     SYN_TRY(const Mapped* mapped, writer_->find(write.dataset));
-    std::string name = record_name(*mapped->schema, write.key);
+    std::string name = record_name(*mapped, write.key);
     if (!touched_.contains(name)) continue;
     SYN_TRY(writer_->keep_image(write, now_ms));
     imaged_.push_back(std::move(name));

@@ -27,7 +27,7 @@ Result<void> TouchedRecords::read(Connection& connection, const std::vector<Mapp
     for (const Mapped& table : mapped) {
       if (table.dataset() != dataset) continue;
       const auto key = joined_key(table, row_values(rows, 2, table.key_count()));
-      if (key) add(read_id_, record_name(*table.schema, key.value()));
+      if (key) add(read_id_, record_name(table, key.value()));
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "drivers/systems/sqlite/detail/table.hpp"
 #include "drivers/systems/sqlite/detail/value.hpp"
 #include "host/model/entry.hpp"
 #include "host/model/schema.hpp"
@@ -61,7 +62,7 @@ std::string image_payload(const std::vector<NativeValue>& values);
 std::string absent_image_payload();
 Result<std::optional<std::vector<NativeValue>>> read_image_payload(std::string_view payload);
 
-// A record as one string, for maps: its dataset and folded key.
-std::string record_name(const model::Schema& schema, std::string_view joined_key);
+// A row as one string, for maps: its dataset and its key as the table's own collations fold it.
+std::string record_name(const Mapped& mapped, std::string_view joined_key);
 
 }  // namespace syncline::sqlite
