@@ -99,7 +99,9 @@ class Splitter {
   void add_row(const Batch& batch, const Examined& examined, size_t row) {
     const Verdict verdict = examined.detected.verdicts[row];
     const bool is_ours = batch.is_ours(row);
-    const auto op = row_op(captured_.kind, batch.op(row), is_ours, verdict, reading_);
+    auto op = row_op(captured_.kind, batch.op(row), is_ours, verdict, reading_);
+    const bool is_renamed = !batch.old_key(row).empty();
+    if (!op && is_renamed) op = core::RowOp::kUpdate;
     if (!op) {
       ++split_.rows_same;
       return;
@@ -119,7 +121,8 @@ class Splitter {
     // Read early, but not whole: the reading has yet to come to it.
     const bool was_snapshot = *op == core::RowOp::kSnapshot;
     if (was_snapshot && out.op != *op && captured_.kind == Kind::kLog) return;
-    if (out.cells.empty() && out.op == core::RowOp::kUpdate && !is_ours) return;
+    const bool is_nothing = out.cells.empty() && out.op == core::RowOp::kUpdate;
+    if (is_nothing && !is_ours && !is_renamed) return;
     add_item(batch.lane(row), batch.ordinal(row), std::move(out));
   }
 

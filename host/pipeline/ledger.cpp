@@ -121,6 +121,10 @@ Result<void> quarantine(const model::Skip& skip, state::Shadow& shadow) {
   return shadow.put_item(quarantine_name(skip), encode_skip(skip));
 }
 
+Result<void> forget_quarantined(const model::Skip& skip, state::Shadow& shadow) {
+  return shadow.put_item(quarantine_name(skip), {});
+}
+
 Result<void> record_ledger(const model::Frame& frame, state::Shadow& shadow) {
   for (size_t i = 0; i < frame.conflicts.size(); ++i) {
     SYN_TRY(shadow.put_item(conflict_name(frame, i), encode_conflict(frame.conflicts[i])));

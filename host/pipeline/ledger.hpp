@@ -20,8 +20,10 @@ inline constexpr std::string_view kQuarantinePrefix = "quarantine/";
 // Stores a durable frame's conflicts and skips. Storing a frame twice is harmless.
 Result<void> record_ledger(const model::Frame& frame, state::Shadow& shadow);
 
-// A row that its own system's driver refused; sequence 0.
+// A row that its own system's driver refused; sequence 0. Or one that is another's twin.
+inline constexpr model::Sequence kTwinSequence = ~model::Sequence{0};
 Result<void> quarantine(const model::Skip& skip, state::Shadow& shadow);
+Result<void> forget_quarantined(const model::Skip& skip, state::Shadow& shadow);
 
 std::string encode_conflict(const model::Conflict& conflict);
 Result<model::Conflict> decode_conflict(std::string_view bytes);

@@ -62,6 +62,13 @@ Result<void> PipelineImpl::examine(const capture::Captured& captured) {
 Result<void> PipelineImpl::process(const capture::Captured& captured) {
   SYN_ASSERT(!is_waiting());
   SYN_TRY(examine(captured));
+  SYN_TRY(const auto rest, leave_out_others(captured));
+  if (!rest) return process_guarded(captured);
+  SYN_TRY(examine(*rest));
+  return process_guarded(*rest);
+}
+
+Result<void> PipelineImpl::process_guarded(const capture::Captured& captured) {
   SYN_TRY(const auto held, guard_deletes(captured));
   if (held.empty()) return process_examined(captured);
   const capture::Captured rest = without_users_rows(captured, held);

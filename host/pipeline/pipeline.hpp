@@ -12,6 +12,7 @@
 // Errors: those of journal, shadow and engines; kStorageSync means that the process must stop.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -78,6 +79,13 @@ struct HeldDeletes {
   bool is_approved = false;
 };
 
+// Rows of one system that are one record by the dataset's key.
+struct TwinRows {
+  model::DatasetId dataset = 0;
+  model::KeyHash key_hash;
+  std::vector<std::string> keys;  // joined; at first that of the row that is the record
+};
+
 class Pipeline {
  public:
   // Opens tables and lanes and replays the journal's frames above what each of them holds.
@@ -131,6 +139,19 @@ class Pipeline {
   // For a stopped appliance: nothing is held any more.
   static Result<void> forget_held_deletes(state::Shadow& shadow, model::SystemId system,
                                           model::DatasetId dataset);
+
+  // Of which keys the system is to be asked (Source::read_records), so that settle_twins can say
+  // what they are. From any thread.
+  virtual std::vector<TwinRows> twins_due(model::SystemId system) const = 0;
+  // read: what is there under all these keys, of one look. A row that is there beside the record's
+  // goes to quarantine, and nothing of it is taken before it is alone. Returns what is left of
+  // them, of one key where they are no twins any more; not those of which more was heard meanwhile.
+  using DescribeTwins = std::function<std::string(const TwinRows&)>;
+  virtual Result<std::vector<TwinRows>> settle_twins(std::span<const TwinRows> due,
+                                                     const capture::Captured& read,
+                                                     const DescribeTwins& describe) = 0;
+  // The dataset's twins are due. From any thread.
+  virtual void look_at_twins(model::SystemId system, model::DatasetId dataset) = 0;
 
   // For a stopped appliance: the source is read from its start at the next open, whatever the
   // journal up to this group says of it.

@@ -1,7 +1,7 @@
 // The pipeline's one implementation, split over pipeline.cpp (steps and commits), recovery.cpp
 // (restart and checkpoints), rebuild.cpp (damaged tables), sweep.cpp (records that a system lacks),
-// guarded.cpp (deletes beyond the limit), quiet.cpp (our writes that a log does not show) and
-// join.cpp (what peers accepted).
+// guarded.cpp (deletes beyond the limit), set_apart.cpp (rows that are one record), quiet.cpp (our
+// writes that a log does not show) and join.cpp (what peers accepted).
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,7 @@
 #include "host/pipeline/lane_work.hpp"
 #include "host/pipeline/pipeline.hpp"
 #include "host/pipeline/tables.hpp"
+#include "host/pipeline/twins.hpp"
 
 namespace syncline::pipeline {
 
@@ -43,6 +44,11 @@ class PipelineImpl final : public Pipeline {
                                  std::span<const std::string> keys) override;
   Result<void> approve_deletes(model::SystemId system, model::DatasetId dataset) override;
   std::vector<HeldDeletes> held_deletes() const override;
+  std::vector<TwinRows> twins_due(model::SystemId system) const override;
+  Result<std::vector<TwinRows>> settle_twins(std::span<const TwinRows> due,
+                                             const capture::Captured& read,
+                                             const DescribeTwins& describe) override;
+  void look_at_twins(model::SystemId system, model::DatasetId dataset) override;
   Result<void> commit() override;
   std::optional<model::Position> take_acknowledgement(model::SystemId system) override;
   void set_epoch(model::SystemId system, uint32_t epoch) override;
@@ -117,6 +123,27 @@ class PipelineImpl final : public Pipeline {
   bool is_held(const DeleteGuard::Id& id) const;
   bool is_approved(const DeleteGuard::Id& id) const;
 
+  Result<bool> may_have_twins(const model::Batch& batch);
+  using TwinsOf = std::map<model::KeyHash, Twin>;
+  Result<TwinsOf> twins_near(const DeleteGuard::Id& id, const model::Batch& batch,
+                             const Examined& examined);
+  static std::vector<bool> find_others(const model::Batch& batch, const Examined& examined,
+                                       TwinsOf& twins);
+  Result<std::optional<capture::Captured>> leave_out_others(const capture::Captured& captured);
+  Result<void> keep_twins(const DeleteGuard::Id& id, const TwinsOf& twins);
+  Result<void> load_twins();
+  bool is_twin(const DeleteGuard::Id& id, const model::KeyHash& hash) const;
+  std::optional<Twin> twin_of(const DeleteGuard::Id& id, const TwinRows& due) const;
+  Result<void> settle_one(const DeleteGuard::Id& id, const capture::Captured& read,
+                          const std::vector<std::string>& present, Twin& twin);
+  Result<void> take_own_row(const capture::Captured& read, const Twin& twin,
+                            const std::string& old_key);
+  Result<void> take_gone(const capture::Captured& read, model::DatasetId dataset,
+                         const std::string& key);
+  Result<void> tell_twins(const DeleteGuard::Id& id, const TwinRows& left, const Twin& twin,
+                          const DescribeTwins& describe);
+  Result<void> process_guarded(const capture::Captured& captured);
+
   Result<void> rebuild_table(const Tables::Damage& damage);
   Result<void> take_rows(model::SystemId system, model::BatchBuilder& builder,
                          model::LaneIndex lane);
@@ -149,6 +176,7 @@ class PipelineImpl final : public Pipeline {
   std::vector<std::map<FlowId, model::Confirmation>> confirmed_;  // durably, per lane
 
   DeleteGuard guard_;
+  std::set<model::DatasetId> unfolded_;  // whose keys were ever written otherwise than folded
 
   std::optional<Group> waiting_;  // decided, not yet in the journal
   std::mutex commit_mutex_;
@@ -166,6 +194,7 @@ class PipelineImpl final : public Pipeline {
   std::map<std::pair<model::SystemId, model::DatasetId>, TableUse> table_use_;
 
   std::map<DeleteGuard::Id, HeldDeletes> held_;
+  std::map<DeleteGuard::Id, TwinsOf> twins_;
 
   std::map<model::SystemId, journal::GroupNumber> forgotten_;  // positions up to these groups
   std::vector<uint64_t> applied_;  // per lane: the shadow's frame number, during recovery

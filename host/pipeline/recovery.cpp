@@ -76,6 +76,7 @@ Result<void> PipelineImpl::recover() {
   }
   SYN_TRY(load_positions());
   SYN_TRY(load_guard());
+  SYN_TRY(load_twins());
   SYN_TRY(const auto cursor, with_.journal.open_cursor(released_));
   while (true) {
     SYN_TRY(const journal::GroupPointer group, cursor->next());

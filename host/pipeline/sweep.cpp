@@ -103,12 +103,15 @@ Result<void> PipelineImpl::process_sweep(model::SystemId system, model::DatasetI
     work[0].input.now_us = with_.clock.now_us();
     work[0].deltas.push_back({system, dataset, std::move(unseen.delta)});
     for (const std::string& key : keys) {
-      work[0].input.items.emplace_back(key_row(dataset, key, core::RowOp::kDelete));
+      core::Row row = key_row(dataset, key, core::RowOp::kDelete);
+      // Another of its rows may be there.
+      if (!is_twin({system, dataset}, row.key_hash)) work[0].input.items.emplace_back(row);
     }
     SYN_TRY(run_work(work, system, {}));
   }
   tables_.at(system, dataset).end_sweep();
   tables_.expect(dataset, 0);
+  look_at_twins(system, dataset);
   publish_all();
   return is_held ? success() : end_approval({system, dataset});
 }
