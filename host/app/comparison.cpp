@@ -139,18 +139,6 @@ std::string keys_text(const compare::Collision& collision, const model::Schema& 
   return text;
 }
 
-const char* equivalence_text(model::KeyEquivalence equivalence) {
-  switch (equivalence) {
-    case model::KeyEquivalence::kAsciiCaseInsensitive:
-      return "upper and lower case";
-    case model::KeyEquivalence::kTrailingSpaces:
-      return "trailing spaces";
-    case model::KeyEquivalence::kBytes:
-      break;
-  }
-  return "nothing";
-}
-
 // The key columns whose collations are coarser than bytes, each with what makes it finer.
 Result<std::string> finer_keys(std::vector<OpenSystem>& systems, const model::Schema& schema) {
   std::string fixes;

@@ -300,6 +300,18 @@ std::string conflicts_text(const json::array& conflicts) {
   return out.empty() ? "no conflicts\n" : out;
 }
 
+const char* equivalence_text(model::KeyEquivalence equivalence) {
+  switch (equivalence) {
+    case model::KeyEquivalence::kAsciiCaseInsensitive:
+      return "upper and lower case";
+    case model::KeyEquivalence::kTrailingSpaces:
+      return "trailing spaces";
+    case model::KeyEquivalence::kBytes:
+      break;
+  }
+  return "nothing";
+}
+
 std::string quarantine_text(const json::array& skips) {
   std::string out;
   for (const json::value& value : skips) {

@@ -27,6 +27,8 @@ std::string progress_text(const SyncProgress& progress);
 std::string lag_text(const boost::json::object& status);
 std::string conflicts_text(const boost::json::array& conflicts);
 std::string conflict_text(const boost::json::object& conflict);
+// What a dataset's key does not tell apart.
+const char* equivalence_text(model::KeyEquivalence equivalence);
 std::string quarantine_text(const boost::json::array& skips);
 
 // "1.2 MiB", "3.4 s", "12,345".

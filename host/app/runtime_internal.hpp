@@ -1,6 +1,6 @@
 // The runtime's one implementation: runtime.cpp (open, start, stop), datasets.cpp (what the data
 // folder remembers of them), opening.cpp (systems, as they come), runtime_threads.cpp (the loops),
-// guard.cpp, sync_order.cpp and first_sync.cpp, checkpoint.cpp, runtime_status.cpp.
+// guard.cpp, twins.cpp, sync_order.cpp and first_sync.cpp, checkpoint.cpp, runtime_status.cpp.
 #pragma once
 
 #include <atomic>
@@ -88,6 +88,7 @@ struct SystemRun {
   // The last of ours that its target can hold, as the journal stood at the start.
   std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> last_sequences;
   std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> confirmed_sequences;
+  std::map<model::KeyHash, std::string> twins_told;     // the capture thread's own, while they last
   std::map<model::DatasetId, std::string> not_written;  // the delivery thread's own: as last told
   std::atomic<bool> is_delivering{true};                // its delivery has not stopped for good
   std::atomic<bool> needs_plan{false};  // lost its cursor: the journal was at its limit
@@ -167,6 +168,13 @@ class RuntimeImpl final : public Runtime {
   void pause_what_is_held();
   Result<void> approve_and_rescan(SystemRun& run, model::DatasetId dataset);
   Gauge& deletes_held(const pipeline::HeldDeletes& held);
+
+  // twins.cpp
+  static Error twins_error(const SystemRun& run, const pipeline::TwinRows& twins);
+  void report_twins(SystemRun& run, const pipeline::TwinRows& left);
+  Result<void> settle_twins(SystemRun& run, std::span<const pipeline::TwinRows> due);
+  void settle_due_twins(SystemRun& run);
+  Result<void> retry_twins(const model::Skip& skip, const std::string& item);
 
   // sync_order.cpp
   Result<void> first_sync();

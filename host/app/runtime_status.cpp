@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "host/app/runtime_internal.hpp"
+#include "host/pipeline/ledger.hpp"
 
 namespace syncline::app {
 namespace {
@@ -186,6 +187,7 @@ Result<void> RuntimeImpl::retry(const model::Skip& skip, const std::string& item
   if (rule != parts_.rules.end()) {
     if (const auto held = find_held(rule->second.schema->name)) return *held;
   }
+  if (skip.sequence == pipeline::kTwinSequence) return retry_twins(skip, item);
   if (skip.sequence == 0) {
     SystemRun* run = find(skip.target);
     if (run == nullptr || skip.key.empty()) {
@@ -210,6 +212,7 @@ bool RuntimeImpl::is_at_rest() const {
   if (journal.appended != journal.committed) return false;
   for (const auto& run : runs_) {
     if (!run->is_caught_up || run->needs_plan) return false;
+    if (!pipeline_->twins_due(run->system->id).empty()) return false;
     if (run->delivery && !run->is_target_open) return false;
     if (run->delivery && run->delivery->cursor() != journal.committed) return false;
     if (pipeline_->in_flight_count(run->system->id) != 0) return false;

@@ -109,6 +109,7 @@ Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int wait_ms, int64_t& b
   if (!captured.is_empty() || !captured.position.is_start()) push(std::move(captured));
   run.is_caught_up = result.row_count == 0 && !result.has_more && run.rescans_due.empty();
   SYN_TRY(rescan_what_is_due(run));
+  settle_due_twins(run);
   return result.has_more ? ReadOn::kMore : ReadOn::kEnd;
 }
 

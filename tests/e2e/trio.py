@@ -111,6 +111,9 @@ class Trio(Appliance):
 
     def begin(self, **tables):
         self.make(**tables)
+        self.run_it()
+
+    def run_it(self):
         self.call("plan")
         self.start()
         self.wait(lambda: self.ask("status")["state"] == "running")
