@@ -111,6 +111,8 @@ ports::DatasetMapping dataset_mapping(const config::ResolvedMapping& resolved,
   mapping.overlap_us = resolved.mapping->overlap_us;
   mapping.where = resolved.mapping->where;
   mapping.triggers = triggers(resolved.mapping->triggers);
+  mapping.cascade = resolved.mapping->cascade == config::Cascade::kDerive ? ports::Cascade::kDerive
+                                                                          : ports::Cascade::kRefuse;
   const auto here = std::find_if(all.begin(), all.end(), [&](const config::Mapping& one) {
     return one.system == resolved.mapping->system;
   });

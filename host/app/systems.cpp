@@ -17,9 +17,10 @@ config::SystemKind postgres_offer() {
   return {"postgres", {"log", "scan", "poll"}, {"suppress", "fire"}, {"derive"}, true};
 }
 
-// Triggers fire for our writes, which a dataset must accept; what cascades write is in no log.
+// Triggers fire for our writes, which a dataset must accept; what cascades write is in no log, and
+// is made up where it is asked for.
 config::SystemKind mariadb_offer() {
-  return {"mariadb", {"log", "scan", "poll"}, {"suppress", "fire"}, {"refuse"}};
+  return {"mariadb", {"log", "scan", "poll"}, {"suppress", "fire"}, {"refuse", "derive"}};
 }
 
 std::string sqlite_finer_key(const std::string& table, const ports::ColumnInfo& column) {

@@ -17,6 +17,9 @@ namespace syncline::ports {
 
 enum class Capture : uint8_t { kLog, kPoll, kScan };
 enum class Direction : uint8_t { kBoth, kFrom, kTo };
+// What foreign keys do to a dataset's records where no log tells it: refused, or made up by
+// capture.
+enum class Cascade : uint8_t { kRefuse, kDerive };
 
 struct DatasetMapping {
   const model::Schema* schema = nullptr;  // outlives the system
@@ -29,6 +32,7 @@ struct DatasetMapping {
   int64_t overlap_us = 0;  // kPoll: how far a look reaches back behind open transactions
   std::string where;       // row filter; empty: all
   std::string triggers = "suppress";
+  Cascade cascade = Cascade::kRefuse;
   // Systems whose users make records of this dataset, and which of them this one is: where each
   // numbers its own, their numbers must never meet.
   size_t maker_count = 1;

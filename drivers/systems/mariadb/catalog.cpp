@@ -56,7 +56,7 @@ Result<std::vector<Finding>> MariadbCatalog::findings() {
           {Severity::kStops, mapping.schema->name, error.what + ": " + error.why, error.fix});
       continue;
     }
-    SYN_TRY(find_in_table(*connection, mapped.value(), out));
+    SYN_TRY(find_in_table(*connection, mapped.value(), *shared_, out));
     scan::find_unseen(mapping, out);
     if (mapping.capture == ports::Capture::kPoll && mapping.direction != ports::Direction::kTo) {
       SYN_TRY(find_poll(*connection, mapped.value(), out));

@@ -10,6 +10,7 @@ namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
 constexpr uint64_t kFileHeaderSize = 4;
+constexpr uint16_t kNoForeignKeyChecks = 2;  // of a rows event: permanent value
 
 auto out_of_step(std::string why) {
   return fail(ErrorCode::kSystemOpen, "the log is out of step", std::move(why),
@@ -74,11 +75,18 @@ const Error* Decoder::why_stopped(model::DatasetId dataset) const {
 void Decoder::stop(Followed& followed, Error error) {
   const bool is_known = !followed.mapped && followed.why_stopped.what == error.what;
   followed.mapped.reset();
+  set_links(followed, {});
   followed.why_stopped = error;
   if (!is_known) stops_.push_back({followed.mapping->schema->dataset, std::move(error)});
 }
 
+// Rows were changed that nobody told of: what foreign keys made of that is not known either.
 void Decoder::rescan(const Followed& followed) {
+  scan(followed);
+  rescan_below(followed.mapping->table);
+}
+
+void Decoder::scan(const Followed& followed) {
   const model::DatasetId dataset = followed.mapping->schema->dataset;
   if (std::find(rescans_.begin(), rescans_.end(), dataset) == rescans_.end()) {
     rescans_.push_back(dataset);
@@ -107,6 +115,12 @@ Result<void> Decoder::look_at(Followed& followed) {
     stop(followed, std::move(*problem));
     return success();
   }
+  SYN_TRY(auto links, read_links(*connection, mapped.value(), *shared_));
+  if (!links.problems.empty()) {
+    stop(followed, std::move(links.problems.front()));
+    return success();
+  }
+  set_links(followed, std::move(links.links));
   const bool was_stopped = !followed.mapped && !followed.why_stopped.what.empty();
   const bool is_other = followed.mapped && !is_same_shape(*followed.mapped, mapped.value());
   followed.mapped = std::move(mapped).value();
@@ -121,6 +135,7 @@ Result<void> Decoder::look(Which which) {
     SYN_TRY(look_at(followed));
     bound_.clear();
   }
+  if (which == Which::kAll) cascades_.forget();
   return success();
 }
 
@@ -129,6 +144,7 @@ Result<void> Decoder::look_after(const Statement& statement, std::string_view da
   const bool is_of_rows = statement.kind == StatementKind::kRows;
   const bool is_of_contents = statement.kind == StatementKind::kContents;
   if (!is_of_rows && !is_of_contents && statement.kind != StatementKind::kSchema) return success();
+  SYN_TRY(look_below(statement, database));
   for (Followed& followed : followed_) {
     if (!may_touch(statement, database, shared_->endpoint.database, followed.mapping->table)) {
       continue;
@@ -153,6 +169,7 @@ Result<void> Decoder::look_after(const Statement& statement, std::string_view da
 }
 
 void Decoder::begin_stream(LogPosition position) {
+  cascades_.roll_back();
   bound_.clear();
   held_.clear();
   group_ = {};
@@ -371,6 +388,7 @@ void Decoder::end_poll(ports::PollResult& result) {
     sink_->end();
     told_ = read_.place;
   }
+  cascades_.commit();
   result.row_count = std::exchange(row_count_, 0);
   result.stopped = std::exchange(stops_, {});
   result.rescan = std::exchange(rescans_, {});
@@ -395,23 +413,40 @@ Result<void> Decoder::on_rows(const Event& event) {
   const auto found = bound_.find(rows.table_id);
   if (found == bound_.end()) return out_of_step("rows of a table that was not described");
   const Bound& bound = found->second;
-  if (bound.meaning == Meaning::kIgnored) return success();
+  if (bound.meaning == Meaning::kIgnored && bound.parents.empty()) return success();
   if (rows.column_count != bound.map.columns.size()) return out_of_step("rows of another width");
   if (bound.meaning == Meaning::kDataset) group_.touched.push_back(bound.followed);
+  return show_images(bound, rows);
+}
+
+Result<void> Decoder::show_images(const Bound& bound, const st_mariadb_rpl_rows_event& rows) {
+  const bool is_followed = bound.meaning != Meaning::kIgnored;
+  const bool is_child =
+      bound.meaning == Meaning::kDataset && cascades_.is_loaded(mapped_of(bound).dataset());
+  const bool acts = !bound.parents.empty() && (rows.flags & kNoForeignKeyChecks) == 0;
   const size_t bits_size = (rows.column_count + 7) / 8;
   const std::string_view present(reinterpret_cast<const char*>(rows.column_bitmap), bits_size);
   const std::string_view present_after(reinterpret_cast<const char*>(rows.column_update_bitmap),
                                        rows.type == UPDATE_ROWS ? bits_size : 0);
   ImageReader images(bound.map, {static_cast<const char*>(rows.row_data), rows.row_data_size});
   while (!images.is_at_end()) {
-    SYN_TRY(images.next(present, before_));
-    if (rows.type == UPDATE_ROWS) {
+    const bool is_update = rows.type == UPDATE_ROWS;
+    RowImage& first = rows.type == WRITE_ROWS ? after_ : before_;
+    SYN_TRY(images.next(present, first));
+    if (is_update) {
       SYN_TRY(images.next(present_after, after_));
-      SYN_TRY(show_update(bound, before_, after_));
-    } else if (rows.type == WRITE_ROWS) {
-      SYN_TRY(show_insert(bound, before_));
-    } else {
-      SYN_TRY(show_delete(bound, before_));
+    }
+    if (is_followed) {
+      SYN_TRY(is_update                 ? show_update(bound, before_, after_)
+              : rows.type == WRITE_ROWS ? show_insert(bound, after_)
+                                        : show_delete(bound, before_));
+    }
+    const RowImage* before = rows.type == WRITE_ROWS ? nullptr : &before_;
+    const RowImage* after = rows.type == DELETE_ROWS ? nullptr : &after_;
+    if (is_child) note_child(bound, before, after);
+    if (acts && before != nullptr) {
+      act_on_children(bound, *before, after);
+      SYN_TRY(show_derived());
     }
   }
   return success();

@@ -32,6 +32,7 @@ Result<void> Decoder::bind(Bound& bound) {
     if (followed_[i].mapping->table != bound.map.table) continue;
     SYN_TRY(bind_dataset(i, bound));
   }
+  bind_parents(bound);
   return success();
 }
 
@@ -107,14 +108,20 @@ Result<void> Decoder::fill(const Bound& bound, const RowImage& image, size_t fie
   cells.reset(mapped.columns.size());
   Result<void> first = success();
   for (size_t field = 0; field < field_count; ++field) {
-    const size_t at = bound.columns[field];
-    if (image[at].state == ImageState::kAbsent) continue;
-    auto set = image[at].state == ImageState::kNull
-                   ? cells.set_null(mapped, field)
-                   : cells.set_logged(mapped, field, image[at].bytes, bound.map.columns[at]);
+    auto set = fill_field(bound, image, field, cells);
     if (!set && first) first = std::move(set);
   }
   return first;
+}
+
+Result<void> Decoder::fill_field(const Bound& bound, const RowImage& image, size_t field,
+                                 RowCells& cells) {
+  const size_t at = bound.columns[field];
+  if (image[at].state == ImageState::kAbsent) return success();
+  const Mapped& mapped = mapped_of(bound);
+  return image[at].state == ImageState::kNull
+             ? cells.set_null(mapped, field)
+             : cells.set_logged(mapped, field, image[at].bytes, bound.map.columns[at]);
 }
 
 void Decoder::show(const Mapped& mapped, ports::RowOp op, const RowCells& cells,
@@ -172,7 +179,7 @@ Result<void> Decoder::show_update(const Bound& bound, const RowImage& before, Ro
   }
   if (has_old_key) show(mapped, ports::RowOp::kDelete, old_cells_, {});
   // A record under a new key is a whole record: what the log left out is read from the table.
-  if (filled) rescan(followed_[bound.followed]);
+  if (filled) scan(followed_[bound.followed]);
   if (!filled) reject(mapped, std::move(filled).error());
   return success();
 }

@@ -4,6 +4,7 @@
 
 #include <mysqld_error.h>
 
+#include "drivers/systems/mariadb/detail/links.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
 #include "host/ports/trigger_text.hpp"
 
@@ -189,14 +190,20 @@ Error unseen_cascade(const Mapped& mapped, const ForeignKey& key) {
               key.on_delete + " ON UPDATE " + key.on_update + " of " + key.referenced +
               ", and MariaDB's log does not tell that",
           "ALTER TABLE " + table + " DROP FOREIGN KEY " + quoted_name(key.name) + "; ALTER TABLE " +
-              table + " ADD CONSTRAINT " + quoted_name(key.name) + " FOREIGN KEY (" + key.columns +
-              ") REFERENCES " + key.referenced_sql +
-              " ON DELETE RESTRICT ON UPDATE RESTRICT; and let the application do it"};
+              table + " ADD CONSTRAINT " + quoted_name(key.name) + " FOREIGN KEY (" +
+              column_list(key.columns) + ") REFERENCES " + quoted_name(key.referenced_database) +
+              "." + quoted_name(key.referenced) + " (" + column_list(key.referenced_columns) +
+              ") ON DELETE RESTRICT ON UPDATE RESTRICT; and let the application do it. Or set "
+              "cascade = "
+              "\"derive\" for the dataset in this system: what they do is then made up"};
 }
 
 std::vector<Error> unseen_cascades(const Mapped& mapped) {
   std::vector<Error> all;
-  if (mapped.mapping->direction == ports::Direction::kTo) return all;
+  const ports::DatasetMapping& mapping = *mapped.mapping;
+  const bool is_logged =
+      mapping.direction != ports::Direction::kTo && mapping.capture == ports::Capture::kLog;
+  if (!is_logged || mapping.cascade == ports::Cascade::kDerive) return all;
   for (const ForeignKey& key : mapped.table.foreign_keys) {
     if (key.cascades()) all.push_back(unseen_cascade(mapped, key));
   }
@@ -208,6 +215,16 @@ void find_cascades(const Mapped& mapped, std::vector<Finding>& out) {
     out.push_back(
         {Severity::kStops, mapped.schema->name, std::move(error.why), std::move(error.fix)});
   }
+}
+
+Result<void> find_underivable(Connection& connection, const Mapped& mapped, const Shared& shared,
+                              std::vector<Finding>& out) {
+  SYN_TRY(Links links, read_links(connection, mapped, shared));
+  for (Error& problem : links.problems) {
+    out.push_back(
+        {Severity::kStops, mapped.schema->name, std::move(problem.why), std::move(problem.fix)});
+  }
+  return success();
 }
 
 void find_columns(const Mapped& mapped, std::vector<Finding>& out) {
@@ -281,7 +298,7 @@ Result<void> find_in_server(Connection& connection, std::vector<Finding>& out) {
   return find_rights(connection, out);
 }
 
-Result<void> find_in_table(Connection& connection, const Mapped& mapped,
+Result<void> find_in_table(Connection& connection, const Mapped& mapped, const Shared& shared,
                            std::vector<Finding>& out) {
   if (mapped.table.engine != "InnoDB") {
     out.push_back({Severity::kStops, mapped.schema->name,
@@ -292,6 +309,7 @@ Result<void> find_in_table(Connection& connection, const Mapped& mapped,
   SYN_TRY(find_table_rights(connection, mapped, out));
   SYN_TRY(find_triggers(connection, mapped, out));
   find_cascades(mapped, out);
+  SYN_TRY(find_underivable(connection, mapped, shared, out));
   find_columns(mapped, out);
   return success();
 }

@@ -2,7 +2,6 @@
 
 #include <cstdio>
 
-#include "drivers/systems/mariadb/detail/row_cells.hpp"
 #include "host/base/bytes.hpp"
 #include "host/model/key.hpp"
 
@@ -10,6 +9,7 @@ namespace syncline::mariadb {
 namespace {
 
 constexpr int kSeeTriesMax = 200;  // of 10 ms each
+constexpr size_t kFieldRowsMax = 50'000;
 
 // The end of the log that a transaction sees.
 Result<LogEnd> log_end(Connection& connection) {
@@ -27,31 +27,20 @@ Result<LogEnd> log_end(Connection& connection) {
               "log_bin is off", "set log_bin in the server's config and restart it");
 }
 
-Result<void> begin_seeing(Connection& connection, ReadTransaction& transaction, Place shown) {
-  for (int attempt = 0; attempt < kSeeTriesMax; ++attempt) {
-    SYN_TRY(transaction.begin());
-    SYN_TRY(const LogEnd end, log_end(connection));
-    if (Place{end.file.number, end.offset} > shown) return success();
-    transaction.end();
-    SYN_TRY(connection.run("DO SLEEP(0.01)"));
-  }
-  return fail(ErrorCode::kSystemBusy, connection.place() + " does not show yet what its log says",
-              "a commit waits for a replica", "nothing: it is tried again");
-}
-
 std::vector<std::string> order_terms(const Mapped& mapped) {
   std::vector<std::string> terms;
+  terms.reserve(mapped.key_count());
   for (size_t i = 0; i < mapped.key_count(); ++i) terms.push_back(order_term(mapped.columns[i]));
   return terms;
 }
 
-std::string chunk_sql(const Mapped& mapped, size_t row_limit,
+std::string chunk_sql(const Mapped& mapped, const std::string& list, size_t row_limit,
                       const std::vector<std::string>& after) {
   const auto terms = order_terms(mapped);
   std::string order;
   for (const std::string& term : terms) order += (order.empty() ? "" : ", ") + term;
-  std::string sql = "SELECT " + select_list(mapped) + " FROM " + quoted_name(mapped.table.name) +
-                    " WHERE TRUE" + filter_of(mapped);
+  std::string sql = "SELECT " + list + " FROM " + quoted_name(mapped.table.name) + " WHERE TRUE" +
+                    filter_of(mapped);
   if (!after.empty())
     sql += " AND " + terms[0] + " >= " + after[0] + " AND " + behind(terms, after);
   return sql + " ORDER BY " + order + " LIMIT " + std::to_string(row_limit);
@@ -59,6 +48,19 @@ std::string chunk_sql(const Mapped& mapped, size_t row_limit,
 
 void show(const Mapped& mapped, const RowCells& cells, ports::ChangeSink& sink) {
   sink.row({mapped.dataset(), ports::RowOp::kSnapshot, false, cells.views(), {}});
+}
+
+// FLOAT as text has six digits; as DOUBLE it has all of them.
+std::string select_term(const Column& column) {
+  const std::string name = quoted_name(column.name);
+  return column.type.category == Category::kFloat ? "CAST(" + name + " AS DOUBLE)" : name;
+}
+
+std::vector<std::string> values_of(const Mapped& mapped, const std::string& cursor) {
+  std::vector<std::string> values;
+  ByteReader in(cursor);
+  while (!cursor.empty() && values.size() < mapped.key_count()) values.emplace_back(in.text());
+  return values;
 }
 
 // (1, 'a'); empty for a key that the columns cannot hold: it stands nowhere.
@@ -116,13 +118,23 @@ void ReadTransaction::end() {
   if (std::exchange(is_open_, false)) (void)connection_.run("ROLLBACK");
 }
 
-// FLOAT as text has six digits; as DOUBLE it has all of them.
+Result<Place> begin_seeing(Connection& connection, ReadTransaction& transaction, Place shown) {
+  for (int attempt = 0; attempt < kSeeTriesMax; ++attempt) {
+    SYN_TRY(transaction.begin());
+    SYN_TRY(const LogEnd end, log_end(connection));
+    const Place seen{end.file.number, end.offset};
+    if (seen > shown) return seen;
+    transaction.end();
+    SYN_TRY(connection.run("DO SLEEP(0.01)"));
+  }
+  return fail(ErrorCode::kSystemBusy, connection.place() + " does not show yet what its log says",
+              "a commit waits for a replica", "nothing: it is tried again");
+}
+
 std::string select_list(const Mapped& mapped) {
   std::string sql;
   for (const Column& column : mapped.columns) {
-    const std::string name = quoted_name(column.name);
-    sql += sql.empty() ? "" : ", ";
-    sql += column.type.category == Category::kFloat ? "CAST(" + name + " AS DOUBLE)" : name;
+    sql += (sql.empty() ? "" : ", ") + select_term(column);
   }
   return sql;
 }
@@ -163,10 +175,8 @@ std::string behind(const std::vector<std::string>& terms, const std::vector<std:
 
 Result<Answer> select_chunk(Connection& connection, const Mapped& mapped, const std::string& cursor,
                             size_t row_limit) {
-  std::vector<std::string> after;
-  ByteReader in(cursor);
-  while (!cursor.empty() && after.size() < mapped.key_count()) after.emplace_back(in.text());
-  return connection.query(chunk_sql(mapped, row_limit, after));
+  return connection.query(
+      chunk_sql(mapped, select_list(mapped), row_limit, values_of(mapped, cursor)));
 }
 
 std::string cursor_of(const Mapped& mapped, const Answer& row) {
@@ -238,20 +248,56 @@ Result<std::vector<ports::RejectedRow>> read_keys(Connection& connection, const 
                                                   std::span<const std::string> keys,
                                                   const ReadPlace& place, ports::ChangeSink& sink) {
   std::vector<ports::RejectedRow> rejected;
-  ReadTransaction transaction(connection);
-  SYN_TRY(begin_seeing(connection, transaction, place.shown));
-  SYN_TRY(auto rows, select_records(connection, mapped, keys, Records::kRead));
   sink.begin(place.transaction);
+  auto visited = visit_records(
+      connection, mapped, keys, place.shown,
+      [&](const RowCells& cells, const Result<void>& filled) {
+        if (filled) return show(mapped, cells, sink);
+        rejected.push_back(rejected_row(mapped, cells.joined_key(mapped), filled.error()));
+      });
+  sink.end();
+  if (!visited) return std::move(visited).as_failure();
+  return rejected;
+}
+
+Result<void> visit_records(Connection& connection, const Mapped& mapped,
+                           std::span<const std::string> keys, Place shown,
+                           const VisitRecord& visit) {
+  ReadTransaction transaction(connection);
+  SYN_TRY(begin_seeing(connection, transaction, shown));
+  SYN_TRY(auto rows, select_records(connection, mapped, keys, Records::kRead));
   RowCells cells;
   while (rows && rows->next()) {
-    if (auto filled = fill_row(mapped, *rows, cells); filled) {
-      show(mapped, cells, sink);
-    } else {
-      rejected.push_back(rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
-    }
+    const auto filled = fill_row(mapped, *rows, cells);
+    visit(cells, filled);
   }
-  sink.end();
-  return rejected;
+  return success();
+}
+
+Result<void> read_fields(Connection& connection, const Mapped& mapped,
+                         std::span<const size_t> fields, const VisitCells& visit) {
+  std::string list;
+  for (const size_t field : fields) {
+    list += (list.empty() ? "" : ", ") + select_term(mapped.columns[field]);
+  }
+  std::string cursor;
+  RowCells cells;
+  while (true) {
+    SYN_TRY(Answer rows,
+            connection.query(chunk_sql(mapped, list, kFieldRowsMax, values_of(mapped, cursor))));
+    const bool is_last = rows.row_count() < kFieldRowsMax;
+    while (rows.next()) {
+      cells.reset(mapped.columns.size());
+      for (size_t i = 0; i < fields.size(); ++i) {
+        // One that cannot be held is rejected where the row is read whole; here it is not known.
+        (void)(rows.is_null(i) ? cells.set_null(mapped, fields[i])
+                               : cells.set_text(mapped, fields[i], rows.text(i)));
+      }
+      visit(cells.views());
+      if (!is_last) cursor = cursor_of(mapped, rows);
+    }
+    if (is_last) return success();
+  }
 }
 
 }  // namespace syncline::mariadb

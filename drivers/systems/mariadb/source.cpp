@@ -38,6 +38,7 @@ Result<void> MariadbSource::open(const model::Position& position) {
   SYN_TRY(decoder_.look(Decoder::Which::kAll));
   SYN_TRY(open_stream());
   SYN_TRY(verify_log());
+  SYN_TRY(decoder_.load_children(read_.place));
   is_open_ = true;
   return success();
 }
@@ -119,6 +120,7 @@ Result<void> MariadbSource::poll_once(size_t row_limit, int wait_ms, ports::Poll
   if (stream_ == nullptr) {
     SYN_TRY(open_stream());
   }
+  SYN_TRY(decoder_.load_children(read_.place));
   return read_stream(row_limit, wait_ms, result);
 }
 

@@ -146,15 +146,12 @@ Result<void> read_foreign_keys(Connection& connection, const std::optional<std::
       key.referenced = rows.text(2);
       key.on_delete = rows.text(3);
       key.on_update = rows.text(4);
-      key.referenced_sql = quoted_name(rows.text(6)) + "." + quoted_name(rows.text(2)) + " (";
+      key.referenced_database = rows.text(6);
     }
-    ForeignKey& key = keys.back();
-    const std::string comma = is_new ? "" : ", ";
-    key.columns += comma + quoted_name(rows.text(5));
-    key.referenced_sql += comma + quoted_name(rows.text(7));
+    keys.back().columns.emplace_back(rows.text(5));
+    keys.back().referenced_columns.emplace_back(rows.text(7));
   }
   for (const auto& [name, table] : tables) {
-    for (ForeignKey& key : table->foreign_keys) key.referenced_sql += ")";
     SYN_TRY(read_rules(connection, *table));
   }
   return success();
@@ -268,6 +265,12 @@ bool is_same_shape(const Mapped& a, const Mapped& b) {
          a.places == b.places &&
          std::equal(a.columns.begin(), a.columns.end(), b.columns.begin(), b.columns.end(),
                     [](const Column& one, const Column& other) { return one.type == other.type; });
+}
+
+std::string column_list(const std::vector<std::string>& names) {
+  std::string sql;
+  for (const std::string& name : names) sql += (sql.empty() ? "" : ", ") + quoted_name(name);
+  return sql;
 }
 
 std::string column_list(const Mapped& mapped, size_t count) {

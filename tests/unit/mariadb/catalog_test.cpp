@@ -149,6 +149,17 @@ TEST_F(Catalog, CascadesAreRefusedAndMended) {
                                            "CONSTRAINT_SCHEMA = DATABASE()"));
 }
 
+TEST_F(Catalog, CascadesAreNoMatterWhereTheTableIsScanned) {
+  user_.run("CREATE TABLE city(id bigint PRIMARY KEY)",
+            "CREATE TABLE customer(id bigint PRIMARY KEY, city bigint, FOREIGN KEY (city) "
+            "REFERENCES city(id) ON DELETE CASCADE)");
+  describe({make_schema("customer", "id:int64 city:int64")});
+  EXPECT_THAT(stopping(), SizeIs(1));
+  config_.datasets[0].capture = ports::Capture::kScan;
+  system_ = make_mariadb(config_, system_clock()).value();
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
 // information_schema.REFERENTIAL_CONSTRAINTS shows such a user nothing.
 TEST_F(Catalog, CascadesAreSeenWithRightsOnTablesAlone) {
   const std::string rights = "GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER ON ";

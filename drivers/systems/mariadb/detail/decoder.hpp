@@ -26,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "drivers/systems/mariadb/detail/cascades.hpp"
 #include "drivers/systems/mariadb/detail/position.hpp"
 #include "drivers/systems/mariadb/detail/row_cells.hpp"
 #include "drivers/systems/mariadb/detail/row_image.hpp"
@@ -53,6 +54,9 @@ class Decoder {
   // Looks at the tables of all datasets that are read; or, `stopped`, of those that stand still.
   enum class Which : uint8_t { kAll, kStopped };
   Result<void> look(Which which);
+  // Loads the children that foreign keys act on, where they are not known as of the place that was
+  // read, which is `shown`.
+  Result<void> load_children(Place shown);
   // Null for one that stands still, with the reason in why_stopped.
   const Mapped* find(model::DatasetId dataset) const;
   const Error* why_stopped(model::DatasetId dataset) const;
@@ -82,12 +86,17 @@ class Decoder {
     bool is_behind = false;  // the log is still before the table's last change
   };
   enum class Meaning : uint8_t { kIgnored, kCheckpoint, kDataset };
+  struct ParentSide {
+    LinkId link;
+    std::vector<size_t> columns;  // of the referenced ones, place in rows; none: not known
+  };
   struct Bound {  // a table of this stream
     std::string body;
     TableMap map;
     Meaning meaning = Meaning::kIgnored;
     size_t followed = 0;
-    std::vector<size_t> columns;  // per schema field, or per checkpoint column: place in rows
+    std::vector<size_t> columns;      // per schema field, or per checkpoint column: place in rows
+    std::vector<ParentSide> parents;  // what foreign keys make of changes of its rows
   };
   enum class GroupKind : uint8_t { kNone, kTransaction, kAlone, kPrepared, kDecided };
   struct Group {
@@ -131,9 +140,25 @@ class Decoder {
   const Mapped& mapped_of(const Bound& bound) const;
   void stop(Followed& followed, Error error);
   void rescan(const Followed& followed);
+  void scan(const Followed& followed);
 
+  void set_links(const Followed& followed, std::vector<Link> links);
+  Result<void> look_below(const Statement& statement, std::string_view database);
+  void rescan_below(std::string_view table);
+  void bind_parents(Bound& bound) const;
+  void note_child(const Bound& bound, const RowImage* before, const RowImage* after);
+  void act_on_children(const Bound& bound, const RowImage& before, const RowImage* after);
+  Result<void> show_derived();
+  using MovedRecords =  // as their table has them, by field
+      std::map<std::pair<model::DatasetId, model::KeyHash>, std::vector<model::Cell>>;
+  Result<void> read_moved(const std::vector<Derived>& all, MovedRecords& out);
+  void show_moved(const Mapped& mapped, const Derived& derived, const MovedRecords& moved);
+  Followed* followed_of(model::DatasetId dataset);
+
+  Result<void> show_images(const Bound& bound, const st_mariadb_rpl_rows_event& rows);
   void show_marker(const Bound& bound, const RowImage& image);
   Result<void> fill(const Bound& bound, const RowImage& image, size_t field_count, RowCells& cells);
+  Result<void> fill_field(const Bound& bound, const RowImage& image, size_t field, RowCells& cells);
   Result<void> show_insert(const Bound& bound, const RowImage& after);
   Result<void> show_update(const Bound& bound, const RowImage& before, RowImage& after);
   Result<void> show_delete(const Bound& bound, const RowImage& before);
@@ -146,6 +171,7 @@ class Decoder {
   std::vector<Followed> followed_;
   std::map<uint64_t, Bound> bound_;
   std::map<std::string, Held> held_;  // by xid
+  Cascades cascades_;
 
   FileName file_;
   uint32_t file_began_s_ = 0;

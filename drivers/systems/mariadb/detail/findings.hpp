@@ -20,7 +20,7 @@ Result<std::string> list_triggers(Connection& connection);
 Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped& mapped);
 
 Result<void> find_in_server(Connection& connection, std::vector<ports::Finding>& out);
-Result<void> find_in_table(Connection& connection, const Mapped& mapped,
+Result<void> find_in_table(Connection& connection, const Mapped& mapped, const Shared& shared,
                            std::vector<ports::Finding>& out);
 
 }  // namespace syncline::mariadb

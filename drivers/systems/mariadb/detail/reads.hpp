@@ -5,11 +5,13 @@
 // does not show yet what its log has told.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 
 #include "drivers/systems/mariadb/detail/position.hpp"
+#include "drivers/systems/mariadb/detail/row_cells.hpp"
 #include "drivers/systems/mariadb/detail/table.hpp"
 #include "host/ports/source.hpp"
 
@@ -59,6 +61,8 @@ struct LogEnd {
   uint64_t offset = 0;
 };
 Result<LogEnd> read_log_end(Connection& connection);
+// Begins it at a log's end behind `shown`, which is returned.
+Result<Place> begin_seeing(Connection& connection, ReadTransaction& transaction, Place shown);
 
 struct ReadPlace {
   ports::TransactionInfo transaction;
@@ -69,6 +73,16 @@ struct ReadPlace {
 Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& mapped,
                                         const std::string& cursor, size_t row_limit,
                                         const ReadPlace& place, ports::ChangeSink& sink);
+// Of every row the cells of these fields, the key's first, in the snapshot of a ReadTransaction. A
+// cell that no type of ours holds is unchanged.
+using VisitCells = std::function<void(std::span<const model::CellView> cells)>;
+Result<void> read_fields(Connection& connection, const Mapped& mapped,
+                         std::span<const size_t> fields, const VisitCells& visit);
+// As read_keys, row by row: its cells, or what is wrong with one of them.
+using VisitRecord = std::function<void(const RowCells& cells, const Result<void>& filled)>;
+Result<void> visit_records(Connection& connection, const Mapped& mapped,
+                           std::span<const std::string> keys, Place shown,
+                           const VisitRecord& visit);
 // By the engine's statistics.
 Result<uint64_t> estimate_rows(Connection& connection, const Mapped& mapped);
 // Returned: those that are there, but with a value that no type of ours can hold.

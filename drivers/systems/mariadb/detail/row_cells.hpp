@@ -28,6 +28,10 @@ class RowCells {
                           const WireColumn& wire);
   Result<void> set_text(const Mapped& mapped, size_t field, std::string_view text);
   Result<void> set_null(const Mapped& mapped, size_t field);
+  void set_canonical(size_t field, const model::Cell& cell) {
+    bytes_[field] = cell.bytes;
+    views_[field] = {cell.state, bytes_[field]};
+  }
 
   std::span<const model::CellView> views() const { return views_; }
   std::span<const model::CellView> key(const Mapped& mapped) const {

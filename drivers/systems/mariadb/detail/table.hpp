@@ -33,12 +33,14 @@ struct UniqueSet {
 
 struct ForeignKey {
   std::string name;
-  std::string columns;         // quoted, joined: `a`, `b`
-  std::string referenced;      // the table
-  std::string referenced_sql;  // `db`.`table` (`a`, `b`)
+  std::vector<std::string> columns;
+  std::string referenced_database;
+  std::string referenced;  // the table
+  std::vector<std::string> referenced_columns;
   std::string on_delete;
   std::string on_update;
   bool cascades() const;  // to this table's rows, without a trace in the log
+  bool operator==(const ForeignKey&) const = default;
 };
 
 struct Table {
@@ -72,6 +74,7 @@ Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& 
 // Whether the mapped columns are what they were.
 bool is_same_shape(const Mapped& a, const Mapped& b);
 
+std::string column_list(const std::vector<std::string>& names);  // `a`, `b`
 // `a`, `b` of the first `count` columns (0: all).
 std::string column_list(const Mapped& mapped, size_t count = 0);
 
