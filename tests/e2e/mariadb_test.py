@@ -88,36 +88,46 @@ class Mariadb(Appliance):
 
     # Users on keys that the other side writes too; they live through servers that go away.
 
-    def write_at_random(self, connect, insert, seed, is_over):
-        chance = random.Random(seed)
+    @staticmethod
+    def write_at_random(connect, statement, is_over):
         user = None
         while not is_over():
-            key = chance.choice(KEYS)
-            number = chance.randrange(1000)
             try:
                 user = user or connect()
-                cursor = user.cursor()
-                kind = chance.randrange(10)
-                if kind == 0:
-                    cursor.execute("DELETE FROM customer WHERE email = %s", (key,))
-                elif kind < 3:
-                    cursor.execute(insert, (key, f"{seed} {number}", number))
-                elif kind < 6:
-                    cursor.execute("UPDATE customer SET name = %s WHERE email = %s",
-                                   (f"{seed} {number}", key))
-                else:
-                    cursor.execute("UPDATE customer SET points = %s, seen = now() WHERE email = %s",
-                                   (number, key))
+                user.cursor().execute(*statement())
             except (pymysql.Error, psycopg2.Error, OSError):
                 user = None
                 threading.Event().wait(0.05)
 
+    @staticmethod
+    def some_of_customers(insert, seed):
+        chance = random.Random(seed)
+
+        def statement():
+            key = chance.choice(KEYS)
+            number = chance.randrange(1000)
+            kind = chance.randrange(10)
+            if kind == 0:
+                return "DELETE FROM customer WHERE email = %s", (key,)
+            if kind < 3:
+                return insert, (key, f"{seed} {number}", number)
+            if kind < 6:
+                return ("UPDATE customer SET name = %s WHERE email = %s",
+                        (f"{seed} {number}", key))
+            return "UPDATE customer SET points = %s, seen = now() WHERE email = %s", (number, key)
+
+        return statement
+
     def with_writers(self, disturb):
-        over = threading.Event()
         values = "INTO customer VALUES (%s, %s, %s, 1.5, now(), '{\"a\": 1}', 'x')"
-        maria, postgres = f"INSERT IGNORE {values}", f"INSERT {values} ON CONFLICT DO NOTHING"
-        ours = ((lambda: self.connect(self.shop), maria, 1),
-                (lambda: self.connect_pg(self.office), postgres, 2))
+        self.with_statements(self.some_of_customers(f"INSERT IGNORE {values}", 1),
+                             self.some_of_customers(f"INSERT {values} ON CONFLICT DO NOTHING", 2),
+                             disturb)
+
+    def with_statements(self, maria, postgres, disturb):
+        over = threading.Event()
+        ours = ((lambda: self.connect(self.shop), maria),
+                (lambda: self.connect_pg(self.office), postgres))
         writers = [threading.Thread(target=self.write_at_random, args=(*one, over.is_set))
                    for one in ours]
         for writer in writers:
@@ -285,6 +295,116 @@ class Mariadb(Appliance):
         for statement in findings[0]["fix"].split("; ")[:2]:
             self.sql(self.shop, statement)
         self.call("plan")
+
+    # Parents and children, whose foreign keys act in MariaDB and in no log.
+
+    ORDERS = ("CREATE TABLE orders (id int PRIMARY KEY, customer varchar(60))",
+              "CREATE TABLE line (order_id int, n int, text varchar(40), PRIMARY KEY (order_id, n)",
+              "CREATE TABLE parcel (id int PRIMARY KEY, order_id int, n int")
+    LINKS = (", CONSTRAINT of_order FOREIGN KEY (order_id) REFERENCES orders(id) "
+             "ON DELETE CASCADE ON UPDATE CASCADE",
+             ", CONSTRAINT holds FOREIGN KEY (order_id, n) REFERENCES line(order_id, n) "
+             "ON DELETE SET NULL ON UPDATE CASCADE")
+
+    def begin_orders(self):
+        orders, line, parcel = self.ORDERS
+        self.sql(self.shop, "DROP TABLE customer", orders, line + self.LINKS[0] + ")",
+                 parcel + self.LINKS[1] + ")")
+        self.pg(self.office, "DROP TABLE customer", orders, line + ")", parcel + ")")
+        self.call("init", self.url_pg(), self.url())
+        text = self.config()
+        for dataset in ("line", "parcel"):
+            section = f"[datasets.{dataset}.on.{self.shop}]\n"
+            self.assertIn(section, text)
+            text = text.replace(section, section + 'cascade = "derive"\n')
+        self.set_config(text)
+        self.call("plan")
+
+    def all_orders(self, side):
+        ask = (lambda sql: self.sql(self.shop, sql)) if side == "shop" else (
+            lambda sql: self.pg(self.office, sql))
+        return [sorted(map(repr, ask(f"SELECT * FROM {table}")))
+                for table in ("orders", "line", "parcel")]
+
+    def expect_same_orders(self):
+        self.wait(lambda: self.all_orders("shop") == self.all_orders("office"))
+        self.assertTrue(self.ask("verify")["is_equal"])
+
+    def order(self, number):
+        self.sql(self.shop, f"INSERT INTO orders VALUES ({number}, 'ann')",
+                 f"INSERT INTO line VALUES ({number}, 1, 'a'), ({number}, 2, 'b')",
+                 f"INSERT INTO parcel VALUES ({number}, {number}, 1)")
+
+    def test_what_cascades_do_is_derived(self):
+        self.begin_orders()
+        for number in range(1, 9):
+            self.order(number)
+        self.start()
+        self.expect_same_orders()
+        self.sql(self.shop, "DELETE FROM orders WHERE id = 1",
+                 "UPDATE orders SET id = 20 WHERE id = 2")
+        self.wait(lambda: len(self.pg(self.office, "SELECT * FROM line")) == 14)
+        self.expect_same_orders()
+        self.assertEqual(self.pg(self.office, "SELECT order_id FROM parcel WHERE id < 3 ORDER BY "
+                                              "id"), [(None,), (20,)])
+        self.pg(self.office, "DELETE FROM line WHERE order_id = 3", "UPDATE parcel SET order_id = "
+                "NULL, n = NULL WHERE order_id = 3", "DELETE FROM orders WHERE id = 3")
+        self.wait(lambda: len(self.sql(self.shop, "SELECT * FROM orders")) == 6)
+        self.expect_same_orders()
+
+    def test_what_cascades_did_while_nobody_looked_is_found(self):
+        self.begin_orders()
+        for number in range(1, 9):
+            self.order(number)
+        self.start()
+        self.expect_same_orders()
+        self.pg(self.office, "UPDATE line SET text = 'seen' WHERE order_id = 5")
+        self.kill()
+        self.order(9)
+        self.sql(self.shop, "DELETE FROM orders WHERE id IN (1, 9)",
+                 "UPDATE orders SET id = 20 WHERE id = 2")
+        self.start()
+        self.wait(lambda: len(self.pg(self.office, "SELECT * FROM line")) == 14)
+        self.expect_same_orders()
+        self.kill()
+        self.start()
+        self.sql(self.shop, "DELETE FROM orders WHERE id = 20")
+        self.wait(lambda: len(self.pg(self.office, "SELECT * FROM line")) == 12)
+        self.expect_same_orders()
+
+    @staticmethod
+    def some_of_orders(insert, more, seed):
+        chance = random.Random(seed)
+        inserts = [insert % "orders VALUES ({a}, 'ann')", insert % "line VALUES ({a}, {b}, '{n}')",
+                   insert % "parcel VALUES ({n}, {a}, {b})"]
+        statements = inserts * 3 + ["UPDATE line SET text = '{n}' WHERE order_id = {a}",
+                                    "UPDATE orders SET customer = '{n}' WHERE id = {a}"] + more
+
+        def statement():
+            a, b, n = (chance.randrange(most) for most in (40, 4, 300))
+            return (chance.choice(statements).format(a=a, b=b, n=n),)
+
+        return statement
+
+    def test_cascades_under_writers_on_both_sides_and_kills(self):
+        self.begin_orders()
+        self.start()
+
+        def disturb():
+            for _ in range(5):
+                threading.Event().wait(0.7)
+                self.kill()
+                self.start()
+
+        self.with_statements(
+            self.some_of_orders("INSERT IGNORE INTO %s", [
+                "DELETE FROM orders WHERE id = {a}", "DELETE FROM line WHERE n = {b} LIMIT 2",
+                "UPDATE IGNORE orders SET id = {n} % 40 WHERE id = {a}"], 1),
+            self.some_of_orders("INSERT INTO %s ON CONFLICT DO NOTHING", [
+                "DELETE FROM parcel WHERE id = {n}"], 2), disturb)
+        self.expect_same_orders()
+        self.assertGreater(len(self.sql(self.shop, "SELECT * FROM line")), 10)
+        self.assertEqual(self.ask("quarantine", "list"), [])
 
     def test_two_records_that_are_one_under_a_collation(self):
         self.sql(self.shop, "ALTER TABLE customer MODIFY email varchar(60) CHARACTER SET utf8mb4 "

@@ -250,4 +250,27 @@ LINKS = [
              caught="FAILED.*old_news_by_another_way_is_no_conflict"),
 ]
 
-MUTATIONS = MARKERS + ORDER + VERDICTS + LINKS
+# What foreign keys do and no log tells.
+CASCADES = [
+    mutation("the children that are there at the start are not known",
+             ("drivers/systems/mariadb/cascades.cpp",
+              "family.children->put(id, std::move(packed), Children::Origin::kLoaded);",
+              "if (id == model::KeyHash{}) "
+              "family.children->put(id, std::move(packed), Children::Origin::kLoaded);"),
+             by=unit("mariadb", "CascadeTest.ASelf*"),
+             caught="FAILED.*ASelfReferenceThatIsSetToNothingInOneStatement"),
+    mutation("what a parent's delete took while nobody looked is not scanned",
+             ("drivers/systems/mariadb/cascades.cpp",
+              "if ((!is_clear || is_behind) && !is_asked) scan(step.id.dataset);",
+              "if (!is_clear && !is_asked) scan(step.id.dataset);"),
+             by=unit("mariadb", "CascadeTest.WhatHappened*"),
+             caught="FAILED.*WhatHappenedBeforeItLookedIsScanned"),
+    mutation("sessions without foreign key checks cascade",
+             ("drivers/systems/mariadb/decoder.cpp",
+              "(rows.flags & kNoForeignKeyChecks) == 0",
+              "(rows.flags & kNoForeignKeyChecks) < 99"),
+             by=unit("mariadb", "CascadeTest.Restrict*"),
+             caught="FAILED.*RestrictMakesNothingUp"),
+]
+
+MUTATIONS = MARKERS + ORDER + VERDICTS + LINKS + CASCADES

@@ -351,6 +351,28 @@ TEST_F(CascadeTest, ParentsThatAreNotSyncedAreFollowedToo) {
   expect_equal();
 }
 
+// The engine asks neither whether another parent is left, nor for a key without NULLs.
+TEST_F(CascadeTest, ParentsThatAreNotUniqueOrNotWhole) {
+  user_.run("CREATE TABLE land(id bigint PRIMARY KEY, a int, b int, KEY (a), KEY (a, b))",
+            "CREATE TABLE city(id bigint PRIMARY KEY, a int, FOREIGN KEY (a) REFERENCES land(a) ON "
+            "DELETE CASCADE)",
+            "CREATE TABLE lake(id bigint PRIMARY KEY, a int, b int, FOREIGN KEY (a, b) REFERENCES "
+            "land(a, b) ON DELETE SET NULL ON UPDATE CASCADE)");
+  derive(
+      {make_schema("city", "id:int64 a:int64"), make_schema("lake", "id:int64 a:int64 b:int64")});
+  user_.run("INSERT INTO land VALUES (1, 7, 1), (2, 7, 2), (3, 8, 3)",
+            "INSERT INTO city VALUES (10, 7), (11, 8)",
+            "INSERT INTO lake VALUES (20, 7, 2), (21, 7, NULL), (22, 8, 3)");
+  follow();
+  user_.run("DELETE FROM land WHERE id = 1", "UPDATE land SET b = NULL WHERE id = 3");
+  EXPECT_THAT(follow(), ElementsAre("city delete 10", "lake 22 a=8 b=NULL"));
+  expect_equal();
+  user_.run("DELETE FROM land");
+  follow();
+  expect_equal();
+  EXPECT_THAT(rescans_, IsEmpty());
+}
+
 TEST_F(CascadeTest, KeysOfSeveralColumnsMoveTheChildsOwnKey) {
   user_.run("CREATE TABLE bill(id bigint PRIMARY KEY)",
             "CREATE TABLE line(bill bigint, n bigint, text varchar(20), PRIMARY KEY (bill, n), "
