@@ -144,6 +144,7 @@ Result<std::vector<RuntimeSystem>> make_systems(const Blueprint& blueprint, Cloc
     system.name = from.settings->name;
     system.id = from.settings->id;
     system.log_alarm_bytes = from.settings->log_alarm_bytes;
+    system.log_pause_bytes = from.ports.log_pause_bytes;
     if (const auto away = blueprint.away.find(system.name); away != blueprint.away.end()) {
       system.away = away->second;
     }

@@ -148,7 +148,9 @@ std::vector<BlueprintSystem> bare_systems(const config::Config& config,
     }
     system.ports.lane_count = config.appliance.lane_count;
     system.ports.spool_folder = (std::filesystem::path(config.appliance.data) / "spool").string();
-    system.ports.log_limit_bytes = settings.log_limit_bytes;
+    const bool is_pause = settings.log_limit_action == config::LogLimitAction::kPause;
+    (is_pause ? system.ports.log_pause_bytes : system.ports.log_limit_bytes) =
+        settings.log_limit_bytes;
     systems.push_back(std::move(system));
   }
   return systems;

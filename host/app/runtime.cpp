@@ -51,6 +51,7 @@ Result<void> RuntimeImpl::recover() {
   for (RuntimeSystem& system : parts_.systems) {
     auto run = std::make_unique<SystemRun>();
     run->system = &system;
+    run->is_log_full = system.log_pause_bytes > 0;
     SYN_TRY(prepare_system(*run));
     SYN_TRY(open_system(*run));
     runs_.push_back(std::move(run));
@@ -103,7 +104,7 @@ void RuntimeImpl::wait_for_deliveries() {
     bool is_waiting = items_done_ != items_queued_;
     for (const auto& run : runs_) {
       const bool can_move = run->delivery && run->is_target_open && run->is_delivering;
-      if (!can_move || run->is_paused) continue;
+      if (!can_move || run->is_paused || run->is_log_full) continue;
       const delivery::Stats stats = run->delivery->stats();
       const bool is_held = stats.is_retrying || !stats.stopped.empty() || is_any_stream_paused();
       is_waiting = is_waiting || (!is_held && stats.cursor < parts_.journal.stats().committed);

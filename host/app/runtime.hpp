@@ -54,6 +54,7 @@ struct RuntimeSystem {
   std::vector<const model::Schema*> schemas;  // of its datasets
   std::map<model::DatasetId, ports::DatasetMapping> mappings;
   uint64_t log_alarm_bytes = 0;  // of its log kept for us: from here on a warning; 0: none
+  uint64_t log_pause_bytes = 0;  // likewise: beyond it our writes there wait; 0: never
   std::optional<Error> away;     // it did not answer a moment ago: not tried at once
 
   bool is_read(model::DatasetId dataset) const;
@@ -103,7 +104,7 @@ struct DatasetStatus {
 
 struct SystemStatus {
   std::string name;
-  std::string state;  // "running", "paused", "retrying", "stopped", "needs plan"
+  std::string state;  // "running", "paused", "writes paused", "retrying", "stopped", "needs plan"
   std::string error;
   uint64_t rows_captured_total = 0;
   uint64_t lag_rows = 0;

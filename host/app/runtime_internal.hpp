@@ -81,6 +81,8 @@ struct SystemRun {
   int64_t open_wait_us = 0;
   bool is_log_alarming = false;  // likewise
   std::atomic<bool> is_paused{false};
+  // Beyond log_pause_bytes, or not measured yet: nothing is written there.
+  std::atomic<bool> is_log_full{false};
   std::atomic<bool> is_source_open{false};
   std::atomic<bool> is_target_open{false};
   uint32_t epoch = 0;
@@ -98,6 +100,7 @@ struct SystemRun {
   std::mutex mutex;  // guards what follows
   std::string state = "running";
   std::string error;
+  std::string log_full;      // why nothing is written there
   std::string target_error;  // why it cannot be opened for writing
   ports::Source::Lag lag;
   std::map<model::DatasetId, std::string> stopped;
@@ -239,6 +242,7 @@ class RuntimeImpl final : public Runtime {
   Result<capture::Captured> poll(SystemRun& run, int wait_ms);
   static void pass_over_unsynced(SystemRun& run, capture::Captured& captured);
   void measure_lag(SystemRun& run, int64_t& due_us);
+  void pause_at_log_limit(SystemRun& run, const ports::Source::Lag& lag);
   void note_stops(SystemRun& run, const ports::PollResult& result);
   void quarantine_rejected(SystemRun& run, const std::vector<ports::RejectedRow>& all);
   Result<void> load_rescans(SystemRun& run);

@@ -67,6 +67,10 @@ SystemStatus RuntimeImpl::status_of(SystemRun& run) const {
       system.error = run.is_target_open ? system.delivery.last_error : run.target_error;
     }
   }
+  if (!run.log_full.empty() && (system.state == "running" || system.state == "retrying")) {
+    system.state = "writes paused";
+    system.error = run.log_full;
+  }
   if (run.needs_plan) {
     system.state = "needs plan";
     system.error = to_string(needs_plan_error(system.name));

@@ -65,6 +65,34 @@ void RuntimeImpl::measure_lag(SystemRun& run, int64_t& due_us) {
                        (run.is_paused ? ": it is paused" : ""));
   }
   run.is_log_alarming = is_alarming;
+  pause_at_log_limit(run, lag.value());
+}
+
+// Our writes fill the log that cannot be let go. They wait until it has come well below the limit,
+// so that they do not begin and end with each segment.
+void RuntimeImpl::pause_at_log_limit(SystemRun& run, const ports::Source::Lag& lag) {
+  const uint64_t limit = run.system->log_pause_bytes;
+  const uint64_t low = limit / 4 * 3;
+  const bool was_full = !run.log_full.empty();  // this thread's own word
+  const bool is_full = limit > 0 && lag.retained_bytes > (was_full ? low : limit);
+  if (!is_full && !was_full) {
+    run.is_log_full = false;
+    return;
+  }
+  const std::string& name = run.system->name;
+  const Error error{ErrorCode::kLogLimit,
+                    "nothing is written to system '" + name + "': it keeps " +
+                        std::to_string(lag.retained_bytes >> 20) +
+                        " MiB of its log for us, and log_limit is " + std::to_string(limit >> 20) +
+                        " MiB",
+                    lag.held_by.empty() ? "we have not read it to its end" : lag.held_by,
+                    "it goes on by itself below " + std::to_string(low >> 20) +
+                        " MiB; nothing is lost, and it is read meanwhile"};
+  if (is_full && !was_full) parts_.log.warning(to_string(error));
+  if (!is_full) parts_.log.info(name + ": its log was let go: it is written to again");
+  const std::lock_guard lock(run.mutex);
+  run.is_log_full = is_full;
+  run.log_full = is_full ? to_string(error) : std::string();
 }
 
 Result<capture::Captured> RuntimeImpl::poll(SystemRun& run, int wait_ms) {
@@ -267,7 +295,7 @@ void RuntimeImpl::delivery_loop(SystemRun& run) {
   uint64_t seen = 0;
   int64_t open_wait_us = 0;
   while (is_running_ && run.is_delivering && !run.needs_plan) {
-    if (run.is_paused) {
+    if (run.is_paused || run.is_log_full) {
       seen = committed_.wait(seen, kIdleUs);
       continue;
     }

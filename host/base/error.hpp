@@ -42,6 +42,7 @@ enum class ExitStatus : int {
   SYN_CODE(kValue, 3009, kSystem, "a value that a type cannot hold exactly")                 \
   SYN_CODE(kDeletesHeld, 3010, kSystem, "more was deleted than the dataset's limit allows")  \
   SYN_CODE(kTwins, 3011, kSystem, "rows of one system are one record by the dataset's key")  \
+  SYN_CODE(kLogLimit, 3012, kSystem, "a system keeps more of its log than its limit allows") \
   SYN_CODE(kStorageOpen, 4001, kStorage, "the data folder cannot be opened or written")      \
   SYN_CODE(kStorageLocked, 4002, kStorage, "another appliance runs on this data folder")     \
   SYN_CODE(kStorageFull, 4003, kStorage, "no room is left for the data folder")              \

@@ -66,6 +66,9 @@ struct JournalSettings {
   uint64_t segment_size_bytes = 64ULL << 20;
 };
 
+// Beyond the limit of log that is kept for us: it is given up, or our writes there wait.
+enum class LogLimitAction : uint8_t { kDrop, kPause };
+
 struct SystemSettings {
   std::string name;
   model::SystemId id = 0;
@@ -73,7 +76,8 @@ struct SystemSettings {
   std::string url;
   Secret password;
   uint64_t log_alarm_bytes = 1ULL << 30;  // kept for us: from here on a warning
-  uint64_t log_limit_bytes = 0;           // beyond it the log is given up; 0: never
+  uint64_t log_limit_bytes = 0;           // beyond it log_limit_action comes; 0: never
+  LogLimitAction log_limit_action = LogLimitAction::kDrop;
   Place place;
 };
 

@@ -17,6 +17,11 @@ constexpr uint64_t kSegmentLeast = 1ULL << 20;
 constexpr uint64_t kLogLeast = 1ULL << 20;
 constexpr uint64_t kSegmentsLeast = 4;  // that the journal's limit must hold
 
+constexpr std::array kLogLimitActions = {
+    Choice<LogLimitAction>{"drop", LogLimitAction::kDrop},
+    Choice<LogLimitAction>{"pause", LogLimitAction::kPause},
+};
+
 constexpr std::string_view kNameLetters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 // Words that stand where names may stand.
@@ -150,6 +155,12 @@ void read_log_limits(TableReader& reader, const Offer& offer, SystemSettings& sy
   if (kind == offer.kinds.end() || !kind->keeps_log) return;
   reader.size("log_alarm", system.log_alarm_bytes, kLogLeast);
   reader.size("log_limit", system.log_limit_bytes, kLogLeast);
+  reader.choice("log_limit_action", kLogLimitActions, system.log_limit_action);
+  const Member* action = reader.find("log_limit_action", Need::kOptional);
+  if (action == nullptr || reader.find("log_limit", Need::kOptional) != nullptr) return;
+  reader.problems().add(action->value.place, ErrorCode::kConfigValue,
+                        "\"" + reader.path() + ".log_limit_action\" stands without a \"log_limit\"",
+                        "nothing says when it is to come", "add log_limit = \"64GiB\"");
 }
 
 void read_system(const Member& member, const Offer& offer, Problems& problems, Config& config) {

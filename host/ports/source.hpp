@@ -82,6 +82,8 @@ class Source {
     uint64_t rows = 0;
     int64_t oldest_us = 0;        // commit time of the oldest; 0: nothing waits
     uint64_t retained_bytes = 0;  // of its log that the system keeps because of us
+    // Beyond SystemConfig::log_pause_bytes: what else keeps it, with its name; empty: not known.
+    std::string held_by;
   };
   virtual Result<Lag> lag() = 0;
 };

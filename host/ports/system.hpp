@@ -47,7 +47,8 @@ struct SystemConfig {
   std::string password;  // never printed, never logged; empty: none
   size_t lane_count = model::kLaneCountDefault;
   std::string spool_folder;      // for what is too large for memory; empty: the machine's own
-  uint64_t log_limit_bytes = 0;  // of its log that the system may keep for us; 0: no limit of ours
+  uint64_t log_limit_bytes = 0;  // of its log kept for us: beyond it that is given up; 0: never
+  uint64_t log_pause_bytes = 0;  // likewise: beyond it lag() says what holds it; 0: never
   std::vector<DatasetMapping> datasets;
 };
 

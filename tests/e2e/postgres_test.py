@@ -467,15 +467,19 @@ class Postgres(unittest.TestCase):
                   self.sql(office, "SELECT sum(points) FROM customer"), 120)
         self.assertEqual(os.listdir(self.path("syncline-data/spool")), [])
 
-    def test_log_that_is_kept_for_us_is_alarming_and_given_up_at_the_limit(self):
-        office, shop = self.databases
-        self.call("init", self.url(office), self.url(shop))
+    def limit_log(self, lines):
+        """More lines in the section of the first database."""
         path = self.path("syncline.toml")
         with open(path, encoding="utf-8") as file:
             text = file.read()
-        head = f"[systems.{office}]\n"
+        head = f"[systems.{self.databases[0]}]\n"
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace(head, head + 'log_alarm = "10MiB"\nlog_limit = "60MiB"\n'))
+            file.write(text.replace(head, head + lines))
+
+    def test_log_that_is_kept_for_us_is_alarming_and_given_up_at_the_limit(self):
+        office, shop = self.databases
+        self.call("init", self.url(office), self.url(shop))
+        self.limit_log('log_alarm = "10MiB"\nlog_limit = "60MiB"\n')
         self.start("warning")
         self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
         self.wait(lambda: len(self.rows(shop)) == 1)
@@ -497,6 +501,49 @@ class Postgres(unittest.TestCase):
         self.kill()
         self.call("resync", "--system", office, "--yes")
         self.start()
+        self.expect_equal()
+
+    def test_writes_wait_while_a_users_transaction_holds_more_log_than_the_limit(self):
+        office, shop = self.databases
+        self.call("init", self.url(office), self.url(shop))
+        self.limit_log('log_limit = "40MiB"\nlog_limit_action = "pause"\n')
+        self.start("info")
+        self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)",
+                 "CREATE TABLE big (a text)", "ALTER TABLE big ALTER a SET STORAGE EXTERNAL")
+        self.wait(lambda: len(self.rows(shop)) == 1)
+        user = self.connect(office)
+        user.autocommit = False
+        cursor = user.cursor()
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+        cursor.execute("INSERT INTO customer VALUES ('open@x', 'still open', 1)")
+        self.sql(office, "INSERT INTO big SELECT (SELECT string_agg(md5(g::text || h::text), '') "
+                 "FROM generate_series(1, 3000) h) FROM generate_series(1, 600) g")
+
+        def one():
+            return next(one for one in self.ask("status")["systems"] if one["name"] == office)
+        self.wait(lambda: one()["state"] == "writes paused")
+        self.wait(lambda: f"pid {pid} of role" in one()["error"])
+        self.assertIn("SYN-3012", one()["error"])
+        self.sql(shop, "INSERT INTO customer VALUES ('bob@x', 'Bob', 2)")
+        self.sql(office, "INSERT INTO customer VALUES ('cy@x', 'Cy', 3)")
+        self.wait(lambda: len(self.rows(shop)) == 3)  # it is read on
+        self.assertEqual(len(self.rows(office)), 2)
+        self.call("pause", office)
+        self.wait(lambda: one()["state"] == "paused")
+        self.call("resume", office)
+        self.assertEqual(one()["state"], "writes paused")
+        self.assertIn("our writes there pause", self.call("doctor").stdout)
+        self.kill()
+        self.start("info")
+        self.wait(lambda: one()["state"] == "writes paused")
+        self.assertEqual(len(self.rows(office)), 2)
+        user.commit()
+        user.close()
+        self.sql(office, "CHECKPOINT")
+        self.wait(lambda: len(self.rows(office)) == 4)
+        self.wait(lambda: one()["state"] == "running")
+        self.assertIn("its log was let go", self.log())
         self.expect_equal()
 
     def test_a_password_is_taken_from_where_the_config_says_and_never_shown(self):

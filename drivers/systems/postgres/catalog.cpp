@@ -127,6 +127,24 @@ void find_rights(const Mapped& mapped, const std::string& role, std::vector<Find
   }
 }
 
+// What comes where the server keeps more of its log for us than the config allows.
+Result<std::string> at_the_limit(Connection& connection, const Shared& shared,
+                                 uint64_t kept_bytes) {
+  const auto mebibytes = [](uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
+  const uint64_t pause = shared.config.log_pause_bytes;
+  if (shared.config.log_limit_bytes > 0) {
+    return "; beyond log_limit (" + mebibytes(shared.config.log_limit_bytes) +
+           ") the slot is dropped";
+  }
+  if (pause == 0) return std::string();
+  if (kept_bytes <= pause) {
+    return "; beyond log_limit (" + mebibytes(pause) + ") our writes there pause";
+  }
+  SYN_TRY(const std::string holder, find_log_holder(connection));
+  return "; that is more than log_limit (" + mebibytes(pause) + "), so our writes there pause" +
+         (holder.empty() ? "" : ": " + holder);
+}
+
 // How much of its log the server keeps for us, and whether that is alarming.
 Result<void> find_retained_log(Connection& connection, const Shared& shared,
                                std::vector<Finding>& out) {
@@ -137,13 +155,17 @@ Result<void> find_retained_log(Connection& connection, const Shared& shared,
   if (row.row_count() == 0) return success();
   const int64_t kept_bytes = row.integer(0, 0);
   const bool is_lost = row.text(0, 1) == "lost";
-  const auto severity = is_lost                          ? Severity::kStops
-                        : kept_bytes > kRetainedBytesMax ? Severity::kWarning
-                                                         : Severity::kNote;
+  const auto pause_bytes = static_cast<int64_t>(shared.config.log_pause_bytes);
+  const bool is_much =
+      kept_bytes > kRetainedBytesMax || (pause_bytes > 0 && kept_bytes > pause_bytes);
+  const auto severity = is_lost ? Severity::kStops : is_much ? Severity::kWarning : Severity::kNote;
+  SYN_TRY(
+      const std::string limit,
+      at_the_limit(connection, shared, static_cast<uint64_t>(std::max<int64_t>(0, kept_bytes))));
   out.push_back({severity, "",
                  "the server keeps " + std::to_string(kept_bytes / kMebibyte) +
                      " MiB of log for slot " + shared.object + " (" + std::string(row.text(0, 1)) +
-                     ")",
+                     ")" + limit,
                  is_lost ? "syncline resync --system " + shared.config.name
                          : "it goes as the appliance reads on; `syncline detach` gives it up"});
   return success();

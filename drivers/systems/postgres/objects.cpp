@@ -177,6 +177,31 @@ Result<uint64_t> retained_log(Connection& connection, const std::string& name) {
   return row.row_count() == 0 ? 0 : static_cast<uint64_t>(row.integer(0, 0));
 }
 
+// A slot cannot let go what the oldest writing transaction of the whole server began in; prepared
+// ones count, too.
+Result<std::string> find_log_holder(Connection& connection) {
+  SYN_TRY(
+      const Answer row,
+      connection.query(
+          "SELECT who, extract(epoch FROM now() - since)::bigint, (SELECT rolsuper OR "
+          "pg_has_role('pg_read_all_stats', 'USAGE') FROM pg_roles WHERE rolname = "
+          "current_user) FROM (SELECT 1) one LEFT JOIN (SELECT 'pid ' || pid || ' of role ' || "
+          "usename AS who, xact_start AS since FROM pg_stat_activity WHERE backend_xid IS NOT "
+          "NULL AND pid <> pg_backend_pid() UNION ALL SELECT 'prepared transaction ' || "
+          "quote_literal(gid) || ' of role ' || owner, prepared FROM pg_prepared_xacts ORDER BY "
+          "since LIMIT 1) oldest ON since < now() - interval '2 s'"));
+  if (!row.is_null(0, 0)) {
+    return "the oldest open transaction that writes is that of " + std::string(row.text(0, 0)) +
+           ", open for " + std::to_string(row.integer(0, 1)) +
+           " s: until it ends, the server keeps "
+           "the log since its beginning";
+  }
+  if (row.is_true(0, 2)) return std::string();
+  return std::string(
+      "an open transaction may hold it; to see those of others, GRANT pg_read_all_stats TO our "
+      "role");
+}
+
 Result<void> end_sessions(Connection& connection, const std::string& session) {
   const std::string ours = " FROM pg_stat_activity WHERE application_name = " + literal(session) +
                            " AND usename = current_user AND pid <> pg_backend_pid()";

@@ -426,56 +426,17 @@ Result<std::optional<bool>> PostgresSource::has_told(const model::Position& posi
   return std::optional(false);
 }
 
-Result<const Mapped*> PostgresSource::mapped_of(model::DatasetId dataset) {
-  if (const Mapped* followed = decoder_.find(dataset); followed != nullptr) return followed;
-  if (const auto stopped = stopped_.find(dataset); stopped != stopped_.end()) {
-    return stopped->second;
-  }
-  if (const auto known = looked_at_.find(dataset); known != looked_at_.end()) {
-    return &known->second;
-  }
-  for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
-    if (mapping.schema->dataset != dataset) continue;
-    SYN_TRY(Connection * connection, connect());
-    SYN_TRY(auto mapped, read_mapped(*connection, mapping));
-    return &looked_at_.emplace(dataset, std::move(mapped)).first->second;
-  }
-  return fail(ErrorCode::kInvalidArgument, "the dataset is not in system " + shared_->config.name,
-              "the config does not name it", "correct the config");
-}
-
-Result<ports::SnapshotChunk> PostgresSource::read_snapshot(model::DatasetId dataset,
-                                                           const std::string& cursor,
-                                                           size_t row_limit,
-                                                           ports::ChangeSink& sink) {
-  SYN_TRY(Connection * connection, connect());
-  SYN_TRY(const Mapped* mapped, mapped_of(dataset));
-  const ReadPlace place{{position_of(given_), clock_.now_us(), 1},
-                        is_open_ ? &decoder_.recent_xids() : nullptr};
-  return read_chunk(*connection, *mapped, cursor, row_limit, place, sink);
-}
-
-Result<uint64_t> PostgresSource::estimate_rows(model::DatasetId dataset) {
-  SYN_TRY(Connection * connection, connect());
-  SYN_TRY(const Mapped* mapped, mapped_of(dataset));
-  return postgres::estimate_rows(*connection, *mapped);
-}
-
-Result<std::vector<ports::RejectedRow>> PostgresSource::read_records(
-    model::DatasetId dataset, std::span<const std::string> keys, ports::ChangeSink& sink) {
-  SYN_TRY(Connection * connection, connect());
-  SYN_TRY(const Mapped* mapped, mapped_of(dataset));
-  const ReadPlace place{{position_of(given_), clock_.now_us(), 1},
-                        is_open_ ? &decoder_.recent_xids() : nullptr};
-  return read_keys(*connection, *mapped, keys, place, sink);
-}
-
 // What the server keeps for us, now and then; beyond the limit of the config it is given up.
 Result<void> PostgresSource::measure() {
   if (given_up_ || clock_.steady_us() < measure_due_us_) return success();
   measure_due_us_ = clock_.steady_us() + kMeasureEveryUs;
   SYN_TRY(Connection * connection, connect());
   SYN_TRY(retained_bytes_, retained_log(*connection, shared_->object));
+  const uint64_t pause = shared_->config.log_pause_bytes;
+  held_by_.clear();
+  if (pause > 0 && retained_bytes_ > pause / 2) {
+    SYN_TRY(held_by_, find_log_holder(*connection));
+  }
   const uint64_t limit = shared_->config.log_limit_bytes;
   if (!is_open_ || limit == 0 || retained_bytes_ <= limit) return success();
   close_stream();
@@ -495,6 +456,7 @@ Result<ports::Source::Lag> PostgresSource::lag() {
   SYN_TRY(measure());
   Lag lag;
   lag.retained_bytes = retained_bytes_;
+  lag.held_by = held_by_;
   for (const Waiting& transaction : waiting_) lag.rows += transaction.row_count;
   if (at_hand_) lag.oldest_us = at_hand_->transaction.begin.commit_time_us;
   if (!waiting_.empty()) lag.oldest_us = waiting_.front().commit_time_us;

@@ -354,6 +354,21 @@ TEST(Config, OnlySystemsThatKeepTheirLogForUsHaveLimitsOnIt) {
   EXPECT_THAT(embedded, HasSubstr("unknown key in systems.shop"));
 }
 
+TEST(Config, WhatComesAtTheLimitOfALogIsChosen) {
+  const auto with_lines = [](const std::string& lines) {
+    return parsed(with("kind = \"server\"\n", "kind = \"server\"\n" + lines));
+  };
+  const auto plain = with_lines("log_limit = \"64GiB\"\n");
+  EXPECT_EQ(LogLimitAction::kDrop, plain.config.systems[0].log_limit_action);
+  const auto paused = with_lines("log_limit = \"64GiB\"\nlog_limit_action = \"pause\"\n");
+  EXPECT_EQ("", all_errors(paused));
+  EXPECT_EQ(LogLimitAction::kPause, paused.config.systems[0].log_limit_action);
+  const auto wrong = with_lines("log_limit = \"64GiB\"\nlog_limit_action = \"paus\"\n");
+  EXPECT_THAT(all_errors(wrong), HasSubstr("pause"));
+  EXPECT_THAT(all_errors(with_lines("log_limit_action = \"pause\"\n")),
+              HasSubstr("stands without a \"log_limit\""));
+}
+
 TEST(Config, DatasetNeedsTwoKnownSystems) {
   const std::string unknown = all_errors(parsed(with("on.erp]", "on.epr]")));
   EXPECT_THAT(unknown, HasSubstr("unknown system \"epr\""));

@@ -271,6 +271,25 @@ TEST_F(Log, TheLogThatIsKeptForUsIsMeasuredAndGivenUpAtTheLimit) {
   EXPECT_EQ(ErrorCode::kSystemLost, opened.error().code);
 }
 
+TEST_F(Log, WhoseTransactionHoldsTheLogIsSaidBeyondTheLimitAndTheSlotStays) {
+  start_customers();
+  config_.log_pause_bytes = 20 << 20;
+  open_with({});
+  user_.run("CREATE TABLE other(a text); ALTER TABLE other ALTER a SET STORAGE EXTERNAL");
+  User holder(database_);
+  holder.run("BEGIN; INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  user_.run("INSERT INTO other SELECT repeat('x', 100000) FROM generate_series(1, 300)");
+  user_.run("SELECT pg_sleep(2.5)");
+  open_with({}, sink_->position);
+  const auto lag = system_.source->lag();
+  ASSERT_TRUE(lag.has_value());
+  EXPECT_LT(config_.log_pause_bytes, lag.value().retained_bytes);
+  EXPECT_THAT(lag.value().held_by, HasSubstr("pid " + holder.ask("SELECT pg_backend_pid()")));
+  EXPECT_EQ("1", user_.ask("SELECT count(*) FROM pg_replication_slots"));
+  holder.run("COMMIT");
+  EXPECT_EQ((std::vector<std::string>{"insert 1 name=Ann mail=NULL"}), take(1));
+}
+
 // Another server in the place of the first, with all of ours in it, while we are connected.
 class OtherServer : public Log {
  protected:

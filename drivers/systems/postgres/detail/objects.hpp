@@ -44,6 +44,8 @@ Result<void> drop_slot(Connection& connection, const std::string& name);
 
 // Bytes of its log that the server keeps for the slot; 0 where it is not there.
 Result<uint64_t> retained_log(Connection& connection, const std::string& name);
+// What beside our slot makes the server keep its log, for a message; empty: nothing is known.
+Result<std::string> find_log_holder(Connection& connection);
 
 // Ends sessions of ours that an earlier run has left, and waits until they are gone.
 Result<void> end_sessions(Connection& connection, const std::string& session);

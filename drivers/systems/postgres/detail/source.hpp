@@ -101,6 +101,7 @@ class PostgresSource final : public ports::Source {
   int64_t refresh_due_us_ = 0;
   int64_t measure_due_us_ = 0;
   uint64_t retained_bytes_ = 0;
+  std::string held_by_;            // beside us, where that is of interest
   std::optional<Error> given_up_;  // the log is lost: the slot at the config's limit, ...
   std::deque<Waiting> waiting_;
   std::map<model::DatasetId, Error> stopped_;
