@@ -229,7 +229,9 @@ class Bench:
 
     def first_sync(self, source, target, is_narrow=False):
         figure = f"db.first_sync.{source}_{target}" + (".narrow" if is_narrow else "")
-        rows = self.rows * 10
+        self.measure_first_sync(source, target, self.rows * 10, is_narrow, figure)
+
+    def measure_first_sync(self, source, target, rows, is_narrow, figure):
         left = self.database(source, rows, is_narrow)
         right = self.database(target, is_narrow=is_narrow)
         appliance = Appliance(self.program, self.server(source).url(left),
@@ -249,6 +251,25 @@ class Bench:
                f"{cpu[0] * 1e6 / rows:.1f}", "s", [sum(cpu) * 1e6 / rows])
         report(figure + ".memory", "at the most, beside the fingerprint tables' "
                f"{tables / 1e6:.0f} MB", "bytes", [memory])
+
+    # The appliance's memory beside its tables: ten times as many rows read, and one transaction.
+
+    def memory(self):
+        self.measure_first_sync("pg", "pg", self.rows * 100, True, "db.memory.first_sync")
+        rows = self.rows * 10
+        left, right, appliance, _ = self.pair("pg", "pg", 1000)
+        appliance.start()
+        wait_until(appliance.is_running, "the start")
+        server = self.server("pg")
+        server.sql(left, f"INSERT INTO orders SELECT {server.row} FROM generate_series(1001, "
+                         f"{rows + 1000}) g")
+        self.wait_equal("pg", left, "pg", right, "db.memory.transaction",
+                        self.newest("pg", left, "pg", right))
+        tables = appliance.status()["table_size_bytes"]
+        memory = appliance.memory_bytes_max() - tables
+        appliance.close()
+        report("db.memory.transaction", f"one transaction of {rows:,} rows, at the most, beside "
+               f"the fingerprint tables' {tables / 1e6:.0f} MB", "bytes", [memory])
 
     @staticmethod
     def knows(appliance, rows):
@@ -327,6 +348,7 @@ def figures(bench):
     for source, target in (("pg", "pg"), ("pg", "mdb")):
         rows.append((f"db.{source}_{target}.two_way",
                      lambda s=source, t=target: bench.two_way(s, t)))
+    rows.append(("db.memory", bench.memory))
     rows.append(("db.verify.equal", lambda: bench.verify("pg", "pg")))
     rows.append(("db.verify.reladiff_0", lambda: bench.verify_beside_reladiff("pg", "pg")))
     return rows
