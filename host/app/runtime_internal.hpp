@@ -1,6 +1,7 @@
 // The runtime's one implementation: runtime.cpp (open, start, stop), datasets.cpp (what the data
 // folder remembers of them), opening.cpp (systems, as they come), runtime_threads.cpp (the loops),
-// guard.cpp, twins.cpp, sync_order.cpp and first_sync.cpp, checkpoint.cpp, runtime_status.cpp.
+// guard.cpp, twins.cpp, rescans.cpp, sync_order.cpp and first_sync.cpp, checkpoint.cpp,
+// runtime_status.cpp.
 #pragma once
 
 #include <atomic>
@@ -247,6 +248,10 @@ class RuntimeImpl final : public Runtime {
   void quarantine_rejected(SystemRun& run, const std::vector<ports::RejectedRow>& all);
   Result<void> load_rescans(SystemRun& run);
   Result<void> note_rescans(SystemRun& run, const std::vector<model::DatasetId>& datasets);
+  static std::vector<model::DatasetId> to_be_scanned(const SystemRun& run,
+                                                     const ports::PollResult& result);
+  // Of those that are due and do not stand still.
+  static std::optional<model::DatasetId> next_rescan(SystemRun& run);
   Result<void> rescan_what_is_due(SystemRun& run);
   Result<void> rescan(SystemRun& run, model::DatasetId dataset);
   Result<std::vector<ports::RejectedRow>> reread(SystemRun& run, model::DatasetId dataset,

@@ -133,9 +133,9 @@ Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int wait_ms, int64_t& b
   const ports::PollResult result = std::move(captured.result);
   note_stops(run, result);
   quarantine_rejected(run, result.rejected);
-  SYN_TRY(note_rescans(run, result.rescan));
+  SYN_TRY(note_rescans(run, to_be_scanned(run, result)));
   if (!captured.is_empty() || !captured.position.is_start()) push(std::move(captured));
-  run.is_caught_up = result.row_count == 0 && !result.has_more && run.rescans_due.empty();
+  run.is_caught_up = result.row_count == 0 && !result.has_more && !next_rescan(run);
   SYN_TRY(rescan_what_is_due(run));
   settle_due_twins(run);
   return result.has_more ? ReadOn::kMore : ReadOn::kEnd;
@@ -194,55 +194,6 @@ void RuntimeImpl::quarantine_rejected(SystemRun& run, const std::vector<ports::R
                  return parts_.shadow.flush();
                },
                std::make_shared<std::promise<Result<void>>>()});
-}
-
-Result<void> RuntimeImpl::load_rescans(SystemRun& run) {
-  for (const model::Schema* schema : run.system->schemas) {
-    const std::string item = rescan_item(schema->dataset, run.system->id);
-    SYN_TRY(const std::string stored, parts_.shadow.get_item(item));
-    if (!stored.empty()) run.rescans_due.insert(schema->dataset);
-  }
-  return success();
-}
-
-// That a scan is due is durable before the place in the log moves that told of it: neither a crash
-// nor an error forgets it.
-Result<void> RuntimeImpl::note_rescans(SystemRun& run,
-                                       const std::vector<model::DatasetId>& datasets) {
-  if (datasets.empty()) return success();
-  run.rescans_due.insert(datasets.begin(), datasets.end());
-  const model::SystemId system = run.system->id;
-  return on_step_thread([this, system, &datasets](pipeline::Pipeline& pipeline) -> Result<void> {
-    SYN_TRY(pipeline.commit());
-    for (const model::DatasetId dataset : datasets) {
-      SYN_TRY(parts_.shadow.put_item(rescan_item(dataset, system), "1"));
-    }
-    return parts_.shadow.flush();
-  });
-}
-
-// One that fails is due still. One that is done is forgotten with the next flush: to scan again
-// finds nothing new.
-Result<void> RuntimeImpl::rescan_what_is_due(SystemRun& run) {
-  while (!run.rescans_due.empty()) {
-    const model::DatasetId dataset = *run.rescans_due.begin();
-    SYN_TRY(rescan(run, dataset));
-    SYN_TRY(parts_.shadow.put_item(rescan_item(dataset, run.system->id), {}));
-    run.rescans_due.erase(dataset);
-  }
-  return success();
-}
-
-// The dataset as it stands now, through detect: what differs is a change, what is gone a delete.
-Result<void> RuntimeImpl::rescan(SystemRun& run, model::DatasetId dataset) {
-  const model::SystemId system = run.system->id;
-  SYN_TRY(on_step_thread([=](pipeline::Pipeline& pipeline) -> Result<void> {
-    pipeline.begin_sweep(system, dataset);
-    return success();
-  }));
-  SYN_TRY(read_whole(run, dataset));
-  return on_step_thread(
-      [=](pipeline::Pipeline& pipeline) { return pipeline.process_sweep(system, dataset); });
 }
 
 // Asked for on another thread, done on the capture's.

@@ -296,6 +296,26 @@ class Mariadb(Appliance):
             self.sql(self.shop, statement)
         self.call("plan")
 
+    def test_what_changed_while_a_dataset_stood_still_is_found_after_a_restart(self):
+        for ask, database in ((self.sql, self.shop), (self.pg, self.office)):
+            ask(database, "CREATE TABLE note (id int PRIMARY KEY, text varchar(40))")
+        self.sql(self.shop, "INSERT INTO customer (email) VALUES ('a@x'), ('b@x')")
+        self.begin()
+        self.expect_equal()
+        self.sql(self.shop, "CREATE TABLE owner (email varchar(60) PRIMARY KEY)",
+                 "INSERT INTO owner SELECT email FROM customer",
+                 "ALTER TABLE customer ADD CONSTRAINT owned FOREIGN KEY (email) REFERENCES "
+                 "owner(email) ON DELETE CASCADE")
+        self.wait(lambda: "owned" in json.dumps(self.status_of(self.shop)))
+        self.sql(self.shop, "DELETE FROM customer WHERE email = 'a@x'",
+                 "INSERT INTO note VALUES (1, 'behind it')")
+        self.wait(lambda: self.pg(self.office, "SELECT id FROM note") == [(1,)])
+        self.kill()
+        self.sql(self.shop, "ALTER TABLE customer DROP FOREIGN KEY owned")
+        self.start()
+        self.wait(lambda: self.pg(self.office, "SELECT email FROM customer") == [("b@x",)])
+        self.expect_equal()
+
     # Parents and children, whose foreign keys act in MariaDB and in no log.
 
     ORDERS = ("CREATE TABLE orders (id int PRIMARY KEY, customer varchar(60))",

@@ -30,6 +30,11 @@ bool has_whole_key(std::span<const model::CellView> cells, size_t key_count) {
                      [](const model::CellView& cell) { return cell.state == CellState::kValue; });
 }
 
+bool has_key_field(const Link& link, const model::Schema& schema) {
+  return std::any_of(link.fields.begin(), link.fields.end(),
+                     [&](size_t field) { return field < schema.key_count; });
+}
+
 bool is_known(const std::vector<Cell>& cells) {
   return std::none_of(cells.begin(), cells.end(),
                       [](const Cell& cell) { return cell.state == CellState::kUnchanged; });
@@ -73,6 +78,17 @@ std::vector<std::string> Cascades::parent_tables() const {
     for (const Link& link : family.links) tables.insert(link.key.referenced);
   }
   return {tables.begin(), tables.end()};
+}
+
+std::set<model::DatasetId> Cascades::right_below(model::DatasetId parent) const {
+  std::set<model::DatasetId> found;
+  for (const auto& [dataset, family] : families_) {
+    const bool is_child =
+        std::any_of(family.links.begin(), family.links.end(),
+                    [&](const Link& link) { return link.parent_dataset == parent; });
+    if (is_child && dataset != parent) found.insert(dataset);
+  }
+  return found;
 }
 
 std::set<model::DatasetId> Cascades::below(std::string_view table) const {
@@ -124,7 +140,7 @@ void Cascades::load(model::DatasetId dataset, std::span<const model::CellView> c
   if (!has_whole_key(cells, family.schema->key_count)) return;
   const Record record(cells.begin(), cells.end());
   ChildRecord packed = pack(family, record);
-  const model::KeyHash id = model::record_hash(packed.key, *family.schema);
+  const model::KeyHash id = model::hash_key(packed.key);
   family.children->put(id, std::move(packed), Children::Origin::kLoaded);
 }
 
@@ -167,7 +183,7 @@ void Cascades::put(model::DatasetId dataset, const std::string& old_key,
   if (family.children == nullptr || !has_whole_key(cells, family.schema->key_count)) return;
   Record record(cells.begin(), cells.end());
   if (!old_key.empty()) {
-    const model::KeyHash old_id = model::record_hash(old_key, *family.schema);
+    const model::KeyHash old_id = model::hash_key(old_key);
     if (const ChildRecord* known = family.children->find(old_id)) {
       const Record before = unpack(family, *known);
       for (const size_t field : family.kept) {
@@ -177,14 +193,14 @@ void Cascades::put(model::DatasetId dataset, const std::string& old_key,
     family.children->remove(old_id);
   }
   ChildRecord packed = pack(family, record);
-  const model::KeyHash id = model::record_hash(packed.key, *family.schema);
+  const model::KeyHash id = model::hash_key(packed.key);
   family.children->put(id, std::move(packed), Children::Origin::kLog);
 }
 
 void Cascades::remove(model::DatasetId dataset, const std::string& key) {
   Family& family = families_.at(dataset);
   if (family.children == nullptr) return;
-  family.children->remove(model::record_hash(key, *family.schema));
+  family.children->remove(model::hash_key(key));
 }
 
 void Cascades::scan(model::DatasetId dataset) {
@@ -216,8 +232,11 @@ void Cascades::run(const Step& step, Place group) {
   const bool is_asked = is_behind && is_clear && asked_.contains(step.id.dataset);
   if ((!is_clear || is_behind) && !is_asked) scan(step.id.dataset);
   if (is_behind) asked_.insert(scans_.begin(), scans_.end());
-  if (!is_clear) forget();
+  const bool moves_keys = action == Action::kFollow && has_key_field(link, *family.schema);
+  // What the log tells of a record that came to its key unseen would be taken for another's.
+  if (!is_clear || (is_behind && moves_keys)) forget();
   if (parent.state != ParentRef::State::kKnown) return;
+  if (action == Action::kFollow && !is_known(*step.after)) return;
   const auto which = is_behind ? Children::Which::kTold : Children::Which::kAll;
   for (const model::KeyHash& id : family.children->of(step.id.link, parent.hash, which)) {
     apply(family, step, action, id);
@@ -246,7 +265,7 @@ void Cascades::apply(Family& family, const Step& step, Action action, const mode
   const bool is_moved = packed.key != derived.key;
   derived.kind = is_moved ? Derived::Kind::kMove : Derived::Kind::kUpdate;
   if (is_moved) derived.old_key = std::exchange(derived.key, packed.key);
-  const model::KeyHash new_id = model::record_hash(packed.key, *family.schema);
+  const model::KeyHash new_id = model::hash_key(packed.key);
   family.children->remove(id);
   family.children->put(new_id, std::move(packed), Children::Origin::kLog);
   derived_.push_back(std::move(derived));

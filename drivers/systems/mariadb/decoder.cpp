@@ -45,6 +45,13 @@ bool is_of_table(const Error& error) {
   return error.code == ErrorCode::kSystemSchema || error.code == ErrorCode::kSystemKey;
 }
 
+Error parent_stands_still(const ports::DatasetMapping& mapping, const model::Schema& parent) {
+  return {ErrorCode::kSystemSchema, "dataset " + mapping.schema->name + " is not read",
+          "foreign keys act on " + mapping.table + " by way of dataset " + parent.name +
+              ", which is not read either",
+          "mend that one: this one then goes on by a scan"};
+}
+
 }  // namespace
 
 Decoder::Decoder(std::shared_ptr<const Shared> shared, Connect connect)
@@ -74,16 +81,34 @@ const Error* Decoder::why_stopped(model::DatasetId dataset) const {
 
 void Decoder::stop(Followed& followed, Error error) {
   const bool is_known = !followed.mapped && followed.why_stopped.what == error.what;
+  const model::Schema& schema = *followed.mapping->schema;
   followed.mapped.reset();
   set_links(followed, {});
   followed.why_stopped = error;
-  if (!is_known) stops_.push_back({followed.mapping->schema->dataset, std::move(error)});
+  if (!is_known) stops_.push_back({schema.dataset, std::move(error)});
+  for (const model::DatasetId child : cascades_.right_below(schema.dataset)) {
+    stop(*followed_of(child), parent_stands_still(*followed_of(child)->mapping, schema));
+  }
+}
+
+// What foreign keys do by way of a dataset that stands still is not made up.
+std::optional<Error> Decoder::find_still_parent(const Followed& followed,
+                                                const std::vector<Link>& links) {
+  for (const Link& link : links) {
+    if (!link.parent_dataset) continue;
+    const Followed* parent = followed_of(*link.parent_dataset);
+    if (parent == nullptr || parent == &followed) continue;
+    const bool is_still = !parent->mapped && !parent->why_stopped.what.empty();
+    if (is_still) return parent_stands_still(*followed.mapping, *parent->mapping->schema);
+  }
+  return std::nullopt;
 }
 
 // Rows were changed that nobody told of: what foreign keys made of that is not known either.
 void Decoder::rescan(const Followed& followed) {
   scan(followed);
   rescan_below(followed.mapping->table);
+  if (cascades_.is_loaded(followed.mapping->schema->dataset)) cascades_.forget();
 }
 
 void Decoder::scan(const Followed& followed) {
@@ -118,6 +143,10 @@ Result<void> Decoder::look_at(Followed& followed) {
   SYN_TRY(auto links, read_links(*connection, mapped.value(), *shared_));
   if (!links.problems.empty()) {
     stop(followed, std::move(links.problems.front()));
+    return success();
+  }
+  if (auto problem = find_still_parent(followed, links.links)) {
+    stop(followed, std::move(*problem));
     return success();
   }
   set_links(followed, std::move(links.links));
@@ -163,7 +192,9 @@ Result<void> Decoder::look_after(const Statement& statement, std::string_view da
       continue;
     }
     SYN_TRY(look_at(followed));
-    if (is_of_contents && followed.mapped) rescan(followed);
+    // Foreign keys that went with this statement may have acted before, in log that is read now.
+    const bool is_derived = followed.mapping->cascade == ports::Cascade::kDerive;
+    if ((is_of_contents || is_derived) && followed.mapped) rescan(followed);
   }
   return success();
 }

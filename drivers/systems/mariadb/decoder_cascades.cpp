@@ -47,8 +47,9 @@ void Decoder::set_links(const Followed& followed, std::vector<Link> links) {
 }
 
 void Decoder::rescan_below(std::string_view table) {
-  for (const model::DatasetId dataset : cascades_.below(table)) scan(*followed_of(dataset));
-  cascades_.forget();
+  const auto below = cascades_.below(table);
+  for (const model::DatasetId dataset : below) scan(*followed_of(dataset));
+  if (!below.empty()) cascades_.forget();
 }
 
 // A statement about a parent may be about its children's foreign keys.

@@ -1,6 +1,7 @@
 #include "drivers/systems/mariadb/detail/links.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "host/base/bytes.hpp"
 
@@ -176,6 +177,16 @@ bool is_printable_ascii(std::string_view text) {
                      [](char byte) { return byte >= 0x20 && byte < 0x7f; });
 }
 
+// Collations that take of ASCII only letters' case for one. Those of languages have rules of their
+// own: in Turkish ones I is no i.
+bool is_plain_in_ascii(std::string_view collation) {
+  constexpr std::string_view kPlain[] = {"_general_",    "_unicode_",    "latin1_swedish_",
+                                         "_uca1400_ai_", "_uca1400_as_", "_uca1400_nopad_"};
+  return std::any_of(std::begin(kPlain), std::end(kPlain), [&](std::string_view part) {
+    return collation.find(part) != std::string_view::npos;
+  });
+}
+
 }  // namespace
 
 Action Link::on_delete() const {
@@ -225,7 +236,9 @@ ParentRef parent_ref(const Link& link, std::span<const model::Cell> cells) {
     }
     const bool is_binary = link.types[i].collation.ends_with("_bin");
     const bool is_compared_as_text = equivalence != model::KeyEquivalence::kBytes;
-    if (is_compared_as_text && !is_binary && !is_printable_ascii(bytes)) ref.is_vague = true;
+    const bool is_certain =
+        is_binary || (is_printable_ascii(bytes) && is_plain_in_ascii(link.types[i].collation));
+    if (is_compared_as_text && !is_certain) ref.is_vague = true;
     out.text(bytes);
   }
   if (ref.state == ParentRef::State::kUnknown) return ref;

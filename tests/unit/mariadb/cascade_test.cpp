@@ -411,6 +411,88 @@ TEST_F(CascadeTest, WhatHappenedBeforeItLookedIsScanned) {
   expect_equal();
 }
 
+TEST_F(CascadeTest, AForeignKeyThatWentInUnreadLogHadActed) {
+  start_cities("ON DELETE CASCADE");
+  fill_cities();
+  const model::Position position = copy_->position;
+  user_.run("DELETE FROM city WHERE id = 1", "ALTER TABLE customer DROP FOREIGN KEY lives");
+  connect(position);
+  follow();
+  scan_what_is_due();
+  expect_equal();
+}
+
+TEST_F(CascadeTest, ARecordThatCameToItsKeyUnseenIsTakenByALaterDelete) {
+  user_.run("CREATE TABLE bill(id bigint PRIMARY KEY)",
+            "CREATE TABLE line(bill bigint, n bigint, PRIMARY KEY (bill, n), FOREIGN KEY (bill) "
+            "REFERENCES bill(id) ON UPDATE CASCADE ON DELETE CASCADE)");
+  derive({make_schema("bill", "id:int64"), make_schema("line", "bill:int64 n:int64", 2)});
+  user_.run("INSERT INTO bill VALUES (1), (3)", "INSERT INTO line VALUES (1, 1), (3, 1)");
+  follow();
+  const model::Position position = copy_->position;
+  user_.run("DELETE FROM line WHERE bill = 1", "DELETE FROM bill WHERE id = 1",
+            "UPDATE bill SET id = 1 WHERE id = 3");
+  connect(position);
+  follow();
+  scan_what_is_due();
+  expect_equal();
+  user_.run("DELETE FROM bill WHERE id = 1");
+  follow();
+  scan_what_is_due();
+  expect_equal();
+}
+
+TEST_F(CascadeTest, RowsThatAreOneRecordElsewhereAreTwoHere) {
+  user_.run("CREATE TABLE city(id bigint PRIMARY KEY)",
+            "CREATE TABLE customer(email varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin "
+            "PRIMARY KEY, city bigint, FOREIGN KEY (city) REFERENCES city(id) ON DELETE CASCADE)");
+  std::vector<model::Schema> schemas = {make_schema("city", "id:int64"),
+                                        make_schema("customer", "email:text city:int64")};
+  schemas[1].key_equivalence = model::KeyEquivalence::kAsciiCaseInsensitive;
+  derive(std::move(schemas));
+  user_.run("INSERT INTO city VALUES (1), (2)",
+            "INSERT INTO customer VALUES ('ann', 1), ('ANN', 2)");
+  follow();
+  user_.run("DELETE FROM customer WHERE email = 'ANN'", "DELETE FROM city WHERE id = 1");
+  EXPECT_THAT(follow(), ElementsAre("customer delete ANN", "city delete 1", "customer delete ann"));
+}
+
+TEST_F(CascadeTest, WhereLettersAreOthersToTheServerItIsScanned) {
+  start_cities("ON DELETE CASCADE", "varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_turkish_ci");
+  user_.run("INSERT INTO city VALUES ('I1', ''), ('i1', '')",
+            "INSERT INTO customer VALUES (1, 'Ann', 'I1'), (2, 'Bob', 'i1')");
+  follow();
+  user_.run("DELETE FROM city WHERE id = 'I1'");
+  follow();
+  EXPECT_THAT(rescans_, ElementsAre(dataset(1)));
+  scan_what_is_due();
+  expect_equal();
+}
+
+TEST_F(CascadeTest, AParentsDatasetThatStandsStillStopsItsChildrens) {
+  user_.run("CREATE TABLE land(id bigint PRIMARY KEY)",
+            "CREATE TABLE region(id bigint PRIMARY KEY, land bigint, name varchar(20), FOREIGN KEY "
+            "(land) REFERENCES land(id) ON DELETE CASCADE)",
+            "CREATE TABLE shop(id bigint PRIMARY KEY, region bigint, FOREIGN KEY (region) "
+            "REFERENCES region(id) ON DELETE CASCADE)");
+  derive({make_schema("land", "id:int64"), make_schema("region", "id:int64 land:int64 name:text"),
+          make_schema("shop", "id:int64 region:int64")});
+  user_.run("INSERT INTO land VALUES (1), (2)",
+            "INSERT INTO region VALUES (1, 1, 'a'), (2, 2, 'b')",
+            "INSERT INTO shop VALUES (1, 1), (2, 2)");
+  follow();
+  user_.run("ALTER TABLE region DROP COLUMN name", "DELETE FROM land WHERE id = 1");
+  follow();
+  ASSERT_THAT(stopped_, SizeIs(2));
+  EXPECT_THAT(stopped_[1].error.why, HasSubstr("by way of dataset region"));
+  rescans_.clear();
+  user_.run("ALTER TABLE region ADD COLUMN name varchar(20)");
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (rescans_.size() < 2 && std::chrono::steady_clock::now() < deadline) follow();
+  scan_what_is_due();
+  expect_equal();
+}
+
 TEST_F(CascadeTest, AKeyThatIsAddedLaterActsFromThenOn) {
   user_.run("CREATE TABLE city(id bigint PRIMARY KEY, name varchar(20))",
             "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(20), city bigint)");

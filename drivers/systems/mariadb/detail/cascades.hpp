@@ -57,6 +57,8 @@ class Cascades {
   std::vector<LinkId> of_parent(std::string_view table) const;
   const Link& link(const LinkId& id) const;
   std::vector<std::string> parent_tables() const;
+  // The datasets with a link to rows of this one, where foreign keys act on those, too.
+  std::set<model::DatasetId> right_below(model::DatasetId parent) const;
   // The datasets whose rows change where those of this table do, all the way down.
   std::set<model::DatasetId> below(std::string_view table) const;
 

@@ -139,6 +139,7 @@ class Decoder {
   void unbind(const Followed& followed);
   const Mapped& mapped_of(const Bound& bound) const;
   void stop(Followed& followed, Error error);
+  std::optional<Error> find_still_parent(const Followed& followed, const std::vector<Link>& links);
   void rescan(const Followed& followed);
   void scan(const Followed& followed);
 

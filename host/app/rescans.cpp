@@ -1,0 +1,75 @@
+// Reading tables whole again, where the log did not tell all: that it is due is durable.
+#include <algorithm>
+
+#include "host/app/resync.hpp"
+#include "host/app/runtime_internal.hpp"
+
+namespace syncline::app {
+
+// What stands still is read past: it is scanned once it goes on, be it after a restart.
+std::vector<model::DatasetId> RuntimeImpl::to_be_scanned(const SystemRun& run,
+                                                         const ports::PollResult& result) {
+  std::vector<model::DatasetId> datasets = result.rescan;
+  for (const ports::DatasetStop& stop : result.stopped) {
+    const bool is_known = run.rescans_due.contains(stop.dataset);
+    if (!is_known && !run.unsynced.contains(stop.dataset)) datasets.push_back(stop.dataset);
+  }
+  return datasets;
+}
+
+std::optional<model::DatasetId> RuntimeImpl::next_rescan(SystemRun& run) {
+  const std::lock_guard lock(run.mutex);
+  const auto next = std::find_if(run.rescans_due.begin(), run.rescans_due.end(),
+                                 [&](model::DatasetId due) { return !run.stopped.contains(due); });
+  return next == run.rescans_due.end() ? std::nullopt : std::optional(*next);
+}
+
+Result<void> RuntimeImpl::load_rescans(SystemRun& run) {
+  for (const model::Schema* schema : run.system->schemas) {
+    const std::string item = rescan_item(schema->dataset, run.system->id);
+    SYN_TRY(const std::string stored, parts_.shadow.get_item(item));
+    if (!stored.empty()) run.rescans_due.insert(schema->dataset);
+  }
+  return success();
+}
+
+// That a scan is due is durable before the place in the log moves that told of it: neither a crash
+// nor an error forgets it.
+Result<void> RuntimeImpl::note_rescans(SystemRun& run,
+                                       const std::vector<model::DatasetId>& datasets) {
+  if (datasets.empty()) return success();
+  run.rescans_due.insert(datasets.begin(), datasets.end());
+  const model::SystemId system = run.system->id;
+  return on_step_thread([this, system, &datasets](pipeline::Pipeline& pipeline) -> Result<void> {
+    SYN_TRY(pipeline.commit());
+    for (const model::DatasetId dataset : datasets) {
+      SYN_TRY(parts_.shadow.put_item(rescan_item(dataset, system), "1"));
+    }
+    return parts_.shadow.flush();
+  });
+}
+
+// One that fails is due still. One that is done is forgotten with the next flush: to scan again
+// finds nothing new.
+Result<void> RuntimeImpl::rescan_what_is_due(SystemRun& run) {
+  while (const auto dataset = next_rescan(run)) {
+    SYN_TRY(rescan(run, *dataset));
+    SYN_TRY(parts_.shadow.put_item(rescan_item(*dataset, run.system->id), {}));
+    run.rescans_due.erase(*dataset);
+  }
+  return success();
+}
+
+// The dataset as it stands now, through detect: what differs is a change, what is gone a delete.
+Result<void> RuntimeImpl::rescan(SystemRun& run, model::DatasetId dataset) {
+  const model::SystemId system = run.system->id;
+  SYN_TRY(on_step_thread([=](pipeline::Pipeline& pipeline) -> Result<void> {
+    pipeline.begin_sweep(system, dataset);
+    return success();
+  }));
+  SYN_TRY(read_whole(run, dataset));
+  return on_step_thread(
+      [=](pipeline::Pipeline& pipeline) { return pipeline.process_sweep(system, dataset); });
+}
+
+}  // namespace syncline::app
