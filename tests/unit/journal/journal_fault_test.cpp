@@ -367,10 +367,35 @@ TEST(JournalSyncTest, after_a_failed_sync_nothing_works_until_a_restart) {
   EXPECT_THAT(story.texts().value(), ElementsAre("durable"));
 }
 
+// By key: nonce, who used it.
+using Nonces = std::map<std::string, std::map<uint64_t, std::string>>;
+
+void note_nonces(SimDisk& disk, Nonces& seen) {
+  const JournalKeys keys = make_journal_keys(std::string(32, 'k'));
+  for (const std::string& path : disk.paths()) {
+    const auto number = segment_number(path.substr(path.rfind('/') + 1));
+    if (!number) continue;
+    const auto reader = SegmentReader::open(disk, keys, *number).value();
+    const std::string key(text_of(reader->header().data_key));
+    StoredGroup group;
+    while (reader->read_group(group).value() == ReadState::kRecord) {
+      for (const StoredBlock& block : group.blocks) {
+        // Bytes 4 and 5 of a sealed block: how many chunks, each with a nonce of its own.
+        const uint64_t chunks =
+            static_cast<uint8_t>(block.sealed[4]) + 256u * static_cast<uint8_t>(block.sealed[5]);
+        for (uint64_t n = 0; n < chunks; ++n) {
+          const auto [known, is_new] =
+              seen[key].emplace(block.header.nonce_counter + n, block.sealed);
+          EXPECT_TRUE(is_new || known->second == block.sealed);
+        }
+      }
+    }
+  }
+}
+
 TEST(JournalNonceTest, no_key_and_nonce_are_used_twice_over_crashes_and_full_disks) {
   SimDisk disk(5);
-  const JournalKeys keys = make_journal_keys(std::string(32, 'k'));
-  std::map<std::string, std::map<uint64_t, std::string>> seen;  // by key: nonce, who used it
+  Nonces seen;
   JournalStory story(disk);
   set_up(story);
   for (int round = 0; round < 40; ++round) {
@@ -381,30 +406,23 @@ TEST(JournalNonceTest, no_key_and_nonce_are_used_twice_over_crashes_and_full_dis
           story.append_and_commit({1, 2}, std::to_string(round) + std::string(90, 'x')));
       disk.set_room_bytes({});
       static_cast<void>(story.append({3}, "not committed"));
-      for (const std::string& path : disk.paths()) {
-        const auto number = segment_number(path.substr(path.rfind('/') + 1));
-        if (!number) continue;
-        const auto reader = SegmentReader::open(disk, keys, *number).value();
-        const std::string key(text_of(reader->header().data_key));
-        StoredGroup group;
-        while (reader->read_group(group).value() == ReadState::kRecord) {
-          for (const StoredBlock& block : group.blocks) {
-            // Bytes 4 and 5 of a sealed block: how many chunks, each with a nonce of its own.
-            const uint64_t chunks = static_cast<uint8_t>(block.sealed[4]) +
-                                    256u * static_cast<uint8_t>(block.sealed[5]);
-            for (uint64_t n = 0; n < chunks; ++n) {
-              const auto [known, is_new] =
-                  seen[key].emplace(block.header.nonce_counter + n, block.sealed);
-              EXPECT_TRUE(is_new || known->second == block.sealed);
-            }
-          }
-        }
-      }
+      note_nonces(disk, seen);
     }
     disk.crash();
     disk.restart(SimDisk::Loss::kAny);
   }
   EXPECT_GE(seen.size(), 40u);
+}
+
+TEST(JournalNonceTest, no_key_and_nonce_are_used_twice_by_the_blocks_of_a_group) {
+  SimDisk disk(5);
+  Nonces seen;
+  JournalStory story(disk);
+  ASSERT_TRUE(story.open().has_value());
+  ASSERT_TRUE(story.append_and_commit({1, 2, 3}, std::string(size_t{1} << 20, 'x')).has_value());
+  note_nonces(disk, seen);
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_GE(seen.begin()->second.size(), 3u);
 }
 
 }  // namespace
