@@ -382,7 +382,7 @@ bool RuntimeImpl::is_log_behind(SystemRun& run, model::DatasetId dataset) const 
 Result<void> RuntimeImpl::wait_for_others(const Syncing& syncing) {
   const auto is_behind = [&](const std::unique_ptr<SystemRun>& run) {
     if (!run->delivery || !run->is_target_open || !run->is_delivering) return false;
-    if (run->needs_plan || run->is_paused) return false;
+    if (run->needs_plan || run->is_paused || run->is_log_full) return false;
     if (!run->system->mappings.contains(syncing.dataset)) return false;
     const delivery::Stats stats = run->delivery->stats();
     const bool is_written_late = !stats.is_retrying && parts_.journal.stats().committed >
