@@ -92,6 +92,7 @@ struct SystemRun {
   std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> last_sequences;
   std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> confirmed_sequences;
   std::map<model::KeyHash, std::string> twins_told;     // the capture thread's own, while they last
+  int64_t twins_due_us = 0;                             // likewise: no look at any before
   std::map<model::DatasetId, std::string> not_written;  // the delivery thread's own: as last told
   std::atomic<bool> is_delivering{true};                // its delivery has not stopped for good
   std::atomic<bool> needs_plan{false};  // lost its cursor: the journal was at its limit
@@ -177,6 +178,7 @@ class RuntimeImpl final : public Runtime {
   static Error twins_error(const SystemRun& run, const pipeline::TwinRows& twins);
   void report_twins(SystemRun& run, const pipeline::TwinRows& left);
   Result<void> settle_twins(SystemRun& run, std::span<const pipeline::TwinRows> due);
+  std::vector<pipeline::TwinRows> due_twins(SystemRun& run);
   void settle_due_twins(SystemRun& run);
   Result<void> retry_twins(const model::Skip& skip, const std::string& item);
 

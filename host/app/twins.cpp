@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kTwinsAtOnce = 256;  // asked for in one look
 constexpr int64_t kRetryUsMax = 20'000'000;
+constexpr int64_t kPauseUs = 1'000'000;  // before what could not be settled is tried again
 
 std::string sql_name(const std::string& name) {
   const bool is_plain = std::ranges::all_of(name, [](char letter) {
@@ -81,6 +82,7 @@ Result<void> RuntimeImpl::settle_twins(SystemRun& run, std::span<const pipeline:
     keys.insert(keys.end(), twins.keys.begin(), twins.keys.end());
   }
   SYN_TRY(const capture::Captured read, run.capture->read_records(due.front().dataset, keys));
+  quarantine_rejected(run, read.result.rejected);
   return on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
     const auto describe = [&](const pipeline::TwinRows& twins) {
       return to_string(twins_error(run, twins));
@@ -91,14 +93,21 @@ Result<void> RuntimeImpl::settle_twins(SystemRun& run, std::span<const pipeline:
   });
 }
 
-// Those of a dataset that cannot be read just now stay due.
-void RuntimeImpl::settle_due_twins(SystemRun& run) {
-  if (!is_synced_) return;
-  std::vector<pipeline::TwinRows> all = pipeline_->twins_due(run.system->id);
-  std::erase_if(all, [&](const pipeline::TwinRows& twins) {
+// Those that can be looked at.
+std::vector<pipeline::TwinRows> RuntimeImpl::due_twins(SystemRun& run) {
+  std::vector<pipeline::TwinRows> due = pipeline_->twins_due(run.system->id);
+  const std::lock_guard lock(run.mutex);
+  std::erase_if(due, [&](const pipeline::TwinRows& twins) {
     return !run.system->mappings.contains(twins.dataset) || !run.system->is_read(twins.dataset) ||
-           run.unsynced.contains(twins.dataset);
+           run.unsynced.contains(twins.dataset) || run.stopped.contains(twins.dataset);
   });
+  return due;
+}
+
+// Those of a dataset that cannot be read just now, or whose deletes are held, stay due.
+void RuntimeImpl::settle_due_twins(SystemRun& run) {
+  if (!is_synced_ || parts_.clock.steady_us() < run.twins_due_us) return;
+  const std::vector<pipeline::TwinRows> all = due_twins(run);
   const std::span<const pipeline::TwinRows> due = all;
   for (size_t first = 0; first < due.size();) {
     size_t end = first + 1;
@@ -110,6 +119,8 @@ void RuntimeImpl::settle_due_twins(SystemRun& run) {
     if (!settled) note_error(run, settled.error());
     first = end;
   }
+  const bool is_any_left = !due.empty() && !due_twins(run).empty();
+  run.twins_due_us = is_any_left ? parts_.clock.steady_us() + kPauseUs : 0;
 }
 
 // The capture's thread looks again; what it finds is waited for.

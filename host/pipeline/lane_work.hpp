@@ -26,6 +26,7 @@ struct LaneWork {
   core::Input input;
   std::vector<model::TableDelta> deltas;
   std::map<model::DatasetId, uint64_t> quiet_deletes;  // records that we deleted, as deltas say
+  std::vector<core::RecordId> quietly_gone;            // those that may have twins
 };
 
 struct Split {

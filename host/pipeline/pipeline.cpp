@@ -122,6 +122,7 @@ Result<void> PipelineImpl::run_work(std::vector<LaneWork>& work, model::SystemId
   for (const LaneWork& lane : work) {
     for (const auto& [dataset, count] : lane.quiet_deletes)
       guard_.forgive({system, dataset}, count);
+    look_at_twins_of(system, lane.quietly_gone);
   }
   Group group;
   group.system = system;

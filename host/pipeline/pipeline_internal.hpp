@@ -134,6 +134,8 @@ class PipelineImpl final : public Pipeline {
   Result<void> load_twins();
   bool is_twin(const DeleteGuard::Id& id, const model::KeyHash& hash) const;
   std::optional<Twin> twin_of(const DeleteGuard::Id& id, const TwinRows& due) const;
+  Result<bool> exists(model::DatasetId dataset, const std::string& key);
+  void look_at_twins_of(model::SystemId system, std::span<const core::RecordId> records);
   Result<void> settle_one(const DeleteGuard::Id& id, const capture::Captured& read,
                           const std::vector<std::string>& present, Twin& twin);
   Result<void> take_own_row(const capture::Captured& read, const Twin& twin,

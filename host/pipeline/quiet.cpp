@@ -94,6 +94,9 @@ void PipelineImpl::add_quiet_deltas(LaneWork& work) const {
       append_sent(delta, run, *rule->second.schema);
     } else {
       append_head(delta, SYN_DELTA_REMOVE, run.key_bits);
+      const bool may_have_twins =
+          rule->second.schema->key_equivalence != model::KeyEquivalence::kBytes;
+      if (may_have_twins) work.quietly_gone.push_back(run.record);
       if (table->contains(work.lane, run.key_bits)) ++work.quiet_deletes[dataset];
     }
   }

@@ -68,7 +68,11 @@ Result<PipelineImpl::TwinsOf> PipelineImpl::twins_near(const DeleteGuard::Id& id
   TwinsOf near;
   {
     const std::lock_guard lock(mutex_);
-    if (const auto known = twins_.find(id); known != twins_.end()) near = known->second;
+    const auto known = twins_.find(id);
+    for (size_t row = 0; known != twins_.end() && row < batch.row_count(); ++row) {
+      const auto twin = known->second.find(batch.key_hash(row));
+      if (twin != known->second.end()) near.insert(*twin);
+    }
   }
   std::set<state::RecordId> wanted;
   std::map<model::KeyHash, size_t> rows;
@@ -210,6 +214,18 @@ void PipelineImpl::look_at_twins(model::SystemId system, model::DatasetId datase
   for (auto& [hash, twin] : known->second) twin.is_due = true;
 }
 
+// Their own row was deleted by us, and its log does not show that. A start asks for all of them.
+void PipelineImpl::look_at_twins_of(model::SystemId system,
+                                    std::span<const core::RecordId> records) {
+  const std::lock_guard lock(mutex_);
+  for (const core::RecordId& record : records) {
+    const auto known = twins_.find({system, record.dataset});
+    if (known == twins_.end()) continue;
+    const auto twin = known->second.find(record.key_hash);
+    if (twin != known->second.end() && !twin->second.others.empty()) twin->second.is_due = true;
+  }
+}
+
 // The record's row as it was read just now, as a change of the system's.
 Result<void> PipelineImpl::take_own_row(const capture::Captured& read, const Twin& twin,
                                         const std::string& old_key) {
@@ -236,9 +252,15 @@ Result<void> PipelineImpl::take_own_row(const capture::Captured& read, const Twi
   return success();
 }
 
-// None of its rows is there: as if the log had said so.
+// None of its rows is there: as if the log had said so. It counts to the limit of deletes; beyond
+// it the scan that follows an approval finds that.
 Result<void> PipelineImpl::take_gone(const capture::Captured& read, model::DatasetId dataset,
                                      const std::string& key) {
+  const DeleteGuard::Id id{read.system, dataset};
+  if (!is_approved(id)) {
+    SYN_TRY(const bool is_beyond, hold_if_beyond(id, 1));
+    if (is_beyond) return success();
+  }
   model::BatchBuilder builder(*with_.rules.at(dataset).schema, options_.lane_count);
   builder.begin_transaction({{}, read.arrival_us, 1});
   std::vector<model::CellView> cells;
@@ -269,6 +291,21 @@ std::optional<Twin> PipelineImpl::twin_of(const DeleteGuard::Id& id, const TwinR
   return is_same ? std::optional(twin->second) : std::nullopt;
 }
 
+Result<bool> PipelineImpl::exists(model::DatasetId dataset, const std::string& key) {
+  const model::Schema& schema = *with_.rules.at(dataset).schema;
+  const state::RecordId id{dataset, model::record_hash(key, schema)};
+  bool is_there = false;
+  Result<void> outcome = success();
+  SYN_TRY(with_.shadow.load_states(std::span(&id, 1), [&](size_t, std::string_view bytes) {
+    if (bytes.empty()) return;
+    const auto state = core::decode_record(bytes);
+    if (!state) outcome = state.as_failure();
+    is_there = state && state.value().exists();
+  }));
+  if (!outcome) return std::move(outcome).as_failure();
+  return is_there;
+}
+
 Result<void> PipelineImpl::settle_one(const DeleteGuard::Id& id, const capture::Captured& read,
                                       const std::vector<std::string>& present, Twin& twin) {
   const std::string before = twin.own;
@@ -276,7 +313,9 @@ Result<void> PipelineImpl::settle_one(const DeleteGuard::Id& id, const capture::
   if (found == Found::kNone) return take_gone(read, id.second, before);
   SYN_TRY(take_own_row(read, twin, before));
   if (found == Found::kAsBefore) return success();
-  // What was written meanwhile met no row.
+  // What was written meanwhile met no row. A user's row is not taken away for a record that ended.
+  SYN_TRY(const bool is_there, exists(id.second, twin.own));
+  if (!is_there) return success();
   return process_redeliver(id.first, id.second, std::span(&twin.own, 1));
 }
 
@@ -295,7 +334,7 @@ Result<std::vector<TwinRows>> PipelineImpl::settle_twins(std::span<const TwinRow
   for (const TwinRows& rows : due) {
     const DeleteGuard::Id id{read.system, rows.dataset};
     std::optional<Twin> twin = twin_of(id, rows);
-    if (!twin) continue;
+    if (!twin || is_held(id)) continue;
     const auto& keys = present[{rows.dataset, rows.key_hash}];
     SYN_TRY(settle_one(id, read, {keys.begin(), keys.end()}, *twin));
     left.push_back(rows_of(rows.dataset, rows.key_hash, *twin));

@@ -51,8 +51,10 @@ TwinRow sort_out(const model::Batch& batch, size_t row, Twin& twin) {
   const bool is_delete = batch.op(row) == SYN_OP_DELETE;
   if (key == twin.own) {
     if (!is_delete || twin.others.empty()) return TwinRow::kOwn;
-    twin.is_due = true;  // one of the others is to be the record
-    return TwinRow::kOther;
+    twin.is_due = true;
+    // Where the record has ended elsewhere and we took its row away, another is a record of its
+    // own; where a user did, it is to be this one.
+    return batch.is_ours(row) ? TwinRow::kOwn : TwinRow::kOther;
   }
   if (!old_key.empty() && old_key == twin.own && !has(twin.others, key)) {
     twin.own = key;

@@ -32,7 +32,7 @@ enum class TwinRow : uint8_t {
   kOwn,    // the record's own row: it is taken
   kOther,  // not to be taken
 };
-// A user's row of the batch that the system's table knew, or a delete of it.
+// A row of the batch that the system's table knew, or a delete of it.
 TwinRow sort_out(const model::Batch& batch, size_t row, Twin& twin);
 // What the system was found to hold of a twin's keys, sorted. Returns whether another row than
 // before is the record; where none is there, the twin has no others and keeps its key.

@@ -448,6 +448,15 @@ class Recovery(Trio):
         self.wait(lambda: folded(self.office) == folded(self.shop) == folded(self.till))
         self.wait(lambda: self.call("verify", expect=None).returncode == 0)
 
+    def test_a_second_row_lives_on_when_another_system_deletes_the_first(self):
+        self.begin_with_a_collation()
+        self.insert(self.office, "customer", "ANN@x", name="second", points=2)
+        self.wait(lambda: len(self.twins()) == 1)
+        self.do(self.shop, "DELETE FROM customer WHERE email = 'ann@x'")
+        self.wait(lambda: self.ann(self.shop) == self.ann(self.till) == [("ANN@x", "second", 2)])
+        self.assertEqual(self.ann(self.office), [("ANN@x", "second", 2)])
+        self.see_it_mended()
+
     def test_a_second_row_that_others_take_for_the_first(self):
         self.begin_with_a_collation()
         self.insert(self.office, "customer", "ANN@x", name="second", points=2)

@@ -186,7 +186,8 @@ Result<std::string> find_log_holder(Connection& connection) {
           "SELECT who, extract(epoch FROM now() - since)::bigint, (SELECT rolsuper OR "
           "pg_has_role('pg_read_all_stats', 'USAGE') FROM pg_roles WHERE rolname = "
           "current_user) FROM (SELECT 1) one LEFT JOIN (SELECT 'pid ' || pid || ' of role ' || "
-          "usename AS who, xact_start AS since FROM pg_stat_activity WHERE backend_xid IS NOT "
+          "coalesce(usename, backend_type) AS who, xact_start AS since FROM pg_stat_activity WHERE "
+          "backend_xid IS NOT "
           "NULL AND pid <> pg_backend_pid() UNION ALL SELECT 'prepared transaction ' || "
           "quote_literal(gid) || ' of role ' || owner, prepared FROM pg_prepared_xacts ORDER BY "
           "since LIMIT 1) oldest ON since < now() - interval '2 s'"));

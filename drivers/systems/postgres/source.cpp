@@ -429,7 +429,6 @@ Result<std::optional<bool>> PostgresSource::has_told(const model::Position& posi
 // What the server keeps for us, now and then; beyond the limit of the config it is given up.
 Result<void> PostgresSource::measure() {
   if (given_up_ || clock_.steady_us() < measure_due_us_) return success();
-  measure_due_us_ = clock_.steady_us() + kMeasureEveryUs;
   SYN_TRY(Connection * connection, connect());
   SYN_TRY(retained_bytes_, retained_log(*connection, shared_->object));
   const uint64_t pause = shared_->config.log_pause_bytes;
@@ -437,6 +436,7 @@ Result<void> PostgresSource::measure() {
   if (pause > 0 && retained_bytes_ > pause / 2) {
     SYN_TRY(held_by_, find_log_holder(*connection));
   }
+  measure_due_us_ = clock_.steady_us() + kMeasureEveryUs;
   const uint64_t limit = shared_->config.log_limit_bytes;
   if (!is_open_ || limit == 0 || retained_bytes_ <= limit) return success();
   close_stream();

@@ -1,4 +1,6 @@
 // Rows of one system that are one record by the dataset's key.
+#include <gmock/gmock.h>
+
 #include "host/pipeline/ledger.hpp"
 #include "tests/unit/pipeline/story.hpp"
 
@@ -23,6 +25,48 @@ class TwinStory : public PipelineStory {
   }
   void remove(const std::string& id) { take(kErp, Kind::kLog, SYN_OP_DELETE, id, {}, {}); }
 
+  enum class Echo : uint8_t { kShown, kLeftOut };
+  // A system's log shows all that we have written there: of this record the row, or nothing, where
+  // our own writes are left out of it.
+  void show_ours(model::SystemId system, Echo echo, uint8_t op, const Row& row) {
+    capture::Captured captured;
+    captured.kind = Kind::kLog;
+    captured.system = system;
+    captured.arrival_us = kTimeUs;
+    for (model::LaneIndex lane = 0; lane < kLanes; ++lane) {
+      const model::Sequence last = pipeline_->last_sequence(schema_.stream, lane);
+      if (last == 0) continue;
+      capture::CapturedMarker& marker = captured.markers.emplace_back();
+      marker.ordinal = lane;
+      marker.appliance = "here";
+      marker.epoch = 1;
+      marker.stream = schema_.stream;
+      marker.lane = lane;
+      marker.sequence = last;
+      marker.is_quiet = echo == Echo::kLeftOut;
+    }
+    if (echo == Echo::kShown) {
+      model::BatchBuilder builder(schema_, kLanes);
+      builder.begin_transaction({{}, kTimeUs, 1});
+      const std::vector<model::CellView> cells = {
+          {CellState::kValue, row.first}, {CellState::kValue, row.second}, {CellState::kValue, ""}};
+      if (op == SYN_OP_DELETE) {
+        builder.add_key_row(op, true, kLanes, std::span(cells).first(1));
+      } else {
+        builder.add_row(op, true, kLanes, cells);
+      }
+      captured.batches.push_back(builder.finish());
+    }
+    ASSERT_TRUE(pipeline_->process(captured).has_value());
+    commit();
+  }
+  // The shop, which has the record, deletes it, and so do we in the ERP.
+  void delete_from_shop(const std::string& id, Echo echo) {
+    show_ours(kShop, Echo::kShown, SYN_OP_INSERT, {id, "first"});
+    take(kShop, Kind::kLog, SYN_OP_DELETE, id, {}, {});
+    ASSERT_THAT(written_to(kErp), testing::Contains("delete " + id));
+    show_ours(kErp, echo, SYN_OP_DELETE, {id, ""});
+  }
   // One transaction of the ERP's: a row that was given another key.
   void rename(const std::string& from, const std::string& to, const std::string& name) {
     model::BatchBuilder builder(schema_, kLanes);
@@ -197,6 +241,35 @@ TEST_F(TwinStory, when_the_first_goes_nothing_but_the_key_may_be_another) {
   EXPECT_EQ(written_to(kShop), Writes{"put ann first "});
   take(kShop, Kind::kLog, SYN_OP_UPDATE, "ann", "from the shop", "");
   EXPECT_EQ(written_to(kErp).back().substr(0, 7), "set ANN");
+}
+
+// A user's row of its own is never taken away for it: it is a record from then on.
+class TwinOfADeleted : public TwinStory {
+ protected:
+  void expect_a_new_record(Echo echo, const std::string& name) {
+    insert("ANN", name);
+    look({{"ANN", name}, {"ann", "first"}});
+    delete_from_shop("ann", echo);
+    EXPECT_EQ(due(), (Keys{"ann", "ANN"}));
+    look({{"ANN", name}});
+    EXPECT_EQ(due(), Keys{});
+    EXPECT_EQ(quarantined(), Keys{});
+    EXPECT_EQ(written_to(kShop).back(), "put ANN " + name + " ");
+    EXPECT_THAT(written_to(kErp), testing::Not(testing::Contains("delete ANN")));
+  }
+};
+
+TEST_F(TwinOfADeleted, is_a_new_record) {
+  expect_a_new_record(Echo::kShown, "second");
+}
+TEST_F(TwinOfADeleted, is_a_new_record_where_our_delete_is_not_shown) {
+  expect_a_new_record(Echo::kLeftOut, "second");
+}
+TEST_F(TwinOfADeleted, is_a_new_record_of_equal_values) {
+  expect_a_new_record(Echo::kShown, "first");
+}
+TEST_F(TwinOfADeleted, is_a_new_record_of_equal_values_where_our_delete_is_not_shown) {
+  expect_a_new_record(Echo::kLeftOut, "first");
 }
 
 TEST_F(TwinStory, two_rows_of_a_first_reading_are_told_apart) {
