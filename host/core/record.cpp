@@ -33,7 +33,7 @@ class RecordWriter {
     for (const Version* version : versions_) model::encode(*version, out_);
     write_indexes(record_.cells.size());
     if (!has_more) return;
-    out_.varint(record_.views.size());
+    out_.varint(record_.views.size() << 1 | (record_.keys.empty() ? 0 : 1));
     for (const SystemView& view : record_.views) write_view(view);
     out_.varint(record_.met.size());
     for (const Met& met : record_.met) {
@@ -151,22 +151,24 @@ class RecordReader {
     for (Version& version : versions_) version = model::decode_version(in_);
     read_indexes(record.cells);
     if ((head & 1) != 0) {
-      record.views.resize(read_count());
+      const uint64_t views = in_.varint();
+      record.views.resize(counted(views >> 1));
       for (SystemView& view : record.views) read_view(view);
       record.met.resize(read_count());
       for (Met& met : record.met) {
         met.field = read_field();
         met.version = version_at(in_.varint());
       }
-      if (!in_.at_end()) read_keys(record);
+      if ((views & 1) != 0) read_keys(record);
     }
     return in_.ok() && in_.at_end() && is_sorted(record);
   }
 
  private:
   // Of things that take a byte each at the least.
-  size_t read_count() {
-    const uint64_t count = in_.varint();
+  size_t read_count() { return counted(in_.varint()); }
+
+  size_t counted(uint64_t count) {
     if (count > in_.remaining()) in_.fail();
     return in_.ok() ? count : 0;
   }
@@ -211,6 +213,7 @@ class RecordReader {
 
   void read_keys(RecordState& record) {
     record.keys.resize(read_count());
+    if (record.keys.empty()) in_.fail();
     for (OwnKey& own : record.keys) {
       own.system = in_.u32();
       own.key = in_.text();

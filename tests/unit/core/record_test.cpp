@@ -80,12 +80,25 @@ RC_GTEST_PROP(Record, a_cut_is_an_error, ()) {
   RC_ASSERT(!decode_record(bytes.substr(0, size)).has_value());
 }
 
+TEST(Record, a_cut_before_its_keys_is_no_record_without_keys) {
+  RecordState record;
+  record.make_view(1, 1).generation = 1;
+  const std::string without = encode(record);
+  record.keys.push_back({7, "ann@x"});
+  const std::string bytes = encode(record);
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(decode_record(bytes.substr(0, size))) << size;
+  }
+  EXPECT_TRUE(decode_record(without));
+}
+
 TEST(Record, what_no_lane_writes_is_damage) {
   EXPECT_FALSE(decode_record(""));
   EXPECT_FALSE(decode_record(encode({}) + "x"));
   EXPECT_FALSE(decode_record(std::string("\x02\xff\xff\xff\xff\x0f", 6)));  // versions without end
   EXPECT_FALSE(decode_record(std::string("\x02\x00\xff\xff\x7f", 5)));      // cells without end
   EXPECT_FALSE(decode_record(std::string("\x02\x00\x01\x01", 4)));          // no such version
+  EXPECT_FALSE(decode_record(std::string("\x01\x00\x00\x01\x00\x00", 6)));  // keys, but none
   RecordState unsorted;
   unsorted.views.resize(2);
   unsorted.views[0].system = 9;
