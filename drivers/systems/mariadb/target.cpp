@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* kBegin = "START TRANSACTION";
 constexpr const char* kCommit = "COMMIT";
+constexpr int kDrawsMax = 64;  // of a value that no other record holds
 constexpr const char* kBeforeFill = "SAVEPOINT syncline_fill";
 constexpr const char* kUndoFill = "ROLLBACK TO SAVEPOINT syncline_fill";
 constexpr size_t kFillMin = 64;  // full records, all missing: those that follow may be, too
@@ -436,7 +437,9 @@ Result<std::optional<MariadbTarget::Refused>> MariadbTarget::write_one(
                           ? writer_->freeing(write, scan::standing_of(standings_, index))
                           : writer_->single(write, scan::standing_of(standings_, index)));
   if (!group) return std::optional<Refused>();
-  const Bulk::Outcome outcome = run_group(*group);
+  Bulk::Outcome outcome = run_group(*group);
+  for (int draws = 1; step == Step::kFree && is_clash(outcome.number) && draws < kDrawsMax; ++draws)
+    outcome = run_group(*group);
   if (outcome.is_done) {
     if (step != Step::kFree) rows_written += outcome.matched_count;
     return std::optional<Refused>();

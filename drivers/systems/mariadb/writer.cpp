@@ -12,6 +12,8 @@ namespace {
 using model::EntryKind;
 using scan::Standing;
 
+constexpr uint32_t kFreeTextSize = 12;
+
 Step step_of(EntryKind kind, Standing standing) {
   if (kind == EntryKind::kDelete) return Step::kDelete;
   if (kind != EntryKind::kPut) return Step::kSet;
@@ -37,16 +39,34 @@ void add_condition(Group& group, GroupSql& out) {
   }
 }
 
-// What no other record holds, as SQL; empty: nothing can be made up.
+// An integer of the half of its type's range that records seldom use: below zero, or the upper one.
+std::string free_integer(const NativeType& type) {
+  const uint64_t half = uint64_t{1} << (8 * type.size_bytes - 1);
+  const std::string drawn = "CAST(FLOOR(RAND() * " + std::to_string(half) + ") AS UNSIGNED)";
+  return type.is_unsigned ? std::to_string(half) + " + " + drawn
+                          : "-1 - CAST(" + drawn + " AS SIGNED)";
+}
+
+// Signs that texts seldom consist of.
+std::string free_text(uint32_t length) {
+  std::string sql = "CONCAT(''";
+  for (uint32_t i = 0; i < std::min(length, kFreeTextSize); ++i) {
+    sql += ", CHAR(33 + FLOOR(RAND() * 15) USING ascii)";
+  }
+  return sql + ")";
+}
+
+// What hardly another record holds, as SQL, drawn anew each time; empty: nothing can be made up.
 std::string free_value(const Column& column) {
   if (column.is_nullable) return "NULL";
   switch (column.type.category) {
     case Category::kText:
+      return free_text(kFreeTextSize);
     case Category::kVarchar:
     case Category::kChar:
-      return "LEFT(MD5(RAND()), 12)";
+      return free_text(column.type.length);
     case Category::kInteger:
-      return column.type.is_unsigned ? "" : "-1 - FLOOR(RAND() * 120)";
+      return free_integer(column.type);
     default:
       return {};
   }

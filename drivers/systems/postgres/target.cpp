@@ -14,6 +14,7 @@ constexpr std::string_view kDivisionByZero = "22012";
 constexpr std::string_view kUniqueViolation = "23505";
 constexpr std::string_view kGeneratedAlways = "428C9";
 constexpr size_t kMarkerIndex = 1;  // behind BEGIN
+constexpr int kDrawsMax = 64;       // of a value that no other record holds
 constexpr size_t kFillMin = 64;     // full records, all missing: those that follow may be, too
 
 // Each record of a batch is found by its key's index, however the table's statistics stand: to read
@@ -387,8 +388,10 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
       is_key_index(mapped, connection_->constraint())) {
     return guard_->was_inserted(write);
   }
-  if (outcome.sqlstate == kUniqueViolation && group_step == Step::kPut) {
-    // A user may have inserted it between our UPDATE and our INSERT: the next UPDATE sees it.
+  // A user may have inserted it between our UPDATE and our INSERT: the next UPDATE sees it. What is
+  // made up may be what another record holds: the next draw is another.
+  const int tries = group_step == Step::kPut ? 2 : group_step == Step::kFree ? kDrawsMax : 1;
+  for (int tried = 1; outcome.sqlstate == kUniqueViolation && tried < tries; ++tried) {
     SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_write"));
     outcome = pipeline_->run(statements);
   }

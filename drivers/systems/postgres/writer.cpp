@@ -11,6 +11,8 @@ namespace {
 using model::EntryKind;
 using scan::Standing;
 
+constexpr uint32_t kFreeTextSize = 12;
+
 Step step_of(EntryKind kind, Standing standing) {
   if (kind == EntryKind::kDelete) return Step::kDelete;
   if (kind != EntryKind::kPut) return Step::kSet;
@@ -121,15 +123,26 @@ std::string put_sql(const Group& group) {
          ") NOT IN (TABLE found)";
 }
 
-// What no other record holds, as SQL; empty: nothing can be made up.
+// Signs that texts seldom consist of.
+std::string free_text(uint32_t length) {
+  std::string sql = "''";
+  for (uint32_t i = 0; i < kFreeTextSize && (i < length || length == 0); ++i) {
+    sql += " || chr(33 + floor(random() * 15)::int)";
+  }
+  return sql;
+}
+
+// What hardly another record holds, as SQL, drawn anew each time; empty: nothing can be made up.
 std::string free_value(const Column& column) {
   if (column.is_nullable) return "NULL";
   switch (column.type.category) {
     case Category::kText:
     case Category::kVarchar:
-      return "substr(md5(random()::text), 1, 12)";
-    case Category::kInteger:
-      return "-(1 + floor(random() * 30000))::int";
+      return free_text(logical_type_of(column.type).length);
+    case Category::kInteger: {
+      const bool is_short = column.type.name == "smallint";
+      return "-(1 + floor(random() * " + std::string(is_short ? "32767" : "2147483647") + "))::int";
+    }
     default:
       return {};
   }

@@ -174,6 +174,23 @@ TEST_F(Apply, RecordsSwapUniqueValuesThatCannotBeNull) {
   EXPECT_EQ("1|Bob|2;2|Ann|1", customers());
 }
 
+TEST_F(Apply, ManyRecordsPassOnUniqueValuesOfNarrowColumns) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(3) NOT NULL UNIQUE, rank tinyint "
+      "NOT NULL UNIQUE, place smallint unsigned NOT NULL UNIQUE)");
+  start({make_schema("customer", "id:int64 name:text rank:int64 place:int64")});
+  user_.run("INSERT INTO customer SELECT seq, seq, seq, seq FROM seq_1_to_40");
+  std::vector<std::string> texts;
+  for (int id = 1; id <= 40; ++id) {
+    const std::string next = std::to_string(id % 40 + 1);
+    texts.push_back("set " + std::to_string(id) + " name=" + next + " rank=" + next +
+                    " place=" + next);
+  }
+  apply(texts);
+  EXPECT_EQ("40", user_.ask("SELECT count(*) FROM customer WHERE name = id % 40 + 1 AND rank = id "
+                            "% 40 + 1 AND place = rank"));
+}
+
 TEST_F(Apply, ADeleteGivesItsUniqueValueToAPutOfTheSameBatch) {
   start_customers();
   user_.run("INSERT INTO customer VALUES (2, 'Bob', 'b@x')");

@@ -131,6 +131,22 @@ TEST_F(Apply, RecordsSwapUniqueValuesThatCannotBeNull) {
   EXPECT_EQ("1|Bob|2;2|Ann|1", customers());
 }
 
+TEST_F(Apply, ManyRecordsPassOnUniqueValuesOfNarrowColumns) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(3) NOT NULL UNIQUE, rank smallint "
+      "NOT NULL UNIQUE)");
+  start({make_schema("customer", "id:int64 name:text rank:int64")});
+  user_.run("INSERT INTO customer SELECT i, i, i FROM generate_series(1, 400) i");
+  std::vector<std::string> texts;
+  for (int id = 1; id <= 400; ++id) {
+    const std::string next = std::to_string(id % 400 + 1);
+    texts.push_back("set " + std::to_string(id) + " name=" + next + " rank=" + next);
+  }
+  apply(texts);
+  EXPECT_EQ("400", user_.ask("SELECT count(*) FROM customer WHERE name::int = id % 400 + 1 AND "
+                             "rank = id % 400 + 1"));
+}
+
 TEST_F(Apply, ADeleteGivesItsUniqueValueToAPutOfTheSameBatch) {
   start_customers();
   user_.run("INSERT INTO customer VALUES (2, 'Bob', 'b@x')");
