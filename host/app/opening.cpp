@@ -70,7 +70,11 @@ Result<void> RuntimeImpl::prepare_system(SystemRun& run) {
     }
   }
   SYN_TRY(run.start_cursor, load_cursor(system));
-  run.delivery = std::make_unique<delivery::Delivery>(options, *system.ports.target, parts_.journal,
+  std::vector<ports::Target*> targets = {system.ports.target.get()};
+  for (const auto& more : system.ports.more_targets) targets.push_back(more.get());
+  if (targets.size() > 1) run.writers = std::make_unique<WorkPool>(targets.size() - 1);
+  options.pool = run.writers.get();
+  run.delivery = std::make_unique<delivery::Delivery>(options, std::move(targets), parts_.journal,
                                                       parts_.clock, parts_.random);
   return success();
 }
