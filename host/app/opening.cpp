@@ -134,8 +134,7 @@ Result<void> RuntimeImpl::open_source(SystemRun& run) {
 
 // REQUIRES: the thread that writes to it.
 Result<void> RuntimeImpl::open_target(SystemRun& run) {
-  SYN_TRY(run.delivery->open(run.start_cursor));
-  SYN_TRY(const auto checkpoints, run.system->ports.target->probe(run.epoch));
+  SYN_TRY(const auto checkpoints, run.delivery->open(run.start_cursor));
   SYN_TRY(refuse_unknown_writes(run, checkpoints));
   SYN_TRY(refuse_lost_writes(run, checkpoints));
   run.is_target_open = true;

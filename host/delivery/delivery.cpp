@@ -46,7 +46,7 @@ struct Delivery::Impl {
         pending(options_in.target, options_in.schemas),
         holds(options_in.backoff_us_min, options_in.backoff_us_max, clock_in, random_in) {}
 
-  Result<void> probe();
+  Result<std::vector<ports::Checkpoint>> probe();
   Result<size_t> read_on();
   bool is_full() const {
     return pending.entry_count() >= options.pending_entries_max ||
@@ -94,8 +94,8 @@ struct Delivery::Impl {
   Stats stats;
 };
 
-Result<void> Delivery::Impl::probe() {
-  SYN_TRY(const auto checkpoints, writers.probe(options.epoch));
+Result<std::vector<ports::Checkpoint>> Delivery::Impl::probe() {
+  SYN_TRY(auto checkpoints, writers.probe(options.epoch));
   size_t applied = 0;  // by a transaction whose outcome was not known
   for (const ports::Checkpoint& checkpoint : checkpoints) {
     const model::Sequence known = pending.flows()[{checkpoint.stream, checkpoint.lane}].applied;
@@ -107,7 +107,7 @@ Result<void> Delivery::Impl::probe() {
   is_probe_due = false;
   const std::lock_guard lock(mutex);
   stats.entries_delivered_total += applied;
-  return success();
+  return checkpoints;
 }
 
 bool Delivery::Impl::is_blocked(const FlowId& flow) const {
@@ -386,17 +386,17 @@ Delivery::Delivery(const Options& options, std::vector<ports::Target*> targets,
 
 Delivery::~Delivery() = default;
 
-Result<void> Delivery::open(journal::GroupNumber after) {
+Result<std::vector<ports::Checkpoint>> Delivery::open(journal::GroupNumber after) {
   std::vector<model::StreamId> streams;
   for (const model::Schema* schema : impl_->options.schemas) streams.push_back(schema->stream);
   std::sort(streams.begin(), streams.end());
   streams.erase(std::unique(streams.begin(), streams.end()), streams.end());
   SYN_TRY(impl_->writers.open(impl_->options.epoch, streams, impl_->options.lane_count));
-  SYN_TRY(impl_->probe());
+  SYN_TRY(auto applied, impl_->probe());
   SYN_TRY(impl_->cursor, impl_->journal.open_cursor(after));
   impl_->pending.begin_behind(after);
   impl_->publish();
-  return success();
+  return applied;
 }
 
 Result<bool> Delivery::run_once() {

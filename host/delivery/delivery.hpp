@@ -78,8 +78,9 @@ class Delivery {
            Clock& clock, Random& random);
   ~Delivery();
 
-  // Opens the epoch at the target, probes what it applied, opens the cursor behind `after`.
-  Result<void> open(journal::GroupNumber after);
+  // Opens the epoch at the target, probes what it applied, opens the cursor behind `after`. Returns
+  // what was applied.
+  Result<std::vector<ports::Checkpoint>> open(journal::GroupNumber after);
 
   // A bounded amount of work: reads on, writes at most one marked transaction a connection. Returns
   // whether there was anything to do.
