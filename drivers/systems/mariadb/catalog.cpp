@@ -4,6 +4,7 @@
 
 #include "drivers/scan/findings.hpp"
 #include "drivers/systems/mariadb/detail/findings.hpp"
+#include "drivers/systems/mariadb/detail/indexes.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
 #include "drivers/systems/mariadb/detail/scan_tables.hpp"
 
@@ -32,6 +33,22 @@ ports::TableInfo table_info(const Table& table) {
   return info;
 }
 
+// How its rows will be read; what we may not read is named with our rights.
+Result<void> find_reads(Connection& connection, const Mapped& mapped, std::vector<Finding>& out) {
+  const ports::DatasetMapping& mapping = *mapped.mapping;
+  if (const auto filter = check_filter(connection, mapped); !filter) {
+    const Error& error = filter.error();
+    if (error.code != ErrorCode::kSystemSchema) return error;
+    out.push_back(
+        {Severity::kStops, mapping.schema->name, error.what + ": " + error.why, error.fix});
+    return success();
+  }
+  if (mapping.capture == ports::Capture::kPoll && mapping.direction != ports::Direction::kTo) {
+    SYN_TRY(find_poll(connection, mapped, out));
+  }
+  return find_indexes(connection, mapped, out);
+}
+
 }  // namespace
 
 Result<std::vector<ports::TableInfo>> MariadbCatalog::tables() {
@@ -58,9 +75,7 @@ Result<std::vector<Finding>> MariadbCatalog::findings() {
     }
     SYN_TRY(find_in_table(*connection, mapped.value(), *shared_, out));
     scan::find_unseen(mapping, out);
-    if (mapping.capture == ports::Capture::kPoll && mapping.direction != ports::Direction::kTo) {
-      SYN_TRY(find_poll(*connection, mapped.value(), out));
-    }
+    SYN_TRY(find_reads(*connection, mapped.value(), out));
   }
   SYN_TRY(const auto present, installed_objects(*connection));
   for (const char* table : {kCheckpoint, kEcho}) {

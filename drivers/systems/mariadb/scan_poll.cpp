@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "drivers/systems/mariadb/detail/indexes.hpp"
 #include "drivers/systems/mariadb/detail/scan_tables.hpp"
 
 namespace syncline::mariadb {
@@ -9,27 +10,6 @@ namespace {
 
 std::string poll_name(const Mapped& mapped) {
   return quoted_name(mapped.mapping->poll_by);
-}
-
-// With the key behind the column, an index answers a round in its order.
-std::string index_sql(const Mapped& mapped) {
-  std::string sql =
-      "ALTER TABLE " + quoted_name(mapped.table.name) + " ADD INDEX (" + poll_name(mapped);
-  for (size_t i = 0; i < mapped.key_count(); ++i) {
-    if (mapped.columns[i].name == mapped.mapping->poll_by) continue;
-    sql += ", " + quoted_name(mapped.columns[i].name);
-  }
-  return sql + ");";
-}
-
-Result<bool> is_indexed(Connection& connection, const Mapped& mapped) {
-  SYN_TRY(
-      const Answer rows,
-      connection.query("SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = "
-                       "DATABASE() AND SEQ_IN_INDEX = 1 AND SUB_PART IS NULL AND TABLE_NAME = " +
-                       literal(mapped.table.name) +
-                       " AND COLUMN_NAME = " + literal(mapped.mapping->poll_by)));
-  return rows.row_count() > 0;
 }
 
 Result<bool> sees_transactions(Connection& connection) {
@@ -64,8 +44,8 @@ Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& 
   out.not_null_sql = "UPDATE " + table + " SET " + name + " = " + (is_clock ? "now(6)" : "0") +
                      " WHERE " + name + " IS NULL; ALTER TABLE " + table + " MODIFY " + name + " " +
                      out.type + " NOT NULL;";
-  out.index_sql = index_sql(mapped);
-  SYN_TRY(out.is_indexed, is_indexed(connection, mapped));
+  out.index_sql = poll_index_sql(mapped);
+  SYN_TRY(out.is_indexed, is_poll_indexed(connection, mapped));
   return out;
 }
 
@@ -94,8 +74,9 @@ Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
   const std::string limit = category == Category::kTimestamp  ? "now(6)"
                             : category == Category::kDatetime ? "now(6) + INTERVAL 14 HOUR"
                                                               : "";
-  std::string highest = "SELECT max(" + name + ") FROM " + quoted_name(table.table.name);
-  if (!limit.empty()) highest += " WHERE " + name + " <= " + limit;
+  std::string highest = "SELECT max(" + name + ") FROM " + quoted_name(table.table.name) +
+                        " WHERE TRUE" + filter_of(table);
+  if (!limit.empty()) highest += " AND " + name + " <= " + limit;
   SYN_TRY(const bool sees, sees_transactions(*connection_));
   int64_t oldest_us = std::numeric_limits<int64_t>::max();
   if (sees) {

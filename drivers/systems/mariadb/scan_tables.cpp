@@ -1,6 +1,6 @@
 #include "drivers/systems/mariadb/detail/scan_tables.hpp"
 
-#include "drivers/scan/findings.hpp"
+#include "drivers/systems/mariadb/detail/indexes.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
 
 namespace syncline::mariadb {
@@ -44,11 +44,7 @@ Result<void> ScanTables::install() {
 
 Result<scan::Tables::Look> ScanTables::look(const ports::DatasetMapping& mapping) {
   SYN_TRY(Mapped now, read_mapped(*connection_, mapping));
-  if (!mapping.where.empty()) {
-    const auto asked = connection_->query("SELECT 1 FROM " + quoted_name(now.table.name) +
-                                          " WHERE false AND (" + mapping.where + ")");
-    if (!asked) return scan::filter_error(mapping, asked.error());
-  }
+  SYN_TRY(check_filter(*connection_, now));
   if (mapping.capture == ports::Capture::kPoll) {
     SYN_TRY(check_poll(*connection_, now));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/scan/findings.hpp"
+#include "drivers/systems/postgres/detail/indexes.hpp"
 #include "drivers/systems/postgres/detail/numbering.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
 #include "drivers/systems/postgres/detail/origins.hpp"
@@ -127,6 +128,23 @@ void find_rights(const Mapped& mapped, const std::string& role, std::vector<Find
   }
 }
 
+// How its rows will be read. REQUIRES: rights are found already.
+Result<void> find_reads(Connection& connection, const Mapped& mapped, std::vector<Finding>& out) {
+  if (!mapped.table.is_readable) return success();
+  const ports::DatasetMapping& mapping = *mapped.mapping;
+  if (const auto filter = check_filter(connection, mapped); !filter) {
+    const Error& error = filter.error();
+    if (error.code != ErrorCode::kSystemSchema) return error;
+    out.push_back(
+        {Severity::kStops, mapping.schema->name, error.what + ": " + error.why, error.fix});
+    return success();
+  }
+  if (mapping.capture == ports::Capture::kPoll && mapping.direction != ports::Direction::kTo) {
+    SYN_TRY(find_poll(connection, mapped, out));
+  }
+  return find_indexes(connection, mapped, out);
+}
+
 // What comes where the server keeps more of its log for us than the config allows.
 Result<std::string> at_the_limit(Connection& connection, const Shared& shared,
                                  uint64_t kept_bytes) {
@@ -226,9 +244,7 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
     }
     find_rights(mapped.value(), quoted_name(user), out);
     scan::find_unseen(mapping, out);
-    if (mapping.capture == ports::Capture::kPoll && mapping.direction != ports::Direction::kTo) {
-      SYN_TRY(find_poll(*connection, mapped.value(), out));
-    }
+    SYN_TRY(find_reads(*connection, mapped.value(), out));
     if (mapping.capture == ports::Capture::kLog && mapping.direction != ports::Direction::kTo) {
       if (const auto problem = identity_problem(mapped.value())) {
         out.push_back({Severity::kStops, mapping.schema->name, problem->what + ": " + problem->why,

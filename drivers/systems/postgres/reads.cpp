@@ -34,27 +34,8 @@ Result<void> begin_seeing(Connection& connection, ReadTransaction& transaction,
               "a commit waits for a synchronous standby", "nothing: it is tried again");
 }
 
-// Those that the row filter lets through.
-std::string filter_of(const Mapped& mapped) {
-  return mapped.mapping->where.empty() ? "" : " AND (" + mapped.mapping->where + ")";
-}
-
 std::string is_inside(const Mapped& mapped) {
   return mapped.mapping->where.empty() ? ", true" : ", (" + mapped.mapping->where + ") IS TRUE";
-}
-
-std::string chunk_sql(const Mapped& mapped, size_t row_limit, bool is_first) {
-  const std::string keys = column_list(mapped, mapped.key_count());
-  std::string sql =
-      "SELECT " + column_list(mapped) + " FROM " + mapped.table.sql_name() + " WHERE true";
-  if (!is_first) {
-    sql += " AND (" + keys + ") > (";
-    for (size_t i = 1; i <= mapped.key_count(); ++i) {
-      sql += (i == 1 ? "$" : ", $") + std::to_string(i);
-    }
-    sql += ")";
-  }
-  return sql + filter_of(mapped) + " ORDER BY " + keys + " LIMIT " + std::to_string(row_limit);
 }
 
 // A key that the column's type cannot even read.
@@ -103,6 +84,24 @@ void show(const Mapped& mapped, const RowCells& cells, ports::ChangeSink& sink) 
 
 }  // namespace
 
+std::string filter_of(const Mapped& mapped) {
+  return mapped.mapping->where.empty() ? "" : " AND (" + mapped.mapping->where + ")";
+}
+
+std::string chunk_sql(const Mapped& mapped, size_t row_limit, ChunkPlace place) {
+  const std::string keys = column_list(mapped, mapped.key_count());
+  std::string sql =
+      "SELECT " + column_list(mapped) + " FROM " + mapped.table.sql_name() + " WHERE true";
+  if (place == ChunkPlace::kBehindKey) {
+    sql += " AND (" + keys + ") > (";
+    for (size_t i = 1; i <= mapped.key_count(); ++i) {
+      sql += (i == 1 ? "$" : ", $") + std::to_string(i);
+    }
+    sql += ")";
+  }
+  return sql + filter_of(mapped) + " ORDER BY " + keys + " LIMIT " + std::to_string(row_limit);
+}
+
 Result<std::string> ReadTransaction::begin() {
   SYN_TRY(connection_.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
   is_open_ = true;
@@ -119,7 +118,8 @@ Result<Answer> select_chunk(Connection& connection, const Mapped& mapped, const 
   std::vector<Parameter> after;
   ByteReader in(cursor);
   while (!cursor.empty() && after.size() < mapped.key_count()) after.emplace_back(in.text());
-  return connection.query(chunk_sql(mapped, row_limit, cursor.empty()), after);
+  const auto place = cursor.empty() ? ChunkPlace::kFirst : ChunkPlace::kBehindKey;
+  return connection.query(chunk_sql(mapped, row_limit, place), after);
 }
 
 std::string chunk_cursor(const Mapped& mapped, const Answer& rows, size_t row_limit) {

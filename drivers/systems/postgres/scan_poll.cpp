@@ -1,6 +1,7 @@
 // Polls: the column that rises, the index that it needs, and where a round stands.
 #include <algorithm>
 
+#include "drivers/systems/postgres/detail/indexes.hpp"
 #include "drivers/systems/postgres/detail/scan_tables.hpp"
 
 namespace syncline::postgres {
@@ -10,34 +11,13 @@ std::string poll_name(const Mapped& mapped) {
   return quoted_name(mapped.mapping->poll_by);
 }
 
+std::string poll_order(const Mapped& mapped) {
+  return poll_name(mapped) + ", " + column_list(mapped, mapped.key_count());
+}
+
 // The column's type as SQL casts a text to it: with its digits.
 std::string poll_type(const Mapped& mapped) {
   return scan::find_poll_column(mapped)->type.name;
-}
-
-// With the key behind the column, an index answers a round in its order; with a filter, a partial
-// one is as good, and smaller.
-std::string index_sql(const Mapped& mapped) {
-  std::string sql =
-      "CREATE INDEX CONCURRENTLY ON " + mapped.table.sql_name() + " (" + poll_name(mapped);
-  for (size_t i = 0; i < mapped.key_count(); ++i) {
-    if (mapped.columns[i].name == mapped.mapping->poll_by) continue;
-    sql += ", " + quoted_name(mapped.columns[i].name);
-  }
-  sql += ")";
-  const std::string& where = mapped.mapping->where;
-  return sql + (where.empty() ? "" : " WHERE " + where) + ";";
-}
-
-Result<bool> is_indexed(Connection& connection, const Mapped& mapped) {
-  SYN_TRY(const Answer rows,
-          connection.query("SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = "
-                           "i.indrelid AND a.attnum = i.indkey[0] WHERE i.indisvalid AND "
-                           "i.indrelid = " +
-                           std::to_string(mapped.table.oid) +
-                           " AND a.attname = " + literal(mapped.mapping->poll_by) +
-                           (mapped.mapping->where.empty() ? " AND i.indpred IS NULL" : "")));
-  return rows.row_count() > 0;
 }
 
 Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& mapped) {
@@ -49,8 +29,10 @@ Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& 
   out.not_null_sql = "UPDATE " + table + " SET " + name + " = " + (is_clock ? "now()" : "0") +
                      " WHERE " + name + " IS NULL; ALTER TABLE " + table + " ALTER " + name +
                      " SET NOT NULL;";
-  out.index_sql = index_sql(mapped);
-  SYN_TRY(out.is_indexed, is_indexed(connection, mapped));
+  SYN_TRY(const IndexUse use, look_at_index(connection, mapped, Lead::kPollColumn));
+  out.is_indexed = use.is_ordered;
+  if (out.is_indexed) return out;
+  SYN_TRY(out.index_sql, poll_index_sql(connection, mapped));
   return out;
 }
 
@@ -74,6 +56,12 @@ Result<scan::Reached> read_open(Connection& connection) {
 }
 
 }  // namespace
+
+std::string changed_sql(const Mapped& mapped, const std::string& condition, size_t row_limit) {
+  return "SELECT " + column_list(mapped) + ", " + poll_name(mapped) + " FROM " +
+         mapped.table.sql_name() + " WHERE true" + condition + filter_of(mapped) + " ORDER BY " +
+         poll_order(mapped) + " LIMIT " + std::to_string(row_limit);
+}
 
 Result<void> check_poll(Connection& connection, const Mapped& mapped) {
   SYN_TRY(const auto column, read_poll_column(connection, mapped));
@@ -105,8 +93,9 @@ Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
                             : category == Category::kDatetime
                                 ? "(statement_timestamp() AT TIME ZONE 'UTC' + interval '14 hours')"
                                 : "";
-  std::string highest = "SELECT max(" + name + ") FROM " + table.table.sql_name();
-  if (!limit.empty()) highest += " WHERE " + name + " <= " + limit;
+  std::string highest =
+      "SELECT max(" + name + ") FROM " + table.table.sql_name() + " WHERE true" + filter_of(table);
+  if (!limit.empty()) highest += " AND " + name + " <= " + limit;
   SYN_TRY(scan::Reached reached, read_open(*connection_));
   SYN_TRY(const Answer row,
           connection_->query("SELECT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = "
@@ -122,24 +111,20 @@ Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
 Result<scan::Rows> ScanTables::changed(model::DatasetId dataset, const std::string& from,
                                        const std::string& cursor, size_t row_limit) {
   const Mapped& table = mapped(dataset);
-  const std::string order = poll_name(table) + ", " + column_list(table, table.key_count());
-  std::string sql = "SELECT " + column_list(table) + ", " + poll_name(table) + " FROM " +
-                    table.table.sql_name() + " WHERE true";
+  std::string condition;
   std::vector<Parameter> parameters;
   if (!cursor.empty()) {
-    sql += " AND (" + order + ") > ($1::" + poll_type(table);
+    condition = " AND (" + poll_order(table) + ") > ($1::" + poll_type(table);
     ByteReader in(cursor);
     while (parameters.size() < table.key_count() + 1) parameters.emplace_back(in.text());
-    for (size_t i = 0; i < table.key_count(); ++i) sql += ", $" + std::to_string(i + 2);
-    sql += ")";
+    for (size_t i = 0; i < table.key_count(); ++i) condition += ", $" + std::to_string(i + 2);
+    condition += ")";
   } else if (!from.empty()) {
-    sql += " AND " + poll_name(table) + " >= $1::" + poll_type(table);
+    condition = " AND " + poll_name(table) + " >= $1::" + poll_type(table);
     parameters.emplace_back(from);
   }
-  if (!table.mapping->where.empty()) sql += " AND (" + table.mapping->where + ")";
   SYN_TRY(const Answer rows,
-          connection_->query(sql + " ORDER BY " + order + " LIMIT " + std::to_string(row_limit),
-                             parameters));
+          connection_->query(changed_sql(table, condition, row_limit), parameters));
   scan::Rows out = rows_of(table, rows);
   if (rows.row_count() < row_limit) return out;
   const size_t last = rows.row_count() - 1;

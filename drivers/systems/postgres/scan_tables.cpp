@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "drivers/scan/findings.hpp"
+#include "drivers/systems/postgres/detail/indexes.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
 
 namespace syncline::postgres {
@@ -62,11 +62,7 @@ Result<void> ScanTables::install() {
 
 Result<scan::Tables::Look> ScanTables::look(const ports::DatasetMapping& mapping) {
   SYN_TRY(Mapped now, read_mapped(*connection_, mapping));
-  if (!mapping.where.empty()) {
-    const auto asked = connection_->query("SELECT 1 FROM " + now.table.sql_name() +
-                                          " WHERE false AND (" + mapping.where + ")");
-    if (!asked) return scan::filter_error(mapping, asked.error());
-  }
+  SYN_TRY(check_filter(*connection_, now));
   if (mapping.capture == ports::Capture::kPoll) {
     SYN_TRY(check_poll(*connection_, now));
   }

@@ -45,6 +45,11 @@ class ReadTransaction {
   bool is_open_ = false;
 };
 
+// " AND (...)": those that the row filter lets through; empty without one.
+std::string filter_of(const Mapped& mapped);
+// A chunk's statement: the table's first, or the one behind the key whose parts are its parameters.
+enum class ChunkPlace : uint8_t { kFirst, kBehindKey };
+std::string chunk_sql(const Mapped& mapped, size_t row_limit, ChunkPlace place);
 // The SQL of both, within a transaction. Rows of column_list.
 Result<Answer> select_chunk(Connection& connection, const Mapped& mapped, const std::string& cursor,
                             size_t row_limit);

@@ -1,0 +1,177 @@
+// Which indexes `plan` prints, that what Syncline reads then goes by them, and that they are not
+// printed again. The plans are those of the very statements, as the server itself notes them.
+#include "drivers/systems/mariadb/detail/indexes.hpp"
+
+#include <fstream>
+#include <iterator>
+
+#include "tests/unit/mariadb/mariadb_fixture.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+using testing::ElementsAre, testing::HasSubstr, testing::IsEmpty, testing::Not, testing::SizeIs;
+
+class Indexes : public MariadbTest {
+ protected:
+  ~Indexes() override { user_.run("SET GLOBAL slow_query_log = 0"); }
+
+  // 100,000 rows, one in twenty of them of region CH.
+  void make_customers() {
+    user_.run(
+        "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(20) NOT NULL, region char(2) "
+        "NOT NULL, note varchar(400) NOT NULL, changed_at datetime(6) NOT NULL)",
+        "INSERT INTO customer SELECT seq, concat('n', seq), IF(seq % 20 = 0, 'CH', 'DE'), "
+        "repeat('x', 300), '2026-01-01' + INTERVAL seq SECOND FROM seq_1_to_100000",
+        "ANALYZE TABLE customer");
+    configure(url(), {make_schema("customer", "id:int64 name:text")}, "");
+  }
+  void read_by(ports::Capture capture, const std::string& where = "") {
+    config_.datasets[0].capture = capture;
+    config_.datasets[0].poll_by = capture == ports::Capture::kPoll ? "changed_at" : "";
+    config_.datasets[0].every_us = 1;
+    config_.datasets[0].where = where;
+    system_ = make_mariadb(config_, system_clock()).value();
+  }
+  // The statements that make indexes, of all that `plan` says.
+  std::vector<std::string> advice() {
+    auto found = system_.catalog->findings();
+    expect_ok(found);
+    std::vector<std::string> statements;
+    if (!found) return statements;
+    for (const ports::Finding& finding : found.value()) {
+      if (finding.fix.find("ADD INDEX") != std::string::npos) statements.push_back(finding.fix);
+    }
+    return statements;
+  }
+  void expect_advice(const std::string& statement) {
+    EXPECT_THAT(advice(), ElementsAre(statement));
+    user_.run(statement, "ANALYZE TABLE customer");
+    EXPECT_THAT(advice(), IsEmpty());
+  }
+  // What the server notes of each statement that asks the table for rows meanwhile.
+  template <class Do>
+  std::vector<std::string> plans_of(Do&& work) {
+    const std::string path = Server::instance().folder() + "/slow-" + database_ + ".log";
+    user_.run("SET GLOBAL long_query_time = 0", "SET GLOBAL log_slow_verbosity = 'explain'",
+              "SET GLOBAL slow_query_log_file = '" + path + "'", "SET GLOBAL slow_query_log = 1");
+    work();
+    user_.run("SET GLOBAL slow_query_log = 0");
+    std::ifstream log(path);
+    const std::string text{std::istreambuf_iterator<char>(log), {}};
+    std::vector<std::string> plans;
+    for (size_t at = text.find("# User@Host"); at != std::string::npos;) {
+      const size_t next = text.find("# User@Host", at + 1);
+      const std::string plan = text.substr(at, next - at);
+      const bool is_read = plan.find("FROM `customer`") != std::string::npos &&
+                           plan.find("EXPLAIN") == std::string::npos &&
+                           plan.find("WHERE FALSE") == std::string::npos;
+      if (is_read) plans.push_back(plan);
+      at = next;
+    }
+    return plans;
+  }
+  std::vector<std::string> plans_of_chunks() {
+    return plans_of([this] {
+      connect();
+      std::string cursor;
+      for (int chunk = 0; chunk < 3; ++chunk) {
+        auto read = system_.source->read_snapshot(schemas_[0].dataset, cursor, 1000, *sink_);
+        expect_ok(read);
+        cursor = read.value().cursor;
+      }
+    });
+  }
+  static void expect_index(const std::vector<std::string>& plans, const std::string& index) {
+    EXPECT_THAT(plans, Not(IsEmpty()));
+    for (const std::string& plan : plans) {
+      if (plan.find("Select tables optimized away") != std::string::npos) continue;
+      EXPECT_THAT(plan, HasSubstr("\t" + index + "\t"));
+      EXPECT_THAT(plan, Not(HasSubstr("filesort")));
+      EXPECT_THAT(plan, Not(HasSubstr("\tALL\t")));
+    }
+  }
+};
+
+TEST_F(Indexes, APollWithARowFilterGoesByAnIndexThatBeginsWithIt) {
+  make_customers();
+  read_by(ports::Capture::kPoll, "region = 'CH'");
+  expect_advice("ALTER TABLE `customer` ADD INDEX (`region`, `changed_at`, `id`);");
+  const auto plans = plans_of([this] {
+    connect();
+    for (int look = 0; look < 6; ++look) poll();
+  });
+  EXPECT_THAT(plans, Not(SizeIs(testing::Lt(4U))));
+  expect_index(plans, "region");
+}
+
+TEST_F(Indexes, AScanWithARowFilterGoesByAnIndexThatBeginsWithIt) {
+  make_customers();
+  read_by(ports::Capture::kScan, "region = 'CH'");
+  expect_advice("ALTER TABLE `customer` ADD INDEX (`region`, `id`);");
+  expect_index(plans_of_chunks(), "region");
+}
+
+TEST_F(Indexes, AKeyInAnotherOrderThanThePrimaryKeyWantsAnIndexOfItsOwn) {
+  user_.run("CREATE TABLE customer(a int, b int, name varchar(20), PRIMARY KEY (a, b))",
+            "INSERT INTO customer SELECT seq % 1000, seq DIV 1000, 'n' FROM seq_1_to_100000",
+            "ANALYZE TABLE customer");
+  configure(url(), {make_schema("customer", "b:int64 a:int64 name:text", 2)}, "");
+  read_by(ports::Capture::kScan);
+  expect_advice("ALTER TABLE `customer` ADD INDEX (`b`, `a`);");
+  auto plans = plans_of_chunks();
+  // The first chunk begins nowhere: the optimizer may rather sort, once.
+  std::erase_if(plans, [](const std::string& plan) {
+    return plan.find("WHERE TRUE ORDER") != std::string::npos;
+  });
+  EXPECT_THAT(plans, SizeIs(2));
+  expect_index(plans, "b");
+}
+
+TEST_F(Indexes, WhateverIndexServesCountsAndNoOther) {
+  make_customers();
+  read_by(ports::Capture::kPoll, "region = 'CH'");
+  user_.run("CREATE INDEX one ON customer (name, changed_at)",
+            "CREATE INDEX two ON customer (changed_at) IGNORED",
+            "CREATE INDEX three ON customer (region(1), changed_at)");
+  EXPECT_THAT(advice(), SizeIs(1));
+  user_.run("CREATE INDEX four ON customer (region, changed_at)");
+  EXPECT_THAT(advice(), IsEmpty());
+  user_.run("DROP INDEX four ON customer", "CREATE INDEX five ON customer (changed_at, name)");
+  EXPECT_THAT(advice(), IsEmpty());
+  read_by(ports::Capture::kScan, "region = 'CH'");
+  user_.run("CREATE INDEX six ON customer (region)");  // InnoDB puts the primary key behind it
+  EXPECT_THAT(advice(), IsEmpty());
+  read_by(ports::Capture::kScan, "region = 'DE'");
+  user_.run("DROP INDEX six ON customer");
+  EXPECT_THAT(advice(), IsEmpty());  // nearly all rows
+}
+
+TEST_F(Indexes, ARowFilterThatIsNoSqlStopsItsDatasetInPlan) {
+  make_customers();
+  read_by(ports::Capture::kScan, "regoin = 'CH'");
+  const auto found = system_.catalog->findings().value();
+  EXPECT_TRUE(std::any_of(found.begin(), found.end(), [](const ports::Finding& finding) {
+    return finding.severity == ports::Severity::kStops &&
+           finding.what.find("`where` is regoin = 'CH'") != std::string::npos;
+  }));
+}
+
+TEST(HeldColumns, AreThoseThatARowFilterHoldsToOneValue) {
+  const auto names = [](std::string_view where) {
+    std::string list;
+    for (const auto& held : held_columns(where)) list += held.name + (held.is_number ? "# " : " ");
+    return list;
+  };
+  EXPECT_EQ("region ", names("region = 'CH'"));
+  EXPECT_EQ("a b_2# ", names("`a`='x and y' AND b_2 = -7 and c > 3"));
+  EXPECT_EQ("brand1# ", names("brand1 = 5"));
+  EXPECT_EQ("", names("region = 'CH' OR vip = 1"));
+  EXPECT_EQ("", names("region <= 'CH' AND a = b AND c != 5 AND d = 'x' 'y'"));
+  EXPECT_EQ("", names("NOT region = 'CH'"));
+  EXPECT_EQ("", names("day BETWEEN 1 AND 2 AND region = 'CH'"));
+  EXPECT_EQ("", names("lower(region) = 'ch'"));
+}
+
+}  // namespace
+}  // namespace syncline::mariadb
