@@ -1,6 +1,8 @@
 #include "host/dispatch/calibration.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <deque>
 #include <iterator>
 #include <string>
 
@@ -14,8 +16,8 @@ constexpr size_t kMiddleCount = 2;  // of those, what every engine is measured w
 // As mixed as rows are: an engine that likes cells of one length would look too good.
 constexpr uint32_t kCellSizes[] = {12, 8, 4, 16, 30, 2, 10, 20, 24};
 constexpr uint32_t kFieldCount = std::size(kCellSizes);
-constexpr int kRepeatMax = 16;
-constexpr int kLargeRepeatMax = 4;
+constexpr size_t kRepeatMax = 16;
+constexpr size_t kLargeRepeatMax = 4;
 
 // A batch of inserts with distinct keys and cells, all in lane 0.
 class SampleBatch {
@@ -177,6 +179,53 @@ struct Sample {
   std::array<uint8_t, 32> digest{};
 };
 
+// One size, and what its calls took.
+class SizeRun {
+ public:
+  explicit SizeRun(uint32_t row_count) : sample_(row_count) {}
+
+  // With a call that warms up: tables, buffers, clocks.
+  Result<void> start(engine::Engine& engine, engine::Stage stage) {
+    SYN_TRY(sample_.prepare(engine, stage));
+    bytes_ = sample_.bytes(stage);
+    return sample_.run(engine, stage);
+  }
+
+  Result<void> measure(engine::Engine& engine, engine::Stage stage, Clock& clock) {
+    const int64_t start_us = clock.steady_us();
+    SYN_TRY(sample_.run(engine, stage));
+    us_.push_back(static_cast<double>(clock.steady_us() - start_us));
+    return success();
+  }
+
+  double us_least() const { return *std::min_element(us_.begin(), us_.end()); }
+
+  SizeCost cost() const {
+    std::vector<double> sorted = us_;
+    std::sort(sorted.begin(), sorted.end());
+    return {bytes_, sorted[sorted.size() / 4], static_cast<double>(sorted.size())};
+  }
+
+ private:
+  Sample sample_;
+  double bytes_ = 0;
+  std::vector<double> us_;
+};
+
+// What the large size will take until it is measured: two calls, and one that makes what it needs.
+int64_t large_us(const std::deque<SizeRun>& runs) {
+  constexpr double kGrowth = 1.0 * kRowCounts[kMiddleCount] / kRowCounts[kMiddleCount - 1];
+  const double small = runs[0].us_least();
+  const double middle = runs[kMiddleCount - 1].us_least();
+  return static_cast<int64_t>(3 * (middle + kGrowth * std::max(middle - small, 0.0)));
+}
+
+std::vector<SizeCost> costs_of(const std::deque<SizeRun>& runs) {
+  std::vector<SizeCost> out;
+  for (const SizeRun& run : runs) out.push_back(run.cost());
+  return out;
+}
+
 }  // namespace
 
 double fingerprint_bytes(const syn_batch& batch) {
@@ -194,26 +243,28 @@ double seal_bytes(std::span<const engine::ColumnView> columns) {
   return size;
 }
 
-Result<void> calibrate_stage(engine::Engine& engine, engine::Stage stage, Clock& clock,
-                             int64_t limit_us, BatchSizes sizes, const Observe& observe) {
+Result<std::vector<SizeCost>> calibrate_stage(engine::Engine& engine, engine::Stage stage,
+                                              Clock& clock, int64_t limit_us, BatchSizes sizes) {
   const int64_t end_us = clock.steady_us() + limit_us;
-  const std::span<const uint32_t> all(kRowCounts);
-  const size_t count = sizes == BatchSizes::kUpToLarge ? all.size() : kMiddleCount;
-  for (size_t i = 0; i < count; ++i) {
-    if (i >= kMiddleCount && clock.steady_us() >= end_us) break;
-    const int repeat_max = i < kMiddleCount ? kRepeatMax : kLargeRepeatMax;
-    Sample sample(all[i]);
-    SYN_TRY(sample.prepare(engine, stage));
-    SYN_TRY(sample.run(engine, stage));  // warms up: tables, buffers, clocks
-    for (int repeat = 0; repeat < repeat_max; ++repeat) {
-      const int64_t start_us = clock.steady_us();
-      SYN_TRY(sample.run(engine, stage));
-      const int64_t done_us = clock.steady_us();
-      observe(stage, sample.bytes(stage), static_cast<double>(done_us - start_us));
-      if (done_us >= end_us) break;
+  std::deque<SizeRun> runs;
+  for (size_t i = 0; i < kMiddleCount; ++i) {
+    SYN_TRY(runs.emplace_back(kRowCounts[i]).start(engine, stage));
+  }
+  for (SizeRun& run : runs) {
+    SYN_TRY(run.measure(engine, stage, clock));
+  }
+  if (sizes == BatchSizes::kUpToLarge && clock.steady_us() + large_us(runs) < end_us) {
+    SYN_TRY(runs.emplace_back(kRowCounts[kMiddleCount]).start(engine, stage));
+    SYN_TRY(runs.back().measure(engine, stage, clock));
+  }
+  for (size_t repeat = 1; repeat < kRepeatMax; ++repeat) {
+    for (size_t i = 0; i < runs.size(); ++i) {
+      if (clock.steady_us() >= end_us) return costs_of(runs);
+      if (i >= kMiddleCount && repeat >= kLargeRepeatMax) continue;
+      SYN_TRY(runs[i].measure(engine, stage, clock));
     }
   }
-  return success();
+  return costs_of(runs);
 }
 
 }  // namespace syncline::dispatch

@@ -3,21 +3,22 @@
 // Threads: one. Errors: those of the engine, by stage; the caller takes them as faults.
 #pragma once
 
-#include <functional>
+#include <vector>
 
 #include "host/base/clock.hpp"
 #include "host/dispatch/dispatcher.hpp"
 
 namespace syncline::dispatch {
 
-using Observe = std::function<void(engine::Stage stage, double bytes, double us)>;
-
 // kUpToLarge: also a batch of some megabytes, so that engines can be told apart where they differ.
 enum class BatchSizes { kUpToMiddle, kUpToLarge };
 
-// Returns at the first error. At most limit_us of the clock, and a bounded number of calls.
-Result<void> calibrate_stage(engine::Engine& engine, engine::Stage stage, Clock& clock,
-                             int64_t limit_us, BatchSizes sizes, const Observe& observe);
+// What a call of each size takes: the lower quartile of those measured, for some are interrupted.
+// Sizes come in turn, so that a busy machine disturbs all of them alike. At most limit_us
+// of the clock, but for the calls that every size needs, and a bounded number of them; the large
+// size only where one of its calls fits in. Returns at the first error.
+Result<std::vector<SizeCost>> calibrate_stage(engine::Engine& engine, engine::Stage stage,
+                                              Clock& clock, int64_t limit_us, BatchSizes sizes);
 
 // How many bytes a stage works on: what costs are measured in.
 double fingerprint_bytes(const syn_batch& batch);

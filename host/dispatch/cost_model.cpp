@@ -1,6 +1,7 @@
 #include "host/dispatch/cost_model.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace syncline::dispatch {
@@ -15,8 +16,10 @@ constexpr double kSuspectFactor = 2.5;
 constexpr double kOutlierFactor = 10;
 // Below this relative spread of sizes a slope cannot be told from the fixed part.
 constexpr double kSpreadMin = 0.05;
-// A rate is never reported as infinite.
-constexpr double kUsPerByteMin = 1e-9;
+// A slope that gives calls of the sizes seen less than this part of their time is chance.
+constexpr double kSlopePartMin = 0.01;
+// The spread of sizes whose calls say as much of the slope as what was learnt.
+constexpr double kLearntSpread = 32 << 10;
 
 }  // namespace
 
@@ -27,10 +30,20 @@ void CostModel::observe(double bytes, double us) {
       std::exchange(is_suspect_, is_measured() && us > kSuspectFactor * expected_us);
   if (!is_suspect_ || was_suspect) {
     if (is_measured()) us = std::min(us, kOutlierFactor * expected_us);
-    add(bytes, us);
-    fit();
-    is_measured_.store(true, std::memory_order_relaxed);
+    weight_ *= kDecay;
+    bytes_ *= kDecay;
+    us_ *= kDecay;
+    bytes_bytes_ *= kDecay;
+    bytes_us_ *= kDecay;
+    add({bytes, us, 1});
   }
+  is_fitting_.clear(std::memory_order_release);
+}
+
+void CostModel::learn(std::span<const SizeCost> sizes) {
+  if (is_fitting_.test_and_set(std::memory_order_acquire)) return;
+  for (const SizeCost& calls : sizes) add(calls);
+  learnt_us_per_byte_ = us_per_byte_.load(std::memory_order_relaxed);
   is_fitting_.clear(std::memory_order_release);
 }
 
@@ -42,29 +55,32 @@ void CostModel::restart() {
   is_fitting_.clear(std::memory_order_release);
 }
 
-void CostModel::add(double bytes, double us) {
-  weight_ = weight_ * kDecay + 1;
-  bytes_ = bytes_ * kDecay + bytes;
-  us_ = us_ * kDecay + us;
-  bytes_bytes_ = bytes_bytes_ * kDecay + bytes * bytes;
-  bytes_us_ = bytes_us_ * kDecay + bytes * us;
+void CostModel::add(const SizeCost& calls) {
+  weight_ += calls.call_count;
+  bytes_ += calls.bytes * calls.call_count;
+  us_ += calls.us * calls.call_count;
+  bytes_bytes_ += calls.bytes * calls.bytes * calls.call_count;
+  bytes_us_ += calls.bytes * calls.us * calls.call_count;
+  fit();
+  is_measured_.store(true, std::memory_order_relaxed);
 }
 
 void CostModel::fit() {
   const double mean_bytes = bytes_ / weight_;
   const double mean_us = us_ / weight_;
-  const double variance = bytes_bytes_ / weight_ - mean_bytes * mean_bytes;
-  const double covariance = bytes_us_ / weight_ - mean_bytes * mean_us;
-  double slope = us_per_byte_.load(std::memory_order_relaxed);
-  if (!is_measured()) slope = 0;
-  if (variance > kSpreadMin * kSpreadMin * mean_bytes * mean_bytes) slope = covariance / variance;
+  const double learnt_variance = learnt_us_per_byte_ > 0 ? kLearntSpread * kLearntSpread : 0;
+  const double variance = bytes_bytes_ / weight_ - mean_bytes * mean_bytes + learnt_variance;
+  const double covariance =
+      bytes_us_ / weight_ - mean_bytes * mean_us + learnt_variance * learnt_us_per_byte_;
+  double slope = learnt_us_per_byte_;
+  if (variance > kSpreadMin * kSpreadMin * mean_bytes * mean_bytes) {
+    const double told = covariance / variance;
+    if (told * std::sqrt(bytes_bytes_ / weight_) > kSlopePartMin * mean_us) slope = told;
+  }
   double fixed = mean_us - slope * mean_bytes;
-  if (slope < 0) {  // smaller calls that took longer: all of it is fixed cost
-    slope = 0;
-    fixed = mean_us;
-  } else if (fixed < 0) {  // all of it is rate: the line through the origin
+  if (fixed < 0) {  // all of it is rate: the line through the origin
     fixed = 0;
-    slope = bytes_bytes_ > 0 ? bytes_us_ / bytes_bytes_ : 0;
+    slope = bytes_us_ / bytes_bytes_;
   }
   fixed_us_.store(fixed, std::memory_order_relaxed);
   us_per_byte_.store(slope, std::memory_order_relaxed);
@@ -73,7 +89,7 @@ void CostModel::fit() {
 StageCost CostModel::cost() const {
   if (!is_measured()) return {};
   const double slope = us_per_byte_.load(std::memory_order_relaxed);
-  return {fixed_us_.load(std::memory_order_relaxed), 1 / std::max(slope, kUsPerByteMin)};
+  return {true, fixed_us_.load(std::memory_order_relaxed), slope > 0 ? 1 / slope : 0};
 }
 
 }  // namespace syncline::dispatch

@@ -1,24 +1,39 @@
 // Cost of one stage on one engine: time = fixed + bytes / rate, fitted to what calls really took.
 //
 // Exponentially weighted least squares: a call's weight halves every 50 calls or so, so the model
-// follows a machine that gets busier. Owner: the dispatcher, one per engine and stage. Threads:
-// any; predict() is two relaxed loads; observe() drops its sample when another thread is fitting.
+// follows a machine that gets busier. The rate that was learnt weighs as much as calls whose sizes
+// differ by 32 KiB: small calls, whose times are chance, do not make a large one look free. Owner:
+// the dispatcher, one per engine and stage. Threads: any; predict() is two relaxed loads; observe()
+// drops its sample when another thread is fitting.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
+#include <span>
 
 namespace syncline::dispatch {
 
 struct StageCost {
+  bool is_measured = false;
   double fixed_us = 0;
-  double bytes_per_us = 0;  // 0: not measured, or the stage is not there
+  double bytes_per_us = 0;  // 0: bytes made no difference that could be measured (they are taken
+                            // for free then: the engine gets a large batch, and is measured)
+};
+
+// What calls of one size took, interruptions left out.
+struct SizeCost {
+  double bytes = 0;
+  double us = 0;
+  double call_count = 0;
 };
 
 class CostModel {
  public:
+  // One call. It may have been interrupted: a single one far from the prediction does not count.
   void observe(double bytes, double us);
-  // Forgets everything before the next observation: after a time out of service.
+  // The rate that comes of these is what is assumed until calls tell another.
+  void learn(std::span<const SizeCost> sizes);
+  // Forgets all but the rate learnt before the next observation: after a time out of service.
   void restart();
 
   bool is_measured() const { return is_measured_.load(std::memory_order_relaxed); }
@@ -29,7 +44,7 @@ class CostModel {
   StageCost cost() const;
 
  private:
-  void add(double bytes, double us);
+  void add(const SizeCost& calls);
   void fit();
 
   std::atomic<double> fixed_us_ = 0;
@@ -37,9 +52,10 @@ class CostModel {
   std::atomic<bool> is_measured_ = false;
   std::atomic_flag is_fitting_;
 
-  // Only whoever holds is_fitting_ touches these: whether the last call took far too long, and
-  // weighted sums.
+  // Only whoever holds is_fitting_ touches these: whether the last call took far too long, the rate
+  // learnt (0: none), and weighted sums.
   bool is_suspect_ = false;
+  double learnt_us_per_byte_ = 0;
   double weight_ = 0;
   double bytes_ = 0;
   double us_ = 0;

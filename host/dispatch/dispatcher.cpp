@@ -258,11 +258,12 @@ class EngineDispatcher final : public Dispatcher {
   void calibrate_slot(Slot& slot, Stage stage, int64_t limit_us) {
     if (!slot.has(stage)) return;
     const BatchSizes sizes = slots_.size() > 1 ? BatchSizes::kUpToLarge : BatchSizes::kUpToMiddle;
-    const auto result = calibrate_stage(slot.engine(), stage, clock_, limit_us, sizes,
-                                        [&slot](Stage measured, double bytes, double us) {
-                                          slot.cost(measured).observe(bytes, us);
-                                        });
-    if (!result.has_value() && &slot != &cpu()) take_out(slot, stage, result.error());
+    const auto costs = calibrate_stage(slot.engine(), stage, clock_, limit_us, sizes);
+    if (!costs.has_value()) {
+      if (&slot != &cpu()) take_out(slot, stage, costs.error());
+      return;
+    }
+    slot.cost(stage).learn(costs.value());
   }
 
   std::vector<std::unique_ptr<Slot>> slots_;

@@ -59,6 +59,11 @@ class Machine(fixture.Appliance):
             if engine["is_there"]:
                 self.assertEqual(set(engine["stages"]), stages)
                 self.assertNotIn("fault", engine)
+                for stage in engine["stages"].values():
+                    self.assertGreaterEqual(stage["fixed_us"], 0)
+                    # No memory gives a terabyte a second: such a rate was made up.
+                    if stage["bytes_per_us"] is not None:
+                        self.assertLess(stage["bytes_per_us"], 1e7)
             else:
                 self.assertTrue(engine["why"] and engine["fix"], engine)
         self.assertIn("cpu", [engine["name"] for engine in engines if engine["is_there"]])

@@ -16,6 +16,18 @@ struct Shown {
   std::string text;
 };
 
+json::value known_or_null(bool is_known, double value) {
+  return is_known ? json::value(value) : json::value(nullptr);
+}
+
+std::string cost_text(const dispatch::StageCost& cost) {
+  if (!cost.is_measured) return "not measured";
+  if (cost.bytes_per_us == 0) {
+    return fmt::format("{:8.2f} us, and too little a byte to be measured", cost.fixed_us);
+  }
+  return fmt::format("{:8.2f} us + {:8.1f} MB/s", cost.fixed_us, cost.bytes_per_us);
+}
+
 void show_engine(const dispatch::EngineReport& report, Shown& shown) {
   json::object stages;
   shown.text += report.description.name + ": " + report.description.device + "\n  " +
@@ -28,9 +40,10 @@ void show_engine(const dispatch::EngineReport& report, Shown& shown) {
       shown.text += "  " + name + ": not on this engine\n";
       continue;
     }
-    stages[name] = json::object{{"fixed_us", cost.fixed_us}, {"bytes_per_us", cost.bytes_per_us}};
-    shown.text +=
-        fmt::format("  {:<12} {:8.2f} us + {:8.1f} MB/s\n", name, cost.fixed_us, cost.bytes_per_us);
+    stages[name] =
+        json::object{{"fixed_us", known_or_null(cost.is_measured, cost.fixed_us)},
+                     {"bytes_per_us", known_or_null(cost.bytes_per_us > 0, cost.bytes_per_us)}};
+    shown.text += fmt::format("  {:<12} {}\n", name, cost_text(cost));
   }
   json::object one{{"name", report.description.name},
                    {"is_there", true},

@@ -2,6 +2,7 @@
 // name.
 #include "host/dispatch/dispatcher.hpp"
 
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -28,6 +29,7 @@ struct Behaviour {
   ErrorCode code = ErrorCode::kEngine;
   bool has_open = true;
   bool is_only_forced = false;
+  std::function<double(int call)> interruption_us;  // on top of it
 };
 
 class TestEngine final : public engine::Engine {
@@ -69,9 +71,10 @@ class TestEngine final : public engine::Engine {
 
  private:
   Result<void> work(double bytes) {
-    ++behaviour_.calls;
-    clock_.time_us +=
-        static_cast<int64_t>(behaviour_.fixed_us + bytes * behaviour_.us_per_byte + 0.5);
+    const int call = behaviour_.calls++;
+    double us = behaviour_.fixed_us + bytes * behaviour_.us_per_byte + 0.5;
+    if (behaviour_.interruption_us) us += behaviour_.interruption_us(call);
+    clock_.time_us += static_cast<int64_t>(us);
     if (behaviour_.is_failing) return fail(behaviour_.code, name_ + " failed", "told to");
     return success();
   }
@@ -130,6 +133,54 @@ TEST_F(DispatcherTest, CalibrationFindsFixedCostAndRate) {
   EXPECT_NEAR(report(0).cost[kSealStage].fixed_us, 200, 4);
   EXPECT_NEAR(report(0).cost[kSealStage].bytes_per_us, 2000, 100);
   EXPECT_NEAR(report(1).cost[kSealStage].bytes_per_us, 1000, 50);
+}
+
+// On a busy machine most calls of a device wait for a core.
+TEST_F(DispatcherTest, CalibrationIsNotMisledByInterruptions) {
+  card_.fixed_us = 200;
+  card_.us_per_byte = 0.0005;
+  card_.interruption_us = [](int call) { return call % 5 < 3 ? 6000.0 : 0.0; };
+  start();
+  dispatcher_->calibrate();
+  EXPECT_NEAR(report(0).cost[kSealStage].fixed_us, 200, 4);
+  EXPECT_NEAR(report(0).cost[kSealStage].bytes_per_us, 2000, 100);
+}
+
+TEST_F(DispatcherTest, ARateThatNoCallShowsIsNotMadeUp) {
+  card_.fixed_us = 200;
+  card_.us_per_byte = 0;
+  start();
+  EXPECT_FALSE(report(0).cost[kSealStage].is_measured);
+  dispatcher_->calibrate();
+  EXPECT_TRUE(report(0).cost[kSealStage].is_measured);
+  EXPECT_NEAR(report(0).cost[kSealStage].fixed_us, 200, 1);
+  EXPECT_EQ(report(0).cost[kSealStage].bytes_per_us, 0);
+}
+
+// Small batches whose times are chance say nothing of what a byte costs.
+TEST_F(DispatcherTest, ManySmallBatchesDoNotMakeALargeOneLookFree) {
+  card_.us_per_byte = 0.0005;
+  start("card");
+  dispatcher_->calibrate();
+  for (int i = 0; i < 3000; ++i) {
+    card_.fixed_us = i % 2 == 0 ? 40 : 20;
+    seal(i % 2 == 0 ? 800 : 1200);
+  }
+  const double us = dispatcher_->explain(64e6)[kSealStage].candidates[0].predicted_us;
+  EXPECT_NEAR(us, 32'000, 1000);
+}
+
+TEST_F(DispatcherTest, ACardThatComesBackIsNotTakenForFreeOfBytes) {
+  card_.us_per_byte = 0.0005;
+  start("card");
+  dispatcher_->calibrate();
+  card_.is_failing = true;
+  seal(100);
+  card_.is_failing = false;
+  clock_.time_us += 1'100'000;
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(seal(100), "card");
+  const double us = dispatcher_->explain(64e6)[kSealStage].candidates[0].predicted_us;
+  EXPECT_NEAR(us, 32'000, 1000);
 }
 
 TEST_F(DispatcherTest, CalibrationTakesLessThanASecondHoweverSlowTheEngines) {
