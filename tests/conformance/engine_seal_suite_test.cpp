@@ -213,6 +213,34 @@ TEST_P(EngineSealSuite, HostileFramesAreJudgedAsTheCpuJudges) {
   EXPECT_GT(refused_count, 50);
 }
 
+// Cut behind a tag that is right: the header agrees with what is left, the frames do not.
+TEST_P(EngineSealSuite, CutFramesAreDamageToEveryEngine) {
+  for (const size_t size : {300u, 5000u, 200000u}) {
+    const std::vector<ColumnBytes> columns = {{1, 0, text_of(size, size)}};
+    const std::string sealed = cpu::seal_block(views(columns), key_, "block").value().bytes;
+    cpu::Chunk chunk;
+    ASSERT_EQ(cpu::parse_chunk(sealed, chunk), nullptr);
+    const std::string plain = decrypted(chunk, key_);
+    const std::string clear(chunk.clear);
+    ASSERT_GT(chunk.header.frames_size, 60u);
+    const size_t step = chunk.header.frames_size < 1000 ? 1 : chunk.header.frames_size / 50;
+    for (size_t cut = 1; cut <= chunk.header.frames_size; cut += step) {
+      SCOPED_TRACE("size " + std::to_string(size) + ", cut by " + std::to_string(cut));
+      cpu::ChunkHeader header = chunk.header;
+      header.frames_size -= static_cast<uint32_t>(cut);
+      std::string changed = clear;
+      cpu::write_header(header, changed.data());
+      cpu::Chunk shorter = chunk;
+      shorter.clear = changed;
+      std::string kept = plain;
+      kept.erase(header.frames_size, cut);
+      const auto opened = engine_->open(encrypted(shorter, kept, key_), key_, "block", digest_);
+      ASSERT_FALSE(opened.has_value());
+      ASSERT_EQ(opened.error().code, ErrorCode::kDamaged) << to_string(opened.error());
+    }
+  }
+}
+
 // An engine has both stages or neither: what it lacks it must say, and never half do.
 TEST(EngineWithoutSeal, SaysThatItIsUnsupported) {
   const engine::SealKey key;

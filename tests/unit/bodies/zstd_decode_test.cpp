@@ -94,18 +94,6 @@ void expect_same_verdict(const std::string& frame, size_t content_size, Tally& t
   ++(is_same ? tally.both : tally.neither);
 }
 
-std::string broken(std::string frame, std::mt19937_64& random) {
-  for (uint64_t i = 0; i <= random() % 3; ++i) {
-    const size_t at = random() % frame.size();
-    // The parts that decide most lie in front.
-    const size_t place = random() % 2 == 0 ? at : at % 40 % frame.size();
-    frame[place] =
-        static_cast<char>(random() % 4 == 0 ? random() : frame[place] ^ 1 << random() % 8);
-  }
-  if (random() % 8 == 0) frame.resize(random() % frame.size() + 1);
-  return frame;
-}
-
 TEST(ZstdDecode, BrokenFramesAreJudgedAsLibzstdJudges) {
   std::mt19937_64 random(20);
   Tally tally;

@@ -99,6 +99,19 @@ inline const uint8_t* bytes_of(const std::string& text) {
   return reinterpret_cast<const uint8_t*>(text.data());
 }
 
+// A frame with some bits or bytes of it changed, and now and then cut.
+inline std::string broken(std::string frame, std::mt19937_64& random) {
+  for (uint64_t i = 0; i <= random() % 3; ++i) {
+    const size_t at = random() % frame.size();
+    // The parts that decide most lie in front.
+    const size_t place = random() % 2 == 0 ? at : at % 40 % frame.size();
+    frame[place] =
+        static_cast<char>(random() % 4 == 0 ? random() : frame[place] ^ 1 << random() % 8);
+  }
+  if (random() % 8 == 0) frame.resize(random() % frame.size() + 1);
+  return frame;
+}
+
 struct Opened {
   uint32_t status = SYN_ZSTD_OK;
   std::string bytes;
