@@ -19,11 +19,10 @@ namespace syncline::mariadb {
 
 class MariadbTarget final : public ports::Target {
  public:
-  // guard: null where the log tells what users do. place: among the connections that the system is
-  // written through, from 0.
+  // guard: null where the log tells what users do.
   MariadbTarget(std::shared_ptr<const Shared> shared, std::unique_ptr<scan::Guard> guard,
-                size_t place, Clock& clock)
-      : shared_(std::move(shared)), place_(place), guard_(std::move(guard)), clock_(clock) {}
+                Clock& clock)
+      : shared_(std::move(shared)), guard_(std::move(guard)), clock_(clock) {}
 
   Result<void> open() override;
   Result<void> open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
@@ -82,7 +81,6 @@ class MariadbTarget final : public ports::Target {
   void roll_back_unless_lost(const Result<ports::ApplyResult>& done);
 
   std::shared_ptr<const Shared> shared_;
-  size_t place_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Bulk> bulk_;
   std::unique_ptr<Writer> writer_;
