@@ -1,7 +1,8 @@
 // engines.opencl.*: the OpenCL engine as the appliance calls it, host rows in and results out,
-// beside the CPU engine's scalar variant on one core; and engines.dispatcher: how well one is
-// chosen among all engines of this machine. Without a device there is no figure, and a line that
-// says why.
+// beside the CPU engine's scalar variant on one core; seal and open, of which the CPU's engine has
+// none, beside its only one, and as *.scalar beside the kernels' bodies as C++ on one core; and
+// engines.dispatcher: how well one is chosen among all engines of this machine. Without a device
+// there is no figure, and a line that says why.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -15,7 +16,9 @@
 #include "bench/sample_rows.hpp"
 #include "kernels/cpu/cpu_engine.hpp"
 #include "kernels/cuda/cuda_engine.hpp"
+#include "kernels/device/device_engine.hpp"
 #include "kernels/opencl/opencl_engine.hpp"
+#include "tests/unit/device/host_device.hpp"
 
 namespace syncline::bench {
 namespace {
@@ -41,6 +44,14 @@ std::unique_ptr<engine::Engine> opencl_for(const char* id) {
 std::unique_ptr<engine::Engine> make_scalar() {
   return cpu::make_cpu_engine({cpu::CpuVariant::kScalar});
 }
+
+// Seal's and open's plain reference: no library, no instruction of its own for AES, one thread.
+struct ScalarBodies {
+  device::Behaviour behaviour;
+  std::unique_ptr<engine::Engine> engine =
+      device::make_device_engine(std::make_unique<device::HostDevice>(behaviour));
+};
+constexpr const char* kBodies = "the kernels' bodies as C++, one core";
 
 }  // namespace
 
@@ -121,6 +132,10 @@ void bench_opencl_seal(const Options& options) {
   report(measure_rate(options, "engines.opencl.seal", what, "bytes/s",
                       [&] { return run(*ours, sizes[0]); },
                       {"the CPU engine, one core", [&] { return run(*cpu, sizes[1]); }}));
+  const ScalarBodies scalar;
+  report(measure_rate(options, "engines.opencl.seal.scalar", "the same rows", "bytes/s",
+                      [&] { return run(*ours, sizes[0]); },
+                      {kBodies, [&] { return run(*scalar.engine, sizes[1]); }}));
 }
 
 void bench_opencl_open(const Options& options) {
@@ -142,6 +157,9 @@ void bench_opencl_open(const Options& options) {
                       "what the CPU engine sealed of such rows; " + ours->describe().device,
                       "bytes/s", [&] { return run(*ours); },
                       {"the CPU engine, one core", [&] { return run(*cpu); }}));
+  const ScalarBodies scalar;
+  report(measure_rate(options, "engines.opencl.open.scalar", "the same block", "bytes/s",
+                      [&] { return run(*ours); }, {kBodies, [&] { return run(*scalar.engine); }}));
 }
 
 void bench_dispatcher(const Options& options) {
