@@ -222,6 +222,7 @@ int64_t large_us(const std::deque<SizeRun>& runs) {
 
 std::vector<SizeCost> costs_of(const std::deque<SizeRun>& runs) {
   std::vector<SizeCost> out;
+  out.reserve(runs.size());
   for (const SizeRun& run : runs) out.push_back(run.cost());
   return out;
 }
