@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint64_t kLargeRows = 10'000;  // below, no index is worth a word
 constexpr const char* kSampleRows = "10000";
+constexpr uint32_t kIndexedTextMax = 190;          // characters of a column in an index of several
 constexpr int64_t kFilterFactor = 4;               // rows to those that a filter lets through
 constexpr unsigned long kIgnoredIndexes = 100600;  // NOLINT(google-runtime-int): the library's type
 
@@ -104,7 +105,12 @@ Columns held_before(const Mapped& mapped, const Columns& order) {
     if (column == nullptr || contains(order, term.name)) continue;
     const Category category = column->type.category;
     const bool is_number = category == Category::kInteger || category == Category::kDecimal;
-    if (is_number || !term.is_number) held.push_back(term.name);
+    const bool is_short_text = (category == Category::kChar || category == Category::kVarchar) &&
+                               column->type.length <= kIndexedTextMax;
+    const bool is_other = !holds_characters(column->type) && category != Category::kBlob &&
+                          category != Category::kGeometry && category != Category::kJson &&
+                          category != Category::kBinary && category != Category::kVarbinary;
+    if (is_number || (!term.is_number && (is_short_text || is_other))) held.push_back(term.name);
   }
   return held;
 }
@@ -112,9 +118,11 @@ Columns held_before(const Mapped& mapped, const Columns& order) {
 // Of a sample, how many of how many rows the filter lets through.
 Result<bool> is_selective(Connection& connection, const Mapped& mapped) {
   const std::string table = quoted_name(mapped.table.name);
-  SYN_TRY(Answer row, connection.query("SELECT count(*), count(CASE WHEN " + mapped.mapping->where +
-                                       " THEN 1 END) FROM (SELECT * FROM " + table + " LIMIT " +
-                                       kSampleRows + ") AS " + table));
+  SYN_TRY(Answer row, connection.query(
+                          "SELECT count(*), count(CASE WHEN sample.is_let_through THEN 1 END) FROM "
+                          "(SELECT (" +
+                          mapped.mapping->where + ") AS is_let_through FROM " + table + " LIMIT " +
+                          kSampleRows + ") AS sample"));
   if (!row.next()) return false;
   return kFilterFactor * row.integer(1) <= row.integer(0);
 }

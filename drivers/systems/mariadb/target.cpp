@@ -450,6 +450,9 @@ Result<std::optional<MariadbTarget::Refused>> MariadbTarget::write_one(
   }
   Error error = outcome.error;
   const bool is_unique = is_clash(outcome.number);
+  // Another constraint has no room for what was made up: the record keeps its values until its
+  // turn.
+  if (step == Step::kFree && !is_unique) return std::optional<Refused>();
   if (is_unique && is_own_key(*group->mapped, key_of(outcome.message))) {
     SYN_TRY(const std::string other, alike(*group->mapped, write));
     if (!other.empty()) {

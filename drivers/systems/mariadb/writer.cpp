@@ -39,12 +39,10 @@ void add_condition(Group& group, GroupSql& out) {
   }
 }
 
-// An integer of the half of its type's range that records seldom use: below zero, or the upper one.
+// One below zero.
 std::string free_integer(const NativeType& type) {
   const uint64_t half = uint64_t{1} << (8 * type.size_bytes - 1);
-  const std::string drawn = "CAST(FLOOR(RAND() * " + std::to_string(half) + ") AS UNSIGNED)";
-  return type.is_unsigned ? std::to_string(half) + " + " + drawn
-                          : "-1 - CAST(" + drawn + " AS SIGNED)";
+  return "-1 - CAST(FLOOR(RAND() * " + std::to_string(half) + ") AS SIGNED)";
 }
 
 // Signs that texts seldom consist of.
@@ -66,7 +64,7 @@ std::string free_value(const Column& column) {
     case Category::kChar:
       return free_text(column.type.length);
     case Category::kInteger:
-      return free_integer(column.type);
+      return column.type.is_unsigned ? "" : free_integer(column.type);
     default:
       return {};
   }

@@ -407,6 +407,12 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
     return outcome.error;
   }
   const bool is_unique = outcome.sqlstate == kUniqueViolation;
+  if (step == Step::kFree && !is_unique) {
+    // Another constraint has no room for what was made up: the record keeps its values until its
+    // turn.
+    SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_write"));
+    return std::optional<Refused>();
+  }
   Error error = outcome.error;
   error.code = ErrorCode::kSystemRefused;
   error.fix = "correct the record or the table, then `syncline quarantine retry`";
