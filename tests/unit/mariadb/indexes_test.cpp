@@ -147,6 +147,20 @@ TEST_F(Indexes, WhateverIndexServesCountsAndNoOther) {
   EXPECT_THAT(advice(), IsEmpty());  // nearly all rows
 }
 
+TEST_F(Indexes, AColumnThatNoIndexCanHoldWholeIsNotNamed) {
+  make_customers();
+  user_.run("ALTER TABLE customer MODIFY region text");
+  read_by(ports::Capture::kPoll, "region = 'CH'");
+  expect_advice("ALTER TABLE `customer` ADD INDEX (`changed_at`, `id`);");
+}
+
+TEST_F(Indexes, AFilterOnAnInvisibleColumnIsWeighedToo) {
+  make_customers();
+  user_.run("ALTER TABLE customer MODIFY region varchar(2) INVISIBLE");
+  read_by(ports::Capture::kScan, "region = 'CH'");
+  expect_advice("ALTER TABLE `customer` ADD INDEX (`region`, `id`);");
+}
+
 TEST_F(Indexes, ARowFilterThatIsNoSqlStopsItsDatasetInPlan) {
   make_customers();
   read_by(ports::Capture::kScan, "regoin = 'CH'");
