@@ -162,6 +162,8 @@ class RecordCheck {
     return true;
   }
 
+  // Of deletes, too, only those count that a log showed: what was made and deleted between two
+  // reads of net effects was never there for anybody else.
   void check_existence() {
     if (accepted_ == nullptr) return;
     std::array<WriteSet, kFieldsMax> heads;
@@ -169,8 +171,10 @@ class RecordCheck {
       for (const Write& write : record_.writes[field]) heads[field].set(write.index);
       heads[field] &= ~replaced_surely(field);
     }
-    for (const CellSets& seen : record_.deletes) {
-      if (all_within(seen, heads)) violation("it came back by itself", "a user deleted all of it");
+    for (const Removal& removal : record_.deletes) {
+      if (removal.shown_at && all_within(removal.seen, heads)) {
+        violation("it came back by itself", "a user deleted all of it");
+      }
     }
     if (dataset_.deletes == core::DeletePolicy::kUpdateWins) return;
     const bool is_made = std::any_of(record_.inserts.begin(), record_.inserts.end(),
@@ -179,9 +183,9 @@ class RecordCheck {
   }
 
   bool is_ended(const std::array<std::optional<size_t>, kFieldsMax>& insert) const {
-    return std::any_of(record_.ended.begin(), record_.ended.end(), [&](const CellSets& row) {
-      for (size_t field = 0; field < kFieldsMax; ++field) {
-        if (insert[field] && row[field][*insert[field]]) return true;
+    return std::any_of(record_.deletes.begin(), record_.deletes.end(), [&](const Removal& each) {
+      for (size_t field = 0; each.shown_at && field < kFieldsMax; ++field) {
+        if (insert[field] && each.row[field][*insert[field]]) return true;
       }
       return false;
     });

@@ -1,5 +1,7 @@
 #include "tests/simulation/history.hpp"
 
+#include <algorithm>
+
 namespace syncline::simulation {
 
 namespace {
@@ -31,6 +33,10 @@ Origin origin_of(const RecordHistory& record, size_t field, const StoredCell& ce
   }
   if (!is_known) origin.sure.reset();
   return origin;
+}
+
+void show_at(std::optional<uint64_t>& shown_at, uint64_t place) {
+  shown_at = std::min(shown_at.value_or(place), place);
 }
 
 }  // namespace
@@ -78,31 +84,34 @@ void History::insert(const RecordKey& key, const StoredRow& row) {
   records_[key].inserts.push_back(made);
 }
 
-void History::remove(size_t system, const RecordKey& key, const StoredRow& row) {
+size_t History::remove(size_t system, const RecordKey& key, const StoredRow& row) {
   RecordHistory& record = records_[key];
-  CellSets ended;
+  Removal removal{system, record.seen[system].sure, {}, {}};
   for (size_t field = 0; field < kFieldsMax; ++field) {
-    ended[field] = origin_of(record, field, row[field]).sure;
+    removal.row[field] = origin_of(record, field, row[field]).sure;
     record.deleted_maybe[field] |= record.seen[system].maybe[field];
   }
-  record.ended.push_back(ended);
-  record.deletes.push_back(record.seen[system].sure);
+  record.deletes.push_back(removal);
+  return record.deletes.size() - 1;
 }
 
 void History::show(const RecordKey& record, size_t field, size_t write, uint64_t place) {
-  std::optional<uint64_t>& shown_at = records_[record].writes[field][write].shown_at;
-  if (!shown_at || *shown_at > place) shown_at = place;
+  show_at(records_[record].writes[field][write].shown_at, place);
+}
+
+void History::show_delete(const RecordKey& record, size_t removal, uint64_t place) {
+  show_at(records_[record].deletes[removal].shown_at, place);
 }
 
 void History::forget_shown(size_t system, uint64_t place) {
+  const auto forget = [system, place](auto& shown) {
+    if (shown.system == system && shown.shown_at && *shown.shown_at > place) shown.shown_at.reset();
+  };
   for (auto& [key, record] : records_) {
     for (std::vector<Write>& cell_writes : record.writes) {
-      for (Write& write : cell_writes) {
-        if (write.system == system && write.shown_at && *write.shown_at > place) {
-          write.shown_at.reset();
-        }
-      }
+      std::for_each(cell_writes.begin(), cell_writes.end(), forget);
     }
+    std::for_each(record.deletes.begin(), record.deletes.end(), forget);
   }
 }
 

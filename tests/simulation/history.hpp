@@ -53,6 +53,14 @@ struct Write {
   std::optional<uint64_t> shown_at;
 };
 
+// A user's delete, of this system's row.
+struct Removal {
+  size_t system = 0;
+  CellSets seen;                     // what that user had seen for sure, ever
+  CellSets row;                      // what the row had been made from, for sure
+  std::optional<uint64_t> shown_at;  // as a write's
+};
+
 struct Seen {
   CellSets sure;
   CellSets maybe;
@@ -60,9 +68,8 @@ struct Seen {
 
 struct RecordHistory {
   std::array<std::vector<Write>, kFieldsMax> writes;
-  std::vector<CellSets> deletes;  // what each deleting user had seen for sure, ever
-  std::vector<CellSets> ended;    // what the row it deleted had been made from, for sure
-  CellSets deleted_maybe{};       // what any deleting user may have seen
+  std::vector<Removal> deletes;
+  CellSets deleted_maybe{};  // what any deleting user may have seen
   std::vector<std::array<std::optional<size_t>, kFieldsMax>> inserts;
   std::map<size_t, Seen> seen;  // by system
 
@@ -79,10 +86,12 @@ class History {
   void write(size_t system, const RecordKey& record, size_t field, int form, int64_t time_us,
              StoredCell& cell);
   void insert(const RecordKey& record, const StoredRow& row);
-  void remove(size_t system, const RecordKey& record, const StoredRow& row);
+  // Returns which of the record's deletes it is.
+  size_t remove(size_t system, const RecordKey& record, const StoredRow& row);
 
-  // A reader that now stands at this place of the log was shown this write.
+  // A reader that now stands at this place of the log was shown this write, this delete.
   void show(const RecordKey& record, size_t field, size_t write, uint64_t place);
+  void show_delete(const RecordKey& record, size_t removal, uint64_t place);
   // A reader lost what it had read of a system's log behind this place. What it will be shown when
   // it reads on may be less: of an update and a delete behind it, read together, the delete alone.
   void forget_shown(size_t system, uint64_t place);

@@ -88,10 +88,11 @@ Result<ports::PollResult> ModelSource::poll(ports::ChangeSink& sink, size_t row_
 
 namespace {
 
-// The net effect of a stretch on each record, in the order in which they were last touched.
+// The net effect of a stretch on each record, in the order in which they were last touched. Who
+// deletes a record and makes it anew with a value that it held shows nobody that cell's write.
 std::vector<LoggedRow> net_effect(std::span<const LoggedTransaction* const> stretch) {
   struct Net {
-    bool was_there = false;
+    std::optional<std::array<model::Cell, kFieldsMax>> before;  // where it was there
     LoggedRow last;
   };
   std::map<RecordKey, Net> nets;
@@ -99,7 +100,7 @@ std::vector<LoggedRow> net_effect(std::span<const LoggedTransaction* const> stre
   for (const LoggedTransaction* transaction : stretch) {
     for (const LoggedRow& row : transaction->rows) {
       const auto [net, is_new] = nets.try_emplace(row.record);
-      if (is_new) net->second.was_there = row.op != RowOp::kInsert;
+      if (is_new) net->second.before = row.before;
       net->second.last = row;
       std::erase(order, row.record);
       order.push_back(row.record);
@@ -110,11 +111,22 @@ std::vector<LoggedRow> net_effect(std::span<const LoggedTransaction* const> stre
     const Net& net = nets[record];
     LoggedRow row = net.last;
     const bool is_there = row.op != RowOp::kDelete;
-    if (!net.was_there && !is_there) continue;
-    if (is_there) row.op = net.was_there ? RowOp::kUpdate : RowOp::kInsert;
+    if (!net.before && !is_there) continue;
+    if (is_there) row.op = net.before ? RowOp::kUpdate : RowOp::kInsert;
+    for (size_t field = 0; net.before && is_there && field < kFieldsMax; ++field) {
+      if ((*net.before)[field] == row.cells[field]) row.writes[field].reset();
+    }
     rows.push_back(row);
   }
   return rows;
+}
+
+LoggedRow snapshot_of(const RecordKey& record, const StoredRow& row) {
+  LoggedRow snapshot;
+  snapshot.record = record;
+  snapshot.op = RowOp::kSnapshot;
+  for (size_t field = 0; field < kFieldsMax; ++field) snapshot.cells[field] = row[field].cell;
+  return snapshot;
 }
 
 }  // namespace
@@ -193,8 +205,7 @@ Result<ports::SnapshotChunk> ModelSource::read_snapshot(model::DatasetId dataset
   const size_t index = system_.whole_plan().dataset_index(dataset);
   for (const auto& [record, row] : system_.rows()) {
     if (record.dataset != index) continue;
-    LoggedRow snapshot{record, RowOp::kSnapshot, false, {row[0].cell, row[1].cell}, {}, {}, {}};
-    emit_row(snapshot, ImageStyle::kFull, sink);
+    emit_row(snapshot_of(record, row), ImageStyle::kFull, sink);
     ++chunk.row_count;
   }
   sink.end();
@@ -210,9 +221,7 @@ Result<std::vector<ports::RejectedRow>> ModelSource::read_records(model::Dataset
                               std::string(model::split_key(key)[0])};
     const StoredRow* row = system_.row(record);
     if (row == nullptr) continue;
-    LoggedRow snapshot{record, RowOp::kSnapshot, false, {(*row)[0].cell, (*row)[1].cell}, {}, {},
-                       {}};
-    emit_row(snapshot, ImageStyle::kFull, sink);
+    emit_row(snapshot_of(record, *row), ImageStyle::kFull, sink);
   }
   sink.end();
   return std::vector<ports::RejectedRow>();

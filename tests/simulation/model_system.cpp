@@ -43,8 +43,9 @@ void ModelSystem::user_op(const UserOp& op, int64_t time_us, LoggedTransaction& 
   if ((found == rows_.end()) != (op.verb == UserVerb::kInsert)) return;
   if (found != rows_.end()) history_.look(index_, op.record, found->second);
   if (op.verb == UserVerb::kDelete) {
-    transaction.rows.push_back(logged_row(op.record, RowOp::kDelete, false));
-    history_.remove(index_, op.record, found->second);
+    LoggedRow logged = logged_row(op.record, RowOp::kDelete, false);
+    logged.removal = history_.remove(index_, op.record, found->second);
+    transaction.rows.push_back(logged);
     rows_.erase(found);
   } else {
     user_put(op, time_us, transaction);
@@ -233,6 +234,7 @@ void ModelSystem::show(const LoggedRow& row, uint64_t place) {
   for (size_t field = 0; field < kFieldsMax; ++field) {
     if (row.writes[field]) history_.show(row.record, field, *row.writes[field], place);
   }
+  if (row.removal) history_.show_delete(row.record, *row.removal, place);
 }
 
 void ModelSystem::log(LoggedTransaction&& transaction) {

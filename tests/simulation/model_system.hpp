@@ -55,6 +55,7 @@ struct LoggedRow {
   std::array<model::Cell, kFieldsMax> cells;  // the whole row after it; unused for deletes
   std::array<bool, kFieldsMax> is_touched{};
   std::array<std::optional<size_t>, kFieldsMax> writes;       // which users' writes the row holds
+  std::optional<size_t> removal;                              // which user's delete it is
   std::optional<std::array<model::Cell, kFieldsMax>> before;  // the row before it, if there was one
 };
 
