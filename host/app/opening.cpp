@@ -67,6 +67,7 @@ Result<void> RuntimeImpl::prepare_system(SystemRun& run) {
       run.last_sequences[{schema->stream, lane}] = pipeline_->last_sequence(schema->stream, lane);
       run.confirmed_sequences[{schema->stream, lane}] =
           pipeline_->confirmed(system.id, schema->stream, lane);
+      options.refused[{schema->stream, lane}] = pipeline_->skipped(system.id, schema->stream, lane);
     }
   }
   SYN_TRY(run.start_cursor, load_cursor(system));

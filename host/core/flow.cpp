@@ -27,7 +27,10 @@ void Flow::add(const model::Entry& entry, size_t key_count, uint64_t key_bits, s
       std::all_of(cells.begin(), cells.end(), [key_count](const model::EntryCell& cell) {
         return cell.field - key_count < kValuesMax;
       });
-  if (!is_fitting) return unknown_.push_back(entry.sequence);
+  if (!is_fitting) {
+    unknown_.push_back({entry.sequence});
+    return;
+  }
   Write& write = writes_.emplace_back();
   write.sequence = entry.sequence;
   write.record = {entry.dataset, entry.key_hash};
@@ -45,8 +48,9 @@ void Flow::write(ByteWriter& out) const {
   out.varint(forgotten_);
   out.varint(unknown_.size());
   model::Sequence last = 0;
-  for (const model::Sequence sequence : unknown_) {
-    out.varint(sequence - std::exchange(last, sequence));
+  for (const Unknown& write : unknown_) {
+    out.varint(write.sequence - std::exchange(last, write.sequence));
+    out.u8(write.is_skipped ? 1 : 0);
   }
   out.varint(writes_.size());
   last = 0;
@@ -70,7 +74,8 @@ void Flow::read(ByteReader& in) {
   forgotten_ = in.varint();
   model::Sequence last = 0;
   for (uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
-    unknown_.push_back(last += in.varint());
+    const model::Sequence sequence = last += in.varint();
+    unknown_.push_back({sequence, in.u8() != 0});
   }
   last = 0;
   for (uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
@@ -94,10 +99,26 @@ void Flow::read(ByteReader& in) {
 }
 
 void Flow::skip(model::Sequence sequence) {
-  const auto at = std::lower_bound(
-      writes_.begin(), writes_.end(), sequence,
-      [](const Write& write, model::Sequence wanted) { return write.sequence < wanted; });
-  if (at != writes_.end() && at->sequence == sequence) at->is_skipped = true;
+  const auto skip_in = [sequence](auto& writes) {
+    const auto at = std::lower_bound(
+        writes.begin(), writes.end(), sequence,
+        [](const auto& write, model::Sequence wanted) { return write.sequence < wanted; });
+    if (at != writes.end() && at->sequence == sequence) at->is_skipped = true;
+  };
+  skip_in(writes_);
+  skip_in(unknown_);
+}
+
+std::vector<model::Sequence> Flow::skipped() const {
+  std::vector<model::Sequence> sequences;
+  for (const Write& write : writes_) {
+    if (write.is_skipped) sequences.push_back(write.sequence);
+  }
+  for (const Unknown& write : unknown_) {
+    if (write.is_skipped) sequences.push_back(write.sequence);
+  }
+  std::sort(sequences.begin(), sequences.end());
+  return sequences;
 }
 
 void Flow::confirm(model::Sequence sequence) {
@@ -107,7 +128,7 @@ void Flow::confirm(model::Sequence sequence) {
     writes_.pop_front();
   }
   prints_.erase(prints_.begin(), prints_.begin() + static_cast<std::ptrdiff_t>(prints));
-  unknown_.erase(unknown_.begin(), std::upper_bound(unknown_.begin(), unknown_.end(), sequence));
+  while (!unknown_.empty() && unknown_.front().sequence <= sequence) unknown_.pop_front();
   confirmed_ = std::max(confirmed_, sequence);
 }
 

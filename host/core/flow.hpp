@@ -51,8 +51,10 @@ class Flow {
   size_t print_count() const { return prints_.size(); }
   // All of its writes behind this sequence are known.
   model::Sequence known_behind() const {
-    return unknown_.empty() ? forgotten_ : std::max(forgotten_, unknown_.back());
+    return unknown_.empty() ? forgotten_ : std::max(forgotten_, unknown_.back().sequence);
   }
+  // Of its writes, those that wait in quarantine, in order.
+  std::vector<model::Sequence> skipped() const;
   // The records of the writes up to there that are known, in their order.
   template <class Visit>
   void each_record(model::Sequence up_to, const Visit& visit) const {
@@ -70,13 +72,18 @@ class Flow {
   // The next one at or below the sequence, null: there is none. prints: what it sets.
   const Write* next(Walk& walk, model::Sequence up_to, std::vector<SentPrint>& prints) const;
   bool has_unknown(model::Sequence up_to) const {
-    return !unknown_.empty() && unknown_.front() <= up_to;
+    return !unknown_.empty() && unknown_.front().sequence <= up_to;
   }
 
  private:
+  struct Unknown {
+    model::Sequence sequence = 0;
+    bool is_skipped = false;
+  };
+
   std::deque<Write> writes_;
-  std::deque<uint64_t> prints_;          // of writes_, by field
-  std::deque<model::Sequence> unknown_;  // puts and sets
+  std::deque<uint64_t> prints_;  // of writes_, by field
+  std::deque<Unknown> unknown_;  // puts and sets
   model::Sequence confirmed_ = 0;
   model::Sequence forgotten_ = 0;
 };

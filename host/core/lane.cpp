@@ -13,7 +13,7 @@ namespace syncline::core {
 namespace {
 
 // For lane snapshots, which live as long as the data folder. Permanent value.
-constexpr uint8_t kSnapshotFormat = 3;
+constexpr uint8_t kSnapshotFormat = 4;
 
 // Of what is on its way to systems that are away, no more than so many fingerprints are kept in
 // memory, 512 KiB a lane: the records know the rest.
@@ -347,6 +347,11 @@ bool Lane::has_unknown(model::SystemId system, const Marker& marker) const {
 model::Sequence Lane::known_behind(model::SystemId system, model::StreamId stream) const {
   const auto flow = flows_.find({system, stream});
   return flow == flows_.end() ? 0 : flow->second.known_behind();
+}
+
+std::vector<model::Sequence> Lane::skipped(model::SystemId system, model::StreamId stream) const {
+  const auto flow = flows_.find({system, stream});
+  return flow == flows_.end() ? std::vector<model::Sequence>() : flow->second.skipped();
 }
 
 model::Sequence Lane::last_sequence(model::StreamId stream) const {

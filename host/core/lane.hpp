@@ -154,6 +154,8 @@ class Lane {
   bool has_unknown(model::SystemId system, const Marker& marker) const;
   // All that is on its way behind this sequence is known to each_write, after a restart too.
   model::Sequence known_behind(model::SystemId system, model::StreamId stream) const;
+  // On its way, but refused: in quarantine, no marker of its own comes.
+  std::vector<model::Sequence> skipped(model::SystemId system, model::StreamId stream) const;
 
   // What is in flight to a system at a (stream): for metrics and tests.
   size_t in_flight_count(model::SystemId system, model::StreamId stream) const;

@@ -112,7 +112,9 @@ struct Delivery::Impl {
         clock(clock_in),
         random(random_in),
         pending(options_in.target, options_in.schemas),
-        holds(options_in.backoff_us_min, options_in.backoff_us_max, clock_in, random_in) {}
+        holds(options_in.backoff_us_min, options_in.backoff_us_max, clock_in, random_in) {
+    for (const auto& [flow, sequences] : options.refused) pending.refuse(flow, sequences);
+  }
 
   Result<void> probe();
   Result<size_t> read_on();

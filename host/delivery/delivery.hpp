@@ -37,6 +37,9 @@ struct Options {
   size_t first_sync_share = 4;                // so many times more where nobody waits for them
   size_t pending_entries_max = 65536;         // read ahead of the target
   size_t pending_bytes_max = 32u << 20;       // likewise
+  // What the target refused before this start: it is skipped, though another batch might pass. The
+  // journal's cursor will meet each one's skip.
+  std::map<std::pair<model::StreamId, model::LaneIndex>, std::vector<model::Sequence>> refused;
   // Whether what is behind this sequence may be written quietly (ports::WriteBatch); empty: never.
   std::function<bool(model::StreamId, model::LaneIndex, model::Sequence)> may_be_quiet;
   int64_t backoff_us_min = 2'000;

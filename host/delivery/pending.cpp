@@ -125,6 +125,10 @@ void Pending::refuse(const FlowId& id, const std::set<const model::Entry*>& entr
   }
 }
 
+void Pending::refuse(const FlowId& id, const std::vector<model::Sequence>& sequences) {
+  flows_[id].refused.insert(sequences.begin(), sequences.end());
+}
+
 bool Pending::awaits_skip(const FlowId& id) const {
   const auto flow = flows_.find(id);
   return flow != flows_.end() && !flow->second.refused.empty();

@@ -69,6 +69,8 @@ class Pending {
 
   // These of the flow's entries wait for their skips.
   void refuse(const FlowId& flow, const std::set<const model::Entry*>& entries);
+  // Entries to come.
+  void refuse(const FlowId& flow, const std::vector<model::Sequence>& sequences);
   // Whether something of it was refused whose skip add() has not met.
   bool awaits_skip(const FlowId& flow) const;
 

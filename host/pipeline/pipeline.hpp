@@ -186,6 +186,10 @@ class Pipeline {
   // comes. Of entries that are committed; from any thread.
   virtual model::Sequence known_behind(model::SystemId system, model::StreamId stream,
                                        model::LaneIndex lane) const = 0;
+  // Entries that the system refused and whose markers have not come: delivery must not write them,
+  // wherever it begins (delivery::Options::refused). From the pipeline's thread.
+  virtual std::vector<model::Sequence> skipped(model::SystemId system, model::StreamId stream,
+                                               model::LaneIndex lane) const = 0;
   virtual model::Sequence last_sequence(model::StreamId stream, model::LaneIndex lane) const = 0;
   virtual model::Sequence confirmed(model::SystemId system, model::StreamId stream,
                                     model::LaneIndex lane) const = 0;

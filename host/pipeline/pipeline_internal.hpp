@@ -61,6 +61,10 @@ class PipelineImpl final : public Pipeline {
   size_t in_flight_count(model::SystemId system, model::StreamId stream) const override;
   model::Sequence known_behind(model::SystemId system, model::StreamId stream,
                                model::LaneIndex lane) const override;
+  std::vector<model::Sequence> skipped(model::SystemId system, model::StreamId stream,
+                                       model::LaneIndex lane) const override {
+    return lanes_[lane].skipped(system, stream);
+  }
   model::Sequence last_sequence(model::StreamId stream, model::LaneIndex lane) const override {
     return lanes_[lane].last_sequence(stream);
   }

@@ -175,7 +175,13 @@ Result<bool> Appliance::open_delivery(size_t system) {
   options.epoch = kEpoch;
   options.lane_count = plan().lane_count;
   options.schemas = around_.plan.schemas();
-  options.batch_entries_max = 1 + around_.dice.below(20);
+  options.batch_entries_max = 1 + around_.dice.below(around_.dice.chance(0.5) ? 3 : 20);
+  for (const model::Schema* schema : options.schemas) {
+    for (model::LaneIndex lane = 0; lane < options.lane_count; ++lane) {
+      options.refused[{schema->stream, lane}] =
+          pipeline_->skipped(options.target, schema->stream, lane);
+    }
+  }
   options.may_be_quiet = [this, target = options.target](model::StreamId stream,
                                                          model::LaneIndex lane,
                                                          model::Sequence behind) {

@@ -59,6 +59,39 @@ TEST_F(Skipped, a_delete_that_arrives_supersedes_it) {
   EXPECT_TRUE(state().views.empty());
 }
 
+TEST_F(Skipped, is_known_to_a_restart_until_its_marker_is_passed) {
+  const std::vector<model::Sequence> second = {2};
+  EXPECT_EQ(lane_.skipped(kShop, kStream), second);
+  EXPECT_TRUE(lane_.skipped(kCrm, kStream).empty());
+  ASSERT_TRUE(lane_.restore(lane_.snapshot()));
+  EXPECT_EQ(lane_.skipped(kShop, kStream), second);
+  step(kErp, {update({{kPhone, "2"}}, 30)});
+  confirm_all();
+  EXPECT_TRUE(lane_.skipped(kShop, kStream).empty());
+}
+
+TEST(Flow, knows_what_was_skipped_of_writes_whose_fingerprints_it_does_not_keep) {
+  Flow flow;
+  for (const model::Sequence sequence : {3, 5, 8}) {
+    model::Entry entry;
+    entry.sequence = sequence;
+    entry.kind = EntryKind::kSet;
+    entry.cells.edit().emplace_back().field = 1;
+    flow.add(entry, 1, 0, sequence == 5 ? 1 : 0);
+  }
+  for (const model::Sequence sequence : {8, 5, 4}) flow.skip(sequence);
+  std::string bytes;
+  ByteWriter out(bytes);
+  flow.write(out);
+  Flow again;
+  ByteReader in(bytes);
+  again.read(in);
+  EXPECT_TRUE(in.at_end());
+  EXPECT_EQ(again.skipped(), (std::vector<model::Sequence>{5, 8}));
+  again.confirm(5);
+  EXPECT_EQ(again.skipped(), std::vector<model::Sequence>{8});
+}
+
 // Whatever takes the record away there, it was not our write.
 TEST_F(Skipped, a_row_of_ours_is_no_echo_of_what_was_skipped) {
   step(kErp, {removal(30)});
