@@ -37,6 +37,14 @@ Result<bool> is_scanned(const ports::SystemConfig& config, const std::string& wh
                       "\"], and let the database set it");
     }
   }
+  if (scan_count > 0 && config.write_connections > 1) {
+    return fail(ErrorCode::kConfigValue,
+                "system " + config.name +
+                    " has `write_connections` = " + std::to_string(config.write_connections),
+                "where tables are scanned or polled, one connection writes, so that what it wrote "
+                "is told from what users did",
+                "take it out");
+  }
   if (scan_count == 0 || scan_count == config.datasets.size()) return scan_count > 0;
   return fail(
       ErrorCode::kConfigValue,

@@ -151,6 +151,7 @@ std::vector<BlueprintSystem> bare_systems(const config::Config& config,
     const bool is_pause = settings.log_limit_action == config::LogLimitAction::kPause;
     (is_pause ? system.ports.log_pause_bytes : system.ports.log_limit_bytes) =
         settings.log_limit_bytes;
+    system.ports.write_connections = settings.write_connections;
     systems.push_back(std::move(system));
   }
   return systems;

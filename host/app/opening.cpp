@@ -71,7 +71,11 @@ Result<void> RuntimeImpl::prepare_system(SystemRun& run) {
     }
   }
   SYN_TRY(run.start_cursor, load_cursor(system));
-  run.delivery = std::make_unique<delivery::Delivery>(options, *system.ports.target, parts_.journal,
+  std::vector<ports::Target*> targets = {system.ports.target.get()};
+  for (const auto& more : system.ports.more_targets) targets.push_back(more.get());
+  if (targets.size() > 1) run.writers = std::make_unique<WorkPool>(targets.size() - 1);
+  options.pool = run.writers.get();
+  run.delivery = std::make_unique<delivery::Delivery>(options, std::move(targets), parts_.journal,
                                                       parts_.clock, parts_.random);
   return success();
 }
@@ -131,8 +135,7 @@ Result<void> RuntimeImpl::open_source(SystemRun& run) {
 
 // REQUIRES: the thread that writes to it.
 Result<void> RuntimeImpl::open_target(SystemRun& run) {
-  SYN_TRY(run.delivery->open(run.start_cursor));
-  SYN_TRY(const auto checkpoints, run.system->ports.target->probe(run.epoch));
+  SYN_TRY(const auto checkpoints, run.delivery->open(run.start_cursor));
   SYN_TRY(refuse_unknown_writes(run, checkpoints));
   SYN_TRY(refuse_lost_writes(run, checkpoints));
   run.is_target_open = true;

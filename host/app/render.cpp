@@ -74,6 +74,7 @@ json::object delivery_to_json(const delivery::Stats& stats) {
           {"entries_skipped_total", stats.entries_skipped_total},
           {"rows_written_total", stats.rows_written_total},
           {"transactions_total", stats.transactions_total},
+          {"connections", stats.connections},
           {"retries_total", stats.retries_total},
           {"pending_entries", stats.pending_entries}};
 }

@@ -68,6 +68,7 @@ struct Syncing {
 struct SystemRun {
   RuntimeSystem* system = nullptr;
   std::unique_ptr<capture::Capture> capture;
+  std::unique_ptr<WorkPool> writers;  // where the system is written through several connections
   std::unique_ptr<delivery::Delivery> delivery;
   std::thread capture_thread;
   std::thread delivery_thread;

@@ -14,13 +14,15 @@ config::SystemKind sqlite_offer() {
 
 // What cascades write shows in its log, and our writes run none where that right is granted.
 config::SystemKind postgres_offer() {
-  return {"postgres", {"log", "scan", "poll"}, {"suppress", "fire"}, {"derive"}, true};
+  return {"postgres", {"log", "scan", "poll"},    {"suppress", "fire"}, {"derive"},
+          true,       ports::kWriteConnectionsMax};
 }
 
 // Triggers fire for our writes, which a dataset must accept; what cascades write is in no log, and
 // is made up where it is asked for.
 config::SystemKind mariadb_offer() {
-  return {"mariadb", {"log", "scan", "poll"}, {"suppress", "fire"}, {"refuse", "derive"}};
+  return {"mariadb", {"log", "scan", "poll"},    {"suppress", "fire"}, {"refuse", "derive"},
+          false,     ports::kWriteConnectionsMax};
 }
 
 std::string sqlite_finer_key(const std::string& table, const ports::ColumnInfo& column) {

@@ -29,6 +29,7 @@ struct SystemKind {
   std::vector<std::string> triggers;  // of suppress, fire, guarded
   std::vector<std::string> cascades;  // of refuse, derive
   bool keeps_log = false;             // its log grows until we have read it: alarm, limit
+  size_t write_connections_max = 1;
 };
 
 struct Offer {
@@ -78,6 +79,7 @@ struct SystemSettings {
   uint64_t log_alarm_bytes = 1ULL << 30;  // kept for us: from here on a warning
   uint64_t log_limit_bytes = 0;           // beyond it log_limit_action comes; 0: never
   LogLimitAction log_limit_action = LogLimitAction::kDrop;
+  size_t write_connections = 1;
   Place place;
 };
 

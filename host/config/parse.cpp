@@ -150,9 +150,7 @@ bool holds_password(std::string_view url) {
 }
 
 // Where a system keeps its log until we have read it.
-void read_log_limits(TableReader& reader, const Offer& offer, SystemSettings& system) {
-  const auto kind = std::ranges::find(offer.kinds, system.kind, &SystemKind::name);
-  if (kind == offer.kinds.end() || !kind->keeps_log) return;
+void read_log_limits(TableReader& reader, SystemSettings& system) {
   reader.size("log_alarm", system.log_alarm_bytes, kLogLeast);
   reader.size("log_limit", system.log_limit_bytes, kLogLeast);
   reader.choice("log_limit_action", kLogLimitActions, system.log_limit_action);
@@ -161,6 +159,16 @@ void read_log_limits(TableReader& reader, const Offer& offer, SystemSettings& sy
   reader.problems().add(action->value.place, ErrorCode::kConfigValue,
                         "\"" + reader.path() + ".log_limit_action\" stands without a \"log_limit\"",
                         "nothing says when it is to come", "add log_limit = \"64GiB\"");
+}
+
+// What not every kind of system has.
+void read_of_kind(TableReader& reader, const Offer& offer, SystemSettings& system) {
+  const auto kind = std::ranges::find(offer.kinds, system.kind, &SystemKind::name);
+  if (kind == offer.kinds.end()) return;
+  if (kind->keeps_log) read_log_limits(reader, system);
+  if (kind->write_connections_max > 1) {
+    reader.count("write_connections", system.write_connections, 1, kind->write_connections_max);
+  }
 }
 
 void read_system(const Member& member, const Offer& offer, Problems& problems, Config& config) {
@@ -189,7 +197,7 @@ void read_system(const Member& member, const Offer& offer, Problems& problems, C
   if (system.password.source == SecretSource::kFile) {
     system.password.name = in_folder_of(config.file, system.password.name);
   }
-  read_log_limits(reader, offer, system);
+  read_of_kind(reader, offer, system);
   reader.finish();
   config.systems.push_back(std::move(system));
 }

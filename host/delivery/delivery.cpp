@@ -1,97 +1,22 @@
 #include "host/delivery/delivery.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
-#include <unordered_map>
 #include <utility>
 
 #include "host/base/assert.hpp"
 #include "host/delivery/holds.hpp"
 #include "host/delivery/pending.hpp"
 #include "host/delivery/room.hpp"
+#include "host/delivery/transaction.hpp"
+#include "host/delivery/writers.hpp"
 
 namespace syncline::delivery {
 namespace {
 
-using model::Collapsed, model::EntryCell, model::EntryKind;
-
 constexpr size_t kGroupsPerRun = 64;
 constexpr size_t kDeliveredMax = 65536;
 constexpr size_t kBusyMax = 3;  // tries of many flows together, before each is tried alone
-
-// One marked transaction in the making: the flows it takes from and what each record comes to.
-struct Transaction {
-  struct Record {
-    const model::Entry* last = nullptr;
-    Collapsed<EntryCell> run;
-    std::vector<const model::Entry*> entries;
-  };
-  struct Part {
-    FlowId flow;
-    size_t entry_count = 0;
-  };
-  std::vector<Part> parts;
-  std::vector<Record> records;  // in the order of batch.writes
-  ports::WriteBatch batch;
-  size_t entry_count = 0;
-  size_t skipped_count = 0;
-};
-
-struct RecordKey {
-  model::DatasetId dataset;
-  model::KeyHash hash;
-  bool operator==(const RecordKey&) const = default;
-};
-struct RecordKeyHasher {
-  size_t operator()(const RecordKey& key) const { return key.hash.low ^ key.dataset; }
-};
-
-// Collects entries; finish() lays out moves and writes in the order the target wants them.
-class TransactionBuilder {
- public:
-  void take(const FlowId& id, const Flow& flow, size_t count) {
-    if (count == 0) return;
-    transaction_.parts.push_back({id, count});
-    transaction_.entry_count += count;
-    transaction_.batch.moves.push_back(
-        {id.first, id.second, flow.applied, flow.entries[count - 1].entry->sequence});
-    for (size_t i = 0; i < count; ++i) add(flow.entries[i]);
-  }
-
-  Transaction finish(uint32_t epoch) {
-    auto& records = transaction_.records;
-    std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) {
-      return std::tie(a.last->dataset, a.last->key) < std::tie(b.last->dataset, b.last->key);
-    });
-    transaction_.batch.epoch = epoch;
-    for (const Transaction::Record& record : records) {
-      transaction_.batch.writes.push_back(
-          {record.last->dataset, record.last->key, record.run.kind, record.run.cells});
-    }
-    return std::move(transaction_);
-  }
-
- private:
-  void add(const PendingEntry& pending) {
-    const model::Entry& entry = *pending.entry;
-    if (pending.state == PendingState::kSkipped) {
-      ++transaction_.skipped_count;
-      return;
-    }
-    if (entry.kind == EntryKind::kNote) return;
-    const auto [place, is_new] =
-        places_.emplace(RecordKey{entry.dataset, entry.key_hash}, transaction_.records.size());
-    if (is_new) transaction_.records.emplace_back();
-    Transaction::Record& record = transaction_.records[place->second];
-    record.last = &entry;
-    record.entries.push_back(&entry);
-    model::collapse_onto<EntryCell>(record.run, entry.kind, entry.generation, entry.cells);
-  }
-
-  Transaction transaction_;
-  std::unordered_map<RecordKey, size_t, RecordKeyHasher> places_;
-};
 
 // What it had committed is gone: to go on would leave that out for good.
 Error went_back(const ports::Checkpoint& checkpoint, model::Sequence known) {
@@ -101,13 +26,20 @@ Error went_back(const ports::Checkpoint& checkpoint, model::Sequence known) {
           "run `syncline resync` for this system: it compares and writes what is missing"};
 }
 
+// An outcome that is not known is looked into, whatever else was met.
+int gravity(const Error& error) {
+  if (error.code == ErrorCode::kMarkerMoved || error.code == ErrorCode::kSystemLost) return 2;
+  return error.code == ErrorCode::kSystemBusy ? 0 : 1;
+}
+
 }  // namespace
 
 struct Delivery::Impl {
-  Impl(const Options& options_in, ports::Target& target_in, journal::Journal& journal_in,
+  Impl(const Options& options_in, std::vector<ports::Target*> targets, journal::Journal& journal_in,
        Clock& clock_in, Random& random_in)
       : options(options_in),
-        target(target_in),
+        last_flows(targets.size()),
+        writers(std::move(targets), options_in.pool, clock_in),
         journal(journal_in),
         clock(clock_in),
         random(random_in),
@@ -116,7 +48,7 @@ struct Delivery::Impl {
     for (const auto& [flow, sequences] : options.refused) pending.refuse(flow, sequences);
   }
 
-  Result<void> probe();
+  Result<std::vector<ports::Checkpoint>> probe();
   Result<size_t> read_on();
   bool is_full() const {
     return pending.entry_count() >= options.pending_entries_max ||
@@ -127,12 +59,14 @@ struct Delivery::Impl {
   std::map<model::StreamId, std::set<FlowId>> find_to_take_up() const;
   bool is_blocked(const FlowId& flow) const;
   bool is_moving(const FlowId& flow) const;
-  Transaction next_transaction();
+  std::vector<Transaction> next_transactions();
   bool take_alone(TransactionBuilder& builder);
-  void take_together(TransactionBuilder& builder);
+  void take_share(TransactionBuilder& builder, size_t share, size_t share_count);
+  bool may_be_quiet(const Transaction& transaction) const;
   void hold(const Transaction& transaction, const ports::ApplyResult& applied);
   void meet_busy(const Transaction& transaction);
-  Result<void> write(Transaction& transaction);
+  Result<void> write(const std::vector<Transaction>& transactions);
+  void settle(const Transaction& transaction, const ports::ApplyResult& result, bool is_apart);
   void finish(const Transaction& transaction, const ports::ApplyResult& applied);
   void refuse(const Transaction& transaction, const ports::Poison& poison);
   Result<void> handle(const Error& error);
@@ -140,7 +74,8 @@ struct Delivery::Impl {
   void publish();
 
   Options options;
-  ports::Target& target;
+  std::vector<FlowId> last_flows;  // by share: where its next round begins
+  Writers writers;
   journal::Journal& journal;
   Clock& clock;
   Random& random;
@@ -148,7 +83,6 @@ struct Delivery::Impl {
   std::unique_ptr<journal::Cursor> cursor;
   std::map<model::StreamId, std::unique_ptr<journal::Cursor>> aside;  // read behind the others
   Holds holds;
-  FlowId last_flow{};      // where the next round begins
   bool was_alone = false;  // the last transaction
   size_t busy_count = 0;   // in a row
   bool is_probe_due = false;
@@ -162,8 +96,8 @@ struct Delivery::Impl {
   Stats stats;
 };
 
-Result<void> Delivery::Impl::probe() {
-  SYN_TRY(const auto checkpoints, target.probe(options.epoch));
+Result<std::vector<ports::Checkpoint>> Delivery::Impl::probe() {
+  SYN_TRY(auto checkpoints, writers.probe(options.epoch));
   size_t applied = 0;  // by a transaction whose outcome was not known
   for (const ports::Checkpoint& checkpoint : checkpoints) {
     const model::Sequence known = pending.flows()[{checkpoint.stream, checkpoint.lane}].applied;
@@ -175,7 +109,7 @@ Result<void> Delivery::Impl::probe() {
   is_probe_due = false;
   const std::lock_guard lock(mutex);
   stats.entries_delivered_total += applied;
-  return success();
+  return checkpoints;
 }
 
 bool Delivery::Impl::is_blocked(const FlowId& flow) const {
@@ -269,57 +203,89 @@ bool Delivery::Impl::take_alone(TransactionBuilder& builder) {
   return false;
 }
 
-// From every flow in turn, beginning behind the one that came last, up to the batch's limit.
-void Delivery::Impl::take_together(TransactionBuilder& builder) {
+// From every flow of the share in turn, beginning behind the one that came last, up to the batch's
+// limit.
+void Delivery::Impl::take_share(TransactionBuilder& builder, size_t share, size_t share_count) {
   Room room(options.batch_entries_max, options.first_sync_share);
   auto& flows = pending.flows();
+  FlowId& last_flow = last_flows[share];
   auto at = flows.upper_bound(last_flow);
   for (size_t i = 0; i < flows.size() && !room.is_full(); ++i, ++at) {
     if (at == flows.end()) at = flows.begin();
     const auto& [id, flow] = *at;
+    if (id.second % share_count != share) continue;
     if (flow.entries.empty() || holds.is_alone(id) || is_blocked(id)) continue;
     builder.take(id, flow, room.take(flow));
     last_flow = id;
   }
 }
 
-Transaction Delivery::Impl::next_transaction() {
-  TransactionBuilder builder;
-  if (!take_alone(builder)) take_together(builder);
-  Transaction transaction = builder.finish(options.epoch);
-  std::sort(transaction.batch.moves.begin(), transaction.batch.moves.end(),
-            [](const auto& a, const auto& b) {
-              return std::tie(a.stream, a.lane) < std::tie(b.stream, b.lane);
-            });
+bool Delivery::Impl::may_be_quiet(const Transaction& transaction) const {
   const auto& moves = transaction.batch.moves;
-  transaction.batch.may_be_quiet =
-      options.may_be_quiet != nullptr &&
-      std::all_of(moves.begin(), moves.end(), [this](const ports::MarkerMove& move) {
-        return options.may_be_quiet(move.stream, move.lane, move.previous);
-      });
-  return transaction;
+  return options.may_be_quiet != nullptr &&
+         std::all_of(moves.begin(), moves.end(), [this](const ports::MarkerMove& move) {
+           return options.may_be_quiet(move.stream, move.lane, move.previous);
+         });
 }
 
-Result<void> Delivery::Impl::write(Transaction& transaction) {
-  auto applied = target.apply(transaction.batch);
-  if (!applied) {
-    if (applied.error().code == ErrorCode::kSystemBusy) meet_busy(transaction);
-    return handle(applied.error());
+// Of one round. None is empty.
+std::vector<Transaction> Delivery::Impl::next_transactions() {
+  std::vector<Transaction> transactions;
+  const auto add = [&](TransactionBuilder& builder) {
+    Transaction transaction = builder.finish(options.epoch);
+    if (transaction.entry_count == 0) return;
+    transaction.batch.may_be_quiet = may_be_quiet(transaction);
+    transactions.push_back(std::move(transaction));
+  };
+  TransactionBuilder alone;
+  if (take_alone(alone)) {
+    add(alone);
+    return transactions;
   }
-  const ports::ApplyResult& result = applied.value();
-  if (!result.stopped.empty()) {
-    hold(transaction, result);
-  } else if (result.poison) {
-    refuse(transaction, *result.poison);
-  } else {
-    finish(transaction, result);
+  const size_t share_count = writers.share(pending.entry_count(), options.share_entries_min);
+  for (size_t share = 0; share < share_count; ++share) {
+    TransactionBuilder builder;
+    take_share(builder, share, share_count);
+    add(builder);
   }
+  return transactions;
+}
+
+Result<void> Delivery::Impl::write(const std::vector<Transaction>& transactions) {
+  const bool is_apart = transactions.size() > 1;
+  const auto results = writers.apply(transactions);
+  const Error* worst = nullptr;
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (results[i]) {
+      settle(transactions[i], results[i].value(), is_apart);
+      continue;
+    }
+    const Error& error = results[i].error();
+    if (error.code == ErrorCode::kSystemBusy && !is_apart) meet_busy(transactions[i]);
+    if (is_apart) writers.go_together();
+    if (worst == nullptr || gravity(error) > gravity(*worst)) worst = &error;
+  }
+  if (worst != nullptr) return handle(*worst);
   busy_count = 0;
   backoff_us = 0;
   retry_at_us = 0;
   const std::lock_guard lock(mutex);
   stats.is_retrying = false;
   return success();
+}
+
+// is_apart: others were written beside it, and may be why it was refused.
+void Delivery::Impl::settle(const Transaction& transaction, const ports::ApplyResult& result,
+                            bool is_apart) {
+  if (!result.stopped.empty()) {
+    hold(transaction, result);
+  } else if (!result.poison) {
+    finish(transaction, result);
+  } else if (is_apart) {
+    writers.go_together();
+  } else {
+    refuse(transaction, *result.poison);
+  }
 }
 
 // Nothing was written: what can go, goes without these at once.
@@ -413,26 +379,26 @@ void Delivery::Impl::publish() {
   stats.pending_entries = pending.entry_count();
   stats.cursor = pending.done();
   stats.stopped = holds.stopped();
+  stats.connections = writers.count();
 }
 
-Delivery::Delivery(const Options& options, ports::Target& target, journal::Journal& journal,
-                   Clock& clock, Random& random)
-    : impl_(std::make_unique<Impl>(options, target, journal, clock, random)) {}
+Delivery::Delivery(const Options& options, std::vector<ports::Target*> targets,
+                   journal::Journal& journal, Clock& clock, Random& random)
+    : impl_(std::make_unique<Impl>(options, std::move(targets), journal, clock, random)) {}
 
 Delivery::~Delivery() = default;
 
-Result<void> Delivery::open(journal::GroupNumber after) {
+Result<std::vector<ports::Checkpoint>> Delivery::open(journal::GroupNumber after) {
   std::vector<model::StreamId> streams;
   for (const model::Schema* schema : impl_->options.schemas) streams.push_back(schema->stream);
   std::sort(streams.begin(), streams.end());
   streams.erase(std::unique(streams.begin(), streams.end()), streams.end());
-  SYN_TRY(impl_->target.open());
-  SYN_TRY(impl_->target.open_epoch(impl_->options.epoch, streams, impl_->options.lane_count));
-  SYN_TRY(impl_->probe());
+  SYN_TRY(impl_->writers.open(impl_->options.epoch, streams, impl_->options.lane_count));
+  SYN_TRY(auto applied, impl_->probe());
   SYN_TRY(impl_->cursor, impl_->journal.open_cursor(after));
   impl_->pending.begin_behind(after);
   impl_->publish();
-  return success();
+  return applied;
 }
 
 Result<bool> Delivery::run_once() {
@@ -446,12 +412,12 @@ Result<bool> Delivery::run_once() {
       return true;
     }
   }
-  Transaction transaction = impl.next_transaction();
-  if (transaction.entry_count > 0) {
-    SYN_TRY(impl.write(transaction));
+  const std::vector<Transaction> transactions = impl.next_transactions();
+  if (!transactions.empty()) {
+    SYN_TRY(impl.write(transactions));
   }
   impl.publish();
-  return groups > 0 || transaction.entry_count > 0;
+  return groups > 0 || !transactions.empty();
 }
 
 std::vector<model::Skip> Delivery::take_skips() {

@@ -6,8 +6,8 @@
 // take_skips(); the pipeline journals it, and delivery goes on past it when its cursor meets that
 // skip, committed.
 //
-// Owner: target, journal, clock outlive it. Threads: run_once from one thread; pause, resume and
-// stats from any. Errors of run_once: kMarkerMoved, kSystemLost (this target stops), kDamaged;
+// Owner: targets, pool, journal, clock outlive it. Threads: run_once from one thread; pause, resume
+// and stats from any. Errors of run_once: kMarkerMoved, kSystemLost (this target stops), kDamaged;
 // everything that may pass by itself is retried inside with jittered backoff and shows in stats. A
 // dataset that the target cannot take, and a row that somebody holds there, hold up only their own
 // stream or flow; so does a pause, and of what waits so no more is kept than of the rest.
@@ -23,6 +23,7 @@
 
 #include "host/base/clock.hpp"
 #include "host/base/random.hpp"
+#include "host/base/work_pool.hpp"
 #include "host/journal/journal.hpp"
 #include "host/ports/target.hpp"
 
@@ -35,6 +36,8 @@ struct Options {
   std::vector<const model::Schema*> schemas;  // of the datasets written to this target
   size_t batch_entries_max = 2048;            // of one marked transaction
   size_t first_sync_share = 4;                // so many times more where nobody waits for them
+  size_t share_entries_min = 512;             // that are worth one more connection's transaction
+  WorkPool* pool = nullptr;                   // writes through several side by side; or in turn
   size_t pending_entries_max = 65536;         // read ahead of the target
   size_t pending_bytes_max = 32u << 20;       // likewise
   // What the target refused before this start: it is skipped, though another batch might pass. The
@@ -53,6 +56,7 @@ struct Stats {
   uint64_t entries_skipped_total = 0;
   uint64_t rows_written_total = 0;
   uint64_t transactions_total = 0;
+  size_t connections = 1;  // that can be had
   uint64_t retries_total = 0;
   uint64_t pending_entries = 0;
   journal::GroupNumber cursor = 0;  // everything up to here has been applied or skipped
@@ -72,15 +76,17 @@ struct Delivered {  // one entry's way from its origin's commit to this target's
 
 class Delivery {
  public:
-  Delivery(const Options& options, ports::Target& target, journal::Journal& journal, Clock& clock,
-           Random& random);
+  // targets: the connections that the target is written through, at least one.
+  Delivery(const Options& options, std::vector<ports::Target*> targets, journal::Journal& journal,
+           Clock& clock, Random& random);
   ~Delivery();
 
-  // Opens the epoch at the target, probes what it applied, opens the cursor behind `after`.
-  Result<void> open(journal::GroupNumber after);
+  // Opens the epoch at the target, probes what it applied, opens the cursor behind `after`. Returns
+  // what was applied.
+  Result<std::vector<ports::Checkpoint>> open(journal::GroupNumber after);
 
-  // A bounded amount of work: reads on, writes at most one marked transaction. Returns whether
-  // there was anything to do.
+  // A bounded amount of work: reads on, writes at most one marked transaction a connection. Returns
+  // whether there was anything to do.
   Result<bool> run_once();
 
   // Entries the target refused, to be journalled. Each is reported once.

@@ -39,6 +39,8 @@ struct DatasetMapping {
   size_t maker_index = 0;
 };
 
+constexpr size_t kWriteConnectionsMax = 16;
+
 struct SystemConfig {
   std::string appliance;
   std::string name;
@@ -49,12 +51,16 @@ struct SystemConfig {
   std::string spool_folder;      // for what is too large for memory; empty: the machine's own
   uint64_t log_limit_bytes = 0;  // of its log kept for us: beyond it that is given up; 0: never
   uint64_t log_pause_bytes = 0;  // likewise: beyond it lag() says what holds it; 0: never
+  size_t write_connections = 1;  // to write through, 1 to kWriteConnectionsMax
   std::vector<DatasetMapping> datasets;
 };
 
 struct System {
   std::unique_ptr<Source> source;
   std::unique_ptr<Target> target;
+  // More connections to write through, each for transactions of its own beside the first's. A probe
+  // of the first ends the sessions of all.
+  std::vector<std::unique_ptr<Target>> more_targets;
   std::unique_ptr<Catalog> catalog;
 };
 

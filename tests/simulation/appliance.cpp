@@ -11,6 +11,7 @@ namespace syncline::simulation {
 namespace {
 
 constexpr uint32_t kEpoch = 1;
+constexpr size_t kConnectionsMax = 3;  // to write to one system through
 
 std::string cursor_item(model::SystemId target) {
   return "cursor/" + std::to_string(target);
@@ -168,14 +169,20 @@ Result<bool> Appliance::open_delivery(size_t system) {
   Link& link = links_[system];
   if (link.delivery) return true;
   ModelSystem& model_system = *around_.systems[system];
-  link.target =
-      std::make_unique<ModelTarget>(model_system, around_.weather, around_.dice, around_.report);
+  link.targets.clear();
+  std::vector<ports::Target*> targets;
+  for (size_t left = 1 + around_.dice.below(kConnectionsMax); left > 0; --left) {
+    link.targets.push_back(
+        std::make_unique<ModelTarget>(model_system, around_.weather, around_.dice, around_.report));
+    targets.push_back(link.targets.back().get());
+  }
   delivery::Options options;
   options.target = model_system.plan().id;
   options.epoch = kEpoch;
   options.lane_count = plan().lane_count;
   options.schemas = around_.plan.schemas();
   options.batch_entries_max = 1 + around_.dice.below(around_.dice.chance(0.5) ? 3 : 20);
+  options.share_entries_min = 1 + around_.dice.below(4);
   for (const model::Schema* schema : options.schemas) {
     for (model::LaneIndex lane = 0; lane < options.lane_count; ++lane) {
       options.refused[{schema->stream, lane}] =
@@ -187,7 +194,7 @@ Result<bool> Appliance::open_delivery(size_t system) {
                                                          model::Sequence behind) {
     return behind >= pipeline_->known_behind(target, stream, lane);
   };
-  auto delivery = std::make_unique<delivery::Delivery>(options, *link.target, *journal_,
+  auto delivery = std::make_unique<delivery::Delivery>(options, std::move(targets), *journal_,
                                                        around_.clock, random_);
   const auto opened = delivery->open(link.saved_cursor);
   if (!opened) {

@@ -84,8 +84,8 @@ class Appliance {
   struct Link {  // to one system
     std::unique_ptr<ModelSource> source;
     std::unique_ptr<capture::Capture> capture;
-    std::deque<capture::Captured> parts;  // of a poll, not yet taken
-    std::unique_ptr<ModelTarget> target;
+    std::deque<capture::Captured> parts;                // of a poll, not yet taken
+    std::vector<std::unique_ptr<ModelTarget>> targets;  // connections to write through
     std::unique_ptr<delivery::Delivery> delivery;
     journal::GroupNumber saved_cursor = 0;
   };

@@ -18,10 +18,13 @@ Result<ports::System> make_mariadb(const ports::SystemConfig& config, Clock& clo
     system.source = std::make_unique<scan::Source>(
         shared->config, std::make_unique<ScanTables>(shared), known, clock);
     system.target = std::make_unique<MariadbTarget>(
-        shared, std::make_unique<scan::Guard>(shared->config, known), clock);
+        shared, std::make_unique<scan::Guard>(shared->config, known), 0, clock);
   } else {
     system.source = std::make_unique<MariadbSource>(shared, clock);
-    system.target = std::make_unique<MariadbTarget>(shared, nullptr, clock);
+    system.target = std::make_unique<MariadbTarget>(shared, nullptr, 0, clock);
+    for (size_t place = 1; place < config.write_connections; ++place) {
+      system.more_targets.push_back(std::make_unique<MariadbTarget>(shared, nullptr, place, clock));
+    }
   }
   system.catalog = std::make_unique<MariadbCatalog>(shared);
   return system;

@@ -34,15 +34,30 @@ Result<bool> is_table(Connection& connection, const std::string& name) {
                       name + "'");
 }
 
+Result<void> end_session(Connection& connection, const Shared& shared, size_t place) {
+  const std::string lock = literal(shared.lock_name(place));
+  SYN_TRY(const std::string holder, connection.query_text("SELECT IS_USED_LOCK(" + lock + ")"));
+  if (holder.empty()) return success();
+  // It may end by itself in between; whether it has is what the lock says.
+  (void)connection.run("KILL " + holder);
+  SYN_TRY(const std::string got, connection.query_text("SELECT GET_LOCK(" + lock + ", " +
+                                                       std::to_string(kEndSeconds) + ")"));
+  if (got == "1") return connection.run("DO RELEASE_LOCK(" + lock + ")");
+  return fail(ErrorCode::kSystemBusy,
+              "an earlier session of ours in " + connection.place() + " does not end",
+              "its outcome is not known while it lives", "nothing: it is tried again");
+}
+
 }  // namespace
 
-std::string Shared::lock_name() const {
+std::string Shared::lock_name(size_t place) const {
   const model::KeyHash hash =
       model::hash_key(config.appliance + "/" + config.name + "/" + endpoint.database);
   char digits[40];
   std::snprintf(digits, sizeof digits, "%016llx%016llx", static_cast<unsigned long long>(hash.high),
                 static_cast<unsigned long long>(hash.low));
-  return std::string("syncline_") + digits;
+  const std::string number = place == 0 ? "" : "." + std::to_string(place + 1);
+  return std::string("syncline_") + digits + number;
 }
 
 Result<void> install_checkpoint(Connection& connection) {
@@ -62,25 +77,26 @@ std::string our_rows(const Shared& shared) {
          " AND `system` = " + literal(shared.config.name);
 }
 
-Result<void> end_session(Connection& connection, const Shared& shared) {
-  const std::string lock = literal(shared.lock_name());
-  SYN_TRY(const std::string holder, connection.query_text("SELECT IS_USED_LOCK(" + lock + ")"));
-  if (holder.empty()) return success();
-  // It may end by itself in between; whether it has is what the lock says.
-  (void)connection.run("KILL " + holder);
-  SYN_TRY(const std::string got, connection.query_text("SELECT GET_LOCK(" + lock + ", " +
-                                                       std::to_string(kEndSeconds) + ")"));
-  if (got == "1") return connection.run("DO RELEASE_LOCK(" + lock + ")");
-  return fail(ErrorCode::kSystemBusy,
-              "an earlier session of ours in " + connection.place() + " does not end",
-              "its outcome is not known while it lives", "nothing: it is tried again");
+Result<void> end_sessions(Connection& connection, const Shared& shared) {
+  std::string used;
+  for (size_t place = 0; place < ports::kWriteConnectionsMax; ++place) {
+    used += (place == 0 ? "SELECT " : ", ") + std::string("IS_USED_LOCK(") +
+            literal(shared.lock_name(place)) + ")";
+  }
+  SYN_TRY(Answer holders, connection.query(used));
+  if (!holders.next()) return success();
+  for (size_t place = 0; place < ports::kWriteConnectionsMax; ++place) {
+    if (holders.is_null(place)) continue;
+    SYN_TRY(end_session(connection, shared, place));
+  }
+  return success();
 }
 
-Result<void> claim_session(Connection& connection, const Shared& shared) {
-  const std::string claim = "SELECT GET_LOCK(" + literal(shared.lock_name()) + ", 0)";
+Result<void> claim_session(Connection& connection, const Shared& shared, size_t place) {
+  const std::string claim = "SELECT GET_LOCK(" + literal(shared.lock_name(place)) + ", 0)";
   SYN_TRY(std::string got, connection.query_text(claim));
   if (got == "1") return success();
-  SYN_TRY(end_session(connection, shared));
+  SYN_TRY(end_session(connection, shared, place));
   SYN_TRY(got, connection.query_text(claim));
   if (got == "1") return success();
   return fail(ErrorCode::kSystemBusy, "another session of ours writes to " + connection.place(),
@@ -99,7 +115,7 @@ Result<std::vector<std::string>> installed_objects(Connection& connection) {
 // A table goes with the last appliance that uses it.
 Result<std::vector<std::string>> remove_objects(Connection& connection, const Shared& shared) {
   SYN_TRY(auto objects, installed_objects(connection));
-  SYN_TRY(end_session(connection, shared));
+  SYN_TRY(end_sessions(connection, shared));
   for (std::string& object : objects) {
     const std::string table = object.substr(object.find(' ') + 1);
     SYN_TRY(connection.run("DELETE FROM " + table + our_rows(shared)));

@@ -57,7 +57,7 @@ Result<void> MariadbTarget::connect() {
   bulk_.reset();
   connection_.reset();
   SYN_TRY(auto connection, Connection::open(shared_->access(), Purpose::kWrite));
-  SYN_TRY(claim_session(*connection, *shared_));
+  SYN_TRY(claim_session(*connection, *shared_, place_));
   SYN_TRY(const std::string packet, connection->query_text("SELECT @@max_allowed_packet"));
   packet_size_max_ =
       std::max<size_t>(std::strtoull(packet.c_str(), nullptr, 10), 2 * kPacketMargin);
@@ -108,7 +108,7 @@ Result<std::vector<ports::Checkpoint>> MariadbTarget::probe(uint32_t epoch) {
   bulk_.reset();
   connection_.reset();
   SYN_TRY(auto looker, Connection::open(shared_->access(), Purpose::kSql));
-  SYN_TRY(end_session(*looker, *shared_));
+  SYN_TRY(end_sessions(*looker, *shared_));
   SYN_TRY(looker->run(kBegin));
   SYN_TRY(Answer rows, looker->query(std::string("SELECT stream, lane, seq FROM ") + kCheckpoint +
                                      our_rows(*shared_) + " AND epoch = " + std::to_string(epoch) +

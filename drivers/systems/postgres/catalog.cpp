@@ -198,8 +198,10 @@ Result<void> find_objects(Connection& connection, const Shared& shared, std::vec
   } else {
     wanted.push_back("publication " + shared.object);
     wanted.push_back("slot " + shared.object);
-    SYN_TRY(const std::string origin, wanted_origin(connection, shared.object));
-    if (!origin.empty()) wanted.push_back("origin " + origin);
+    for (size_t place = 0; place < shared.config.write_connections; ++place) {
+      SYN_TRY(const std::string origin, wanted_origin(connection, shared.object, place));
+      if (!origin.empty()) wanted.push_back("origin " + origin);
+    }
   }
   for (const std::string& object : wanted) {
     if (std::find(present.begin(), present.end(), object) != present.end()) continue;

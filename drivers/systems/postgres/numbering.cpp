@@ -15,6 +15,11 @@ constexpr const char* kAdvanceBegin =
     "generate_series(1, s.gap)) ELSE setval($2, $1::bigint) END FROM (SELECT $1::bigint - "
     "last_value + CASE WHEN is_called THEN 0 ELSE 1 END AS gap FROM ";
 
+// Between a look at a sequence and its long way no other connection of ours may move it further.
+// It holds until the pipeline's end, in the transaction that the server makes of what stands there.
+constexpr const char* kOneByOne =
+    "SELECT pg_advisory_xact_lock(hashtextextended('syncline.sequences', 0))";
+
 // Above every number that stands in the table or was given, also to a row that is gone since or not
 // committed yet.
 std::string ranges_sql(const Mapped& mapped, const Column& column) {
@@ -100,6 +105,7 @@ std::vector<SqlStatement> Sequences::advance(const Brought& brought) const {
   for (const auto& [sequence, value] : brought) {
     const auto reached = reached_.find(sequence);
     if (reached != reached_.end() && reached->second >= value) continue;
+    if (is_shared_ && statements.empty()) statements.push_back({kOneByOne, {}});
     statements.push_back({kAdvanceBegin + sequence + ") AS s", {std::to_string(value), sequence}});
   }
   return statements;

@@ -203,8 +203,9 @@ Result<std::string> find_log_holder(Connection& connection) {
       "role");
 }
 
-Result<void> end_sessions(Connection& connection, const std::string& session) {
-  const std::string ours = " FROM pg_stat_activity WHERE application_name = " + literal(session) +
+Result<void> end_sessions(Connection& connection, const std::string& sessions) {
+  const std::string ours = " FROM pg_stat_activity WHERE application_name ~ " +
+                           literal("^(" + sessions + ")$") +
                            " AND usename = current_user AND pid <> pg_backend_pid()";
   for (int attempt = 0; attempt < kEndTriesMax; ++attempt) {
     SYN_TRY(const Answer ended, connection.query("SELECT pg_terminate_backend(pid)" + ours));
@@ -223,10 +224,8 @@ Result<std::vector<std::string>> installed_objects(Connection& connection, const
               "SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name = " + name +
               " UNION ALL SELECT 'publication ' || pubname FROM pg_publication "
               "WHERE pubname = " +
-              name +
-              " UNION ALL SELECT 'origin ' || roname FROM pg_replication_origin WHERE "
-              "roname = " +
-              origin_sql(shared.object) + " UNION ALL SELECT 'table ' || t FROM unnest(ARRAY['" +
+              name + " UNION ALL SELECT 'origin ' || roname FROM pg_replication_origin o WHERE " +
+              is_ours(shared.object) + " UNION ALL SELECT 'table ' || t FROM unnest(ARRAY['" +
               kCheckpoint + "', '" + kEcho + "']) AS t WHERE to_regclass(t) IS NOT NULL"));
   std::vector<std::string> objects;
   objects.reserve(rows.row_count());
@@ -238,9 +237,9 @@ Result<std::vector<std::string>> installed_objects(Connection& connection, const
 Result<std::vector<std::string>> remove_objects(Connection& connection, const Shared& shared) {
   SYN_TRY(auto objects, installed_objects(connection, shared));
   SYN_TRY(end_sessions(connection, shared.session("source")));
-  SYN_TRY(end_sessions(connection, shared.session("target")));
+  SYN_TRY(end_sessions(connection, shared.writers()));
   SYN_TRY(drop_slot(connection, shared.object));
-  SYN_TRY(drop_origin(connection, shared.object));
+  SYN_TRY(drop_origins(connection, shared.object));
   SYN_TRY(connection.run("DROP PUBLICATION IF EXISTS " + quoted_name(shared.object)));
   const std::string ours = " WHERE appliance = " + literal(shared.config.appliance) +
                            " AND system = " + literal(shared.config.name);

@@ -13,7 +13,7 @@ constexpr const char* kFunctions =
 // An origin belongs to a server. Those that are known to write to other databases of it only:
 // subscriptions of those, and appliances that keep those in step.
 std::string foreign_sql(const std::string& object) {
-  return "SELECT 1 FROM pg_replication_origin o WHERE o.roname <> " + origin_sql(object) +
+  return "SELECT 1 FROM pg_replication_origin o WHERE NOT " + is_ours(object) +
          " AND NOT (o.roname ~ '^syncline_.*@[0-9]+$' AND o.roname !~ ('@' || " +
          std::string(kHere) +
          " || '$')) AND NOT EXISTS (SELECT FROM pg_subscription s WHERE s.subdbid <> " + kHere +
@@ -38,8 +38,13 @@ Result<std::string> origin_grants(Connection& connection) {
 
 }  // namespace
 
-std::string origin_sql(const std::string& object) {
-  return "(" + literal(object + "@") + " || " + kHere + ")";
+std::string is_ours(const std::string& object) {
+  return "o.roname ~ (" + literal("^" + object + "([.][0-9]+)?@") + " || " + kHere + " || '$')";
+}
+
+std::string origin_sql(const std::string& object, size_t place) {
+  const std::string number = place == 0 ? "" : "." + std::to_string(place + 1);
+  return "(" + literal(object + number + "@") + " || " + kHere + ")";
 }
 
 Result<Origins> look_at_origins(Connection& connection, const std::string& object) {
@@ -49,31 +54,34 @@ Result<Origins> look_at_origins(Connection& connection, const std::string& objec
   SYN_TRY(origins.end, parse_lsn(end));
   SYN_TRY(const Answer row,
           connection.query("SELECT pg_stat_get_tuples_inserted('pg_replication_origin'::regclass), "
-                           "EXISTS (SELECT FROM pg_replication_origin WHERE roname = " +
-                           origin_sql(object) + "), EXISTS (" + foreign_sql(object) + ")"));
+                           "EXISTS (SELECT FROM pg_replication_origin o WHERE " +
+                           is_ours(object) + "), EXISTS (" + foreign_sql(object) + ")"));
   origins.made_count = row.integer(0, 0);
   if (row.is_true(0, 1)) origins.ours = row.is_true(0, 2) ? Origin::kForeign : Origin::kOurs;
   return origins;
 }
 
-Result<bool> may_use_origin(Connection& connection, const std::string& object) {
+Result<bool> may_use_origin(Connection& connection, const std::string& object, size_t place) {
   SYN_TRY(const Origins origins, look_at_origins(connection, object));
   if (origins.ours != Origin::kOurs) return false;
+  SYN_TRY(const Answer made, connection.query("SELECT FROM pg_replication_origin WHERE roname = " +
+                                              origin_sql(object, place)));
+  if (made.row_count() == 0) return false;
   SYN_TRY(const std::string lacking, origin_grants(connection));
   return lacking.empty();
 }
 
-Result<std::string> wanted_origin(Connection& connection, const std::string& object) {
+Result<std::string> wanted_origin(Connection& connection, const std::string& object, size_t place) {
   if (connection.version() < kFiltering) return std::string();
   SYN_TRY(const std::string lacking, origin_grants(connection));
   if (!lacking.empty()) return std::string();
   SYN_TRY(const bool is_shared, is_foreign(connection, object));
   if (is_shared) return std::string();
-  return connection.query_text("SELECT " + origin_sql(object));
+  return connection.query_text("SELECT " + origin_sql(object, place));
 }
 
-Result<void> install_origin(Connection& connection, const std::string& object) {
-  SYN_TRY(const std::string name, wanted_origin(connection, object));
+Result<void> install_origin(Connection& connection, const std::string& object, size_t place) {
+  SYN_TRY(const std::string name, wanted_origin(connection, object, place));
   if (name.empty()) return success();
   SYN_TRY(connection.query("SELECT pg_replication_origin_create(" + literal(name) +
                            ") WHERE NOT EXISTS (SELECT FROM pg_replication_origin WHERE roname = " +
@@ -81,16 +89,16 @@ Result<void> install_origin(Connection& connection, const std::string& object) {
   return success();
 }
 
-// To ask for the right to drop it, where there is none to drop, would be refused already.
-Result<void> drop_origin(Connection& connection, const std::string& object) {
+// To ask for the right to drop them, where there is none to drop, would be refused already.
+Result<void> drop_origins(Connection& connection, const std::string& object) {
   if (connection.version() < kFiltering) return success();
-  SYN_TRY(
-      const Answer ours,
-      connection.query("SELECT quote_literal(roname) FROM pg_replication_origin WHERE roname = " +
-                       origin_sql(object)));
-  if (ours.row_count() == 0) return success();
-  SYN_TRY(
-      connection.query("SELECT pg_replication_origin_drop(" + std::string(ours.text(0, 0)) + ")"));
+  SYN_TRY(const Answer ours,
+          connection.query("SELECT quote_literal(roname) FROM pg_replication_origin o WHERE " +
+                           is_ours(object)));
+  for (size_t row = 0; row < ours.row_count(); ++row) {
+    SYN_TRY(connection.query("SELECT pg_replication_origin_drop(" + std::string(ours.text(row, 0)) +
+                             ")"));
+  }
   return success();
 }
 

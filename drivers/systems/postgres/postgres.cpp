@@ -18,10 +18,13 @@ Result<ports::System> make_postgres(const ports::SystemConfig& config, Clock& cl
     system.source = std::make_unique<scan::Source>(
         shared->config, std::make_unique<ScanTables>(shared), known, clock);
     system.target = std::make_unique<PostgresTarget>(
-        shared, std::make_unique<scan::Guard>(shared->config, known));
+        shared, std::make_unique<scan::Guard>(shared->config, known), 0);
   } else {
     system.source = std::make_unique<PostgresSource>(shared, clock);
-    system.target = std::make_unique<PostgresTarget>(shared, nullptr);
+    system.target = std::make_unique<PostgresTarget>(shared, nullptr, 0);
+    for (size_t place = 1; place < config.write_connections; ++place) {
+      system.more_targets.push_back(std::make_unique<PostgresTarget>(shared, nullptr, place));
+    }
   }
   system.catalog = std::make_unique<PostgresCatalog>(shared);
   return system;

@@ -177,7 +177,7 @@ Result<void> PostgresSource::check_origins(Connection& connection,
   const bool is_shared = now.ours == Origin::kForeign;
   if (now == before && is_shared && rescan.empty() && rescans_to_report_.empty()) {
     // The reading is noted. While a session of ours still uses it, ours stays.
-    auto dropped = drop_origin(connection, shared_->object);
+    auto dropped = drop_origins(connection, shared_->object);
     return dropped || dropped.error().code == ErrorCode::kSystemBusy ? success() : dropped;
   }
   if (now == before) {

@@ -76,12 +76,13 @@ Result<void> PostgresTarget::connect() {
   writer_.reset();
   pipeline_.reset();
   connection_.reset();
-  SYN_TRY(connection_, Connection::open(shared_->access("target"), Purpose::kWrite));
+  SYN_TRY(connection_,
+          Connection::open(shared_->access(shared_->writer_role(place_)), Purpose::kWrite));
   pipeline_ = std::make_unique<Pipeline>(*connection_);
   SYN_TRY(connection_->run(kPlanByKey));
   SYN_TRY(set_durable(*connection_));
   SYN_TRY(triggers_, suppress_triggers(*connection_));
-  SYN_TRY(has_origin_, may_use_origin(*connection_, shared_->object));
+  SYN_TRY(has_origin_, may_use_origin(*connection_, shared_->object, place_));
   return success();
 }
 
@@ -89,7 +90,7 @@ Result<void> PostgresTarget::open() {
   SYN_TRY(auto installer, Connection::open(shared_->access("look"), Purpose::kSql));
   SYN_TRY(install_checkpoint(*installer));
   if (!shared_->is_scan) {
-    SYN_TRY(install_origin(*installer, shared_->object));
+    SYN_TRY(install_origin(*installer, shared_->object, place_));
   }
   if (guard_ != nullptr) {
     SYN_TRY(install_echo(*installer));
@@ -119,7 +120,7 @@ Result<void> PostgresTarget::open_epoch(uint32_t epoch, std::span<const model::S
 Result<std::vector<ports::Checkpoint>> PostgresTarget::probe(uint32_t epoch) {
   connection_.reset();
   SYN_TRY(auto looker, Connection::open(shared_->access("look"), Purpose::kSql));
-  SYN_TRY(end_sessions(*looker, shared_->session("target")));
+  SYN_TRY(end_sessions(*looker, shared_->writers()));
   SYN_TRY(looker->run("BEGIN"));
   SYN_TRY(const Answer rows,
           looker->query("SELECT stream, lane, seq FROM " + std::string(kCheckpoint) +

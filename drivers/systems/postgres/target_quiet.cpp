@@ -81,7 +81,8 @@ bool PostgresTarget::may_be_quiet(const ports::WriteBatch& batch, const Writer::
 void PostgresTarget::begin_quiet(Script& script) const {
   if (!has_origin_) return;
   script.asides.push_back(script.statements.size());
-  script.add({"SELECT pg_replication_origin_session_setup" + origin_sql(shared_->object), {}});
+  script.add(
+      {"SELECT pg_replication_origin_session_setup" + origin_sql(shared_->object, place_), {}});
 }
 
 void PostgresTarget::end_quiet(Script& script) const {

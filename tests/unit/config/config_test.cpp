@@ -22,7 +22,7 @@ using testing::StartsWith;
 
 Offer test_offer() {
   return {.kinds = {{"embedded", {"log", "scan"}, {"fire", "guarded"}, {"refuse"}},
-                    {"server", {"log"}, {"suppress", "fire"}, {"refuse", "derive"}, true}},
+                    {"server", {"log"}, {"suppress", "fire"}, {"refuse", "derive"}, true, 8}},
           .engines = {"cpu"}};
 }
 
@@ -352,6 +352,21 @@ TEST(Config, OnlySystemsThatKeepTheirLogForUsHaveLimitsOnIt) {
       all_errors(parsed(with("kind = \"embedded\"\n", "kind = \"embedded\"\n" + limits)));
   EXPECT_THAT(embedded, HasSubstr("log_limit"));
   EXPECT_THAT(embedded, HasSubstr("unknown key in systems.shop"));
+}
+
+TEST(Config, OnlySystemsThatAreWrittenThroughSeveralConnectionsCountThem) {
+  const auto with_count = [](const std::string& kind, const std::string& count) {
+    const std::string line = "kind = \"" + kind + "\"\n";
+    return parsed(with(line, line + "write_connections = " + count + "\n"));
+  };
+  EXPECT_EQ(1U, parsed(kWhole).config.systems[0].write_connections);
+  const auto several = with_count("server", "8");
+  EXPECT_EQ("", all_errors(several));
+  EXPECT_EQ(8U, several.config.systems[0].write_connections);
+  for (const char* count : {"0", "9", "\"2\""}) {
+    EXPECT_THAT(all_errors(with_count("server", count)), HasSubstr("write_connections")) << count;
+  }
+  EXPECT_THAT(all_errors(with_count("embedded", "2")), HasSubstr("unknown key in systems.shop"));
 }
 
 TEST(Config, WhatComesAtTheLimitOfALogIsChosen) {

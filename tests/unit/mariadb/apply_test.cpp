@@ -29,7 +29,7 @@ class Apply : public MariadbTest {
     Shared shared;
     shared.config = config_;
     shared.endpoint.database = database_;
-    return user_.ask("SELECT IS_USED_LOCK('" + shared.lock_name() + "')");
+    return user_.ask("SELECT IS_USED_LOCK('" + shared.lock_name(0) + "')");
   }
 };
 

@@ -4,7 +4,7 @@
 namespace syncline::postgres {
 namespace {
 
-using testing::ElementsAre;
+using testing::ElementsAre, testing::MatchesRegex;
 
 constexpr int kFiltering = 160000;
 
@@ -228,6 +228,38 @@ TEST_F(Quiet, DetachByARoleThatMayUseNoOrigin) {
   expect_ok(system_.catalog->detach());
   EXPECT_EQ("0", user_.ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'syncline'"));
   user_.run("DROP OWNED BY plain CASCADE; DROP ROLE plain");
+}
+
+// Under one, only one session may write at a time.
+TEST_F(Quiet, EachConnectionThatWeWriteThroughHasAnOriginOfItsOwn) {
+  if (!is_filtering()) GTEST_SKIP() << "servers before 16 cannot";
+  start_customers();
+  config_.write_connections = 3;
+  connect(sink_->position);
+  for (const auto& target : system_.more_targets) expect_ok(target->open());
+  const std::string names =
+      user_.ask("SELECT roname FROM pg_replication_origin ORDER BY length(roname), roname");
+  EXPECT_THAT(names, MatchesRegex("syncline_zurich_shop@[0-9]+;syncline_zurich_shop.2@[0-9]+;"
+                                  "syncline_zurich_shop.3@[0-9]+"));
+  User holder(database_);
+  holder.run("SELECT pg_replication_origin_session_setup('" + names.substr(0, names.find(';')) +
+             "')");
+  user_.run("SELECT pg_create_logical_replication_slot('plain', 'pgoutput')");
+  for (auto& target : system_.more_targets) {
+    std::swap(system_.target, target);
+    apply({"put 1 name=Ann mail=NULL"});
+  }
+  EXPECT_EQ("0",
+            user_.ask("SELECT count(*) FROM pg_logical_slot_peek_binary_changes('plain', NULL, "
+                      "NULL, 'proto_version', '1', 'publication_names', 'syncline_zurich_shop', "
+                      "'origin', 'none') WHERE position('Ann'::bytea IN data) > 0"));
+  EXPECT_THAT(told(2), ElementsAre(quiet_marker(1), quiet_marker(2)));
+  holder.run("SELECT pg_replication_origin_session_reset()");
+  system_.source.reset();
+  system_.target.reset();
+  system_.more_targets.clear();
+  expect_ok(system_.catalog->detach());
+  EXPECT_EQ("0", user_.ask("SELECT count(*) FROM pg_replication_origin"));
 }
 
 TEST_F(Quiet, DetachTakesOurOriginAway) {

@@ -1,74 +1,65 @@
-// What the config asks of scans and polls, and what plan says of them.
+// What a config may not ask of a system whose tables are scanned or polled.
 #include "drivers/scan/settings.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "drivers/scan/findings.hpp"
-
 namespace syncline::scan {
 namespace {
 
-using testing::HasSubstr, testing::Not;
+using testing::HasSubstr;
 
-class ScanSettings : public testing::Test {
+class Settings : public testing::Test {
  protected:
-  ScanSettings() {
+  Settings() {
     schema_.name = "customer";
-    ports::DatasetMapping& mapping = config_.datasets.emplace_back();
+    config_.name = "shop";
+    ports::DatasetMapping mapping;
     mapping.schema = &schema_;
-    mapping.table = "customer";
     mapping.columns = {"id", "name"};
-    mapping.capture = ports::Capture::kPoll;
-    mapping.poll_by = "changed_at";
+    mapping.capture = ports::Capture::kScan;
+    config_.datasets = {mapping, mapping};
   }
-  ports::DatasetMapping& mapping() { return config_.datasets[0]; }
-  std::string told() {
-    std::vector<ports::Finding> findings;
-    find_unseen(mapping(), findings);
-    PollColumn column;
-    column.mapping = &mapping();
-    column.type = "timestamp";
-    column.kind = PollColumn::Kind::kClock;
-    column.is_indexed = true;
-    column.is_zoneless = is_zoneless_;
-    find_poll(column, "", findings);
-    std::string text;
-    for (const ports::Finding& finding : findings) text += finding.what + "\n" + finding.fix + "\n";
-    return text;
+  std::string error() const {
+    const auto found = is_scanned(config_, "a database");
+    return found ? "" : to_string(found.error());
   }
 
   model::Schema schema_;
   ports::SystemConfig config_;
-  bool is_zoneless_ = false;
 };
 
-TEST_F(ScanSettings, APollColumnThatOtherSystemsWriteIsRefused) {
-  EXPECT_TRUE(is_scanned(config_, "a database").has_value());
-  mapping().columns.emplace_back("changed_at");
-  const auto refused = is_scanned(config_, "a database");
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(ErrorCode::kConfigValue, refused.error().code);
-  EXPECT_THAT(refused.error().fix, HasSubstr("exclude = [\"changed_at\"]"));
-  mapping().direction = ports::Direction::kFrom;  // nobody writes to it
-  EXPECT_TRUE(is_scanned(config_, "a database").has_value());
+TEST_F(Settings, scans_and_polls_go_together) {
+  config_.datasets[1].capture = ports::Capture::kPoll;
+  config_.datasets[1].poll_by = "changed_at";
+  EXPECT_TRUE(is_scanned(config_, "a database").value());
+  for (auto& mapping : config_.datasets) mapping.capture = ports::Capture::kLog;
+  EXPECT_FALSE(is_scanned(config_, "a database").value());
 }
 
-TEST_F(ScanSettings, PlanSaysWhatARowFilterLeavesOut) {
-  EXPECT_THAT(told(), Not(HasSubstr("`where`")));
-  mapping().where = "region = 'CH'";
-  EXPECT_THAT(told(), HasSubstr("goes to quarantine"));
-  EXPECT_THAT(told(), HasSubstr("does not see records that leave `where`"));
-  mapping().capture = ports::Capture::kScan;
-  EXPECT_THAT(told(), Not(HasSubstr("that leave `where`")));
+TEST_F(Settings, a_log_and_a_scan_do_not) {
+  config_.datasets[1].capture = ports::Capture::kLog;
+  EXPECT_THAT(error(), HasSubstr("system shop mixes capture"));
 }
 
-TEST_F(ScanSettings, PlanSaysThatAClockWithoutAZoneIsSetBackInAutumn) {
-  EXPECT_THAT(told(), Not(HasSubstr("autumn")));
-  is_zoneless_ = true;
-  EXPECT_THAT(told(), HasSubstr("autumn"));
-  mapping().overlap_us = 3'600'000'000;
-  EXPECT_THAT(told(), Not(HasSubstr("autumn")));
+TEST_F(Settings, one_connection_writes_what_is_scanned) {
+  config_.write_connections = 4;
+  EXPECT_THAT(error(), HasSubstr("system shop has `write_connections` = 4"));
+  for (auto& mapping : config_.datasets) mapping.capture = ports::Capture::kLog;
+  EXPECT_EQ("", error());
+}
+
+TEST_F(Settings, a_log_is_not_filtered) {
+  config_.datasets[0].capture = ports::Capture::kLog;
+  config_.datasets[0].where = "region = 'CH'";
+  EXPECT_THAT(error(), HasSubstr("dataset customer: `where` is set"));
+}
+
+TEST_F(Settings, a_poll_goes_by_a_column_that_others_do_not_write) {
+  for (auto& mapping : config_.datasets) mapping.capture = ports::Capture::kPoll;
+  EXPECT_THAT(error(), HasSubstr("`poll_by` is missing"));
+  for (auto& mapping : config_.datasets) mapping.poll_by = "name";
+  EXPECT_THAT(error(), HasSubstr("`poll_by` names name, which is synced"));
 }
 
 }  // namespace

@@ -23,11 +23,11 @@ Result<void> install_echo(Connection& connection);  // of scans and polls
 // " WHERE appliance = ... AND system = ..." of our rows in it.
 std::string our_rows(const Shared& shared);
 
-// Takes the lock by which this session is known as the one that writes, from an earlier one if need
-// be. Errors: kSystemBusy.
-Result<void> claim_session(Connection& connection, const Shared& shared);
-// Ends the session that holds it, and waits until the server has let go of its transaction.
-Result<void> end_session(Connection& connection, const Shared& shared);
+// Takes the lock by which this session is known as the one that writes there, from an earlier one
+// if need be. Errors: kSystemBusy. place: see Shared::lock_name.
+Result<void> claim_session(Connection& connection, const Shared& shared, size_t place);
+// Ends the sessions of all places, and waits until the server has let go of their transactions.
+Result<void> end_sessions(Connection& connection, const Shared& shared);
 
 // "table syncline_checkpoint": what of ours is there.
 Result<std::vector<std::string>> installed_objects(Connection& connection);

@@ -19,9 +19,10 @@ struct Shared {
   bool is_scan = false;  // no log is read: tables are scanned or polled
 
   Access access() const { return {config.name, endpoint, config.password}; }
-  // Of a user-level lock that a session of ours holds while it lives: by it that session is found
+  // Of a user-level lock that a session of ours holds while it writes: by it that session is found
   // and ended. Such names have 64 characters at most, whatever appliance and system are called.
-  std::string lock_name() const;
+  // place: among the connections that we write through, from 0.
+  std::string lock_name(size_t place) const;
   // As a replica the server knows us by this number; two with one number end each other.
   uint32_t replica_number() const {
     return model::stable_id(config.appliance + "/" + config.name + "/replica");

@@ -19,10 +19,11 @@ namespace syncline::mariadb {
 
 class MariadbTarget final : public ports::Target {
  public:
-  // guard: null where the log tells what users do.
+  // guard: null where the log tells what users do. place: among the connections that the system is
+  // written through, from 0.
   MariadbTarget(std::shared_ptr<const Shared> shared, std::unique_ptr<scan::Guard> guard,
-                Clock& clock)
-      : shared_(std::move(shared)), guard_(std::move(guard)), clock_(clock) {}
+                size_t place, Clock& clock)
+      : shared_(std::move(shared)), place_(place), guard_(std::move(guard)), clock_(clock) {}
 
   Result<void> open() override;
   Result<void> open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
@@ -81,6 +82,7 @@ class MariadbTarget final : public ports::Target {
   void roll_back_unless_lost(const Result<ports::ApplyResult>& done);
 
   std::shared_ptr<const Shared> shared_;
+  size_t place_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Bulk> bulk_;
   std::unique_ptr<Writer> writer_;

@@ -28,13 +28,17 @@ void note_brought(const Column& column, std::string_view text, Brought& brought)
 // taken.
 class Sequences {
  public:
-  // To be run behind the commit; nothing for those that are there already.
+  // is_shared: other connections of ours move them, too.
+  explicit Sequences(bool is_shared) : is_shared_(is_shared) {}
+
+  // To be run behind the commit, in one pipeline; nothing for those that are there already.
   std::vector<SqlStatement> advance(const Brought& brought) const;
   // They were run. One that failed is not tried again for this number.
   void done(const Brought& brought);
 
  private:
   Brought reached_;
+  bool is_shared_;
 };
 
 }  // namespace syncline::postgres

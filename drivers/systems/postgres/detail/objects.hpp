@@ -47,8 +47,9 @@ Result<uint64_t> retained_log(Connection& connection, const std::string& name);
 // What beside our slot makes the server keep its log, for a message; empty: nothing is known.
 Result<std::string> find_log_holder(Connection& connection);
 
-// Ends sessions of ours that an earlier run has left, and waits until they are gone.
-Result<void> end_sessions(Connection& connection, const std::string& session);
+// Ends sessions of ours that an earlier run has left, and waits until they are gone. sessions: a
+// regular expression of what Shared calls them.
+Result<void> end_sessions(Connection& connection, const std::string& sessions);
 
 // "slot syncline_zurich_erp", "publication ...": what of ours is there.
 Result<std::vector<std::string>> installed_objects(Connection& connection, const Shared& shared);

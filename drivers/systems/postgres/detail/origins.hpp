@@ -31,18 +31,23 @@ struct Origins {
 };
 Result<Origins> look_at_origins(Connection& connection, const std::string& object);
 
-// Whether ours is there and this session has the rights that it takes to write under it.
-Result<bool> may_use_origin(Connection& connection, const std::string& object);
+// Each connection that we write through has an origin of its own, for no two may be under one at
+// the same time. place: the connection's, from 0.
+//
+// Whether it is there, and this session has the rights that it takes to write under it.
+Result<bool> may_use_origin(Connection& connection, const std::string& object, size_t place);
 // The name of the one that is wanted; empty: the server is too old, somebody else writes under one,
 // or we may not.
-Result<std::string> wanted_origin(Connection& connection, const std::string& object);
+Result<std::string> wanted_origin(Connection& connection, const std::string& object, size_t place);
 // Makes it, if it is wanted and not there.
-Result<void> install_origin(Connection& connection, const std::string& object);
-// Nothing where it is not there. kSystemBusy: a session still uses it.
-Result<void> drop_origin(Connection& connection, const std::string& object);
+Result<void> install_origin(Connection& connection, const std::string& object, size_t place);
+// Those of all our connections that are there. kSystemBusy: a session still uses one.
+Result<void> drop_origins(Connection& connection, const std::string& object);
 
 // The SQL text of its name in this database.
-std::string origin_sql(const std::string& object);
+std::string origin_sql(const std::string& object, size_t place);
+// The condition that a row o of pg_replication_origin is one of ours here.
+std::string is_ours(const std::string& object);
 // Why the server sends our own writes back, where it need not, and what mends it.
 Result<void> find_needless_echoes(Connection& connection, const std::string& object,
                                   std::vector<ports::Finding>& out);

@@ -30,6 +30,11 @@ struct Shared {
   }
   // Sessions of ours are known by it, for the one purpose of ending those that are left over.
   std::string session(std::string_view role) const { return object + "/" + std::string(role); }
+  // Those that write, by their places from 0; and all of them, as a regular expression.
+  static std::string writer_role(size_t place) {
+    return place == 0 ? "target" : "w" + std::to_string(place + 1);
+  }
+  std::string writers() const { return object + "/(target|w[0-9]+)"; }
 };
 
 // Slots have small letters, digits and _; names with others, or too long, get a number of their

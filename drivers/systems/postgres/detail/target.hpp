@@ -23,9 +23,14 @@ namespace syncline::postgres {
 
 class PostgresTarget final : public ports::Target {
  public:
-  // guard: null where the log tells what users do.
-  PostgresTarget(std::shared_ptr<const Shared> shared, std::unique_ptr<scan::Guard> guard)
-      : shared_(std::move(shared)), guard_(std::move(guard)) {}
+  // guard: null where the log tells what users do. place: among the connections that the system is
+  // written through, from 0.
+  PostgresTarget(std::shared_ptr<const Shared> shared, std::unique_ptr<scan::Guard> guard,
+                 size_t place)
+      : shared_(std::move(shared)),
+        place_(place),
+        guard_(std::move(guard)),
+        sequences_(shared_->config.write_connections > 1) {}
 
   Result<void> open() override;
   Result<void> open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
@@ -104,6 +109,7 @@ class PostgresTarget final : public ports::Target {
   void roll_back();
 
   std::shared_ptr<const Shared> shared_;
+  size_t place_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<Writer> writer_;

@@ -1,0 +1,51 @@
+#include "host/delivery/transaction.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace syncline::delivery {
+
+void TransactionBuilder::take(const FlowId& id, const Flow& flow, size_t count) {
+  if (count == 0) return;
+  transaction_.parts.push_back({id, count});
+  transaction_.entry_count += count;
+  transaction_.batch.moves.push_back(
+      {id.first, id.second, flow.applied, flow.entries[count - 1].entry->sequence});
+  for (size_t i = 0; i < count; ++i) add(flow.entries[i]);
+}
+
+Transaction TransactionBuilder::finish(uint32_t epoch) {
+  auto& records = transaction_.records;
+  std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.last->dataset, a.last->key) < std::tie(b.last->dataset, b.last->key);
+  });
+  transaction_.batch.epoch = epoch;
+  for (const Transaction::Record& record : records) {
+    transaction_.batch.writes.push_back(
+        {record.last->dataset, record.last->key, record.run.kind, record.run.cells});
+  }
+  auto& moves = transaction_.batch.moves;
+  std::sort(moves.begin(), moves.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.stream, a.lane) < std::tie(b.stream, b.lane);
+  });
+  return std::move(transaction_);
+}
+
+void TransactionBuilder::add(const PendingEntry& pending) {
+  const model::Entry& entry = *pending.entry;
+  if (pending.state == PendingState::kSkipped) {
+    ++transaction_.skipped_count;
+    return;
+  }
+  if (entry.kind == model::EntryKind::kNote) return;
+  const auto [place, is_new] =
+      places_.emplace(RecordKey{entry.dataset, entry.key_hash}, transaction_.records.size());
+  if (is_new) transaction_.records.emplace_back();
+  Transaction::Record& record = transaction_.records[place->second];
+  record.last = &entry;
+  record.entries.push_back(&entry);
+  model::collapse_onto<model::EntryCell>(record.run, entry.kind, entry.generation, entry.cells);
+}
+
+}  // namespace syncline::delivery
