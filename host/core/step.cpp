@@ -159,7 +159,24 @@ void Step::take(const Joined& joined) {
     taken.version = cell.version;
     taken.base = cell.base;
   }
+  if (rules->deletes == DeletePolicy::kDeleteWins) note_unseen(record, arriving);
   merge(record, arriving);
+}
+
+// What a peer's delete ends here without knowing of it. The peer would say so, too, but not where
+// the record lives again by the time that it hears of it. Where updates win the peer revives it.
+void Step::note_unseen(const Touched& record, Arriving& arriving) {
+  const RecordState& state = record.state();
+  if (!state.exists() || arriving.generation % 2 == 1) return;
+  for (size_t value = 0; value < state.cells.size(); ++value) {
+    const model::FieldIndex field = record.field_at(value);
+    const auto ended = std::find_if(arriving.cells.begin(), arriving.cells.end(),
+                                    [&](const auto& cell) { return cell.field == field; });
+    const model::Version seen = ended == arriving.cells.end() ? model::Version() : ended->version;
+    const bool is_of_first_sync = state.cells[value].policy_number == 0;
+    if (is_of_first_sync || !record.rules->travels(field)) continue;
+    if (state.cells[value].compare_write(seen) > 0) arriving.unseen.push_back(field);
+  }
 }
 
 // The entry stays in flight, and that record's next write to this target is a full one.

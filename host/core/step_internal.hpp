@@ -98,6 +98,7 @@ class Step {
   void take(Touched& record, const SystemRole& role, const Row& row);
   void take(const Marker& marker);  // confirm.cpp
   void take(const Joined& joined);
+  void note_unseen(const Touched& record, Arriving& arriving);
   void take(const model::Skip& skip);
   void follow_up(const model::Skip& skip);
   void take_change(Touched& record, const SystemRole& role, const Row& row);

@@ -99,6 +99,30 @@ TEST_F(Linked, a_value_that_has_seen_ours_replaces_it_without_conflict) {
   EXPECT_EQ(blind.conflicts[0].loser.bytes, "1");
 }
 
+TEST_F(Linked, what_a_delete_ends_that_it_had_not_seen_is_a_conflict_here_too) {
+  join(entry(EntryKind::kPut, 1, kAnn, 10));
+  confirm_all();
+  step(kErp, {update({{kName, "Anna"}}, 30)});
+  const model::Frame& blind = join(entry(EntryKind::kDelete, 2, kAnn, 10));
+  EXPECT_EQ(blind.entries.at(0).kind, EntryKind::kDelete);
+  ASSERT_EQ(blind.conflicts.size(), 1u);
+  EXPECT_EQ(blind.conflicts[0].outcome, ConflictOutcome::kRecordEnds);
+  EXPECT_EQ(blind.conflicts[0].loser.bytes, "Anna");
+}
+
+TEST_F(Linked, a_delete_that_has_seen_all_is_no_conflict) {
+  join(entry(EntryKind::kPut, 1, kAnn, 10));
+  EXPECT_TRUE(join(entry(EntryKind::kDelete, 2, kAnn, 10)).conflicts.empty());
+}
+
+TEST_F(Linked, where_updates_win_the_peer_revives_what_it_had_not_seen) {
+  rules().deletes = DeletePolicy::kUpdateWins;
+  join(entry(EntryKind::kPut, 1, kAnn, 10));
+  confirm_all();
+  step(kErp, {update({{kName, "Anna"}}, 30)});
+  EXPECT_TRUE(join(entry(EntryKind::kDelete, 2, kAnn, 10)).conflicts.empty());
+}
+
 TEST_F(Linked, fields_that_do_not_travel_are_not_taken_from_a_peer) {
   rules().fields[kCity].is_local = true;
   model::Entry foreign = entry(EntryKind::kPut, 1, kAnn, 10);
