@@ -77,8 +77,10 @@ class FromInitToDetach(fixture.Appliance):
 
     def test_a_first_sync_that_is_killed_goes_on_and_misses_nothing(self):
         user = fixture.connect(self.office)
+        user.execute("BEGIN")
         user.executemany("INSERT INTO customer VALUES (?, 'Ann', 1)",
                          [(f"{number:06d}@x",) for number in range(60_000)])
+        user.execute("COMMIT")
         user.close()
         self.init()
         self.launch()
