@@ -198,6 +198,7 @@ class SizeRun {
     return success();
   }
 
+  bool is_measured() const { return !us_.empty(); }
   double us_least() const { return *std::min_element(us_.begin(), us_.end()); }
 
   SizeCost cost() const {
@@ -223,8 +224,32 @@ int64_t large_us(const std::deque<SizeRun>& runs) {
 std::vector<SizeCost> costs_of(const std::deque<SizeRun>& runs) {
   std::vector<SizeCost> out;
   out.reserve(runs.size());
-  for (const SizeRun& run : runs) out.push_back(run.cost());
+  for (const SizeRun& run : runs) {
+    if (run.is_measured()) out.push_back(run.cost());
+  }
   return out;
+}
+
+Result<void> measure_sizes(engine::Engine& engine, engine::Stage stage, Clock& clock,
+                           int64_t end_us, BatchSizes sizes, std::deque<SizeRun>& runs) {
+  for (size_t i = 0; i < kMiddleCount; ++i) {
+    SYN_TRY(runs.emplace_back(kRowCounts[i]).start(engine, stage));
+  }
+  for (SizeRun& run : runs) {
+    SYN_TRY(run.measure(engine, stage, clock));
+  }
+  if (sizes == BatchSizes::kUpToLarge && clock.steady_us() + large_us(runs) < end_us) {
+    SYN_TRY(runs.emplace_back(kRowCounts[kMiddleCount]).start(engine, stage));
+    SYN_TRY(runs.back().measure(engine, stage, clock));
+  }
+  for (size_t repeat = 1; repeat < kRepeatMax; ++repeat) {
+    for (size_t i = 0; i < runs.size(); ++i) {
+      if (clock.steady_us() >= end_us) return success();
+      if (i >= kMiddleCount && repeat >= kLargeRepeatMax) continue;
+      SYN_TRY(runs[i].measure(engine, stage, clock));
+    }
+  }
+  return success();
 }
 
 }  // namespace
@@ -244,28 +269,13 @@ double seal_bytes(std::span<const engine::ColumnView> columns) {
   return size;
 }
 
-Result<std::vector<SizeCost>> calibrate_stage(engine::Engine& engine, engine::Stage stage,
-                                              Clock& clock, int64_t limit_us, BatchSizes sizes) {
-  const int64_t end_us = clock.steady_us() + limit_us;
+Calibration calibrate_stage(engine::Engine& engine, engine::Stage stage, Clock& clock,
+                            int64_t limit_us, BatchSizes sizes) {
   std::deque<SizeRun> runs;
-  for (size_t i = 0; i < kMiddleCount; ++i) {
-    SYN_TRY(runs.emplace_back(kRowCounts[i]).start(engine, stage));
-  }
-  for (SizeRun& run : runs) {
-    SYN_TRY(run.measure(engine, stage, clock));
-  }
-  if (sizes == BatchSizes::kUpToLarge && clock.steady_us() + large_us(runs) < end_us) {
-    SYN_TRY(runs.emplace_back(kRowCounts[kMiddleCount]).start(engine, stage));
-    SYN_TRY(runs.back().measure(engine, stage, clock));
-  }
-  for (size_t repeat = 1; repeat < kRepeatMax; ++repeat) {
-    for (size_t i = 0; i < runs.size(); ++i) {
-      if (clock.steady_us() >= end_us) return costs_of(runs);
-      if (i >= kMiddleCount && repeat >= kLargeRepeatMax) continue;
-      SYN_TRY(runs[i].measure(engine, stage, clock));
-    }
-  }
-  return costs_of(runs);
+  Calibration out;
+  out.end = measure_sizes(engine, stage, clock, clock.steady_us() + limit_us, sizes, runs);
+  out.sizes = costs_of(runs);
+  return out;
 }
 
 }  // namespace syncline::dispatch

@@ -13,12 +13,17 @@ namespace syncline::dispatch {
 // kUpToLarge: also a batch of some megabytes, so that engines can be told apart where they differ.
 enum class BatchSizes { kUpToMiddle, kUpToLarge };
 
+struct Calibration {
+  std::vector<SizeCost> sizes;   // of which a call was measured
+  Result<void> end = success();  // the error that ended it early: the sizes hold all the same
+};
+
 // What a call of each size takes: the lower quartile of those measured, for some are interrupted.
 // Sizes come in turn, so that a busy machine disturbs all of them alike. At most limit_us
 // of the clock, but for the calls that every size needs, and a bounded number of them; the large
-// size only where one of its calls fits in. Returns at the first error.
-Result<std::vector<SizeCost>> calibrate_stage(engine::Engine& engine, engine::Stage stage,
-                                              Clock& clock, int64_t limit_us, BatchSizes sizes);
+// size only where one of its calls fits in. Ends at the first error.
+Calibration calibrate_stage(engine::Engine& engine, engine::Stage stage, Clock& clock,
+                            int64_t limit_us, BatchSizes sizes);
 
 // How many bytes a stage works on: what costs are measured in.
 double fingerprint_bytes(const syn_batch& batch);

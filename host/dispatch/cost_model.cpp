@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <thread>
 #include <utility>
 
 namespace syncline::dispatch {
@@ -40,15 +41,20 @@ void CostModel::observe(double bytes, double us) {
   is_fitting_.clear(std::memory_order_release);
 }
 
+// Unlike a call these come once: they wait for the call that is being fitted, some additions.
+void CostModel::begin_fitting() {
+  while (is_fitting_.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
+}
+
 void CostModel::learn(std::span<const SizeCost> sizes) {
-  if (is_fitting_.test_and_set(std::memory_order_acquire)) return;
+  begin_fitting();
   for (const SizeCost& calls : sizes) add(calls);
   learnt_us_per_byte_ = us_per_byte_.load(std::memory_order_relaxed);
   is_fitting_.clear(std::memory_order_release);
 }
 
 void CostModel::restart() {
-  if (is_fitting_.test_and_set(std::memory_order_acquire)) return;
+  begin_fitting();
   is_suspect_ = false;
   weight_ = bytes_ = us_ = bytes_bytes_ = bytes_us_ = 0;
   is_measured_.store(false, std::memory_order_relaxed);

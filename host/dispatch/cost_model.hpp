@@ -4,7 +4,7 @@
 // follows a machine that gets busier. The rate that was learnt weighs as much as calls whose sizes
 // differ by 32 KiB: small calls, whose times are chance, do not make a large one look free. Owner:
 // the dispatcher, one per engine and stage. Threads: any; predict() is two relaxed loads; observe()
-// drops its sample when another thread is fitting.
+// drops its sample when another thread is fitting; learn() and restart() wait for it.
 #pragma once
 
 #include <atomic>
@@ -44,6 +44,7 @@ class CostModel {
   StageCost cost() const;
 
  private:
+  void begin_fitting();
   void add(const SizeCost& calls);
   void fit();
 

@@ -258,12 +258,9 @@ class EngineDispatcher final : public Dispatcher {
   void calibrate_slot(Slot& slot, Stage stage, int64_t limit_us) {
     if (!slot.has(stage)) return;
     const BatchSizes sizes = slots_.size() > 1 ? BatchSizes::kUpToLarge : BatchSizes::kUpToMiddle;
-    const auto costs = calibrate_stage(slot.engine(), stage, clock_, limit_us, sizes);
-    if (!costs.has_value()) {
-      if (&slot != &cpu()) take_out(slot, stage, costs.error());
-      return;
-    }
-    slot.cost(stage).learn(costs.value());
+    const Calibration measured = calibrate_stage(slot.engine(), stage, clock_, limit_us, sizes);
+    if (!measured.sizes.empty()) slot.cost(stage).learn(measured.sizes);
+    if (!measured.end.has_value() && &slot != &cpu()) take_out(slot, stage, measured.end.error());
   }
 
   std::vector<std::unique_ptr<Slot>> slots_;

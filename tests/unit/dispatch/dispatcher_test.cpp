@@ -3,6 +3,7 @@
 #include "host/dispatch/dispatcher.hpp"
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <thread>
 
@@ -26,6 +27,8 @@ struct Behaviour {
   double us_per_byte = 0.001;
   std::atomic<int> calls = 0;
   std::atomic<bool> is_failing = false;
+  double failing_from_bytes = std::numeric_limits<double>::infinity();
+  int failing_from_call = std::numeric_limits<int>::max();
   ErrorCode code = ErrorCode::kEngine;
   bool has_open = true;
   bool is_only_forced = false;
@@ -75,7 +78,10 @@ class TestEngine final : public engine::Engine {
     double us = behaviour_.fixed_us + bytes * behaviour_.us_per_byte + 0.5;
     if (behaviour_.interruption_us) us += behaviour_.interruption_us(call);
     clock_.time_us += static_cast<int64_t>(us);
-    if (behaviour_.is_failing) return fail(behaviour_.code, name_ + " failed", "told to");
+    if (behaviour_.is_failing || bytes >= behaviour_.failing_from_bytes ||
+        call >= behaviour_.failing_from_call) {
+      return fail(behaviour_.code, name_ + " failed", "told to");
+    }
     return success();
   }
 
@@ -189,6 +195,32 @@ TEST_F(DispatcherTest, CalibrationTakesLessThanASecondHoweverSlowTheEngines) {
   const int64_t before_us = clock_.time_us;
   dispatcher_->calibrate();
   EXPECT_LT(clock_.time_us - before_us, 1'000'000);
+}
+
+// A card without memory for a large batch, or one that fails once: what small ones cost is known.
+TEST_F(DispatcherTest, WhatWasMeasuredBeforeACardFailedIsKept) {
+  card_.fixed_us = 200;
+  card_.us_per_byte = 0.0005;
+  card_.failing_from_bytes = 2e6;
+  start();
+  dispatcher_->calibrate();
+  EXPECT_TRUE(report(0).is_out_of_service);
+  EXPECT_EQ(told_.size(), 1u);
+  EXPECT_NEAR(report(0).cost[kSealStage].fixed_us, 200, 4);
+  EXPECT_NEAR(report(0).cost[kSealStage].bytes_per_us, 2000, 100);
+  clock_.time_us += 64'000'000;
+  for (int i = 0; i < 10; ++i) seal(100);
+  ASSERT_FALSE(report(0).is_out_of_service);
+  EXPECT_NEAR(dispatcher_->explain(64e6)[kSealStage].candidates[0].predicted_us, 32'000, 1000);
+}
+
+TEST_F(DispatcherTest, ACardThatFailsBeforeItWasMeasuredHasNoCosts) {
+  card_.failing_from_call = 1;  // the first one warms up
+  start();
+  dispatcher_->calibrate();
+  EXPECT_TRUE(report(0).is_out_of_service);
+  for (const StageCost& cost : report(0).cost) EXPECT_FALSE(cost.is_measured);
+  EXPECT_TRUE(report(1).cost[kSealStage].is_measured);
 }
 
 TEST_F(DispatcherTest, SmallBatchesGoToTheCpuAndLargeOnesToTheCard) {
