@@ -8,10 +8,11 @@ import unittest
 
 import fixture
 
-CONFIG = """
+CONFIG = f"""
 [appliance]
 name = "here"
 data = "syncline-data"
+engine = "{fixture.ENGINE}"
 
 [systems.office]
 kind = "sqlite"

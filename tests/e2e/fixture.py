@@ -111,6 +111,7 @@ class Appliance(unittest.TestCase):
                                            stderr=log)
 
     def start(self, *arguments):
+        self.assertIn(f'engine = "{ENGINE}"', self.config(), "it runs on another engine")
         self.launch(*arguments)
         self.wait(self.is_running)
 

@@ -77,7 +77,7 @@ class Mariadb(Appliance):
         return self.postgres.url(self.office)
 
     def begin(self):
-        self.call("init", self.url_pg(), self.url())
+        self.init(self.url_pg(), self.url())
         self.call("check")
         self.call("plan")
         self.start()
@@ -146,7 +146,7 @@ class Mariadb(Appliance):
                 "INSERT INTO customer VALUES ('bob@x', 'Bob', 2)")
         self.sql(self.shop, "INSERT INTO customer(email, name, points) VALUES ('bob@x', 'Rob', 2), "
                             "('cy@x', 'Cÿ 🚲', 3)")
-        self.call("init", self.url_pg(), self.url())
+        self.init(self.url_pg(), self.url())
         plan = self.ask("plan")["datasets"][0]
         self.assertEqual((plan["update"], plan["equal"]), (1, 0))
         self.assertEqual(self.sql(self.shop, "SHOW TABLES"), [("customer",)])
@@ -287,7 +287,7 @@ class Mariadb(Appliance):
                             "owned FOREIGN KEY (owner) REFERENCES customer(email) ON DELETE "
                             "CASCADE)")
         self.pg(self.office, "CREATE TABLE place (id int PRIMARY KEY, owner varchar(60))")
-        self.call("init", self.url_pg(), self.url())
+        self.init(self.url_pg(), self.url())
         findings = [one for one in self.ask("plan", expect=1)["findings"]
                     if one["severity"] == "stops"]
         self.assertEqual(len(findings), 1)
@@ -331,7 +331,7 @@ class Mariadb(Appliance):
         self.sql(self.shop, "DROP TABLE customer", orders, line + self.LINKS[0] + ")",
                  parcel + self.LINKS[1] + ")")
         self.pg(self.office, "DROP TABLE customer", orders, line + ")", parcel + ")")
-        self.call("init", self.url_pg(), self.url())
+        self.init(self.url_pg(), self.url())
         text = self.config()
         for dataset in ("line", "parcel"):
             section = f"[datasets.{dataset}.on.{self.shop}]\n"
@@ -431,7 +431,7 @@ class Mariadb(Appliance):
                             "COLLATE utf8mb4_general_ci NOT NULL")
         self.pg(self.office, "INSERT INTO customer(email, name) VALUES ('ann@x', 'Ann'), "
                              "('mueller', 'a')")
-        self.call("init", self.url_pg(), self.url())
+        self.init(self.url_pg(), self.url())
         self.start()
         self.expect_equal()
         self.pg(self.office, "INSERT INTO customer(email, name) VALUES ('müller', 'a')")
@@ -450,7 +450,7 @@ class Mariadb(Appliance):
                      "name TEXT, points INTEGER, price TEXT, seen TEXT, doc TEXT, photo BLOB)")
         self.sql(self.shop, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1, 9.99, "
                             "'2025-12-31 23:00:00.123', '{\"b\": 1, \"a\": [true]}', x'00ff')")
-        self.call("init", self.url(), "till.db")
+        self.init(self.url(), "till.db")
         self.call("plan")
         self.start()
         self.wait(lambda: file.execute("SELECT count(*) FROM customer").fetchone() == (1,))

@@ -478,7 +478,7 @@ class Postgres(unittest.TestCase):
 
     def test_log_that_is_kept_for_us_is_alarming_and_given_up_at_the_limit(self):
         office, shop = self.databases
-        self.call("init", self.url(office), self.url(shop))
+        self.init(self.url(office), self.url(shop))
         self.limit_log('log_alarm = "10MiB"\nlog_limit = "60MiB"\n')
         self.start("warning")
         self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
@@ -505,7 +505,7 @@ class Postgres(unittest.TestCase):
 
     def test_writes_wait_while_a_users_transaction_holds_more_log_than_the_limit(self):
         office, shop = self.databases
-        self.call("init", self.url(office), self.url(shop))
+        self.init(self.url(office), self.url(shop))
         self.limit_log('log_limit = "40MiB"\nlog_limit_action = "pause"\n')
         self.start("info")
         self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)",

@@ -30,6 +30,8 @@ SUPPORT = os.path.join(HERE, "..", "support")
 CHINOOK = os.path.join(HERE, "..", "..", "..", "shared", "data", "chinook")
 KILLS = 4
 SECONDS = 180
+# The engine that the config asks for: the same tests hold for each.
+ENGINE = os.environ.get("SYNCLINE_E2E_ENGINE", "auto")
 
 # Columns as (name, type, table referred to); the first is the key, or the first two.
 TABLES = {
@@ -240,6 +242,14 @@ class Ring(unittest.TestCase):
         self.assertEqual(done.returncode, expect, f"{arguments}: {done.stdout} {done.stderr}")
         return done.stdout
 
+    def ask_for_engine(self):
+        path = os.path.join(self.folder, "syncline.toml")
+        with open(path, encoding="utf-8") as file:
+            config = file.read()
+        self.assertIn('engine = "auto"', config)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(config.replace('engine = "auto"', f'engine = "{ENGINE}"'))
+
     def start(self):
         with open(os.path.join(self.folder, "daemon.log"), "ab") as log:
             self.daemon = subprocess.Popen([SYNCLINE, "run", "--log-level", "warning"],
@@ -305,6 +315,7 @@ class Ring(unittest.TestCase):
 
     def turn_the_ring(self):
         self.call("init", *[system.url for system in self.systems])
+        self.ask_for_engine()
         self.call("plan")
         stopping, failures = threading.Event(), []
         writers = [threading.Thread(target=self.write, args=(system, number, stopping, failures))
