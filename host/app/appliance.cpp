@@ -106,11 +106,11 @@ Result<void> StorageImpl::open(const config::Config& config, Mode mode, Clock& c
   }
   const std::string secret = journal::derive_key(master, "fingerprint secret", secret_.size());
   std::copy(secret.begin(), secret.end(), secret_.begin());
-  SYN_TRY(dispatcher_, make_dispatcher(config.appliance.engine, clock,
-                                       [&log](const std::string& engine, const std::string& fault) {
-                                         log.warning("engine '" + engine +
-                                                     "' is out of service, others go on: " + fault);
-                                       }));
+  const auto on_fault = [&log](const std::string& engine, const std::string& fault) {
+    log.warning("engine '" + engine + "' is out of service, others go on: " + fault);
+  };
+  SYN_TRY(dispatcher_, make_dispatcher(config.appliance.engine, clock, on_fault,
+                                       [&log](const std::string& what) { log.warning(what); }));
   // A lone engine, or a forced one, has nobody to be compared with.
   if (mode == Mode::kRun && config.appliance.engine == "auto" && dispatcher_->report().size() > 1) {
     dispatcher_->calibrate();

@@ -129,7 +129,16 @@ double number_of(const json::object& object, const char* name) {
   return value == nullptr ? 0 : value->to_number<double>();
 }
 
-// "  engines cuda 120 batches, cpu 64 batches", and why one is out of service.
+std::string side_text(const json::value& value) {
+  const json::object& side = value.get_object();
+  if (side.contains("deleted")) {
+    return side.contains("system") ? "deleted by " + text_of(side, "system") : "deleted";
+  }
+  return "'" + text_of(side, "value") + "' of " + text_of(side, "system");
+}
+
+}  // namespace
+
 std::string engines_text(const json::array& engines) {
   std::string counts;
   std::string faults;
@@ -144,16 +153,6 @@ std::string engines_text(const json::array& engines) {
   }
   return "  engines: " + counts + "\n" + faults;
 }
-
-std::string side_text(const json::value& value) {
-  const json::object& side = value.get_object();
-  if (side.contains("deleted")) {
-    return side.contains("system") ? "deleted by " + text_of(side, "system") : "deleted";
-  }
-  return "'" + text_of(side, "value") + "' of " + text_of(side, "system");
-}
-
-}  // namespace
 
 json::object status_to_json(const Status& status) {
   json::array systems;

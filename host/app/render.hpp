@@ -15,6 +15,10 @@
 
 namespace syncline::app {
 
+// "  engines: cuda 120 batches, cpu 64 batches", and why one is out of service; of a status as
+// JSON.
+std::string engines_text(const boost::json::array& engines);
+
 boost::json::object status_to_json(const Status& status);
 boost::json::object conflict_to_json(const std::string& id, const model::Conflict& conflict,
                                      const Blueprint& blueprint);

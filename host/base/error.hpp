@@ -51,7 +51,8 @@ enum class ExitStatus : int {
   SYN_CODE(kKeyFile, 4006, kStorage, "the key file is missing, wrong or readable by others") \
   SYN_CODE(kFormat, 4007, kStorage, "the data folder has another format number")             \
   SYN_CODE(kEngine, 5001, kInternal, "an engine failed or cannot do what it was asked")      \
-  SYN_CODE(kUnsupported, 5002, kConfig, "this is not built into this version")
+  SYN_CODE(kUnsupported, 5002, kConfig, "this is not built into this version")               \
+  SYN_CODE(kEngineAbsent, 5003, kConfig, "this machine has not the engine that is asked for")
 
 enum class ErrorCode : uint16_t {
 #define SYN_CODE(name, number, exit_status, meaning) name = number,

@@ -226,7 +226,7 @@ class EngineDispatcher final : public Dispatcher {
         candidate.remark = "it does not have this stage";
       } else if (!may_use(i)) {
         candidate.remark = slot.description().is_only_forced
-                               ? "it has the cpu's cores: only if forced"
+                               ? "it runs on the cpu's own cores: only if forced"
                                : "another engine is forced";
       } else if (!slot.is_in_service()) {
         candidate.remark = "out of service: " + slot.report().last_fault;
@@ -285,11 +285,23 @@ Result<std::unique_ptr<Dispatcher>> Dispatcher::make(std::vector<std::unique_ptr
     names += names.empty() ? name : ", " + name;
   }
   if (index == engines.size() && forced != "auto") {
-    return fail(ErrorCode::kEngine, "engine '" + forced + "' is not there",
+    return fail(ErrorCode::kEngineAbsent, "engine '" + forced + "' is not there",
                 "this machine has: " + names, "Set engine = \"auto\" or one of those.");
   }
   return std::unique_ptr<Dispatcher>(
       std::make_unique<EngineDispatcher>(std::move(engines), index, clock, std::move(on_fault)));
+}
+
+std::vector<Share> shares_of(const Dispatcher& dispatcher, engine::Stage stage) {
+  constexpr double kSmallest = 1 << 10;
+  constexpr double kLargest = 64 << 20;
+  std::vector<Share> out;
+  for (double bytes = kSmallest; bytes <= kLargest; bytes *= 2) {
+    std::string chosen = dispatcher.explain(bytes)[static_cast<size_t>(stage)].chosen;
+    if (!out.empty() && out.back().engine == chosen) continue;
+    out.push_back({out.empty() ? 0 : bytes, std::move(chosen)});
+  }
+  return out;
 }
 
 }  // namespace syncline::dispatch

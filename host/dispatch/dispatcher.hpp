@@ -54,7 +54,7 @@ using OnFault = std::function<void(const std::string& engine, const std::string&
 
 class Dispatcher {
  public:
-  // forced: an engine's name, or "auto". Errors: kEngine when the forced one is not there.
+  // forced: an engine's name, or "auto". Errors: kEngineAbsent when the forced one is not there.
   static Result<std::unique_ptr<Dispatcher>> make(
       std::vector<std::unique_ptr<engine::Engine>> engines, const std::string& forced, Clock& clock,
       OnFault on_fault = {});
@@ -79,5 +79,15 @@ class Dispatcher {
   // to measure it.
   virtual std::vector<Explanation> explain(double bytes) const = 0;
 };
+
+// From how many bytes on an engine takes a stage's batches.
+struct Share {
+  double from_bytes = 0;
+  std::string engine;
+};
+
+// Who takes a stage, from the smallest batches on: asked of sizes that double, from 1 KiB to 64
+// MiB.
+std::vector<Share> shares_of(const Dispatcher& dispatcher, engine::Stage stage);
 
 }  // namespace syncline::dispatch

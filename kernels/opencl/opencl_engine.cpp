@@ -170,7 +170,7 @@ Result<void> OpenclDevice::start() {
   const std::string width = "-DSYN_GROUP_WIDTH=" + std::to_string(shared_.block_width);
   SYN_TRY(BuiltProgram built,
           build_program({context.get(), shared_.device, width + " " + options_.build_options,
-                         options_.cache_folder}));
+                         options_.cache_folder, options_.on_compile}));
   shared_.program = std::move(built.program);
   shared_.context = std::move(context);
   shared_.group_size =

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -28,6 +29,9 @@ struct OpenclOptions {
   int64_t wait_limit_us = 0;       // of one wait; 0: what every device has
   size_t block_width = 0;          // work items that share a piece of a block; 0: what suits it
   ProcessorUse processor = ProcessorUse::kEqual;
+  // Before kernels that no cache has are compiled: seconds on a card, up to a minute on a
+  // processor.
+  std::function<void()> on_compile = {};
 };
 
 // $XDG_CACHE_HOME/syncline/opencl, else ~/.cache/syncline/opencl; empty where neither is set.

@@ -136,6 +136,7 @@ Result<BuiltProgram> build_program(const ProgramRequest& request) {
       }
     }
   }
+  if (request.on_compile) request.on_compile();
   SYN_TRY(built.program, compile(request));
   if (disk != nullptr) store(*disk, name, built.program.get());
   return built;

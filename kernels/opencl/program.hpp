@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,9 @@ extern const char* const kKernelSource;
 struct ProgramRequest {
   cl_context context = nullptr;
   cl_device_id device = nullptr;
-  std::string options;       // beside ours
-  std::string cache_folder;  // empty: no cache
+  std::string options;                    // beside ours
+  std::string cache_folder;               // empty: no cache
+  std::function<void()> on_compile = {};  // before the driver's compiler is asked
 };
 
 struct BuiltProgram {

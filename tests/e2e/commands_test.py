@@ -66,6 +66,10 @@ class Machine(fixture.Appliance):
                         self.assertLess(stage["bytes_per_us"], 1e7)
             else:
                 self.assertTrue(engine["why"] and engine["fix"], engine)
+        for stage in stages:  # somebody takes the smallest batches
+            self.assertIn(0, [engine["stages"][stage]["takes_from_bytes"] for engine in engines
+                              if engine["is_there"]])
+        self.assertIn("with engine = \"auto\" a batch goes to", self.call("engines").stdout)
         self.assertIn("cpu", [engine["name"] for engine in engines if engine["is_there"]])
         measured = self.ask("bench")
         self.assertEqual({one["stage"] for one in measured}, stages)
@@ -77,6 +81,8 @@ class Machine(fixture.Appliance):
                          ["fingerprint", "detect", "seal", "open"])
         for one in explained:
             self.assertEqual(one["bytes"], 65536)
+            self.assertEqual({engine["name"] for engine in one["engines"]},
+                             {"cpu", "cuda", "opencl"})
             can = {engine["name"]: engine["predicted_us"] for engine in one["engines"]
                    if "remark" not in engine}
             self.assertEqual(one["chosen"], min(can, key=can.get))
@@ -88,13 +94,24 @@ class Machine(fixture.Appliance):
         for name, engine in there.items():
             demo = ("demo", "--for", "1s", "--engine", name)
             if not engine["is_there"]:
-                self.refuse(*demo, status=70, code="SYN-5001", says=["is not there", engine["fix"]])
+                self.refuse(*demo, status=3, code="SYN-5003", says=["is not there", engine["fix"]])
                 continue
             told = self.ask(*demo)
             self.assertTrue(told["is_converged"])
             ran = {one["name"]: one for one in told["status"]["engines"]}
             self.assertGreater(ran[name]["batches_total"], 0, ran)
             self.assertEqual(ran[name]["faults_total"], 0, ran)
+
+    def test_doctor_says_what_run_would_of_the_engine_that_the_config_asks_for(self):
+        self.init()
+        asked = f'engine = "{fixture.ENGINE}"'
+        for engine in self.ask("engines"):
+            self.change_config(asked, asked := f'engine = "{engine["name"]}"')
+            found = self.ask("doctor", expect=0 if engine["is_there"] else 1)["findings"]
+            stops = [one["about"] for one in found if one["severity"] == "stops"]
+            self.assertEqual(stops, [] if engine["is_there"] else ["SYN-5003"])
+            if not engine["is_there"]:
+                self.refuse("run", status=3, code="SYN-5003", says=[engine["fix"]])
 
     def test_doctor_finds_what_is_wrong(self):
         self.init()

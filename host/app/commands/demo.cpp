@@ -172,8 +172,9 @@ Result<ExitStatus> run_demo(const Arguments& arguments) {
       "\nthe writers made " + count_text(written.office_total) + " changes in the office and " +
       count_text(written.shop_total) + " in the shop, " + count_text(written.collisions_total) +
       " times the same field on both sides; " + count_text(status.counters.conflicts_total) +
-      " conflicts were recorded and resolved\nat rest after " + duration_text(settle_seconds) +
-      "; both databases compared cell by cell:\n" +
+      " conflicts were recorded and resolved\n" +
+      engines_text(data.at("status").at("engines").as_array()) + "at rest after " +
+      duration_text(settle_seconds) + "; both databases compared cell by cell:\n" +
       comparison_text(compared, appliance->blueprint());
   text += is_converged ? "converged\n" : "NOT CONVERGED\n";
   if (!arguments.keep.empty()) text += "left in " + folder.path() + "\n";

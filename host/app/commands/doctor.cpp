@@ -30,6 +30,10 @@ struct Report {
     text += severity + ": " + about + ": " + what + (fix.empty() ? "" : "\n    " + fix) + "\n";
     is_bad = is_bad || severity == "stops";
   }
+  void add_stop(const Error& error) {
+    add("stops", code_text(error.code), error.what + (error.why.empty() ? "" : ": " + error.why),
+        error.fix);
+  }
 };
 
 void look_at_machine(Report& report) {
@@ -44,11 +48,12 @@ void look_at_machine(Report& report) {
              "");
 }
 
-void look_at_parts(Report& report) {
-  const Engines engines = make_engines(EngineScope::kAll);
+void look_at_parts(const Engines& engines, Report& report) {
   for (const auto& engine : engines.there) {
     const engine::Description description = engine->describe();
-    report.add("ok", "engine " + description.name, description.device + ", " + description.variants,
+    report.add("ok", "engine " + description.name,
+               description.device + ", " + description.variants +
+                   (description.is_only_forced ? "; on the cpu's own cores: only if forced" : ""),
                "");
   }
   for (const Engines::Absent& absent : engines.absent) {
@@ -61,6 +66,13 @@ void look_at_parts(Report& report) {
     kinds += (kinds.empty() ? "" : ", ") + std::string(row.kind);
   report.add("ok", "systems", "this version speaks: " + kinds, "");
   report.add("note", "wires", "no link between appliances is built into this version", "");
+}
+
+// The one that the config asks for.
+void look_at_engine(const config::Config& config, const Engines& engines, Report& report) {
+  for (const Engines::Absent& absent : engines.absent) {
+    if (absent.name == config.appliance.engine) report.add_stop(absence(absent));
+  }
 }
 
 void look_at_data(const config::Config& config, Report& report) {
@@ -84,13 +96,12 @@ void look_at_data(const config::Config& config, Report& report) {
 Result<ExitStatus> run_doctor(const Arguments& arguments) {
   Report report;
   look_at_machine(report);
-  look_at_parts(report);
+  const Engines engines = make_engines(EngineScope::kAll);
+  look_at_parts(engines, report);
   Drafted drafted = draft_blueprint(arguments.config, system_clock());
-  for (const Error& error : drafted.errors) {
-    report.add("stops", code_text(error.code),
-               error.what + (error.why.empty() ? "" : ": " + error.why), error.fix);
-  }
+  for (const Error& error : drafted.errors) report.add_stop(error);
   if (drafted.errors.empty()) {
+    look_at_engine(*drafted.blueprint.config, engines, report);
     look_at_data(*drafted.blueprint.config, report);
     SYN_TRY(const auto found, find_in_systems(drafted.blueprint));
     for (const SystemFinding& finding : found) {

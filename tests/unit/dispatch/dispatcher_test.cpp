@@ -308,6 +308,25 @@ TEST_F(DispatcherTest, ExplainsTheChoiceThatItWouldMake) {
   EXPECT_THAT(opens.candidates[0].remark, testing::HasSubstr("does not have"));
 }
 
+TEST_F(DispatcherTest, SaysFromWhichSizeOnAnEngineTakesAStage) {
+  card_.fixed_us = 100;
+  card_.us_per_byte = 0.0001;
+  cpu_.fixed_us = 2;
+  cpu_.us_per_byte = 0.002;
+  card_.has_open = false;
+  start();
+  dispatcher_->calibrate();
+  const std::vector<Share> seals = shares_of(*dispatcher_, Stage::kSeal);
+  ASSERT_EQ(seals.size(), 2u);
+  EXPECT_EQ(seals[0].engine, "cpu");
+  EXPECT_EQ(seals[0].from_bytes, 0);
+  EXPECT_EQ(seals[1].engine, "card");
+  EXPECT_EQ(seals[1].from_bytes, 64 << 10);  // it pays from 52 KB on
+  const std::vector<Share> opens = shares_of(*dispatcher_, Stage::kOpen);
+  ASSERT_EQ(opens.size(), 1u);
+  EXPECT_EQ(opens[0].engine, "cpu");
+}
+
 TEST_F(DispatcherTest, AnEngineOnTheCpusCoresIsTakenOnlyIfForced) {
   card_.is_only_forced = true;
   card_.fixed_us = 0;
@@ -426,7 +445,7 @@ TEST_F(DispatcherTest, AnUnknownForcedEngineIsRefusedWithWhatIsThere) {
   engines.push_back(std::make_unique<TestEngine>("cpu", cpu_, clock_));
   const auto made = Dispatcher::make(std::move(engines), "cuda", clock_);
   ASSERT_FALSE(made.has_value());
-  EXPECT_EQ(made.error().code, ErrorCode::kEngine);
+  EXPECT_EQ(made.error().code, ErrorCode::kEngineAbsent);
   EXPECT_THAT(to_string(made.error()), testing::HasSubstr("this machine has: cpu"));
 }
 

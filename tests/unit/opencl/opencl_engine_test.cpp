@@ -83,7 +83,8 @@ class ProgramTest : public OpenclTest {
     ASSERT_TRUE(shared_.context);
   }
   ProgramRequest request() {
-    return {shared_.context.get(), shared_.device, "-DSYN_GROUP_WIDTH=1", options_.cache_folder};
+    return {
+        shared_.context.get(), shared_.device, "-DSYN_GROUP_WIDTH=1", options_.cache_folder, {}};
   }
   bool comes_from_disk() {
     auto built = build_program(request());
@@ -119,6 +120,15 @@ TEST_F(ProgramTest, OtherOptionsAreAnotherProgram) {
   ProgramRequest other = request();
   other.options = "-D SYN_OTHER=1";
   EXPECT_NE(cache_name(request()), cache_name(other));
+}
+
+TEST_F(OpenclTest, AStartThatCompilesIsToldAndOneThatFindsKernelsIsNot) {
+  int told = 0;
+  options_.on_compile = [&told] { ++told; };
+  EXPECT_TRUE(run_once().has_value());
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(run_once().has_value());
+  EXPECT_EQ(told, 1);
 }
 
 TEST_F(OpenclTest, ACacheThatCannotBeWrittenIsNoError) {
