@@ -137,6 +137,7 @@ std::vector<BlueprintSystem> bare_systems(const config::Config& config,
     system.ports.name = settings.name;
     system.ports.id = settings.id;
     system.ports.url = url_of(config, settings);
+    system.ports.replica_url = settings.replica;
     auto password = config::read_secret(settings.password);
     if (password) {
       system.ports.password = std::move(password).value();

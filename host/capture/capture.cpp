@@ -236,7 +236,7 @@ Result<Captured> Capture::run_once(size_t row_limit, int wait_ms) {
 Result<Captured> Capture::read_snapshot(Kind kind, model::DatasetId dataset,
                                         const std::string& cursor, size_t row_limit) {
   sink_->expect_snapshot();
-  const auto chunk = source_.read_snapshot(dataset, cursor, row_limit, *sink_);
+  auto chunk = source_.read_snapshot(dataset, cursor, row_limit, *sink_);
   if (!chunk) {
     sink_->discard();
     return chunk.as_failure();
@@ -247,6 +247,7 @@ Result<Captured> Capture::read_snapshot(Kind kind, model::DatasetId dataset,
   Captured captured = finish(kind, std::move(result));
   captured.position = {};
   captured.snapshot_cursor = chunk.value().cursor;
+  captured.notice = std::move(chunk.value().notice);
   return captured;
 }
 

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,6 +48,7 @@ struct Captured {
   std::vector<CapturedMarker> markers;
   size_t rows_left_out = 0;     // that were read, and are not to be taken
   std::string snapshot_cursor;  // where to read the next chunk; empty: this was the last
+  std::optional<Error> notice;  // of a chunk: see ports::SnapshotChunk
   ports::PollResult result;
 
   bool is_empty() const { return batches.empty() && markers.empty(); }

@@ -30,6 +30,7 @@ struct SystemKind {
   std::vector<std::string> cascades;  // of refuse, derive
   bool keeps_log = false;             // its log grows until we have read it: alarm, limit
   size_t write_connections_max = 1;
+  bool has_replica = false;           // chunks of its tables may be read from a copy of it
 };
 
 struct Offer {
@@ -75,7 +76,8 @@ struct SystemSettings {
   model::SystemId id = 0;
   std::string kind;
   std::string url;
-  Secret password;
+  std::string replica;                    // a copy of it that chunks are read from; empty: none
+  Secret password;                        // of both
   uint64_t log_alarm_bytes = 1ULL << 30;  // kept for us: from here on a warning
   uint64_t log_limit_bytes = 0;           // beyond it log_limit_action comes; 0: never
   LogLimitAction log_limit_action = LogLimitAction::kDrop;

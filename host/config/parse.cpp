@@ -149,6 +149,16 @@ bool holds_password(std::string_view url) {
          authority.substr(0, at).find(':') != std::string_view::npos;
 }
 
+// Secrets do not stand in the config.
+void read_url(TableReader& reader, const char* name, Need need, std::string& url) {
+  reader.text(name, url, need);
+  if (!holds_password(url)) return;
+  reader.problems().add(reader.find(name, Need::kOptional)->value.place, ErrorCode::kConfigValue,
+                        "\"" + reader.path() + "." + name + "\" holds a password",
+                        "secrets do not stand in the config",
+                        "take it out of the url and name its source in \"password\"");
+}
+
 // Where a system keeps its log until we have read it.
 void read_log_limits(TableReader& reader, SystemSettings& system) {
   reader.size("log_alarm", system.log_alarm_bytes, kLogLeast);
@@ -165,6 +175,7 @@ void read_log_limits(TableReader& reader, SystemSettings& system) {
 void read_of_kind(TableReader& reader, const Offer& offer, SystemSettings& system) {
   const auto kind = std::ranges::find(offer.kinds, system.kind, &SystemKind::name);
   if (kind == offer.kinds.end()) return;
+  if (kind->has_replica) read_url(reader, "replica", Need::kOptional, system.replica);
   if (kind->keeps_log) read_log_limits(reader, system);
   if (kind->write_connections_max > 1) {
     reader.count("write_connections", system.write_connections, 1, kind->write_connections_max);
@@ -186,13 +197,7 @@ void read_system(const Member& member, const Offer& offer, Problems& problems, C
     problems.add_unknown(reader.find("kind", Need::kOptional)->value.place,
                          "this version knows no system of kind", system.kind, kinds);
   }
-  reader.text("url", system.url, Need::kMandatory);
-  if (holds_password(system.url)) {
-    problems.add(reader.find("url", Need::kOptional)->value.place, ErrorCode::kConfigValue,
-                 "\"" + reader.path() + ".url\" holds a password",
-                 "secrets do not stand in the config",
-                 "take it out of the url and name its source in \"password\"");
-  }
+  read_url(reader, "url", Need::kMandatory, system.url);
   system.password = read_password(reader);
   if (system.password.source == SecretSource::kFile) {
     system.password.name = in_folder_of(config.file, system.password.name);

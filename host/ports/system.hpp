@@ -45,8 +45,9 @@ struct SystemConfig {
   std::string appliance;
   std::string name;
   model::SystemId id = 0;
-  std::string url;       // without a password
-  std::string password;  // never printed, never logged; empty: none
+  std::string url;          // without a password
+  std::string replica_url;  // a copy of it that chunks are read from; empty: none
+  std::string password;     // of both; never printed, never logged; empty: none
   size_t lane_count = model::kLaneCountDefault;
   std::string spool_folder;      // for what is too large for memory; empty: the machine's own
   uint64_t log_limit_bytes = 0;  // of its log kept for us: beyond it that is given up; 0: never

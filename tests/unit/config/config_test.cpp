@@ -22,7 +22,7 @@ using testing::StartsWith;
 
 Offer test_offer() {
   return {.kinds = {{"embedded", {"log", "scan"}, {"fire", "guarded"}, {"refuse"}},
-                    {"server", {"log"}, {"suppress", "fire"}, {"refuse", "derive"}, true, 8}},
+                    {"server", {"log"}, {"suppress", "fire"}, {"refuse", "derive"}, true, 8, true}},
           .engines = {"cpu"}};
 }
 
@@ -367,6 +367,20 @@ TEST(Config, OnlySystemsThatAreWrittenThroughSeveralConnectionsCountThem) {
     EXPECT_THAT(all_errors(with_count("server", count)), HasSubstr("write_connections")) << count;
   }
   EXPECT_THAT(all_errors(with_count("embedded", "2")), HasSubstr("unknown key in systems.shop"));
+}
+
+TEST(Config, AReplicaIsNamedByAUrlWithoutAPassword) {
+  const auto with_replica = [](const std::string& kind, const std::string& url) {
+    const std::string line = "kind = \"" + kind + "\"\n";
+    return parsed(with(line, line + "replica = \"" + url + "\"\n"));
+  };
+  EXPECT_EQ("", parsed(kWhole).config.systems[0].replica);
+  const auto named = with_replica("server", "server://sync@copy/erp");
+  EXPECT_EQ("", all_errors(named));
+  EXPECT_EQ("server://sync@copy/erp", named.config.systems[0].replica);
+  EXPECT_THAT(all_errors(with_replica("server", "server://sync:secret@copy/erp")),
+              HasSubstr("systems.erp.replica\" holds a password"));
+  EXPECT_THAT(all_errors(with_replica("embedded", "copy.db")), HasSubstr("replica"));
 }
 
 TEST(Config, WhatComesAtTheLimitOfALogIsChosen) {
