@@ -14,8 +14,13 @@ config::SystemKind sqlite_offer() {
 
 // What cascades write shows in its log, and our writes run none where that right is granted.
 config::SystemKind postgres_offer() {
-  return {"postgres", {"log", "scan", "poll"},    {"suppress", "fire"}, {"derive"},
-          true,       ports::kWriteConnectionsMax};
+  return {"postgres",
+          {"log", "scan", "poll"},
+          {"suppress", "fire"},
+          {"derive"},
+          true,
+          ports::kWriteConnectionsMax,
+          true};
 }
 
 // Triggers fire for our writes, which a dataset must accept; what cascades write is in no log, and

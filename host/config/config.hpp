@@ -30,7 +30,7 @@ struct SystemKind {
   std::vector<std::string> cascades;  // of refuse, derive
   bool keeps_log = false;             // its log grows until we have read it: alarm, limit
   size_t write_connections_max = 1;
-  bool has_replica = false;           // chunks of its tables may be read from a copy of it
+  bool has_replica = false;  // chunks of its tables may be read from a copy of it
 };
 
 struct Offer {

@@ -7,6 +7,7 @@
 #include "drivers/systems/postgres/detail/numbering.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
 #include "drivers/systems/postgres/detail/origins.hpp"
+#include "drivers/systems/postgres/detail/replica.hpp"
 #include "drivers/systems/postgres/detail/scan_tables.hpp"
 #include "drivers/systems/postgres/detail/table.hpp"
 #include "drivers/systems/postgres/detail/triggers.hpp"
@@ -257,6 +258,7 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
   if (!shared_->is_scan) {
     SYN_TRY(find_retained_log(*connection, *shared_, out));
   }
+  SYN_TRY(find_replica(*connection, *shared_, out));
   SYN_TRY(find_objects(*connection, *shared_, out));
   return out;
 }

@@ -55,13 +55,18 @@ std::optional<Place> place_of(const model::Position& position) {
   return place;
 }
 
-Result<Place> identify(Connection& connection) {
+Result<Place> where_it_stands(Connection& connection) {
   SYN_TRY(const Answer row, ask(connection, "IDENTIFY_SYSTEM"));
   Place place;
   const std::string_view server = row.text(0, 0);
   std::from_chars(server.data(), server.data() + server.size(), place.server);
   place.timeline = static_cast<uint32_t>(row.integer(0, 1));
   SYN_TRY(place.lsn, parse_lsn(row.text(0, 2)));
+  return place;
+}
+
+Result<Place> identify(Connection& connection) {
+  SYN_TRY(const Place place, where_it_stands(connection));
   SYN_TRY(const Answer standby, ask(connection, "SELECT pg_is_in_recovery()"));
   if (!standby.is_true(0, 0)) return place;
   return fail(ErrorCode::kSystemOpen, connection.place() + " is a standby",

@@ -10,6 +10,13 @@ namespace syncline::postgres {
 Result<ports::System> make_postgres(const ports::SystemConfig& config, Clock& clock) {
   auto shared = std::make_shared<Shared>();
   SYN_TRY(shared->is_scan, scan::is_scanned(config, "a PostgreSQL database"));
+  if (shared->is_scan && !config.replica_url.empty()) {
+    return fail(
+        ErrorCode::kConfigValue, "system '" + config.name + "' has a `replica`",
+        "without the log (`capture` is scan or poll) rows are read with our own marks, from "
+        "the primary alone",
+        "take `replica` out, or capture = \"log\"");
+  }
   shared->config = config;
   shared->object = object_name(config.appliance, config.name);
   ports::System system;

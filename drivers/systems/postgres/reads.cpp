@@ -21,10 +21,10 @@ uint32_t low_part(std::string_view text) {
 
 // A snapshot that sees everything the log has told.
 Result<void> begin_seeing(Connection& connection, ReadTransaction& transaction,
-                          const ReadPlace& place) {
+                          std::vector<uint32_t>* shown_xids) {
   for (int attempt = 0; attempt < kSeeTriesMax; ++attempt) {
     SYN_TRY(const std::string snapshot, transaction.begin());
-    if (place.shown_xids == nullptr || Visibility(snapshot).sees_all(*place.shown_xids)) {
+    if (shown_xids == nullptr || Visibility(snapshot).sees_all(*shown_xids)) {
       return success();
     }
     transaction.end();
@@ -180,14 +180,12 @@ bool Visibility::sees_all(std::vector<uint32_t>& xids) const {
   return xids.empty();
 }
 
-Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& mapped,
-                                        const std::string& cursor, size_t row_limit,
-                                        const ReadPlace& place, ports::ChangeSink& sink) {
-  ReadTransaction transaction(connection);
-  SYN_TRY(begin_seeing(connection, transaction, place));
-  SYN_TRY(const Answer rows, select_chunk(connection, mapped, cursor, row_limit));
+Result<ports::SnapshotChunk> show_chunk(Connection& connection, const ChunkWanted& wanted,
+                                        ports::ChangeSink& sink) {
+  const Mapped& mapped = wanted.mapped;
+  SYN_TRY(const Answer rows, select_chunk(connection, mapped, wanted.cursor, wanted.row_limit));
   ports::SnapshotChunk chunk;
-  sink.begin(place.transaction);
+  sink.begin(wanted.transaction);
   RowCells cells;
   for (size_t row = 0; row < rows.row_count(); ++row) {
     cells.reset(mapped.columns.size());
@@ -200,8 +198,16 @@ Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& ma
     }
   }
   sink.end();
-  chunk.cursor = chunk_cursor(mapped, rows, row_limit);
+  chunk.cursor = chunk_cursor(mapped, rows, wanted.row_limit);
   return chunk;
+}
+
+Result<ports::SnapshotChunk> read_chunk(Connection& connection, const ChunkWanted& wanted,
+                                        std::vector<uint32_t>* shown_xids,
+                                        ports::ChangeSink& sink) {
+  ReadTransaction transaction(connection);
+  SYN_TRY(begin_seeing(connection, transaction, shown_xids));
+  return show_chunk(connection, wanted, sink);
 }
 
 Result<uint64_t> estimate_rows(Connection& connection, const Mapped& mapped) {
@@ -221,7 +227,7 @@ Result<std::vector<ports::RejectedRow>> read_keys(Connection& connection, const 
                                                   std::span<const std::string> keys,
                                                   const ReadPlace& place, ports::ChangeSink& sink) {
   ReadTransaction transaction(connection);
-  SYN_TRY(begin_seeing(connection, transaction, place));
+  SYN_TRY(begin_seeing(connection, transaction, place.shown_xids));
   SYN_TRY(const auto answers, select_records(connection, mapped, keys, Records::kRead));
   std::vector<ports::RejectedRow> rejected;
   sink.begin(place.transaction);

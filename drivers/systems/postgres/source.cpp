@@ -27,11 +27,13 @@ PostgresSource::PostgresSource(std::shared_ptr<const Shared> shared, Clock& cloc
       clock_(clock),
       budget_{shared_->config.spool_folder, shared_->limits.spool_memory_bytes},
       assembler_(budget_),
-      decoder_(shared_, [this] { return connect(); }) {}
+      decoder_(shared_, [this] { return connect(); }),
+      replica_(shared_, clock) {}
 
 Result<Connection*> PostgresSource::connect() {
   if (connection_ != nullptr && !connection_->is_usable()) connection_.reset();
   if (connection_ == nullptr) {
+    replica_.forget();
     SYN_TRY(connection_, Connection::open(shared_->access("read"), Purpose::kSql));
   }
   return connection_.get();
@@ -53,6 +55,7 @@ Result<void> PostgresSource::open(const model::Position& position) {
   decoder_.follow({});
   SYN_TRY(refresh(nullptr));
   SYN_TRY(take_slot(position));
+  SYN_TRY(note_primary(*connection));
   is_open_ = true;
   return success();
 }
@@ -159,6 +162,7 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
     captured.push_back(std::move(mapped).value());
   }
   if (!is_changed) return success();
+  SYN_TRY(note_primary(*connection));
   SYN_TRY(publication_, install_publication(*connection, shared_->object, captured));
   SYN_TRY(publication_number_, publication_number(*connection, shared_->object));
   decoder_.follow(std::move(captured));
@@ -263,6 +267,7 @@ bool PostgresSource::AtHand::counts(const Spool::Record& record) const {
 // ours comes whole again.
 Result<PostgresSource::Stretch> PostgresSource::give_part(AtHand& at_hand) {
   SYN_TRY(const Stretch stretch, next_stretch(at_hand));
+  has_given_since_ = true;
   const Lsn commit_lsn = at_hand.transaction.begin.commit_lsn;
   const bool is_continued = place_.part.commit_lsn == commit_lsn && !at_hand.is_ours;
   const uint64_t given = is_continued ? place_.part.taken : 0;

@@ -28,9 +28,29 @@ Result<ports::SnapshotChunk> PostgresSource::read_snapshot(model::DatasetId data
                                                            ports::ChangeSink& sink) {
   SYN_TRY(Connection * connection, connect());
   SYN_TRY(const Mapped* mapped, mapped_of(dataset));
-  const ReadPlace place{{position_of(given_), clock_.now_us(), 1},
-                        is_open_ ? &decoder_.recent_xids() : nullptr};
-  return read_chunk(*connection, *mapped, cursor, row_limit, place, sink);
+  const ChunkWanted wanted{*mapped, cursor, row_limit, {position_of(given_), clock_.now_us(), 1}};
+  if (is_open_ && replica_.is_usable()) {
+    // A reading that was asked for by what the tables look like now shows them as they are now.
+    if (cursor.empty()) {
+      SYN_TRY(note_primary(*connection));
+    }
+    const Replayed replayed{primary_end_, has_given_since_ ? given_.reach() : 0};
+    auto chunk = replica_.read(*connection, wanted, replayed, sink);
+    if (chunk) return std::move(*chunk);
+  }
+  SYN_TRY(auto chunk,
+          read_chunk(*connection, wanted, is_open_ ? &decoder_.recent_xids() : nullptr, sink));
+  SYN_TRY(note_primary(*connection));
+  chunk.notice = replica_.take_notice();
+  return chunk;
+}
+
+// What was seen there once is not to be seen older.
+Result<void> PostgresSource::note_primary(Connection& primary) {
+  if (shared_->config.replica_url.empty()) return success();
+  SYN_TRY(primary_end_, end_of_log(primary));
+  has_given_since_ = false;
+  return success();
 }
 
 Result<uint64_t> PostgresSource::estimate_rows(model::DatasetId dataset) {
@@ -45,7 +65,9 @@ Result<std::vector<ports::RejectedRow>> PostgresSource::read_records(
   SYN_TRY(const Mapped* mapped, mapped_of(dataset));
   const ReadPlace place{{position_of(given_), clock_.now_us(), 1},
                         is_open_ ? &decoder_.recent_xids() : nullptr};
-  return read_keys(*connection, *mapped, keys, place, sink);
+  SYN_TRY(auto rejected, read_keys(*connection, *mapped, keys, place, sink));
+  SYN_TRY(note_primary(*connection));
+  return rejected;
 }
 
 }  // namespace syncline::postgres

@@ -48,9 +48,9 @@ class Server {
 
 class User {
  public:
-  User(const std::string& database, const std::string& role = "postgres") {
-    const std::string url = "host=" + Server::instance().folder() + " dbname=" + database +
-                            " user=" + role +
+  User(const std::string& database, const std::string& role = "postgres",
+       const std::string& folder = Server::instance().folder()) {
+    const std::string url = "host=" + folder + " dbname=" + database + " user=" + role +
                             " application_name=user options='-c client_min_messages=error'";
     handle_ = PQconnectdb(url.c_str());
     EXPECT_EQ(CONNECTION_OK, PQstatus(handle_)) << PQerrorMessage(handle_);
@@ -59,9 +59,9 @@ class User {
   User(const User&) = delete;
   User& operator=(const User&) = delete;
 
-  void run(const std::string& sql) { EXPECT_EQ("", error_of(sql)) << sql; }
+  void run(const std::string& sql) const { EXPECT_EQ("", error_of(sql)) << sql; }
   // SQLSTATE; empty: it was done.
-  std::string error_of(const std::string& sql) {
+  std::string error_of(const std::string& sql) const {
     PGresult* result = PQexec(handle_, sql.c_str());
     const ExecStatusType status = PQresultStatus(result);
     const bool is_done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
@@ -71,7 +71,7 @@ class User {
     return code;
   }
   // Rows joined by ';', columns by '|'.
-  std::string ask(const std::string& sql) {
+  std::string ask(const std::string& sql) const {
     PGresult* result = PQexec(handle_, sql.c_str());
     EXPECT_EQ(PGRES_TUPLES_OK, PQresultStatus(result)) << sql << ": " << PQerrorMessage(handle_);
     std::string out;

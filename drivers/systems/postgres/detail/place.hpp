@@ -44,7 +44,10 @@ model::Position position_of(const Place& place);
 // Nothing: no place of a PostgreSQL log.
 std::optional<Place> place_of(const model::Position& position);
 
-// Where the server behind a replication connection stands.
+// Where the server behind a replication connection stands; a standby too, with the timeline that it
+// replays.
+Result<Place> where_it_stands(Connection& connection);
+// Likewise, of one that takes writes.
 Result<Place> identify(Connection& connection);
 
 // kSystemLost, with what is lost and the command that mends it.

@@ -68,10 +68,19 @@ struct ReadPlace {
   std::vector<uint32_t>* shown_xids = nullptr;  // null: nothing was read from the log
 };
 
-// As one transaction of kSnapshot rows.
-Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& mapped,
-                                        const std::string& cursor, size_t row_limit,
-                                        const ReadPlace& place, ports::ChangeSink& sink);
+struct ChunkWanted {
+  const Mapped& mapped;
+  const std::string& cursor;
+  size_t row_limit = 0;
+  ports::TransactionInfo transaction;
+};
+
+// As one transaction of kSnapshot rows; of what the read transaction on the connection sees, or of
+// one of its own. Where it fails, nothing went to the sink.
+Result<ports::SnapshotChunk> show_chunk(Connection& connection, const ChunkWanted& wanted,
+                                        ports::ChangeSink& sink);
+Result<ports::SnapshotChunk> read_chunk(Connection& connection, const ChunkWanted& wanted,
+                                        std::vector<uint32_t>* shown_xids, ports::ChangeSink& sink);
 // By the planner's statistics, or by size where it has none.
 Result<uint64_t> estimate_rows(Connection& connection, const Mapped& mapped);
 // Returned: those that are there and cannot be told. A key that no column holds is nowhere.

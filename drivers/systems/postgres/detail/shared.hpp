@@ -17,6 +17,7 @@ struct Limits {
   size_t part_rows = 16'384;
   size_t part_bytes = size_t{16} << 20;
   int in_transaction_ms = 60'000;  // without a sign of life, for the rest of what has begun
+  int replay_ms = 5'000;           // for a replica to come to where the primary is
 };
 
 struct Shared {

@@ -4,7 +4,8 @@
 // that a poll gave; what comes twice is passed over by its position. A slot that is gone is
 // kSystemLost: never a silent gap.
 //
-// Owner: two connections of its own. Threads: one at a time; apart from the target's.
+// Owner: two connections of its own, and one to the replica where there is one. Threads: one at a
+// time; apart from the target's.
 #pragma once
 
 #include <deque>
@@ -15,6 +16,7 @@
 #include "drivers/systems/postgres/detail/decoder.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
 #include "drivers/systems/postgres/detail/origins.hpp"
+#include "drivers/systems/postgres/detail/replica.hpp"
 #include "drivers/systems/postgres/detail/shared.hpp"
 #include "drivers/systems/postgres/detail/stream.hpp"
 #include "host/base/clock.hpp"
@@ -64,6 +66,7 @@ class PostgresSource final : public ports::Source {
   bool is_past_look() const;
   void stop(const ports::DatasetMapping& mapping, Error error, ports::PollResult* result);
   Result<const Mapped*> mapped_of(model::DatasetId dataset);
+  Result<void> note_primary(Connection& primary);
   struct Waiting {  // a transaction that was read and is not durable yet
     Lsn lsn = 0;
     int64_t commit_time_us = 0;
@@ -108,6 +111,9 @@ class PostgresSource final : public ports::Source {
   std::vector<ports::DatasetStop> stops_to_report_;
   std::vector<model::DatasetId> rescans_to_report_;
   std::map<model::DatasetId, Mapped> looked_at_;  // without open
+  Replica replica_;
+  Lsn primary_end_ = 0;           // of its log, behind what was read of its tables
+  bool has_given_since_ = false;  // polls have
 };
 
 }  // namespace syncline::postgres
