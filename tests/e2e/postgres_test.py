@@ -575,6 +575,47 @@ class Postgres(unittest.TestCase):
         finally:
             del os.environ[name]
 
+    def name_replica(self, database, folder):
+        with open(self.path("syncline.toml"), encoding="utf-8") as file:
+            lines = file.read().split("\n")
+        lines = [line for line in lines if not line.startswith("replica")]
+        at = lines.index(f'url  = "{self.url(database)}"') + 1
+        lines.insert(at, f'replica = "{self.url(database).replace(self.server, folder)}"')
+        with open(self.path("syncline.toml"), "w", encoding="utf-8") as file:
+            file.write("\n".join(lines))
+
+    def test_first_sync_from_a_replica_that_goes_away(self):
+        """Users go on writing to the primary: nothing is lost, and it is said once."""
+        office, shop = self.databases
+        rows = 100_000  # more chunks than are read ahead of a slow shop
+        self.sql(office, f"INSERT INTO customer (email, name, points) SELECT 'k' || n, 'n', 0 "
+                         f"FROM generate_series(1, {rows}) n")
+        self.sql(shop, "ALTER TABLE customer ADD CONSTRAINT slow "
+                       "CHECK (email NOT LIKE '%0' OR pg_sleep(0.001) IS NOT NULL)")
+        replica = tempfile.mkdtemp(prefix="syncline-pg-")
+        subprocess.run([SERVER, "standby", replica, self.server], check=True)
+        self.addCleanup(subprocess.run, [SERVER, "remove", replica], check=True)
+        self.init(self.url(office), self.url(shop))
+        self.name_replica(office, self.server)
+        self.assertIn("not in recovery", self.call("doctor", expect=1).stdout)
+        self.name_replica(office, replica)
+        self.assertIn("from the replica", self.call("doctor").stdout)
+        self.launch("warning")
+        self.wait(lambda: self.sql(shop, "SELECT count(*) FROM customer")[0][0] > 0)
+        self.assertNotIn("replica", self.log())
+        subprocess.run([SERVER, "stop", replica, "immediate"], check=True)
+        self.sql(shop, "ALTER TABLE customer DROP CONSTRAINT slow")
+        with self.connect(office) as user, user.cursor() as cursor:
+            for number in range(1, rows, 257):
+                cursor.execute("UPDATE customer SET points = points + 1 WHERE email = %s",
+                               (f"k{number}",))
+            cursor.execute("DELETE FROM customer WHERE email = %s", (f"k{rows}",))
+        total = "SELECT count(*), sum(points), min(name), max(name) FROM customer"
+        self.wait(lambda: self.sql(office, total) == self.sql(shop, total))
+        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.assertTrue(self.ask("verify")["is_equal"])
+        self.assertEqual(self.log().count("the replica does not serve"), 1, self.log())
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
