@@ -17,7 +17,8 @@ KILLS = 4
 CONNECTIONS = 4
 # Titles are unique and never NULL, so records that pass them on stand in each other's way.
 UNIQUE = {"office": [OFFICE[0], OFFICE[1].replace("title text", "title text NOT NULL UNIQUE")],
-          "shop": [SHOP[0], SHOP[1].replace("title varchar(60)", "title varchar(60) NOT NULL UNIQUE")],
+          "shop": [SHOP[0], SHOP[1].replace("title varchar(60)",
+                                            "title varchar(60) NOT NULL UNIQUE")],
           "till": [TILL[0], TILL[1].replace("title TEXT", "title TEXT NOT NULL UNIQUE")]}
 
 

@@ -28,8 +28,8 @@ void note_brought(const Column& column, std::string_view text, Brought& brought)
 // taken.
 class Sequences {
  public:
-  // is_shared: other connections of ours move them, too.
-  explicit Sequences(bool is_shared) : is_shared_(is_shared) {}
+  // write_connections: that move them, this one among them.
+  explicit Sequences(size_t write_connections) : is_shared_(write_connections > 1) {}
 
   // To be run behind the commit, in one pipeline; nothing for those that are there already.
   std::vector<SqlStatement> advance(const Brought& brought) const;

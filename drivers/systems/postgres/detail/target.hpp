@@ -30,7 +30,7 @@ class PostgresTarget final : public ports::Target {
       : shared_(std::move(shared)),
         place_(place),
         guard_(std::move(guard)),
-        sequences_(shared_->config.write_connections > 1) {}
+        sequences_(shared_->config.write_connections) {}
 
   Result<void> open() override;
   Result<void> open_epoch(uint32_t epoch, std::span<const model::StreamId> streams,
