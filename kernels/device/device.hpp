@@ -89,7 +89,7 @@ class Slot {
   virtual Result<void> run_gcm(const GcmShape& shape) = 0;
   // The key stays as it is until wait().
   virtual Result<void> set_key(const syn_gcm_key& key) = 0;
-  // The same, where another key is set.
+  // The same, where another key is set or one may have been lost with commands that failed.
   Result<void> use_key(const std::array<uint8_t, 32>& key);
 
   // Sends off what was started, and whether all up to the last mark() is done.
@@ -116,8 +116,11 @@ class Slot {
   int64_t wait_limit_us = 0;
 
  private:
+  Result<void> wait_until_done();
+
+  bool has_key_ = false;  // the device has key_, or will have
   std::array<uint8_t, 32> key_{};
-  std::unique_ptr<syn_gcm_key> prepared_;  // from key_; null: none is set
+  std::unique_ptr<syn_gcm_key> prepared_;  // from key_; a copy that is under way reads it
 };
 
 // The lanes of one table's copy: keys, cells, and how many slots of each are taken, those of

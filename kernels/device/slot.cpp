@@ -53,16 +53,24 @@ Result<void> Slot::upload(const void* from, size_t size, size_t padded_size, siz
 
 // Tables are made of a key, which changes with the journal's segment only.
 Result<void> Slot::use_key(const std::array<uint8_t, 32>& key) {
-  if (prepared_ != nullptr && key == key_) return success();
-  auto prepared = prepared_ != nullptr ? std::move(prepared_) : std::make_unique<syn_gcm_key>();
-  syn_gcm_prepare(key.data(), prepared.get());
-  SYN_TRY(set_key(*prepared));
-  prepared_ = std::move(prepared);
+  if (has_key_ && key == key_) return success();
+  has_key_ = false;
+  if (prepared_ == nullptr) prepared_ = std::make_unique<syn_gcm_key>();
+  syn_gcm_prepare(key.data(), prepared_.get());
+  SYN_TRY(set_key(*prepared_));
   key_ = key;
+  has_key_ = true;
   return success();
 }
 
 Result<void> Slot::wait() {
+  Result<void> done = wait_until_done();
+  // What was on its way may not have arrived, a key neither.
+  if (!done.has_value()) has_key_ = false;
+  return done;
+}
+
+Result<void> Slot::wait_until_done() {
   SYN_TRY(mark());
   const auto start = steady_clock::now();
   for (;;) {

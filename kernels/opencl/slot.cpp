@@ -112,6 +112,7 @@ Result<void> OpenclSlot::enqueue(cl_kernel kernel, size_t group, size_t count) {
 // It changes with the appliance only, so it is there already nearly always.
 Result<void> OpenclSlot::set_secret(const engine::Secret& secret) {
   if (has_secret_ && secret == secret_) return success();
+  has_secret_ = false;
   SYN_TRY(secret_memory_.reserve(shared_, queue(), secret.size() + device::kSlackSize));
   secret_ = secret;
   SYN_TRY(check(clEnqueueWriteBuffer(queue(), secret_memory_.memory(), CL_FALSE, 0, secret_.size(),
@@ -201,6 +202,7 @@ Result<bool> OpenclSlot::is_done() {
                                &state, nullptr),
                 "a batch's state cannot be asked"));
   if (state < 0) {
+    has_secret_ = false;  // it may have been on its way
     SYN_TRY(check(state, "a batch failed on the device"));
   }
   return state == CL_COMPLETE;

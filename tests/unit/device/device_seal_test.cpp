@@ -87,6 +87,17 @@ TEST_F(DeviceSealTest, ADeviceThatHangsOrFailsIsAnErrorAndThenUsedAgain) {
   }
 }
 
+// A key that was on its way with commands that failed is not on the device.
+TEST_F(DeviceSealTest, AKeyThatWasLostOnItsWayIsSetAgain) {
+  ASSERT_TRUE(seal().has_value());
+  key_.key.fill(4);
+  behaviour_.waits_until_loss = 1;  // the key goes with the second trip
+  ASSERT_FALSE(seal().has_value());
+  const auto sealed = seal();
+  ASSERT_TRUE(sealed.has_value()) << to_string(sealed.error());
+  expect_same(cpu::open_block(sealed.value().bytes, key_, "block", digest_));
+}
+
 TEST_F(DeviceSealTest, ADeviceThatSealsWronglySealsNothing) {
   behaviour_.is_coding_wrongly = true;
   const auto refused = seal();

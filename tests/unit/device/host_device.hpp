@@ -20,6 +20,7 @@ struct Behaviour {
   std::atomic<bool> is_start_failing = false;
   std::atomic<bool> is_run_failing = false;
   std::atomic<bool> is_coding_wrongly = false;
+  std::atomic<int> waits_until_loss = -1;      // at 0 what was started is lost, once; below: never
   std::atomic<size_t> memory_left = SIZE_MAX;  // for tables, in bytes
   std::atomic<int> pieces_filled = 0;          // of lanes that came from the host
   std::atomic<int> records_applied = 0;
@@ -67,6 +68,10 @@ class HostSlot final : public Slot {
   Result<bool> is_done() override {
     if (behaviour_.is_run_failing) return fail(ErrorCode::kEngine, "the device broke");
     if (behaviour_.is_hanging) return false;
+    if (behaviour_.waits_until_loss >= 0 && behaviour_.waits_until_loss-- == 0) {
+      commands_.clear();
+      return fail(ErrorCode::kEngine, "the device lost what it was given");
+    }
     for (const auto& command : commands_) command();
     commands_.clear();
     return true;
