@@ -5,7 +5,8 @@
  * of the next. Between two steps only what all lanes find alike may be read, so that they go the
  * same way: arguments, and what a step left in the group's memory.
  * On a device each lane is a thread and a step ends at a barrier (CUDA: a warp is a group; OpenCL:
- * a work group is). In C++ one thread plays all lanes, whatever the width, and a step is a loop.
+ * a work group is). In C++ one thread plays all lanes, whatever the width, and a step is a loop; a
+ * test makes each lane a thread there too (tests/unit/bodies/lanes_test.cpp).
  * Within a step's call, `lane` is the lane's number. C subset: compiles as C, C++, CUDA and
  * OpenCL C. */
 #ifndef SYN_BODIES_GROUP_H
@@ -35,6 +36,10 @@ typedef struct syn_group {
 #define SYN_LOCAL
 #define SYN_BARRIER() __syncwarp()
 #define SYN_LOCAL_ADD(word, count) atomicAdd((word), (count))
+#elif defined(SYN_LANES_MEET)
+/* C++ whose lanes are threads, as a test wants them: it says how they meet, and how they add. */
+#define SYN_LOCAL
+#define SYN_BARRIER() SYN_LANES_MEET()
 #else
 #define SYN_LOCAL
 #define SYN_LOCAL_ADD(word, count) (*(word) += (count))
@@ -45,6 +50,8 @@ typedef struct syn_group {
 #define SYN_FENCE() mem_fence(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
 #elif defined(__CUDA_ARCH__)
 #define SYN_FENCE() __syncwarp()
+#elif defined(SYN_LANES_MEET)
+#define SYN_FENCE() SYN_LANES_MEET()
 #else
 #define SYN_FENCE() __atomic_signal_fence(__ATOMIC_ACQ_REL)
 #endif

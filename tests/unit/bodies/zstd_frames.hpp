@@ -118,7 +118,8 @@ struct Opened {
 };
 
 // In memory of just the frame's size, and of its content's, so that a sanitizer sees a step beyond.
-inline Opened open_by_body(const std::string& frame, uint32_t width, size_t content_size) {
+// Each file's own: bodies are what a file says of lanes (kernels/bodies/group.h).
+static inline Opened open_by_body(const std::string& frame, uint32_t width, size_t content_size) {
   const std::vector<uint8_t> input(frame.begin(), frame.end());
   std::vector<uint8_t> output(content_size);
   std::vector<uint8_t> scratch(SYN_ZSTD_BLOCK_SIZE_MAX);
