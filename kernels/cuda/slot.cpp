@@ -177,7 +177,10 @@ Result<void> CudaSlot::set_key(const syn_gcm_key& key) {
 
 Result<bool> CudaSlot::is_done() {
   const cudaError_t status = cudaStreamQuery(stream_);
-  if (status == cudaErrorNotReady) return false;
+  if (status == cudaErrorNotReady) {
+    cudaGetLastError();  // the answer was no: the next launch's status is its own
+    return false;
+  }
   SYN_TRY(check(status, "a batch failed on the card"));
   return true;
 }

@@ -54,10 +54,12 @@ Result<syn_table_lane> CudaTableMemory::allocate(uint64_t line_count, cudaStream
 Result<void> CudaTableMemory::prepare(device::Slot& slot) {
   if (device_.capacity() != 0) return success();
   const size_t size = lanes_.size() * (sizeof(syn_table_lane) + sizeof(uint64_t));
-  SYN_TRY(device_.reserve(size));
   SYN_TRY(pinned_.reserve(size));
-  return check(cudaMemsetAsync(device_.data(), 0, size, stream_of(slot)),
-               "a table's copy cannot be begun");
+  SYN_TRY(device_.reserve(size));
+  Result<void> begun = check(cudaMemsetAsync(device_.data(), 0, size, stream_of(slot)),
+                             "a table's copy cannot be begun");
+  if (!begun.has_value()) device_.release();  // or it would be taken for prepared
+  return begun;
 }
 
 Result<void> CudaTableMemory::publish(size_t lane, cudaStream_t stream) {
