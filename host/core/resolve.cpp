@@ -128,7 +128,7 @@ void Step::decide_existence(Touched& record, const Arriving& arriving) {
     add_conflict(record, field, type, outcome, std::move(deleted), std::move(value));
   };
   for (const ArrivingCell& cell : arriving.cells) {
-    if (cell.is_accepted) add(cell.field, ConflictType::kUpdateMissing, 0);
+    if (is_late && cell.is_accepted) add(cell.field, ConflictType::kUpdateMissing, 0);
   }
   for (const model::FieldIndex field : arriving.unseen) {
     add(field, ConflictType::kDeleteOriginDiffers, arriving.system);

@@ -56,6 +56,7 @@ size_t Pending::take(const model::FramePointer& frame, journal::GroupNumber grou
     if (!std::binary_search(entry.targets.begin(), entry.targets.end(), target_)) continue;
     Flow& flow = flows_[id];
     if (entry.sequence <= flow.applied) continue;
+    if (flow.refused_before.erase(entry.sequence) > 0) flow.refused.insert(entry.sequence);
     PendingState state = PendingState::kWaiting;
     if (flow.refused.contains(entry.sequence)) state = PendingState::kRefused;
     if (flow.skipped.contains(entry.sequence)) state = PendingState::kSkipped;
@@ -78,6 +79,7 @@ void Pending::take_skips(const model::Frame& frame) {
     Flow& flow = flows_[{stream->second, frame.lane}];
     if (skip.sequence <= flow.applied) continue;
     flow.refused.erase(skip.sequence);
+    flow.refused_before.erase(skip.sequence);
     flow.skipped.insert(skip.sequence);
     for (PendingEntry& pending : flow.entries) {
       if (pending.entry->sequence == skip.sequence) pending.state = PendingState::kSkipped;
@@ -126,7 +128,7 @@ void Pending::refuse(const FlowId& id, const std::set<const model::Entry*>& entr
 }
 
 void Pending::refuse(const FlowId& id, const std::vector<model::Sequence>& sequences) {
-  flows_[id].refused.insert(sequences.begin(), sequences.end());
+  flows_[id].refused_before.insert(sequences.begin(), sequences.end());
 }
 
 bool Pending::awaits_skip(const FlowId& id) const {

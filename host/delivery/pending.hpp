@@ -38,12 +38,13 @@ struct PendingEntry {
 
 // Entries of one (stream, lane), in order. applied: the last sequence the target holds. Behind it,
 // also of entries that are set aside: what the target refused, and what the journal holds a skip
-// of.
+// of. refused_before: what it refused before this start, as far as it was not read yet.
 struct Flow {
   std::deque<PendingEntry> entries;
   size_t size_bytes = 0;
   model::Sequence applied = 0;
   std::set<model::Sequence> refused;
+  std::set<model::Sequence> refused_before;
   std::set<model::Sequence> skipped;
 };
 
@@ -69,7 +70,7 @@ class Pending {
 
   // These of the flow's entries wait for their skips.
   void refuse(const FlowId& flow, const std::set<const model::Entry*>& entries);
-  // Entries to come.
+  // Entries that are yet to be read. One that never comes holds up nothing.
   void refuse(const FlowId& flow, const std::vector<model::Sequence>& sequences);
   // Whether something of it was refused whose skip add() has not met.
   bool awaits_skip(const FlowId& flow) const;

@@ -46,12 +46,14 @@ void Writers::open_missing() {
 }
 
 size_t Writers::share(size_t entries, size_t min) {
-  if (!missing_.empty() && clock_.steady_us() >= missing_due_us_) open_missing();
+  const size_t wanted = entries / std::max<size_t>(min, 1);
+  const bool is_due = !missing_.empty() && clock_.steady_us() >= missing_due_us_;
+  if (is_due && wanted > usable_.size()) open_missing();
   if (together_rounds_ > 0) {
     --together_rounds_;
     return 1;
   }
-  return std::clamp(entries / std::max<size_t>(min, 1), size_t{1}, usable_.size());
+  return std::clamp(wanted, size_t{1}, usable_.size());
 }
 
 std::vector<Result<ports::ApplyResult>> Writers::apply(

@@ -121,7 +121,7 @@ Result<std::vector<std::string>> remove_objects(Connection& connection, const Sh
     SYN_TRY(connection.run("DELETE FROM " + table + our_rows(shared)));
     SYN_TRY(const bool is_used, is_there(connection, "SELECT 1 FROM " + table + " LIMIT 1"));
     if (is_used) {
-      object = "our rows of " + object;
+      object.insert(0, "our rows of ");
     } else {
       SYN_TRY(connection.run("DROP TABLE " + table));
     }

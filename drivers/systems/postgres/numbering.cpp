@@ -17,6 +17,8 @@ constexpr const char* kAdvanceBegin =
 
 // Between a look at a sequence and its long way no other connection of ours may move it further.
 // It holds until the pipeline's end, in the transaction that the server makes of what stands there.
+// Our other connections go in turn: that is no user's lock, which we would not wait for.
+constexpr const char* kWaitForOurs = "SELECT set_config('lock_timeout', '10s', true)";
 constexpr const char* kOneByOne =
     "SELECT pg_advisory_xact_lock(hashtextextended('syncline.sequences', 0))";
 
@@ -105,7 +107,7 @@ std::vector<SqlStatement> Sequences::advance(const Brought& brought) const {
   for (const auto& [sequence, value] : brought) {
     const auto reached = reached_.find(sequence);
     if (reached != reached_.end() && reached->second >= value) continue;
-    if (is_shared_ && statements.empty()) statements.push_back({kOneByOne, {}});
+    if (is_shared_ && statements.empty()) statements = {{kWaitForOurs, {}}, {kOneByOne, {}}};
     statements.push_back({kAdvanceBegin + sequence + ") AS s", {std::to_string(value), sequence}});
   }
   return statements;

@@ -80,12 +80,15 @@ Result<std::string> wanted_origin(Connection& connection, const std::string& obj
   return connection.query_text("SELECT " + origin_sql(object, place));
 }
 
-Result<void> install_origin(Connection& connection, const std::string& object, size_t place) {
-  SYN_TRY(const std::string name, wanted_origin(connection, object, place));
-  if (name.empty()) return success();
-  SYN_TRY(connection.query("SELECT pg_replication_origin_create(" + literal(name) +
-                           ") WHERE NOT EXISTS (SELECT FROM pg_replication_origin WHERE roname = " +
-                           literal(name) + ")"));
+Result<void> install_origins(Connection& connection, const std::string& object, size_t count) {
+  for (size_t place = 0; place < count; ++place) {
+    SYN_TRY(const std::string name, wanted_origin(connection, object, place));
+    if (name.empty()) return success();
+    SYN_TRY(
+        connection.query("SELECT pg_replication_origin_create(" + literal(name) +
+                         ") WHERE NOT EXISTS (SELECT FROM pg_replication_origin WHERE roname = " +
+                         literal(name) + ")"));
+  }
   return success();
 }
 

@@ -90,7 +90,7 @@ Result<void> PostgresTarget::open() {
   SYN_TRY(auto installer, Connection::open(shared_->access("look"), Purpose::kSql));
   SYN_TRY(install_checkpoint(*installer));
   if (!shared_->is_scan) {
-    SYN_TRY(install_origin(*installer, shared_->object, place_));
+    SYN_TRY(install_origins(*installer, shared_->object, shared_->config.write_connections));
   }
   if (guard_ != nullptr) {
     SYN_TRY(install_echo(*installer));

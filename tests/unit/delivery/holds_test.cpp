@@ -292,6 +292,24 @@ TEST_F(Holding, WhatWasSkippedBeforeAStartIsNotWrittenBeforeItsSkipIsMet) {
   EXPECT_TRUE(is_done());
 }
 
+TEST_F(Holding, WhatWasRefusedBeforeAStartAndIsNeverReadHoldsUpNothing) {
+  refused_before_[std::pair(kCustomer, 1)] = {1000};
+  start(20);
+  delivery_->pause(kProduct);
+  delivery_->pause(kCustomer);
+  for (int i = 0; i < 100; ++i) {
+    accept(kProduct, 1);
+    accept(kCustomer, 1);
+  }
+  run();
+  delivery_->resume(kCustomer);
+  run(200);
+  EXPECT_EQ(100U, target_.written[kCustomer]);
+  delivery_->resume(kProduct);
+  run(200);
+  EXPECT_TRUE(is_done());
+}
+
 TEST_F(Holding, WhatWaitsBehindAHeldRowLeavesRoomForTheOthers) {
   start(20);
   target_.held = {{kCustomer, 1}};

@@ -39,8 +39,9 @@ Result<bool> may_use_origin(Connection& connection, const std::string& object, s
 // The name of the one that is wanted; empty: the server is too old, somebody else writes under one,
 // or we may not.
 Result<std::string> wanted_origin(Connection& connection, const std::string& object, size_t place);
-// Makes it, if it is wanted and not there.
-Result<void> install_origin(Connection& connection, const std::string& object, size_t place);
+// Makes those of the first `count` places that are wanted and not there: all at once, for each that
+// comes later is looked into by who reads the log without our rows.
+Result<void> install_origins(Connection& connection, const std::string& object, size_t count);
 // Those of all our connections that are there. kSystemBusy: a session still uses one.
 Result<void> drop_origins(Connection& connection, const std::string& object);
 
