@@ -9,7 +9,6 @@ namespace syncline::mariadb {
 namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
-constexpr uint64_t kFileHeaderSize = 4;
 constexpr uint16_t kNoForeignKeyChecks = 2;  // of a rows event: permanent value
 
 auto out_of_step(std::string why) {
@@ -199,26 +198,12 @@ Result<void> Decoder::look_after(const Statement& statement, std::string_view da
   return success();
 }
 
-void Decoder::begin_stream(LogPosition position) {
-  cascades_.roll_back();
-  bound_.clear();
-  held_.clear();
-  group_ = {};
-  groups_.clear();
-  rejected_.clear();
-  row_count_ = 0;
-  expected_ = position.from;
-  is_verified_ = false;
-  file_ = {position.base, position.from.place.file};
-  told_ = position.place;
-  reached_ = {};
-  read_ = std::move(position);
-}
-
 Result<void> Decoder::take(Event event) {
   const uint64_t end = event->next_event_pos;  // 0: it stands in no file
   SYN_TRY(take_event(std::move(event)));
-  if (end != 0 && !is_in_group()) reached_ = std::max(reached_, Place{file_.number, end});
+  if (end != 0 && !is_in_group()) {
+    reached_ = std::max(reached_, Place{turn_, file_.number, end});
+  }
   return success();
 }
 
@@ -245,7 +230,6 @@ void Decoder::on_rotate(const Event& event) {
   const auto name = parse_file_name(view(event->event.rotate.filename));
   if (!name) return;
   file_ = *name;
-  read_.base = name->base;
 }
 
 // A file is known by when it was begun: after RESET MASTER one of the same name is another.
@@ -254,6 +238,7 @@ Result<void> Decoder::on_file(const Event& event) {
   bound_.clear();
   if (is_in_group()) {  // the machine went down before the rest was written: it never was
     torn_ = group_.mark.place;
+    last_ = group_.mark.before;
     const bool is_shown = group_.is_begun;
     group_ = {};
     if (is_shown) return out_of_step("a transaction was never written to its end");
@@ -262,7 +247,7 @@ Result<void> Decoder::on_file(const Event& event) {
     pass_into_file();
     return success();
   }
-  if (expected_.began_s != 0 && expected_.began_s != file_began_s_) {
+  if (!is_moved_ && expected_.began_s != 0 && expected_.began_s != file_began_s_) {
     return lost_log(shared_->config.name, "the log file " + file_name(file_.base, file_.number) +
                                               " is another than the one of that name before: the "
                                               "URL leads to another server, or its log was reset");
@@ -271,27 +256,20 @@ Result<void> Decoder::on_file(const Event& event) {
   return success();
 }
 
-// The files before are not needed any more: the server may remove them, however quiet it is.
-void Decoder::pass_into_file() {
-  if (!held_.empty() || is_in_group() || file_.number <= read_.place.file) return;
-  const Place begin{file_.number, kFileHeaderSize};
-  read_ = {{begin.file, begin.offset - 1}, {begin, {}, file_began_s_, file_began_s_}, file_.base};
-}
-
 Result<void> Decoder::on_group(const Event& event) {
   if (is_in_group()) return out_of_step("a transaction begins inside another");
   const st_mariadb_rpl_gtid_event& gtid = event->event.gtid;
   if (event->next_event_pos < event->event_length) return out_of_step("a group without a place");
   group_ = {};
-  group_.mark.place = {file_.number, event->next_event_pos - event->event_length};
+  group_.mark.place = {turn_, file_.number, event->next_event_pos - event->event_length};
   group_.mark.gtid = {gtid.domain_id, event->server_id, gtid.sequence_nr};
   group_.mark.time_s = event->timestamp;
   group_.mark.began_s = file_began_s_;
+  group_.mark.before = last_;
+  has_domains_ = has_domains_ || (last_.sequence != 0 && last_.domain != gtid.domain_id);
+  last_ = group_.mark.gtid;
   if (!is_verified_) {
-    const bool is_same = group_.mark.place == expected_.place &&
-                         group_.mark.gtid == expected_.gtid &&
-                         group_.mark.time_s == expected_.time_s;
-    if (!is_same) {
+    if (!is_as_expected(group_.mark)) {
       return lost_log(shared_->config.name,
                       "where transaction " + to_string(expected_.gtid) + " was read there is " +
                           to_string(group_.mark.gtid) +
@@ -301,7 +279,7 @@ Result<void> Decoder::on_group(const Event& event) {
     is_verified_ = true;
   }
   group_.size_bytes = event->event_length;
-  group_.is_shown_before = group_.mark.place <= read_.place || group_.mark.place == torn_;
+  group_.is_shown_before = is_shown_before(group_.mark);
   group_.kind = (gtid.flags & FL_PREPARED_XA) != 0    ? GroupKind::kPrepared
                 : (gtid.flags & FL_COMPLETED_XA) != 0 ? GroupKind::kDecided
                 : (gtid.flags & FL_STANDALONE) != 0   ? GroupKind::kAlone
@@ -388,14 +366,6 @@ void Decoder::roll_back_group() {
   for (const size_t index : group_.touched) rescan(followed_[index]);
 }
 
-LogPosition Decoder::position_of(const GroupMark& mark) const {
-  LogPosition position{mark.place, mark, file_.base};
-  for (const auto& [xid, held] : held_) {
-    if (held.mark.place < position.from.place) position.from = held.mark;
-  }
-  return position;
-}
-
 void Decoder::open_in_sink() {
   if (std::exchange(group_.is_begun, true)) return;
   sink_->begin({encode(position_of(group_.mark)), group_.mark.time_s * kSecondUs, kSecondUs});
@@ -409,6 +379,8 @@ void Decoder::end_group() {
     row_count_ += group_.row_count;
     groups_.push_back(
         {group_.mark.place, group_.mark.time_s * kSecondUs, group_.row_count, group_.size_bytes});
+  } else if (is_moved_ && group_.mark.gtid == shown_last_) {
+    read_ = position_of(group_.mark);  // from here on places are this server's
   }
   group_ = {};
 }

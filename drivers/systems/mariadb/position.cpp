@@ -1,12 +1,16 @@
 #include "drivers/systems/mariadb/detail/position.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cinttypes>
 #include <cstdio>
 
 namespace syncline::mariadb {
 namespace {
 
 constexpr size_t kFixedSize = 48;
+constexpr size_t kHistorySize = 38;
+constexpr unsigned kFileBits = 24;
 
 void append(uint64_t value, size_t size, std::string& out) {
   for (size_t i = size; i > 0; --i) out += static_cast<char>(value >> (8 * (i - 1)) & 0xff);
@@ -19,11 +23,32 @@ uint64_t take(std::string_view& bytes, size_t size) {
   return value;
 }
 
+void append(const Place& place, std::string& out) {
+  append(place.turn << kFileBits | place.file, 4, out);
+  append(place.offset, 8, out);
+}
+
+void append(const Gtid& gtid, std::string& out) {
+  append(gtid.domain, 4, out);
+  append(gtid.server, 4, out);
+  append(gtid.sequence, 8, out);
+}
+
 Place take_place(std::string_view& bytes) {
   Place place;
-  place.file = static_cast<uint32_t>(take(bytes, 4));
+  const auto file = static_cast<uint32_t>(take(bytes, 4));
+  place.turn = file >> kFileBits;
+  place.file = file & kFileNumberMax;
   place.offset = take(bytes, 8);
   return place;
+}
+
+Gtid take_gtid(std::string_view& bytes) {
+  Gtid gtid;
+  gtid.domain = static_cast<uint32_t>(take(bytes, 4));
+  gtid.server = static_cast<uint32_t>(take(bytes, 4));
+  gtid.sequence = take(bytes, 8);
+  return gtid;
 }
 
 }  // namespace
@@ -33,18 +58,35 @@ std::string to_string(const Gtid& gtid) {
          std::to_string(gtid.sequence);
 }
 
+std::vector<Gtid> parse_gtids(std::string_view text) {
+  std::vector<Gtid> gtids;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    const std::string part(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    Gtid gtid;
+    const int read = std::sscanf(part.c_str(), "%" SCNu32 "-%" SCNu32 "-%" SCNu64, &gtid.domain,
+                                 &gtid.server, &gtid.sequence);
+    if (read == 3) gtids.push_back(gtid);
+  }
+  return gtids;
+}
+
 model::Position encode(const LogPosition& position) {
   model::Position out;
-  append(position.place.file, 4, out.bytes);
-  append(position.place.offset, 8, out.bytes);
-  append(position.from.place.file, 4, out.bytes);
-  append(position.from.place.offset, 8, out.bytes);
-  append(position.from.gtid.domain, 4, out.bytes);
-  append(position.from.gtid.server, 4, out.bytes);
-  append(position.from.gtid.sequence, 8, out.bytes);
+  append(position.place, out.bytes);
+  append(position.from.place, out.bytes);
+  append(position.from.gtid, out.bytes);
   append(position.from.time_s, 4, out.bytes);
   append(position.from.began_s, 4, out.bytes);
   out.bytes += position.base;
+  const History& history = position.history;
+  if (history.server == 0) return out;
+  out.bytes += '\0';
+  append(history.server, 4, out.bytes);
+  out.bytes += history.has_domains ? '\1' : '\0';
+  append(position.from.before, out.bytes);
+  append(history.last, out.bytes);
   return out;
 }
 
@@ -54,12 +96,19 @@ std::optional<LogPosition> decode(const model::Position& position) {
   LogPosition out;
   out.place = take_place(bytes);
   out.from.place = take_place(bytes);
-  out.from.gtid.domain = static_cast<uint32_t>(take(bytes, 4));
-  out.from.gtid.server = static_cast<uint32_t>(take(bytes, 4));
-  out.from.gtid.sequence = take(bytes, 8);
+  out.from.gtid = take_gtid(bytes);
   out.from.time_s = static_cast<uint32_t>(take(bytes, 4));
   out.from.began_s = static_cast<uint32_t>(take(bytes, 4));
-  out.base = bytes;
+  const size_t base_size = std::min(bytes.find('\0'), bytes.size());
+  out.base = bytes.substr(0, base_size);
+  bytes.remove_prefix(base_size);
+  if (bytes.empty()) return out;
+  if (bytes.size() != kHistorySize) return std::nullopt;
+  bytes.remove_prefix(1);
+  out.history.server = static_cast<uint32_t>(take(bytes, 4));
+  out.history.has_domains = take(bytes, 1) != 0;
+  out.from.before = take_gtid(bytes);
+  out.history.last = take_gtid(bytes);
   return out;
 }
 

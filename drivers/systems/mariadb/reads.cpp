@@ -122,7 +122,7 @@ Result<Place> begin_seeing(Connection& connection, ReadTransaction& transaction,
   for (int attempt = 0; attempt < kSeeTriesMax; ++attempt) {
     SYN_TRY(transaction.begin());
     SYN_TRY(const LogEnd end, log_end(connection));
-    const Place seen{end.file.number, end.offset};
+    const Place seen{shown.turn, end.file.number, end.offset};
     if (seen > shown) return seen;
     transaction.end();
     SYN_TRY(connection.run("DO SLEEP(0.01)"));

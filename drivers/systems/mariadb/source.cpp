@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/systems/mariadb/detail/objects.hpp"
+#include "drivers/systems/mariadb/detail/takeover.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -21,9 +22,30 @@ auto stalled(const std::string& system) {
 MariadbSource::MariadbSource(std::shared_ptr<const Shared> shared, Clock& clock)
     : shared_(std::move(shared)), clock_(clock), decoder_(shared_, [this] { return connect(); }) {}
 
-Result<Connection*> MariadbSource::connect() {
+Result<Connection*> MariadbSource::connect_anywhere() {
   if (connection_ != nullptr && connection_->is_usable()) return connection_.get();
-  SYN_TRY(connection_, Connection::open(shared_->access(), Purpose::kSql));
+  SYN_TRY(auto connection, Connection::open(shared_->access(), Purpose::kSql));
+  SYN_TRY(server_, server_number(*connection));
+  connection_ = std::move(connection);
+  return connection_.get();
+}
+
+// To the server whose log is being read.
+Result<Connection*> MariadbSource::connect() {
+  SYN_TRY(Connection * connection, connect_anywhere());
+  if (stream_ == nullptr || server_ == decoder_.server()) return connection;
+  return fail(
+      ErrorCode::kSystemOpen, connection->place() + " is another server now",
+      "it has number " + std::to_string(server_) + ", not " + std::to_string(decoder_.server()),
+      "nothing: its log is opened");
+}
+
+// Tables are read as of the log of the same server.
+Result<Connection*> MariadbSource::in_step() {
+  SYN_TRY(Connection * connection, connect_anywhere());
+  if (!is_open_ || server_ == decoder_.server()) return connection;
+  stream_.reset();
+  SYN_TRY(open_stream());
   return connection_.get();
 }
 
@@ -38,17 +60,23 @@ Result<void> MariadbSource::open(const model::Position& position) {
   SYN_TRY(decoder_.look(Decoder::Which::kAll));
   SYN_TRY(open_stream());
   SYN_TRY(verify_log());
-  SYN_TRY(decoder_.load_children(read_.place));
+  SYN_TRY(decoder_.load_children(shown()));
   is_open_ = true;
   return success();
 }
 
 Result<LogPosition> MariadbSource::end_of_log() {
-  SYN_TRY(Connection * connection, connect());
+  SYN_TRY(Connection * connection, in_step());
   SYN_TRY(const LogEnd end, read_log_end(*connection));
-  const Place place{end.file.number, end.offset};
+  if (end.file.number > kFileNumberMax) {
+    return fail(ErrorCode::kSystemOpen, connection->place() + " counts too many log files",
+                "numbers beyond " + std::to_string(kFileNumberMax) + " are not read",
+                "RESET MASTER begins anew; then `syncline resync`");
+  }
+  const Place place{decoder_.turn(), end.file.number, end.offset};
   const uint32_t began_s = decoder_.began_s(end.file.number);
-  return LogPosition{{place.file, place.offset - 1}, {place, {}, 0, began_s}, end.file.base};
+  const GroupMark mark{place, {}, 0, began_s, {}};
+  return LogPosition{{place.turn, place.file, place.offset - 1}, mark, end.file.base, {}};
 }
 
 Result<void> MariadbSource::take_place(const model::Position& position) {
@@ -64,11 +92,31 @@ Result<void> MariadbSource::take_place(const model::Position& position) {
   return success();
 }
 
+// Where another server has taken over, its log is read on behind the same transaction.
 Result<void> MariadbSource::open_stream() {
-  SYN_TRY(stream_,
-          Stream::open(shared_->access(), shared_->replica_number(), read_.base, read_.from.place));
-  decoder_.begin_stream(read_);
+  SYN_TRY(Connection * connection, connect_anywhere());
+  const uint32_t before = read_.history.server;
+  if (before == 0) {
+    SYN_TRY(learn_history(*connection, server_, read_));
+  }
+  StreamStart start{server_, read_.base, read_.from.place, {}};
+  if (before != 0 && before != server_) {
+    SYN_TRY(check_takeover(*connection, shared_->config.name, server_, read_));
+    start.behind = read_.from.before;
+  }
+  auto stream = Stream::open(shared_->access(), shared_->replica_number(), start);
+  if (!stream) {
+    connection_.reset();  // it may be to another server than the log's
+    return std::move(stream).as_failure();
+  }
+  stream_ = std::move(stream).value();
+  decoder_.begin_stream(read_, server_);
   return success();
+}
+
+// Of what polls have given, as a place in the log that is read now.
+Place MariadbSource::shown() const {
+  return read_.place.turn == decoder_.turn() ? read_.place : Place{decoder_.turn(), 0, 0};
 }
 
 // Whether the log is the one that was read is known once it shows its file, or the same group
@@ -120,7 +168,7 @@ Result<void> MariadbSource::poll_once(size_t row_limit, int wait_ms, ports::Poll
   if (stream_ == nullptr) {
     SYN_TRY(open_stream());
   }
-  SYN_TRY(decoder_.load_children(read_.place));
+  SYN_TRY(decoder_.load_children(shown()));
   return read_stream(row_limit, wait_ms, result);
 }
 
@@ -154,6 +202,8 @@ Result<model::Position> MariadbSource::current_position() {
 Result<std::optional<bool>> MariadbSource::has_told(const model::Position& position) {
   const auto wanted = decode(position);
   if (!wanted || stream_ == nullptr) return std::optional(false);
+  // A place of a server whose log is gone: what of it has come to this one is not known by places.
+  if (wanted->place.turn < decoder_.turn()) return std::optional<bool>();
   return std::optional(read_.place >= wanted->place || decoder_.reached() > wanted->place);
 }
 
@@ -175,27 +225,27 @@ Result<const Mapped*> MariadbSource::mapped_of(model::DatasetId dataset) {
 
 ReadPlace MariadbSource::read_place() const {
   const model::Position position = is_open_ ? encode(read_) : model::Position{};
-  return {{position, clock_.now_us(), 1}, is_open_ ? read_.place : Place{}};
+  return {{position, clock_.now_us(), 1}, is_open_ ? shown() : Place{}};
 }
 
 Result<ports::SnapshotChunk> MariadbSource::read_snapshot(model::DatasetId dataset,
                                                           const std::string& cursor,
                                                           size_t row_limit,
                                                           ports::ChangeSink& sink) {
-  SYN_TRY(Connection * connection, connect());
+  SYN_TRY(Connection * connection, in_step());
   SYN_TRY(const Mapped* mapped, mapped_of(dataset));
   return read_chunk(*connection, *mapped, cursor, row_limit, read_place(), sink);
 }
 
 Result<uint64_t> MariadbSource::estimate_rows(model::DatasetId dataset) {
-  SYN_TRY(Connection * connection, connect());
+  SYN_TRY(Connection * connection, in_step());
   SYN_TRY(const Mapped* mapped, mapped_of(dataset));
   return mariadb::estimate_rows(*connection, *mapped);
 }
 
 Result<std::vector<ports::RejectedRow>> MariadbSource::read_records(
     model::DatasetId dataset, std::span<const std::string> keys, ports::ChangeSink& sink) {
-  SYN_TRY(Connection * connection, connect());
+  SYN_TRY(Connection * connection, in_step());
   SYN_TRY(const Mapped* mapped, mapped_of(dataset));
   return read_keys(*connection, *mapped, keys, read_place(), sink);
 }

@@ -6,6 +6,7 @@
 #include <mysqld_error.h>
 #include <sys/socket.h>
 
+#include "drivers/systems/mariadb/detail/takeover.hpp"
 #include "host/base/bounded_queue.hpp"
 #include "host/base/thread_name.hpp"
 
@@ -90,10 +91,22 @@ class Stream::Reading {
     thread_.join();
   }
 
-  Result<void> start(uint32_t replica_number, const std::string& file, uint64_t offset) {
+  Result<void> start(uint32_t replica_number, const StreamStart& start) {
     for (const char* setting : kSettings) {
       SYN_TRY(connection_->run(setting));
     }
+    SYN_TRY(const uint32_t server, server_number(*connection_));
+    if (server != start.server) {
+      return fail(
+          ErrorCode::kSystemOpen, connection_->place() + " is another server than just now",
+          "it has number " + std::to_string(server) + ", not " + std::to_string(start.server),
+          "nothing: the log is opened anew");
+    }
+    if (start.behind) {
+      SYN_TRY(find_behind(*start.behind));
+    }
+    const std::string file = start.behind ? "" : file_name(start.base, start.place.file);
+    const uint64_t offset = start.behind ? kFirstOffset : start.place.offset;
     MARIADB_RPL* reader = reader_.get();
     mariadb_rpl_optionsv(reader, MARIADB_RPL_SERVER_ID, replica_number);
     mariadb_rpl_optionsv(reader, MARIADB_RPL_FILENAME, file.c_str(), file.size());
@@ -113,6 +126,14 @@ class Stream::Reading {
   struct Close {
     void operator()(MARIADB_RPL* reader) const { mariadb_rpl_close(reader); }
   };
+
+  // A server in whose log that group is missing refuses then.
+  Result<void> find_behind(const Gtid& group) {
+    const std::string state = group.sequence == 0 ? "" : to_string(group);
+    SYN_TRY(connection_->run("SET @slave_connect_state = " + literal(state)));
+    SYN_TRY(connection_->run("SET @slave_gtid_strict_mode = 1"));
+    return connection_->run("SET @slave_gtid_ignore_duplicates = 0");
+  }
 
   size_t checksum_size() const { return reader_->use_checksum != 0 ? kChecksumSize : 0; }
 
@@ -178,23 +199,23 @@ class Stream::Reading {
   std::thread thread_;
 };
 
-Stream::Stream(Access access, uint32_t replica_number)
-    : access_(std::move(access)), replica_number_(replica_number) {}
+Stream::Stream(Access access, uint32_t replica_number, uint32_t server)
+    : access_(std::move(access)), replica_number_(replica_number), server_(server) {}
 
 Stream::~Stream() = default;
 
 Result<std::unique_ptr<Stream>> Stream::open(const Access& access, uint32_t replica_number,
-                                             const std::string& base, Place from) {
-  std::unique_ptr<Stream> stream(new Stream(access, replica_number));
-  SYN_TRY(stream->read_from(base, from));
+                                             const StreamStart& start) {
+  std::unique_ptr<Stream> stream(new Stream(access, replica_number, start.server));
+  SYN_TRY(stream->read_from(start));
   return stream;
 }
 
-Result<void> Stream::read_from(const std::string& base, Place from) {
+Result<void> Stream::read_from(const StreamStart& start) {
   reading_.reset();
   SYN_TRY(auto connection, Connection::open(access_, Purpose::kReplication));
   auto reading = std::make_unique<Reading>(std::move(connection), access_);
-  SYN_TRY(reading->start(replica_number_, file_name(base, from.file), from.offset));
+  SYN_TRY(reading->start(replica_number_, start));
   reading_ = std::move(reading);
   return success();
 }
@@ -210,7 +231,7 @@ Result<Event> Stream::next(int wait_ms) {
     Item& item = taken_[taken_at_];
     if (const Error* error = std::get_if<Error>(&item)) return *error;
     if (const FileName* file = std::get_if<FileName>(&item)) {
-      SYN_TRY(read_from(file->base, {file->number, kFirstOffset}));
+      SYN_TRY(read_from({server_, file->base, {0, file->number, kFirstOffset}, {}}));
       ++taken_at_;
       continue;
     }

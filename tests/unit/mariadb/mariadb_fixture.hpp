@@ -48,12 +48,13 @@ class Server {
 
 class User {
  public:
-  explicit User(const std::string& database) {
+  explicit User(const std::string& database,
+                const std::string& socket = Server::instance().socket()) {
     handle_ = mysql_init(nullptr);
     mysql_optionsv(handle_, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     EXPECT_NE(nullptr, mysql_real_connect(handle_, nullptr, "root", "",
                                           database.empty() ? nullptr : database.c_str(), 0,
-                                          Server::instance().socket().c_str(), 0))
+                                          socket.c_str(), 0))
         << mysql_error(handle_);
   }
   ~User() { mysql_close(handle_); }

@@ -118,7 +118,10 @@ TEST(Wire, DamageIsAnErrorAndNeverReadsBeyondTheEnd) {
 }
 
 TEST(Place, BytesStandInTheLogsOrderAndReadBack) {
-  LogPosition position{{7, 300}, {{6, 200}, {1, 2, 3}, 4, 5}, "mariadb-bin"};
+  LogPosition position;
+  position.place = {0, 7, 300};
+  position.from = {{0, 6, 200}, {1, 2, 3}, 4, 5, {}};
+  position.base = "mariadb-bin";
   const model::Position bytes = encode(position);
   const auto back = decode(bytes);
   ASSERT_TRUE(back.has_value());
@@ -130,10 +133,41 @@ TEST(Place, BytesStandInTheLogsOrderAndReadBack) {
   EXPECT_EQ("mariadb-bin", back->base);
   position.place.offset = 301;
   EXPECT_LT(bytes, encode(position));
-  position.place = {8, 4};
+  position.place = {0, 8, 4};
   EXPECT_LT(bytes, encode(position));
   EXPECT_FALSE(decode({"short"}).has_value());
   EXPECT_FALSE(decode({}).has_value());
+}
+
+TEST(Place, AnotherServersPlacesComeBehindAndItsGtidsReadBack) {
+  LogPosition position;
+  position.place = {0, kFileNumberMax, 300};
+  position.from = {position.place, {1, 2, 4}, 4, 5, {1, 2, 3}};
+  position.base = "bin";
+  const model::Position old_form = encode(position);
+  EXPECT_EQ(0U, decode(old_form)->history.server);
+  position.history = {11, true, {1, 2, 9}};
+  const model::Position bytes = encode(position);
+  const auto back = decode(bytes);
+  ASSERT_TRUE(back.has_value());
+  EXPECT_EQ("bin", back->base);
+  EXPECT_EQ("1-2-3", to_string(back->from.before));
+  EXPECT_EQ(11U, back->history.server);
+  EXPECT_TRUE(back->history.has_domains);
+  EXPECT_EQ("1-2-9", to_string(back->history.last));
+  position.place = {1, 1, 4};
+  EXPECT_LT(bytes, encode(position));
+  EXPECT_EQ(1U, decode(encode(position))->place.turn);
+  EXPECT_FALSE(decode({bytes.bytes.substr(0, bytes.bytes.size() - 1)}).has_value());
+}
+
+TEST(Place, GtidsAreReadFromText) {
+  const auto gtids = parse_gtids("0-7-42,1-4294967295-18446744073709551615");
+  ASSERT_EQ(2U, gtids.size());
+  EXPECT_EQ("0-7-42", to_string(gtids[0]));
+  EXPECT_EQ("1-4294967295-18446744073709551615", to_string(gtids[1]));
+  EXPECT_TRUE(parse_gtids("").empty());
+  EXPECT_TRUE(parse_gtids("what").empty());
 }
 
 TEST(Place, FilesAreNamedByTheirNumber) {

@@ -61,8 +61,10 @@ class Decoder {
   const Mapped* find(model::DatasetId dataset) const;
   const Error* why_stopped(model::DatasetId dataset) const;
 
-  // A new stream, from position.from on; what lies at or before position.place was shown.
-  void begin_stream(LogPosition position);
+  // A new stream of the server of that number, from position.from on; what lies at or before
+  // position.place was shown. Another server than the position's: from the same group on, as told
+  // by GTIDs, and its places come behind.
+  void begin_stream(LogPosition position, uint32_t server);
   bool is_verified() const { return is_verified_; }  // the log is the one it was
   void begin_poll(ports::ChangeSink& sink) { sink_ = &sink; }
   Result<void> take(Event event);
@@ -75,6 +77,9 @@ class Decoder {
   // Behind the last event that was taken outside of groups, or ended one.
   const Place& reached() const { return reached_; }
   std::vector<ReadGroup> take_groups() { return std::exchange(groups_, {}); }
+  // The server whose log is read; 0: none was yet. How often another had taken over before it.
+  uint32_t server() const { return server_; }
+  uint32_t turn() const { return turn_; }
   // When a log file was begun; 0: not the one being read.
   uint32_t began_s(uint32_t file) const { return file == file_.number ? file_began_s_ : 0; }
 
@@ -119,6 +124,8 @@ class Decoder {
   void on_rotate(const Event& event);
   Result<void> on_file(const Event& event);
   void pass_into_file();
+  bool is_shown_before(const GroupMark& mark) const;
+  bool is_as_expected(const GroupMark& mark) const;
   Result<void> on_group(const Event& event);
   Result<void> on_in_group(Event event);
   Result<void> on_statement(const Event& event);
@@ -174,6 +181,13 @@ class Decoder {
   std::map<std::string, Held> held_;  // by xid
   Cascades cascades_;
 
+  uint32_t server_ = 0;
+  uint32_t turn_ = 0;
+  bool is_moved_ = false;  // the stream began on another server than its position is of
+  Gtid shown_last_;        // there
+  Gtid last_;              // the last group that was met
+  bool has_domains_ = false;
+  bool is_history_known_ = false;
   FileName file_;
   uint32_t file_began_s_ = 0;
   GroupMark expected_;

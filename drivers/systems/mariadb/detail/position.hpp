@@ -2,11 +2,15 @@
 //
 // A transaction's place is where its group begins: a file's number and an offset in it. Reading
 // goes on at `from`: that group, or an earlier one while an XA transaction that it prepared is
-// undecided. There the log must show the same group again.
+// undecided. There the log must show the same group again. On another server, which has taken over,
+// groups are found by their GTIDs; its places come behind those of the server before.
 //
 //   (big endian, so that byte order is log order)
-//   4 file | 8 offset | 4 + 8 from | 4 domain 4 server 8 sequence 4 time of from's group |
-//   4 time the file was begun | the files' name without its number
+//   1 turn 3 file | 8 offset | 1 + 3 + 8 from | 4 domain 4 server 8 sequence 4 time of from's group
+//   | 4 time the file was begun | the files' name without its number | 0 |
+//   4 the server's own number | 1 whether there are several domains | 16 the GTID before `from`
+//   | 16 the GTID that was read last
+// From the zero on it may be missing: then no other server's log can be followed.
 //
 // Threads: values. Errors: none; bytes that are no position decode to nothing.
 #pragma once
@@ -16,12 +20,17 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "host/model/position.hpp"
 
 namespace syncline::mariadb {
 
+constexpr uint32_t kTurnMax = 255;
+constexpr uint32_t kFileNumberMax = (1U << 24) - 1;
+
 struct Place {
+  uint32_t turn = 0;  // how often another server had taken over by then
   uint32_t file = 0;
   uint64_t offset = 0;
   auto operator<=>(const Place&) const = default;
@@ -30,22 +39,33 @@ struct Place {
 struct Gtid {
   uint32_t domain = 0;
   uint32_t server = 0;
-  uint64_t sequence = 0;
+  uint64_t sequence = 0;  // 0: none
   bool operator==(const Gtid&) const = default;
 };
 std::string to_string(const Gtid& gtid);  // "0-7-42"
+// "0-7-42,1-9-3"; what is no GTID is left out.
+std::vector<Gtid> parse_gtids(std::string_view text);
 
 struct GroupMark {  // by it a group is known again
   Place place;
   Gtid gtid;             // sequence 0: no group was read there yet, `place` is only an offset
   uint32_t time_s = 0;   // as the group says
   uint32_t began_s = 0;  // when its file was begun
+  Gtid before;           // of the group before it
+};
+
+// By it a log is read on that another server writes.
+struct History {
+  uint32_t server = 0;       // whose log was read; 0: not known, nor is the rest
+  bool has_domains = false;  // several: their order may be another there
+  Gtid last;                 // of the group that was read last
 };
 
 struct LogPosition {
   Place place;
   GroupMark from;
   std::string base;  // "mariadb-bin"
+  History history;
 };
 
 model::Position encode(const LogPosition& position);

@@ -36,6 +36,9 @@ class MariadbSource final : public ports::Source {
 
  private:
   Result<Connection*> connect();
+  Result<Connection*> in_step();
+  Result<Connection*> connect_anywhere();
+  Place shown() const;
   Result<LogPosition> end_of_log();
   Result<void> take_place(const model::Position& position);
   Result<void> open_stream();
@@ -48,6 +51,7 @@ class MariadbSource final : public ports::Source {
   std::shared_ptr<const Shared> shared_;
   Clock& clock_;
   std::unique_ptr<Connection> connection_;
+  uint32_t server_ = 0;  // that the connection is to
   std::unique_ptr<Stream> stream_;
   Decoder decoder_;
   bool is_open_ = false;

@@ -2,7 +2,8 @@
 // Each file is asked for anew: libmariadb 3.3 cannot read on behind a file's end.
 //
 // Owner: it owns connection and thread; an event owns its bytes. Threads: next() one at a time.
-// Errors: kSystemOpen (gone: make a new stream), kSystemLost (the log is not there any more).
+// Errors: kSystemOpen (gone, or another server: make a new stream), kSystemLost (the log is not
+// there any more).
 #pragma once
 
 #include <memory>
@@ -46,11 +47,18 @@ class Event {
   size_t checksum_size_ = 0;
 };
 
+struct StreamStart {
+  uint32_t server = 0;  // the number of the one that it has to be
+  std::string base;
+  Place place;  // an offset at which an event begins
+  // Instead: behind this group, wherever that stands; sequence 0: from the first there is.
+  std::optional<Gtid> behind;
+};
+
 class Stream {
  public:
-  // From an offset at which an event begins.
   static Result<std::unique_ptr<Stream>> open(const Access& access, uint32_t replica_number,
-                                              const std::string& base, Place from);
+                                              const StreamStart& start);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -63,11 +71,12 @@ class Stream {
   // One file's connection, reader and thread.
   class Reading;
 
-  Stream(Access access, uint32_t replica_number);
-  Result<void> read_from(const std::string& base, Place from);
+  Stream(Access access, uint32_t replica_number, uint32_t server);
+  Result<void> read_from(const StreamStart& start);
 
   Access access_;
   uint32_t replica_number_;
+  uint32_t server_;
   std::unique_ptr<Reading> reading_;
   std::vector<Item> taken_;  // from the queue, in one go
   size_t taken_at_ = 0;
