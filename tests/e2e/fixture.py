@@ -132,6 +132,20 @@ class Appliance(unittest.TestCase):
         self.daemon.kill()
         self.daemon.wait()
 
+    @staticmethod
+    def beside(writers, disturb):
+        """Each writer in a thread until disturb has ended; it is called with what says so."""
+        over = threading.Event()
+        threads = [threading.Thread(target=writer, args=(over.is_set,)) for writer in writers]
+        for thread in threads:
+            thread.start()
+        try:
+            disturb()
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+
     def expect_end(self, status, *words):
         """The daemon ends by itself."""
         self.assertEqual(self.daemon.wait(timeout=SECONDS), status, self.log())

@@ -6,6 +6,7 @@
 One MariaDB and one PostgreSQL server for all tests, a database in each and a folder of its own for
 each. Needs pymysql and psycopg2, so it runs under the Python that Debian packages them for.
 """
+import functools
 import json
 import random
 import sqlite3
@@ -125,19 +126,9 @@ class Mariadb(Appliance):
                              disturb)
 
     def with_statements(self, maria, postgres, disturb):
-        over = threading.Event()
         ours = ((lambda: self.connect(self.shop), maria),
                 (lambda: self.connect_pg(self.office), postgres))
-        writers = [threading.Thread(target=self.write_at_random, args=(*one, over.is_set))
-                   for one in ours]
-        for writer in writers:
-            writer.start()
-        try:
-            disturb()
-        finally:
-            over.set()
-            for writer in writers:
-                writer.join()
+        self.beside([functools.partial(self.write_at_random, *one) for one in ours], disturb)
 
     def test_from_two_urls_to_a_running_sync(self):
         self.pg(self.office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1, 9.99, "
