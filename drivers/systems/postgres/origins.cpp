@@ -84,10 +84,10 @@ Result<void> install_origins(Connection& connection, const std::string& object, 
   for (size_t place = 0; place < count; ++place) {
     SYN_TRY(const std::string name, wanted_origin(connection, object, place));
     if (name.empty()) return success();
-    SYN_TRY(
-        connection.query("SELECT pg_replication_origin_create(" + literal(name) +
-                         ") WHERE NOT EXISTS (SELECT FROM pg_replication_origin WHERE roname = " +
-                         literal(name) + ")"));
+    SYN_TRY(connection.query(
+        "SELECT pg_replication_origin_create(" + literal(name) +
+        ") WHERE NOT EXISTS (SELECT FROM pg_replication_origin WHERE roname = " + literal(name) +
+        ")"));
   }
   return success();
 }

@@ -49,6 +49,26 @@ Result<std::string> database_number(Connection& connection) {
   return connection.query_text("SELECT oid FROM pg_database WHERE datname = current_database()");
 }
 
+// What orders texts there, of each provider: versions of its libraries.
+Result<std::string> collation_versions(Connection& connection) {
+  return connection.query_text(
+      "SELECT coalesce(string_agg(DISTINCT version COLLATE \"C\", ' ' ORDER BY version COLLATE "
+      "\"C\"), '') FROM (SELECT pg_collation_actual_version(oid) AS version FROM pg_collation) AS "
+      "v");
+}
+
+// Chunks of one table may be read here and there, each behind the last one's key: in another order
+// some rows would be passed over.
+Result<void> check_order(Connection& primary, Connection& replica) {
+  SYN_TRY(const std::string ours, collation_versions(primary));
+  SYN_TRY(const std::string theirs, collation_versions(replica));
+  if (ours == theirs) return success();
+  return unfit(replica,
+               "it may order texts otherwise: its collations are of versions " + theirs +
+                   ", those of the primary of " + ours,
+               "run both on the same release of the operating system, or take the line out");
+}
+
 // Nothing that is read there is worth anything unless it is a copy of the primary.
 Result<void> check_identity(Connection& primary, const Place& ours, ReplicaSession& replica) {
   SYN_TRY(const Place theirs, where_it_stands(*replica.looker));
@@ -69,7 +89,7 @@ Result<void> check_identity(Connection& primary, const Place& ours, ReplicaSessi
   }
   SYN_TRY(const std::string our_database, database_number(primary));
   SYN_TRY(const std::string their_database, database_number(*replica.reader));
-  if (our_database == their_database) return success();
+  if (our_database == their_database) return check_order(primary, *replica.reader);
   return unfit(*replica.reader, "it is another database than that of `url`",
                "name the same database in `replica`");
 }
