@@ -286,7 +286,9 @@ Result<void> RuntimeImpl::read_for_sync(const Syncing& syncing) {
   SystemRun& run = *syncing.run;
   const model::SystemId system = run.system->id;
   const model::DatasetId dataset = syncing.dataset;
-  SYN_TRY(std::string cursor, noted_cursor(syncing));
+  auto noted = noted_cursor(syncing);
+  if (!noted) return noted.error();
+  std::string cursor = std::move(noted).value();
   const bool is_resumed = !cursor.empty();
   if (!is_resumed) {
     SYN_TRY(on_step_thread([=](pipeline::Pipeline& pipeline) {

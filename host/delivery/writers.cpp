@@ -64,7 +64,10 @@ std::vector<Result<ports::ApplyResult>> Writers::apply(
           [&](size_t i) { outcomes[i] = usable_[i]->apply(transactions[i].batch); });
   std::vector<Result<ports::ApplyResult>> results;
   results.reserve(outcomes.size());
-  for (auto& outcome : outcomes) results.push_back(std::move(*outcome));
+  for (auto& outcome : outcomes) {
+    SYN_ASSERT(outcome.has_value());
+    results.push_back(std::move(outcome).value());
+  }
   return results;
 }
 

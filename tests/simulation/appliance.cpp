@@ -185,7 +185,8 @@ Result<bool> Appliance::open_delivery(size_t system) {
   options.batch_entries_max = 1 + around_.dice.below(around_.dice.chance(0.5) ? 3 : 20);
   options.share_entries_min = 1 + around_.dice.below(4);
   for (const model::Schema* schema : options.schemas) {
-    for (model::LaneIndex lane = 0; lane < options.lane_count; ++lane) {
+    for (size_t index = 0; index < options.lane_count; ++index) {
+      const auto lane = static_cast<model::LaneIndex>(index);
       options.refused[{schema->stream, lane}] =
           pipeline_->skipped(options.target, schema->stream, lane);
     }

@@ -36,6 +36,7 @@ class Lanes : public testing::TestWithParam<uint32_t> {
     pthread_barrier_t barrier;
     ASSERT_EQ(pthread_barrier_init(&barrier, nullptr, width), 0);
     std::vector<std::thread> threads;
+    threads.reserve(width);
     for (uint32_t lane = 0; lane < width; ++lane) {
       threads.emplace_back([&, lane] {
         meeting = &barrier;
@@ -52,6 +53,7 @@ class Lanes : public testing::TestWithParam<uint32_t> {
     std::vector<syn_zstd_sequence> sequences(SYN_ZSTD_SEQUENCES_MAX);
     const auto encoder = std::make_unique<syn_zstd_encoder>();
     std::vector<std::string> frames;
+    frames.reserve(pieces.size());
     std::vector<std::vector<uint32_t>> sizes(pieces.size(), std::vector<uint32_t>(width));
     for (const std::string& piece : pieces) frames.emplace_back(piece.size() + 10, '\0');
     run(width, [&](syn_group group) {

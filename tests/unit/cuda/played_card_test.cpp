@@ -12,6 +12,7 @@
 #include <mutex>
 #include <vector>
 
+#include "host/base/assert.hpp"
 #include "kernels/bodies/gcm_group.h"
 #include "kernels/bodies/xxh3.h"
 #include "kernels/cuda/cuda_engine.hpp"
@@ -65,6 +66,7 @@ uint64_t cell_of(const FingerprintWork& work, const SecretArgument& secret, size
 
 uint64_t take_slot(syn_table_lane lane, uint64_t key_bits, unsigned long long* used) {
   const uint64_t slot_count = lane.line_count * SYN_SLOTS_PER_LINE;
+  SYN_ASSERT(slot_count > 0);
   uint64_t slot = syn_home_line(key_bits, lane.line_count) * SYN_SLOTS_PER_LINE;
   while (lane.keys[slot] != SYN_KEY_EMPTY) slot = (slot + 1) % slot_count;
   lane.keys[slot] = key_bits;

@@ -17,6 +17,7 @@ class PickyTarget final : public ports::Target {
   }
   Result<std::vector<ports::Checkpoint>> probe(uint32_t) override {
     std::vector<ports::Checkpoint> checkpoints;
+    checkpoints.reserve(applied.size());
     for (const auto& [flow, sequence] : applied) {
       checkpoints.push_back({flow.first, flow.second, sequence});
     }

@@ -47,6 +47,7 @@ class Line final : public ports::Target {
     for (Line* other : others) other->is_open = false;
     SYN_TRY(open());
     std::vector<ports::Checkpoint> checkpoints;
+    checkpoints.reserve(database_.applied.size());
     for (const auto& [flow, sequence] : database_.applied) {
       checkpoints.push_back({flow.first, flow.second, sequence});
     }
