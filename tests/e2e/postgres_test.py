@@ -587,7 +587,7 @@ class Postgres(unittest.TestCase):
     def test_first_sync_from_a_replica_that_goes_away(self):
         """Users go on writing to the primary: nothing is lost, and it is said once."""
         office, shop = self.databases
-        rows = 100_000  # more chunks than are read ahead of a slow shop
+        rows = 300_000  # many more chunks than are read ahead of a slow shop
         self.sql(office, f"INSERT INTO customer (email, name, points) SELECT 'k' || n, 'n', 0 "
                          f"FROM generate_series(1, {rows}) n")
         self.sql(shop, "ALTER TABLE customer ADD CONSTRAINT slow "
@@ -606,7 +606,7 @@ class Postgres(unittest.TestCase):
         subprocess.run([SERVER, "stop", replica, "immediate"], check=True)
         self.sql(shop, "ALTER TABLE customer DROP CONSTRAINT slow")
         with self.connect(office) as user, user.cursor() as cursor:
-            for number in range(1, rows, 257):
+            for number in range(1, rows, 771):
                 cursor.execute("UPDATE customer SET points = points + 1 WHERE email = %s",
                                (f"k{number}",))
             cursor.execute("DELETE FROM customer WHERE email = %s", (f"k{rows}",))
