@@ -14,14 +14,14 @@ Result<config::Config> read_config(const Arguments& arguments) {
   return config::first_error_or_config(config::load_config(arguments.config, offer()));
 }
 
-Result<boost::json::value> ask(const Arguments& arguments, boost::json::object request) {
+Result<boost::json::value> ask(const Arguments& arguments, const boost::json::object& request) {
   SYN_TRY(const config::Config config, read_config(arguments));
   return control(config.appliance.data, request);
 }
 
-Result<boost::json::value> ask_or_look(const Arguments& arguments, boost::json::object request,
-                                       const Look& look) {
-  auto answer = ask(arguments, std::move(request));
+Result<boost::json::value> ask_or_look(const Arguments& arguments,
+                                       const boost::json::object& request, const Look& look) {
+  auto answer = ask(arguments, request);
   if (answer || answer.error().code != ErrorCode::kNotRunning) return answer;
   SYN_TRY(const Blueprint blueprint, make_blueprint_to_run(arguments.config, system_clock()));
   const auto log = make_stderr_log(LogLevel::kWarning);

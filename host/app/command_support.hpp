@@ -23,11 +23,11 @@ void print(const Arguments& arguments, const boost::json::value& data, const std
 Result<config::Config> read_config(const Arguments& arguments);
 
 // Asks the running appliance of this config.
-Result<boost::json::value> ask(const Arguments& arguments, boost::json::object request);
+Result<boost::json::value> ask(const Arguments& arguments, const boost::json::object& request);
 
 // Asks the running appliance; where none runs, `look` answers from its folder.
 using Look = std::function<Result<boost::json::value>(state::Shadow&, const Blueprint&)>;
-Result<boost::json::value> ask_or_look(const Arguments& arguments, boost::json::object request,
-                                       const Look& look);
+Result<boost::json::value> ask_or_look(const Arguments& arguments,
+                                       const boost::json::object& request, const Look& look);
 
 }  // namespace syncline::app

@@ -65,7 +65,7 @@ Result<void> RuntimeImpl::sync_in_order(const std::vector<Syncing>& order) {
 Result<void> RuntimeImpl::sync_or_later(std::span<const Syncing> datasets) {
   SystemRun& run = *datasets.front().run;
   for (const Syncing& one : datasets) run.unsynced.erase(one.dataset);
-  const auto synced = sync_system(datasets);
+  auto synced = sync_system(datasets);
   if (!synced && !is_of_system(synced.error())) return synced;
   for (const Syncing& one : datasets) {
     const core::SystemRole& role = *parts_.rules.at(one.dataset).role(run.system->id);
