@@ -40,8 +40,8 @@ struct Options {
   WorkPool* pool = nullptr;                   // writes through several side by side; or in turn
   size_t pending_entries_max = 65536;         // read ahead of the target
   size_t pending_bytes_max = 32u << 20;       // likewise
-  // What the target refused before this start: it is skipped, though another batch might pass. The
-  // journal's cursor will meet each one's skip.
+  // What the target refused before this start: it waits for its skip, which stands behind it in the
+  // journal, though another batch might pass. One that is not read any more holds up nothing.
   std::map<std::pair<model::StreamId, model::LaneIndex>, std::vector<model::Sequence>> refused;
   // Whether what is behind this sequence may be written quietly (ports::WriteBatch); empty: never.
   std::function<bool(model::StreamId, model::LaneIndex, model::Sequence)> may_be_quiet;
