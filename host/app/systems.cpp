@@ -9,14 +9,14 @@ namespace {
 
 // SQLite cannot keep a user's triggers from firing on our writes, and cascades show in its log.
 config::SystemKind sqlite_offer() {
-  return {"sqlite", {"log", "scan"}, {"fire"}, {"derive"}, false};
+  return {"sqlite", {"log", "scan"}, {"fire", "guarded"}, {"derive"}, false};
 }
 
 // What cascades write shows in its log, and our writes run none where that right is granted.
 config::SystemKind postgres_offer() {
   return {"postgres",
           {"log", "scan", "poll"},
-          {"suppress", "fire"},
+          {"suppress", "fire", "guarded"},
           {"derive"},
           true,
           ports::kWriteConnectionsMax,
@@ -26,8 +26,9 @@ config::SystemKind postgres_offer() {
 // Triggers fire for our writes, which a dataset must accept; what cascades write is in no log, and
 // is made up where it is asked for.
 config::SystemKind mariadb_offer() {
-  return {"mariadb", {"log", "scan", "poll"},    {"suppress", "fire"}, {"refuse", "derive"},
-          false,     ports::kWriteConnectionsMax};
+  return {
+      "mariadb", {"log", "scan", "poll"},    {"suppress", "fire", "guarded"}, {"refuse", "derive"},
+      false,     ports::kWriteConnectionsMax};
 }
 
 std::string sqlite_finer_key(const std::string& table, const ports::ColumnInfo& column) {

@@ -11,6 +11,7 @@ that they did not run.
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -280,7 +281,7 @@ class Recovery(Trio):
         self.make_stamped()
         self.do(self.office, *self.STAMP_OFFICE)
         self.do(self.shop, *self.STAMP_SHOP)
-        found = [one for one in self.findings(expect=1) if "updated_at" in one["fix"]]
+        found = [one for one in self.findings(expect=1) if "set by every" in one["what"]]
         self.assertEqual({one["system"] for one in found}, {self.office, self.shop}, found)
         for one in found:
             self.assertIn('updated_at = "local"', one["fix"])
@@ -368,6 +369,45 @@ class Recovery(Trio):
         self.wait(lambda: self.totals(self.till) == self.totals(self.shop) == [(1, 30), (2, 15)])
         self.assertTrue(self.ask("verify")["is_equal"])
         self.assertEqual(self.totals(self.office), [(1, 30), (2, 15)])
+
+    def guard_triggers(self):
+        """Takes what `plan` prints into each system as a user would."""
+        for system in self.systems:
+            self.change_section(f"[datasets.line.on.{system}]", 'triggers = "guarded"')
+        stops = {one["system"]: one["fix"] for one in self.findings(expect=1)
+                 if one["severity"] == "stops"}
+        self.assertEqual(set(stops), set(self.systems))
+        printed = {system: re.search("BEGIN; .* COMMIT;", stops[system])[0]
+                   for system in (self.office, self.till)}
+        self.do(self.office, printed[self.office])
+        subprocess.run(["sqlite3", "-bail", self.path("till.db")], input=printed[self.till],
+                       check=True, text=True)
+        subprocess.run(["mariadb", "--no-defaults", "-uroot", "-S",
+                        self.shop_server.folder + "/socket", self.shop],
+                       input=re.search("SET SESSION .*\nDELIMITER ;", stops[self.shop], re.S)[0],
+                       check=True, text=True)
+
+    def test_guarded_triggers_add_to_a_total_once(self):
+        self.make(office=self.ORDERS, shop=self.ORDERS, till=[
+            table.replace("int PRIMARY", "INTEGER PRIMARY") for table in self.ORDERS])
+        adds = "UPDATE orders SET total = total + NEW.amount WHERE id = NEW.order_id"
+        self.do(self.office, "CREATE FUNCTION add() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                             f"{adds}; RETURN NULL; END $$",
+                "CREATE TRIGGER adds AFTER INSERT ON line FOR EACH ROW EXECUTE FUNCTION add()")
+        self.do(self.shop, f"CREATE TRIGGER adds AFTER INSERT ON line FOR EACH ROW {adds}")
+        self.do(self.till, f"CREATE TRIGGER adds AFTER INSERT ON line BEGIN {adds}; END")
+        self.guard_triggers()
+        self.call("plan")
+        self.start()
+        for number, system in enumerate(self.systems, 1):
+            self.do(system, f"INSERT INTO orders VALUES ({number}, 0)",
+                    f"INSERT INTO line VALUES ({number * 10}, {number}, 10)",
+                    f"INSERT INTO line VALUES ({number * 10 + 1}, {number}, 20)")
+        for system in self.systems:
+            self.wait(lambda: self.totals(system) == [(1, 30), (2, 30), (3, 30)])
+        self.expect_rest()
+        self.assertTrue(self.ask("verify")["is_equal"])
+        self.assertEqual(self.ask("quarantine", "list"), [])
 
     def lines(self, system):
         return sorted(tuple(row) for row in self.do(system, "SELECT id, order_id FROM line"))

@@ -103,7 +103,7 @@ def make_config(folder, data="syncline-data"):
     for dataset in FIELDS:
         text += f'\n[datasets.{dataset}]\nkey = ["key"]\nfirst = "office"\n'
         for side in SIDES:
-            text += f'[datasets.{dataset}.on.{side}]\ntable = "{dataset}"\n'
+            text += f'[datasets.{dataset}.on.{side}]\ntable = "{dataset}"\ntriggers = "fire"\n'
         delete = "update_wins" if dataset == "keen" else "delete_wins"
         text += f'[datasets.{dataset}.conflict]\ndefault = "newest"\ndelete = "{delete}"\n'
     with open(os.path.join(folder, "syncline.toml"), "w", encoding="utf-8") as file:

@@ -6,6 +6,7 @@
 
 #include "drivers/systems/mariadb/detail/links.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
+#include "host/ports/trigger_guard.hpp"
 #include "host/ports/trigger_text.hpp"
 
 namespace syncline::mariadb {
@@ -13,7 +14,12 @@ namespace {
 
 using ports::Finding, ports::Severity;
 
+// A trigger's body has lines, and a log's line is one.
+constexpr const char* kProblemFix =
+    "triggers = \"fire\" in the dataset's section accepts it; `syncline plan` prints the SQL that "
+    "lets it leave our writes alone";
 constexpr int64_t kDaySeconds = 86'400;
+constexpr std::string_view kOurs = "@syncline";  // what our writing sessions set
 
 struct Setting {
   const char* name;
@@ -155,29 +161,75 @@ void find_kept(const Mapped& mapped, const std::string& trigger, std::string_vie
   }
 }
 
+// Those of one kind fire in an order, which a trigger that is made anew would lose.
+std::string place_among(std::string_view previous, std::string_view next) {
+  if (!previous.empty()) return "FOLLOWS " + quoted_name(previous) + " ";
+  return next.empty() ? "" : "PRECEDES " + quoted_name(next) + " ";
+}
+
+// user@host, each quoted; a user's name may hold an @, a host's may not.
+std::string definer_of(std::string_view account) {
+  const size_t at = account.rfind('@');
+  return quoted_name(account.substr(0, at)) + "@" +
+         quoted_name(at == std::string_view::npos ? "%" : account.substr(at + 1));
+}
+
+// The trigger with its guard, for the mariadb client; the statements of others may hold semicolons.
+std::string guarded_sql(const Answer& row, const std::string& before) {
+  const std::string name = quoted_name(row.text(0));
+  std::string sql = "SET SESSION sql_mode = " + literal(row.text(5)) + ";\nDELIMITER //\n";
+  sql.append("CREATE OR REPLACE DEFINER = ").append(definer_of(row.text(4)));
+  sql.append(" TRIGGER ").append(name).append(" ").append(row.text(1));
+  sql.append(" ").append(row.text(2)).append(" ON ").append(quoted_name(row.text(6)));
+  sql.append(" FOR EACH ROW ").append(before);
+  sql.append("IF @syncline IS NULL THEN\n").append(row.text(3));
+  return sql.append("\n; END IF//\nDELIMITER ;");
+}
+
+// What fires for our writes must be accepted, as it is or where its body asks whose write it is.
+Finding trigger_finding(const Mapped& mapped, const Answer& row, const std::string& before) {
+  const std::string_view accepted = mapped.mapping->triggers;
+  const std::string name(row.text(0));
+  std::string what = "trigger " + name + " (" + std::string(row.text(1)) + " " +
+                     std::string(row.text(2)) + ") on " + mapped.table.name;
+  if (accepted == "guarded" && ports::names(row.text(3), kOurs)) {
+    what += " asks for @syncline, which our sessions set: what it does for our writes is its own";
+    return {Severity::kNote, mapped.schema->name, std::move(what), ""};
+  }
+  what +=
+      " fires for our writes too, and MariaDB has no way to keep it from that: what it changes in "
+      "synced tables counts twice";
+  if (accepted == "fire") {
+    return {Severity::kNote, mapped.schema->name, std::move(what),
+            "nothing: triggers = \"fire\" accepts it"};
+  }
+  std::string fix =
+      accepted == "guarded" ? "" : "triggers = \"guarded\" in the dataset's section, and ";
+  fix += guarded_sql(row, before);
+  fix += "\nor triggers = \"fire\" there accepts it as it is; or DROP TRIGGER " +
+         quoted_name(name) + ";";
+  return {Severity::kStops, mapped.schema->name, std::move(what), std::move(fix)};
+}
+
 Result<void> find_triggers(Connection& connection, const Mapped& mapped,
                            std::vector<Finding>& out) {
   if (mapped.mapping->direction == ports::Direction::kFrom) return success();
   SYN_TRY(Answer rows,
-          connection.query("SELECT TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION, "
-                           "ACTION_STATEMENT "
-                           "FROM information_schema.TRIGGERS WHERE "
-                           "EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = " +
-                           literal(mapped.table.name) + " ORDER BY 1"));
-  const bool is_accepted = mapped.mapping->triggers == "fire";
+          connection.query(
+              "SELECT TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION, ACTION_STATEMENT, DEFINER, "
+              "SQL_MODE, EVENT_OBJECT_TABLE, coalesce(lag(TRIGGER_NAME) OVER same, ''), "
+              "coalesce(lead(TRIGGER_NAME) OVER same, '') FROM information_schema.TRIGGERS WHERE "
+              "EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = " +
+              literal(mapped.table.name) +
+              " WINDOW same AS (PARTITION BY ACTION_TIMING, EVENT_MANIPULATION ORDER BY "
+              "ACTION_ORDER) ORDER BY 1"));
   while (rows.next()) {
-    const std::string name(rows.text(0));
-    if (rows.text(1) == "BEFORE" && rows.text(2) == "UPDATE") {
-      find_kept(mapped, "trigger " + name, rows.text(3), out);
+    Finding finding = trigger_finding(mapped, rows, place_among(rows.text(7), rows.text(8)));
+    const bool is_guarded = finding.severity == Severity::kNote && finding.fix.empty();
+    if (!is_guarded && rows.text(1) == "BEFORE" && rows.text(2) == "UPDATE") {
+      find_kept(mapped, "trigger " + std::string(rows.text(0)), rows.text(3), out);
     }
-    out.push_back(
-        {is_accepted ? Severity::kNote : Severity::kStops, mapped.schema->name,
-         "trigger " + name + " (" + std::string(rows.text(1)) + " " + std::string(rows.text(2)) +
-             ") on " + mapped.table.name + " fires for our writes too, and MariaDB has no way to " +
-             "keep it from that: what it changes in synced tables counts twice",
-         is_accepted ? "nothing: triggers = \"fire\" accepts it"
-                     : "triggers = \"fire\" in the dataset's section accepts it; or DROP TRIGGER " +
-                           quoted_name(name) + ";"});
+    out.push_back(std::move(finding));
   }
   return success();
 }
@@ -271,7 +323,7 @@ Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped
     if (finding.severity != Severity::kStops) continue;
     problems.push_back({ErrorCode::kSystemSchema,
                         "dataset " + mapped.schema->name + " is not written",
-                        std::move(finding.what), std::move(finding.fix)});
+                        std::move(finding.what), kProblemFix});
   }
   return problems;
 }

@@ -80,6 +80,7 @@ Result<void> PostgresTarget::connect() {
           Connection::open(shared_->access(shared_->writer_role(place_)), Purpose::kWrite));
   pipeline_ = std::make_unique<Pipeline>(*connection_);
   SYN_TRY(connection_->run(kPlanByKey));
+  SYN_TRY(connection_->run("SET syncline.applying = 'on'"));
   SYN_TRY(set_durable(*connection_));
   SYN_TRY(triggers_, suppress_triggers(*connection_));
   SYN_TRY(has_origin_, may_use_origin(*connection_, shared_->object, place_));
@@ -165,7 +166,7 @@ Error PostgresTarget::marker_moved(const ports::WriteBatch& batch) const {
 }
 
 std::string_view PostgresTarget::role_for(const Mapped& mapped) const {
-  return mapped.mapping->triggers == "fire" ? kOrigin : kReplica;
+  return mapped.mapping->triggers == "suppress" ? kReplica : kOrigin;
 }
 
 // Triggers fire for the datasets that want it, and for no others.

@@ -1,5 +1,6 @@
 #include "drivers/systems/postgres/detail/triggers.hpp"
 
+#include "host/ports/trigger_guard.hpp"
 #include "host/ports/trigger_text.hpp"
 
 namespace syncline::postgres {
@@ -8,31 +9,68 @@ using ports::Finding, ports::Severity;
 
 namespace {
 
-// enabled: O for everybody but replicas, R for replicas, A for all.
-Finding trigger_finding(const Mapped& mapped, Triggers triggers, std::string_view name,
-                        std::string_view enabled, const std::string& grant) {
-  const bool is_accepted = mapped.mapping->triggers == "fire";
-  const bool is_replica = triggers == Triggers::kSuppressed && !is_accepted;
+constexpr const char* kIsNotOurs =
+    "current_setting('syncline.applying', true) IS DISTINCT FROM 'on'";
+
+struct Trigger {
+  std::string_view name;     // quoted where it must be
+  std::string_view enabled;  // O for everybody but replicas, R for replicas, A for all
+  std::string_view sql;      // that makes it
+  std::string_view body;     // of its function
+};
+
+// Dropped and made anew, for a constraint trigger cannot be replaced, and before 14 none can.
+std::string guarded_sql(const Mapped& mapped, const Trigger& trigger) {
+  std::string sql = "BEGIN; DROP TRIGGER ";
+  sql.append(trigger.name).append(" ON ").append(mapped.table.sql_name()).append("; ");
+  sql += ports::with_condition(trigger.sql, "EXECUTE", kIsNotOurs) + ";";
+  if (trigger.enabled != "O") {
+    sql.append(" ALTER TABLE ").append(mapped.table.sql_name());
+    sql.append(trigger.enabled == "A" ? " ENABLE ALWAYS TRIGGER " : " ENABLE REPLICA TRIGGER ");
+    sql.append(trigger.name).append(";");
+  }
+  return sql + " COMMIT;";
+}
+
+bool is_guarded(const Mapped& mapped, const Trigger& trigger) {
+  constexpr std::string_view kSetting = "syncline.applying";
+  return mapped.mapping->triggers == "guarded" &&
+         (ports::names(trigger.sql, kSetting) || ports::names(trigger.body, kSetting));
+}
+
+Finding trigger_finding(const Mapped& mapped, Triggers triggers, const Trigger& trigger,
+                        const std::string& grant) {
+  const std::string& accepted = mapped.mapping->triggers;
+  const bool is_accepted = accepted == "fire";
+  const bool is_replica = triggers == Triggers::kSuppressed && accepted == "suppress";
   std::string what = "trigger ";
-  what.append(name).append(" on ").append(mapped.table.display_name());
-  if (enabled == (is_replica ? "O" : "R")) {
+  what.append(trigger.name).append(" on ").append(mapped.table.display_name());
+  if (trigger.enabled == (is_replica ? "O" : "R")) {
     what +=
         " does not fire for our writes: columns that only it keeps, and that do not travel, "
         "stay as they are";
     return {Severity::kNote, mapped.schema->name, std::move(what),
-            is_accepted ? "" : "triggers = \"fire\" in the dataset's section, if it should"};
+            is_replica ? "triggers = \"fire\" in the dataset's section, if it should" : ""};
+  }
+  if (is_guarded(mapped, trigger)) {
+    what += " asks for syncline.applying, which our sessions set: what it does then is its own";
+    return {Severity::kNote, mapped.schema->name, std::move(what), ""};
   }
   what += " fires for our writes too";
-  std::string fix = grant;
-  if (is_replica) {
-    fix = "ALTER TABLE " + mapped.table.sql_name();
-    fix.append(" ENABLE TRIGGER ").append(name).append(";");
+  std::string fix = guarded_sql(mapped, trigger);
+  if (accepted == "suppress") {
+    std::string quiet = grant;
+    if (is_replica) {
+      quiet = "ALTER TABLE " + mapped.table.sql_name();
+      quiet.append(" ENABLE TRIGGER ").append(trigger.name).append(";");
+    }
+    fix = quiet + " or triggers = \"guarded\" in the dataset's section, and " + fix;
   }
   return {is_accepted ? Severity::kNote : Severity::kStops, mapped.schema->name, std::move(what),
           fix + " or triggers = \"fire\" in the dataset's section to accept it"};
 }
 
-// body: of a trigger for each row before its UPDATE; else empty.
+// body: of a trigger for each row before its UPDATE.
 void find_kept(const Mapped& mapped, std::string_view name, std::string_view body,
                std::vector<Finding>& out) {
   for (size_t i = mapped.key_count(); i < mapped.columns.size(); ++i) {
@@ -61,8 +99,8 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
   if (mapped.mapping->direction == ports::Direction::kFrom) return success();
   SYN_TRY(const Answer rows,
           connection.query("SELECT quote_ident(tgname), tgisinternal, tgenabled, "
-                           "quote_ident(current_user), CASE WHEN tgtype & 19 = 19 THEN (SELECT "
-                           "prosrc FROM pg_proc WHERE oid = tgfoid) ELSE '' END "
+                           "quote_ident(current_user), tgtype & 19 = 19, (SELECT prosrc FROM "
+                           "pg_proc WHERE oid = tgfoid), pg_get_triggerdef(oid) "
                            "FROM pg_trigger WHERE tgrelid = " +
                            std::to_string(mapped.table.oid) +
                            " AND tgenabled <> 'D' ORDER BY tgisinternal, tgname"));
@@ -73,12 +111,17 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
     grant.append(rows.text(row, 3)).append(";");
     if (rows.is_true(row, 1)) {
       has_foreign_keys = true;
-    } else {
-      out.push_back(trigger_finding(mapped, triggers, rows.text(row, 0), rows.text(row, 2), grant));
-      find_kept(mapped, rows.text(row, 0), rows.text(row, 4), out);
+      continue;
+    }
+    const Trigger trigger{rows.text(row, 0), rows.text(row, 2), rows.text(row, 6),
+                          rows.text(row, 5)};
+    out.push_back(trigger_finding(mapped, triggers, trigger, grant));
+    const bool is_before_update = rows.is_true(row, 4);
+    if (is_before_update && !is_guarded(mapped, trigger)) {
+      find_kept(mapped, trigger.name, trigger.body, out);
     }
   }
-  if (has_foreign_keys && triggers == Triggers::kFire && mapped.mapping->triggers != "fire") {
+  if (has_foreign_keys && triggers == Triggers::kFire && mapped.mapping->triggers == "suppress") {
     out.push_back({Severity::kStops, mapped.schema->name,
                    mapped.table.display_name() +
                        " has foreign keys, and our writes come per record, not in their order",

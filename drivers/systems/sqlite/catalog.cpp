@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "drivers/systems/sqlite/detail/objects.hpp"
+#include "drivers/systems/sqlite/detail/triggers.hpp"
 
 namespace syncline::sqlite {
 namespace {
@@ -106,28 +107,6 @@ Result<void> find_objects(Connection& connection, const Shared& shared,
   return success();
 }
 
-Result<void> find_triggers(Connection& connection, const Mapped& mapped,
-                           std::vector<Finding>& out) {
-  SYN_TRY(const auto triggers,
-          query_texts(connection,
-                      "SELECT name FROM sqlite_master WHERE type = 'trigger' AND "
-                      "tbl_name = " +
-                          literal(mapped.table.name) +
-                          " COLLATE NOCASE AND name NOT LIKE 'syncline\\_%' ESCAPE "
-                          "'\\' ORDER BY name"));
-  const bool is_accepted = mapped.mapping->triggers == "fire";
-  for (const std::string& trigger : triggers) {
-    out.push_back(
-        {is_accepted ? Severity::kNote : Severity::kWarning, mapped.schema->name,
-         "trigger " + trigger + " on " + mapped.table.name +
-             " fires for Syncline's writes too: SQLite cannot suppress it, and what it changes "
-             "travels to the other systems",
-         "triggers = \"fire\" in the dataset's section to accept that, or make the trigger leave "
-         "our writes alone: CREATE TRIGGER … WHEN (SELECT applying FROM syncline_state) = 0"});
-  }
-  return success();
-}
-
 Result<void> find_cascades(Connection& connection, const Mapped& mapped,
                            std::vector<Finding>& out) {
   SYN_TRY(const auto tables,
@@ -217,7 +196,7 @@ Result<std::vector<Finding>> SqliteCatalog::findings() {
           {Severity::kStops, mapping.schema->name, error.what + ": " + error.why, error.fix});
       continue;
     }
-    SYN_TRY(find_triggers(*connection, mapped.value(), out));
+    SYN_TRY(find_triggers(*connection, *shared_, mapped.value(), out));
     SYN_TRY(find_cascades(*connection, mapped.value(), out));
     find_in_columns(mapped.value(), out);
     if (mapping.direction != ports::Direction::kTo) {
@@ -231,6 +210,12 @@ Result<std::vector<Finding>> SqliteCatalog::findings() {
 Result<std::vector<std::string>> SqliteCatalog::detach() {
   const std::lock_guard lock(shared_->writing);
   SYN_TRY(auto connection, Connection::open(shared_->path, Access::kWrite, "FULL", kInstallWaitMs));
+  SYN_TRY(const auto guarded, triggers_that_need_state(*connection));
+  if (!guarded.empty()) {
+    return fail(ErrorCode::kSystemRefused, "cannot detach from " + shared_->path,
+                "trigger " + guarded.front() + " asks syncline_state, and would fail without it",
+                "make it anew without that condition, then detach");
+  }
   return remove_objects(*connection);
 }
 

@@ -179,13 +179,7 @@ constexpr const char* kCreateCheckpoint =
 
 // The change table begins with a row, so that there is always a last one.
 std::string create_tables_sql(const std::string& appliance) {
-  return kCreateCheckpoint +
-         std::string(
-             "CREATE TABLE IF NOT EXISTS syncline_state(id INTEGER PRIMARY KEY CHECK (id = 1), "
-             "applying INTEGER NOT NULL, format INTEGER NOT NULL, appliance TEXT NOT NULL);"
-             "INSERT OR IGNORE INTO syncline_state VALUES (1, 0, ") +
-         std::to_string(kFormat) + ", " + literal(appliance) +
-         ");"
+  return kCreateCheckpoint + create_state_sql(appliance) +
          "CREATE TABLE IF NOT EXISTS syncline_changes(id INTEGER PRIMARY KEY AUTOINCREMENT, nonce "
          "INTEGER NOT NULL DEFAULT (random()), applying INTEGER NOT NULL, op INTEGER NOT NULL, "
          "dataset INTEGER NOT NULL, at INTEGER NOT NULL, payload BLOB, k1);"
@@ -195,6 +189,14 @@ std::string create_tables_sql(const std::string& appliance) {
 }
 
 }  // namespace
+
+std::string create_state_sql(const std::string& appliance) {
+  return "CREATE TABLE IF NOT EXISTS syncline_state(id INTEGER PRIMARY KEY CHECK (id = 1), "
+         "applying "
+         "INTEGER NOT NULL, format INTEGER NOT NULL, appliance TEXT NOT NULL); INSERT OR IGNORE "
+         "INTO syncline_state VALUES (1, 0, " +
+         std::to_string(kFormat) + ", " + literal(appliance) + ");";
+}
 
 std::string key_columns(size_t count) {
   std::vector<std::string> names;

@@ -32,7 +32,14 @@ Result<bool> is_scanned(const ports::SystemConfig& config) {
                   "dataset " + mapping.schema->name + ": capture = \"poll\" is not for SQLite",
                   "SQLite offers \"log\" (triggers) and \"scan\"", "choose one of the two");
     }
-    scan_count += mapping.capture == ports::Capture::kScan ? 1 : 0;
+    const bool is_scan = mapping.capture == ports::Capture::kScan;
+    if (is_scan && mapping.triggers == "guarded") {
+      return fail(ErrorCode::kConfigValue,
+                  "dataset " + mapping.schema->name + ": triggers = \"guarded\" needs the log",
+                  "a scanned file has no table that tells a trigger whose write it is",
+                  "triggers = \"fire\", or capture = \"log\"");
+    }
+    scan_count += is_scan ? 1 : 0;
   }
   if (scan_count == 0 || scan_count == config.datasets.size()) return scan_count > 0;
   return fail(

@@ -4,6 +4,7 @@
 
 #include "drivers/systems/sqlite/detail/objects.hpp"
 #include "drivers/systems/sqlite/detail/payload.hpp"
+#include "drivers/systems/sqlite/detail/triggers.hpp"
 
 namespace syncline::sqlite {
 namespace {
@@ -86,7 +87,8 @@ Result<std::vector<ports::Checkpoint>> SqliteTarget::probe(uint32_t epoch) {
   }
 }
 
-// A dataset whose table does not fit is left out; the others go on.
+// A dataset whose table does not fit, or has triggers that nobody accepted, is left out; the others
+// go on.
 Result<void> SqliteTarget::refresh_schema() {
   SYN_TRY(const int64_t version, connection_->query_integer("PRAGMA schema_version"));
   if (version == schema_version_) return success();
@@ -95,7 +97,12 @@ Result<void> SqliteTarget::refresh_schema() {
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     auto read = read_mapped(*connection_, mapping);
     if (read) {
-      mapped.push_back(std::move(read).value());
+      SYN_TRY(auto problems, trigger_problems(*connection_, *shared_, read.value()));
+      if (problems.empty()) {
+        mapped.push_back(std::move(read).value());
+      } else {
+        stopped.emplace(mapping.schema->dataset, std::move(problems.front()));
+      }
     } else if (read.error().code == ErrorCode::kSystemSchema ||
                read.error().code == ErrorCode::kSystemKey) {
       stopped.emplace(mapping.schema->dataset, std::move(read).error());

@@ -114,6 +114,38 @@ TEST_F(Catalog, APlainUserIsToldEverythingItLacksAndTheSqlMendsIt) {
   user_.run("DROP USER plain");
 }
 
+// As the client takes what `plan` prints: DELIMITER is its own word.
+std::string between(const std::string& text, const std::string& begin, const std::string& end) {
+  const size_t from = text.find(begin) + begin.size();
+  return text.substr(from, text.find(end, from) - from);
+}
+
+TEST_F(Catalog, AGuardedTriggerLeavesOurWritesAlone) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(20), at int DEFAULT 0)",
+            "CREATE TRIGGER first BEFORE UPDATE ON customer FOR EACH ROW SET NEW.at = NEW.at + 1",
+            "CREATE TRIGGER second BEFORE UPDATE ON customer FOR EACH ROW BEGIN -- twice\n IF "
+            "NEW.at > 0 THEN SET NEW.at = NEW.at * 2; END IF; END");
+  describe({make_schema("customer", "id:int64 name:text")});
+  config_.datasets[0].triggers = "guarded";
+  system_ = make_mariadb(config_, system_clock()).value();
+  auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(2));
+  for (const auto& finding : stops) {
+    user_.run(between(finding.fix, "", ";"), between(finding.fix, "DELIMITER //\n", "//\n"));
+  }
+  EXPECT_THAT(stopping(), IsEmpty());
+  connect();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 0)");
+  apply({"set 1 name=Anna"});
+  EXPECT_EQ("Anna|0", user_.ask("SELECT name, at FROM customer"));
+  user_.run("UPDATE customer SET name = 'Ann'");
+  EXPECT_EQ("Ann|2", user_.ask("SELECT name, at FROM customer"));  // in their order
+  user_.run("CREATE TRIGGER third AFTER UPDATE ON customer FOR EACH ROW DO 1 -- @syncline");
+  stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_THAT(stops[0].what, HasSubstr("trigger third (AFTER UPDATE) on customer fires"));
+}
+
 TEST_F(Catalog, TheServersSettingsAreNamedAndMendedByTheirSql) {
   user_.run("CREATE TABLE customer(id bigint PRIMARY KEY)");
   describe({make_schema("customer", "id:int64")});

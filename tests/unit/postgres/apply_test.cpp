@@ -393,6 +393,45 @@ TEST_F(Apply, ADatasetThatWantsItsTriggersHasThem) {
   EXPECT_THAT(take(2), ElementsAre(marker(1), "ours insert 1 name=ANN"));
 }
 
+TEST_F(Apply, AGuardedTriggerLeavesOurWritesAlone) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");
+  user_.run(
+      "CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name = "
+      "upper(NEW.name); RETURN NEW; END $$");
+  user_.run(
+      "CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON customer FOR EACH ROW WHEN (NEW.id < 9) "
+      "EXECUTE FUNCTION shout()");
+  user_.run(
+      "CREATE CONSTRAINT TRIGGER whole AFTER INSERT ON customer DEFERRABLE INITIALLY DEFERRED FOR "
+      "EACH ROW EXECUTE FUNCTION shout()");
+  user_.run("ALTER TABLE customer ENABLE ALWAYS TRIGGER whole");
+  start({make_schema("customer", "id:int64 name:text")});
+  config_.datasets[0].triggers = "guarded";
+  connect();
+  const auto stops = [this] {
+    std::vector<std::string> fixes;
+    const auto findings = system_.catalog->findings();
+    for (const ports::Finding& finding : findings.value()) {
+      if (finding.severity == ports::Severity::kStops) fixes.push_back(finding.fix);
+    }
+    return fixes;
+  };
+  auto fixes = stops();
+  ASSERT_EQ(2U, fixes.size());
+  EXPECT_EQ(1U, try_apply({"put 1 name=Ann"}).value().stopped.size());
+  for (const std::string& fix : fixes) {
+    const size_t end = fix.find(" COMMIT;");
+    ASSERT_NE(std::string::npos, end) << fix;
+    user_.run(fix.substr(0, end + 8));
+  }
+  EXPECT_TRUE(stops().empty());
+  EXPECT_EQ("A", user_.ask("SELECT tgenabled FROM pg_trigger WHERE tgname = 'whole'"));
+  apply({"put 1 name=Ann"});
+  user_.run("INSERT INTO customer VALUES (2, 'Ben'), (9, 'Ida')");
+  EXPECT_EQ("1|Ann 2|BEN 9|Ida",
+            user_.ask("SELECT string_agg(id || '|' || name, ' ' ORDER BY id) FROM customer"));
+}
+
 TEST_F(Apply, ProbeEndsWhatIsLeftOfAnEarlierSessionAndReadsWhatItApplied) {
   start_customers();
   apply({"put 1 name=Ann mail=NULL"});

@@ -110,6 +110,8 @@ TEST_F(Apply, AStrictTableRefusesWhatItsTypeCannotHold) {
 
 TEST_F(Apply, TriggersThatRollBackOrIgnoreAreRefusals) {
   start_customers();
+  config_.datasets[0].triggers = "fire";
+  connect();
   user_.run(
       "CREATE TRIGGER r BEFORE INSERT ON customer WHEN NEW.name = 'roll' BEGIN SELECT "
       "RAISE(ROLLBACK, 'rolled'); END");

@@ -74,13 +74,82 @@ TEST_F(Catalog, NamesWhatStandsInTheWay) {
   look_at({make_schema("customer", "id:int64 mail:text price:decimal(20,2)")});
   const auto lines = findings();
   EXPECT_THAT(lines, Contains(HasSubstr("PRAGMA journal_mode = WAL;")));
-  EXPECT_THAT(lines, Contains(HasSubstr("1 customer: trigger audit on customer fires")));
+  EXPECT_THAT(lines, Contains(HasSubstr("2 customer: trigger audit on customer fires")));
   EXPECT_THAT(lines, Contains(HasSubstr("follows parent by a foreign key action")));
   EXPECT_THAT(lines, Contains(HasSubstr("keeps 15 digits of a decimal(20,2)")));
   EXPECT_THAT(lines, Contains(HasSubstr("unique index on an expression")));
   config_.datasets[0].triggers = "fire";
   system_ = make_sqlite(config_, system_clock()).value();
   EXPECT_THAT(findings(), Contains(HasSubstr("0 customer: trigger audit on customer fires")));
+}
+
+class Guarded : public Catalog {
+ protected:
+  // The statements that a finding prints.
+  std::string printed() {
+    for (const std::string& line : findings()) {
+      const size_t begin = line.find("BEGIN; ");
+      const size_t end = line.find(" COMMIT;");
+      if (begin != std::string::npos && end != std::string::npos) {
+        return line.substr(begin, end + 8 - begin);
+      }
+    }
+    return {};
+  }
+  std::string customers() {
+    return user_.ask(
+        "SELECT group_concat(id || '|' || name, ' ') FROM "
+        "(SELECT id, name FROM customer ORDER BY id)");
+  }
+};
+
+TEST_F(Guarded, ATriggerThatNobodyAcceptedIsNotWrittenUnder) {
+  user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY, name TEXT)");
+  start({make_schema("customer", "id:int64 name:text")});
+  user_.run(
+      "CREATE TRIGGER shout AFTER INSERT ON customer BEGIN UPDATE customer SET name = "
+      "upper(NEW.name) WHERE id = NEW.id; END");
+  const auto result = try_apply({"put 1 name=Ann"});
+  expect_ok(result);
+  ASSERT_EQ(1U, result.value().stopped.size());
+  EXPECT_THAT(to_string(result.value().stopped[0].error),
+              HasSubstr("trigger shout on customer fires"));
+  user_.run("DROP TRIGGER shout");
+  apply({"put 1 name=Ann"});
+  EXPECT_EQ("1|Ann", customers());
+}
+
+TEST_F(Guarded, WhatPlanPrintsLeavesOurWritesAlone) {
+  user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY, name TEXT)");
+  user_.run(
+      "CREATE TRIGGER shout AFTER INSERT ON customer WHEN NEW.id < 9 BEGIN UPDATE customer SET "
+      "name = upper(NEW.name) WHERE id = NEW.id; END");
+  look_at({make_schema("customer", "id:int64 name:text")});
+  config_.datasets[0].triggers = "guarded";
+  system_ = make_sqlite(config_, system_clock()).value();
+  EXPECT_THAT(findings(), Contains(HasSubstr("2 customer: trigger shout on customer fires")));
+  user_.run(printed());
+  user_.run("INSERT INTO customer VALUES (1, 'Ann')");  // before we were ever there
+  EXPECT_THAT(findings(), Contains(HasSubstr("0 customer: trigger shout on customer asks")));
+  connect();
+  apply({"put 2 name=Ben"});
+  user_.run("INSERT INTO customer VALUES (3, 'Cleo'), (9, 'Ida')");
+  EXPECT_EQ("1|ANN 2|Ben 3|CLEO 9|Ida", customers());
+  const auto removed = system_.catalog->detach();
+  ASSERT_FALSE(removed.has_value());
+  EXPECT_THAT(to_string(removed.error()), HasSubstr("trigger shout asks syncline_state"));
+  user_.run("DROP TRIGGER shout");
+  expect_ok(system_.catalog->detach());
+}
+
+TEST_F(Guarded, AScannedFileHasNothingToAsk) {
+  user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY, name TEXT)");
+  look_at({make_schema("customer", "id:int64 name:text")});
+  config_.datasets[0].triggers = "guarded";
+  config_.datasets[0].capture = ports::Capture::kScan;
+  const auto system = make_sqlite(config_, system_clock());
+  ASSERT_FALSE(system.has_value());
+  EXPECT_THAT(to_string(system.error()), HasSubstr("triggers = \"guarded\" needs the log"));
 }
 
 TEST_F(Catalog, ATableWithoutAUsableKeyStopsItsDataset) {

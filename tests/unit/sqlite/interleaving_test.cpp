@@ -94,6 +94,8 @@ TEST_F(Interleaving, AcknowledgedUserRowsNeedNoImage) {
 }
 
 TEST_F(Interleaving, ARolledBackWriteOfOursLeavesNoTrace) {
+  config_.datasets[0].triggers = "fire";
+  connect();
   user_.run(
       "CREATE TRIGGER refuse BEFORE UPDATE ON customer WHEN NEW.name = 'bad' BEGIN SELECT "
       "RAISE(ABORT, 'no'); END");
@@ -106,6 +108,8 @@ TEST_F(Interleaving, ARolledBackWriteOfOursLeavesNoTrace) {
 }
 
 TEST_F(Interleaving, WhatATriggerOfTheirsDoesToOurWriteIsShownAsItStands) {
+  config_.datasets[0].triggers = "fire";
+  connect();
   user_.run(
       "CREATE TRIGGER shout AFTER UPDATE OF name ON customer BEGIN UPDATE customer SET name = "
       "upper(NEW.name) WHERE id = NEW.id; END");

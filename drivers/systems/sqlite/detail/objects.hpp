@@ -40,6 +40,9 @@ struct Trigger {
   std::string sql;
 };
 
+// The table that tells whether a transaction is ours, with its row, where they are missing.
+std::string create_state_sql(const std::string& appliance);
+
 std::vector<Trigger> triggers_of(const Mapped& mapped);
 
 // "k1, k2" as many as key columns are captured.
