@@ -68,6 +68,7 @@ struct Delivery::Impl {
   Result<void> write(const std::vector<Transaction>& transactions);
   void settle(const Transaction& transaction, const ports::ApplyResult& result, bool is_apart);
   void finish(const Transaction& transaction, const ports::ApplyResult& applied);
+  bool wait_for_others(const Transaction& transaction, const ports::Poison& poison);
   void refuse(const Transaction& transaction, const ports::Poison& poison);
   Result<void> handle(const Error& error);
   void back_off();
@@ -283,7 +284,7 @@ void Delivery::Impl::settle(const Transaction& transaction, const ports::ApplyRe
     finish(transaction, result);
   } else if (is_apart) {
     writers.go_together();
-  } else {
+  } else if (!wait_for_others(transaction, *result.poison)) {
     refuse(transaction, *result.poison);
   }
 }
@@ -337,7 +338,27 @@ void Delivery::Impl::finish(const Transaction& transaction, const ports::ApplyRe
   for (const Transaction::Part& part : transaction.parts) {
     pending.finish(part.flow, part.entry_count);
     holds.pass(part.flow, pending.flows()[part.flow].applied);
+    if (!transaction.records.empty()) holds.forget_others(part.flow);
   }
+}
+
+// Whether the record that was refused is tried again, for others may be what it needs.
+bool Delivery::Impl::wait_for_others(const Transaction& transaction, const ports::Poison& poison) {
+  if (!poison.may_pass) return false;
+  const model::Entry* refused = transaction.records[poison.write_index].entries.front();
+  for (const Transaction::Part& part : transaction.parts) {
+    const Flow& flow = pending.flows()[part.flow];
+    const auto end = flow.entries.begin() + static_cast<ptrdiff_t>(part.entry_count);
+    const bool is_of_it = std::any_of(
+        flow.entries.begin(), end, [&](const PendingEntry& each) { return each.entry == refused; });
+    if (!is_of_it) continue;
+    if (!holds.wait_for_others(part.flow)) return false;
+    const std::lock_guard lock(mutex);
+    ++stats.retries_total;
+    stats.last_error = to_string(poison.error);
+    return true;
+  }
+  return false;
 }
 
 // The record's entries are reported; none of its flow goes on before the journal holds that.

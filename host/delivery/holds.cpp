@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace syncline::delivery {
+namespace {
+
+constexpr int64_t kOthersUsMax = 30'000'000;
+
+}  // namespace
 
 void Holds::back_off(Retry& retry) {
   retry.wait_us = std::clamp(retry.wait_us * 2, wait_us_min_, wait_us_max_);
@@ -28,6 +33,15 @@ void Holds::meet_busy(const std::vector<FlowId>& flows) {
     Retry& retry = busy_[flow];
     if (flows.size() == 1) back_off(retry);
   }
+}
+
+// Of many records that will never be taken, one alone is waited for.
+bool Holds::wait_for_others(const FlowId& flow) {
+  const int64_t now_us = clock_.steady_us();
+  const auto [since, is_new] = others_since_us_.emplace(flow, now_us);
+  if (now_us - since->second >= kOthersUsMax) return false;
+  back_off(busy_[flow]);
+  return true;
 }
 
 // What else of the stream passes says nothing of what the target cannot take.

@@ -1,6 +1,6 @@
 // What of a target's work waits while the rest goes on: streams with a dataset that the target
-// cannot take as it stands, and flows with a row that somebody holds. Each is tried again by itself
-// after pauses that grow; a flow whose transaction met a held row is tried alone until it passes.
+// cannot take as it stands, and flows with a row that somebody holds or that needs another record.
+// Each is tried again by itself after pauses that grow; such a flow is tried alone until it passes.
 //
 // Threads: the delivery's own.
 #pragma once
@@ -27,6 +27,11 @@ class Holds {
   void stop(model::StreamId stream, const ports::DatasetStop& stop,
             const std::map<FlowId, model::Sequence>& met);
   void meet_busy(const std::vector<FlowId>& flows);
+  // One of its records needs another, which may come in another flow. False: it has waited for long
+  // enough.
+  bool wait_for_others(const FlowId& flow);
+  // A record of it was written.
+  void forget_others(const FlowId& flow) { others_since_us_.erase(flow); }
   // The target holds the flow's entries up to this one.
   void pass(const FlowId& flow, model::Sequence applied);
 
@@ -62,6 +67,7 @@ class Holds {
   Random& random_;
   std::map<model::StreamId, Stopped> stopped_;
   std::map<FlowId, Retry> busy_;
+  std::map<FlowId, int64_t> others_since_us_;  // it waits for them
 };
 
 }  // namespace syncline::delivery

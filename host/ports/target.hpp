@@ -63,6 +63,7 @@ struct WriteBatch {
 struct Poison {
   size_t write_index = 0;  // into WriteBatch::writes
   Error error;
+  bool may_pass = false;  // what it refers to, or what refers to it, may be on its way
 };
 
 struct ApplyResult {

@@ -409,6 +409,27 @@ class Recovery(Trio):
         self.assertTrue(self.ask("verify")["is_equal"])
         self.assertEqual(self.ask("quarantine", "list"), [])
 
+    def test_children_wait_for_their_parents_where_foreign_keys_are_checked(self):
+        referring = (self.ORDERS[0], self.ORDERS[1][:-1] +
+                     ", FOREIGN KEY (order_id) REFERENCES orders (id))")
+        self.make(office=referring, shop=self.ORDERS, till=[
+            table.replace("int PRIMARY", "INTEGER PRIMARY") for table in self.ORDERS])
+        for dataset in ("orders", "line"):
+            self.change_section(f"[datasets.{dataset}.on.{self.office}]", 'triggers = "fire"')
+        self.start()
+        for number in range(1, 40):  # children first, as no foreign key keeps the till from it
+            self.do(self.till, f"INSERT INTO line VALUES ({number}, {number}, 1)")
+        self.wait(lambda: len(self.do(self.shop, "SELECT * FROM line")) == 39)
+        self.do(self.till, *(f"INSERT INTO orders VALUES ({number}, 1)"
+                             for number in range(1, 40)))
+        self.wait(lambda: len(self.do(self.office, "SELECT * FROM line")) == 39)
+        self.do(self.shop, "DELETE FROM orders", "DELETE FROM line")
+        for system in self.systems:
+            self.wait(lambda: not self.do(system, "SELECT * FROM orders"))
+            self.wait(lambda: not self.do(system, "SELECT * FROM line"))
+        self.assertEqual(self.ask("quarantine", "list"), [])
+        self.assertTrue(self.ask("verify")["is_equal"])
+
     def lines(self, system):
         return sorted(tuple(row) for row in self.do(system, "SELECT id, order_id FROM line"))
 

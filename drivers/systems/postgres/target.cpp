@@ -12,6 +12,7 @@ constexpr std::string_view kReplica = "replica";
 constexpr std::string_view kOrigin = "origin";
 constexpr std::string_view kDivisionByZero = "22012";
 constexpr std::string_view kUniqueViolation = "23505";
+constexpr std::string_view kReferenceViolations[] = {"23503", "23001"};
 constexpr std::string_view kGeneratedAlways = "428C9";
 constexpr size_t kMarkerIndex = 1;  // behind BEGIN
 constexpr int kDrawsMax = 64;       // of a value that no other record holds
@@ -66,6 +67,7 @@ Result<void> PostgresTarget::read_tables() {
       stopped.emplace(mapping.schema->dataset, std::move(problems.front()));
     }
   }
+  SYN_TRY(rank_by_references(*connection_, mapped));
   SYN_TRY(look_at_tables(mapped));
   writer_ = std::make_unique<Writer>(std::move(mapped), std::move(stopped));
   uncopied_.clear();
@@ -334,7 +336,7 @@ Result<ports::ApplyResult> PostgresTarget::apply_singly(const ports::WriteBatch&
   }
   if (const std::optional<Refused>& found = refused.value(); found.has_value()) {
     roll_back();
-    return ports::ApplyResult{0, ports::Poison{found->index, found->error}, {}};
+    return ports::ApplyResult{0, found->poison(), {}};
   }
   if (auto committed = connection_->run("COMMIT"); !committed) {
     // Not told that it failed is not told that it did.
@@ -361,14 +363,21 @@ bool PostgresTarget::is_clash(const std::optional<Refused>& refused) {
 Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_singly(
     const ports::WriteBatch& batch, Way way, size_t& rows_written) {
   role_ = kReplica;
+  std::vector<size_t> late;  // deletes of what others of the batch will refer to no more
   for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
     if (step == Step::kFree && way == Way::kPlain) continue;
-    for (size_t i = 0; i < batch.writes.size(); ++i) {
-      const bool is_delete = batch.writes[i].kind == model::EntryKind::kDelete;
-      if (is_delete != (step == Step::kDelete)) continue;
+    for (const size_t i : writer_->in_order(batch.writes, step)) {
       SYN_TRY(auto refused, write_one(batch, i, step, rows_written));
-      if (refused) return refused;
+      const bool is_late = refused && refused->is_reference && step == Step::kDelete;
+      if (refused && !is_late) return refused;
+      if (!is_late) continue;
+      SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_write"));
+      late.push_back(i);
     }
+  }
+  for (const size_t i : late) {
+    SYN_TRY(auto refused, write_one(batch, i, Step::kDelete, rows_written));
+    if (refused) return refused;
   }
   return std::optional<Refused>();
 }
@@ -382,8 +391,10 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
   if (!group) return std::optional<Refused>();
   const Mapped& mapped = *group->mapped;
   const Step group_step = group->step;
-  std::vector<SqlStatement> statements = {{"SAVEPOINT syncline_write", {}}};
-  add_group(std::move(*group), statements);
+  std::vector<SqlStatement> statements;
+  if (auto role = role_change(mapped)) statements.push_back({std::move(*role), {}});  // outlasts it
+  statements.push_back({"SAVEPOINT syncline_write", {}});
+  statements.push_back(group->finish());
   statements.push_back({"RELEASE SAVEPOINT syncline_write", {}});
   Pipeline::Outcome outcome = pipeline_->run(statements);
   if (outcome.sqlstate == kUniqueViolation && group_step == Step::kNew &&
@@ -423,7 +434,11 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
       if (column.is_always_identity) error.fix += "; " + identity_sql(mapped.table, column);
     }
   }
-  return std::optional(Refused{index, writer_->refusal(write, std::move(error)), is_unique});
+  const bool is_reference =
+      std::count(std::begin(kReferenceViolations), std::end(kReferenceViolations),
+                 std::string_view(outcome.sqlstate)) > 0;
+  return std::optional(
+      Refused{index, writer_->refusal(write, std::move(error)), is_unique, is_reference});
 }
 
 }  // namespace syncline::postgres

@@ -49,7 +49,7 @@ Result<ports::ApplyResult> PostgresTarget::write_guarded(const ports::WriteBatch
   brought_ = std::move(plan.brought);
   size_t rows_written = 0;
   SYN_TRY(const auto refused, write_groups(batch, plan, rows_written));
-  if (refused) return ports::ApplyResult{0, ports::Poison{refused->index, refused->error}, {}};
+  if (refused) return ports::ApplyResult{0, refused->poison(), {}};
   SYN_TRY(scan::Present after, look_at(batch));
   if (after.outside)
     return ports::ApplyResult{0, scan::find_outside(*guard_, *writer_, batch.writes, after), {}};

@@ -1,5 +1,8 @@
 #include "drivers/systems/postgres/detail/triggers.hpp"
 
+#include <algorithm>
+#include <map>
+
 #include "host/ports/trigger_guard.hpp"
 #include "host/ports/trigger_text.hpp"
 
@@ -126,6 +129,23 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
                    mapped.table.display_name() +
                        " has foreign keys, and our writes come per record, not in their order",
                    std::move(grant)});
+  }
+  return success();
+}
+
+Result<void> rank_by_references(Connection& connection, std::vector<Mapped>& mapped) {
+  std::map<int64_t, Mapped*> tables;
+  for (Mapped& one : mapped) tables.emplace(one.table.oid, &one);
+  SYN_TRY(const Answer rows,
+          connection.query("SELECT conrelid::bigint, confrelid::bigint FROM pg_constraint WHERE "
+                           "contype = 'f' AND conrelid <> confrelid"));
+  for (size_t round = 0; round < mapped.size(); ++round) {
+    for (size_t row = 0; row < rows.row_count(); ++row) {
+      const auto child = tables.find(rows.integer(row, 0));
+      const auto parent = tables.find(rows.integer(row, 1));
+      if (child == tables.end() || parent == tables.end()) continue;
+      child->second->rank = std::max(child->second->rank, parent->second->rank + 1);
+    }
   }
   return success();
 }

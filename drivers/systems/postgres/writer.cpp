@@ -253,6 +253,12 @@ void note_numbers(const Mapped& mapped, const Texts& texts, Brought& brought) {
   }
 }
 
+// What is referred to goes behind what refers to it, and comes before it.
+int64_t place_of(const Mapped& mapped, Step step) {
+  const auto rank = static_cast<int64_t>(mapped.rank);
+  return step == Step::kDelete ? -rank : rank;
+}
+
 bool is_nothing(const ports::RecordWrite& write, const Texts& texts, Standing standing) {
   if (standing == Standing::kAbsent && write.kind != EntryKind::kPut) return true;
   return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && texts.fields.empty());
@@ -316,7 +322,8 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
   Plan plan;
   plan.stopped = stopped(writes);
   if (!plan.stopped.empty()) return plan;
-  std::map<std::tuple<Step, model::DatasetId, std::vector<model::FieldIndex>>, Group> groups;
+  using Place = std::tuple<Step, int64_t, model::DatasetId, std::vector<model::FieldIndex>>;
+  std::map<Place, Group> groups;
   for (size_t i = 0; i < writes.size(); ++i) {
     const Mapped* mapped = find(writes[i].dataset).value();
     auto texts = texts_of(*mapped, writes[i]);
@@ -332,14 +339,29 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
     if (is_nothing(writes[i], texts.value(), standing)) continue;
     Step step = step_of(writes[i].kind, standing);
     if (step == Step::kPut && filling.contains(writes[i].dataset)) step = Step::kFill;
-    const auto [at, is_new] =
-        groups.try_emplace({step, writes[i].dataset, texts.value().fields}, Group{});
+    const auto [at, is_new] = groups.try_emplace(
+        {step, place_of(*mapped, step), writes[i].dataset, texts.value().fields}, Group{});
     if (is_new) at->second = new_group(*mapped, step, texts.value().fields);
     add_to(at->second, texts.value().values);
     if (step >= Step::kNew) note_numbers(*mapped, texts.value(), plan.brought);
   }
   for (auto& [id, group] : groups) plan.groups.push_back(std::move(group));
   return plan;
+}
+
+std::vector<size_t> Writer::in_order(std::span<const ports::RecordWrite> writes, Step step) const {
+  std::vector<std::pair<int64_t, size_t>> places;
+  for (size_t i = 0; i < writes.size(); ++i) {
+    const bool is_delete = writes[i].kind == EntryKind::kDelete;
+    if (is_delete != (step == Step::kDelete)) continue;
+    const auto mapped = find(writes[i].dataset);
+    places.emplace_back(mapped ? place_of(*mapped.value(), step) : 0, i);
+  }
+  std::sort(places.begin(), places.end());
+  std::vector<size_t> order;
+  order.reserve(places.size());
+  for (const auto& [place, index] : places) order.push_back(index);
+  return order;
 }
 
 Result<std::optional<Group>> Writer::single(const ports::RecordWrite& write,

@@ -8,7 +8,8 @@
 namespace syncline::delivery {
 namespace {
 
-// Takes all, but of datasets in `refused`, of flows whose rows somebody holds, and of `poison`.
+// Takes all, but of datasets in `refused`, of flows whose rows somebody holds, of `poison`, and of
+// those in `needy` before there is a product.
 class PickyTarget final : public ports::Target {
  public:
   Result<void> open() override { return success(); }
@@ -44,6 +45,12 @@ class PickyTarget final : public ports::Target {
       result.poison = {i, {ErrorCode::kSystemRefused, "a check says no", "", ""}};
       return result;
     }
+    for (size_t i = 0; i < batch.writes.size(); ++i) {
+      if (!needy.contains(batch.writes[i].dataset) || written[kProduct] > 0) continue;
+      ++needs;
+      result.poison = {i, {ErrorCode::kSystemRefused, "it needs a product", "", ""}, true};
+      return result;
+    }
     for (const ports::MarkerMove& move : batch.moves) {
       EXPECT_EQ(applied[std::pair(move.stream, move.lane)], move.previous);
       applied[std::pair(move.stream, move.lane)] = move.next;
@@ -55,9 +62,10 @@ class PickyTarget final : public ports::Target {
   std::set<model::DatasetId> refused;
   std::set<std::pair<model::StreamId, model::LaneIndex>> held;
   std::set<std::pair<model::DatasetId, std::string>> poison;
+  std::set<model::DatasetId> needy;
   std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> applied;
   std::map<model::DatasetId, size_t> written;
-  size_t tries = 0, stops = 0, poisonings = 0;
+  size_t tries = 0, stops = 0, poisonings = 0, needs = 0;
 };
 
 class Holding : public Delivering {
@@ -202,6 +210,43 @@ TEST_F(Holding, ARowThatSomebodyHoldsDelaysItsOwnFlow) {
     run(1);
   }
   EXPECT_EQ(4U, target_.written[kCustomer]);
+  EXPECT_TRUE(is_done());
+}
+
+TEST_F(Holding, ARecordThatNeedsAnotherWaitsForIt) {
+  start();
+  target_.needy = {kCustomer};
+  for (int i = 0; i < 3; ++i) accept(kCustomer, 1);
+  run();
+  EXPECT_EQ(1U, target_.needs);
+  EXPECT_FALSE(is_done());
+  accept(kProduct, 2);
+  run();
+  EXPECT_EQ(1U, target_.written[kProduct]);
+  clock_.advance_us(100'000);
+  run();
+  EXPECT_EQ(3U, target_.written[kCustomer]);
+  EXPECT_EQ(0U, journal_skips());
+  EXPECT_TRUE(is_done());
+}
+
+TEST_F(Holding, ARecordThatNeedsAnotherIsRefusedInTheEndAndThoseBehindItAtOnce) {
+  start();
+  target_.needy = {kCustomer};
+  for (int i = 0; i < 3; ++i) accept(kCustomer, 1);
+  for (int i = 0; i < 29; ++i) {
+    run(2);
+    clock_.advance_us(1'000'000);
+  }
+  EXPECT_EQ(0U, journal_skips());
+  EXPECT_LE(target_.needs, 40U);
+  clock_.advance_us(10'000'000);
+  for (int i = 0; i < 3; ++i) {
+    run();
+    EXPECT_EQ(1U, journal_skips());
+  }
+  run();
+  EXPECT_EQ(3U, delivery_->stats().entries_skipped_total);
   EXPECT_TRUE(is_done());
 }
 

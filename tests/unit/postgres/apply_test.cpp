@@ -393,6 +393,67 @@ TEST_F(Apply, ADatasetThatWantsItsTriggersHasThem) {
   EXPECT_THAT(take(2), ElementsAre(marker(1), "ours insert 1 name=ANN"));
 }
 
+class Referring : public Apply {
+ protected:
+  // The child's dataset comes before the parent's; foreign keys are checked.
+  void begin() {
+    user_.run("CREATE TABLE city(id bigint PRIMARY KEY)");
+    user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, city bigint REFERENCES city(id))");
+    start({make_schema("customer", "id:int64 city:int64"), make_schema("city", "id:int64")});
+    for (auto& dataset : config_.datasets) dataset.triggers = "fire";
+    connect();
+  }
+  std::string customers() {
+    return user_.ask("SELECT string_agg(id || '|' || city, ' ' ORDER BY id) FROM customer");
+  }
+  // Writes of both datasets in one transaction: "customer put 1 city=7".
+  Result<ports::ApplyResult> try_both(const std::vector<std::string>& texts) {
+    Writes writes;
+    for (const std::string& text : texts) {
+      const bool is_city = text.starts_with("city ");
+      add_write(writes, schemas_[is_city ? 1 : 0], text.substr(text.find(' ') + 1));
+    }
+    ports::WriteBatch batch;
+    batch.epoch = kEpoch;
+    batch.moves = {{schemas_[0].stream, 0, sequence_, sequence_ + 1}};
+    batch.writes = writes.views;
+    auto applied = system_.target->apply(batch);
+    if (applied && !applied.value().poison) ++sequence_;
+    return applied;
+  }
+};
+
+TEST_F(Referring, AReferenceThatDoesNotHoldYetMayPass) {
+  begin();
+  const auto early = try_both({"customer put 1 city=7"});
+  expect_ok(early);
+  ASSERT_TRUE(early.value().poison.has_value());
+  EXPECT_TRUE(early.value().poison->may_pass);
+  expect_ok(try_both({"city put 7"}));
+  expect_ok(try_both({"customer put 1 city=7"}));
+  EXPECT_EQ("1|7", customers());
+  const auto used = try_both({"city delete 7"});
+  ASSERT_TRUE(used.value().poison.has_value());
+  EXPECT_TRUE(used.value().poison->may_pass);
+  user_.run("ALTER TABLE customer ADD CHECK (id < 5)");
+  EXPECT_FALSE(try_both({"customer put 9 city=7"}).value().poison->may_pass);
+}
+
+TEST_F(Referring, WhatIsReferredToComesFirstAndGoesLast) {
+  begin();
+  const auto all = [this](const std::vector<std::string>& texts) {
+    const auto result = try_both(texts);
+    expect_ok(result);
+    EXPECT_FALSE(result.value().poison.has_value());
+  };
+  all({"customer put 1 city=7", "city put 7"});
+  all({"customer set 1 city=8", "city delete 7", "city put 8"});  // it goes behind all else
+  EXPECT_EQ("1|8", customers());
+  all({"customer delete 1", "city delete 8"});
+  EXPECT_EQ("NULL", customers());
+  EXPECT_EQ("0", user_.ask("SELECT count(*) FROM city"));
+}
+
 TEST_F(Apply, AGuardedTriggerLeavesOurWritesAlone) {
   user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");
   user_.run(

@@ -75,6 +75,7 @@ struct Mapped {
   const model::Schema* schema = nullptr;
   Table table;
   std::vector<Column> columns;  // per schema field
+  size_t rank = 0;              // above that of every mapped table that its foreign keys refer to
 
   model::DatasetId dataset() const { return schema->dataset; }
   size_t key_count() const { return schema->key_count; }

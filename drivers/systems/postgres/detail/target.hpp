@@ -50,6 +50,9 @@ class PostgresTarget final : public ports::Target {
     size_t index = 0;
     Error error;
     bool is_unique = false;
+    bool is_reference = false;  // a foreign key's
+
+    ports::Poison poison() const { return {index, error, is_reference}; }
   };
 
   static bool is_clash(const std::optional<Refused>& refused);

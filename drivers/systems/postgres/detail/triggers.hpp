@@ -26,4 +26,7 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
 Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped& mapped,
                                             Triggers triggers);
 
+// Gives each table its rank by the foreign keys between them; those of a circle have any.
+Result<void> rank_by_references(Connection& connection, std::vector<Mapped>& mapped);
+
 }  // namespace syncline::postgres

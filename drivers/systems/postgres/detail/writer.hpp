@@ -49,8 +49,8 @@ class Writer {
     return ports::stopped_among(writes, [this](model::DatasetId dataset) { return find(dataset); });
   }
 
-  // All writes, in the order deletes, sets, what is new, puts. filling: datasets of which full
-  // records are thought to be missing. stopped: datasets that cannot be
+  // All writes, in the order deletes, sets, what is new, puts; in each by in_order(). filling:
+  // datasets of which full records are thought to be missing. stopped: datasets that cannot be
   // written as their tables are. poison: the first write that cannot be written at all. standings:
   // one a write where they are guarded; of what is absent, a full record is inserted, and for the
   // rest there is nothing to do.
@@ -64,6 +64,10 @@ class Writer {
   using Standings = std::vector<scan::Standing>;
   Plan plan(std::span<const ports::RecordWrite> writes, const Standings& standings,
             const std::set<model::DatasetId>& filling) const;
+
+  // Which of them are written in this step, and in which order: what is referred to comes before
+  // what refers to it, and goes behind it. step: kDelete, or any other for the rest.
+  std::vector<size_t> in_order(std::span<const ports::RecordWrite> writes, Step step) const;
 
   // One write alone; nothing where there is nothing to do.
   Result<std::optional<Group>> single(const ports::RecordWrite& write,
