@@ -35,7 +35,8 @@ struct SnapshotChunk {
   std::string cursor;  // hand back to read on; empty: this was the last chunk
   size_t row_count = 0;
   std::vector<RejectedRow> rejected;  // they exist all the same
-  // The rows are right, but were not read where the config says, and why: told once for each time.
+  // The rows are right, but were not read where the config says, or waited long there, and why:
+  // told once for each time.
   std::optional<Error> notice;
 };
 

@@ -8,7 +8,6 @@ namespace {
 constexpr int kTryMs = 10;
 constexpr int kPushAfterTries = 20;
 constexpr int kConflictTriesMax = 5;
-constexpr int64_t kRestUs = 30'000'000;
 constexpr Lsn kPageBytes = 8192;
 constexpr Lsn kPageHeaderBytesMax = 40;
 
@@ -178,8 +177,7 @@ Result<void> wait_for_primary(Connection& primary, Connection& replica, int& tri
 }  // namespace
 
 bool Replica::is_usable() const {
-  return !shared_->config.replica_url.empty() &&
-         (!is_resting_ || clock_.steady_us() >= rest_until_us_);
+  return !shared_->config.replica_url.empty() && !watch_.is_resting();
 }
 
 Result<ports::SnapshotChunk> Replica::try_read(Connection& primary, const ChunkWanted& chunk,
@@ -208,12 +206,14 @@ Result<ports::SnapshotChunk> Replica::try_read(Connection& primary, const ChunkW
 std::optional<ports::SnapshotChunk> Replica::read(Connection& primary, const ChunkWanted& chunk,
                                                   Replayed wanted, ports::ChangeSink& sink) {
   Error last;
-  int tries_left = shared_->limits.replay_ms / kTryMs;
+  const int tries_max = shared_->limits.replay_ms / kTryMs;
+  int tries_left = tries_max;
   for (int attempt = 0; attempt < kConflictTriesMax; ++attempt) {
     was_cancelled_ = false;
     auto shown = try_read(primary, chunk, wanted, tries_left, sink);
     if (shown) {
-      is_resting_ = false;
+      watch_.served(session_->reader->place(), (tries_max - tries_left) * kTryMs);
+      shown.value().notice = watch_.take_notice();
       return std::move(shown).value();
     }
     last = std::move(shown).error();
@@ -224,10 +224,7 @@ std::optional<ports::SnapshotChunk> Replica::read(Connection& primary, const Chu
   }
   if (!primary.is_usable()) return {};  // nothing is known of the standby
   if (was_cancelled_) last.fix = "hot_standby_feedback = on at the replica keeps replay off";
-  last.fix += "; its tables are read from the primary meanwhile";
-  if (!is_resting_) notice_ = std::move(last);
-  is_resting_ = true;
-  rest_until_us_ = clock_.steady_us() + kRestUs;
+  watch_.failed(std::move(last));
   return {};
 }
 

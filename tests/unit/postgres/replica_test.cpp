@@ -275,6 +275,22 @@ TEST_F(ReplicaReads, OneThatLagsIsLeftAloneForAWhileAndSaidOnce) {
   EXPECT_THAT(chunk(cursor), Contains("snapshot 150 name=n150"));
 }
 
+TEST_F(ReplicaReads, OneThatHoldsEveryChunkUpIsSaidOnce) {
+  start_with(replica_url());
+  for (size_t turn = 0; turn < 4; ++turn) {
+    pause_replay();
+    user_.run("UPDATE customer SET name = 'turn' WHERE id = 7");
+    std::thread resumer([this] {
+      User(database_, "postgres", folder()).ask("SELECT pg_sleep(2.5), pg_wal_replay_resume()");
+    });
+    std::string cursor;
+    EXPECT_THAT(chunk(cursor), Contains("snapshot 7 name=turn"));
+    resumer.join();
+    EXPECT_THAT(notices_, SizeIs(turn < 2 ? 0 : 1));
+  }
+  EXPECT_THAT(notices_, ElementsAre(HasSubstr("holds every chunk up")));
+}
+
 TEST_F(ReplicaReads, OneThatGoesAwayCostsNoRowAndDoublesNone) {
   start_with(replica_url());
   std::string cursor;

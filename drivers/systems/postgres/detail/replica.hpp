@@ -19,7 +19,7 @@
 
 #include "drivers/systems/postgres/detail/reads.hpp"
 #include "drivers/systems/postgres/detail/shared.hpp"
-#include "host/base/clock.hpp"
+#include "host/ports/replica_watch.hpp"
 
 namespace syncline::postgres {
 
@@ -38,7 +38,7 @@ struct ReplicaSession {
 class Replica {
  public:
   Replica(std::shared_ptr<const Shared> shared, Clock& clock)
-      : shared_(std::move(shared)), clock_(clock) {}
+      : shared_(std::move(shared)), watch_(clock) {}
 
   // Whether the config names one that is not left alone for now.
   bool is_usable() const;
@@ -48,19 +48,16 @@ class Replica {
   // The primary was connected to anew: it may be another.
   void forget() { session_.reset(); }
   // Why it stopped serving; once for each time that it did.
-  std::optional<Error> take_notice() { return std::exchange(notice_, std::nullopt); }
+  std::optional<Error> take_notice() { return watch_.take_notice(); }
 
  private:
   Result<ports::SnapshotChunk> try_read(Connection& primary, const ChunkWanted& chunk,
                                         Replayed wanted, int& tries_left, ports::ChangeSink& sink);
 
   std::shared_ptr<const Shared> shared_;
-  Clock& clock_;
+  ports::ReplicaWatch watch_;
   std::optional<ReplicaSession> session_;
   bool was_cancelled_ = false;  // the last read, for the sake of replay
-  int64_t rest_until_us_ = 0;
-  bool is_resting_ = false;  // since it last served
-  std::optional<Error> notice_;
 };
 
 // Where the primary's log ends now, as a standby that has replayed all of it says it.
