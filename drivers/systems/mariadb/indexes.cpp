@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "drivers/scan/findings.hpp"
+#include "drivers/systems/mariadb/detail/covering.hpp"
 #include "drivers/systems/mariadb/detail/reads.hpp"
 
 namespace syncline::mariadb {
@@ -16,7 +17,7 @@ constexpr uint32_t kIndexedTextMax = 190;          // characters of a column in 
 constexpr int64_t kFilterFactor = 4;               // rows to those that a filter lets through
 constexpr unsigned long kIgnoredIndexes = 100600;  // NOLINT(google-runtime-int): the library's type
 
-using Columns = std::vector<std::string>;
+constexpr const char* kNothing = "nothing";
 
 bool contains(const Columns& columns, const std::string& name) {
   return std::find(columns.begin(), columns.end(), name) != columns.end();
@@ -25,6 +26,7 @@ bool contains(const Columns& columns, const std::string& name) {
 struct Index {
   Columns columns;  // whole ones, up to the first that is not
   bool is_cut = false;
+  bool is_primary = false;
 };
 
 // Those that the optimizer takes, each with the primary key that InnoDB puts behind it.
@@ -42,6 +44,7 @@ Result<std::vector<Index>> read_indexes(Connection& connection, const Mapped& ma
     if (indexes.empty() || name != rows.text(0)) indexes.emplace_back();
     name = rows.text(0);
     Index& index = indexes.back();
+    index.is_primary = name == "PRIMARY";
     index.is_cut = index.is_cut || rows.integer(2) != 0;
     if (!index.is_cut) index.columns.emplace_back(rows.text(1));
   }
@@ -115,6 +118,26 @@ Columns held_before(const Mapped& mapped, const Columns& order) {
   return held;
 }
 
+bool holds(const Index& index, const Columns& columns) {
+  return std::all_of(columns.begin(), columns.end(),
+                     [&](const std::string& name) { return contains(index.columns, name); });
+}
+
+// Whether some index has the order and all that is read.
+bool is_covered(const std::vector<Index>& indexes, const Columns& held, const Columns& order,
+                const Columns& all) {
+  return std::any_of(indexes.begin(), indexes.end(), [&](const Index& index) {
+    return !index.is_primary && serves(index, held, order, Held::kMayLead) && holds(index, all);
+  });
+}
+
+// The optimizer reads a table by its primary key rather than by an index of the same order.
+bool is_by_primary_key(const Mapped& mapped, const Columns& order) {
+  const auto& uniques = mapped.table.uniques;
+  return !uniques.empty() && uniques[0].is_primary && uniques[0].columns.size() >= order.size() &&
+         std::equal(order.begin(), order.end(), uniques[0].columns.begin());
+}
+
 // Of a sample, how many of how many rows the filter lets through.
 Result<bool> is_selective(Connection& connection, const Mapped& mapped) {
   const std::string table = quoted_name(mapped.table.name);
@@ -125,6 +148,80 @@ Result<bool> is_selective(Connection& connection, const Mapped& mapped) {
                           kSampleRows + ") AS sample"));
   if (!row.next()) return false;
   return kFilterFactor * row.integer(1) <= row.integer(0);
+}
+
+Columns joined(Columns columns, const Columns& more) {
+  columns.insert(columns.end(), more.begin(), more.end());
+  return columns;
+}
+
+Columns poll_order(const Mapped& mapped) {
+  Columns order = {mapped.mapping->poll_by};
+  for (std::string& name : key_order(mapped)) {
+    if (name != mapped.mapping->poll_by) order.push_back(std::move(name));
+  }
+  return order;
+}
+
+// A way in which a table is looked at again and again.
+struct Look {
+  std::string what;  // "each poll of customer"
+  Columns held;
+  Columns order;
+  Columns lead;  // the part of it that an index must have to serve
+};
+
+// Where rows are fetched whole for a small part of them.
+Result<void> find_uncovered(Connection& connection, const Mapped& mapped,
+                            const std::vector<Index>& indexes, const Look& look,
+                            std::vector<ports::Finding>& out) {
+  const Columns all = all_that_is_read(mapped, joined(look.held, look.order));
+  if (is_covered(indexes, look.held, look.lead, all)) return success();
+  SYN_TRY(const bool is_part, is_small_part(connection, mapped, all));
+  if (!is_part) return success();
+  SYN_TRY(const std::string why_none, why_none_holds(connection, mapped, all));
+  const std::string what =
+      look.what + " fetches each whole row for the few columns that are synced";
+  const std::string& name = mapped.schema->name;
+  if (!why_none.empty()) {
+    out.push_back({ports::Severity::kNote, name,
+                   what + ", and no index can hold them all: " + why_none, kNothing});
+    return success();
+  }
+  out.push_back({ports::Severity::kNote, name,
+                 what + ": an index that holds them all is read alone (it costs your updates of "
+                        "them a write; MariaDB has no INCLUDE)",
+                 add_index_sql(mapped, all)});
+  return success();
+}
+
+// One index for both reasons: the filter's columns at its beginning, the rest that is read behind.
+Result<void> find_spared_scan(Connection& connection, const Mapped& mapped,
+                              const std::vector<Index>& indexes, std::vector<ports::Finding>& out) {
+  const Columns order = key_order(mapped);
+  Columns held = held_before(mapped, order);
+  std::string what = "each scan of " + mapped.table.name;
+  const bool has_lead = !held.empty() && is_any(indexes, held, order, Held::kMustLead);
+  if (!held.empty() && !has_lead) {
+    SYN_TRY(const bool is_worth_it, is_selective(connection, mapped));
+    if (!is_worth_it) held.clear();
+  }
+  const bool wants_lead = !held.empty() && !has_lead;
+  if (wants_lead) {
+    what +=
+        " passes over all rows that `where` leaves out: in an index that begins with what it "
+        "asks for, they stand apart (MariaDB has no partial indexes)";
+  }
+  const size_t found_before = out.size();
+  if (!held.empty() || !is_by_primary_key(mapped, order)) {
+    const std::string look = wants_lead ? what + "; and it" : what;
+    SYN_TRY(find_uncovered(connection, mapped, indexes, {look, held, order, order}, out));
+  }
+  const bool is_said = out.size() > found_before && out.back().fix != kNothing;
+  if (!wants_lead || is_said) return success();
+  out.push_back({ports::Severity::kNote, mapped.schema->name, what,
+                 add_index_sql(mapped, joined(held, order))});
+  return success();
 }
 
 // One term of a row filter, "region = 'CH'".
@@ -145,9 +242,6 @@ std::optional<HeldColumn> held_column(std::string_view term) {
   if (name.size() > 2 && name.front() == '`' && name.back() == '`') {
     name = name.substr(1, name.size() - 2);
   }
-  const auto is_of_name = [](char letter) {
-    return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_' || letter == '$';
-  };
   if (name.empty() || !std::all_of(name.begin(), name.end(), is_of_name)) return {};
   const bool is_text = value.size() >= 2 && value.front() == '\'' &&
                        value.find('\'', 1) == value.size() - 1 &&
@@ -168,7 +262,7 @@ std::optional<std::vector<std::string>> split_terms(std::string_view where) {
     const bool is_of_word = std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_';
     if (is_quoted || is_of_word) {
       terms.back() += letter;
-      if (!is_quoted) word += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+      if (!is_quoted) word += lower_of(letter);
       continue;
     }
     if (letter == '(' || letter == ')' || letter == '\\' || letter == '#') return {};
@@ -195,14 +289,13 @@ std::vector<HeldColumn> held_columns(std::string_view where) {
   return columns;
 }
 
-std::string poll_index_sql(const Mapped& mapped) {
-  Columns order = {mapped.mapping->poll_by};
-  for (std::string& name : key_order(mapped)) {
-    if (name != mapped.mapping->poll_by) order.push_back(std::move(name));
-  }
-  Columns columns = held_before(mapped, order);
-  columns.insert(columns.end(), order.begin(), order.end());
-  return add_index_sql(mapped, columns);
+Result<std::string> poll_index_sql(Connection& connection, const Mapped& mapped) {
+  const Columns order = poll_order(mapped);
+  const Columns plain = joined(held_before(mapped, order), order);
+  Columns all = all_that_is_read(mapped, plain);
+  SYN_TRY(const bool is_part, is_small_part(connection, mapped, all));
+  SYN_TRY(const std::string why_none, why_none_holds(connection, mapped, all));
+  return add_index_sql(mapped, is_part && why_none.empty() ? all : plain);
 }
 
 Result<bool> is_poll_indexed(Connection& connection, const Mapped& mapped) {
@@ -226,27 +319,26 @@ Result<void> find_indexes(Connection& connection, const Mapped& mapped,
   if (has_label_key(mapped)) return success();
   SYN_TRY(const auto indexes, read_indexes(connection, mapped));
   const Columns order = key_order(mapped);
-  const Columns held = held_before(mapped, order);
-  if (!is_any(indexes, held, order, Held::kMayLead)) {
+  const bool is_ordered = is_any(indexes, held_before(mapped, order), order, Held::kMayLead);
+  if (!is_ordered) {
     out.push_back({ports::Severity::kWarning, mapping.schema->name,
                    "no index has the order of the dataset's key in " + mapped.table.name +
                        ": each chunk that a scan, a first sync or `verify` reads sorts all of it",
                    add_index_sql(mapped, order)});
   }
-  const bool is_scanned =
-      mapping.capture == ports::Capture::kScan && mapping.direction != ports::Direction::kTo;
-  if (!is_scanned || held.empty() || mapped.table.row_estimate < kLargeRows) return success();
-  if (is_any(indexes, held, order, Held::kMustLead)) return success();
-  SYN_TRY(const bool is_worth_it, is_selective(connection, mapped));
-  if (!is_worth_it) return success();
-  Columns columns = held;
-  columns.insert(columns.end(), order.begin(), order.end());
-  out.push_back({ports::Severity::kNote, mapping.schema->name,
-                 "each scan of " + mapped.table.name +
-                     " passes over all rows that `where` leaves out: in an index that begins with "
-                     "what it asks for, they stand apart (MariaDB has no partial indexes)",
-                 add_index_sql(mapped, columns)});
-  return success();
+  if (mapping.direction == ports::Direction::kTo) return success();
+  if (mapped.table.row_estimate < kLargeRows) return success();
+  if (mapping.capture == ports::Capture::kScan && is_ordered) {
+    return find_spared_scan(connection, mapped, indexes, out);
+  }
+  const bool is_polled =
+      mapping.capture == ports::Capture::kPoll && mapped.table.find(mapping.poll_by) != nullptr;
+  if (!is_polled) return success();
+  const Columns by = {mapping.poll_by};
+  const Columns held = held_before(mapped, by);
+  if (!is_any(indexes, held, by, Held::kMayLead)) return success();
+  return find_uncovered(connection, mapped, indexes,
+                        {"each poll of " + mapped.table.name, held, poll_order(mapped), by}, out);
 }
 
 }  // namespace syncline::mariadb

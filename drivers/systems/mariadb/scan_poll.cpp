@@ -44,8 +44,9 @@ Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& 
   out.not_null_sql = "UPDATE " + table + " SET " + name + " = " + (is_clock ? "now(6)" : "0") +
                      " WHERE " + name + " IS NULL; ALTER TABLE " + table + " MODIFY " + name + " " +
                      out.type + " NOT NULL;";
-  out.index_sql = poll_index_sql(mapped);
   SYN_TRY(out.is_indexed, is_poll_indexed(connection, mapped));
+  if (out.is_indexed) return out;
+  SYN_TRY(out.index_sql, poll_index_sql(connection, mapped));
   return out;
 }
 

@@ -23,7 +23,8 @@ struct HeldColumn {
 };
 std::vector<HeldColumn> held_columns(std::string_view where);
 
-std::string poll_index_sql(const Mapped& mapped);
+// ALTER TABLE for a poll: with all that is read where that is a small part of the rows.
+Result<std::string> poll_index_sql(Connection& connection, const Mapped& mapped);
 Result<bool> is_poll_indexed(Connection& connection, const Mapped& mapped);
 
 // kSystemSchema: the row filter as the config writes it is not SQL for this table.
