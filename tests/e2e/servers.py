@@ -5,6 +5,7 @@ and pymysql, so what uses it runs under the Python that Debian packages them for
 """
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -77,9 +78,32 @@ class PostgresServer(Server):
         return f"postgres://{user}@/{database}?host={self.folder}"
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class MariadbServer(Server):
     script = "mariadb_server"
     temporary = "syncline-maria-"
+    port = None
+
+    def start_as(self, number, *options):
+        """One of a replication: reached by a port too, for a replica comes that way."""
+        self.port = self.port or free_port()
+        self.start(f"--server-id={number}", f"--port={self.port}", "--skip-networking=0",
+                   "--bind-address=127.0.0.1", *options)
+
+    def let_copy(self):
+        self.sql("", "CREATE USER copier@'%' IDENTIFIED BY 'x'",
+                 "GRANT REPLICATION SLAVE ON *.* TO copier@'%'")
+
+    def follow(self, primary):
+        self.sql("", f"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {primary.port}, "
+                     "MASTER_USER = 'copier', MASTER_PASSWORD = 'x', "
+                     "MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 1, "
+                     "MASTER_SSL = 0, MASTER_SSL_VERIFY_SERVER_CERT = 0", "START SLAVE")
 
     def connect(self, database, user="root", **more):
         return pymysql.connect(unix_socket=self.folder + "/socket", user=user, charset="utf8mb4",

@@ -9,7 +9,6 @@ over. A database of that pair beside an SQLite file. Needs pymysql.
 import functools
 import os
 import random
-import socket
 import sqlite3
 import threading
 import unittest
@@ -22,31 +21,19 @@ from servers import MariadbServer, run_on
 KEYS = [f"k{number}@x" for number in range(40)]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Takeover(Appliance):
     def setUp(self):
         super().setUp()
         self.first, self.second = MariadbServer(), MariadbServer()
-        port = free_port()
-        options = ("--log-slave-updates", "--skip-networking=0", "--bind-address=127.0.0.1")
         for number, server in ((11, self.first), (12, self.second)):
             self.addCleanup(server.remove)
-            server.start(f"--server-id={number}", f"--port={port if number == 11 else 0}", *options)
-        self.first.sql("", "CREATE USER copier@'%' IDENTIFIED BY 'x'",
-                       "GRANT REPLICATION SLAVE ON *.* TO copier@'%'",
-                       "CREATE DATABASE maria CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            server.start_as(number, "--log-slave-updates")
+        self.first.let_copy()
+        self.first.sql("", "CREATE DATABASE maria CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
                        "CREATE TABLE maria.customer (email varchar(60) PRIMARY KEY, "
                        "name varchar(40), points bigint)")
-        self.second.sql("", "RESET MASTER", "DO SLEEP(1.1)", "FLUSH BINARY LOGS",
-                        f"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {port}, "
-                        "MASTER_USER = 'copier', MASTER_PASSWORD = 'x', "
-                        "MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 1, "
-                        "MASTER_SSL = 0, MASTER_SSL_VERIFY_SERVER_CERT = 0", "START SLAVE")
+        self.second.sql("", "RESET MASTER", "DO SLEEP(1.1)", "FLUSH BINARY LOGS")
+        self.second.follow(self.first)
         self.lead_to(self.first)
         self.init("office.db", f"mariadb://root@localhost/maria?socket={self.path('socket')}")
         self.start()

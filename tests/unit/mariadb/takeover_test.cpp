@@ -2,55 +2,13 @@
 // said what is lost.
 #include <thread>
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "drivers/systems/mariadb/detail/position.hpp"
-#include "tests/unit/mariadb/mariadb_fixture.hpp"
+#include "tests/unit/mariadb/node.hpp"
 
 namespace syncline::mariadb {
 namespace {
 
 using testing::ElementsAre, testing::HasSubstr, testing::IsEmpty;
-
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  EXPECT_EQ(0, ::bind(socket, reinterpret_cast<sockaddr*>(&address), size));
-  EXPECT_EQ(0, ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size));
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
-
-class Node {
- public:
-  Node(int number, const std::string& options)
-      : options_(" --server-id=" + std::to_string(number) + " --log-slave-updates " + options) {
-    std::string pattern = std::filesystem::temp_directory_path() / "syncline-maria-XXXXXX";
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~Node() { call("remove", ""); }
-  Node(const Node&) = delete;
-  Node& operator=(const Node&) = delete;
-
-  void start() { call("start", options_); }
-  void kill() { call("stop", "immediate"); }
-  std::string socket() const { return folder_ + "/socket"; }
-  User user(const std::string& database = "") const { return User(database, socket()); }
-
- private:
-  void call(const std::string& command, const std::string& more) {
-    const std::string line = "tests/support/mariadb_server " + command + " " + folder_ + " " + more;
-    EXPECT_EQ(0, std::system(line.c_str())) << line;
-  }
-
-  std::string folder_;
-  std::string options_;
-};
 
 // The URL leads to a link: who it leads to is who has taken over.
 class Takeover : public ports::SystemTest {
@@ -59,25 +17,18 @@ class Takeover : public ports::SystemTest {
 
   Takeover()
       : SystemTest(make_mariadb, kPollMs),
-        port_(free_port()),
-        old_(11, "--skip-networking=0 --bind-address=127.0.0.1 --port=" + std::to_string(port_)),
-        new_(12, "") {
+        old_(11, "--log-slave-updates"),
+        new_(12, "--log-slave-updates") {
     std::thread other([this] { new_.start(); });
     old_.start();
     other.join();
     link_ = old_.socket() + "-link";
     lead_to(old_);
-    old_.user().run("CREATE USER copier@'%' IDENTIFIED BY 'x'",
-                    "GRANT REPLICATION SLAVE ON *.* TO copier@'%'",
-                    "CREATE DATABASE shop CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    old_.let_copy();
+    old_.user().run("CREATE DATABASE shop CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
                     "CREATE TABLE shop.customer(id bigint PRIMARY KEY, name varchar(99))");
-    new_.user().run(
-        "FLUSH BINARY LOGS", "RESET MASTER", "DO SLEEP(1.1)", "FLUSH BINARY LOGS",
-        "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=" + std::to_string(port_) +
-            ", MASTER_USER='copier', MASTER_PASSWORD='x', MASTER_USE_GTID=slave_pos, "
-            "MASTER_SSL=0, MASTER_SSL_VERIFY_SERVER_CERT=0, "
-            "MASTER_CONNECT_RETRY=1",
-        "START SLAVE");
+    new_.user().run("FLUSH BINARY LOGS", "RESET MASTER", "DO SLEEP(1.1)", "FLUSH BINARY LOGS");
+    new_.follow(old_);
     start_at("mariadb://root@localhost/shop?socket=" + link_,
              {make_schema("customer", "id:int64 name:text")});
   }
@@ -93,10 +44,7 @@ class Takeover : public ports::SystemTest {
   static void insert(const Node& node, int id) {
     node.user("shop").run("INSERT INTO customer VALUES (" + std::to_string(id) + ", 'n')");
   }
-  void wait_for_copy() {
-    const std::string end = old_.user().ask("SELECT @@gtid_binlog_pos");
-    EXPECT_EQ("0", new_.user().ask("SELECT MASTER_GTID_WAIT('" + end + "', 20)")) << end;
-  }
+  void wait_for_copy() const { new_.wait_for(old_); }
   void take_over() {
     old_.kill();
     new_.user().run("STOP SLAVE", "RESET SLAVE ALL");
@@ -134,7 +82,6 @@ class Takeover : public ports::SystemTest {
     return opened ? Error{} : opened.error();
   }
 
-  int port_;
   Node old_;
   Node new_;
   std::string link_;
