@@ -26,9 +26,13 @@ config::SystemKind postgres_offer() {
 // Triggers fire for our writes, which a dataset must accept; what cascades write is in no log, and
 // is made up where it is asked for.
 config::SystemKind mariadb_offer() {
-  return {
-      "mariadb", {"log", "scan", "poll"},    {"suppress", "fire", "guarded"}, {"refuse", "derive"},
-      false,     ports::kWriteConnectionsMax};
+  return {"mariadb",
+          {"log", "scan", "poll"},
+          {"suppress", "fire", "guarded"},
+          {"refuse", "derive"},
+          false,
+          ports::kWriteConnectionsMax,
+          true};
 }
 
 std::string sqlite_finer_key(const std::string& table, const ports::ColumnInfo& column) {

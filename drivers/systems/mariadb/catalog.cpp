@@ -6,6 +6,7 @@
 #include "drivers/systems/mariadb/detail/findings.hpp"
 #include "drivers/systems/mariadb/detail/indexes.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
+#include "drivers/systems/mariadb/detail/replica.hpp"
 #include "drivers/systems/mariadb/detail/scan_tables.hpp"
 
 namespace syncline::mariadb {
@@ -77,6 +78,7 @@ Result<std::vector<Finding>> MariadbCatalog::findings() {
     scan::find_unseen(mapping, out);
     SYN_TRY(find_reads(*connection, mapped.value(), out));
   }
+  SYN_TRY(find_replica(*connection, *shared_, out));
   SYN_TRY(const auto present, installed_objects(*connection));
   for (const char* table : {kCheckpoint, kEcho}) {
     const bool is_needed = table == kCheckpoint || shared_->is_scan;

@@ -123,6 +123,15 @@ int64_t Answer::integer(size_t column) const {
   return value;
 }
 
+std::string_view Answer::text_of(std::string_view column) const {
+  const MYSQL_FIELD* fields = mysql_fetch_fields(result_.get());
+  const unsigned count = mysql_num_fields(result_.get());
+  for (unsigned i = 0; i < count; ++i) {
+    if (column == fields[i].name) return text(i);
+  }
+  return {};
+}
+
 ErrorCode code_of(unsigned number) {
   if (number >= CR_MIN_ERROR && number <= CR_MAX_ERROR) return ErrorCode::kSystemOpen;
   if (is_in(number, {ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD, ER_QUERY_INTERRUPTED,

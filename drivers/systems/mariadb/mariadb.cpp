@@ -7,11 +7,28 @@
 #include "drivers/systems/mariadb/detail/target.hpp"
 
 namespace syncline::mariadb {
+namespace {
+
+Result<std::optional<Endpoint>> replica_of(const ports::SystemConfig& config,
+                                           const Shared& shared) {
+  if (config.replica_url.empty()) return std::optional<Endpoint>();
+  if (shared.is_scan) {
+    return fail(ErrorCode::kConfigValue, "system '" + config.name + "' has a `replica`",
+                "without the log tables are read over and over, from the primary alone",
+                "take `replica` out, or capture = \"log\"");
+  }
+  SYN_TRY(Endpoint endpoint, parse_endpoint(config.name, config.replica_url));
+  return std::optional(std::move(endpoint));
+}
+
+}  // namespace
+
 Result<ports::System> make_mariadb(const ports::SystemConfig& config, Clock& clock) {
   auto shared = std::make_shared<Shared>();
   shared->config = config;
   SYN_TRY(shared->is_scan, scan::is_scanned(config, "a MariaDB database"));
   SYN_TRY(shared->endpoint, parse_endpoint(config.name, config.url));
+  SYN_TRY(shared->replica, replica_of(config, *shared));
   ports::System system;
   if (shared->is_scan) {
     auto known = std::make_shared<scan::Shared>();

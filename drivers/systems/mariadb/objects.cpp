@@ -6,6 +6,7 @@ namespace syncline::mariadb {
 namespace {
 
 constexpr int kEndSeconds = 20;
+constexpr const char* kMarkSuffix = "/replica";  // no system's name has a slash
 
 // Names are bytes, so that the server's collations have no say in whose row is whose.
 const std::string kCreate =
@@ -77,6 +78,22 @@ std::string our_rows(const Shared& shared) {
          " AND `system` = " + literal(shared.config.name);
 }
 
+std::string our_mark(const Shared& shared) {
+  return " WHERE appliance = " + literal(shared.config.appliance) +
+         " AND `system` = " + literal(shared.config.name + kMarkSuffix);
+}
+
+// Drawn first: as an expression a log of statements would draw it anew elsewhere.
+Result<std::string> make_mark(Connection& connection, const Shared& shared) {
+  SYN_TRY(const std::string drawn,
+          connection.query_text("SELECT conv(left(md5(uuid()), 15), 16, 10)"));
+  SYN_TRY(connection.run(std::string("INSERT INTO ") + kCheckpoint + " VALUES (" +
+                         literal(shared.config.appliance) + ", " +
+                         literal(shared.config.name + kMarkSuffix) + ", 0, 0, 0, " + drawn +
+                         ") ON DUPLICATE KEY UPDATE seq = VALUES(seq)"));
+  return drawn;
+}
+
 Result<void> end_sessions(Connection& connection, const Shared& shared) {
   std::string used;
   for (size_t place = 0; place < ports::kWriteConnectionsMax; ++place) {
@@ -119,6 +136,7 @@ Result<std::vector<std::string>> remove_objects(Connection& connection, const Sh
   for (std::string& object : objects) {
     const std::string table = object.substr(object.find(' ') + 1);
     SYN_TRY(connection.run("DELETE FROM " + table + our_rows(shared)));
+    SYN_TRY(connection.run("DELETE FROM " + table + our_mark(shared)));
     SYN_TRY(const bool is_used, is_there(connection, "SELECT 1 FROM " + table + " LIMIT 1"));
     if (is_used) {
       object.insert(0, "our rows of ");

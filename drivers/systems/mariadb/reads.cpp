@@ -11,22 +11,6 @@ namespace {
 constexpr int kSeeTriesMax = 200;  // of 10 ms each
 constexpr size_t kFieldRowsMax = 50'000;
 
-// The end of the log that a transaction sees.
-Result<LogEnd> log_end(Connection& connection) {
-  SYN_TRY(Answer rows, connection.query("SHOW STATUS LIKE 'binlog_snapshot_%'"));
-  LogEnd end;
-  while (rows.next()) {
-    if (rows.text(0) == "Binlog_snapshot_position") {
-      end.offset = static_cast<uint64_t>(rows.integer(1));
-    } else if (rows.text(0) == "Binlog_snapshot_file") {
-      if (const auto name = parse_file_name(rows.text(1))) end.file = *name;
-    }
-  }
-  if (end.file.number > 0) return end;
-  return fail(ErrorCode::kSystemOpen, connection.place() + " writes no binary log",
-              "log_bin is off", "set log_bin in the server's config and restart it");
-}
-
 std::vector<std::string> order_terms(const Mapped& mapped) {
   std::vector<std::string> terms;
   terms.reserve(mapped.key_count());
@@ -207,21 +191,34 @@ Result<std::optional<Answer>> select_records(Connection& connection, const Mappe
   return std::optional(std::move(rows));
 }
 
+Result<LogEnd> log_end(Connection& connection) {
+  SYN_TRY(Answer rows, connection.query("SHOW STATUS LIKE 'binlog_snapshot_%'"));
+  LogEnd end;
+  while (rows.next()) {
+    if (rows.text(0) == "Binlog_snapshot_position") {
+      end.offset = static_cast<uint64_t>(rows.integer(1));
+    } else if (rows.text(0) == "Binlog_snapshot_file") {
+      if (const auto name = parse_file_name(rows.text(1))) end.file = *name;
+    }
+  }
+  if (end.file.number > 0) return end;
+  return fail(ErrorCode::kSystemOpen, connection.place() + " writes no binary log",
+              "log_bin is off", "set log_bin in the server's config and restart it");
+}
+
 Result<LogEnd> read_log_end(Connection& connection) {
   ReadTransaction transaction(connection);
   SYN_TRY(transaction.begin());
   return log_end(connection);
 }
 
-Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& mapped,
-                                        const std::string& cursor, size_t row_limit,
-                                        const ReadPlace& place, ports::ChangeSink& sink) {
-  ReadTransaction transaction(connection);
-  SYN_TRY(begin_seeing(connection, transaction, place.shown));
-  SYN_TRY(Answer rows, select_chunk(connection, mapped, cursor, row_limit));
+Result<ports::SnapshotChunk> show_chunk(Connection& connection, const ChunkWanted& wanted,
+                                        ports::ChangeSink& sink) {
+  const Mapped& mapped = wanted.mapped;
+  SYN_TRY(Answer rows, select_chunk(connection, mapped, wanted.cursor, wanted.row_limit));
   ports::SnapshotChunk chunk;
-  const bool is_last = rows.row_count() < row_limit;
-  sink.begin(place.transaction);
+  const bool is_last = rows.row_count() < wanted.row_limit;
+  sink.begin(wanted.place.transaction);
   RowCells cells;
   while (rows.next()) {
     if (auto filled = fill_row(mapped, rows, cells); filled) {
@@ -235,6 +232,13 @@ Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& ma
   }
   sink.end();
   return chunk;
+}
+
+Result<ports::SnapshotChunk> read_chunk(Connection& connection, const ChunkWanted& wanted,
+                                        ports::ChangeSink& sink) {
+  ReadTransaction transaction(connection);
+  SYN_TRY(begin_seeing(connection, transaction, wanted.place.shown));
+  return show_chunk(connection, wanted, sink);
 }
 
 Result<uint64_t> estimate_rows(Connection& connection, const Mapped& mapped) {

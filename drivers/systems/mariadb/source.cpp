@@ -20,13 +20,17 @@ auto stalled(const std::string& system) {
 }  // namespace
 
 MariadbSource::MariadbSource(std::shared_ptr<const Shared> shared, Clock& clock)
-    : shared_(std::move(shared)), clock_(clock), decoder_(shared_, [this] { return connect(); }) {}
+    : shared_(std::move(shared)),
+      clock_(clock),
+      decoder_(shared_, [this] { return connect(); }),
+      replica_(shared_, clock) {}
 
 Result<Connection*> MariadbSource::connect_anywhere() {
   if (connection_ != nullptr && connection_->is_usable()) return connection_.get();
   SYN_TRY(auto connection, Connection::open(shared_->access(), Purpose::kSql));
   SYN_TRY(server_, server_number(*connection));
   connection_ = std::move(connection);
+  replica_.forget();
   return connection_.get();
 }
 
@@ -234,7 +238,13 @@ Result<ports::SnapshotChunk> MariadbSource::read_snapshot(model::DatasetId datas
                                                           ports::ChangeSink& sink) {
   SYN_TRY(Connection * connection, in_step());
   SYN_TRY(const Mapped* mapped, mapped_of(dataset));
-  return read_chunk(*connection, *mapped, cursor, row_limit, read_place(), sink);
+  const ChunkWanted wanted{*mapped, cursor, row_limit, read_place()};
+  if (is_open_ && replica_.is_usable()) {
+    if (auto chunk = replica_.read(*connection, server_, wanted, sink)) return std::move(*chunk);
+  }
+  SYN_TRY(auto chunk, read_chunk(*connection, wanted, sink));
+  chunk.notice = replica_.take_notice();
+  return chunk;
 }
 
 Result<uint64_t> MariadbSource::estimate_rows(model::DatasetId dataset) {

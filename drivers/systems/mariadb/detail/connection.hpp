@@ -32,6 +32,8 @@ class Answer {
   bool is_null(size_t column) const { return row_[column] == nullptr; }
   std::string_view text(size_t column) const;  // empty for NULL
   int64_t integer(size_t column) const;        // 0 for NULL
+  // Of the column of this name; empty where there is none.
+  std::string_view text_of(std::string_view column) const;
 
  private:
   struct Free {

@@ -23,6 +23,11 @@ Result<void> install_echo(Connection& connection);  // of scans and polls
 // " WHERE appliance = ... AND system = ..." of our rows in it.
 std::string our_rows(const Shared& shared);
 
+// Likewise of a row by which a replica is known as a copy of this database: its seq is a number
+// that was drawn and written here.
+std::string our_mark(const Shared& shared);
+Result<std::string> make_mark(Connection& connection, const Shared& shared);  // the number
+
 // Takes the lock by which this session is known as the one that writes there, from an earlier one
 // if need be. Errors: kSystemBusy. place: see Shared::lock_name.
 Result<void> claim_session(Connection& connection, const Shared& shared, size_t place);

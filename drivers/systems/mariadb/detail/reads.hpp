@@ -61,6 +61,8 @@ struct LogEnd {
   uint64_t offset = 0;
 };
 Result<LogEnd> read_log_end(Connection& connection);
+// Up to where the log's transactions are seen: by the transaction on the connection, or now.
+Result<LogEnd> log_end(Connection& connection);
 // Begins it at a log's end behind `shown`, which is returned.
 Result<Place> begin_seeing(Connection& connection, ReadTransaction& transaction, Place shown);
 
@@ -69,10 +71,19 @@ struct ReadPlace {
   Place shown;  // of the last transaction that the log has told
 };
 
-// As one transaction of kSnapshot rows.
-Result<ports::SnapshotChunk> read_chunk(Connection& connection, const Mapped& mapped,
-                                        const std::string& cursor, size_t row_limit,
-                                        const ReadPlace& place, ports::ChangeSink& sink);
+struct ChunkWanted {
+  const Mapped& mapped;
+  const std::string& cursor;
+  size_t row_limit = 0;
+  ReadPlace place;
+};
+
+// As one transaction of kSnapshot rows; of what the read transaction on the connection sees, or of
+// one of its own. Where it fails, nothing went to the sink.
+Result<ports::SnapshotChunk> show_chunk(Connection& connection, const ChunkWanted& wanted,
+                                        ports::ChangeSink& sink);
+Result<ports::SnapshotChunk> read_chunk(Connection& connection, const ChunkWanted& wanted,
+                                        ports::ChangeSink& sink);
 // Of every row the cells of these fields, the key's first, in the snapshot of a ReadTransaction. A
 // cell that no type of ours holds is unchanged.
 using VisitCells = std::function<void(std::span<const model::CellView> cells)>;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,12 +14,20 @@
 
 namespace syncline::mariadb {
 
+struct Limits {
+  int replica_ms = 5'000;  // for a replica to come to where the primary is
+};
+
 struct Shared {
   ports::SystemConfig config;
+  Limits limits;
   Endpoint endpoint;
+  std::optional<Endpoint> replica;
   bool is_scan = false;  // no log is read: tables are scanned or polled
 
   Access access() const { return {config.name, endpoint, config.password}; }
+  // REQUIRES: there is one.
+  Access replica_access() const { return {config.name, *replica, config.password}; }
   // Of a user-level lock that a session of ours holds while it writes: by it that session is found
   // and ended. Such names have 64 characters at most, whatever appliance and system are called.
   // place: among the connections that we write through, from 0.

@@ -1,7 +1,7 @@
 // The face of a database that is read: its log as a replica reads it, and its tables as they are.
 //
-// Owner: two connections of its own, one for the log, one for everything else. Threads: one at a
-// time; apart from the target's.
+// Owner: two connections of its own, one for the log, one for everything else, and one to the
+// replica where there is one. Threads: one at a time; apart from the target's.
 #pragma once
 
 #include <deque>
@@ -10,6 +10,7 @@
 
 #include "drivers/systems/mariadb/detail/decoder.hpp"
 #include "drivers/systems/mariadb/detail/reads.hpp"
+#include "drivers/systems/mariadb/detail/replica.hpp"
 #include "drivers/systems/mariadb/detail/shared.hpp"
 #include "drivers/systems/mariadb/detail/stream.hpp"
 #include "host/base/clock.hpp"
@@ -59,6 +60,7 @@ class MariadbSource final : public ports::Source {
   int64_t look_due_us_ = 0;
   std::deque<ReadGroup> waiting_;                 // read, and not durable yet
   std::map<model::DatasetId, Mapped> looked_at_;  // without open
+  Replica replica_;
 };
 
 }  // namespace syncline::mariadb
