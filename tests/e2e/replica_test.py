@@ -24,7 +24,7 @@ class Replica(Appliance):
             self.addCleanup(server.remove)
             server.start_as(number, *options)
         self.primary.let_copy()
-        self.primary.sql("", "CREATE DATABASE maria CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        self.primary.sql("", "CREATE DATABASE maria CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
                          "CREATE TABLE maria.customer (email varchar(60) PRIMARY KEY, "
                          "name varchar(40), points bigint)", "USE maria",
                          "INSERT INTO customer SELECT concat('k', seq), 'n', 0 FROM "
@@ -54,7 +54,7 @@ class Replica(Appliance):
         user = threading.Thread(target=self.write_until, args=(is_over,))
         user.start()
         try:
-            self.launch("warning")
+            self.launch("--log-level", "warning")
             self.wait(lambda: self.one(self.office, "SELECT count(*) FROM customer") > 0)
             self.call("pause", "maria")  # stops between two chunks
             self.assertNotIn("replica", self.log())

@@ -153,7 +153,7 @@ Result<ports::SnapshotChunk> Replica::try_read(Connection& primary, uint32_t ser
     SYN_TRY(check(primary, *reader, server));
     SYN_TRY(check_rights(primary));
     SYN_TRY(const std::string mark, make_mark(primary, *shared_));
-    session_ = ReplicaSession{std::move(reader), mark, {}};
+    session_ = std::make_unique<ReplicaSession>(ReplicaSession{std::move(reader), mark, {}});
   }
   Connection& reader = *session_->reader;
   SYN_TRY(wait_for_copy(primary, reader, server, tries_left));

@@ -50,7 +50,8 @@ Result<std::string> user_of(Connection& connection) {
 // Rights are given on the primary, and replication takes them on.
 Result<Answer> ask(Connection& connection, const char* sql, const std::string& right) {
   auto rows = connection.query(sql);
-  if (rows || mysql_errno(connection.handle()) != ER_SPECIFIC_ACCESS_DENIED_ERROR) return rows;
+  if (rows) return rows;
+  if (mysql_errno(connection.handle()) != ER_SPECIFIC_ACCESS_DENIED_ERROR) return rows.error();
   SYN_TRY(const std::string user, user_of(connection));
   return fail(ErrorCode::kConfigValue, "tables cannot be read from the replica",
               "user " + user + " may not ask " + connection.place() + " for " + sql,
@@ -172,7 +173,8 @@ Result<void> check_writers(Connection& primary, Connection& replica) {
 }
 
 Result<void> check_rights(Connection& primary) {
-  SYN_TRY(ask(primary, "SHOW MASTER STATUS", "BINLOG MONITOR"));
+  const auto rows = ask(primary, "SHOW MASTER STATUS", "BINLOG MONITOR");
+  if (!rows) return rows.error();
   return success();
 }
 

@@ -60,7 +60,7 @@ class Node {
   }
   void wait_for(const Node& primary) const {
     const std::string end = primary.user().ask("SELECT @@gtid_binlog_pos");
-    EXPECT_EQ("0", user().ask("SELECT MASTER_GTID_WAIT('" + end + "', 20)")) << end;
+    EXPECT_EQ("0", user().ask("SELECT MASTER_GTID_WAIT('" + end + "', 60)")) << end;
   }
 
  private:

@@ -13,6 +13,9 @@
 namespace syncline::mariadb {
 
 constexpr int kSoonMs = 700;  // what a replica has that will not come in time
+// One that is made anew has the log of all tests before to apply.
+constexpr const char* kReplicaOptions =
+    "--read-only --sync-binlog=0 --innodb-flush-log-at-trx-commit=0";
 
 class ReplicaTest : public ports::SystemTest {
  protected:
@@ -30,7 +33,8 @@ class ReplicaTest : public ports::SystemTest {
   static Node& replica() { return *nodes()->replica; }
   static void make_replica() {
     nodes()->replica.reset();
-    nodes()->replica = std::make_unique<Node>(22, "--read-only --log-slave-updates");
+    nodes()->replica =
+        std::make_unique<Node>(22, std::string(kReplicaOptions) + " --log-slave-updates");
     replica().start();
     replica().user().run("RESET MASTER");
     replica().follow(primary());

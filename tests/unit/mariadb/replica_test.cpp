@@ -267,7 +267,7 @@ TEST_F(ReplicaReads, DoctorSaysWhatIsWrongWithOne) {
 
 TEST_F(ReplicaReads, OneThatReplicatesFromAnotherServerIsRefused) {
   start_with("");
-  Node other(23, "--read-only");
+  Node other(23, kReplicaOptions);
   other.start();
   other.user().run("RESET MASTER");
   other.follow(replica());

@@ -66,7 +66,7 @@ class Replica {
 
   std::shared_ptr<const Shared> shared_;
   ports::ReplicaWatch watch_;
-  std::optional<ReplicaSession> session_;
+  std::unique_ptr<ReplicaSession> session_;
   // The last read met a table that the log tells a change of later; one that was changed behind its
   // snapshot.
   bool is_changing_ = false;

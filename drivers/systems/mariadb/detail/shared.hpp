@@ -27,7 +27,9 @@ struct Shared {
 
   Access access() const { return {config.name, endpoint, config.password}; }
   // REQUIRES: there is one.
-  Access replica_access() const { return {config.name, *replica, config.password}; }
+  Access replica_access() const {
+    return {config.name, replica.value_or(Endpoint{}), config.password};
+  }
   // Of a user-level lock that a session of ours holds while it writes: by it that session is found
   // and ended. Such names have 64 characters at most, whatever appliance and system are called.
   // place: among the connections that we write through, from 0.
