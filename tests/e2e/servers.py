@@ -112,3 +112,11 @@ class MariadbServer(Server):
 
     def url(self, database, user="root"):
         return f"mariadb://{user}@localhost/{database}?socket={self.folder}/socket"
+
+
+class MysqlServer(MariadbServer):
+    script = "mysql_server"
+    temporary = "syncline-my-"
+
+    def url(self, database, user="root"):
+        return super().url(database, user).replace("mariadb://", "mysql://")
