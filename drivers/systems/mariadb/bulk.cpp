@@ -77,6 +77,7 @@ Bulk::Outcome Bulk::run(const std::string& sql) {
 
 Bulk::Outcome Bulk::run(const std::string& sql, const std::vector<ParameterArray*>& arrays,
                         size_t first, size_t count) {
+  if (connection_.kind().is_mysql()) return run_texts(sql, arrays, first, count);
   if (prepared_.size() > kPreparedMax) prepared_.clear();
   Prepared& prepared = prepared_[sql];
   const auto error_of = [&](MYSQL_STMT* statement) {

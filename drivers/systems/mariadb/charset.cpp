@@ -50,7 +50,8 @@ constexpr std::array kNames = {
     Named{"cp866", "CP866"},       Named{"koi8r", "KOI8-R"},     Named{"koi8u", "KOI8-U"},
     Named{"sjis", "SJIS"},         Named{"cp932", "CP932"},      Named{"ujis", "EUC-JP"},
     Named{"eucjpms", "EUC-JP-MS"}, Named{"euckr", "EUC-KR"},     Named{"gb2312", "GB2312"},
-    Named{"gbk", "GBK"},           Named{"big5", "BIG5"},        Named{"tis620", "TIS-620"}};
+    Named{"gbk", "GBK"},           Named{"big5", "BIG5"},        Named{"tis620", "TIS-620"},
+    Named{"gb18030", "GB18030"}};
 
 auto refuse(std::string why) {
   return fail(ErrorCode::kValue, "a text cannot be read", std::move(why),

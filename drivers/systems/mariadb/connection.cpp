@@ -15,20 +15,13 @@ constexpr unsigned kConnectSeconds = 10;
 constexpr unsigned kReadSeconds = 600;
 constexpr unsigned kStreamSeconds = 30;  // several heartbeats
 
-// What every session of ours is set to. Values that are out of range are errors, never changed.
-constexpr const char* kSession =
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
-    "ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = "
-    "'+00:00', autocommit = 1, tx_isolation = 'READ-COMMITTED', sql_auto_is_null = 0, "
-    "sql_select_limit = DEFAULT, explicit_defaults_for_timestamp = 1, wait_timeout = 2592000, "
-    "completion_type = 'NO_CHAIN'";
-
-// A write never waits behind a user, whose transaction might be the victim of the deadlock, and
-// runs no referential actions, which are in no log. A user's guarded trigger asks for @syncline.
-constexpr const char* kWriteSession =
-    "SET SESSION innodb_lock_wait_timeout = 0, lock_wait_timeout = 0, foreign_key_checks = 0, "
-    "unique_checks = 1, max_statement_time = 0, @syncline = 1";
-constexpr const char* kReadSession = "SET SESSION lock_wait_timeout = 20, max_statement_time = 0";
+// MySQL's own numbers; MariaDB gives none of them another meaning.
+constexpr unsigned kMysqlQueryTimeout = 3024;
+constexpr unsigned kMysqlOffline = 3032;
+constexpr unsigned kMysqlSessionKilled = 3169;
+constexpr unsigned kMysqlLockNoWait = 3572;
+constexpr unsigned kMysqlCheckViolated = 3819;
+constexpr unsigned kMysqlStringConversion = 3854;
 
 bool is_in(unsigned number, std::initializer_list<unsigned> numbers) {
   return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
@@ -134,10 +127,11 @@ std::string_view Answer::text_of(std::string_view column) const {
 
 ErrorCode code_of(unsigned number) {
   if (number >= CR_MIN_ERROR && number <= CR_MAX_ERROR) return ErrorCode::kSystemOpen;
-  if (is_in(number, {ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD, ER_QUERY_INTERRUPTED,
-                     ER_STATEMENT_TIMEOUT, ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS,
-                     ER_USER_LIMIT_REACHED, ER_OUT_OF_RESOURCES, ER_OUTOFMEMORY,
-                     ER_TABLE_DEF_CHANGED, ER_LOCK_TABLE_FULL})) {
+  if (is_in(number,
+            {ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD, ER_QUERY_INTERRUPTED,
+             ER_STATEMENT_TIMEOUT, ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS,
+             ER_USER_LIMIT_REACHED, ER_OUT_OF_RESOURCES, ER_OUTOFMEMORY, ER_TABLE_DEF_CHANGED,
+             ER_LOCK_TABLE_FULL, kMysqlLockNoWait, kMysqlQueryTimeout})) {
     return ErrorCode::kSystemBusy;
   }
   if (is_in(number, {ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR, ER_BAD_TABLE_ERROR,
@@ -149,7 +143,8 @@ ErrorCode code_of(unsigned number) {
             {ER_ACCESS_DENIED_ERROR, ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_SERVER_SHUTDOWN,
              ER_NORMAL_SHUTDOWN, ER_CONNECTION_KILLED, ER_OPTION_PREVENTS_STATEMENT,
              ER_HOST_NOT_PRIVILEGED, ER_HOST_IS_BLOCKED, ER_NET_PACKET_TOO_LARGE, ER_NET_READ_ERROR,
-             ER_NET_READ_INTERRUPTED, ER_NET_ERROR_ON_WRITE, ER_NET_WRITE_INTERRUPTED})) {
+             ER_NET_READ_INTERRUPTED, ER_NET_ERROR_ON_WRITE, ER_NET_WRITE_INTERRUPTED,
+             kMysqlOffline, kMysqlSessionKilled})) {
     return ErrorCode::kSystemOpen;
   }
   return ErrorCode::kSystemRefused;
@@ -161,7 +156,8 @@ bool is_refusal(unsigned number, std::string_view sqlstate) {
   return is_in(number,
                {ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_NO_DEFAULT_FOR_FIELD, WARN_DATA_TRUNCATED,
                 ER_TRUNCATED_WRONG_VALUE, ER_TOO_BIG_ROWSIZE, ER_CANT_CREATE_GEOMETRY_OBJECT,
-                ER_NO_PARTITION_FOR_GIVEN_VALUE, ER_NON_INSERTABLE_TABLE, ER_WRONG_VALUE});
+                ER_NO_PARTITION_FOR_GIVEN_VALUE, ER_NON_INSERTABLE_TABLE, ER_WRONG_VALUE,
+                kMysqlCheckViolated, kMysqlStringConversion});
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const Access& access, Purpose purpose) {
@@ -188,14 +184,20 @@ Result<std::unique_ptr<Connection>> Connection::open(const Access& access, Purpo
         "the url asks for it with sslmode",
         "set ssl_cert and ssl_key in the server's config and restart it, or sslmode=disable");
   }
-  if (mariadb_connection(handle) == 0) {
-    return fail(ErrorCode::kSystemOpen, connection->place_ + " is not a MariaDB server",
-                "it says that it is " + std::string(mysql_get_server_info(handle)) +
-                    ", whose log and protocol differ",
-                "name a MariaDB server; this version does not speak to others");
+  SYN_TRY(connection->kind_,
+          kind_of_server(mariadb_connection(handle) != 0 ? Flavour::kMariadb : Flavour::kMysql,
+                         static_cast<uint32_t>(mysql_get_server_version(handle)),
+                         mysql_get_server_info(handle), connection->place_));
+  const Dialect& dialect = connection->dialect();
+  for (const char* setting : dialect.session) {
+    SYN_TRY(connection->run(setting));
   }
-  SYN_TRY(connection->run(kSession));
-  SYN_TRY(connection->run(purpose == Purpose::kWrite ? kWriteSession : kReadSession));
+  const bool is_write = purpose == Purpose::kWrite;
+  if (is_write && connection->kind_.is_mysql() &&
+      mysql_set_server_option(handle, MYSQL_OPTION_MULTI_STATEMENTS_ON) != 0) {
+    return connection->last_error(connection->place_ + " takes no statements in bulk");
+  }
+  SYN_TRY(connection->run(is_write ? dialect.write_session : dialect.read_session));
   return connection;
 }
 

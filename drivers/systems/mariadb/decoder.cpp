@@ -9,35 +9,10 @@ namespace syncline::mariadb {
 namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
-constexpr uint16_t kNoForeignKeyChecks = 2;  // of a rows event: permanent value
 
 auto out_of_step(std::string why) {
   return fail(ErrorCode::kSystemOpen, "the log is out of step", std::move(why),
               "nothing: the log is opened anew");
-}
-
-std::string_view view(const MARIADB_STRING& text) {
-  return {text.str, text.length};
-}
-
-bool is_rows(const Event& event) {
-  switch (event.type()) {
-    case WRITE_ROWS_EVENT_V1:
-    case UPDATE_ROWS_EVENT_V1:
-    case DELETE_ROWS_EVENT_V1:
-    case WRITE_ROWS_EVENT:
-    case UPDATE_ROWS_EVENT:
-    case DELETE_ROWS_EVENT:
-    case WRITE_ROWS_COMPRESSED_EVENT_V1:
-    case UPDATE_ROWS_COMPRESSED_EVENT_V1:
-    case DELETE_ROWS_COMPRESSED_EVENT_V1:
-    case WRITE_ROWS_COMPRESSED_EVENT:
-    case UPDATE_ROWS_COMPRESSED_EVENT:
-    case DELETE_ROWS_COMPRESSED_EVENT:
-      return true;
-    default:
-      return false;
-  }
 }
 
 bool is_of_table(const Error& error) {
@@ -199,7 +174,7 @@ Result<void> Decoder::look_after(const Statement& statement, std::string_view da
 }
 
 Result<void> Decoder::take(Event event) {
-  const uint64_t end = event->next_event_pos;  // 0: it stands in no file
+  const uint64_t end = event.end;
   SYN_TRY(take_event(std::move(event)));
   if (end != 0 && !is_in_group()) {
     reached_ = std::max(reached_, Place{turn_, file_.number, end});
@@ -208,15 +183,15 @@ Result<void> Decoder::take(Event event) {
 }
 
 Result<void> Decoder::take_event(Event event) {
-  switch (event.type()) {
-    case ROTATE_EVENT:
+  switch (event.kind) {
+    case EventKind::kRotate:
       on_rotate(event);
       return success();
-    case FORMAT_DESCRIPTION_EVENT:
+    case EventKind::kFile:
       return on_file(event);
-    case GTID_EVENT:
+    case EventKind::kGroup:
       return on_group(event);
-    case INCIDENT_EVENT:  // the server could not write all that happened
+    case EventKind::kIncident:
       for (const Followed& followed : followed_) rescan(followed);
       return success();
     default:
@@ -226,15 +201,15 @@ Result<void> Decoder::take_event(Event event) {
 
 // The server names the file first that it sends.
 void Decoder::on_rotate(const Event& event) {
-  if ((event->flags & LOG_EVENT_ARTIFICIAL_F) == 0) return;
-  const auto name = parse_file_name(view(event->event.rotate.filename));
+  if (!event.is_artificial) return;
+  const auto name = parse_file_name(event.file);
   if (!name) return;
   file_ = *name;
 }
 
 // A file is known by when it was begun: after RESET MASTER one of the same name is another.
 Result<void> Decoder::on_file(const Event& event) {
-  file_began_s_ = event->timestamp;
+  file_began_s_ = event.time_s;
   bound_.clear();
   if (is_in_group()) {  // the machine went down before the rest was written: it never was
     torn_ = group_.mark.place;
@@ -258,65 +233,65 @@ Result<void> Decoder::on_file(const Event& event) {
 
 Result<void> Decoder::on_group(const Event& event) {
   if (is_in_group()) return out_of_step("a transaction begins inside another");
-  const st_mariadb_rpl_gtid_event& gtid = event->event.gtid;
-  if (event->next_event_pos < event->event_length) return out_of_step("a group without a place");
+  if (event.end < event.size) return out_of_step("a group without a place");
   group_ = {};
-  group_.mark.place = {turn_, file_.number, event->next_event_pos - event->event_length};
-  group_.mark.gtid = {gtid.domain_id, event->server_id, gtid.sequence_nr};
-  group_.mark.time_s = event->timestamp;
+  group_.mark.place = {turn_, file_.number, event.end - event.size};
+  group_.mark.gtid = event.gtid;
+  group_.mark.time_s = event.time_s;
   group_.mark.began_s = file_began_s_;
   group_.mark.before = last_;
-  has_domains_ = has_domains_ || (last_.sequence != 0 && last_.domain != gtid.domain_id);
+  has_domains_ = has_domains_ || (last_.sequence != 0 && last_.domain != event.gtid.domain);
   last_ = group_.mark.gtid;
   if (!is_verified_) {
     if (!is_as_expected(group_.mark)) {
       return lost_log(shared_->config.name,
-                      "where transaction " + to_string(expected_.gtid) + " was read there is " +
-                          to_string(group_.mark.gtid) +
+                      "where transaction " + gtid_text(event.flavour, expected_.gtid) +
+                          " was read there is " + gtid_text(event.flavour, group_.mark.gtid) +
                           ", or one of another time: the server was restored from an older "
                           "backup, or is another");
     }
     is_verified_ = true;
   }
-  group_.size_bytes = event->event_length;
+  group_.size_bytes = event.size;
   group_.is_shown_before = is_shown_before(group_.mark);
-  group_.kind = (gtid.flags & FL_PREPARED_XA) != 0    ? GroupKind::kPrepared
-                : (gtid.flags & FL_COMPLETED_XA) != 0 ? GroupKind::kDecided
-                : (gtid.flags & FL_STANDALONE) != 0   ? GroupKind::kAlone
-                                                      : GroupKind::kTransaction;
-  if (group_.kind == GroupKind::kPrepared || group_.kind == GroupKind::kDecided) {
-    group_.xid = std::to_string(gtid.format_id) + "/" + std::to_string(gtid.gtrid_len) + "/" +
-                 std::string(view(gtid.xid));
-  }
+  group_.kind = event.group;
+  group_.xid = event.xid;
   if (group_.kind == GroupKind::kPrepared) held_[group_.xid] = {group_.mark, {}};
   return success();
 }
 
 Result<void> Decoder::on_in_group(Event event) {
-  group_.size_bytes += event->event_length;
-  const int type = event.type();
-  if (type == XA_PREPARE_LOG_EVENT || type == XID_EVENT) {
+  group_.size_bytes += event.size;
+  if (event.kind == EventKind::kPrepared && event.is_one_phase) {
+    SYN_TRY(show_held());
+  }
+  if (event.kind == EventKind::kPrepared || event.kind == EventKind::kCommit) {
     end_group();
     return success();
   }
-  const bool is_of_rows = type == TABLE_MAP_EVENT || is_rows(event);
+  const bool is_of_rows = event.kind == EventKind::kTableMap || event.kind == EventKind::kRows ||
+                          event.kind == EventKind::kUntold;
   if (group_.kind == GroupKind::kPrepared) {
     if (is_of_rows) held_[group_.xid].events.push_back(std::move(event));
     return success();
   }
-  if (type == QUERY_EVENT || type == QUERY_COMPRESSED_EVENT || type == EXECUTE_LOAD_QUERY_EVENT) {
-    return on_statement(event);
+  if (event.kind == EventKind::kStatement) return on_statement(event);
+  return is_of_rows && !group_.is_shown_before ? on_table(event) : success();
+}
+
+Result<void> Decoder::on_table(const Event& event) {
+  switch (event.kind) {
+    case EventKind::kTableMap:
+      return on_table_map(event);
+    case EventKind::kUntold:
+      return on_untold(event);
+    default:
+      return on_rows(event);
   }
-  if (!is_of_rows || group_.is_shown_before) return success();
-  return type == TABLE_MAP_EVENT ? on_table_map(event) : on_rows(event);
 }
 
 Result<void> Decoder::on_statement(const Event& event) {
-  const bool is_load = event.type() == EXECUTE_LOAD_QUERY_EVENT;
-  const Statement statement = read_statement(
-      view(is_load ? event->event.execute_load_query.statement : event->event.query.statement));
-  const std::string_view database =
-      view(is_load ? event->event.execute_load_query.schema : event->event.query.database);
+  const Statement statement = read_statement(event.sql);
   switch (statement.kind) {
     case StatementKind::kXaCommit: {
       SYN_TRY(show_held());
@@ -330,7 +305,7 @@ Result<void> Decoder::on_statement(const Event& event) {
       break;
     default:
       if (!group_.is_shown_before) {
-        SYN_TRY(look_after(statement, database));
+        SYN_TRY(look_after(statement, event.database));
       }
   }
   const bool is_end = group_.kind == GroupKind::kAlone || group_.kind == GroupKind::kDecided ||
@@ -355,8 +330,7 @@ Result<void> Decoder::show_held() {
   const Held held = std::move(found->second);
   held_.erase(found);
   for (const Event& event : held.events) {
-    const bool is_map = event.type() == TABLE_MAP_EVENT;
-    SYN_TRY(is_map ? on_table_map(event) : on_rows(event));
+    SYN_TRY(on_table(event));
   }
   return success();
 }
@@ -396,63 +370,6 @@ void Decoder::end_poll(ports::PollResult& result) {
   result.stopped = std::exchange(stops_, {});
   result.rescan = std::exchange(rescans_, {});
   result.rejected = std::exchange(rejected_, {});
-}
-
-Result<void> Decoder::on_table_map(const Event& event) {
-  const std::string_view body = event.body();
-  const auto known = bound_.find(event->event.table_map.table_id);
-  if (known != bound_.end() && known->second.body == body) return success();
-  Bound bound;
-  bound.body = body;
-  SYN_TRY(bound.map, parse_table_map(body));
-  SYN_TRY(bind(bound));
-  const uint64_t id = bound.map.id;
-  bound_[id] = std::move(bound);
-  return success();
-}
-
-Result<void> Decoder::on_rows(const Event& event) {
-  const st_mariadb_rpl_rows_event& rows = event->event.rows;
-  const auto found = bound_.find(rows.table_id);
-  if (found == bound_.end()) return out_of_step("rows of a table that was not described");
-  const Bound& bound = found->second;
-  if (bound.meaning == Meaning::kIgnored && bound.parents.empty()) return success();
-  if (rows.column_count != bound.map.columns.size()) return out_of_step("rows of another width");
-  if (bound.meaning == Meaning::kDataset) group_.touched.push_back(bound.followed);
-  return show_images(bound, rows);
-}
-
-Result<void> Decoder::show_images(const Bound& bound, const st_mariadb_rpl_rows_event& rows) {
-  const bool is_followed = bound.meaning != Meaning::kIgnored;
-  const bool is_child =
-      bound.meaning == Meaning::kDataset && cascades_.is_loaded(mapped_of(bound).dataset());
-  const bool acts = !bound.parents.empty() && (rows.flags & kNoForeignKeyChecks) == 0;
-  const size_t bits_size = (rows.column_count + 7) / 8;
-  const std::string_view present(reinterpret_cast<const char*>(rows.column_bitmap), bits_size);
-  const std::string_view present_after(reinterpret_cast<const char*>(rows.column_update_bitmap),
-                                       rows.type == UPDATE_ROWS ? bits_size : 0);
-  ImageReader images(bound.map, {static_cast<const char*>(rows.row_data), rows.row_data_size});
-  while (!images.is_at_end()) {
-    const bool is_update = rows.type == UPDATE_ROWS;
-    RowImage& first = rows.type == WRITE_ROWS ? after_ : before_;
-    SYN_TRY(images.next(present, first));
-    if (is_update) {
-      SYN_TRY(images.next(present_after, after_));
-    }
-    if (is_followed) {
-      SYN_TRY(is_update                 ? show_update(bound, before_, after_)
-              : rows.type == WRITE_ROWS ? show_insert(bound, after_)
-                                        : show_delete(bound, before_));
-    }
-    const RowImage* before = rows.type == WRITE_ROWS ? nullptr : &before_;
-    const RowImage* after = rows.type == DELETE_ROWS ? nullptr : &after_;
-    if (is_child) note_child(bound, before, after);
-    if (acts && before != nullptr) {
-      act_on_children(bound, *before, after);
-      SYN_TRY(show_derived());
-    }
-  }
-  return success();
 }
 
 }  // namespace syncline::mariadb

@@ -13,6 +13,12 @@ namespace {
 constexpr std::array<std::string_view, 6> kCheckpointColumns = {"appliance", "system", "epoch",
                                                                 "stream",    "lane",   "seq"};
 constexpr size_t kTextColumns = 2;
+constexpr uint16_t kNoForeignKeyChecks = 2;  // of a rows event: permanent value
+
+auto out_of_step(std::string why) {
+  return fail(ErrorCode::kSystemOpen, "the log is out of step", std::move(why),
+              "nothing: the log is opened anew");
+}
 
 uint64_t number_of(std::string_view bytes) {
   uint64_t value = 0;
@@ -21,6 +27,77 @@ uint64_t number_of(std::string_view bytes) {
 }
 
 }  // namespace
+
+Result<void> Decoder::on_table_map(const Event& event) {
+  const auto known = bound_.find(event.table);
+  if (known != bound_.end() && known->second.body == event.body) return success();
+  Bound bound;
+  bound.body = event.body;
+  SYN_TRY(bound.map, parse_table_map(event.body, event.flavour));
+  SYN_TRY(bind(bound));
+  const uint64_t id = bound.map.id;
+  bound_[id] = std::move(bound);
+  return success();
+}
+
+Result<void> Decoder::on_rows(const Event& event) {
+  const Rows& rows = event.rows;
+  const auto found = bound_.find(event.table);
+  if (found == bound_.end()) return out_of_step("rows of a table that was not described");
+  const Bound& bound = found->second;
+  if (bound.meaning == Meaning::kIgnored && bound.parents.empty()) return success();
+  if (rows.column_count != bound.map.columns.size()) return out_of_step("rows of another width");
+  if (bound.meaning == Meaning::kDataset) group_.touched.push_back(bound.followed);
+  return show_images(bound, rows);
+}
+
+Result<void> Decoder::show_images(const Bound& bound, const Rows& rows) {
+  const bool is_followed = bound.meaning != Meaning::kIgnored;
+  const bool is_child =
+      bound.meaning == Meaning::kDataset && cascades_.is_loaded(mapped_of(bound).dataset());
+  const bool acts = !bound.parents.empty() && (rows.flags & kNoForeignKeyChecks) == 0;
+  ImageReader images(bound.map, rows.images);
+  while (!images.is_at_end()) {
+    const bool is_update = rows.kind == RowsKind::kUpdate;
+    RowImage& first = rows.kind == RowsKind::kWrite ? after_ : before_;
+    SYN_TRY(images.next(rows.present, first));
+    if (is_update) {
+      SYN_TRY(images.next(rows.present_after, after_));
+    }
+    if (is_followed) {
+      SYN_TRY(is_update                       ? show_update(bound, before_, after_)
+              : rows.kind == RowsKind::kWrite ? show_insert(bound, after_)
+                                              : show_delete(bound, before_));
+    }
+    const RowImage* before = rows.kind == RowsKind::kWrite ? nullptr : &before_;
+    const RowImage* after = rows.kind == RowsKind::kDelete ? nullptr : &after_;
+    if (is_child) note_child(bound, before, after);
+    if (acts && before != nullptr) {
+      act_on_children(bound, *before, after);
+      SYN_TRY(show_derived());
+    }
+  }
+  return success();
+}
+
+// Parts of values in place of values: which rows they are of is told, what the rows are now is not.
+Result<void> Decoder::on_untold(const Event& event) {
+  const auto found = bound_.find(event.table);
+  if (found == bound_.end()) return out_of_step("rows of a table that was not described");
+  const Bound& bound = found->second;
+  if (bound.meaning != Meaning::kDataset) return success();
+  const Followed& followed = followed_[bound.followed];
+  stops_.push_back({followed.mapping->schema->dataset,
+                    {ErrorCode::kSystemSchema,
+                     "dataset " + followed.mapping->schema->name +
+                         ": the log does not tell what the JSON values of " +
+                         followed.mapping->table + " are now",
+                     "binlog_row_value_options is PARTIAL_JSON: it tells parts of them",
+                     "SET GLOBAL binlog_row_value_options = ''; and in the server's config. The "
+                     "dataset is read whole"}});
+  rescan(followed);
+  return success();
+}
 
 Result<void> Decoder::bind(Bound& bound) {
   if (bound.map.database != shared_->endpoint.database) return success();

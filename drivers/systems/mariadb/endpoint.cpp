@@ -71,7 +71,8 @@ bool set_host(Endpoint& endpoint, std::string_view text) {
 Result<Endpoint> parse_endpoint(const std::string& system, std::string_view url) {
   const size_t scheme_end = url.find("://");
   const std::string_view scheme = url.substr(0, std::min(scheme_end, url.size()));
-  if (scheme != "mariadb" && scheme != "mysql") return not_a_url(system, "it names no MariaDB");
+  if (scheme != "mariadb" && scheme != "mysql")
+    return not_a_url(system, "it names neither a MariaDB nor a MySQL");
   std::string_view options = url.substr(scheme_end + 3);
   std::string_view path = take_until(options, '?');
   std::string_view authority = take_until(path, '/');

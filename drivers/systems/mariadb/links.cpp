@@ -203,6 +203,16 @@ Result<Links> read_links(Connection& connection, const Mapped& mapped, const Sha
                           mapped.mapping->capture == ports::Capture::kLog &&
                           mapped.mapping->direction != ports::Direction::kTo;
   if (!is_derived) return out;
+  if (connection.kind().is_mysql()) {
+    out.problems.push_back(
+        {ErrorCode::kSystemSchema, "dataset " + mapped.schema->name + " is not read",
+         "what foreign keys do is not made up for a MySQL, which does not tell as of which place "
+         "in its log a table is read",
+         "take cascade = \"derive\" out of the dataset's section, and let foreign keys that act "
+         "on " +
+             mapped.table.name + " be RESTRICT"});
+    return out;
+  }
   LinkReader reader(connection, mapped, shared);
   for (const ForeignKey& key : mapped.table.foreign_keys) {
     if (!key.cascades()) continue;

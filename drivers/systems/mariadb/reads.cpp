@@ -8,7 +8,6 @@
 namespace syncline::mariadb {
 namespace {
 
-constexpr int kSeeTriesMax = 200;  // of 10 ms each
 constexpr size_t kFieldRowsMax = 50'000;
 
 std::vector<std::string> order_terms(const Mapped& mapped) {
@@ -34,10 +33,10 @@ void show(const Mapped& mapped, const RowCells& cells, ports::ChangeSink& sink) 
   sink.row({mapped.dataset(), ports::RowOp::kSnapshot, false, cells.views(), {}});
 }
 
-// FLOAT as text has six digits; as DOUBLE it has all of them.
+// FLOAT as text has six digits; as a double it has all of them.
 std::string select_term(const Column& column) {
   const std::string name = quoted_name(column.name);
-  return column.type.category == Category::kFloat ? "CAST(" + name + " AS DOUBLE)" : name;
+  return column.type.category == Category::kFloat ? "(" + name + " * 1e0)" : name;
 }
 
 std::vector<std::string> values_of(const Mapped& mapped, const std::string& cursor) {
@@ -47,23 +46,44 @@ std::vector<std::string> values_of(const Mapped& mapped, const std::string& curs
   return values;
 }
 
-// (1, 'a'); empty for a key that the columns cannot hold: it stands nowhere.
-std::string key_values(const Mapped& mapped, const std::string& key) {
-  std::string sql;
+// 1, 'a'; empty for a key that the columns cannot hold: it stands nowhere.
+std::vector<std::string> key_values(const Mapped& mapped, const std::string& key) {
+  std::vector<std::string> values;
   const auto parts = model::split_key(key);
   for (size_t i = 0; i < parts.size(); ++i) {
     const auto value =
         parameter_from_canonical(parts[i], mapped.schema->fields[i].type, mapped.columns[i].type);
     if (!value) return {};
-    sql += (i == 0 ? "(" : ", ") + sql_value(mapped.columns[i].type, value.value());
+    values.push_back(sql_value(mapped.columns[i].type, value.value()));
   }
-  return sql + ")";
+  return values;
+}
+
+// (`a`, `b`) IN ((1, 'a'), ...), or what a server needs in its place to go by an index.
+std::string wanted_keys(const Dialect& dialect, const Mapped& mapped,
+                        std::span<const std::string> keys) {
+  const bool is_list = dialect.looks_up_rows || mapped.key_count() == 1;
+  std::string wanted;
+  for (const std::string& key : keys) {
+    const auto values = key_values(mapped, key);
+    if (values.empty()) continue;
+    wanted += wanted.empty() ? "(" : is_list ? ", (" : " OR (";
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (i > 0) wanted += is_list ? ", " : " AND ";
+      if (!is_list) wanted += quoted_name(mapped.columns[i].name) + " = ";
+      wanted += values[i];
+    }
+    wanted += ")";
+  }
+  if (wanted.empty()) return wanted;
+  if (!is_list) return "(" + wanted + ")";
+  return "(" + column_list(mapped, mapped.key_count()) + ") IN (" + wanted + ")";
 }
 
 }  // namespace
 
-std::string sql_value(const NativeType& native, const Parameter& value) {
-  switch (parameter_kind_of(native)) {
+std::string sql_value(ParameterKind kind, const Parameter& value) {
+  switch (kind) {
     case ParameterKind::kInteger:
       return std::to_string(value.integer);
     case ParameterKind::kUnsigned:
@@ -90,6 +110,10 @@ std::string sql_value(const NativeType& native, const Parameter& value) {
   return sql + "'";
 }
 
+std::string sql_value(const NativeType& native, const Parameter& value) {
+  return sql_value(parameter_kind_of(native), value);
+}
+
 Result<void> ReadTransaction::begin() {
   SYN_TRY(connection_.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
   SYN_TRY(connection_.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"));
@@ -100,19 +124,6 @@ Result<void> ReadTransaction::begin() {
 void ReadTransaction::end() {
   // A read that cannot be ended is on a connection that is gone.
   if (std::exchange(is_open_, false)) (void)connection_.run("ROLLBACK");
-}
-
-Result<Place> begin_seeing(Connection& connection, ReadTransaction& transaction, Place shown) {
-  for (int attempt = 0; attempt < kSeeTriesMax; ++attempt) {
-    SYN_TRY(transaction.begin());
-    SYN_TRY(const LogEnd end, log_end(connection));
-    const Place seen{shown.turn, end.file.number, end.offset};
-    if (seen > shown) return seen;
-    transaction.end();
-    SYN_TRY(connection.run("DO SLEEP(0.01)"));
-  }
-  return fail(ErrorCode::kSystemBusy, connection.place() + " does not show yet what its log says",
-              "a commit waits for a replica", "nothing: it is tried again");
 }
 
 std::string select_list(const Mapped& mapped) {
@@ -174,42 +185,16 @@ std::string cursor_of(const Mapped& mapped, const Answer& row) {
 
 Result<std::optional<Answer>> select_records(Connection& connection, const Mapped& mapped,
                                              std::span<const std::string> keys, Records records) {
-  std::string wanted;
-  for (const std::string& key : keys) {
-    const std::string values = key_values(mapped, key);
-    if (!values.empty()) wanted += (wanted.empty() ? "" : ", ") + values;
-  }
+  const std::string wanted = wanted_keys(connection.dialect(), mapped, keys);
   if (wanted.empty()) return std::optional<Answer>();
   const bool is_locked = records == Records::kLocked;
   const std::string& where = mapped.mapping->where;
   const std::string inside = where.empty() ? ", 1" : ", (" + where + ") IS TRUE";
   SYN_TRY(Answer rows,
           connection.query("SELECT " + select_list(mapped) + (is_locked ? inside : "") + " FROM " +
-                           quoted_name(mapped.table.name) + " WHERE (" +
-                           column_list(mapped, mapped.key_count()) + ") IN (" + wanted + ")" +
-                           (is_locked ? " FOR UPDATE NOWAIT" : filter_of(mapped))));
+                           quoted_name(mapped.table.name) + " WHERE " + wanted +
+                           (is_locked ? connection.dialect().lock : filter_of(mapped))));
   return std::optional(std::move(rows));
-}
-
-Result<LogEnd> log_end(Connection& connection) {
-  SYN_TRY(Answer rows, connection.query("SHOW STATUS LIKE 'binlog_snapshot_%'"));
-  LogEnd end;
-  while (rows.next()) {
-    if (rows.text(0) == "Binlog_snapshot_position") {
-      end.offset = static_cast<uint64_t>(rows.integer(1));
-    } else if (rows.text(0) == "Binlog_snapshot_file") {
-      if (const auto name = parse_file_name(rows.text(1))) end.file = *name;
-    }
-  }
-  if (end.file.number > 0) return end;
-  return fail(ErrorCode::kSystemOpen, connection.place() + " writes no binary log",
-              "log_bin is off", "set log_bin in the server's config and restart it");
-}
-
-Result<LogEnd> read_log_end(Connection& connection) {
-  ReadTransaction transaction(connection);
-  SYN_TRY(transaction.begin());
-  return log_end(connection);
 }
 
 Result<ports::SnapshotChunk> show_chunk(Connection& connection, const ChunkWanted& wanted,

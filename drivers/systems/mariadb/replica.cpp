@@ -21,6 +21,11 @@ Result<void> pause(Connection& connection) {
 }
 
 Result<std::unique_ptr<Connection>> connect(Connection& primary, const Shared& shared) {
+  if (primary.kind().is_mysql()) {
+    return fail(ErrorCode::kConfigValue, "a replica of MySQL is not read from",
+                "what it has applied is told otherwise than by MariaDB",
+                "take `replica` out of the system's section");
+  }
   auto reader = Connection::open(shared.replica_access(), Purpose::kSql);
   if (!reader) {
     Error error = std::move(reader).error();

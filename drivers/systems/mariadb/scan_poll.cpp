@@ -23,14 +23,8 @@ Result<bool> sees_transactions(Connection& connection) {
   return false;
 }
 
-// The server tells when a transaction began as a local time, in whole seconds. Where the clock is
-// set back, an hour comes twice: of the two the earlier one is taken.
 Result<int64_t> oldest_open_us(Connection& connection) {
-  SYN_TRY(Answer row,
-          connection.query("SET STATEMENT time_zone = 'SYSTEM' FOR SELECT CAST(min(unix_timestamp("
-                           "trx_started) - IF(from_unixtime(unix_timestamp(trx_started) - 3600) = "
-                           "trx_started, 3600, 0)) * 1000000 AS INT) FROM "
-                           "information_schema.INNODB_TRX"));
+  SYN_TRY(Answer row, connection.query(connection.dialect().oldest_open));
   const bool is_any = row.next() && !row.is_null(0);
   return is_any ? row.integer(0) : std::numeric_limits<int64_t>::max();
 }
@@ -85,8 +79,9 @@ Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
   if (sees) {
     SYN_TRY(oldest_us, oldest_open_us(*connection_));
   }
-  SYN_TRY(Answer row, connection_->query("SELECT CAST(unix_timestamp(now(6)) * 1000000 AS INT), (" +
-                                         highest + ")"));
+  SYN_TRY(Answer row,
+          connection_->query("SELECT CAST(unix_timestamp(now(6)) * 1000000 AS SIGNED), (" +
+                             highest + ")"));
   scan::Reached reached;
   if (!row.next()) return reached;
   reached.now_us = row.integer(0);

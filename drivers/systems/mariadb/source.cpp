@@ -59,6 +59,7 @@ Result<void> MariadbSource::open(const model::Position& position) {
   waiting_.clear();
   is_open_ = false;
   SYN_TRY(Connection * connection, connect());
+  SYN_TRY(check_log(*connection));
   SYN_TRY(take_place(position));
   SYN_TRY(install_checkpoint(*connection));
   SYN_TRY(decoder_.look(Decoder::Which::kAll));

@@ -6,6 +6,7 @@
 #include <mysqld_error.h>
 #include <sys/socket.h>
 
+#include "drivers/systems/mariadb/detail/mysql_log.hpp"
 #include "drivers/systems/mariadb/detail/takeover.hpp"
 #include "host/base/bounded_queue.hpp"
 #include "host/base/thread_name.hpp"
@@ -21,12 +22,13 @@ constexpr size_t kChecksumSize = 4;
 constexpr size_t kTypeOffset = 4;
 constexpr size_t kSizeOffset = 9;
 constexpr size_t kNameSizeMax = 512;
-constexpr size_t kRotatePlaceSize = 8;  // before the name
-constexpr uint64_t kFirstOffset = 4;    // behind a file's own mark
+constexpr size_t kRotatePlaceSize = 8;      // before the name
+constexpr uint64_t kFirstOffset = 4;        // behind a file's own mark
+constexpr size_t kNoPacket = packet_error;  // the library's
 
 // A heartbeat tells that a quiet server lives; capability 4 asks for GTID events as they are.
 constexpr const char* kSettings[] = {
-    "SET @mariadb_slave_capability = 4",
+    "SET @mariadb_slave_capability = 4",  // to a MySQL it means nothing
     "SET @master_binlog_checksum = @@global.binlog_checksum",
     "SET @master_heartbeat_period = 5000000000",
 };
@@ -41,20 +43,13 @@ Error lost_log(const std::string& system, std::string why) {
               system + "`, which compares all records anew"};
 }
 
-std::string_view Event::body() const {
-  const size_t start = event_->raw_data_ofs + kHeaderSize;
-  if (event_->raw_data_size < start + checksum_size_) return {};
-  return {reinterpret_cast<const char*>(event_->raw_data) + start,
-          event_->raw_data_size - start - checksum_size_};
-}
-
 namespace {
 
 // The file in which the log goes on behind this event; nothing for other events.
 std::optional<FileName> next_file(const Event& event) {
-  const bool is_end = event.type() == ROTATE_EVENT && (event->flags & LOG_EVENT_ARTIFICIAL_F) == 0;
-  if (!is_end || event.body().size() <= kRotatePlaceSize) return std::nullopt;
-  return parse_file_name(event.body().substr(kRotatePlaceSize));
+  const bool is_end = event.kind == EventKind::kRotate && !event.is_artificial;
+  if (!is_end || event.body.size() <= kRotatePlaceSize) return std::nullopt;
+  return parse_file_name(event.body.substr(kRotatePlaceSize));
 }
 
 // A server that was stopped left no such event at the end of its file. It then makes one up, which
@@ -102,6 +97,8 @@ class Stream::Reading {
           "it has number " + std::to_string(server) + ", not " + std::to_string(start.server),
           "nothing: the log is opened anew");
     }
+    SYN_TRY(const std::string checksum, connection_->query_text("SELECT @@global.binlog_checksum"));
+    if (checksum == "NONE") mysql_log_ = MysqlLog(MysqlLog::Checksums::kNone);
     if (start.behind) {
       SYN_TRY(find_behind(*start.behind));
     }
@@ -114,7 +111,8 @@ class Stream::Reading {
     mariadb_rpl_optionsv(reader, MARIADB_RPL_VERIFY_CHECKSUM, 1);
     mariadb_rpl_optionsv(reader, MARIADB_RPL_UNCOMPRESS, 1);
     if (mariadb_rpl_open(reader) != 0) return ended();
-    thread_ = std::thread([this] { read_ahead(); });
+    const bool is_mysql = connection_->kind().is_mysql();
+    thread_ = std::thread([this, is_mysql] { is_mysql ? read_mysql_ahead() : read_ahead(); });
     return success();
   }
 
@@ -145,14 +143,43 @@ class Stream::Reading {
         give_end();
         return;
       }
-      Event event(fetched, checksum_size());
-      if (event.type() == HEARTBEAT_LOG_EVENT) continue;
+      Event event = make_event(fetched, checksum_size());
+      if (event.kind == EventKind::kHeartbeat) continue;
       if (auto next = next_file(event)) {
         give(std::move(*next));
         return;
       }
       if (!give(std::move(event))) return;
     }
+  }
+
+  void read_mysql_ahead() {
+    name_thread("binlog");
+    std::vector<Event> events;
+    while (!queue_.is_closed()) {
+      const std::string_view bytes = next_mysql_event();
+      if (bytes.empty()) {
+        give(ended());
+        return;
+      }
+      events.clear();
+      if (auto read = mysql_log_.take(bytes, events); !read) {
+        give(std::move(read).error());
+        return;
+      }
+      for (Event& event : events) {
+        if (!give(std::move(event))) return;
+      }
+    }
+  }
+
+  // Behind a sign that there is one; empty where the stream has ended.
+  std::string_view next_mysql_event() {
+    MYSQL* handle = connection_->handle();
+    const size_t size = mysql_net_read_packet(handle);
+    const bool is_event = size != kNoPacket && size > 1 && handle->net.read_pos[0] == 0;
+    if (!is_event) return {};
+    return {reinterpret_cast<const char*>(handle->net.read_pos) + 1, size - 1};
   }
 
   void give_end() {
@@ -195,6 +222,7 @@ class Stream::Reading {
   std::unique_ptr<Connection> connection_;
   std::string system_;
   std::unique_ptr<MARIADB_RPL, Close> reader_;
+  MysqlLog mysql_log_{MysqlLog::Checksums::kCrc32};
   BoundedQueue<Item> queue_;
   std::thread thread_;
 };

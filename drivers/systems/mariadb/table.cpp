@@ -53,42 +53,47 @@ Column column_of(const Answer& row) {
 
 Result<void> read_columns(Connection& connection, const std::optional<std::string>& only,
                           const ByName& tables) {
-  SYN_TRY(Answer rows,
-          connection.query(
-              "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, "
-              "c.CHARACTER_SET_NAME, c.COLLATION_NAME, l.ID, c.CHARACTER_MAXIMUM_LENGTH, "
-              "c.NUMERIC_PRECISION, c.NUMERIC_SCALE, c.DATETIME_PRECISION, c.IS_NULLABLE, c.EXTRA, "
-              "c.GENERATION_EXPRESSION, (SELECT count(*) FROM information_schema.CHECK_CONSTRAINTS "
-              "k WHERE k.CONSTRAINT_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME AND "
-              "k.CHECK_CLAUSE = concat('json_valid(`', c.COLUMN_NAME, '`)')) FROM "
-              "information_schema.COLUMNS c LEFT JOIN information_schema.COLLATIONS l ON "
-              "l.COLLATION_NAME = c.COLLATION_NAME" +
-              where("c.TABLE_SCHEMA", "c.TABLE_NAME", only) +
-              " ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION"));
+  const Dialect& dialect = connection.dialect();
+  SYN_TRY(
+      Answer rows,
+      connection.query(
+          "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, "
+          "c.CHARACTER_SET_NAME, c.COLLATION_NAME, l.ID, c.CHARACTER_MAXIMUM_LENGTH, "
+          "c.NUMERIC_PRECISION, c.NUMERIC_SCALE, c.DATETIME_PRECISION, c.IS_NULLABLE, c.EXTRA, " +
+          std::string(dialect.generation) + ", " + dialect.json_checks +
+          " FROM "
+          "information_schema.COLUMNS c LEFT JOIN information_schema.COLLATIONS l ON "
+          "l.COLLATION_NAME = c.COLLATION_NAME" +
+          where("c.TABLE_SCHEMA", "c.TABLE_NAME", only) +
+          " ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION"));
   while (rows.next()) {
     if (Table* table = find_table(tables, rows.text(0))) table->columns.push_back(column_of(rows));
   }
   return success();
 }
 
-// Indexes of parts of columns tell nothing of the whole.
+// Indexes of parts of columns, or of expressions, tell nothing of the whole.
 Result<void> read_uniques(Connection& connection, const std::optional<std::string>& only,
                           const ByName& tables) {
   SYN_TRY(Answer rows,
-          connection.query(
-              "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, max(SUB_PART IS NOT NULL) OVER "
-              "(PARTITION BY TABLE_NAME, INDEX_NAME) FROM information_schema.STATISTICS" +
-              where("TABLE_SCHEMA", "TABLE_NAME", only) +
-              " AND NON_UNIQUE = 0 ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, "
-              "SEQ_IN_INDEX"));
+          connection.query("SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART IS NOT NULL OR "
+                           "COLUMN_NAME IS NULL FROM information_schema.STATISTICS" +
+                           where("TABLE_SCHEMA", "TABLE_NAME", only) +
+                           " AND NON_UNIQUE = 0 ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', "
+                           "INDEX_NAME, SEQ_IN_INDEX"));
   while (rows.next()) {
     Table* table = find_table(tables, rows.text(0));
-    if (table == nullptr || rows.integer(3) > 0) continue;
+    if (table == nullptr) continue;
     const std::string_view index = rows.text(1);
     if (table->uniques.empty() || table->uniques.back().index != index) {
       table->uniques.push_back({std::string(index), {}, index == "PRIMARY"});
     }
-    table->uniques.back().columns.emplace_back(rows.text(2));
+    UniqueSet& unique = table->uniques.back();
+    unique.is_partial = unique.is_partial || rows.integer(3) != 0;
+    unique.columns.emplace_back(rows.text(2));
+  }
+  for (const auto& [name, table] : tables) {
+    std::erase_if(table->uniques, [](const UniqueSet& unique) { return unique.is_partial; });
   }
   return success();
 }

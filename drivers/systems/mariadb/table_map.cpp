@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "drivers/systems/mariadb/detail/wire.hpp"
+#include "drivers/systems/mariadb/detail/wire_reader.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -17,49 +18,15 @@ enum class MetadataField : uint8_t {  // permanent values
 constexpr size_t kIdSize = 6;
 constexpr size_t kFlagsSize = 2;
 
-// A reader that never goes past its end: is_ok() is false after it would have.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-
-  bool is_ok() const { return is_ok_; }
-  bool is_at_end() const { return rest_.empty(); }
-  std::string_view take(size_t size) {
-    if (size > rest_.size()) {
-      is_ok_ = false;
-      rest_ = {};
-      return {};
-    }
-    const std::string_view part = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return part;
-  }
-  uint64_t number(size_t size) {
-    const std::string_view bytes = take(size);
-    uint64_t value = 0;
-    for (size_t i = bytes.size(); i > 0; --i)
-      value = value << 8 | static_cast<uint8_t>(bytes[i - 1]);
-    return value;
-  }
-  uint64_t count() {  // the protocol's length-encoded integer
-    const uint64_t first = number(1);
-    if (first < 251) return first;
-    return number(first == 252 ? 2 : first == 253 ? 3 : 8);
-  }
-  std::string text() { return std::string(take(count())); }
-
- private:
-  std::string_view rest_;
-  bool is_ok_ = true;
-};
-
-uint16_t take_metadata(WireType type, Reader& in) {
+uint16_t take_metadata(WireType type, WireReader& in) {
   switch (type) {
     case WireType::kFloat:
     case WireType::kDouble:
     case WireType::kBlob:
     case WireType::kBlobCompressed:
     case WireType::kGeometry:
+    case WireType::kJson:
+    case WireType::kVector:
     case WireType::kTimestamp:
     case WireType::kDatetime:
     case WireType::kTime:
@@ -93,6 +60,8 @@ void resolve_string(WireColumn& column) {
   column.metadata = length;
 }
 
+// Which columns MariaDB tells the sign of, and which the collation; MySQL the same, but years and
+// geometries.
 bool is_number(WireType type) {
   switch (type) {
     case WireType::kTiny:
@@ -124,16 +93,32 @@ bool has_collation(WireType type) {
   }
 }
 
-template <class IsMeant, class Use>
-void for_each_column(TableMap& map, IsMeant is_meant, Use use) {
+bool is_mysql_number(WireType type) {
+  return type != WireType::kYear && is_number(type);
+}
+
+bool has_mysql_collation(WireType type) {
+  return type != WireType::kGeometry && has_collation(type);
+}
+
+using IsMeant = bool (*)(WireType);
+IsMeant numbers_of(Flavour flavour) {
+  return flavour == Flavour::kMysql ? is_mysql_number : is_number;
+}
+IsMeant texts_of(Flavour flavour) {
+  return flavour == Flavour::kMysql ? has_mysql_collation : has_collation;
+}
+
+template <class Which, class Use>
+void for_each_column(TableMap& map, Which is_meant, Use use) {
   for (WireColumn& column : map.columns) {
     if (is_meant(column.type)) use(column);
   }
 }
 
-void take_signs(std::string_view bits, TableMap& map) {
+void take_signs(std::string_view bits, Flavour flavour, TableMap& map) {
   size_t at = 0;
-  for_each_column(map, is_number, [&](WireColumn& column) {
+  for_each_column(map, numbers_of(flavour), [&](WireColumn& column) {
     column.is_unsigned =
         at / 8 < bits.size() && (static_cast<uint8_t>(bits[at / 8]) >> (7 - at % 8) & 1) != 0;
     ++at;
@@ -141,10 +126,10 @@ void take_signs(std::string_view bits, TableMap& map) {
 }
 
 // The collation of most columns, then those that have another: their place among texts, and it.
-void take_default_collations(Reader in, TableMap& map) {
+void take_default_collations(WireReader in, Flavour flavour, TableMap& map) {
   const auto most = static_cast<uint32_t>(in.count());
   std::vector<WireColumn*> texts;
-  for_each_column(map, has_collation, [&](WireColumn& column) {
+  for_each_column(map, texts_of(flavour), [&](WireColumn& column) {
     column.collation_id = most;
     texts.push_back(&column);
   });
@@ -155,13 +140,13 @@ void take_default_collations(Reader in, TableMap& map) {
   }
 }
 
-void take_collations(Reader in, TableMap& map) {
-  for_each_column(map, has_collation, [&](WireColumn& column) {
+void take_collations(WireReader in, Flavour flavour, TableMap& map) {
+  for_each_column(map, texts_of(flavour), [&](WireColumn& column) {
     column.collation_id = static_cast<uint32_t>(in.count());
   });
 }
 
-void take_labels(Reader in, WireType type, TableMap& map) {
+void take_labels(WireReader in, WireType type, TableMap& map) {
   for_each_column(
       map, [type](WireType known) { return known == type; },
       [&](WireColumn& column) {
@@ -170,15 +155,16 @@ void take_labels(Reader in, WireType type, TableMap& map) {
       });
 }
 
-void take_field(MetadataField field, std::string_view value, TableMap& map) {
-  Reader in(value);
+// Fields that are not known here tell nothing that is needed.
+void take_field(MetadataField field, std::string_view value, Flavour flavour, TableMap& map) {
+  WireReader in(value);
   switch (field) {
     case MetadataField::kSigns:
-      return take_signs(value, map);
+      return take_signs(value, flavour, map);
     case MetadataField::kDefaultCollation:
-      return take_default_collations(in, map);
+      return take_default_collations(in, flavour, map);
     case MetadataField::kCollations:
-      return take_collations(in, map);
+      return take_collations(in, flavour, map);
     case MetadataField::kNames:
       map.has_metadata = true;
       for (WireColumn& column : map.columns) column.name = in.text();
@@ -192,8 +178,8 @@ void take_field(MetadataField field, std::string_view value, TableMap& map) {
 
 }  // namespace
 
-Result<TableMap> parse_table_map(std::string_view body) {
-  Reader in(body);
+Result<TableMap> parse_table_map(std::string_view body, Flavour flavour) {
+  WireReader in(body);
   TableMap map;
   map.id = in.number(kIdSize);
   in.take(kFlagsSize);
@@ -205,7 +191,7 @@ Result<TableMap> parse_table_map(std::string_view body) {
   for (const char type : in.take(column_count)) {
     map.columns.emplace_back().type = static_cast<WireType>(static_cast<uint8_t>(type));
   }
-  Reader metadata(in.take(in.count()));
+  WireReader metadata(in.take(in.count()));
   for (WireColumn& column : map.columns) {
     column.metadata = take_metadata(column.type, metadata);
     resolve_string(column);
@@ -214,7 +200,7 @@ Result<TableMap> parse_table_map(std::string_view body) {
   while (in.is_ok() && !in.is_at_end()) {
     const auto field = static_cast<MetadataField>(in.number(1));
     const std::string_view value = in.take(in.count());
-    if (in.is_ok()) take_field(field, value, map);
+    if (in.is_ok()) take_field(field, value, flavour, map);
   }
   if (in.is_ok() && metadata.is_ok()) return map;
   return fail(ErrorCode::kSystemOpen, "the log is not what it should be",

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "drivers/systems/mariadb/detail/stream.hpp"
+#include "host/model/ids.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -18,6 +19,10 @@ std::string missing(const Gtid& last, uint64_t known) {
 }  // namespace
 
 Result<uint32_t> server_number(Connection& connection) {
+  if (connection.kind().is_mysql()) {  // a server that was copied has another uuid, if not number
+    SYN_TRY(const std::string uuid, connection.query_text("SELECT @@global.server_uuid"));
+    return model::stable_id(uuid);
+  }
   SYN_TRY(const std::string text, connection.query_text("SELECT @@global.server_id"));
   uint32_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
@@ -25,6 +30,7 @@ Result<uint32_t> server_number(Connection& connection) {
 }
 
 Result<void> learn_history(Connection& connection, uint32_t server, LogPosition& position) {
+  if (connection.kind().is_mysql()) return success();  // no other's log is followed
   const GroupMark& from = position.from;
   const bool is_read = from.gtid.sequence != 0;
   if (is_read && from.place != position.place) return success();

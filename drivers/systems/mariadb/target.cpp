@@ -28,7 +28,7 @@ bool is_clash(unsigned error) {
   return error == ER_DUP_ENTRY || error == ER_DUP_ENTRY_WITH_KEY_NAME || error == ER_DUP_KEY;
 }
 
-// "Duplicate entry 'x' for key 'PRIMARY'"
+// "Duplicate entry 'x' for key 'PRIMARY'"; MySQL from 8.0.19 on: 'table.PRIMARY'
 std::string_view key_of(std::string_view message) {
   constexpr std::string_view kMark = "for key '";
   const size_t at = message.rfind(kMark);
@@ -41,7 +41,8 @@ std::string_view key_of(std::string_view message) {
 bool is_own_key(const Mapped& mapped, std::string_view index) {
   return std::any_of(
       mapped.table.uniques.begin(), mapped.table.uniques.end(), [&](const UniqueSet& unique) {
-        if (unique.index != index || unique.columns.size() != mapped.key_count()) return false;
+        const bool is_it = index == unique.index || index == mapped.table.name + "." + unique.index;
+        if (!is_it || unique.columns.size() != mapped.key_count()) return false;
         return std::all_of(unique.columns.begin(), unique.columns.end(), [&](const auto& name) {
           return std::any_of(mapped.columns.begin(),
                              mapped.columns.begin() + static_cast<ptrdiff_t>(mapped.key_count()),
@@ -256,6 +257,7 @@ Result<std::optional<ports::Poison>> MariadbTarget::find_too_large(const ports::
     const ports::RecordWrite& write = batch.writes[i];
     size_t size = 2 * write.key.size();
     for (const model::EntryCell& cell : write.cells) size += cell.bytes.size();
+    if (connection_->kind().is_mysql()) size *= 2;  // as text
     if (size + kPacketMargin < packet_size_max_) continue;
     Error error{ErrorCode::kSystemRefused, "the record has " + std::to_string(size) + " bytes",
                 "the server's max_allowed_packet is " + std::to_string(packet_size_max_),
@@ -365,8 +367,9 @@ Result<std::optional<ports::Poison>> MariadbTarget::check(const ports::WriteBatc
 
 Result<std::optional<ports::Poison>> MariadbTarget::begin_guarded(const ports::WriteBatch& batch) {
   SYN_TRY(begin(batch));
-  if (guard_ == nullptr) return std::optional<ports::Poison>();
-  return guard(batch);
+  if (guard_ != nullptr) return guard(batch);
+  SYN_TRY(lock_records(batch));
+  return std::optional<ports::Poison>();
 }
 
 Result<ports::ApplyResult> MariadbTarget::commit(const ports::WriteBatch& batch,

@@ -1,7 +1,8 @@
-// The tables that are written to, and the triggers on them, as they are now.
+// The tables that are written to, and the triggers on them, as they are now; and locks of rows.
 #include <algorithm>
 
 #include "drivers/systems/mariadb/detail/findings.hpp"
+#include "drivers/systems/mariadb/detail/reads.hpp"
 #include "drivers/systems/mariadb/detail/target.hpp"
 
 namespace syncline::mariadb {
@@ -34,6 +35,24 @@ Result<void> MariadbTarget::read_tables() {
     }
   }
   writer_ = std::make_unique<Writer>(std::move(mapped), std::move(stopped));
+  return success();
+}
+
+// MySQL waits for a lock for a second at least, and behind us the user might be the victim of a
+// deadlock. So the rows that are there are locked first, without waiting.
+Result<void> MariadbTarget::lock_records(const ports::WriteBatch& batch) {
+  if (!connection_->kind().is_mysql()) return success();
+  std::map<model::DatasetId, std::vector<std::string>> keys;
+  for (const ports::RecordWrite& write : batch.writes) {
+    keys[write.dataset].emplace_back(write.key);
+  }
+  for (const auto& [dataset, wanted] : keys) {
+    SYN_TRY(const Mapped* mapped, writer_->find(dataset));
+    auto locked = select_records(*connection_, *mapped, wanted, Records::kLocked);
+    if (locked) continue;
+    if (is_of_dataset(locked.error())) stop_ = ports::DatasetStop{dataset, locked.error()};
+    return std::move(locked).as_failure();
+  }
   return success();
 }
 

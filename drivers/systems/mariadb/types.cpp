@@ -61,6 +61,8 @@ constexpr std::array kNames = {
     Named{"multilinestring", Category::kGeometry},
     Named{"multipolygon", Category::kGeometry},
     Named{"geometrycollection", Category::kGeometry},
+    Named{"geomcollection", Category::kGeometry},  // as MySQL 8 calls it
+    Named{"json", Category::kJson},                // MySQL's own type
 };
 
 auto refuse(std::string_view text, const std::string& held_as, std::string why) {
@@ -212,7 +214,7 @@ Result<Parameter> real_parameter(std::string_view bytes, const LogicalType& type
   }
   if (std::isfinite(out.real)) return out;
   return refuse(model::text_from_canonical(bytes, type), native.name,
-                "MariaDB has neither NaN nor infinity");
+                "the server has neither NaN nor infinity");
 }
 
 Result<Parameter> decimal_parameter(std::string_view bytes, const LogicalType& type,
@@ -220,7 +222,7 @@ Result<Parameter> decimal_parameter(std::string_view bytes, const LogicalType& t
   Parameter out;
   out.text = model::text_from_canonical(bytes, type);
   const bool is_number = out.text.find_first_not_of("+-.0123456789eE") == std::string::npos;
-  if (!is_number) return refuse(out.text, native.name, "MariaDB has neither NaN nor infinity");
+  if (!is_number) return refuse(out.text, native.name, "the server has neither NaN nor infinity");
   const size_t point = out.text.find('.');
   const size_t digits = point == std::string::npos ? 0 : out.text.size() - point - 1;
   if (digits > native.scale) {
@@ -390,11 +392,14 @@ bool holds_characters(const NativeType& type) {
   }
 }
 
-// "_bin" pads, "_nopad_bin" does not; whatever else there is tells at least no case apart.
+// "_bin" pads, "_nopad_bin" and MySQL's "_0900_bin" do not, nor does "_0900_as_cs"; whatever else
+// there is tells at least no case apart.
 model::KeyEquivalence equivalence_of(const NativeType& type) {
   if (!holds_characters(type)) return model::KeyEquivalence::kBytes;
   const std::string_view collation = type.collation;
-  if (collation.ends_with("_nopad_bin")) return model::KeyEquivalence::kBytes;
+  for (const std::string_view exact : {"_nopad_bin", "_0900_bin", "_0900_as_cs"}) {
+    if (collation.ends_with(exact)) return model::KeyEquivalence::kBytes;
+  }
   if (collation.ends_with("_bin") || collation.ends_with("_cs")) {
     return model::KeyEquivalence::kTrailingSpaces;
   }

@@ -7,6 +7,8 @@
 
 #include <arpa/inet.h>
 
+#include "drivers/systems/mariadb/detail/json_binary.hpp"
+
 namespace syncline::mariadb {
 namespace {
 
@@ -53,37 +55,6 @@ std::string_view counted(size_t length_size, std::string_view cell) {
 
 size_t varchar_length_size(const WireColumn& column) {
   return column.metadata > 255 ? 2 : 1;
-}
-
-// The digits of a NEWDECIMAL: groups of nine in four bytes, big endian, the sign bit turned.
-std::string decimal_text(std::string_view cell, const WireColumn& column) {
-  const size_t scale = column.metadata & 0xff;
-  const size_t whole = (column.metadata >> 8) - scale;
-  std::string bytes(cell);
-  const bool is_negative = (bytes[0] & 0x80) == 0;
-  bytes[0] = static_cast<char>(bytes[0] ^ 0x80);
-  if (is_negative) {
-    for (char& byte : bytes) byte = static_cast<char>(~byte);
-  }
-  std::string text = is_negative ? "-" : "";
-  std::string_view rest = bytes;
-  const auto add = [&](size_t digits) {
-    if (digits == 0) return;
-    const size_t size = digits == kDecimalGroup ? 4 : kDecimalSizes[digits];
-    char buffer[16];
-    std::snprintf(buffer, sizeof buffer, "%0*llu", static_cast<int>(digits),
-                  static_cast<unsigned long long>(big(rest.substr(0, size))));
-    text += buffer;
-    rest.remove_prefix(size);
-  };
-  add(whole % kDecimalGroup);
-  for (size_t i = 0; i < whole / kDecimalGroup; ++i) add(kDecimalGroup);
-  if (scale == 0) return text;
-  if (whole == 0) text += '0';
-  text += '.';
-  for (size_t i = 0; i < scale / kDecimalGroup; ++i) add(kDecimalGroup);
-  add(scale % kDecimalGroup);
-  return text;
 }
 
 // Days since 1970 of a date in the proleptic calendar. Source: Howard Hinnant, days_from_civil.
@@ -325,6 +296,10 @@ Result<std::string> decoded(std::string_view cell, const WireColumn& wire, const
     case WireType::kBlob:
     case WireType::kGeometry:
       return from_string(counted(wire.metadata, cell), native, type);
+    case WireType::kJson: {
+      SYN_TRY(const std::string text, json_text(counted(wire.metadata, cell)));
+      return canonical_from_native(text, native, type);
+    }
     default:
       return fail(ErrorCode::kValue, "a value cannot be read", "the log holds it in an old form",
                   "ALTER TABLE ... FORCE");
@@ -332,6 +307,37 @@ Result<std::string> decoded(std::string_view cell, const WireColumn& wire, const
 }
 
 }  // namespace
+
+// The digits of a NEWDECIMAL: groups of nine in four bytes, big endian, the sign bit turned.
+std::string decimal_text(std::string_view cell, const WireColumn& column) {
+  const size_t scale = column.metadata & 0xff;
+  const size_t whole = (column.metadata >> 8) - scale;
+  std::string bytes(cell);
+  const bool is_negative = (bytes[0] & 0x80) == 0;
+  bytes[0] = static_cast<char>(bytes[0] ^ 0x80);
+  if (is_negative) {
+    for (char& byte : bytes) byte = static_cast<char>(~byte);
+  }
+  std::string text = is_negative ? "-" : "";
+  std::string_view rest = bytes;
+  const auto add = [&](size_t digits) {
+    if (digits == 0) return;
+    const size_t size = digits == kDecimalGroup ? 4 : kDecimalSizes[digits];
+    char buffer[16];
+    std::snprintf(buffer, sizeof buffer, "%0*llu", static_cast<int>(digits),
+                  static_cast<unsigned long long>(big(rest.substr(0, size))));
+    text += buffer;
+    rest.remove_prefix(size);
+  };
+  add(whole % kDecimalGroup);
+  for (size_t i = 0; i < whole / kDecimalGroup; ++i) add(kDecimalGroup);
+  if (scale == 0) return text;
+  if (whole == 0) text += '0';
+  text += '.';
+  for (size_t i = 0; i < scale / kDecimalGroup; ++i) add(kDecimalGroup);
+  add(scale % kDecimalGroup);
+  return text;
+}
 
 namespace {
 
@@ -387,6 +393,8 @@ size_t cell_size(const WireColumn& column, std::string_view rest) {
     case WireType::kBlob:
     case WireType::kBlobCompressed:
     case WireType::kGeometry:
+    case WireType::kJson:
+    case WireType::kVector:
       return counted_size(column.metadata, rest);
   }
   return rest.size() + 1;
@@ -423,8 +431,10 @@ bool is_written_as(const NativeType& native, const WireColumn& wire) {
     case Category::kVarchar:
     case Category::kVarbinary:
       return is_text({WireType::kVarchar});
-    case Category::kText:
     case Category::kJson:
+      if (wire.type == WireType::kJson) return true;
+      return is_text({WireType::kBlob});
+    case Category::kText:
     case Category::kBlob:
       return is_text({WireType::kBlob});
     case Category::kEnum:

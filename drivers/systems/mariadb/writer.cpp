@@ -20,8 +20,11 @@ Step step_of(EntryKind kind, Standing standing) {
   return standing == Standing::kAbsent ? Step::kNew : Step::kPut;
 }
 
-bool folds_case(const NativeType& type) {
-  return equivalence_of(type) == model::KeyEquivalence::kAsciiCaseInsensitive;
+// Whether its collation takes more for one than the dataset's equivalence does; also MySQL's
+// "_as_cs", to which a letter and the same one in two signs are one.
+bool is_coarse(const NativeType& type) {
+  return equivalence_of(type) == model::KeyEquivalence::kAsciiCaseInsensitive ||
+         (holds_characters(type) && type.collation.ends_with("_0900_as_cs"));
 }
 
 // `k` = ?, and where its collation is coarser than the dataset's equivalence, that too.
@@ -33,7 +36,7 @@ void add_condition(Group& group, GroupSql& out) {
     const std::string name = quoted_name(column.name);
     out.sql += (i == 0 ? "" : " AND ") + name + " = ?";
     out.arrays.push_back(&group.keys[i]);
-    if (!folds_case(column.type)) continue;
+    if (!is_coarse(column.type)) continue;
     out.sql += " AND LOWER(CONVERT(" + name + " USING utf8mb4)) COLLATE utf8mb4_bin = LOWER(?)";
     out.arrays.push_back(&group.keys[i]);
   }
@@ -285,7 +288,7 @@ bool Writer::is_doubtful(const Mapped& mapped, const ports::RecordWrite& write) 
     const bool has_more_than_ascii = std::any_of(parts[i].begin(), parts[i].end(), [](char letter) {
       return static_cast<uint8_t>(letter) >= 0x80;
     });
-    if (folds_case(mapped.columns[i].type) && has_more_than_ascii) return true;
+    if (is_coarse(mapped.columns[i].type) && has_more_than_ascii) return true;
   }
   return false;
 }

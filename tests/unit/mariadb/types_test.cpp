@@ -4,6 +4,7 @@
 #include <random>
 
 #include "drivers/systems/mariadb/detail/value.hpp"
+#include "drivers/systems/mariadb/detail/wire.hpp"
 #include "tests/unit/mariadb/mariadb_fixture.hpp"
 
 namespace syncline::mariadb {
@@ -333,6 +334,40 @@ TEST(Charsets, EveryByteOfLatin1AndWhatIsNotValidElsewhere) {
   EXPECT_EQ(256U + 128U + 17U, utf8_from(all, "latin1").value().size());
   EXPECT_FALSE(utf8_from("\x81", "sjis").has_value());
   EXPECT_FALSE(utf8_from("a", "klingon").has_value());
+}
+
+// MySQL 8's: none of those from its version 9 of Unicode pads.
+TEST(MysqlTypes, CollationsTellApartWhatTheyTellApart) {
+  const auto equivalence = [](std::string_view collation) {
+    Declaration declared;
+    declared.data_type = "varchar";
+    declared.column_type = "varchar(20)";
+    declared.collation = collation;
+    return equivalence_of(native_type_of(declared));
+  };
+  EXPECT_EQ(model::KeyEquivalence::kAsciiCaseInsensitive, equivalence("utf8mb4_0900_ai_ci"));
+  EXPECT_EQ(model::KeyEquivalence::kAsciiCaseInsensitive, equivalence("utf8mb4_0900_as_ci"));
+  EXPECT_EQ(model::KeyEquivalence::kBytes, equivalence("utf8mb4_0900_as_cs"));
+  EXPECT_EQ(model::KeyEquivalence::kBytes, equivalence("utf8mb4_0900_bin"));
+  EXPECT_EQ(model::KeyEquivalence::kTrailingSpaces, equivalence("utf8mb4_bin"));
+}
+
+TEST(MysqlTypes, JsonIsATypeOfItsOwn) {
+  Declaration declared;
+  declared.data_type = "json";
+  declared.column_type = "json";
+  const NativeType native = native_type_of(declared);
+  EXPECT_EQ(model::TypeKind::kJson, logical_type_of(native).kind);
+  WireColumn wire;
+  wire.type = WireType::kJson;
+  wire.metadata = 4;
+  EXPECT_TRUE(is_written_as(native, wire));
+  // [1, "x"], behind its size
+  std::string cell("\x0e\0\0\0\x02\x02\0\x0c\0\x05\x01\0\x0c\x0a\0\x01x", 17);
+  cell[0] = static_cast<char>(cell.size() - 4);
+  std::string out;
+  ASSERT_TRUE(decode_cell(cell, wire, native, type_of("json"), out).has_value());
+  EXPECT_EQ("[1,\"x\"]", model::text_from_canonical(out, type_of("json")));
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ std::string row() {
 }
 
 TEST(Wire, ATableIsDescribedWithNamesSignsCollationsAndLabels) {
-  const TableMap map = parse_table_map(table_map()).value();
+  const TableMap map = parse_table_map(table_map(), Flavour::kMariadb).value();
   EXPECT_EQ(25U, map.id);
   EXPECT_EQ("d3.y", map.database + "." + map.table);
   ASSERT_EQ(14U, map.columns.size());
@@ -58,7 +58,7 @@ TEST(Wire, ATableIsDescribedWithNamesSignsCollationsAndLabels) {
 }
 
 TEST(Wire, ARowsCellsAreFoundOrNull) {
-  const TableMap map = parse_table_map(table_map()).value();
+  const TableMap map = parse_table_map(table_map(), Flavour::kMariadb).value();
   const std::string bytes = row();
   ImageReader reader(map, bytes);
   RowImage image;
@@ -100,7 +100,7 @@ TEST(Wire, DamageIsAnErrorAndNeverReadsBeyondTheEnd) {
     if (dice() % 4 == 0) row_bytes.resize(dice() % row_bytes.size());
     // Exactly as long as they are, so that a reader that goes on is seen by the sanitizer.
     const std::vector<char> held(row_bytes.begin(), row_bytes.end());
-    const auto map = parse_table_map(map_bytes);
+    const auto map = parse_table_map(map_bytes, Flavour::kMariadb);
     if (!map) {
       EXPECT_EQ(ErrorCode::kSystemOpen, map.error().code);
       ++refused;

@@ -1,5 +1,5 @@
-// One connection to a MariaDB server, behind Result. Its session is fixed: whatever the server or
-// the user is set to, values read and written look the same.
+// One connection to a MariaDB or MySQL server, behind Result. Its session is fixed: whatever the
+// server or the user is set to, values read and written look the same.
 //
 // Owner: an Answer is its own; it may outlive its connection. Threads: one at a time per
 // connection. Errors: kSystemOpen (gone, or never there), kSystemBusy (locks, deadlocks, limits),
@@ -14,6 +14,7 @@
 #include <mysql.h>
 
 #include "drivers/systems/mariadb/detail/endpoint.hpp"
+#include "drivers/systems/mariadb/detail/flavour.hpp"
 #include "host/base/result.hpp"
 
 namespace syncline::mariadb {
@@ -71,6 +72,8 @@ class Connection {
                  std::string what) const;
   Error last_error(std::string what) const;
 
+  const ServerKind& kind() const { return kind_; }
+  const Dialect& dialect() const { return *kind_.dialect; }
   MYSQL* handle() const { return handle_; }
   uint64_t id() const { return mysql_thread_id(handle_); }
   bool is_usable() const { return is_usable_; }
@@ -81,6 +84,7 @@ class Connection {
 
   MYSQL* handle_ = nullptr;
   std::string place_;
+  ServerKind kind_;
   mutable bool is_usable_ = true;
 };
 

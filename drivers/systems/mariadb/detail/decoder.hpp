@@ -103,7 +103,6 @@ class Decoder {
     std::vector<size_t> columns;      // per schema field, or per checkpoint column: place in rows
     std::vector<ParentSide> parents;  // what foreign keys make of changes of its rows
   };
-  enum class GroupKind : uint8_t { kNone, kTransaction, kAlone, kPrepared, kDecided };
   struct Group {
     GroupKind kind = GroupKind::kNone;
     GroupMark mark;
@@ -129,6 +128,8 @@ class Decoder {
   Result<void> on_group(const Event& event);
   Result<void> on_in_group(Event event);
   Result<void> on_statement(const Event& event);
+  Result<void> on_table(const Event& event);
+  Result<void> on_untold(const Event& event);
   Result<void> on_table_map(const Event& event);
   Result<void> on_rows(const Event& event);
   Result<void> show_held();
@@ -163,7 +164,7 @@ class Decoder {
   void show_moved(const Mapped& mapped, const Derived& derived, const MovedRecords& moved);
   Followed* followed_of(model::DatasetId dataset);
 
-  Result<void> show_images(const Bound& bound, const st_mariadb_rpl_rows_event& rows);
+  Result<void> show_images(const Bound& bound, const Rows& rows);
   void show_marker(const Bound& bound, const RowImage& image);
   Result<void> fill(const Bound& bound, const RowImage& image, size_t field_count, RowCells& cells);
   Result<void> fill_field(const Bound& bound, const RowImage& image, size_t field, RowCells& cells);

@@ -19,6 +19,8 @@ Result<std::string> list_triggers(Connection& connection);
 // Triggers that would fire for our writes and were not accepted.
 Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped& mapped);
 
+// What is to be known of a server that is no MariaDB.
+void find_flavour(const Connection& connection, std::vector<ports::Finding>& out);
 Result<void> find_in_server(Connection& connection, std::vector<ports::Finding>& out);
 Result<void> find_in_table(Connection& connection, const Mapped& mapped, const Shared& shared,
                            std::vector<ports::Finding>& out);

@@ -42,7 +42,11 @@ struct Gtid {
   uint64_t sequence = 0;  // 0: none
   bool operator==(const Gtid&) const = default;
 };
-std::string to_string(const Gtid& gtid);  // "0-7-42"
+// In `sequence` of MySQL's, where domain and server are the first bytes of the uuid; of a tagged
+// one all three are a hash.
+constexpr uint64_t kMysqlGtid = uint64_t{1} << 63;
+constexpr uint64_t kTaggedGtid = uint64_t{1} << 62;
+std::string to_string(const Gtid& gtid);  // "0-7-42", of MariaDB's
 // "0-7-42,1-9-3"; what is no GTID is left out.
 std::vector<Gtid> parse_gtids(std::string_view text);
 

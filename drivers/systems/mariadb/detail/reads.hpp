@@ -61,9 +61,13 @@ struct LogEnd {
   uint64_t offset = 0;
 };
 Result<LogEnd> read_log_end(Connection& connection);
-// Up to where the log's transactions are seen: by the transaction on the connection, or now.
+// Up to where the log's transactions are seen: by the transaction on the connection, or now. Of
+// MariaDB alone.
 Result<LogEnd> log_end(Connection& connection);
-// Begins it at a log's end behind `shown`, which is returned.
+// Errors: kSystemOpen for a log that is not read, with what is to be done.
+Result<void> check_log(Connection& connection);
+// Begins it at a log's end behind `shown`, which is returned; of MySQL, which does not tell it,
+// `shown` itself: the snapshot may see more.
 Result<Place> begin_seeing(Connection& connection, ReadTransaction& transaction, Place shown);
 
 struct ReadPlace {
@@ -102,6 +106,7 @@ Result<std::vector<ports::RejectedRow>> read_keys(Connection& connection, const 
                                                   const ReadPlace& place, ports::ChangeSink& sink);
 
 // A value as SQL has it: 7, 'it''s', X'00ff'.
+std::string sql_value(ParameterKind kind, const Parameter& value);
 std::string sql_value(const NativeType& native, const Parameter& value);
 
 }  // namespace syncline::mariadb

@@ -29,6 +29,7 @@ struct UniqueSet {
   std::string index;
   std::vector<std::string> columns;
   bool is_primary = false;
+  bool is_partial = false;  // while it is read: those that are do not stay
 };
 
 struct ForeignKey {

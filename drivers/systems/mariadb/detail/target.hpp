@@ -42,6 +42,7 @@ class MariadbTarget final : public ports::Target {
   Result<void> connect();
   Result<void> read_tables();
   Result<void> look_for_triggers();
+  Result<void> lock_records(const ports::WriteBatch& batch);
   Result<void> begin(const ports::WriteBatch& batch);
   Result<std::optional<ports::Poison>> check(const ports::WriteBatch& batch, Writer::Plan& plan);
   Result<std::optional<ports::Poison>> begin_guarded(const ports::WriteBatch& batch);

@@ -1,5 +1,6 @@
 // The binary log's own forms: table maps, row images, cells. Source: the server's manual,
-// "Replication protocol", and what a 10.11 server writes.
+// "Replication protocol", and what a 10.11 server writes; of MySQL its
+// manual alone.
 //
 // Foreign bytes: every length is checked. Threads: pure functions. Errors: kSystemOpen for bytes
 // that are no such event; kValue for a cell that its type cannot hold.
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "drivers/systems/mariadb/detail/flavour.hpp"
 #include "drivers/systems/mariadb/detail/value.hpp"
 #include "host/base/result.hpp"
 
@@ -36,6 +38,8 @@ enum class WireType : uint8_t {
   kTime = 19,
   kBlobCompressed = 140,
   kVarcharCompressed = 141,
+  kVector = 242,  // MySQL's, as the next one
+  kJson = 245,
   kDecimal = 246,
   kEnum = 247,
   kSet = 248,
@@ -62,10 +66,13 @@ struct TableMap {
 };
 
 // body: behind the event's header, without checksum.
-Result<TableMap> parse_table_map(std::string_view body);
+Result<TableMap> parse_table_map(std::string_view body, Flavour flavour);
 
 // How many bytes of `rest` a value takes; more than there are: damaged.
 size_t cell_size(const WireColumn& column, std::string_view rest);
+
+// The cell of a kDecimal column, of the size that cell_size says.
+std::string decimal_text(std::string_view cell, const WireColumn& column);
 
 // Whether a column of this declaration is written so.
 bool is_written_as(const NativeType& native, const WireColumn& wire);

@@ -1,0 +1,120 @@
+// What the decoder makes of MySQL 8's log: events made by hand, of a table that a MariaDB
+// describes.
+#include <zstd.h>
+
+#include "drivers/systems/mariadb/detail/decoder.hpp"
+#include "drivers/systems/mariadb/detail/mysql_log.hpp"
+#include "tests/unit/mariadb/mariadb_fixture.hpp"
+#include "tests/unit/mariadb/mysql_bytes.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+constexpr uint32_t kBegin = 126;
+
+class MysqlDecoder : public MariadbTest {
+ protected:
+  void SetUp() override {
+    if (is_mysql()) GTEST_SKIP() << "not run: its table is described by a MariaDB";
+    user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(200))");
+    configure(url(), {make_schema("customer", "id:int64 name:text")}, "");
+    auto shared = std::make_shared<Shared>();
+    shared->config = config_;
+    shared->endpoint = parse_endpoint("shop", config_.url).value();
+    connection_ = Connection::open(shared->access(), Purpose::kSql).value();
+    decoder_ = std::make_unique<Decoder>(
+        shared, [this]() -> Result<Connection*> { return connection_.get(); });
+    expect_ok(decoder_->look(Decoder::Which::kAll));
+    const Place place{0, 1, kBegin};
+    decoder_->begin_stream({{0, 1, kBegin - 1}, {place, {}, 0, 0, {}}, "bin", {}}, made::kServer);
+    EXPECT_THAT(read({made::format_description(1)}), testing::IsEmpty());
+  }
+  std::vector<std::string> read(const std::vector<std::string>& all) {
+    decoder_->begin_poll(*sink_);
+    for (const std::string& bytes : all) {
+      std::vector<Event> events;
+      expect_ok(log_.take(bytes, events));
+      for (Event& event : events) expect_ok(decoder_->take(std::move(event)));
+    }
+    found_ = {};
+    decoder_->end_poll(found_);
+    return sink_->take();
+  }
+  std::string table(made::Sum sum = made::Sum::kCrc32) const {
+    const std::string optional = made::field(1, made::hex("00")) + made::field(2, made::hex("2e")) +
+                                 made::field(4, "\2id\4name");
+    return made::event(
+        19, made::table_map_body("\x08\x0f", made::le(800, 2), optional, database_, "customer"), 0,
+        sum);
+  }
+  static std::string insert(int id, made::Sum sum = made::Sum::kCrc32, int type = 30) {
+    const std::string row =
+        std::string("\0", 1) + made::le(static_cast<uint64_t>(id), 8) + made::le(3, 2) + "Ann";
+    return made::event(type, made::rows_body(2, "\3", row), 0, sum);
+  }
+  static std::string prepared(char one_phase) {
+    return made::event(38, one_phase + made::le(1, 4) + made::le(1, 4) + made::le(0, 4) + "a", 0);
+  }
+
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Decoder> decoder_;
+  MysqlLog log_{MysqlLog::Checksums::kCrc32};
+  ports::PollResult found_;
+};
+
+TEST_F(MysqlDecoder, ATransactionIsShownWithItsPlace) {
+  EXPECT_THAT(
+      read({made::gtid(1, 300), made::query("BEGIN", 400), table(), insert(5), made::xid(500)}),
+      testing::ElementsAre("insert 5 name=Ann"));
+  const LogPosition position = decode(sink_->position).value();
+  EXPECT_EQ("3e11fa47-71ca-11e1-...:1", gtid_text(Flavour::kMysql, position.from.gtid));
+  EXPECT_EQ((Place{0, 1, 500}), decoder_->reached());
+}
+
+TEST_F(MysqlDecoder, WhatIsPreparedIsShownWhereItIsCommitted) {
+  const std::string start = "XA START X'61',X'',1";
+  EXPECT_THAT(read({made::gtid(1, 300), made::query(start, 0), table(), insert(5),
+                    made::query("XA END X'61',X'',1", 0), prepared('\0')}),
+              testing::IsEmpty());
+  EXPECT_THAT(read({made::gtid(2, 900), made::query("XA COMMIT X'61',X'',1", 950)}),
+              testing::ElementsAre("insert 5 name=Ann"));
+  read({made::gtid(3, 1300), made::query(start, 0), table(), insert(6), prepared('\0')});
+  EXPECT_THAT(read({made::gtid(4, 1900), made::query("XA ROLLBACK X'61',X'',1", 1950)}),
+              testing::IsEmpty());
+}
+
+TEST_F(MysqlDecoder, WhatIsCommittedInOnePhaseIsShownAtOnce) {
+  EXPECT_THAT(read({made::gtid(1, 300), made::query("XA START X'61',X'',1", 0), table(), insert(5),
+                    made::query("XA END X'61',X'',1", 0), prepared('\1')}),
+              testing::ElementsAre("insert 5 name=Ann"));
+}
+
+TEST_F(MysqlDecoder, ACompressedTransactionIsShownLikeAnyOther) {
+  const std::string inside = made::query("BEGIN", 0, made::Sum::kNone) + table(made::Sum::kNone) +
+                             insert(5, made::Sum::kNone) + made::xid(0, made::Sum::kNone);
+  std::string packed(ZSTD_compressBound(inside.size()), '\0');
+  packed.resize(ZSTD_compress(packed.data(), packed.size(), inside.data(), inside.size(), 3));
+  EXPECT_THAT(
+      read({made::gtid(1, 300), made::event(40, made::payload(0, inside.size(), packed), 640)}),
+      testing::ElementsAre("insert 5 name=Ann"));
+  EXPECT_EQ((Place{0, 1, 640}), decoder_->reached());
+}
+
+TEST_F(MysqlDecoder, PartsOfValuesAreSaidAndTheDatasetIsReadWhole) {
+  EXPECT_THAT(read({made::gtid(1, 300), made::query("BEGIN", 0), table(),
+                    insert(5, made::Sum::kCrc32, 39), made::xid(500)}),
+              testing::IsEmpty());
+  EXPECT_THAT(found_.rescan, testing::ElementsAre(schemas_[0].dataset));
+  ASSERT_EQ(1U, found_.stopped.size());
+  EXPECT_THAT(found_.stopped[0].error.fix, testing::HasSubstr("binlog_row_value_options = ''"));
+}
+
+TEST_F(MysqlDecoder, RowsBehindATableThatIsMadeAndFilledBelongToItsGroup) {
+  EXPECT_THAT(
+      read({made::gtid(1, 300), made::query("CREATE TABLE other (a int) START TRANSACTION", 0),
+            table(), insert(5), made::xid(500)}),
+      testing::ElementsAre("insert 5 name=Ann"));
+}
+
+}  // namespace
+}  // namespace syncline::mariadb
