@@ -24,7 +24,8 @@ class Replica(Appliance):
             self.addCleanup(server.remove)
             server.start_as(number, *options)
         self.primary.let_copy()
-        self.primary.sql("", "CREATE DATABASE maria CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+        self.primary.sql("", "CREATE DATABASE maria CHARACTER SET utf8mb4 "
+                         "COLLATE utf8mb4_nopad_bin",
                          "CREATE TABLE maria.customer (email varchar(60) PRIMARY KEY, "
                          "name varchar(40), points bigint)", "USE maria",
                          "INSERT INTO customer SELECT concat('k', seq), 'n', 0 FROM "
