@@ -6,6 +6,7 @@ namespace syncline::delivery {
 namespace {
 
 constexpr int64_t kOthersUsMax = 30'000'000;
+constexpr int64_t kVainUs = 300'000'000;
 
 }  // namespace
 
@@ -35,13 +36,24 @@ void Holds::meet_busy(const std::vector<FlowId>& flows) {
   }
 }
 
-// Of many records that will never be taken, one alone is waited for.
+// Of many records that will never be taken, one alone is waited for, also where others stand
+// between them. What was met long ago says nothing of today.
 bool Holds::wait_for_others(const FlowId& flow) {
   const int64_t now_us = clock_.steady_us();
-  const auto [since, is_new] = others_since_us_.emplace(flow, now_us);
-  if (now_us - since->second >= kOthersUsMax) return false;
+  const auto [at, is_new] = others_.try_emplace(flow, Others{now_us, now_us});
+  Others& others = at->second;
+  const int64_t forgotten_us = others.met_us + (others.was_vain ? kVainUs : kOthersUsMax);
+  if (now_us > forgotten_us) others = {now_us, now_us};
+  others.met_us = now_us;
+  others.was_vain = others.was_vain || now_us - others.since_us >= kOthersUsMax;
+  if (others.was_vain) return false;
   back_off(busy_[flow]);
   return true;
+}
+
+void Holds::forget_others(const FlowId& flow) {
+  const auto at = others_.find(flow);
+  if (at != others_.end() && !at->second.was_vain) others_.erase(at);
 }
 
 // What else of the stream passes says nothing of what the target cannot take.

@@ -31,7 +31,7 @@ class Holds {
   // enough.
   bool wait_for_others(const FlowId& flow);
   // A record of it was written.
-  void forget_others(const FlowId& flow) { others_since_us_.erase(flow); }
+  void forget_others(const FlowId& flow);
   // The target holds the flow's entries up to this one.
   void pass(const FlowId& flow, model::Sequence applied);
 
@@ -67,7 +67,12 @@ class Holds {
   Random& random_;
   std::map<model::StreamId, Stopped> stopped_;
   std::map<FlowId, Retry> busy_;
-  std::map<FlowId, int64_t> others_since_us_;  // it waits for them
+  struct Others {
+    int64_t since_us = 0;
+    int64_t met_us = 0;     // last
+    bool was_vain = false;  // the wait: for a time, none waits again
+  };
+  std::map<FlowId, Others> others_;
 };
 
 }  // namespace syncline::delivery

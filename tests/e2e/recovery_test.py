@@ -384,7 +384,7 @@ class Recovery(Trio):
                        check=True, text=True)
         subprocess.run(["mariadb", "--no-defaults", "-uroot", "-S",
                         self.shop_server.folder + "/socket", self.shop],
-                       input=re.search("SET SESSION .*\nDELIMITER ;", stops[self.shop], re.S)[0],
+                       input=re.search("SET @mode.* utf8mb4;", stops[self.shop], re.S)[0],
                        check=True, text=True)
 
     def test_guarded_triggers_add_to_a_total_once(self):

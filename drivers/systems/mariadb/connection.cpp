@@ -29,7 +29,8 @@ bool is_in(unsigned number, std::initializer_list<unsigned> numbers) {
 
 void set_options(MYSQL* handle, const Access& access, Purpose purpose) {
   const Endpoint& endpoint = access.endpoint;
-  const unsigned seconds = purpose == Purpose::kReplication ? kStreamSeconds : kReadSeconds;
+  const bool is_short = purpose == Purpose::kReplication || purpose == Purpose::kCopy;
+  const unsigned seconds = is_short ? kStreamSeconds : kReadSeconds;
   mysql_optionsv(handle, MYSQL_OPT_CONNECT_TIMEOUT, &kConnectSeconds);
   mysql_optionsv(handle, MYSQL_OPT_READ_TIMEOUT, &seconds);
   mysql_optionsv(handle, MYSQL_OPT_WRITE_TIMEOUT, &seconds);

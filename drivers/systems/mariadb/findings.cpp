@@ -18,6 +18,7 @@ constexpr const char* kProblemFix =
     "triggers = \"fire\" in the dataset's section accepts it; `syncline plan` prints the SQL that "
     "lets it leave our writes alone";
 constexpr std::string_view kOurs = "@syncline";  // what our writing sessions set
+constexpr ports::Lexis kLexis{.has_hash_comments = true, .has_backslashes = true};
 
 // EXPLAIN asks for the rights of what it explains, and does nothing.
 Result<void> find_table_rights(Connection& connection, const Mapped& mapped,
@@ -72,6 +73,8 @@ struct Trigger {
   std::string body;
   std::string definer;
   std::string sql_mode;
+  std::string charset;  // of its text, and the collation of its literals
+  std::string collation;
 };
 
 // Those of one timing and event stand in the order in which they fire.
@@ -79,14 +82,15 @@ Result<std::vector<Trigger>> read_triggers(Connection& connection, const Mapped&
   SYN_TRY(Answer rows,
           connection.query(
               "SELECT TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION, ACTION_STATEMENT, DEFINER, "
-              "SQL_MODE FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() "
-              "AND EVENT_OBJECT_TABLE = " +
+              "SQL_MODE, CHARACTER_SET_CLIENT, COLLATION_CONNECTION FROM "
+              "information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND "
+              "EVENT_OBJECT_TABLE = " +
               literal(mapped.table.name) +
               " ORDER BY ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER, TRIGGER_NAME"));
   std::vector<Trigger> triggers;
   while (rows.next()) {
     const auto text = [&](size_t column) { return std::string(rows.text(column)); };
-    triggers.push_back({text(0), text(1), text(2), text(3), text(4), text(5)});
+    triggers.push_back({text(0), text(1), text(2), text(3), text(4), text(5), text(6), text(7)});
   }
   return triggers;
 }
@@ -101,22 +105,26 @@ std::string place_among(const std::vector<Trigger>& all, size_t at) {
   return "PRECEDES " + quoted_name(all[at + 1].name) + " ";
 }
 
-// user@host, each quoted; a user's name may hold an @, a host's may not.
+// user@host, each quoted; a user's name may hold an @, a host's may not. A role has no host.
 std::string definer_of(std::string_view account) {
   const size_t at = account.rfind('@');
-  return quoted_name(account.substr(0, at)) + "@" +
-         quoted_name(at == std::string_view::npos ? "%" : account.substr(at + 1));
+  const std::string user = quoted_name(account.substr(0, at));
+  if (at == std::string_view::npos || at + 1 == account.size()) return user;
+  return user + "@" + quoted_name(account.substr(at + 1));
 }
 
 // The trigger with its guard, for the client; its statements may hold semicolons.
 std::string guarded_sql(const ServerKind& server, const Mapped& mapped, const Trigger& trigger,
                         const std::string& place) {
   const std::string name = quoted_name(trigger.name);
-  std::string sql = "SET SESSION sql_mode = " + literal(trigger.sql_mode) + ";\nDELIMITER //\n";
+  std::string sql = "SET @mode = @@sql_mode, SESSION sql_mode = " + literal(trigger.sql_mode) +
+                    "; SET NAMES " + trigger.charset + " COLLATE " + trigger.collation +
+                    ";\nDELIMITER //\n";
   sql += server.is_mysql() ? "DROP TRIGGER " + name + "//\nCREATE" : "CREATE OR REPLACE";
   sql += " DEFINER = " + definer_of(trigger.definer) + " TRIGGER " + name + " " + trigger.timing +
          " " + trigger.event + " ON " + quoted_name(mapped.table.name) + " FOR EACH ROW " + place;
-  return sql + "IF @syncline IS NULL THEN\n" + trigger.body + "\n; END IF//\nDELIMITER ;";
+  return sql + "IF @syncline IS NULL THEN\n" + trigger.body +
+         "\n; END IF//\nDELIMITER ;\nSET SESSION sql_mode = @mode; SET NAMES utf8mb4;";
 }
 
 // What fires for our writes must be accepted, as it is or where its body asks whose write it is.
@@ -125,7 +133,7 @@ Finding trigger_finding(const ServerKind& server, const Mapped& mapped, const Tr
   const std::string& accepted = mapped.mapping->triggers;
   std::string what = "trigger " + trigger.name + " (" + trigger.timing + " " + trigger.event +
                      ") on " + mapped.table.name;
-  if (accepted == "guarded" && ports::names(trigger.body, kOurs)) {
+  if (accepted == "guarded" && ports::names(trigger.body, kOurs, kLexis)) {
     what += " asks for @syncline, which our sessions set: what it does for our writes is its own";
     return {Severity::kNote, mapped.schema->name, std::move(what), ""};
   }

@@ -26,7 +26,7 @@ Result<std::unique_ptr<Connection>> connect(Connection& primary, const Shared& s
                 "what it has applied is told otherwise than by MariaDB",
                 "take `replica` out of the system's section");
   }
-  auto reader = Connection::open(shared.replica_access(), Purpose::kSql);
+  auto reader = Connection::open(shared.replica_access(), Purpose::kCopy);
   if (!reader) {
     Error error = std::move(reader).error();
     error.what = "the replica does not serve: " + error.what;

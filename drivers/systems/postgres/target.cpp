@@ -363,23 +363,31 @@ bool PostgresTarget::is_clash(const std::optional<Refused>& refused) {
 Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_singly(
     const ports::WriteBatch& batch, Way way, size_t& rows_written) {
   role_ = kReplica;
-  std::vector<size_t> late;  // deletes of what others of the batch will refer to no more
+  std::vector<std::pair<size_t, Step>> late;  // what others of the batch must come before
+  std::optional<Refused> last;
+  const auto write = [&](size_t index, Step step) -> Result<std::optional<Refused>> {
+    SYN_TRY(auto refused, write_one(batch, index, step, rows_written));
+    if (!refused || !refused->is_reference) return refused;
+    SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_write"));
+    late.emplace_back(index, step);
+    last = std::move(refused);
+    return std::optional<Refused>();
+  };
   for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
     if (step == Step::kFree && way == Way::kPlain) continue;
     for (const size_t i : writer_->in_order(batch.writes, step)) {
-      SYN_TRY(auto refused, write_one(batch, i, step, rows_written));
-      const bool is_late = refused && refused->is_reference && step == Step::kDelete;
-      if (refused && !is_late) return refused;
-      if (!is_late) continue;
-      SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_write"));
-      late.push_back(i);
+      SYN_TRY(auto refused, write(i, step));
+      if (refused) return refused;
     }
   }
-  for (const size_t i : late) {
-    SYN_TRY(auto refused, write_one(batch, i, Step::kDelete, rows_written));
-    if (refused) return refused;
+  for (size_t count = 0; !late.empty() && late.size() != count;) {
+    count = late.size();
+    for (const auto& [index, step] : std::exchange(late, {})) {
+      SYN_TRY(auto refused, write(index, step));
+      if (refused) return refused;
+    }
   }
-  return std::optional<Refused>();
+  return late.empty() ? std::optional<Refused>() : std::move(last);
 }
 
 Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(

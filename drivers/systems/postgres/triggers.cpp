@@ -16,17 +16,26 @@ constexpr const char* kIsNotOurs =
     "current_setting('syncline.applying', true) IS DISTINCT FROM 'on'";
 
 struct Trigger {
-  std::string_view name;     // quoted where it must be
-  std::string_view enabled;  // O for everybody but replicas, R for replicas, A for all
-  std::string_view sql;      // that makes it
-  std::string_view body;     // of its function
+  std::string_view name;      // quoted where it must be
+  std::string_view enabled;   // O for everybody but replicas, R for replicas, A for all
+  std::string_view sql;       // that makes it
+  std::string_view body;      // of its function
+  bool is_of_parent = false;  // of the partitioned table's: it comes and goes with that
 };
 
 // Dropped and made anew, for a constraint trigger cannot be replaced, and before 14 none can.
 std::string guarded_sql(const Mapped& mapped, const Trigger& trigger) {
+  std::string anew = ports::with_condition(trigger.sql, "EXECUTE FUNCTION", kIsNotOurs, {});
+  std::replace(anew.begin(), anew.end(), '\n', ' ');
+  if (trigger.is_of_parent) {
+    return "CREATE the trigger anew on the partitioned table, with WHEN (" +
+           std::string(kIsNotOurs) + ")";
+  }
+  if (anew.empty())
+    return "DROP and CREATE the trigger with WHEN (" + std::string(kIsNotOurs) + ")";
   std::string sql = "BEGIN; DROP TRIGGER ";
   sql.append(trigger.name).append(" ON ").append(mapped.table.sql_name()).append("; ");
-  sql += ports::with_condition(trigger.sql, "EXECUTE", kIsNotOurs) + ";";
+  sql += anew + ";";
   if (trigger.enabled != "O") {
     sql.append(" ALTER TABLE ").append(mapped.table.sql_name());
     sql.append(trigger.enabled == "A" ? " ENABLE ALWAYS TRIGGER " : " ENABLE REPLICA TRIGGER ");
@@ -38,7 +47,7 @@ std::string guarded_sql(const Mapped& mapped, const Trigger& trigger) {
 bool is_guarded(const Mapped& mapped, const Trigger& trigger) {
   constexpr std::string_view kSetting = "syncline.applying";
   return mapped.mapping->triggers == "guarded" &&
-         (ports::names(trigger.sql, kSetting) || ports::names(trigger.body, kSetting));
+         (ports::names(trigger.sql, kSetting, {}) || ports::names(trigger.body, kSetting, {}));
 }
 
 Finding trigger_finding(const Mapped& mapped, Triggers triggers, const Trigger& trigger,
@@ -103,7 +112,7 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
   SYN_TRY(const Answer rows,
           connection.query("SELECT quote_ident(tgname), tgisinternal, tgenabled, "
                            "quote_ident(current_user), tgtype & 19 = 19, (SELECT prosrc FROM "
-                           "pg_proc WHERE oid = tgfoid), pg_get_triggerdef(oid) "
+                           "pg_proc WHERE oid = tgfoid), pg_get_triggerdef(oid), tgparentid <> 0 "
                            "FROM pg_trigger WHERE tgrelid = " +
                            std::to_string(mapped.table.oid) +
                            " AND tgenabled <> 'D' ORDER BY tgisinternal, tgname"));
@@ -117,7 +126,7 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
       continue;
     }
     const Trigger trigger{rows.text(row, 0), rows.text(row, 2), rows.text(row, 6),
-                          rows.text(row, 5)};
+                          rows.text(row, 5), rows.is_true(row, 7)};
     out.push_back(trigger_finding(mapped, triggers, trigger, grant));
     const bool is_before_update = rows.is_true(row, 4);
     if (is_before_update && !is_guarded(mapped, trigger)) {

@@ -13,6 +13,7 @@ constexpr const char* kProblemFix =
     "triggers = \"fire\" in the dataset's section accepts it; `syncline plan` prints the SQL that "
     "lets it leave our writes alone";
 constexpr std::string_view kState = "syncline_state";
+constexpr ports::Lexis kLexis{.has_brackets = true};
 constexpr const char* kIsNotOurs = "(SELECT applying FROM syncline_state) = 0";
 constexpr const char* kUsersTriggers =
     "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name NOT LIKE 'syncline\\_%' "
@@ -20,7 +21,8 @@ constexpr const char* kUsersTriggers =
 
 // The table first: users write between this and our first start.
 std::string guarded_sql(const Shared& shared, const Trigger& trigger) {
-  const std::string anew = ports::with_condition(trigger.sql, "BEGIN", kIsNotOurs);
+  const std::string anew = ports::with_condition(trigger.sql, "BEGIN", kIsNotOurs, kLexis);
+  if (anew.empty()) return std::string("DROP and CREATE it with WHEN ") + kIsNotOurs;
   return "BEGIN; " + create_state_sql(shared.config.appliance) + " DROP TRIGGER " +
          quoted(trigger.name) + "; " + anew + "; COMMIT;";
 }
@@ -28,7 +30,7 @@ std::string guarded_sql(const Shared& shared, const Trigger& trigger) {
 Finding trigger_finding(const Shared& shared, const Mapped& mapped, const Trigger& trigger) {
   const std::string& accepted = mapped.mapping->triggers;
   std::string what = "trigger " + trigger.name + " on " + mapped.table.name;
-  if (accepted == "guarded" && ports::names(trigger.sql, kState)) {
+  if (accepted == "guarded" && ports::names(trigger.sql, kState, kLexis)) {
     what += " asks syncline_state whether a write is ours: what it does then is its own";
     return {Severity::kNote, mapped.schema->name, std::move(what), ""};
   }
@@ -89,7 +91,7 @@ Result<std::vector<std::string>> triggers_that_need_state(Connection& connection
   SYN_TRY(const auto triggers, read_triggers(connection, ""));
   std::vector<std::string> found;
   for (const Trigger& trigger : triggers) {
-    if (ports::names(trigger.sql, kState)) found.push_back(trigger.name);
+    if (ports::names(trigger.sql, kState, kLexis)) found.push_back(trigger.name);
   }
   return found;
 }

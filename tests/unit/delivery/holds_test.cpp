@@ -46,6 +46,12 @@ class PickyTarget final : public ports::Target {
       return result;
     }
     for (size_t i = 0; i < batch.writes.size(); ++i) {
+      const auto& write = batch.writes[i];
+      if (!poison_needs.contains({write.dataset, std::string(write.key)})) continue;
+      result.poison = {i, {ErrorCode::kSystemRefused, "it needs what never comes", "", ""}, true};
+      return result;
+    }
+    for (size_t i = 0; i < batch.writes.size(); ++i) {
       if (!needy.contains(batch.writes[i].dataset) || written[kProduct] > 0) continue;
       ++needs;
       result.poison = {i, {ErrorCode::kSystemRefused, "it needs a product", "", ""}, true};
@@ -62,6 +68,7 @@ class PickyTarget final : public ports::Target {
   std::set<model::DatasetId> refused;
   std::set<std::pair<model::StreamId, model::LaneIndex>> held;
   std::set<std::pair<model::DatasetId, std::string>> poison;
+  std::set<std::pair<model::DatasetId, std::string>> poison_needs;
   std::set<model::DatasetId> needy;
   std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> applied;
   std::map<model::DatasetId, size_t> written;
@@ -248,6 +255,28 @@ TEST_F(Holding, ARecordThatNeedsAnotherIsRefusedInTheEndAndThoseBehindItAtOnce) 
   run();
   EXPECT_EQ(3U, delivery_->stats().entries_skipped_total);
   EXPECT_TRUE(is_done());
+}
+
+TEST_F(Holding, OrphansAmongOthersAreWaitedForOnceAndAgainMuchLater) {
+  start();
+  target_.poison_needs = {{kCustomer, "2"}, {kCustomer, "4"}, {kCustomer, "6"}, {kCustomer, "9"}};
+  for (int i = 0; i < 8; ++i) accept(kCustomer, 1);
+  const auto skips_within = [this](int seconds) {
+    size_t skips = 0;
+    for (int i = 0; i < seconds; ++i) {
+      run(2);
+      skips += journal_skips();
+      clock_.advance_us(1'000'000);
+    }
+    return skips;
+  };
+  EXPECT_EQ(0U, skips_within(29));
+  EXPECT_EQ(3U, skips_within(20));
+  EXPECT_TRUE(is_done());
+  clock_.advance_us(3'600'000'000);
+  accept(kCustomer, 1);
+  EXPECT_EQ(0U, skips_within(29));
+  EXPECT_EQ(1U, skips_within(20));
 }
 
 TEST_F(Holding, AStreamThatIsStoppedWithARefusedEntryLeavesRoomForTheOthers) {

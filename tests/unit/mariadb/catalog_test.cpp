@@ -131,7 +131,8 @@ TEST_F(Catalog, AGuardedTriggerLeavesOurWritesAlone) {
   auto stops = stopping();
   ASSERT_THAT(stops, SizeIs(2));
   for (const auto& finding : stops) {
-    user_.run(between(finding.fix, "", ";"), between(finding.fix, "DELIMITER //\n", "//\n"));
+    user_.run(between(finding.fix, "", ";"), between(finding.fix, "; ", ";"),
+              between(finding.fix, "DELIMITER //\n", "//\n"));
   }
   EXPECT_THAT(stopping(), IsEmpty());
   connect();

@@ -454,6 +454,24 @@ TEST_F(Referring, WhatIsReferredToComesFirstAndGoesLast) {
   EXPECT_EQ("0", user_.ask("SELECT count(*) FROM city"));
 }
 
+TEST_F(Referring, TheCulpritIsNamedAmongThoseThatReferToEachOther) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, city bigint REFERENCES customer(id))");
+  start({make_schema("customer", "id:int64 city:int64")});
+  config_.datasets[0].triggers = "fire";
+  connect();
+  user_.run("ALTER TABLE customer ADD CHECK (id <> 5)");
+  EXPECT_EQ(1U, try_apply({"put 1 city=2", "put 5 city=2", "put 2 city=NULL"})
+                    .value()
+                    .poison.value()
+                    .write_index);
+  apply({"put 1 city=2", "put 2 city=3", "put 3 city=NULL"});
+  EXPECT_EQ(3U, try_apply({"delete 1", "delete 2", "delete 3", "put 5 city=NULL"})
+                    .value()
+                    .poison.value()
+                    .write_index);
+  apply({"delete 1", "delete 2", "delete 3"});
+}
+
 TEST_F(Apply, AGuardedTriggerLeavesOurWritesAlone) {
   user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");
   user_.run(

@@ -45,7 +45,8 @@ class Answer {
   const unsigned long* sizes_ = nullptr;  // NOLINT(google-runtime-int): the library's type
 };
 
-enum class Purpose : uint8_t { kSql, kWrite, kReplication };
+// kCopy: short reads of a replica, whose silence must hold up nobody for long.
+enum class Purpose : uint8_t { kSql, kWrite, kReplication, kCopy };
 
 struct Access {
   std::string system;  // its name, for messages
