@@ -116,7 +116,9 @@ ports::DatasetMapping dataset_mapping(const config::ResolvedMapping& resolved,
   const auto here = std::find_if(all.begin(), all.end(), [&](const config::Mapping& one) {
     return one.system == resolved.mapping->system;
   });
-  mapping.maker_count = static_cast<size_t>(std::count_if(all.begin(), all.end(), is_maker));
+  const bool is_apart = resolved.mapping->numbers == config::Numbers::kApart;
+  mapping.maker_count =
+      is_apart ? 1 : static_cast<size_t>(std::count_if(all.begin(), all.end(), is_maker));
   mapping.maker_index = static_cast<size_t>(std::count_if(all.begin(), here, is_maker));
   return mapping;
 }

@@ -80,8 +80,10 @@ key   = ["id"]
 first = "shop"
 [datasets.orders.on.office]
 table = "orders"
+numbers = "apart"
 [datasets.orders.on.shop]
 table = "orders"
+numbers = "apart"
 [datasets.orders.conflict]
 delete = "delete_wins"
 )";

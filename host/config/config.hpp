@@ -91,6 +91,7 @@ enum class Direction : uint8_t { kBoth, kFrom, kTo };
 enum class Capture : uint8_t { kLog, kPoll, kScan };
 enum class Triggers : uint8_t { kSuppress, kFire, kGuarded };
 enum class Cascade : uint8_t { kRefuse, kDerive };
+enum class Numbers : uint8_t { kChecked, kApart };
 
 // Who wins where several systems already hold a record.
 enum class FirstRule : uint8_t { kSystem, kStop, kNewestBy };
@@ -138,6 +139,7 @@ struct Mapping {
   int64_t overlap_us = 0;  // kPoll: how far a look reaches back behind open transactions
   Triggers triggers = Triggers::kSuppress;
   Cascade cascade = Cascade::kRefuse;
+  Numbers numbers = Numbers::kChecked;
   Place place;
 };
 

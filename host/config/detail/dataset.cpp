@@ -49,6 +49,10 @@ constexpr std::array kCascades = {
     Choice<Cascade>{"refuse", Cascade::kRefuse},
     Choice<Cascade>{"derive", Cascade::kDerive},
 };
+constexpr std::array kNumbers = {
+    Choice<Numbers>{"checked", Numbers::kChecked},
+    Choice<Numbers>{"apart", Numbers::kApart},
+};
 constexpr std::array kDeletes = {
     Choice<DeletePolicy>{"delete_wins", DeletePolicy::kDeleteWins},
     Choice<DeletePolicy>{"update_wins", DeletePolicy::kUpdateWins},
@@ -132,6 +136,7 @@ Mapping read_mapping(const Member& member, const std::string& path, const Config
   reader.duration("overlap", mapping.overlap_us);
   read_offered("triggers", kTriggers, kind, &SystemKind::triggers, reader, mapping.triggers);
   read_offered("cascade", kCascades, kind, &SystemKind::cascades, reader, mapping.cascade);
+  reader.choice("numbers", kNumbers, mapping.numbers);
   check_capture(mapping, kind, reader);
   reader.finish();
   if (mapping.table.starts_with(kOwnTables)) {

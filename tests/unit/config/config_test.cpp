@@ -68,6 +68,7 @@ capture = "scan"
 [datasets.customer.on.erp]
 table = "public.customer"
 direction = "from"
+numbers = "apart"
 cascade = "derive"
 
 [datasets.customer.conflict]
@@ -146,6 +147,8 @@ TEST(Config, ReadsDatasetsInTheFilesOrder) {
   EXPECT_EQ(erp.direction, Direction::kFrom);
   EXPECT_EQ(erp.triggers, Triggers::kSuppress);
   EXPECT_EQ(erp.cascade, Cascade::kDerive);
+  EXPECT_EQ(erp.numbers, Numbers::kApart);
+  EXPECT_EQ(shop.numbers, Numbers::kChecked);
 }
 
 TEST(Config, ReadsPolicies) {
