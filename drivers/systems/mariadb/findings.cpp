@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include <mysqld_error.h>
-
 #include "drivers/systems/mariadb/detail/links.hpp"
+#include "drivers/systems/mariadb/detail/numbering.hpp"
+#include "drivers/systems/mariadb/detail/rights.hpp"
 #include "host/ports/trigger_guard.hpp"
 #include "host/ports/trigger_text.hpp"
 
@@ -19,34 +19,6 @@ constexpr const char* kProblemFix =
     "lets it leave our writes alone";
 constexpr std::string_view kOurs = "@syncline";  // what our writing sessions set
 constexpr ports::Lexis kLexis{.has_hash_comments = true, .has_backslashes = true};
-
-// EXPLAIN asks for the rights of what it explains, and does nothing.
-Result<void> find_table_rights(Connection& connection, const Mapped& mapped,
-                               std::vector<Finding>& out) {
-  const std::string table = quoted_name(mapped.table.name);
-  const std::string key = quoted_name(mapped.columns[0].name);
-  std::vector<std::string> statements = {"SELECT 1 FROM " + table};
-  if (mapped.mapping->direction != ports::Direction::kFrom) {
-    statements.push_back("UPDATE " + table + " SET " + key + " = " + key + " WHERE FALSE");
-    statements.push_back("DELETE FROM " + table + " WHERE FALSE");
-    statements.push_back("INSERT INTO " + table + " (" + key + ") SELECT " + key + " FROM " +
-                         table + " WHERE FALSE");
-  }
-  for (const std::string& statement : statements) {
-    const auto explained = connection.query("EXPLAIN " + statement);
-    if (explained) continue;
-    const unsigned number = mysql_errno(connection.handle());
-    const bool is_denied =
-        number == ER_TABLEACCESS_DENIED_ERROR || number == ER_COLUMNACCESS_DENIED_ERROR;
-    if (!connection.is_usable()) return explained.error();
-    if (!is_denied) continue;
-    out.push_back({Severity::kStops, mapped.schema->name,
-                   "the user may not read and write " + mapped.table.name,
-                   "GRANT SELECT, INSERT, UPDATE, DELETE ON " + table + " TO the user"});
-    break;
-  }
-  return success();
-}
 
 Finding kept_field(const Mapped& mapped, size_t field, const std::string& what) {
   Finding finding{Severity::kWarning, mapped.schema->name,
@@ -89,6 +61,8 @@ Result<std::vector<Trigger>> read_triggers(Connection& connection, const Mapped&
               " ORDER BY ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER, TRIGGER_NAME"));
   std::vector<Trigger> triggers;
   while (rows.next()) {
+    // What it does is not told without the right TRIGGER, which is asked for then.
+    if (rows.is_null(3) && mapped.mapping->triggers != "fire") continue;
     const auto text = [&](size_t column) { return std::string(rows.text(column)); };
     triggers.push_back({text(0), text(1), text(2), text(3), text(4), text(5), text(6), text(7)});
   }
@@ -212,22 +186,9 @@ Result<void> find_underivable(Connection& connection, const Mapped& mapped, cons
   return success();
 }
 
-void find_columns(const Mapped& mapped, std::vector<Finding>& out) {
-  const bool is_both = mapped.mapping->direction == ports::Direction::kBoth;
-  for (size_t i = 0; i < mapped.columns.size(); ++i) {
-    const Column& column = mapped.columns[i];
-    if (column.is_numbered && i < mapped.key_count() && is_both) {
-      out.push_back({Severity::kWarning, mapped.schema->name,
-                     "key column " + column.name + " of " + mapped.table.name +
-                         " is numbered by this database: two systems that both make records must "
-                         "not give the same numbers",
-                     "in each system another remainder: SET GLOBAL auto_increment_increment = 2, "
-                     "GLOBAL auto_increment_offset = 1; (the other system: 2), and in the server's "
-                     "config"});
-    }
-    if (column.is_touched_on_update && i >= mapped.key_count()) {
-      out.push_back(kept_field(mapped, i, ""));
-    }
+void find_touched(const Mapped& mapped, std::vector<Finding>& out) {
+  for (size_t i = mapped.key_count(); i < mapped.columns.size(); ++i) {
+    if (mapped.columns[i].is_touched_on_update) out.push_back(kept_field(mapped, i, ""));
   }
 }
 
@@ -251,12 +212,14 @@ Result<std::string> list_triggers(Connection& connection) {
 Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped& mapped) {
   std::vector<Finding> found;
   std::vector<Error> problems;
+  SYN_TRY(find_unseen_triggers(connection, mapped, found));
   SYN_TRY(find_triggers(connection, mapped, found));
   for (Finding& finding : found) {
     if (finding.severity != Severity::kStops) continue;
+    const bool has_lines = finding.fix.find('\n') != std::string::npos;
     problems.push_back({ErrorCode::kSystemSchema,
                         "dataset " + mapped.schema->name + " is not written",
-                        std::move(finding.what), kProblemFix});
+                        std::move(finding.what), has_lines ? kProblemFix : finding.fix});
   }
   return problems;
 }
@@ -275,11 +238,12 @@ Result<void> find_in_table(Connection& connection, const Mapped& mapped, const S
                    "ALTER TABLE " + quoted_name(mapped.table.name) + " ENGINE = InnoDB;"});
   }
   SYN_TRY(find_table_rights(connection, mapped, out));
+  SYN_TRY(find_unseen_triggers(connection, mapped, out));
   SYN_TRY(find_triggers(connection, mapped, out));
   find_cascades(mapped, out);
   SYN_TRY(find_underivable(connection, mapped, shared, out));
-  find_columns(mapped, out);
-  return success();
+  find_touched(mapped, out);
+  return find_numbering(connection, mapped, out);
 }
 
 }  // namespace syncline::mariadb

@@ -1,9 +1,8 @@
 // What of a server stands in the way of reading its log.
-#include <algorithm>
 #include <span>
 
 #include "drivers/systems/mariadb/detail/findings.hpp"
-#include "drivers/systems/mariadb/detail/objects.hpp"
+#include "drivers/systems/mariadb/detail/rights.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -27,7 +26,7 @@ constexpr Setting kSettings[] = {
     {"binlog_row_metadata", "FULL", "the log does not tell which column is which",
      Severity::kStops},
     {"sync_binlog", "1", "after a crash of its machine, the log may lack commits that were read",
-     Severity::kWarning},
+     Severity::kStops},
     {"innodb_flush_log_at_trx_commit", "1",
      "after a crash of its machine, commits that were read may be gone", Severity::kWarning},
 };
@@ -73,43 +72,6 @@ Result<void> find_compression(Connection& connection, std::vector<Finding>& out)
   out.push_back({Severity::kStops, "",
                  "binlog_checksum is NONE with log_bin_compress: such a log cannot be read",
                  "SET GLOBAL binlog_checksum = 'CRC32'; and in the server's config"});
-  return success();
-}
-
-// What the user may do, as the server lists it.
-Result<void> find_rights(Connection& connection, std::vector<Finding>& out) {
-  SYN_TRY(const std::string user,
-          connection.query_text("SELECT concat('''', replace(substring_index(current_user(), "
-                                "'@', 1), '''', ''''''), '''@''', "
-                                "substring_index(current_user(), '@', -1), '''')"));
-  SYN_TRY(Answer rows, connection.query("SHOW GRANTS"));
-  std::string grants;
-  while (rows.next()) grants += std::string(rows.text(0)) + "\n";
-  const auto has = [&](std::string_view right) {
-    return grants.find(right) != std::string::npos ||
-           grants.find("GRANT ALL PRIVILEGES ON *.*") != std::string::npos;
-  };
-  if (!has("REPLICATION SLAVE")) {  // also as a part of REPLICATION SLAVE ADMIN, which names it
-    out.push_back({Severity::kStops, "", "user " + user + " may not read the log",
-                   "GRANT REPLICATION SLAVE ON *.* TO " + user + ";"});
-  }
-  if (connection.kind().is_mysql() && !has("REPLICATION CLIENT")) {
-    out.push_back({Severity::kStops, "", "user " + user + " may not ask where the log ends",
-                   "GRANT REPLICATION CLIENT ON *.* TO " + user + ";"});
-  }
-  const auto may_create = connection.query(std::string("EXPLAIN SELECT 1 FROM ") + kCheckpoint);
-  if (may_create) return success();
-  SYN_TRY(const std::string database, connection.query_text("SELECT DATABASE()"));
-  const std::string all = "GRANT ALL PRIVILEGES ON " + quoted_name(database);
-  std::string unescaped = grants;
-  unescaped.erase(std::remove(unescaped.begin(), unescaped.end(), '\\'), unescaped.end());
-  const bool is_owner = unescaped.find(all) != std::string::npos;
-  if (!is_owner && !has("CREATE,") && !has("CREATE ON")) {
-    out.push_back(
-        {Severity::kStops, "", "user " + user + " may not create the table " + kCheckpoint,
-         "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON " + quoted_name(database) + "." +
-             quoted_name(kCheckpoint) + " TO " + user + ";"});
-  }
   return success();
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "drivers/systems/mariadb/detail/rights.hpp"
 #include "host/base/bytes.hpp"
 
 namespace syncline::mariadb {
@@ -62,8 +63,9 @@ const ports::DatasetMapping* find_mapping(const ports::SystemConfig& config,
 
 class LinkReader {
  public:
-  LinkReader(Connection& connection, const Mapped& mapped, const Shared& shared)
-      : connection_(connection), mapped_(mapped), shared_(shared) {}
+  // user: as a GRANT names it.
+  LinkReader(Connection& connection, const Mapped& mapped, const Shared& shared, std::string user)
+      : connection_(connection), mapped_(mapped), shared_(shared), user_(std::move(user)) {}
 
   // The link, or none and a problem.
   Result<void> read(const ForeignKey& key, Links& out) {
@@ -81,7 +83,7 @@ class LinkReader {
     SYN_TRY(const auto parents, read_tables(connection_, key.referenced));
     if (parents.empty()) {
       return keep(cannot(mapped_, key, "table " + key.referenced + " cannot be looked at",
-                         "GRANT SELECT ON " + quoted_name(key.referenced) + " TO the user"),
+                         "GRANT SELECT ON " + quoted_name(key.referenced) + " TO " + user_ + ";"),
                   out);
     }
     if (auto problem = read_parent(parents[0], link)) return keep(std::move(*problem), out);
@@ -123,7 +125,7 @@ class LinkReader {
       const Column* column = parent.find(name);
       if (column == nullptr) {
         return cannot(mapped_, link.key, "column " + name + " of " + parent.name + " is not seen",
-                      "GRANT SELECT ON " + quoted_name(parent.name) + " TO the user");
+                      "GRANT SELECT ON " + quoted_name(parent.name) + " TO " + user_ + ";");
       }
       link.parent_types.push_back(column->type);
       link.parent_places.push_back(static_cast<size_t>(column - parent.columns.data()));
@@ -170,6 +172,7 @@ class LinkReader {
   Connection& connection_;
   const Mapped& mapped_;
   const Shared& shared_;
+  std::string user_;
 };
 
 bool is_printable_ascii(std::string_view text) {
@@ -213,7 +216,8 @@ Result<Links> read_links(Connection& connection, const Mapped& mapped, const Sha
              mapped.table.name + " be RESTRICT"});
     return out;
   }
-  LinkReader reader(connection, mapped, shared);
+  SYN_TRY(std::string user, account(connection));
+  LinkReader reader(connection, mapped, shared, std::move(user));
   for (const ForeignKey& key : mapped.table.foreign_keys) {
     if (!key.cascades()) continue;
     SYN_TRY(reader.read(key, out));
