@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "drivers/systems/sqlite/detail/numbering.hpp"
 #include "drivers/systems/sqlite/detail/objects.hpp"
 #include "drivers/systems/sqlite/detail/triggers.hpp"
 
@@ -199,6 +200,7 @@ Result<std::vector<Finding>> SqliteCatalog::findings() {
     SYN_TRY(find_triggers(*connection, *shared_, mapped.value(), out));
     SYN_TRY(find_cascades(*connection, mapped.value(), out));
     find_in_columns(mapped.value(), out);
+    SYN_TRY(find_numbering(*connection, mapped.value(), out));
     if (mapping.direction != ports::Direction::kTo) {
       captured.push_back(std::move(mapped).value());
     }

@@ -41,11 +41,10 @@ Result<void> read_columns(Connection& connection, Table& table) {
   }
 }
 
-// An INTEGER PRIMARY KEY is the rowid and has no index of its own.
+// An INTEGER PRIMARY KEY is the rowid, the only one that has no index of its own.
 void add_rowid_key(Table& table) {
   for (const Column& column : table.columns) {
-    if (column.primary_key_place == 1 && upper(column.declared_type) == "INTEGER" &&
-        !table.is_without_rowid) {
+    if (column.primary_key_place == 1 && !table.is_without_rowid) {
       table.uniques.insert(table.uniques.begin(), {{column.name}, {"BINARY"}, false});
     }
   }
@@ -75,14 +74,16 @@ Result<void> read_uniques(Connection& connection, Table& table) {
   SYN_TRY(Statement rows,
           connection.prepare("SELECT name, origin, partial FROM pragma_index_list(" +
                              literal(table.name) + ") WHERE \"unique\" = 1 ORDER BY seq DESC"));
+  bool has_primary_index = false;
   while (true) {
     SYN_TRY(const bool has_row, connection.next(rows));
     if (!has_row) break;
     const bool is_primary = rows.text(1) == "pk";
+    has_primary_index |= is_primary;
     SYN_TRY(
         read_index(connection, std::string(rows.text(0)), is_primary, rows.integer(2) != 0, table));
   }
-  add_rowid_key(table);
+  if (!has_primary_index) add_rowid_key(table);
   return success();
 }
 

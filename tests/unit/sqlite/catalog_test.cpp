@@ -83,6 +83,27 @@ TEST_F(Catalog, NamesWhatStandsInTheWay) {
   EXPECT_THAT(findings(), Contains(HasSubstr("0 customer: trigger audit on customer fires")));
 }
 
+TEST_F(Catalog, AColumnThatATriggerKeepsIsProposedAsLocal) {
+  user_.run(
+      "CREATE TABLE customer(id INTEGER PRIMARY KEY, name TEXT, note TEXT, \"Updated at\" TEXT, "
+      "changed TEXT)");
+  user_.run(
+      "CREATE TRIGGER touch AFTER UPDATE OF name ON customer WHEN NEW.name <> '' BEGIN UPDATE "
+      "Customer SET changed = strftime('%s', 'now'),\n \"Changed\" = 1 WHERE id = NEW.id; UPDATE "
+      "customer SET note = 'x' WHERE id = 1; END");
+  user_.run(
+      "CREATE TRIGGER birth AFTER INSERT ON customer BEGIN UPDATE customer SET note = '' WHERE "
+      "id = NEW.id; END");
+  look_at({make_schema("customer", "id:int64 name:text note:text changed:text")});
+  const auto found = system_.catalog->findings().value();
+  std::vector<std::string> kept;
+  for (const ports::Finding& finding : found) {
+    if (finding.kept_field) kept.push_back(schemas_[0].fields[*finding.kept_field].name);
+  }
+  EXPECT_THAT(kept, ElementsAre("changed"));
+  user_.run("UPDATE customer SET name = 'x'");  // the trigger is one that SQLite takes
+}
+
 class Guarded : public Catalog {
  protected:
   // The statements that a finding prints.
@@ -150,6 +171,65 @@ TEST_F(Guarded, AScannedFileHasNothingToAsk) {
   const auto system = make_sqlite(config_, system_clock());
   ASSERT_FALSE(system.has_value());
   EXPECT_THAT(to_string(system.error()), HasSubstr("triggers = \"guarded\" needs the log"));
+}
+
+// The numbers of another system, which counts in steps below, come between the user's own.
+TEST_F(Catalog, NumbersOfTwoSystemsStopThePlanAndTheSqlBeginsARangeThatIsNeverMet) {
+  user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT)");
+  user_.run("INSERT INTO customer(name) VALUES ('a')");
+  look_at({make_schema("customer", "id:int64 name:text")});
+  EXPECT_THAT(findings(), testing::Not(Contains(HasSubstr("share a number"))));
+  config_.datasets[0].maker_count = 2;
+  config_.datasets[0].maker_index = 1;
+  system_ = make_sqlite(config_, system_clock()).value();
+  std::string sql;
+  for (const std::string& line : findings()) {
+    if (line.starts_with("2 customer: key column id of customer is numbered by SQLite")) {
+      sql = line.substr(line.find("INSERT INTO sqlite_sequence"));
+    }
+  }
+  user_.run(sql);
+  config_.datasets[0].maker_count = 1;  // numbers = "apart"
+  connect();
+  EXPECT_THAT(findings(), testing::Not(Contains(HasSubstr("share a number"))));
+  for (int brought = 2; brought < 10; brought += 2) {
+    apply({"put " + std::to_string(brought) + " name=brought"});
+    user_.run("INSERT INTO customer(name) VALUES ('own')");
+  }
+  EXPECT_EQ("4|2000000000000001|2000000000000004",
+            user_.ask("SELECT count(*), min(id), max(id) FROM customer WHERE name = 'own'"));
+}
+
+TEST_F(Catalog, OnlyKeysThatSqliteNumbersMayMeet) {
+  user_.run("CREATE TABLE plain(id INTEGER PRIMARY KEY, name TEXT)");
+  user_.run("CREATE TABLE bare(id INT PRIMARY KEY NOT NULL, name TEXT)");
+  user_.run("CREATE TABLE pair(id INTEGER, name TEXT, PRIMARY KEY (id, name))");
+  look_at({make_schema("plain", "id:int64 name:text"), make_schema("bare", "id:int64 name:text"),
+           make_schema("pair", "id:int64 name:text", 2)});
+  for (ports::DatasetMapping& mapping : config_.datasets) mapping.maker_count = 2;
+  system_ = make_sqlite(config_, system_clock()).value();
+  EXPECT_THAT(findings(), Contains(HasSubstr("2 plain: key column id of plain is numbered")));
+  EXPECT_THAT(findings(), testing::Not(Contains(HasSubstr("sqlite_sequence"))));
+  EXPECT_THAT(findings(), testing::Not(Contains(HasSubstr("bare is numbered"))));
+  EXPECT_THAT(findings(), testing::Not(Contains(HasSubstr("pair is numbered"))));
+  config_.datasets[0].direction = ports::Direction::kTo;
+  system_ = make_sqlite(config_, system_clock()).value();
+  EXPECT_THAT(findings(), testing::Not(Contains(HasSubstr("plain is numbered"))));
+}
+
+TEST_F(Catalog, OneColumnOfAPairIsNoKey) {
+  user_.run("CREATE TABLE customer(id INTEGER, name TEXT, PRIMARY KEY (id, name))");
+  start({});
+  model::Schema schema = make_schema("customer", "id:int64 name:text");
+  ports::DatasetMapping mapping;
+  mapping.schema = &schema;
+  mapping.table = "customer";
+  mapping.columns = {"id", "name"};
+  config_.datasets = {mapping};
+  system_ = make_sqlite(config_, system_clock()).value();
+  EXPECT_THAT(findings(), Contains(HasSubstr("does not keep its key (\"id\") unique")));
+  ASSERT_EQ(1U, system_.catalog->tables().value().size());
+  EXPECT_THAT(system_.catalog->tables().value()[0].keys, ElementsAre(ElementsAre("id", "name")));
 }
 
 TEST_F(Catalog, ATableWithoutAUsableKeyStopsItsDataset) {

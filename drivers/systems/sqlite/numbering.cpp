@@ -1,0 +1,69 @@
+#include "drivers/systems/sqlite/detail/numbering.hpp"
+
+namespace syncline::sqlite {
+namespace {
+
+using ports::Finding, ports::Severity;
+
+// Above what sequences of other systems come to, and exact in a float64: JSON takes it.
+constexpr int64_t kRangeSize = 1'000'000'000'000'000;
+
+// An INTEGER PRIMARY KEY: the only one without an index of its own.
+Result<bool> is_numbered(Connection& connection, const Mapped& mapped, const Column& column) {
+  if (column.primary_key_place != 1 || mapped.table.is_without_rowid) return false;
+  SYN_TRY(const int64_t count,
+          connection.query_integer("SELECT count(*) FROM pragma_index_list(" +
+                                   literal(mapped.table.name) + ") WHERE origin = 'pk'"));
+  return count == 0;
+}
+
+// A table of AUTOINCREMENT alone can begin elsewhere than above its highest row; where that is not
+// sure, nothing is printed.
+Result<bool> has_start(Connection& connection, const Mapped& mapped) {
+  SYN_TRY(const int64_t count,
+          connection.query_integer(
+              "SELECT count(*) FROM sqlite_master WHERE name = " + literal(mapped.table.name) +
+              " AND sql LIKE '%AUTOINCREMENT%' AND EXISTS (SELECT 1 FROM "
+              "sqlite_master WHERE name = 'sqlite_sequence')"));
+  return count > 0;
+}
+
+std::string range_sql(const Mapped& mapped) {
+  const std::string name = literal(mapped.table.name);
+  const int64_t place = static_cast<int64_t>(mapped.mapping->maker_index) + 1;
+  return "INSERT INTO sqlite_sequence(name, seq) SELECT " + name +
+         ", 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = " + name +
+         "); UPDATE sqlite_sequence SET seq = max(seq, " + std::to_string(place * kRangeSize) +
+         ") WHERE name = " + name + ";";
+}
+
+}  // namespace
+
+Result<void> find_numbering(Connection& connection, const Mapped& mapped,
+                            std::vector<Finding>& out) {
+  const ports::DatasetMapping& mapping = *mapped.mapping;
+  if (mapping.direction == ports::Direction::kTo || mapping.maker_count < 2) return success();
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    SYN_TRY(const bool has_numbers, is_numbered(connection, mapped, mapped.columns[i]));
+    if (!has_numbers) continue;
+    SYN_TRY(const bool can_begin, has_start(connection, mapped));
+    std::string fix =
+        "direction = \"to\" in the dataset's section of every system but one; or numbers = "
+        "\"apart\" in that of this system, where the program gives the keys itself (UUIDs, numbers "
+        "in steps of its own)";
+    if (can_begin) {
+      fix +=
+          ", or every other system that makes records is PostgreSQL, whose sequences do not "
+          "follow, with a key of 64 bits, and a range of its own was begun here: " +
+          range_sql(mapped);
+    }
+    out.push_back({Severity::kStops, mapped.schema->name,
+                   "key column " + mapped.columns[i].name + " of " + mapped.table.name +
+                       " is numbered by SQLite, one above the highest that is there, and another "
+                       "system makes records too: two would share a number",
+                   std::move(fix)});
+  }
+  return success();
+}
+
+}  // namespace syncline::sqlite
