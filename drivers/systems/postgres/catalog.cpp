@@ -9,6 +9,7 @@
 #include "drivers/systems/postgres/detail/origins.hpp"
 #include "drivers/systems/postgres/detail/replica.hpp"
 #include "drivers/systems/postgres/detail/scan_tables.hpp"
+#include "drivers/systems/postgres/detail/snapshots.hpp"
 #include "drivers/systems/postgres/detail/table.hpp"
 #include "drivers/systems/postgres/detail/triggers.hpp"
 
@@ -17,7 +18,6 @@ namespace {
 
 using ports::Finding, ports::Severity;
 
-constexpr int64_t kOldSnapshotSeconds = 600;
 constexpr int64_t kMebibyte = 1 << 20;
 constexpr int64_t kRetainedBytesMax = 1024 * kMebibyte;
 
@@ -46,8 +46,7 @@ Result<void> find_in_server(Connection& connection, std::vector<Finding>& out) {
   SYN_TRY(const Answer row,
           connection.query(
               "SELECT has_database_privilege(current_database(), 'CREATE'), pg_is_in_recovery(), "
-              "current_user, current_database(), coalesce((SELECT extract(epoch FROM max(now() - "
-              "xact_start))::bigint FROM pg_stat_activity WHERE backend_xmin IS NOT NULL), 0)"));
+              "current_user, current_database()"));
   const std::string role = quoted_name(row.text(0, 2));
   if (!row.is_true(0, 0)) {
     out.push_back(
@@ -58,13 +57,6 @@ Result<void> find_in_server(Connection& connection, std::vector<Finding>& out) {
   if (row.is_true(0, 1)) {
     out.push_back(
         {Severity::kStops, "", "the server is a standby and takes no writes", "name the primary"});
-  }
-  if (row.integer(0, 4) > kOldSnapshotSeconds) {
-    out.push_back({Severity::kWarning, "",
-                   "the oldest transaction has been open for " + std::to_string(row.integer(0, 4)) +
-                       " s: it holds back vacuum, and our checkpoint row grows slower to move",
-                   "SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xmin IS NOT "
-                   "NULL ORDER BY xact_start; then end it"});
   }
   return success();
 }
@@ -229,6 +221,7 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
   SYN_TRY(auto connection, Connection::open(shared_->access("look"), Purpose::kSql));
   std::vector<Finding> out;
   SYN_TRY(find_in_server(*connection, out));
+  SYN_TRY(find_oldest_snapshot(*connection, shared_->object, out));
   if (!shared_->is_scan) {
     SYN_TRY(find_in_log(*connection, *shared_, out));
     SYN_TRY(find_needless_echoes(*connection, shared_->object, out));
@@ -253,7 +246,7 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
       }
     }
     SYN_TRY(find_triggers(*connection, mapped.value(), triggers, out));
-    find_numbering(mapped.value(), quoted_name(user), out);
+    SYN_TRY(find_numbering(*connection, mapped.value(), quoted_name(user), out));
   }
   if (!shared_->is_scan) {
     SYN_TRY(find_retained_log(*connection, *shared_, out));

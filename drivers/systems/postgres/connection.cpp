@@ -17,8 +17,11 @@ constexpr std::string_view kSession =
     "-c idle_in_transaction_session_timeout=0 ";
 
 // A write never waits behind a user for long, and gives up before the server looks for deadlocks,
-// whose victim might be the user's transaction.
+// whose victim might be the user's transaction: that may be sooner than its default of a second.
 constexpr std::string_view kWriteSession = "-c lock_timeout=400ms -c statement_timeout=60s ";
+constexpr const char* kBelowDeadlocks =
+    "SELECT set_config('lock_timeout', greatest(1, least(400, setting::int / 2)) || 'ms', false) "
+    "FROM pg_settings WHERE name = 'deadlock_timeout'";
 constexpr std::string_view kReadSession = "-c lock_timeout=20s -c statement_timeout=300s ";
 constexpr std::string_view kReplicationSession = "-c statement_timeout=0 ";
 // How long a server that is at work may be silent; a URL's own `options` come behind it.
@@ -170,8 +173,11 @@ Result<std::unique_ptr<Connection>> Connection::open(const Access& access, Purpo
   std::string place = "system " + access.system + " (" + part(PQdb(handle)) + " at " +
                       part(PQhost(handle)) + ":" + part(PQport(handle)) + ")";
   std::unique_ptr<Connection> connection(new Connection(handle, std::move(place)));
-  if (connection->is_usable()) return connection;
-  return connection->lost("cannot connect to " + connection->place_);
+  if (!connection->is_usable()) return connection->lost("cannot connect to " + connection->place_);
+  if (purpose == Purpose::kWrite) {
+    SYN_TRY(connection->run(kBelowDeadlocks));
+  }
+  return connection;
 }
 
 Connection::~Connection() {

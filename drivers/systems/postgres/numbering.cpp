@@ -34,48 +34,75 @@ std::string ranges_sql(const Mapped& mapped, const Column& column) {
          " + 1) * " + count + " + " + std::to_string(mapped.mapping->maker_index) + ");";
 }
 
+// The sequence that the column's default draws from, without being its own.
+constexpr const char* kDrawnFrom =
+    "SELECT quote_ident(n.nspname) || '.' || quote_ident(s.relname) FROM pg_attrdef d JOIN "
+    "pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum JOIN pg_depend p ON p.classid "
+    "= 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass JOIN "
+    "pg_class s ON s.oid = p.refobjid AND s.relkind = 'S' JOIN pg_namespace n ON n.oid = "
+    "s.relnamespace WHERE d.adrelid = $1::oid AND a.attname = $2";
+
+// Owned, it counts as an identity's does. One that several tables draw from stays as it is.
+Result<std::string> owning_sql(Connection& connection, const Mapped& mapped, const Column& column) {
+  const Parameter parameters[] = {std::to_string(mapped.table.oid), column.name};
+  SYN_TRY(const std::string sequence, connection.query_text(kDrawnFrom, parameters));
+  const std::string apart = "numbers = \"apart\" in the dataset's section of this system";
+  if (sequence.empty()) return apart;
+  return "ALTER SEQUENCE " + sequence + " OWNED BY " + mapped.table.sql_name() + "." +
+         quoted_name(column.name) +
+         "; then plan again. Where it numbers other tables too: " + apart;
+}
+
 // Numbers that two systems give must never meet.
-void find_meeting_keys(const Mapped& mapped, const Column& column, std::vector<Finding>& out) {
+Result<void> find_meeting_keys(Connection& connection, const Mapped& mapped, const Column& column,
+                               std::vector<Finding>& out) {
   const ports::DatasetMapping& mapping = *mapped.mapping;
   const auto makers = static_cast<int64_t>(mapping.maker_count);
-  if (mapping.direction == ports::Direction::kTo || makers < 2) return;
+  if (mapping.direction == ports::Direction::kTo || makers < 2) return success();
+  const Numbering& numbering = column.numbering;
+  const int64_t rest = ((numbering.last % makers) + makers) % makers;
+  const bool is_own_rest =
+      numbering.step % makers == 0 && rest == static_cast<int64_t>(mapping.maker_index);
+  if (!numbering.sequence.empty() && !numbering.is_bounded && is_own_rest) return success();
   const std::string what =
       "key column " + column.name + " of " + mapped.table.display_name() + " is numbered ";
-  const Numbering& numbering = column.numbering;
   if (numbering.sequence.empty()) {
+    SYN_TRY(std::string fix, owning_sql(connection, mapped, column));
     out.push_back({Severity::kWarning, mapped.schema->name,
                    what + "by a sequence that it does not own: see that systems never give the "
                           "same number",
-                   "ALTER SEQUENCE ... OWNED BY " + mapped.table.sql_name() + "." +
-                       quoted_name(column.name) + "; then plan again"});
-    return;
+                   std::move(fix)});
+    return success();
   }
-  if (numbering.is_plain() || (!numbering.is_bounded && numbering.step % makers != 0)) {
-    out.push_back({Severity::kStops, mapped.schema->name,
-                   what + "by this database, and another system makes records too: two would share "
-                          "a number",
-                   ranges_sql(mapped, column)});
-    return;
+  const std::string apart =
+      "numbers = \"apart\" in the dataset's section of this system, if they never do";
+  if (numbering.is_bounded) {
+    out.push_back({Severity::kWarning, mapped.schema->name,
+                   what + "in a range of its own: see that no other system gives the same numbers",
+                   apart});
+    return success();
   }
-  const int64_t rest = ((numbering.last % makers) + makers) % makers;
-  if (!numbering.is_bounded && rest == static_cast<int64_t>(mapping.maker_index)) return;
-  out.push_back({Severity::kWarning, mapped.schema->name,
-                 what +
-                     (numbering.is_bounded ? "in a range of its own"
-                                           : "in steps of " + std::to_string(numbering.step)) +
-                     ": see that no other system gives the same numbers",
-                 ""});
+  const std::string steps =
+      numbering.is_plain() ? "" : " in steps of " + std::to_string(numbering.step);
+  out.push_back({Severity::kStops, mapped.schema->name,
+                 what + "by this database" + steps +
+                     ", and another system makes records too: two would share a number",
+                 ranges_sql(mapped, column) + " Or " + apart});
+  return success();
 }
 
 }  // namespace
 
-void find_numbering(const Mapped& mapped, const std::string& role, std::vector<Finding>& out) {
+Result<void> find_numbering(Connection& connection, const Mapped& mapped, const std::string& role,
+                            std::vector<Finding>& out) {
   const bool is_written = mapped.mapping->direction != ports::Direction::kFrom;
   for (size_t field = 0; field < mapped.columns.size(); ++field) {
     const Column& column = mapped.columns[field];
     if (!column.is_numbered) continue;
     const bool is_key = field < mapped.key_count();
-    if (is_key) find_meeting_keys(mapped, column, out);
+    if (is_key) {
+      SYN_TRY(find_meeting_keys(connection, mapped, column, out));
+    }
     if (!is_written) continue;
     if (!is_key && column.is_always_identity) {
       out.push_back({Severity::kStops, mapped.schema->name,
@@ -91,6 +118,7 @@ void find_numbering(const Mapped& mapped, const std::string& role, std::vector<F
            "GRANT SELECT, UPDATE ON SEQUENCE " + column.numbering.sequence + " TO " + role + ";"});
     }
   }
+  return success();
 }
 
 void note_brought(const Column& column, std::string_view text, Brought& brought) {

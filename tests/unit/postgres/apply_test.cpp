@@ -202,6 +202,26 @@ TEST_F(Apply, ARowThatAUserHoldsIsBusyAndGoesLater) {
   EXPECT_EQ("1|mine|b@x", customers());
 }
 
+// The server looks for deadlocks sooner than by default: the one that waits last would be ended.
+TEST_F(Apply, AUserIsNeverTheVictimOfADeadlockWithUs) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (2, 'Bob', 'b@x')");
+  user_.run("ALTER SYSTEM SET deadlock_timeout = '100ms'");
+  user_.run("SELECT pg_reload_conf()");
+  connect();
+  User user(database_);
+  user.run("BEGIN; UPDATE customer SET name = 'mine' WHERE id = 2");
+  auto applied = std::async(std::launch::async,
+                            [&] { return code_of_apply({"set 1 name=ours", "set 2 name=ours"}); });
+  user.run("SELECT pg_sleep(0.2)");  // past our own look for a deadlock, if we still wait
+  EXPECT_EQ("", user.error_of("UPDATE customer SET name = 'mine' WHERE id = 1"));
+  EXPECT_EQ(ErrorCode::kSystemBusy, applied.get());
+  user.run("COMMIT");
+  EXPECT_EQ("1|mine|a@x;2|mine|b@x", customers());
+  user_.run("ALTER SYSTEM RESET deadlock_timeout");
+  user_.run("SELECT pg_reload_conf()");
+}
+
 // Our statement still sees the row when it begins, waits for the user, and must not lose the
 // record.
 TEST_F(Apply, APutFindsThatAUserDeletedTheRowMeanwhile) {

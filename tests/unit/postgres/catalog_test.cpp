@@ -1,11 +1,12 @@
 // What a database says of itself, and that each finding's SQL mends it.
 #include "drivers/systems/postgres/detail/shared.hpp"
+#include "drivers/systems/postgres/detail/triggers.hpp"
 #include "tests/unit/postgres/postgres_fixture.hpp"
 
 namespace syncline::postgres {
 namespace {
 
-using testing::ElementsAre, testing::HasSubstr, testing::IsEmpty, testing::SizeIs;
+using testing::ElementsAre, testing::HasSubstr, testing::IsEmpty, testing::Not, testing::SizeIs;
 
 class Catalog : public PostgresTest {
  protected:
@@ -120,12 +121,80 @@ TEST_F(Catalog, NumberedKeysOfTwoSystemsNeedRangesOfTheirOwnAndTheSqlMakesThem) 
     const auto stops = stopping();
     ASSERT_THAT(stops, SizeIs(1));
     EXPECT_THAT(stops[0].what, HasSubstr("two would share a number"));
-    user_.run(stops[0].fix);
+    user_.run(stops[0].fix.substr(0, stops[0].fix.find(" Or numbers")));
     EXPECT_THAT(stopping(), IsEmpty());
     const int given = std::stoi(user_.ask("SELECT nextval('customer_id_seq')"));
     EXPECT_GT(given, 30);
     EXPECT_EQ(static_cast<int>(index), given % 2);
   }
+  config_.datasets[0].maker_index = 0;  // and not the other's numbers either
+  system_ = make_postgres(config_, system_clock()).value();
+  EXPECT_THAT(stopping(), SizeIs(1));
+}
+
+TEST_F(Catalog, ASequenceThatAKeyDoesNotOwnIsNamedAndMended) {
+  user_.run(
+      "CREATE SEQUENCE \"Odd one\"; CREATE TABLE customer(id bigint PRIMARY KEY DEFAULT "
+      "nextval('\"Odd one\"'))");
+  describe({make_schema("customer", "id:int64")});
+  config_.datasets[0].maker_count = 2;
+  system_ = make_postgres(config_, system_clock()).value();
+  EXPECT_THAT(stopping(), IsEmpty());
+  const auto found = system_.catalog->findings().value();
+  const auto unowned = std::find_if(found.begin(), found.end(), [](const auto& finding) {
+    return finding.fix.starts_with("ALTER SEQUENCE");
+  });
+  ASSERT_NE(found.end(), unowned);
+  user_.run(unowned->fix.substr(0, unowned->fix.find("; then")));
+  const auto stops = stopping();  // what it is can be told now, and mended
+  ASSERT_THAT(stops, SizeIs(1));
+  user_.run(stops[0].fix.substr(0, stops[0].fix.find(" Or numbers")));
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+TEST_F(Catalog, WhatHoldsTheOldestSnapshotIsNamedWithTheSqlThatEndsIt) {
+  start_customers();
+  User reader(database_);
+  reader.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM customer");
+  User writer(database_);
+  writer.run("INSERT INTO customer VALUES (8, 'h'), (9, 'i')");  // later than the snapshot
+  const std::string pid = reader.ask("SELECT pg_backend_pid()");
+  const auto held = [this] {
+    const auto found = system_.catalog->findings().value();
+    for (const ports::Finding& finding : found) {
+      if (finding.what.starts_with("the oldest snapshot is held by ")) return finding;
+    }
+    return ports::Finding{};
+  };
+  EXPECT_THAT(held().what, HasSubstr("the transaction of pid " + pid + " of role postgres, open"));
+  EXPECT_EQ(ports::Severity::kNote, held().severity);
+  user_.run(held().fix.substr(held().fix.find("SELECT")));
+  EXPECT_THAT(held().what, Not(HasSubstr("pid " + pid)));
+}
+
+TEST_F(Catalog, ARoleThatSeesNoSnapshotsIsToldWhatItNeeds) {
+  user_.run(
+      "DROP ROLE IF EXISTS blind; CREATE ROLE blind LOGIN; CREATE TABLE customer(id bigint "
+      "PRIMARY KEY)");
+  describe({make_schema("customer", "id:int64")}, "blind");
+  const auto grants = [this] {
+    std::vector<std::string> fixes;
+    const auto found = system_.catalog->findings().value();
+    for (const ports::Finding& finding : found) {
+      if (finding.what.find("an old snapshot") != std::string::npos) fixes.push_back(finding.fix);
+    }
+    return fixes;
+  };
+  ASSERT_THAT(grants(), ElementsAre("GRANT pg_read_all_stats TO blind;"));
+  user_.run(grants()[0]);
+  EXPECT_THAT(grants(), IsEmpty());
+  system_ = {};
+  user_.run("DROP ROLE blind");
+}
+
+TEST_F(Catalog, ServersBefore15HaveNoGrantForTriggers) {
+  EXPECT_EQ("GRANT SET ON PARAMETER session_replication_role TO sync;", quiet_sql(150018, "sync"));
+  EXPECT_THAT(quiet_sql(140022, "sync"), testing::StartsWith("ALTER ROLE sync SUPERUSER;"));
 }
 
 TEST_F(Catalog, ANumberedKeyThatIsOnlyWrittenHereMeetsNothing) {

@@ -1,7 +1,7 @@
 // Columns that the database numbers: what stands in the way of writing them, and keeping their
 // sequences ahead of the numbers that we bring.
 //
-// Threads: values. Errors: none.
+// Threads: values; findings on the connection given. Errors: those of the connection.
 #pragma once
 
 #include <map>
@@ -16,8 +16,8 @@ namespace syncline::postgres {
 
 // Keys of two systems that may meet, identity columns that take no value of ours, and sequences
 // that we may not move; `role` is ours, quoted.
-void find_numbering(const Mapped& mapped, const std::string& role,
-                    std::vector<ports::Finding>& out);
+Result<void> find_numbering(Connection& connection, const Mapped& mapped, const std::string& role,
+                            std::vector<ports::Finding>& out);
 
 // The highest number that a batch brings, by sequence; only of those that give every number in
 // turn and that are ours to move.

@@ -3,6 +3,7 @@
 // Threads: on the connection given. Errors: those of the connection.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "drivers/systems/postgres/detail/table.hpp"
@@ -14,6 +15,9 @@ enum class Triggers : uint8_t {
   kFire,        // for our writes as for everybody's: the right to keep them quiet is not ours
   kSuppressed,  // the session runs as a replica: only ENABLE ALWAYS and REPLICA triggers fire
 };
+
+// The statement that gives a role the right to suppress triggers. server_version: 150018.
+std::string quiet_sql(int server_version, const std::string& role);
 
 // Makes the session a replica, if that is its right.
 Result<Triggers> suppress_triggers(Connection& connection);
