@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include "host/app/engines.hpp"
@@ -97,8 +98,27 @@ bool is_maker(const config::Mapping& mapping) {
   return mapping.direction != config::Direction::kTo;
 }
 
+// The systems that make records of a dataset beside others, in the file's order: a server has one
+// way of numbering for all its tables, so each has one place among them for all datasets.
+std::vector<std::string> find_makers(const config::Config& config) {
+  std::set<std::string> makers;
+  for (const config::Dataset& dataset : config.datasets) {
+    std::vector<std::string> of_dataset;
+    for (const config::Mapping& mapping : dataset.mappings) {
+      if (is_maker(mapping)) of_dataset.push_back(mapping.system);
+    }
+    if (of_dataset.size() > 1) makers.insert(of_dataset.begin(), of_dataset.end());
+  }
+  std::vector<std::string> ordered;
+  for (const config::SystemSettings& system : config.systems) {
+    if (makers.contains(system.name)) ordered.push_back(system.name);
+  }
+  return ordered;
+}
+
 ports::DatasetMapping dataset_mapping(const config::ResolvedMapping& resolved,
                                       const std::vector<config::Mapping>& all,
+                                      const std::vector<std::string>& makers,
                                       const model::Schema& schema) {
   ports::DatasetMapping mapping;
   mapping.schema = &schema;
@@ -113,13 +133,12 @@ ports::DatasetMapping dataset_mapping(const config::ResolvedMapping& resolved,
   mapping.triggers = triggers(resolved.mapping->triggers);
   mapping.cascade = resolved.mapping->cascade == config::Cascade::kDerive ? ports::Cascade::kDerive
                                                                           : ports::Cascade::kRefuse;
-  const auto here = std::find_if(all.begin(), all.end(), [&](const config::Mapping& one) {
-    return one.system == resolved.mapping->system;
-  });
-  const bool is_apart = resolved.mapping->numbers == config::Numbers::kApart;
-  mapping.maker_count =
-      is_apart ? 1 : static_cast<size_t>(std::count_if(all.begin(), all.end(), is_maker));
-  mapping.maker_index = static_cast<size_t>(std::count_if(all.begin(), here, is_maker));
+  mapping.are_numbers_apart = resolved.mapping->numbers == config::Numbers::kApart;
+  const bool is_shared = std::count_if(all.begin(), all.end(), is_maker) > 1;
+  if (!is_shared || mapping.are_numbers_apart || !is_maker(*resolved.mapping)) return mapping;
+  const auto here = std::find(makers.begin(), makers.end(), resolved.mapping->system);
+  mapping.maker_count = makers.size();
+  mapping.maker_index = static_cast<size_t>(here - makers.begin());
   return mapping;
 }
 
@@ -167,6 +186,7 @@ Result<config::SystemShape> read_shape(const BlueprintSystem& system, Clock& clo
 }
 
 void take_resolution(config::Resolution&& resolution, Blueprint& blueprint) {
+  const std::vector<std::string> makers = find_makers(*blueprint.config);
   for (const config::ResolvedDataset& resolved : resolution.datasets) {
     const auto& schema =
         blueprint.schemas.emplace_back(std::make_unique<model::Schema>(resolved.schema));
@@ -175,7 +195,7 @@ void take_resolution(config::Resolution&& resolution, Blueprint& blueprint) {
       for (BlueprintSystem& system : blueprint.systems) {
         if (system.settings->name != mapping.mapping->system) continue;
         system.ports.datasets.push_back(
-            dataset_mapping(mapping, resolved.dataset->mappings, *schema));
+            dataset_mapping(mapping, resolved.dataset->mappings, makers, *schema));
       }
     }
   }

@@ -33,10 +33,11 @@ struct DatasetMapping {
   std::string where;       // row filter; empty: all
   std::string triggers = "suppress";
   Cascade cascade = Cascade::kRefuse;
-  // Systems whose users make records of this dataset, and which of them this one is: where each
-  // numbers its own, their numbers must never meet.
+  // Systems whose users make records, and which of them this one is, the same in all datasets:
+  // where each numbers its own, their numbers must never meet. Apart: they do not, says the user.
   size_t maker_count = 1;
   size_t maker_index = 0;
+  bool are_numbers_apart = false;
 };
 
 constexpr size_t kWriteConnectionsMax = 16;

@@ -45,17 +45,23 @@ std::string steps_sql(const Mapped& mapped) {
          ". Sessions of users that are open must connect anew";
 }
 
-Finding meeting_keys(const Mapped& mapped, const Column& column, const Steps& steps) {
+// MySQL has no sequences.
+Finding meeting_keys(const ServerKind& server, const Mapped& mapped, const Column& column,
+                     const Steps& steps) {
   std::string what =
       "key column " + column.name + " of " + mapped.table.name +
       " is numbered by this server (auto_increment_increment = " + std::to_string(steps.increment) +
       ", auto_increment_offset = " + std::to_string(steps.offset) +
       "), and another system makes records too: two would share a number";
+  std::string fix = steps_sql(mapped) + ".";
+  if (!server.is_mysql()) {
+    fix +=
+        " Where another system lies on this same server, whose settings are one for all: a "
+        "sequence for this key, " +
+        sequence_sql(mapped, column);
+  }
   return {Severity::kStops, mapped.schema->name, std::move(what),
-          steps_sql(mapped) +
-              ". Where another system lies on this same server, whose settings are one for all: a "
-              "sequence for this key, " +
-              sequence_sql(mapped, column) +
+          fix +
               " Or numbers = \"apart\" in the dataset's section of this system, if its numbers "
               "are kept apart otherwise"};
 }
@@ -74,7 +80,9 @@ Result<void> find_numbering(Connection& connection, const Mapped& mapped,
     const Steps steps{row.integer(0), row.integer(1)};
     const bool is_apart = steps.gives(static_cast<int64_t>(mapping.maker_count),
                                       static_cast<int64_t>(mapping.maker_index));
-    if (!is_apart) out.push_back(meeting_keys(mapped, mapped.columns[i], steps));
+    if (!is_apart) {
+      out.push_back(meeting_keys(connection.kind(), mapped, mapped.columns[i], steps));
+    }
   }
   return success();
 }

@@ -7,6 +7,7 @@
 #include <mysqld_error.h>
 
 #include "drivers/systems/mariadb/detail/position.hpp"
+#include "drivers/systems/mariadb/detail/rights.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -41,18 +42,12 @@ bool is_of_table(const Error& error) {
   return error.code == ErrorCode::kSystemSchema || error.code == ErrorCode::kSystemKey;
 }
 
-Result<std::string> user_of(Connection& connection) {
-  return connection.query_text(
-      "SELECT concat('''', replace(substring_index(current_user(), '@', 1), '''', ''''''), "
-      "'''@''', substring_index(current_user(), '@', -1), '''')");
-}
-
 // Rights are given on the primary, and replication takes them on.
 Result<Answer> ask(Connection& connection, const char* sql, const std::string& right) {
   auto rows = connection.query(sql);
   if (rows) return rows;
   if (mysql_errno(connection.handle()) != ER_SPECIFIC_ACCESS_DENIED_ERROR) return rows.error();
-  SYN_TRY(const std::string user, user_of(connection));
+  SYN_TRY(const std::string user, account(connection));
   return fail(ErrorCode::kConfigValue, "tables cannot be read from the replica",
               "user " + user + " may not ask " + connection.place() + " for " + sql,
               "on the primary: GRANT " + right + " ON *.* TO " + user + ";");

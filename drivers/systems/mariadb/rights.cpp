@@ -129,7 +129,8 @@ Result<void> find_rights(Connection& connection, std::vector<Finding>& out) {
 // EXPLAIN asks for the rights of what it explains, and does nothing.
 Result<void> find_table_rights(Connection& connection, const Mapped& mapped,
                                std::vector<Finding>& out) {
-  const std::string table = quoted_name(mapped.table.name);
+  SYN_TRY(const std::string database, connection.query_text("SELECT DATABASE()"));
+  const std::string table = quoted_name(database) + "." + quoted_name(mapped.table.name);
   const std::string key = quoted_name(mapped.columns[0].name);
   const bool is_written = mapped.mapping->direction != ports::Direction::kFrom;
   std::vector<std::string> statements = {"SELECT 1 FROM " + table};
@@ -169,7 +170,8 @@ Result<void> find_unseen_triggers(Connection& connection, const Mapped& mapped,
   out.push_back({Severity::kStops, mapped.schema->name,
                  "user " + user + " is not told of triggers on " + mapped.table.name +
                      ": they would fire for our writes unseen",
-                 "GRANT TRIGGER ON " + quoted_name(mapped.table.name) + " TO " + user +
+                 "GRANT TRIGGER ON " + quoted_name(database) + "." +
+                     quoted_name(mapped.table.name) + " TO " + user +
                      "; or triggers = \"fire\" in the dataset's section accepts them all"});
   return success();
 }

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "drivers/systems/mariadb/detail/indexes.hpp"
+#include "drivers/systems/mariadb/detail/rights.hpp"
 #include "drivers/systems/mariadb/detail/scan_tables.hpp"
 
 namespace syncline::mariadb {
@@ -55,7 +56,7 @@ Result<void> find_poll(Connection& connection, const Mapped& mapped,
                        std::vector<ports::Finding>& out) {
   SYN_TRY(const auto column, read_poll_column(connection, mapped));
   SYN_TRY(const bool sees, sees_transactions(connection));
-  SYN_TRY(const std::string user, connection.query_text("SELECT current_user()"));
+  SYN_TRY(const std::string user, account(connection));
   scan::find_poll(column, sees ? "" : "GRANT PROCESS ON *.* TO " + user + ";", out);
   return success();
 }

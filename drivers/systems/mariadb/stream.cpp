@@ -97,8 +97,11 @@ class Stream::Reading {
           "it has number " + std::to_string(server) + ", not " + std::to_string(start.server),
           "nothing: the log is opened anew");
     }
-    SYN_TRY(const std::string checksum, connection_->query_text("SELECT @@global.binlog_checksum"));
-    if (checksum == "NONE") mysql_log_ = MysqlLog(MysqlLog::Checksums::kNone);
+    if (connection_->kind().is_mysql()) {
+      SYN_TRY(const std::string is_bare,
+              connection_->query_text("SELECT @@global.binlog_checksum = 'NONE'"));
+      if (is_bare == "1") mysql_log_ = MysqlLog(MysqlLog::Checksums::kNone);
+    }
     if (start.behind) {
       SYN_TRY(find_behind(*start.behind));
     }

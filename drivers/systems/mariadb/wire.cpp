@@ -45,7 +45,8 @@ size_t decimal_size(const WireColumn& column) {
 
 // A length in front of the value, of this many bytes, and the value.
 size_t counted_size(size_t length_size, std::string_view rest) {
-  if (rest.size() < length_size) return rest.size() + 1;
+  constexpr size_t kLengthSizeMax = 4;
+  if (length_size > kLengthSizeMax || rest.size() < length_size) return rest.size() + 1;
   return length_size + little(rest.substr(0, length_size));
 }
 

@@ -22,16 +22,21 @@ constexpr const char* kWaitForOurs = "SELECT set_config('lock_timeout', '10s', t
 constexpr const char* kOneByOne =
     "SELECT pg_advisory_xact_lock(hashtextextended('syncline.sequences', 0))";
 
+// Ranges of systems that cannot count in steps begin here.
+constexpr const char* kFarRange = "1000000000000000";
+
 // Above every number that stands in the table or was given, also to a row that is gone since or not
-// committed yet.
+// committed yet; but those of a far range.
 std::string ranges_sql(const Mapped& mapped, const Column& column) {
   const std::string count = std::to_string(mapped.mapping->maker_count);
   const std::string name = quoted_name(column.name);
   const std::string& sequence = column.numbering.sequence;
   return "ALTER SEQUENCE " + sequence + " INCREMENT BY " + count + "; SELECT setval(" +
          literal(sequence) + ", (greatest((SELECT max(" + name + ") FROM " +
-         mapped.table.sql_name() + "), (SELECT last_value FROM " + sequence + ")) / " + count +
-         " + 1) * " + count + " + " + std::to_string(mapped.mapping->maker_index) + ");";
+         mapped.table.sql_name() + " WHERE " + name + " < " + kFarRange +
+         "), (SELECT last_value FROM " + sequence + " WHERE last_value < " + kFarRange +
+         "), 0) / " + count + " + 1) * " + count + " + " +
+         std::to_string(mapped.mapping->maker_index) + ");";
 }
 
 // The sequence that the column's default draws from, without being its own.
@@ -82,6 +87,7 @@ Result<void> find_meeting_keys(Connection& connection, const Mapped& mapped, con
                    apart});
     return success();
   }
+  if (!numbering.is_writable && numbering.step % makers == 0) return success();  // asked for below
   const std::string steps =
       numbering.is_plain() ? "" : " in steps of " + std::to_string(numbering.step);
   out.push_back({Severity::kStops, mapped.schema->name,
@@ -110,11 +116,15 @@ Result<void> find_numbering(Connection& connection, const Mapped& mapped, const 
                          " is GENERATED ALWAYS: the database takes no UPDATE of it",
                      identity_sql(mapped.table, column)});
     }
-    if (column.numbering.is_plain() && !column.numbering.is_writable) {
+    const bool is_unsure = is_key && mapped.mapping->maker_count > 1;
+    const bool is_asked = column.numbering.is_plain() || is_unsure;
+    if (is_asked && !column.numbering.sequence.empty() && !column.numbering.is_writable) {
       out.push_back(
           {Severity::kWarning, mapped.schema->name,
            "sequence " + column.numbering.sequence +
-               " stays behind the numbers that come from elsewhere",
+               (column.numbering.is_plain() ? " stays behind the numbers that come from elsewhere"
+                                            : " is not ours to read: whether its numbers meet "
+                                              "another system's is not known"),
            "GRANT SELECT, UPDATE ON SEQUENCE " + column.numbering.sequence + " TO " + role + ";"});
     }
   }

@@ -245,6 +245,7 @@ void add_to(Group& group, const std::vector<Parameter>& values) {
 }
 
 void note_numbers(const Mapped& mapped, const Texts& texts, Brought& brought) {
+  if (mapped.mapping->are_numbers_apart) return;  // what comes is of another's range
   for (size_t i = 0; i < texts.values.size(); ++i) {
     const size_t key_count = mapped.key_count();
     const size_t field = i < key_count ? i : texts.fields[i - key_count];

@@ -53,8 +53,8 @@ Result<void> find_numbering(Connection& connection, const Mapped& mapped,
         "in steps of its own)";
     if (can_begin) {
       fix +=
-          ", or every other system that makes records is PostgreSQL, whose sequences do not "
-          "follow, with a key of 64 bits, and a range of its own was begun here: " +
+          ", or every other system that makes records is PostgreSQL, whose sequences in "
+          "steps do not follow, with a key of 64 bits, and a range of its own was begun here: " +
           range_sql(mapped);
     }
     out.push_back({Severity::kStops, mapped.schema->name,
