@@ -346,7 +346,7 @@ class Recovery(Trio):
 
     def test_a_trigger_on_a_target_that_adds_to_a_total(self):
         self.make(office=self.ORDERS, shop=self.ORDERS, till=[
-            table.replace("int PRIMARY", "INTEGER PRIMARY") for table in self.ORDERS])
+            table.replace("PRIMARY KEY", "PRIMARY KEY NOT NULL") for table in self.ORDERS])
         self.do(self.office, "CREATE FUNCTION add() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
                              "UPDATE orders SET total = total + NEW.amount WHERE id = "
                              "NEW.order_id; RETURN NULL; END $$",
@@ -389,7 +389,7 @@ class Recovery(Trio):
 
     def test_guarded_triggers_add_to_a_total_once(self):
         self.make(office=self.ORDERS, shop=self.ORDERS, till=[
-            table.replace("int PRIMARY", "INTEGER PRIMARY") for table in self.ORDERS])
+            table.replace("PRIMARY KEY", "PRIMARY KEY NOT NULL") for table in self.ORDERS])
         adds = "UPDATE orders SET total = total + NEW.amount WHERE id = NEW.order_id"
         self.do(self.office, "CREATE FUNCTION add() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
                              f"{adds}; RETURN NULL; END $$",
@@ -413,7 +413,7 @@ class Recovery(Trio):
         referring = (self.ORDERS[0], self.ORDERS[1][:-1] +
                      ", FOREIGN KEY (order_id) REFERENCES orders (id))")
         self.make(office=referring, shop=self.ORDERS, till=[
-            table.replace("int PRIMARY", "INTEGER PRIMARY") for table in self.ORDERS])
+            table.replace("PRIMARY KEY", "PRIMARY KEY NOT NULL") for table in self.ORDERS])
         for dataset in ("orders", "line"):
             self.change_section(f"[datasets.{dataset}.on.{self.office}]", 'triggers = "fire"')
         self.start()
@@ -438,7 +438,7 @@ class Recovery(Trio):
                    ", CONSTRAINT of_order FOREIGN KEY (order_id) REFERENCES orders (id) "
                    "ON DELETE CASCADE)")
         self.make(office=cascade, shop=cascade, till=[
-            table.replace("int PRIMARY", "INTEGER PRIMARY") for table in cascade])
+            table.replace("PRIMARY KEY", "PRIMARY KEY NOT NULL") for table in cascade])
         stops = [one for one in self.findings(expect=1) if one["severity"] == "stops"]
         self.assertEqual([(one["system"], one["dataset"]) for one in stops], [(self.shop, "line")])
         self.start()

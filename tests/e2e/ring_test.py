@@ -249,7 +249,7 @@ class Ring(unittest.TestCase):
         with open(path, encoding="utf-8") as file:
             text = file.read()
         with open(path, "w", encoding="utf-8") as file:
-            file.write(re.sub(r"(?m)^\[datasets\..*\.on\.shop3\]$", r'\g<0>\nnumbers = "apart"',
+            file.write(re.sub(r"(?m)^\[datasets\..*\.on\.\w+3\]$", r'\g<0>\nnumbers = "apart"',
                               text))
 
     def ask_for_engine(self):

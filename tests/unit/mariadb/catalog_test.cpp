@@ -108,7 +108,9 @@ TEST_F(Catalog, APlainUserIsToldEverythingItLacksAndTheSqlMendsIt) {
   auto stops = stopping();
   ASSERT_THAT(stops, SizeIs(4));  // replicate, create, write, see the triggers
   EXPECT_EQ("GRANT REPLICATION SLAVE ON *.* TO 'plain'@'%';", stops[0].fix);
-  EXPECT_EQ("GRANT SELECT, INSERT, UPDATE, DELETE ON `customer` TO 'plain'@'%';", stops[2].fix);
+  EXPECT_EQ(
+      "GRANT SELECT, INSERT, UPDATE, DELETE ON `" + database_ + "`.`customer` TO 'plain'@'%';",
+      stops[2].fix);
   for (size_t i = 0; i < 3; ++i) mend(stops[i].fix);
   expect_blind_to_triggers();
   mend(stops[3].fix);
