@@ -82,7 +82,7 @@ std::string place_among(const std::vector<Trigger>& all, size_t at) {
 // user@host, each quoted; a user's name may hold an @, a host's may not. A role has no host.
 std::string definer_of(std::string_view account) {
   const size_t at = account.rfind('@');
-  const std::string user = quoted_name(account.substr(0, at));
+  std::string user = quoted_name(account.substr(0, at));
   if (at == std::string_view::npos || at + 1 == account.size()) return user;
   return user + "@" + quoted_name(account.substr(at + 1));
 }

@@ -169,7 +169,7 @@ TEST_F(ReplicaReads, OneThatHoldsEveryChunkUpIsSaidOnce) {
   for (int turn = 0; turn < 4; ++turn) {
     auto holder = hold_replica();
     user_.run("UPDATE customer SET name = concat(name, '+') WHERE id = 7");
-    std::thread releaser([&] { holder->run("DO SLEEP(2.5)", "ROLLBACK"); });
+    std::thread releaser([&] { holder->run("DO SLEEP(4)", "ROLLBACK"); });
     EXPECT_THAT(first_chunk(), Contains(kOfReplica));
     releaser.join();
     EXPECT_THAT(notices_, SizeIs(turn < 2 ? 0 : 1));

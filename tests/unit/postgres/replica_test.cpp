@@ -281,7 +281,7 @@ TEST_F(ReplicaReads, OneThatHoldsEveryChunkUpIsSaidOnce) {
     pause_replay();
     user_.run("UPDATE customer SET name = 'turn' WHERE id = 7");
     std::thread resumer([this] {
-      User(database_, "postgres", folder()).ask("SELECT pg_sleep(2.5), pg_wal_replay_resume()");
+      User(database_, "postgres", folder()).ask("SELECT pg_sleep(4), pg_wal_replay_resume()");
     });
     std::string cursor;
     EXPECT_THAT(chunk(cursor), Contains("snapshot 7 name=turn"));
