@@ -270,7 +270,7 @@ CASCADES = [
              by=unit("mariadb", "CascadeTest.WhatHappened*"),
              caught="FAILED.*WhatHappenedBeforeItLookedIsScanned"),
     mutation("sessions without foreign key checks cascade",
-             ("drivers/systems/mariadb/decoder.cpp",
+             ("drivers/systems/mariadb/decoder_rows.cpp",
               "(rows.flags & kNoForeignKeyChecks) == 0",
               "(rows.flags & kNoForeignKeyChecks) < 99"),
              by=unit("mariadb", "CascadeTest.Restrict*"),

@@ -149,11 +149,12 @@ Result<void> find_table_rights(Connection& connection, const Mapped& mapped,
     if (!connection.is_usable()) return explained.error();
     if (!is_denied) continue;
     SYN_TRY(const std::string user, account(connection));
-    out.push_back(
-        {Severity::kStops, mapped.schema->name,
-         "user " + user + " may not read " + (is_written ? "and write " : "") + mapped.table.name,
-         std::string("GRANT SELECT") + (is_written ? ", INSERT, UPDATE, DELETE" : "") + " ON " +
-             table + " TO " + user + ";"});
+    const std::string what = is_written ? "read and write " : "read ";
+    const std::string rights = is_written ? "SELECT, INSERT, UPDATE, DELETE" : "SELECT";
+    std::string fix = "GRANT " + rights;
+    fix.append(" ON ").append(table).append(" TO ").append(user).append(";");
+    out.push_back({Severity::kStops, mapped.schema->name,
+                   "user " + user + " may not " + what + mapped.table.name, std::move(fix)});
     break;
   }
   return success();
