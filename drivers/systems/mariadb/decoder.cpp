@@ -254,6 +254,9 @@ Result<void> Decoder::on_group(const Event& event) {
   }
   group_.size_bytes = event.size;
   group_.is_shown_before = is_shown_before(group_.mark);
+  if (!group_.is_shown_before && read_.part.taken > 0) {
+    SYN_TRY(begin_behind_part(group_.mark));
+  }
   group_.kind = event.group;
   group_.xid = event.xid;
   if (group_.kind == GroupKind::kPrepared) held_[group_.xid] = {group_.mark, {}};
@@ -265,18 +268,15 @@ Result<void> Decoder::on_in_group(Event event) {
   if (event.kind == EventKind::kPrepared && event.is_one_phase) {
     SYN_TRY(show_held());
   }
-  if (event.kind == EventKind::kPrepared || event.kind == EventKind::kCommit) {
-    end_group();
-    return success();
-  }
+  if (event.kind == EventKind::kPrepared || event.kind == EventKind::kCommit) return end_group();
   const bool is_of_rows = event.kind == EventKind::kTableMap || event.kind == EventKind::kRows ||
                           event.kind == EventKind::kUntold;
   if (group_.kind == GroupKind::kPrepared) {
     if (is_of_rows) held_[group_.xid].events.push_back(std::move(event));
     return success();
   }
-  if (event.kind == EventKind::kStatement) return on_statement(event);
-  return is_of_rows && !group_.is_shown_before ? on_table(event) : success();
+  if (event.kind == EventKind::kStatement) return on_statement(std::move(event));
+  return is_of_rows && !group_.is_shown_before ? hold(std::move(event)) : success();
 }
 
 Result<void> Decoder::on_table(const Event& event) {
@@ -290,8 +290,12 @@ Result<void> Decoder::on_table(const Event& event) {
   }
 }
 
-Result<void> Decoder::on_statement(const Event& event) {
+Result<void> Decoder::on_statement(Event event) {
   const Statement statement = read_statement(event.sql);
+  const bool is_end = group_.kind == GroupKind::kAlone || group_.kind == GroupKind::kDecided ||
+                      statement.kind == StatementKind::kCommit ||
+                      statement.kind == StatementKind::kRollback;
+  if (!is_end) return group_.is_shown_before ? success() : hold(std::move(event));
   switch (statement.kind) {
     case StatementKind::kXaCommit: {
       SYN_TRY(show_held());
@@ -300,19 +304,17 @@ Result<void> Decoder::on_statement(const Event& event) {
     case StatementKind::kXaRollback:
       held_.erase(group_.xid);
       break;
-    case StatementKind::kRollback:
+    case StatementKind::kRollback: {
+      SYN_TRY(show_events());
       roll_back_group();
       break;
+    }
     default:
       if (!group_.is_shown_before) {
         SYN_TRY(look_after(statement, event.database));
       }
   }
-  const bool is_end = group_.kind == GroupKind::kAlone || group_.kind == GroupKind::kDecided ||
-                      statement.kind == StatementKind::kCommit ||
-                      statement.kind == StatementKind::kRollback;
-  if (is_end) end_group();
-  return success();
+  return end_group();
 }
 
 // The rows that XA PREPARE left are there now. Of one that was prepared before we looked nothing is
@@ -342,21 +344,28 @@ void Decoder::roll_back_group() {
 
 void Decoder::open_in_sink() {
   if (std::exchange(group_.is_begun, true)) return;
-  sink_->begin({encode(position_of(group_.mark)), group_.mark.time_s * kSecondUs, kSecondUs});
-  told_ = group_.mark.place;
+  const LogPosition position = group_.part_end ? *group_.part_end : position_of(group_.mark);
+  sink_->begin({encode(position), group_.mark.time_s * kSecondUs, kSecondUs});
+  told_ = position.place;
 }
 
-void Decoder::end_group() {
+Result<void> Decoder::end_group() {
+  group_.is_ended = true;
+  if (group_.is_read_through) {
+    ended_ = group_.mark.place;
+    return success();
+  }
+  SYN_TRY(show_events());
   if (group_.is_begun) sink_->end();
   if (!group_.is_shown_before) {
     read_ = position_of(group_.mark);
-    row_count_ += group_.row_count;
     groups_.push_back(
         {group_.mark.place, group_.mark.time_s * kSecondUs, group_.row_count, group_.size_bytes});
   } else if (is_moved_ && group_.mark.gtid == shown_last_) {
     read_ = position_of(group_.mark);  // from here on places are this server's
   }
   group_ = {};
+  return success();
 }
 
 void Decoder::end_poll(ports::PollResult& result) {

@@ -38,12 +38,12 @@ void Decoder::begin_stream(LogPosition position, uint32_t server) {
 
 // The files before are not needed any more: the server may remove them, however quiet it is.
 void Decoder::pass_into_file() {
-  if (!held_.empty() || is_in_group()) return;
+  if (!held_.empty() || is_in_group() || read_.part.taken > 0) return;
   const bool is_of_this = read_.place.turn == turn_;
   if (is_of_this ? file_.number <= read_.place.file : last_ != shown_last_) return;
   const Place begin{turn_, file_.number, kFileHeaderSize};
   const GroupMark mark{begin, {}, file_began_s_, file_began_s_, last_};
-  read_ = {{turn_, begin.file, begin.offset - 1}, mark, file_.base, {}};
+  read_ = {{turn_, begin.file, begin.offset - 1}, mark, file_.base, {}, {}};
   if (is_history_known_) read_.history = {server_, has_domains_, last_};
 }
 
@@ -60,7 +60,7 @@ bool Decoder::is_as_expected(const GroupMark& mark) const {
 }
 
 LogPosition Decoder::position_of(const GroupMark& mark) const {
-  LogPosition position{mark.place, mark, file_.base, {}};
+  LogPosition position{mark.place, mark, file_.base, {}, {}};
   if (is_history_known_) position.history = {server_, has_domains_, mark.gtid};
   for (const auto& [xid, held] : held_) {
     if (held.mark.place < position.from.place) position.from = held.mark;

@@ -206,6 +206,7 @@ void Decoder::show(const Mapped& mapped, ports::RowOp op, const RowCells& cells,
   open_in_sink();
   sink_->row({mapped.dataset(), op, group_.is_ours, cells.views(), old_key});
   ++group_.row_count;
+  ++row_count_;
 }
 
 void Decoder::reject(const Mapped& mapped, Error error) {

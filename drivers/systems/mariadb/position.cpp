@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kFixedSize = 48;
 constexpr size_t kHistorySize = 38;
+constexpr size_t kPartSize = 28;
 constexpr unsigned kFileBits = 24;
 
 void append(uint64_t value, size_t size, std::string& out) {
@@ -81,12 +82,16 @@ model::Position encode(const LogPosition& position) {
   append(position.from.began_s, 4, out.bytes);
   out.bytes += position.base;
   const History& history = position.history;
-  if (history.server == 0) return out;
+  if (history.server == 0 && position.part.taken == 0) return out;
   out.bytes += '\0';
   append(history.server, 4, out.bytes);
   out.bytes += history.has_domains ? '\1' : '\0';
   append(position.from.before, out.bytes);
   append(history.last, out.bytes);
+  if (position.part.taken == 0) return out;
+  append(position.part.gtid, out.bytes);
+  append(position.part.time_s, 4, out.bytes);
+  append(position.part.taken, 8, out.bytes);
   return out;
 }
 
@@ -103,12 +108,17 @@ std::optional<LogPosition> decode(const model::Position& position) {
   out.base = bytes.substr(0, base_size);
   bytes.remove_prefix(base_size);
   if (bytes.empty()) return out;
-  if (bytes.size() != kHistorySize) return std::nullopt;
+  const bool has_part = bytes.size() == kHistorySize + kPartSize;
+  if (!has_part && bytes.size() != kHistorySize) return std::nullopt;
   bytes.remove_prefix(1);
   out.history.server = static_cast<uint32_t>(take(bytes, 4));
   out.history.has_domains = take(bytes, 1) != 0;
   out.from.before = take_gtid(bytes);
   out.history.last = take_gtid(bytes);
+  if (!has_part) return out;
+  out.part.gtid = take_gtid(bytes);
+  out.part.time_s = static_cast<uint32_t>(take(bytes, 4));
+  out.part.taken = take(bytes, 8);
   return out;
 }
 

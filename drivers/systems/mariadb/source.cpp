@@ -81,7 +81,7 @@ Result<LogPosition> MariadbSource::end_of_log() {
   const Place place{decoder_.turn(), end.file.number, end.offset};
   const uint32_t began_s = decoder_.began_s(end.file.number);
   const GroupMark mark{place, {}, 0, began_s, {}};
-  return LogPosition{{place.turn, place.file, place.offset - 1}, mark, end.file.base, {}};
+  return LogPosition{{place.turn, place.file, place.offset - 1}, mark, end.file.base, {}, {}};
 }
 
 Result<void> MariadbSource::take_place(const model::Position& position) {
@@ -147,7 +147,7 @@ Result<void> MariadbSource::read_stream(size_t row_limit, int wait_ms, ports::Po
   const int64_t deadline_us = clock_.steady_us() + int64_t{1000} * wait_ms;
   while (true) {
     const bool is_inside = decoder_.is_in_group();
-    if (!is_inside && decoder_.row_count() >= row_limit) {
+    if (decoder_.has_shown_part() || (!is_inside && decoder_.row_count() >= row_limit)) {
       result.has_more = true;
       return success();
     }
@@ -161,6 +161,11 @@ Result<void> MariadbSource::read_stream(size_t row_limit, int wait_ms, ports::Po
       return stalled(shared_->config.name);
     }
     SYN_TRY(decoder_.take(std::move(event)));
+    if (decoder_.is_to_be_read_again()) {
+      stream_.reset();
+      result.has_more = true;
+      return success();
+    }
     is_waiting_over = is_waiting_over || (is_inside && !decoder_.is_in_group());
   }
 }

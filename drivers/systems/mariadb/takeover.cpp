@@ -60,7 +60,7 @@ Result<void> check_takeover(Connection& connection, const std::string& system, u
                                 "and the log has several GTID domains: the order of their "
                                 "transactions may be another there");
   }
-  const Gtid& last = history.last;
+  const Gtid& last = position.part.taken > 0 ? position.part.gtid : history.last;
   if (last.sequence == 0) {
     return lost_log(system, others + "and no GTID was read by which its log could be followed");
   }

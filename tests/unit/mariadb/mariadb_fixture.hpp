@@ -11,6 +11,7 @@
 
 #include <mysql.h>
 
+#include "drivers/systems/mariadb/detail/shared.hpp"
 #include "drivers/systems/mariadb/mariadb.hpp"
 #include "tests/support/system_test.hpp"
 
@@ -102,6 +103,19 @@ class User {
  private:
   MYSQL* handle_ = nullptr;
 };
+
+// As make_mariadb makes it, with other limits.
+inline std::shared_ptr<const Shared> shared_of(const ports::SystemConfig& config,
+                                               const Limits& limits) {
+  auto shared = std::make_shared<Shared>();
+  shared->config = config;
+  shared->limits = limits;
+  shared->endpoint = parse_endpoint(config.name, config.url).value();
+  if (!config.replica_url.empty()) {
+    shared->replica = parse_endpoint(config.name, config.replica_url).value();
+  }
+  return shared;
+}
 
 class MariadbTest : public ports::SystemTest {
  protected:

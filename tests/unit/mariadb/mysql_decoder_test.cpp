@@ -11,6 +11,7 @@ namespace syncline::mariadb {
 namespace {
 
 constexpr uint32_t kBegin = 126;
+constexpr size_t kPartBytes = 2'000;
 
 class MysqlDecoder : public MariadbTest {
  protected:
@@ -18,15 +19,18 @@ class MysqlDecoder : public MariadbTest {
     if (is_mysql()) GTEST_SKIP() << "not run: its table is described by a MariaDB";
     user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(200))");
     configure(url(), {make_schema("customer", "id:int64 name:text")}, "");
-    auto shared = std::make_shared<Shared>();
-    shared->config = config_;
-    shared->endpoint = parse_endpoint("shop", config_.url).value();
+    Limits limits;
+    limits.part_bytes = kPartBytes;
+    const auto shared = shared_of(config_, limits);
     connection_ = Connection::open(shared->access(), Purpose::kSql).value();
     decoder_ = std::make_unique<Decoder>(
         shared, [this]() -> Result<Connection*> { return connection_.get(); });
     expect_ok(decoder_->look(Decoder::Which::kAll));
     const Place place{0, 1, kBegin};
-    decoder_->begin_stream({{0, 1, kBegin - 1}, {place, {}, 0, 0, {}}, "bin", {}}, made::kServer);
+    begin({{0, 1, kBegin - 1}, {place, {}, 0, 0, {}}, "bin", {}, {}});
+  }
+  void begin(const LogPosition& position) {
+    decoder_->begin_stream(position, made::kServer);
     EXPECT_THAT(read({made::format_description(1)}), testing::IsEmpty());
   }
   std::vector<std::string> read(const std::vector<std::string>& all) {
@@ -81,6 +85,34 @@ TEST_F(MysqlDecoder, WhatIsPreparedIsShownWhereItIsCommitted) {
   read({made::gtid(3, 1300), made::query(start, 0), table(), insert(6), prepared('\0')});
   EXPECT_THAT(read({made::gtid(4, 1900), made::query("XA ROLLBACK X'61',X'',1", 1950)}),
               testing::IsEmpty());
+}
+
+TEST_F(MysqlDecoder, WhatIsTooLargeIsReadAgainAndShownInParts) {
+  std::vector<std::string> group = {made::gtid(1, 300), made::query("BEGIN", 400), table()};
+  for (int id = 0; id < 100; ++id) group.push_back(insert(id));
+  group.push_back(made::query("ROLLBACK", 9'000));
+  EXPECT_THAT(read(group), testing::IsEmpty());
+  ASSERT_TRUE(decoder_->is_to_be_read_again());
+  begin(decoder_->read());
+  EXPECT_THAT(read(group), testing::SizeIs(100));
+  EXPECT_TRUE(decoder_->has_shown_part());
+  // Of tables that cannot roll back it did happen.
+  EXPECT_THAT(found_.rescan, testing::ElementsAre(schemas_[0].dataset));
+  EXPECT_EQ(0U, decode(sink_->position).value().part.taken);
+}
+
+TEST_F(MysqlDecoder, APartOfATransactionThatIsGoneIsALostLog) {
+  LogPosition part = decoder_->read();
+  part.part = {{1, 2, 3}, 4, 5};
+  begin(*decode(encode(part)));
+  std::vector<Event> events;
+  expect_ok(log_.take(made::gtid(1, 300), events));
+  expect_ok(log_.take(made::query("BEGIN", 400), events));
+  ASSERT_FALSE(events.empty());
+  const auto taken = decoder_->take(std::move(events.front()));
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(ErrorCode::kSystemLost, taken.error().code);
+  EXPECT_THAT(taken.error().why, testing::HasSubstr("read in part"));
 }
 
 TEST_F(MysqlDecoder, WhatIsCommittedInOnePhaseIsShownAtOnce) {

@@ -51,7 +51,7 @@ class Tail {
     const uint32_t server = server_number(*connection_).value();
     const Place place{0, end.file.number, end.offset};
     const LogPosition now{
-        {0, place.file, place.offset - 1}, {place, {}, 0, 0, {}}, end.file.base, {}};
+        {0, place.file, place.offset - 1}, {place, {}, 0, 0, {}}, end.file.base, {}, {}};
     const LogPosition position = from.value_or(now);
     EXPECT_TRUE(decoder_.look(Decoder::Which::kAll).has_value());
     stream_ = Stream::open(shared->access(), 4711, {server, position.base, position.from.place, {}})

@@ -66,21 +66,11 @@ class ReplicaTest : public ports::SystemTest {
     limits.replica_ms = kSoonMs;
     return limits;
   }
-  std::shared_ptr<const Shared> shared_with(const Limits& limits) const {
-    auto shared = std::make_shared<Shared>();
-    shared->config = config_;
-    shared->limits = limits;
-    shared->endpoint = parse_endpoint(config_.name, config_.url).value();
-    if (!config_.replica_url.empty()) {
-      shared->replica = parse_endpoint(config_.name, config_.replica_url).value();
-    }
-    return shared;
-  }
   void start_with(const std::string& replica_url, Limits limits = {}) {
     configure(primary().url(database_), {make_schema("customer", "id:int64 name:text")}, "");
     config_.replica_url = replica_url;
     system_ = {};
-    system_.source = std::make_unique<MariadbSource>(shared_with(limits), clock_);
+    system_.source = std::make_unique<MariadbSource>(shared_of(config_, limits), clock_);
     expect_ok(system_.source->open({}));
   }
   // One chunk; what it says of the replica is kept.
@@ -126,7 +116,7 @@ class ReplicaTest : public ports::SystemTest {
   }
   std::vector<ports::Finding> findings_of(const std::string& url, ports::Severity severity) {
     config_.replica_url = url;
-    auto found = MariadbCatalog(shared_with(hasty())).findings().value();
+    auto found = MariadbCatalog(shared_of(config_, hasty())).findings().value();
     std::erase_if(found, [&](const ports::Finding& finding) {
       return finding.severity != severity || finding.what.find("replica") == std::string::npos;
     });

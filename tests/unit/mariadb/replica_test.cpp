@@ -238,7 +238,7 @@ TEST_F(ReplicaReads, TheMarkIsNoMarkerAndGoesWithDetach) {
   first_chunk();
   EXPECT_EQ("1", user_.ask("SELECT count(*) FROM syncline_checkpoint"));
   EXPECT_THAT(poll(), IsEmpty());
-  expect_ok(MariadbCatalog(shared_with({})).detach());
+  expect_ok(MariadbCatalog(shared_of(config_, {})).detach());
   EXPECT_EQ("", user_.ask("SHOW TABLES LIKE 'syncline%'"));
 }
 
@@ -294,7 +294,7 @@ TEST_F(ReplicaReads, TheRightsThatItNeedsAreNamed) {
   }
   EXPECT_THAT(findings_of(copy, ports::Severity::kStops), IsEmpty());
   system_ = {};
-  system_.source = std::make_unique<MariadbSource>(shared_with({}), clock_);
+  system_.source = std::make_unique<MariadbSource>(shared_of(config_, {}), clock_);
   expect_ok(system_.source->open({}));
   mark_replica();
   EXPECT_THAT(first_chunk(), Contains(kOfReplica));

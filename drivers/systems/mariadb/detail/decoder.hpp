@@ -10,6 +10,9 @@
 //   XA COMMIT           GTID decided    that statement             what was held is shown, here
 //   XA ROLLBACK         GTID decided    that statement             what was held is dropped
 //
+// A group's events are held until its end is there. One that is too large for that is read twice:
+// through to its end, and then in parts, each of which is shown at once and has a position.
+//
 // Groups up to the place that was read before are passed over, but for what must be held. Rows of a
 // table that is not what its description says now were written before it was changed: they are
 // passed over, and the dataset is scanned.
@@ -66,12 +69,19 @@ class Decoder {
   // by GTIDs, and its places come behind.
   void begin_stream(LogPosition position, uint32_t server);
   bool is_verified() const { return is_verified_; }  // the log is the one it was
-  void begin_poll(ports::ChangeSink& sink) { sink_ = &sink; }
+  void begin_poll(ports::ChangeSink& sink) {
+    sink_ = &sink;
+    has_shown_part_ = false;
+  }
   Result<void> take(Event event);
   // Tells the place that was reached where the rows of a poll do not, and what else it found.
   void end_poll(ports::PollResult& result);
 
   bool is_in_group() const { return group_.kind != GroupKind::kNone; }
+  // A part of a group was shown in this poll, which has to end with it.
+  bool has_shown_part() const { return has_shown_part_; }
+  // A group was read through to its end and not shown: a new stream has to begin at read().
+  bool is_to_be_read_again() const { return group_.is_read_through && group_.is_ended; }
   size_t row_count() const { return row_count_; }  // of this poll
   const LogPosition& read() const { return read_; }
   // Behind the last event that was taken outside of groups, or ended one.
@@ -113,6 +123,15 @@ class Decoder {
     size_t row_count = 0;
     size_t size_bytes = 0;
     std::vector<size_t> touched;  // followed ones
+
+    std::vector<Event> events;  // held
+    size_t held_bytes = 0;
+    bool is_one = false;           // it is never cut
+    bool is_read_through = false;  // only its end is looked for
+    bool is_ended = false;
+    std::optional<LogPosition> part_end;  // of the part that is shown
+    uint64_t event_count = 0;             // that are not held any more
+    uint64_t given = 0;                   // of those: before this stream
   };
   struct Held {
     GroupMark mark;
@@ -127,13 +146,19 @@ class Decoder {
   bool is_as_expected(const GroupMark& mark) const;
   Result<void> on_group(const Event& event);
   Result<void> on_in_group(Event event);
-  Result<void> on_statement(const Event& event);
+  Result<void> on_statement(Event event);
   Result<void> on_table(const Event& event);
   Result<void> on_untold(const Event& event);
   Result<void> on_table_map(const Event& event);
   Result<void> on_rows(const Event& event);
   Result<void> show_held();
-  void end_group();
+  Result<void> end_group();
+  Result<void> begin_behind_part(const GroupMark& mark);
+  Result<void> hold(Event event);
+  bool is_one() const;
+  Result<void> show_part();
+  Result<void> show_events();
+  void note_touched(const Event& event);
   void roll_back_group();
   void open_in_sink();
   LogPosition position_of(const GroupMark& mark) const;
@@ -195,8 +220,10 @@ class Decoder {
   bool is_verified_ = false;
   LogPosition read_;  // the last group that was passed
   Place reached_;
-  Place told_;                 // the last that the sink knows of
-  std::optional<Place> torn_;  // of a group that has no end
+  Place told_;                  // the last that the sink knows of
+  std::optional<Place> torn_;   // of a group that has no end
+  std::optional<Place> ended_;  // of the group that was read through
+  bool has_shown_part_ = false;
   Group group_;
   std::vector<ReadGroup> groups_;
 

@@ -10,7 +10,10 @@
 //   | 4 time the file was begun | the files' name without its number | 0 |
 //   4 the server's own number | 1 whether there are several domains | 16 the GTID before `from`
 //   | 16 the GTID that was read last
-// From the zero on it may be missing: then no other server's log can be followed.
+//   | 16 GTID and 4 time of the transaction behind the place, which is taken in parts | 8 how many
+//   of its events were taken
+// From the zero on it may be missing: then no other server's log can be followed. What stands
+// behind the GTID that was read last is there only inside such a transaction.
 //
 // Threads: values. Errors: none; bytes that are no position decode to nothing.
 #pragma once
@@ -65,11 +68,19 @@ struct History {
   Gtid last;                 // of the group that was read last
 };
 
+// Of the group behind a position, which was taken in part.
+struct Part {
+  Gtid gtid;
+  uint32_t time_s = 0;
+  uint64_t taken = 0;  // of its events; 0: no group was
+};
+
 struct LogPosition {
   Place place;
   GroupMark from;
   std::string base;  // "mariadb-bin"
   History history;
+  Part part;
 };
 
 model::Position encode(const LogPosition& position);

@@ -16,6 +16,8 @@ namespace syncline::mariadb {
 
 struct Limits {
   int replica_ms = 5'000;  // for a replica to come to where the primary is
+  // Of a transaction's events, as they are shown at once. A larger one is taken in parts.
+  size_t part_bytes = size_t{4} << 20;
 };
 
 struct Shared {
