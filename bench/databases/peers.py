@@ -15,7 +15,7 @@ class Native:
         self.server = server
         self.ways = [(source, target)]
         self.name = "native logical replication"
-        if int(server.sql(source, "SHOW server_version_num")[0][0]) >= 160000:
+        if self.goes_both_ways(server):
             self.ways.append((target, source))
             self.name += ", both ways with origin = none"
         more = ", origin = none" if len(self.ways) == 2 else ""
@@ -27,6 +27,10 @@ class Native:
                               f"dbname={here} user=postgres' PUBLICATION p "
                               f"WITH (create_slot = false, slot_name = '{here}', "
                               f"copy_data = {str(is_first).lower()}{more})")
+
+    @staticmethod
+    def goes_both_ways(server):
+        return int(server.sql("postgres", "SHOW server_version_num")[0][0]) >= 160000
 
     def pause(self):
         for here, there in self.ways:

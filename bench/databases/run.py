@@ -121,7 +121,7 @@ class Bench:
                    figure + ": equal cell by cell")
         status = appliance.status()
         appliance.close()
-        peers = self.pglogical_rate() if (source, target) == ("pg", "pg") else (None, [])
+        peers = self.two_way_peer_rate() if (source, target) == ("pg", "pg") else (None, [])
         report(figure, f"backlogs of {self.changes // 2:,} changes on each side, "
                f"{status['conflicts_total']:,} conflicts; equal cell by cell", "changes/s",
                [self.changes / seconds], *peers)
@@ -133,24 +133,29 @@ class Bench:
         return (self.newest(source, left, target, right),
                 self.newest(target, right, source, left))
 
-    def pglogical_rate(self):
-        if not has_pglogical():
+    def two_way_peer_rate(self):
+        """Native replication where it goes both ways, else pglogical."""
+        server = self.server("pg")
+        is_native = Native.goes_both_ways(server)
+        if not is_native and not has_pglogical():
             print("bench_databases: postgresql-15-pglogical is not installed: no peer",
                   file=sys.stderr)
             return None, []
-        server = self.server("pg")
-        self.prepare_for_pglogical(server)
-        left, right = self.database("pg", self.rows), self.database("pg", self.rows)
-        peer = Pglogical(server, left, right)
+        if not is_native:
+            self.prepare_for_pglogical(server)
+        left = self.database("pg", self.rows)
+        right = self.database("pg", 0 if is_native else self.rows)
+        peer = (Native if is_native else Pglogical)(server, left, right)
+        wait_until(lambda: self.are_equal("pg", left, "pg", right), peer.name)
         peer.pause()
         newest = self.make_both_backlogs("pg", left, "pg", right)
         peer.resume()
-        seconds = wait_until(lambda: self.have_met(server, left, right), "pglogical",
+        seconds = wait_until(lambda: self.have_met(server, left, right), peer.name,
                              lambda: all(side.has_come() for side in newest))
         for side in newest:
             side.close()
         peer.close()
-        return Pglogical.name, [self.changes / seconds]
+        return peer.name, [self.changes / seconds]
 
     def have_met(self, server, left, right):
         """It need not converge where both changed a row: that all has arrived is what is asked."""
@@ -256,19 +261,21 @@ class Bench:
 
     def memory(self):
         self.measure_first_sync("pg", "pg", self.rows * 100, True, "db.memory.first_sync")
+        self.memory_of_transaction("pg", "pg", "db.memory.transaction")
+        self.memory_of_transaction("mdb", "pg", "db.memory.transaction.mdb_pg")
+
+    def memory_of_transaction(self, source, target, figure):
         rows = self.rows * 10
-        left, right, appliance, _ = self.pair("pg", "pg", 1000)
+        left, right, appliance, _ = self.pair(source, target, 1000)
         appliance.start()
         wait_until(appliance.is_running, "the start")
-        server = self.server("pg")
-        server.sql(left, f"INSERT INTO orders SELECT {server.row} FROM generate_series(1001, "
-                         f"{rows + 1000}) g")
-        self.wait_equal("pg", left, "pg", right, "db.memory.transaction",
-                        self.newest("pg", left, "pg", right))
+        self.server(source).add_rows(left, 1001, rows + 1000)
+        self.wait_equal(source, left, target, right, figure,
+                        self.newest(source, left, target, right))
         tables = appliance.status()["table_size_bytes"]
         memory = appliance.memory_bytes_max() - tables
         appliance.close()
-        report("db.memory.transaction", f"one transaction of {rows:,} rows, at the most, beside "
+        report(figure, f"one transaction of {rows:,} rows, at the most, beside "
                f"the fingerprint tables' {tables / 1e6:.0f} MB", "bytes", [memory])
 
     @staticmethod

@@ -132,10 +132,14 @@ class Postgres(Server):
     def make(self, database, rows=0, is_narrow=False):
         self.sql("postgres", f"CREATE DATABASE {database}")
         self.sql(database, self.narrow_table if is_narrow else self.table)
-        row = self.narrow_row if is_narrow else self.row
         if rows:
-            self.sql(database, f"INSERT INTO orders SELECT {row} FROM "
-                               f"generate_series(1, {rows}) g", "ANALYZE orders")
+            self.add_rows(database, 1, rows, self.narrow_row if is_narrow else self.row)
+            self.sql(database, "ANALYZE orders")
+
+    def add_rows(self, database, first, last, row=None):
+        """In one transaction."""
+        self.sql(database, f"INSERT INTO orders SELECT {row or self.row} FROM "
+                           f"generate_series({first}, {last}) g")
 
     def backlog(self, database, transactions, rows, first, step=1):
         """step: every so many of the known rows are updated, so that two sides meet in some."""
@@ -184,9 +188,13 @@ class Mariadb(Server):
     def make(self, database, rows=0, is_narrow=False):
         self.sql("", f"CREATE DATABASE {database}")
         self.sql(database, self.narrow_table if is_narrow else self.table)
-        row = self.narrow_row if is_narrow else self.row
         if rows:
-            self.sql(database, f"INSERT INTO orders SELECT {row} FROM seq_1_to_{rows}")
+            self.add_rows(database, 1, rows, self.narrow_row if is_narrow else self.row)
+
+    def add_rows(self, database, first, last, row=None):
+        """In one transaction."""
+        self.sql(database, f"INSERT INTO orders SELECT {row or self.row} FROM "
+                           f"seq_{first}_to_{last}")
 
     def backlog(self, database, transactions, rows, first, step=1):
         self.sql(database, "DROP PROCEDURE IF EXISTS make_backlog",
