@@ -1,8 +1,12 @@
 #include "kernels/opencl/opencl_engine.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kernels/device/device_engine.hpp"
 #include "kernels/opencl/program.hpp"
@@ -12,6 +16,8 @@
 namespace syncline::opencl {
 namespace {
 
+constexpr const char* kIsProcessor =
+    "it is this machine's processor, which the cpu engine uses already";
 constexpr cl_uint kPlatformCountMax = 16;
 constexpr cl_uint kDeviceCountMax = 64;
 // On a processor a work group is a piece of work for one thread; elsewhere some warps of a card.
@@ -71,6 +77,12 @@ std::vector<cl_device_id> devices(cl_platform_id platform, cl_device_type type) 
   return found;
 }
 
+Error no_device(std::string why) {
+  return {ErrorCode::kUnsupported, "no OpenCL device can be used", std::move(why),
+          "Install the device's OpenCL driver (for a processor pocl-opencl-icd); clinfo lists what "
+          "there is."};
+}
+
 Result<Candidate> choose_device(const OpenclOptions& options) {
   cl_int status = CL_SUCCESS;
   const std::vector<cl_platform_id> all = platforms(status);
@@ -82,17 +94,33 @@ Result<Candidate> choose_device(const OpenclOptions& options) {
         std::string no = objection(device);
         const bool is_processor = type == CL_DEVICE_TYPE_CPU;
         if (is_processor && options.processor == ProcessorUse::kNone) {
-          no = "it is this machine's processor, which the cpu engine uses already";
+          no = kIsProcessor;
         }
         if (no.empty()) return Candidate{device, name, is_processor};
         why.append(why.empty() ? "" : "; ").append(name).append(": ").append(no);
       }
     }
   }
-  return fail(ErrorCode::kUnsupported, "no OpenCL device can be used",
-              why.empty() ? "the drivers have none" : why,
-              "Install the device's OpenCL driver (for a processor pocl-opencl-icd); clinfo lists "
-              "what there is.");
+  return no_device(why.empty() ? "the drivers have none" : why);
+}
+
+// Whether all devices are processors, as told by a process that ends with their drivers: a compiler
+// that one keeps in memory, 80 MB, is not kept in this one for nothing. In doubt they are not.
+bool are_only_processors() {
+  const pid_t child = fork();
+  if (child == 0) {
+    cl_int status = CL_SUCCESS;
+    const std::vector<cl_platform_id> all = platforms(status);
+    const bool is_so = !all.empty() && std::ranges::all_of(all, [](cl_platform_id platform) {
+      const size_t count = devices(platform, CL_DEVICE_TYPE_CPU).size();
+      return count > 0 && count == devices(platform, CL_DEVICE_TYPE_ALL).size();
+    });
+    _exit(is_so ? 0 : 1);
+  }
+  int status = 1;
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return child > 0 && status == 0;
 }
 
 class OpenclDevice final : public device::Device {
@@ -202,6 +230,9 @@ std::string default_cache_folder() {
 }
 
 Result<std::unique_ptr<engine::Engine>> make_opencl_engine(const OpenclOptions& options) {
+  if (options.processor == ProcessorUse::kNone && are_only_processors()) {
+    return no_device(kIsProcessor);
+  }
   SYN_TRY(const Candidate chosen, choose_device(options));
   auto device = std::make_unique<OpenclDevice>(chosen, options);
   if (options.wait_limit_us == 0) return device::make_device_engine(std::move(device));

@@ -3,6 +3,7 @@
 
     settings_test.py PATH/TO/syncline
 """
+import os
 import unittest
 
 import fixture
@@ -48,6 +49,12 @@ class Settings(fixture.Appliance):
         self.start()
         self.edit("back")
         self.expect_equal()
+
+    # A compiler of 80 MB, for instance, where that of a processor is installed.
+    @unittest.skipIf(os.environ.get("SYNCLINE_E2E_ENGINE"), "another engine than auto's")
+    def test_auto_keeps_no_opencl_driver_of_a_processor_in_memory(self):
+        with open(f"/proc/{self.daemon.pid}/maps", encoding="utf-8") as maps:
+            self.assertNotIn("pocl", maps.read())
 
     def test_an_atomic_group_that_is_added(self):
         self.refuse_everywhere(*ATOMIC, "'customer'", "`atomic`", "new data folder")
