@@ -14,7 +14,7 @@
 namespace syncline::mariadb {
 namespace {
 
-constexpr size_t kEventsMax = 2048;  // read ahead; an event of rows has 8 KiB or one row
+constexpr size_t kEventsMax = 512;  // read ahead; an event of rows has 8 KiB or one row, kept twice
 constexpr size_t kTakenMax = 256;
 constexpr int64_t kPushPatienceUs = 100'000;
 constexpr size_t kHeaderSize = 19;
