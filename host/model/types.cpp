@@ -225,6 +225,17 @@ std::string canonical_float32(float value) {
   return out;
 }
 
+Result<std::string> canonical_exact_float32(double value) {
+  constexpr LogicalType kFloat32{.kind = TypeKind::kFloat32};
+  const bool is_beyond =
+      std::isfinite(value) && std::abs(value) > std::numeric_limits<float>::max();
+  const auto nearest = is_beyond ? 0.0F : static_cast<float>(value);
+  if (!is_beyond && (std::isnan(value) || static_cast<double>(nearest) == value)) {
+    return canonical_float32(nearest);
+  }
+  return detail::refuse(float_text(value), kFloat32, "a float32 does not hold it exactly");
+}
+
 bool bool_from_canonical(std::string_view bytes) {
   SYN_ASSERT(bytes.size() == 1);
   return bytes[0] != '\0';

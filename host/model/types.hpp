@@ -63,6 +63,8 @@ std::string canonical_int64(int64_t value);
 std::string canonical_uint64(uint64_t value);
 std::string canonical_float64(double value);  // one zero, one NaN
 std::string canonical_float32(float value);
+// Errors: kValue where a float32 does not hold it exactly.
+Result<std::string> canonical_exact_float32(double value);
 // "-12.50", "1e3"; "NaN", "Infinity" and "-Infinity" are values. precision 0: any number of digits.
 Result<std::string> canonical_decimal(std::string_view text, const LogicalType& type);
 // Of kText, kChar and kEnum: UTF-8 checked; n counts characters.

@@ -11,7 +11,6 @@ namespace {
 using model::LogicalType, model::TypeKind;
 
 constexpr size_t kSridSize = 4;
-constexpr int64_t kDayUs = 86'400'000'000;
 constexpr int64_t kYearMin = 1901;
 constexpr int64_t kYearMax = 2155;
 
@@ -114,6 +113,13 @@ Result<std::string> from_integer(std::string_view text, const LogicalType& type)
     }
   }
   return model::canonical_from_text(text, type);
+}
+
+// The type is a float's where another system has one.
+Result<std::string> from_double(std::string_view text, const LogicalType& type) {
+  if (type.kind != TypeKind::kFloat32) return model::canonical_from_text(text, type);
+  SYN_TRY(const std::string bytes, model::canonical_from_text(text, {.kind = TypeKind::kFloat64}));
+  return model::canonical_exact_float32(model::float64_from_canonical(bytes));
 }
 
 Result<std::string> from_bits(std::string_view bytes, const NativeType& native,
@@ -231,7 +237,7 @@ Result<Parameter> decimal_parameter(std::string_view bytes, const LogicalType& t
   return out;
 }
 
-// '-838:59:59.5': days become hours, a month has no length.
+// '-838:59:59.5'.
 Result<Parameter> time_parameter(std::string_view bytes, const LogicalType& type,
                                  const NativeType& native) {
   Parameter out;
@@ -242,15 +248,15 @@ Result<Parameter> time_parameter(std::string_view bytes, const LogicalType& type
   const model::Interval interval = model::interval_from_canonical(bytes);
   const std::string text = model::text_from_canonical(bytes, type);
   if (interval.months != 0) return refuse(text, native.name, "months have no fixed length");
-  int64_t total_us = 0;
-  if (__builtin_add_overflow(interval.days * kDayUs, interval.microseconds, &total_us)) {
-    return refuse(text, native.name, "it is beyond 838:59:59");
+  if (interval.days != 0) {
+    return refuse(text, native.name, "it has days, which would come back as hours");
   }
-  const uint64_t us =
-      total_us < 0 ? -static_cast<uint64_t>(total_us) : static_cast<uint64_t>(total_us);
+  const bool is_negative = interval.microseconds < 0;
+  const uint64_t us = is_negative ? -static_cast<uint64_t>(interval.microseconds)
+                                  : static_cast<uint64_t>(interval.microseconds);
   const uint64_t seconds = us / 1'000'000;
   char buffer[48];
-  std::snprintf(buffer, sizeof buffer, "%s%llu:%02u:%02u.%06u", total_us < 0 ? "-" : "",
+  std::snprintf(buffer, sizeof buffer, "%s%llu:%02u:%02u.%06u", is_negative ? "-" : "",
                 static_cast<unsigned long long>(seconds / 3600),
                 static_cast<unsigned>(seconds / 60 % 60), static_cast<unsigned>(seconds % 60),
                 static_cast<unsigned>(us % 1'000'000));
@@ -411,6 +417,8 @@ Result<std::string> canonical_from_native(std::string_view text, const NativeTyp
   switch (native.category) {
     case Category::kInteger:
       return from_integer(text, type);
+    case Category::kDouble:
+      return from_double(text, type);
     case Category::kBit:
       return from_bits(text, native, type);
     case Category::kBinary:

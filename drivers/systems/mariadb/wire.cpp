@@ -197,10 +197,7 @@ Result<std::string> from_real(std::string_view cell, const LogicalType& type) {
   const double value = is_single ? std::bit_cast<float>(static_cast<uint32_t>(little(cell)))
                                  : std::bit_cast<double>(little(cell));
   if (type.kind == TypeKind::kFloat64) return model::canonical_float64(value);
-  if (type.kind == TypeKind::kFloat32) {
-    const auto narrow = static_cast<float>(value);
-    if (static_cast<double>(narrow) == value) return model::canonical_float32(narrow);
-  }
+  if (type.kind == TypeKind::kFloat32) return model::canonical_exact_float32(value);
   char text[32];
   std::snprintf(text, sizeof text, is_single ? "%.9g" : "%.17g", value);
   return model::canonical_from_text(text, type);

@@ -39,7 +39,7 @@ bool is_json_number(std::string_view text) {
 void append_element(std::string_view text, Category element, std::string& out) {
   switch (element) {
     case Category::kBool:
-      out += text == "t" ? "true" : "false";
+      out += text == "t" || text == "true" ? "true" : "false";  // as the server writes it, as JSON
       return;
     case Category::kInteger:
     case Category::kDecimal:
@@ -126,7 +126,7 @@ class JsonText {
     if (depth > kDepthMax || peek() != '[') return false;
     ++at_;
     out_ += '{';
-    if (peek() == ']') {
+    if (peek() == ']' && depth == 0) {  // an array within another is never empty
       ++at_;
       out_ += '}';
       return true;
@@ -239,10 +239,18 @@ Result<std::string> json_from_array(std::string_view text, Category element) {
   return reader.take();
 }
 
-Result<std::string> array_from_json(std::string_view json) {
+Result<std::string> array_from_json(std::string_view json, Category element) {
   JsonText reader(json);
-  if (!reader.read()) return refuse(json, "the column is an array, and this is no JSON array");
-  return reader.take();
+  if (!reader.read()) {
+    return refuse(json, "the column is an array, and this is no JSON array that it can be");
+  }
+  std::string text = reader.take();
+  SYN_TRY(const std::string again, json_from_array(text, element));
+  const auto canonical = model::canonical_json(again);
+  if (canonical && canonical.value() == json) return text;
+  return refuse(json,
+                "its elements are of another kind than the column's: they would come back as " +
+                    again.substr(0, 40));
 }
 
 }  // namespace syncline::postgres

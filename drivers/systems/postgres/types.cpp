@@ -151,6 +151,13 @@ Result<std::string> from_bool(std::string_view text, const LogicalType& type) {
   return model::canonical_from_text(text == "t" ? "1" : "0", type);
 }
 
+// The type is a real's where another system has one.
+Result<std::string> from_double(std::string_view text, const LogicalType& type) {
+  if (type.kind != TypeKind::kFloat32) return model::canonical_from_text(text, type);
+  SYN_TRY(const std::string bytes, model::canonical_from_text(text, {.kind = TypeKind::kFloat64}));
+  return model::canonical_exact_float32(model::float64_from_canonical(bytes));
+}
+
 // Text that PostgreSQL's inputs cannot take: it has no zero bytes.
 Result<std::string> without_zero(std::string text, const LogicalType& type) {
   if (text.find('\0') == std::string::npos) return text;
@@ -264,6 +271,8 @@ Result<std::string> canonical_from_native(std::string_view text, const NativeTyp
       return from_bool(text, type);
     case Category::kInteger:
       return from_integer(text, type);
+    case Category::kFloat64:
+      return from_double(text, type);
     case Category::kBytea:
       return from_bytea(text, type);
     case Category::kText:
@@ -281,11 +290,18 @@ Result<std::string> native_from_canonical(std::string_view bytes, const LogicalT
   if (type.kind == TypeKind::kSpatial) {
     return refuse("...", type, "spatial values are not written to PostgreSQL by this version");
   }
-  if (native.is_array && type.kind == TypeKind::kJson) return array_from_json(bytes);
+  if (native.is_array && type.kind == TypeKind::kJson) {
+    return array_from_json(bytes, native.category);
+  }
   if (native.category == Category::kBytea) {
     if (type.kind == TypeKind::kBytes || holds_text(type.kind)) return hex_text(bytes);
   } else if (type.kind == TypeKind::kBytes && native.category != Category::kOther) {
     return without_zero(std::string(bytes), type);
+  }
+  if (type.kind == TypeKind::kFloat32 && native.category == Category::kFloat64) {
+    const auto value = static_cast<double>(model::float32_from_canonical(bytes));
+    return model::text_from_canonical(model::canonical_float64(value),
+                                      {.kind = TypeKind::kFloat64});
   }
   if (type.kind == TypeKind::kBool && native.category == Category::kInteger) {
     return std::string(model::bool_from_canonical(bytes) ? "1" : "0");

@@ -101,10 +101,7 @@ Result<std::string> real_cell(const NativeValue& value, const LogicalType& type)
     return refuse_storage(value, type);
   }
   if (type.kind == TypeKind::kFloat64) return model::canonical_float64(number);
-  if (static_cast<double>(static_cast<float>(number)) != number) {
-    return refuse(value, type, "a float32 does not hold it exactly");
-  }
-  return model::canonical_float32(static_cast<float>(number));
+  return model::canonical_exact_float32(number);
 }
 
 // A double stands for the decimal that was meant as long as its neighbours are closer than half a

@@ -289,6 +289,18 @@ TEST_F(Types, ValuesAtRandomComeBackAsTheyWentIn) {
   }
 }
 
+TEST_F(Types, ADoubleIsRejectedWhereTheDatasetHasFloatsAndNoneIsTheSame) {
+  user_.run("CREATE TABLE sample0(id int PRIMARY KEY, v double)");
+  start({make_schema("sample0", "id:int64 v:float32")});
+  user_.run("INSERT INTO sample0 VALUES (1, 0.5), (2, 0.1)");
+  take(1);
+  ASSERT_EQ(1U, rejected_.size());
+  EXPECT_THAT(to_string(rejected_[0].error), HasSubstr("does not hold it exactly"));
+  rejected_.clear();
+  snapshot(10, 0);
+  EXPECT_EQ(1U, rejected_.size());
+}
+
 TEST_F(Types, WhatAColumnCannotHoldIsRefusedWithTheReason) {
   struct Case {
     std::string type;
@@ -302,7 +314,8 @@ TEST_F(Types, WhatAColumnCannotHoldIsRefusedWithTheReason) {
       {"double", "float64", "Infinity", "neither NaN nor infinity"},
       {"year", "year", "26", "years are 0 and 1901 to 2155"},
       {"time", "interval", "P1M", "months have no fixed length"},
-      {"time", "interval", "P40D", "Incorrect time value"},
+      {"time", "interval", "P1D", "it has days, which would come back as hours"},
+      {"time", "interval", "PT839H", "Incorrect time value"},
       {"enum('a', 'b')", "enum", "2", "no such label"},
       {"set('a', 'b')", "set", "a,c", "no such label"},
       {"int unsigned", "int64", "-1", "out of range"},

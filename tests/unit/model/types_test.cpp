@@ -168,6 +168,20 @@ TEST(Types, RefuseWhatTheyCannotHold) {
   for (const Case& c : cases) EXPECT_TRUE(is_refused(c.text, c.type)) << c.type << " " << c.text;
 }
 
+TEST(Types, ADoubleIsAFloatOnlyWhereItIsOneExactly) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const double value : {0.0, -1.5, 16777216.0, static_cast<double>(0.1F),
+                             3.4028234663852886e38, 1.401298464324817e-45, -kInfinity}) {
+    const auto bytes = canonical_exact_float32(value);
+    ASSERT_TRUE(bytes.has_value()) << value;
+    EXPECT_EQ(value, static_cast<double>(float32_from_canonical(bytes.value())));
+  }
+  for (const double value : {0.1, 16777217.0, 1e39, -1e308, 5e-324}) {
+    EXPECT_FALSE(canonical_exact_float32(value).has_value()) << value;
+  }
+  EXPECT_EQ(canonical_float32(std::nanf("")), canonical_exact_float32(std::nan("")).value());
+}
+
 TEST(Types, EqualValuesHaveEqualBytes) {
   const std::vector<std::vector<const char*>> groups = {
       {"decimal", "12.50", "+12.5", "0012.500", "125e-1", "0.125E+2"},

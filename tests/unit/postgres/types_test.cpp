@@ -148,6 +148,16 @@ TEST_F(Types, MatchTheLogicalTypeThatTheCatalogGives) {
   }
 }
 
+TEST(Doubles, AreExactWhereTheDatasetHasFloats) {
+  const NativeType column{.category = Category::kFloat64, .name = "double precision"};
+  const model::LogicalType type{.kind = model::TypeKind::kFloat32};
+  EXPECT_EQ(ErrorCode::kValue, canonical_from_native("0.1", column, type).error().code);
+  const std::string bytes = model::canonical_float32(0.1F);
+  const std::string written = native_from_canonical(bytes, type, column).value();
+  EXPECT_EQ("0.10000000149011612", written);
+  EXPECT_EQ(bytes, canonical_from_native(written, column, type).value());
+}
+
 TEST(ArrayText, OtherLowerBoundsAndDamagedTextAreRefused) {
   for (const char* text : {"[2:3]={1,2}", "{1,2", "{1}x", "", "1", "{{{{{{{{1}}}}}}}}"}) {
     const auto json = json_from_array(text, Category::kInteger);
@@ -155,8 +165,26 @@ TEST(ArrayText, OtherLowerBoundsAndDamagedTextAreRefused) {
     EXPECT_EQ(ErrorCode::kValue, json.error().code);
   }
   for (const char* json : {"{}", "[1,2", "[1]x", "", "1", "[\"a]"}) {
-    EXPECT_FALSE(array_from_json(json).has_value()) << json;
+    EXPECT_FALSE(array_from_json(json, Category::kInteger).has_value()) << json;
   }
+}
+
+TEST(ArrayText, ElementsThatWouldComeBackAsOthersAreRefused) {
+  for (const auto& [json, element] : {std::pair{"[1]", Category::kText},
+                                      {"[true]", Category::kText},
+                                      {"[{\"a\":1}]", Category::kText},
+                                      {"[\"1\"]", Category::kInteger},
+                                      {"[1]", Category::kBool},
+                                      {"[\"t\"]", Category::kBool},
+                                      {"[[]]", Category::kInteger}}) {
+    const auto text = array_from_json(json, element);
+    ASSERT_FALSE(text.has_value()) << json;
+    EXPECT_EQ(ErrorCode::kValue, text.error().code);
+  }
+  EXPECT_EQ("{\"1.5\",NULL,\"NaN\"}",
+            array_from_json("[1.5,null,\"NaN\"]", Category::kDecimal).value());
+  EXPECT_EQ("{\"true\"}", array_from_json("[\"true\"]", Category::kText).value());
+  EXPECT_EQ("{\"true\",\"false\"}", array_from_json("[true,false]", Category::kBool).value());
 }
 
 }  // namespace

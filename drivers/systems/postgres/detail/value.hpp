@@ -62,8 +62,9 @@ Result<std::string> canonical_from_native(std::string_view text, const NativeTyp
 Result<std::string> native_from_canonical(std::string_view bytes, const model::LogicalType& type,
                                           const NativeType& native);
 
-// '{1,NULL,"a b"}' -> [1,null,"a b"], and back. Errors: kValue (other lower bounds than 1).
+// '{1,NULL,"a b"}' -> [1,null,"a b"], and back. Errors: kValue (other lower bounds than 1; what the
+// array would give back as something else: [1] in text[], ["1"] in int[], [[]]).
 Result<std::string> json_from_array(std::string_view text, Category element);
-Result<std::string> array_from_json(std::string_view json);
+Result<std::string> array_from_json(std::string_view json, Category element);
 
 }  // namespace syncline::postgres
