@@ -12,6 +12,7 @@ constexpr std::string_view kReplica = "replica";
 constexpr std::string_view kOrigin = "origin";
 constexpr std::string_view kDivisionByZero = "22012";
 constexpr std::string_view kUniqueViolation = "23505";
+constexpr std::string_view kDataException = "22";  // how its codes begin
 constexpr std::string_view kReferenceViolations[] = {"23503", "23001"};
 constexpr std::string_view kGeneratedAlways = "428C9";
 constexpr size_t kMarkerIndex = 1;  // behind BEGIN
@@ -435,6 +436,8 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
     return std::optional<Refused>();
   }
   Error error = outcome.error;
+  SYN_TRY(const std::string refused, refused_column(write, outcome.sqlstate));
+  if (!refused.empty()) error.why = "column " + refused + ": " + error.why;
   error.code = ErrorCode::kSystemRefused;
   error.fix = "correct the record or the table, then `syncline quarantine retry`";
   if (outcome.sqlstate == kGeneratedAlways) {
@@ -447,6 +450,20 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
                  std::string_view(outcome.sqlstate)) > 0;
   return std::optional(
       Refused{index, writer_->refusal(write, std::move(error)), is_unique, is_reference});
+}
+
+// The server's word on a value names its type, but not the column that it was meant for: found by
+// having each read alone. Empty: none of them is the cause.
+Result<std::string> PostgresTarget::refused_column(const ports::RecordWrite& write,
+                                                   std::string_view sqlstate) {
+  if (!sqlstate.starts_with(kDataException)) return std::string();
+  const auto readings = writer_->readings(write);
+  std::vector<SqlStatement> statements = {{"ROLLBACK TO SAVEPOINT syncline_write", {}}};
+  for (const Writer::Reading& reading : readings) statements.push_back(reading.statement);
+  const Pipeline::Outcome read = pipeline_->run(statements);
+  const size_t done_count = read.affected_counts.size();
+  if (!read.is_done && (read.sqlstate.empty() || done_count == 0)) return read.error;
+  return read.is_done ? std::string() : readings[done_count - 1].column;
 }
 
 }  // namespace syncline::postgres

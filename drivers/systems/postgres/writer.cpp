@@ -318,6 +318,23 @@ Error Writer::refusal(const ports::RecordWrite& write, Error error) const {
   return rejected_row(*mapped.value(), std::string(write.key), std::move(error)).error;
 }
 
+std::vector<Writer::Reading> Writer::readings(const ports::RecordWrite& write) const {
+  std::vector<Reading> readings;
+  const auto mapped = find(write.dataset);
+  if (!mapped) return readings;
+  const auto texts = texts_of(*mapped.value(), write);
+  if (!texts) return readings;
+  const size_t key_count = mapped.value()->key_count();
+  for (size_t i = 0; i < texts.value().values.size(); ++i) {
+    const Parameter& value = texts.value().values[i];
+    if (!value.has_value()) continue;
+    const size_t field = i < key_count ? i : texts.value().fields[i - key_count];
+    const Column& column = mapped.value()->columns[field];
+    readings.push_back({column.name, {"SELECT $1::text::" + column.type.name, {*value}}});
+  }
+  return readings;
+}
+
 Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Standings& standings,
                           const std::set<model::DatasetId>& filling) const {
   Plan plan;

@@ -174,6 +174,14 @@ TEST_F(Apply, ConstraintsAndLengthsAreRefusals) {
   EXPECT_EQ(1U, refused({"put 1 name=Ann mail=ok", "put 2 name=Anna mail=ok"}).write_index);
 }
 
+TEST_F(Apply, AValueThatItsColumnDoesNotTakeIsRefusedWithTheColumnsName) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, age bigint, points smallint)");
+  start({make_schema("customer", "id:int64 age:int64 points:int64")});
+  EXPECT_THAT(refused({"put 1 age=1 points=1", "put 2 age=40000 points=40000"}).error.why,
+              testing::AllOf(HasSubstr("column points: "), HasSubstr("out of range")));
+  apply({"put 1 age=1 points=1"});
+}
+
 TEST_F(Apply, AZeroByteIsRefusedBeforeAnythingIsSent) {
   start_customers();
   Writes writes;

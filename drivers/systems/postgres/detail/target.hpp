@@ -97,6 +97,7 @@ class PostgresTarget final : public ports::Target {
   Result<ports::ApplyResult> apply_singly(const ports::WriteBatch& batch);
   Result<std::optional<Refused>> write_singly(const ports::WriteBatch& batch, Way way,
                                               size_t& rows_written);
+  Result<std::string> refused_column(const ports::RecordWrite& write, std::string_view sqlstate);
   Result<std::optional<Refused>> write_one(const ports::WriteBatch& batch, size_t index, Step step,
                                            size_t& rows_written);
   static bool is_of_dataset(const Error& error);

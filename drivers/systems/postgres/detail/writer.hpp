@@ -78,6 +78,13 @@ class Writer {
 
   Error refusal(const ports::RecordWrite& write, Error error) const;
 
+  // What tells whether a column's type reads the value that one write has for it.
+  struct Reading {
+    std::string column;
+    SqlStatement statement;
+  };
+  std::vector<Reading> readings(const ports::RecordWrite& write) const;
+
  private:
   std::vector<Mapped> mapped_;
   std::map<model::DatasetId, Error> stopped_;
