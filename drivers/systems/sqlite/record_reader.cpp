@@ -12,6 +12,35 @@ auto null_key(const Mapped& mapped, size_t field) {
               "give the row a key, or declare the column NOT NULL");
 }
 
+// As the column's collation compares texts. One of the user's own is taken to find it.
+bool is_same_text(std::string_view stored, std::string_view written, const std::string& collation) {
+  if (collation == "BINARY") return stored == written;
+  if (collation == "NOCASE")
+    return sqlite3_stricmp(std::string(stored).c_str(), std::string(written).c_str()) == 0;
+  return true;
+}
+
+// Our writes look a record up by its key as we write it: another spelling of the same value (an
+// upper-case uuid, a date with T) they would never meet.
+Result<void> check_key(const Mapped& mapped, size_t field, const NativeValue& stored,
+                       std::string_view canonical) {
+  const Column& column = mapped.columns[field];
+  if (stored.storage != StorageClass::kText || stored.bytes == canonical) return success();
+  NativeCell written;
+  const auto bound = native_from_cell(model::CellState::kValue, canonical,
+                                      mapped.schema->fields[field].type, column.affinity, written);
+  if (!bound) return success();  // no write will name it
+  const NativeValue value = written.view();
+  if (value.storage != StorageClass::kText) return success();
+  if (is_same_text(stored.bytes, value.bytes, column.collation)) return success();
+  return fail(ErrorCode::kSystemKey,
+              "column " + column.name + " of " + mapped.table.name + " holds '" +
+                  std::string(stored.bytes.substr(0, 40)) + "'",
+              "a record is found by its key, and this one is written '" +
+                  std::string(value.bytes.substr(0, 40)) + "' here",
+              "write it so in the row");
+}
+
 }  // namespace
 
 Result<void> RecordCells::fill(const Mapped& mapped, const std::vector<NativeValue>& values) {
@@ -26,6 +55,9 @@ Result<void> RecordCells::fill(const Mapped& mapped, const std::vector<NativeVal
       Error error = std::move(cell).error();
       error.what = "column " + mapped.columns[i].name + ": " + error.what;
       return error;
+    }
+    if (i < mapped.key_count()) {
+      SYN_TRY(check_key(mapped, i, values[i], cell.value().bytes));
     }
     cells_[i] = std::move(cell).value();
     views_[i] = cells_[i].view();

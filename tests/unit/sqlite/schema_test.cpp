@@ -132,6 +132,30 @@ TEST_F(SqliteTest, AValueNoTypeCanHoldIsRejectedByItsKeyAlone) {
   EXPECT_THAT(last_poll_.rejected[1].error.what, HasSubstr("record id=2: column name"));
 }
 
+TEST_F(SqliteTest, AKeyInAnotherSpellingThanOursIsRejectedForNoWriteWouldFindIt) {
+  user_.run("CREATE TABLE visit(at DATETIME PRIMARY KEY NOT NULL, name TEXT)");
+  start({make_schema("visit", "at:datetime(6) name:text")});
+  user_.run(
+      "INSERT INTO visit VALUES ('2026-11-27 10:00:00', 'a'), ('2026-11-27T11:00:00', 'b'), "
+      "('2026-11-27 12:00:00.50', 'c')");
+  EXPECT_THAT(poll(), ElementsAre("insert 2026-11-27 10:00:00.000000 name=a"));
+  ASSERT_EQ(2U, last_poll_.rejected.size());
+  EXPECT_THAT(to_string(last_poll_.rejected[0].error), HasSubstr("'2026-11-27T11:00:00'"));
+  EXPECT_THAT(to_string(last_poll_.rejected[1].error), HasSubstr("'2026-11-27 12:00:00.5' here"));
+  user_.run(
+      "DELETE FROM visit WHERE name = 'b'; UPDATE visit SET at = rtrim(at, '0') "
+      "WHERE name = 'c'");
+  EXPECT_THAT(poll(), ElementsAre("insert 2026-11-27 12:00:00.500000 name=c"));
+  EXPECT_TRUE(last_poll_.rejected.empty());
+}
+
+TEST_F(SqliteTest, AKeyThatTheCollationTakesForOursIsNot) {
+  user_.run("CREATE TABLE visit(id UUID COLLATE NOCASE PRIMARY KEY NOT NULL, name TEXT)");
+  start({make_schema("visit", "id:uuid name:text")});
+  user_.run("INSERT INTO visit VALUES ('00112233-4455-6677-8899-AABBCCDDEEFF', 'a')");
+  EXPECT_THAT(poll(), ElementsAre("insert 00112233-4455-6677-8899-aabbccddeeff name=a"));
+}
+
 TEST_F(SqliteTest, AddingAndDroppingUnmappedColumnsIsNoMatter) {
   start_customers(", note TEXT");
   user_.run("ALTER TABLE customer ADD COLUMN age INTEGER DEFAULT 7");
