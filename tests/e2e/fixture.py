@@ -160,9 +160,12 @@ class Appliance(unittest.TestCase):
             pause.wait(0.02)
 
     def metrics(self):
+        return self.control("metrics")
+
+    def control(self, command):
         with socket.socket(socket.AF_UNIX) as control:
             control.connect(self.path("syncline-data/control.sock"))
-            control.sendall(b'{"command": "metrics"}\n')
+            control.sendall(json.dumps({"command": command}).encode() + b"\n")
             with control.makefile(encoding="utf-8") as answer:
                 return json.loads(answer.readline())["data"]
 
