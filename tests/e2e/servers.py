@@ -68,6 +68,13 @@ class PostgresServer(Server):
     script = "postgres_server"
     temporary = "syncline-pg-"
 
+    def follow(self, primary, *settings):
+        """A new server starts as a hot standby of that one, which runs."""
+        self.call("standby", primary.folder, *settings)
+
+    def promote(self):
+        self.call("promote")
+
     def connect(self, database, user="postgres", **more):
         session = psycopg2.connect(host=self.folder, dbname=database, user=user,
                                    options="-c timezone=UTC", **more)

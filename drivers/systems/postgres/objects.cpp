@@ -12,7 +12,6 @@ namespace {
 
 constexpr size_t kNameMax = 55;    // with "/source" behind it, a session's name still fits in 63
 constexpr size_t kNumberSize = 9;  // "_1a2b3c4d"
-constexpr int kFailoverSlots = 170000;
 constexpr int kEndTriesMax = 100;
 constexpr std::string_view kSlotPatience = "'30s'";
 constexpr std::string_view kCanceled = "57014";

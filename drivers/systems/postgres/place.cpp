@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "drivers/systems/postgres/detail/objects.hpp"
+
 namespace syncline::postgres {
 namespace {
 
@@ -27,6 +29,25 @@ Result<Answer> ask(Connection& connection, const std::string& command) {
   Error error = connection.error_of(result, connection.place() + " does not say where it stands");
   PQclear(result);
   return error;
+}
+
+// A slot that came over with the server stands where that of the old one did, unless we have moved
+// it on since: that may be where it was kept in step by the server itself, for then nobody can have
+// made it.
+Result<void> check_slot(Connection& connection, const std::string& system, const std::string& slot,
+                        const Place& before, Lsn end) {
+  const bool is_told = connection.version() >= kFailoverSlots;
+  SYN_TRY(const Answer row,
+          ask(connection, "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = " +
+                              literal(slot) + (is_told ? " AND NOT synced" : "")));
+  if (row.row_count() == 0) return success();
+  SYN_TRY(const Lsn begin, parse_lsn(row.text(0, 0)));
+  if (begin <= end) return success();
+  return lost_log(system,
+                  "the replication slot " + slot + " begins at " + lsn_text(begin) +
+                      ", behind the end of timeline " + std::to_string(before.timeline) + " at " +
+                      lsn_text(end) + ": another server took over, and it was made anew there",
+                  before.reach());
 }
 
 }  // namespace
@@ -74,12 +95,25 @@ Result<Place> identify(Connection& connection) {
               "name the primary in `url`, or wait until this one is");
 }
 
-Error lost_log(const std::string& system, std::string why) {
+Error lost_log(const std::string& system, std::string why, Lsn read_to) {
   return {ErrorCode::kSystemLost, "system " + system + " has lost the log that was kept for us",
           std::move(why),
-          "what its users changed since the last change read is not known any more: run `syncline "
-          "resync --system " +
-              system + "`, which compares all records anew"};
+          "what its users changed since the last change read" +
+              (read_to == 0 ? "" : ", which was committed at " + lsn_text(read_to) + ",") +
+              " is not known any more: run `syncline resync --system " + system +
+              "`, which compares all records anew"};
+}
+
+Error lost_slot(const std::string& system, const std::string& slot, const Place& before,
+                const Place& now) {
+  const bool is_other = before.timeline != 0 && before.timeline != now.timeline;
+  return lost_log(system,
+                  "the replication slot " + slot + " is gone: " +
+                      (is_other ? "another server took over without it, on timeline " +
+                                      std::to_string(now.timeline) + " instead of " +
+                                      std::to_string(before.timeline)
+                                : "it was dropped"),
+                  before.reach());
 }
 
 std::optional<Lsn> end_of_timeline(std::string_view history, uint32_t timeline) {
@@ -99,8 +133,8 @@ std::optional<Lsn> end_of_timeline(std::string_view history, uint32_t timeline) 
   return {};
 }
 
-Result<void> check_place(Connection& connection, const std::string& system, const Place& before,
-                         const Place& now) {
+Result<void> check_place(Connection& connection, const std::string& system, const std::string& slot,
+                         const Place& before, const Place& now) {
   if (before.server != now.server) {
     return lost_log(system, "the URL leads to another server than before");
   }
@@ -108,7 +142,8 @@ Result<void> check_place(Connection& connection, const std::string& system, cons
   if (reach > now.lsn) {
     return lost_log(system, "its log ends at " + lsn_text(now.lsn) + ", before " + lsn_text(reach) +
                                 ", where we had read to: the server was restored from an older "
-                                "backup");
+                                "backup",
+                    reach);
   }
   if (before.timeline == 0 || before.timeline == now.timeline) return success();
   const std::string number = std::to_string(now.timeline);
@@ -117,12 +152,15 @@ Result<void> check_place(Connection& connection, const std::string& system, cons
     SYN_TRY(const Answer history, ask(connection, "TIMELINE_HISTORY " + number));
     end = end_of_timeline(history.text(0, 1), before.timeline);
   }
-  if (end && *end > reach) return success();
-  return lost_log(system, "another timeline goes on there, " + number + " instead of " +
-                              std::to_string(before.timeline) +
-                              (end ? ": it branched off at " + lsn_text(*end) + ", before " +
-                                         lsn_text(reach) + ", where we had read to"
-                                   : ", which does not come from ours"));
+  if (end && *end > reach) return check_slot(connection, system, slot, before, *end);
+  return lost_log(system,
+                  "another timeline goes on there, " + number + " instead of " +
+                      std::to_string(before.timeline) +
+                      (end ? ": it branched off at " + lsn_text(*end) + ", before " +
+                                 lsn_text(reach) +
+                                 ", where we had read to, so it lacks what was committed between"
+                           : ", which does not come from ours"),
+                  reach);
 }
 
 }  // namespace syncline::postgres

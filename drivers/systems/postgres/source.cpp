@@ -71,7 +71,7 @@ Result<void> PostgresSource::take_place(const model::Position& position) {
     if (!before) {
       return lost_log(shared_->config.name, "the journal holds no position of a PostgreSQL log");
     }
-    SYN_TRY(check_place(*looker, shared_->config.name, *before, now));
+    SYN_TRY(check_place(*looker, shared_->config.name, shared_->object, *before, now));
     given_ = *before;
     given_.timeline = now.timeline;
     confirmed_ = before->lsn;
@@ -87,18 +87,18 @@ Result<void> PostgresSource::take_slot(const model::Position& position) {
   SYN_TRY(const Slot slot, find_slot(*connection_, name));
   if (!position.is_start()) {
     if (slot == Slot::kMissing) {
-      return lost_log(shared_->config.name,
-                      "the replication slot " + name +
-                          " is gone: it was dropped, or another server took over without it");
+      return lost_slot(shared_->config.name, name, place_of(position).value_or(given_), given_);
     }
     if (publication_ == Made::kNow) {
       SYN_TRY(drop_slot(*connection_, name));  // of no use: it reads what was before
-      return lost_log(shared_->config.name, "the publication " + name + " was dropped");
+      return lost_log(shared_->config.name, "the publication " + name + " was dropped",
+                      given_.reach());
     }
     if (slot == Slot::kUsable) return success();
     return lost_log(shared_->config.name,
                     "the server removed the log behind slot " + name +
-                        ": more was written than max_slot_wal_keep_size while we were away");
+                        ": more was written than max_slot_wal_keep_size while we were away",
+                    given_.reach());
   }
   if (slot == Slot::kUsable && publication_ == Made::kBefore) return success();
   if (slot != Slot::kMissing) {
@@ -119,7 +119,8 @@ void PostgresSource::stop(const ports::DatasetMapping& mapping, Error error,
 Result<void> PostgresSource::check_publication(Connection& connection) {
   SYN_TRY(const int64_t now, publication_number(connection, shared_->object));
   if (now == publication_number_) return success();
-  given_up_ = lost_log(shared_->config.name, "the publication " + shared_->object + " was dropped");
+  given_up_ = lost_log(shared_->config.name, "the publication " + shared_->object + " was dropped",
+                       given_.reach());
   return *given_up_;
 }
 
@@ -226,7 +227,7 @@ Result<void> PostgresSource::open_stream() {
   }
   if (!stream) return std::move(stream).as_failure();
   stream_ = std::move(stream).value();
-  place_.timeline = stream_->timeline();
+  given_.timeline = place_.timeline = stream_->timeline();
   assembler_.reset();
   decoder_.begin_stream();
   return stream_->confirm(confirmed_);
@@ -452,7 +453,8 @@ Result<void> PostgresSource::measure() {
       lost_log(shared_->config.name,
                "slot " + shared_->object + " held " + std::to_string(retained_bytes_ >> 20) +
                    " MiB of the server's log, more than `log_limit` in the config allows, "
-                   "and was dropped");
+                   "and was dropped",
+               given_.reach());
   retained_bytes_ = 0;
   return success();
 }

@@ -25,9 +25,11 @@ void append_number(uint64_t value, std::string& out) {
   for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xff);
 }
 
-// A slot or publication that is not there, or a slot whose log was removed.
+constexpr std::string_view kNoSlot = "42704";  // or no publication, once it streams
+
+// Likewise, or a slot whose log was removed.
 bool is_gone(const std::string& sqlstate) {
-  return sqlstate == "42704" || sqlstate == "55000";
+  return sqlstate == kNoSlot || sqlstate == "55000";
 }
 
 }  // namespace
@@ -37,7 +39,7 @@ Result<std::unique_ptr<Stream>> Stream::open(const Access& access, const std::st
   SYN_TRY(auto connection, Connection::open(access, Purpose::kReplication));
   SYN_TRY(const Place now, identify(*connection));
   if (after.reach() != 0) {
-    SYN_TRY(check_place(*connection, access.system, after, now));
+    SYN_TRY(check_place(*connection, access.system, object, after, now));
   }
   const Lsn start = after.lsn == 0 ? 0 : after.lsn + 1;
   const bool is_streaming = connection->version() >= kStreaming;
@@ -49,7 +51,8 @@ Result<std::unique_ptr<Stream>> Stream::open(const Access& access, const std::st
   if (PQresultStatus(result) != PGRES_COPY_BOTH) {
     Error error = connection->error_of(result, "cannot read the log of " + connection->place());
     PQclear(result);
-    if (is_gone(connection->sqlstate())) return lost_log(access.system, error.why);
+    if (connection->sqlstate() == kNoSlot) return lost_slot(access.system, object, after, now);
+    if (is_gone(connection->sqlstate())) return lost_log(access.system, error.why, after.reach());
     return error;
   }
   PQclear(result);
@@ -111,7 +114,7 @@ Result<void> Stream::end_of_stream(int code) {
           ? connection_->error_of(result, "the log of " + connection_->place() + " broke off")
           : connection_->lost("the log of " + connection_->place() + " ended");
   PQclear(result);
-  if (is_gone(connection_->sqlstate())) return lost_log(system_, error.why);
+  if (is_gone(connection_->sqlstate())) return lost_log(system_, error.why, read_);
   if (error.code == ErrorCode::kSystemRefused) error.code = ErrorCode::kSystemOpen;
   return error;
 }

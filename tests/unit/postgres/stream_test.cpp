@@ -359,6 +359,27 @@ TEST_F(OtherServer, ATimelineThatBranchedOffBeforeWhatWeReadIsLostHoweverFarItWe
   EXPECT_THAT(to_string(error), HasSubstr("it branched off at"));
 }
 
+// The server that takes over has all that we had read, but not the slot; one of that name is made
+// there by hand, behind what its users write first.
+TEST_F(OtherServer, ASlotThatSomebodyMakesAnewAfterAFailoverIsNeverReadOnFrom) {
+  begin();
+  shell(
+      "rm -rf data && cp -a first data && touch data/recovery.signal && chown --reference=data "
+      "data/recovery.signal && echo \"restore_command = 'false'\" >> data/postgresql.auto.conf");
+  Server::instance().start();
+  {
+    User other(database_);
+    while (other.ask("SELECT pg_is_in_recovery()") == "t") {
+    }
+    other.run("SELECT pg_drop_replication_slot('syncline_zurich_shop')");
+    other.run("INSERT INTO customer VALUES (2, 'lost', NULL)");
+    other.run("SELECT pg_create_logical_replication_slot('syncline_zurich_shop', 'pgoutput')");
+  }
+  const Error error = error_of_polls();
+  EXPECT_EQ(ErrorCode::kSystemLost, error.code) << to_string(error);
+  EXPECT_THAT(to_string(error), HasSubstr("it was made anew there"));
+}
+
 TEST_F(OtherServer, ARestoredServerIsLostThoughOnlyAPartOfATransactionWasRead) {
   begin(insert(1, 3000, "a"), small());
   EXPECT_THAT(lines_, SizeIs(1000));

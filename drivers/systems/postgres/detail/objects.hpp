@@ -33,6 +33,7 @@ Result<Made> install_publication(Connection& connection, const std::string& name
 // Its number; 0: there is none. Dropped and made anew it has another.
 Result<int64_t> publication_number(Connection& connection, const std::string& name);
 
+inline constexpr int kFailoverSlots = 170000;  // the first version that has them
 enum class Slot : uint8_t {
   kMissing,
   kUsable,

@@ -11,7 +11,8 @@
 //           changes were taken
 //
 // Threads: values; checks on the connection given. Errors: kSystemLost where the server is another,
-// was restored, or has branched off below the place; kSystemOpen for a standby.
+// was restored, has branched off below the place, or took over with a slot that was made later;
+// kSystemOpen for a standby.
 #pragma once
 
 #include <algorithm>
@@ -50,13 +51,16 @@ Result<Place> where_it_stands(Connection& connection);
 // Likewise, of one that takes writes.
 Result<Place> identify(Connection& connection);
 
-// kSystemLost, with what is lost and the command that mends it.
-Error lost_log(const std::string& system, std::string why);
+// kSystemLost, with what is lost and the command that mends it. read_to: the last commit that was
+// read; 0: not known.
+Error lost_log(const std::string& system, std::string why, Lsn read_to = 0);
+Error lost_slot(const std::string& system, const std::string& slot, const Place& before,
+                const Place& now);
 
 // Whether everything that was read up to `before` is in the log of the server, which stands at
-// `now`.
-Result<void> check_place(Connection& connection, const std::string& system, const Place& before,
-                         const Place& now);
+// `now`, and everything behind that is kept by the slot, if it is there.
+Result<void> check_place(Connection& connection, const std::string& system, const std::string& slot,
+                         const Place& before, const Place& now);
 
 // The place where `timeline` ended, by a server's history ("1\t0/3000000\tno recovery target");
 // nothing: the history does not know it.
