@@ -104,6 +104,7 @@ struct SystemRun {
   std::string state = "running";
   std::string error;
   std::string log_full;      // why nothing is written there
+  std::string withheld;      // why no more of its log is shown
   std::string target_error;  // why it cannot be opened for writing
   ports::Source::Lag lag;
   std::map<model::DatasetId, std::string> stopped;
@@ -246,6 +247,7 @@ class RuntimeImpl final : public Runtime {
   Result<capture::Captured> poll(SystemRun& run, int wait_ms);
   static void pass_over_unsynced(SystemRun& run, capture::Captured& captured);
   void measure_lag(SystemRun& run, int64_t& due_us);
+  void note_withheld(SystemRun& run, const std::optional<Error>& why);
   void pause_at_log_limit(SystemRun& run, const ports::Source::Lag& lag);
   void note_stops(SystemRun& run, const ports::PollResult& result);
   void quarantine_rejected(SystemRun& run, const std::vector<ports::RejectedRow>& all);

@@ -67,6 +67,10 @@ SystemStatus RuntimeImpl::status_of(SystemRun& run) const {
       system.error = run.is_target_open ? system.delivery.last_error : run.target_error;
     }
   }
+  if (!run.withheld.empty() && system.state == "running") {
+    system.state = "retrying";
+    system.error = run.withheld;
+  }
   if (!run.log_full.empty() && (system.state == "running" || system.state == "retrying")) {
     system.state = "writes paused";
     system.error = run.log_full;

@@ -65,7 +65,17 @@ void RuntimeImpl::measure_lag(SystemRun& run, int64_t& due_us) {
                        (run.is_paused ? ": it is paused" : ""));
   }
   run.is_log_alarming = is_alarming;
+  note_withheld(run, lag.value().withheld);
   pause_at_log_limit(run, lag.value());
+}
+
+void RuntimeImpl::note_withheld(SystemRun& run, const std::optional<Error>& why) {
+  const std::string text = why ? to_string(*why) : std::string();
+  const std::lock_guard lock(run.mutex);
+  if (run.withheld == text) return;
+  if (why) parts_.log.warning(run.system->name + ": " + text);
+  if (!why) parts_.log.info(run.system->name + ": its log is shown again");
+  run.withheld = text;
 }
 
 // Our writes fill the log that cannot be let go. They wait until it has come well below the limit,

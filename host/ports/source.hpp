@@ -87,6 +87,7 @@ class Source {
     uint64_t retained_bytes = 0;  // of its log that the system keeps because of us
     // Beyond SystemConfig::log_pause_bytes: what else keeps it, with its name; empty: not known.
     std::string held_by;
+    std::optional<Error> withheld;  // there is more, but the system does not show it, and why
   };
   virtual Result<Lag> lag() = 0;
 };

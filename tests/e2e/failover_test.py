@@ -21,12 +21,20 @@ OFFICE = "office"
 
 
 class Failover(Appliance):
+    @classmethod
+    def setUpClass(cls):
+        os.environ["POSTGRES_OWNER"] = str(os.getpid())
+        cls.fresh = PostgresServer()
+        cls.addClassCleanup(cls.fresh.remove)
+        cls.fresh.start()
+        cls.fresh.stop()
+
     def setUp(self):
         super().setUp()
-        os.environ["POSTGRES_OWNER"] = str(os.getpid())
         self.first, self.second = PostgresServer(), PostgresServer()
         for server in (self.first, self.second):
             self.addCleanup(server.remove)
+        self.first.copy(self.fresh)
         self.first.start()
         self.second.follow(
             self.first, "primary_slot_name = 'second'", "hot_standby_feedback = on",
@@ -84,12 +92,14 @@ class Failover(Appliance):
             if is_over():
                 break
             key = f"{who}{number}"
-            steps = [(f"INSERT INTO customer VALUES ({mark}, 'new', 0) ON CONFLICT DO NOTHING", (key,)),
+            steps = [(f"INSERT INTO customer VALUES ({mark}, 'new', 0) ON CONFLICT DO NOTHING",
+                      (key,)),
                      (f"UPDATE customer SET points = {mark} WHERE email = {mark}", (number, key))]
             made[key] = (key, "new", number)
             if number % 3 == 2:
-                steps.append((f"DELETE FROM customer WHERE email = {mark}", (f"{who}{number - 1}",)))
-                del made[f"{who}{number - 1}"]
+                last = f"{who}{number - 1}"
+                steps.append((f"DELETE FROM customer WHERE email = {mark}", (last,)))
+                del made[last]
             while steps:
                 try:
                     user = user or open_session()
@@ -147,6 +157,43 @@ class Failover(Appliance):
         self.start()
         self.expect_lost("made anew")
 
+    def test_a_standby_that_never_comes_back_is_named(self):
+        """As where the new primary has the settings of the old one."""
+        slot = "SELECT pg_create_physical_replication_slot('gone')"
+        self.first.sql("postgres", slot)
+        self.set(self.first, "synchronized_standby_slots = 'gone, second'")
+        self.first.sql("postgres", slot.replace("create_physical", "drop"))
+        self.start()
+        self.first.sql("erp", "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
+        self.wait(lambda: self.status_of("erp")["state"] == "retrying")
+        self.assertIn("synchronized_standby_slots names gone,", self.status_of("erp")["error"])
+        self.assertEqual(self.rows(self.office), [])
+        mend = "ALTER SYSTEM SET synchronized_standby_slots = second; SELECT pg_reload_conf();"
+        self.assertIn(mend, self.status_of("erp")["error"])
+        self.assertIn(mend, "".join(one["fix"] for one in self.findings()))
+        self.mend(mend)
+        self.expect_equal()
+        self.wait(lambda: self.status_of("erp")["state"] == "running")
+        self.assertEqual(self.log().count("holds its log back"), 1, self.log())
+
+    def findings(self, words=""):
+        return [one for one in self.ask("doctor", expect=None)["findings"] if words in one["what"]]
+
+    def mend(self, fix):
+        """Does what it says, here or there."""
+        server = self.second if fix.startswith("there: ") else self.first
+        server.sql("postgres", *fix.removeprefix("there: ").split(";")[:-1])
+
+    def test_what_a_standby_lacks_for_a_failover_is_named_with_what_mends_it(self):
+        lacking = "if it is to take over"
+        self.set(self.first, "synchronized_standby_slots = ''")
+        self.set(self.second, "hot_standby_feedback = off")
+        self.wait(lambda: len(self.findings(lacking)) == 3)
+        for one in self.findings(lacking):
+            self.mend(one["fix"])
+        self.wait(lambda: not self.findings(lacking))
+        self.assertEqual(self.findings("holds its log back"), [])
+
     def expect_lost(self, *words):
         """It is told once, with what is lost, and a resync mends it."""
         self.wait(lambda: self.status_of("erp")["state"] == "stopped")
@@ -156,6 +203,8 @@ class Failover(Appliance):
         self.call("resync", "--system", "erp", "--yes")
         self.expect_equal()
         self.assertEqual([row[0] for row in self.customers()[0]], ["ann@x", "bob@x"])
+        self.assertEqual(self.second.sql("postgres", "SELECT failover FROM pg_replication_slots"),
+                         [(True,)])
 
 
 if __name__ == "__main__":

@@ -68,6 +68,10 @@ class PostgresServer(Server):
     script = "postgres_server"
     temporary = "syncline-pg-"
 
+    def copy(self, other):
+        """Its files become those of a server that stands still."""
+        self.call("copy", other.folder)
+
     def follow(self, primary, *settings):
         """A new server starts as a hot standby of that one, which runs."""
         self.call("standby", primary.folder, *settings)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/scan/findings.hpp"
+#include "drivers/systems/postgres/detail/failover.hpp"
 #include "drivers/systems/postgres/detail/indexes.hpp"
 #include "drivers/systems/postgres/detail/numbering.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
@@ -224,6 +225,7 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
   SYN_TRY(find_oldest_snapshot(*connection, shared_->object, out));
   if (!shared_->is_scan) {
     SYN_TRY(find_in_log(*connection, *shared_, out));
+    SYN_TRY(find_failover(*connection, out));
     SYN_TRY(find_needless_echoes(*connection, shared_->object, out));
   }
   SYN_TRY(const Triggers triggers, suppress_triggers(*connection));

@@ -31,15 +31,15 @@ Result<Answer> ask(Connection& connection, const std::string& command) {
   return error;
 }
 
-// A slot that came over with the server stands where that of the old one did, unless we have moved
-// it on since: that may be where it was kept in step by the server itself, for then nobody can have
-// made it.
+// A slot that came over with the server stands where that of the old one did, until we move it on.
+// One that the server itself kept in step cannot have been made by hand, wherever it stands.
 Result<void> check_slot(Connection& connection, const std::string& system, const std::string& slot,
                         const Place& before, Lsn end) {
   const bool is_told = connection.version() >= kFailoverSlots;
-  SYN_TRY(const Answer row,
-          ask(connection, "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = " +
-                              literal(slot) + (is_told ? " AND NOT synced" : "")));
+  SYN_TRY(
+      const Answer row,
+      ask(connection, "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = " +
+                          literal(slot) + (is_told ? " AND NOT synced" : "")));
   if (row.row_count() == 0) return success();
   SYN_TRY(const Lsn begin, parse_lsn(row.text(0, 0)));
   if (begin <= end) return success();
@@ -140,9 +140,10 @@ Result<void> check_place(Connection& connection, const std::string& system, cons
   }
   const Lsn reach = before.reach();
   if (reach > now.lsn) {
-    return lost_log(system, "its log ends at " + lsn_text(now.lsn) + ", before " + lsn_text(reach) +
-                                ", where we had read to: the server was restored from an older "
-                                "backup",
+    return lost_log(system,
+                    "its log ends at " + lsn_text(now.lsn) + ", before " + lsn_text(reach) +
+                        ", where we had read to: the server was restored from an older "
+                        "backup",
                     reach);
   }
   if (before.timeline == 0 || before.timeline == now.timeline) return success();
@@ -153,14 +154,14 @@ Result<void> check_place(Connection& connection, const std::string& system, cons
     end = end_of_timeline(history.text(0, 1), before.timeline);
   }
   if (end && *end > reach) return check_slot(connection, system, slot, before, *end);
-  return lost_log(system,
-                  "another timeline goes on there, " + number + " instead of " +
-                      std::to_string(before.timeline) +
-                      (end ? ": it branched off at " + lsn_text(*end) + ", before " +
-                                 lsn_text(reach) +
-                                 ", where we had read to, so it lacks what was committed between"
-                           : ", which does not come from ours"),
-                  reach);
+  return lost_log(
+      system,
+      "another timeline goes on there, " + number + " instead of " +
+          std::to_string(before.timeline) +
+          (end ? ": it branched off at " + lsn_text(*end) + ", before " + lsn_text(reach) +
+                     ", where we had read to, so it lacks what was committed between"
+               : ", which does not come from ours"),
+      reach);
 }
 
 }  // namespace syncline::postgres

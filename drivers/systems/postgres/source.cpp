@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/systems/postgres/detail/failover.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
 #include "drivers/systems/postgres/detail/reads.hpp"
 
@@ -55,6 +56,7 @@ Result<void> PostgresSource::open(const model::Position& position) {
   decoder_.follow({});
   SYN_TRY(refresh(nullptr));
   SYN_TRY(take_slot(position));
+  SYN_TRY(let_standbys_keep(*connection, shared_->access("source"), shared_->object));
   SYN_TRY(note_primary(*connection));
   is_open_ = true;
   return success();
@@ -437,6 +439,7 @@ Result<void> PostgresSource::measure() {
   if (given_up_ || clock_.steady_us() < measure_due_us_) return success();
   SYN_TRY(Connection * connection, connect());
   SYN_TRY(retained_bytes_, retained_log(*connection, shared_->object));
+  SYN_TRY(find_absent_standby(*connection, withheld_));
   const uint64_t pause = shared_->config.log_pause_bytes;
   held_by_.clear();
   if (pause > 0 && retained_bytes_ > pause / 2) {
@@ -464,6 +467,7 @@ Result<ports::Source::Lag> PostgresSource::lag() {
   Lag lag;
   lag.retained_bytes = retained_bytes_;
   lag.held_by = held_by_;
+  lag.withheld = withheld_;
   for (const Waiting& transaction : waiting_) lag.rows += transaction.row_count;
   if (at_hand_) lag.oldest_us = at_hand_->transaction.begin.commit_time_us;
   if (!waiting_.empty()) lag.oldest_us = waiting_.front().commit_time_us;

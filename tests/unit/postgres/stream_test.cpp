@@ -375,6 +375,7 @@ TEST_F(OtherServer, ASlotThatSomebodyMakesAnewAfterAFailoverIsNeverReadOnFrom) {
     other.run("INSERT INTO customer VALUES (2, 'lost', NULL)");
     other.run("SELECT pg_create_logical_replication_slot('syncline_zurich_shop', 'pgoutput')");
   }
+  Server::instance().stop("fast");
   const Error error = error_of_polls();
   EXPECT_EQ(ErrorCode::kSystemLost, error.code) << to_string(error);
   EXPECT_THAT(to_string(error), HasSubstr("it was made anew there"));

@@ -105,6 +105,7 @@ class PostgresSource final : public ports::Source {
   int64_t measure_due_us_ = 0;
   uint64_t retained_bytes_ = 0;
   std::string held_by_;            // beside us, where that is of interest
+  std::optional<Error> withheld_;  // why the server shows no more of its log
   std::optional<Error> given_up_;  // the log is lost: the slot at the config's limit, ...
   std::deque<Waiting> waiting_;
   std::map<model::DatasetId, Error> stopped_;
