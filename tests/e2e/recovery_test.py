@@ -8,6 +8,7 @@ Needs psycopg2 and pymysql, so it runs under the Python that Debian packages the
 fill up are tmpfs in a mount namespace of its own; where this user may have none, those tests say
 that they did not run.
 """
+import functools
 import itertools
 import json
 import os
@@ -206,6 +207,92 @@ class Recovery(Trio):
                 rows = self.rows_of(self.till, "customer")
                 self.assertIn((key, "made after the restore", None), rows)
                 self.assertIn("after the backup", {row[1] for row in rows})
+
+    # Damage that no log tells.
+
+    def damage(self, system, table, *statements):
+        """Written so that nobody is told: no row of it is in what we read."""
+        if system == self.shop:
+            self.do(system, "SET sql_log_bin = 0", *statements)
+            return
+        ours = f"ALTER PUBLICATION syncline_main_{system}"
+        self.do(system, "BEGIN", f"{ours} DROP TABLE {table}", *statements,
+                f"{ours} ADD TABLE {table}", "COMMIT")
+
+    def write_until(self, system, edited, made, is_over):
+        """Records of its own, each made, changed and, one in three, deleted; and one field of
+        others."""
+        for number in itertools.count():
+            key = self.insert(system, "customer", f"{system}-w{number}", name="new", points=0)
+            edit = "UPDATE customer SET {} WHERE email = '{}'"
+            self.do(system, edit.format(f"points = {number}", key))
+            made[key] = (key, "new", number)
+            if number % 3 == 2:
+                self.do(system, f"DELETE FROM customer WHERE email = '{key}'")
+                del made[key]
+            for other in edited:
+                self.do(system, edit.format(f"points = {number}", other))
+                made[other] = (other, made[other][1], number)
+            if is_over():
+                break
+
+    def differences(self):
+        """Per key: who lacks it, and the cells that differ, with all values."""
+        return {one["key"]: (one["missing_in"],
+                             {cell["field"]: cell["values"] for cell in one["cells"]})
+                for dataset in self.ask("verify", expect=1)["datasets"]
+                for one in dataset["differences"]}
+
+    def test_damage_that_no_log_tells_is_named_and_repaired_under_writers(self):
+        """Where both are damaged the policy decides; no user's write is lost meanwhile."""
+        self.make()
+        at = self.config().index("[datasets.product.conflict]")
+        self.set_config(self.config()[:at] + self.config()[at:].replace(
+            'default = "newest"', f'default = "{self.office}"'))
+        self.run_it()
+        made = {row[0]: row for row in self.rows_of(self.till, "customer")}
+        for key in ("d0", "d1", "d2", "d3", "d4"):
+            made[self.insert(self.till, "customer", key, name="whole", points=0)] = (
+                key, "whole", 0)
+        self.insert(self.till, "product", "p", title="whole")
+        self.expect_all_equal()
+        edited = {self.office: [], self.shop: []}
+
+        def disturb():
+            for system, changed, deleted in ((self.office, "d0", "d1"), (self.shop, "d2", "d3")):
+                self.damage(system, "customer",
+                            f"UPDATE customer SET name = 'of {system}' WHERE email = '{changed}'",
+                            f"DELETE FROM customer WHERE email = '{deleted}'",
+                            f"INSERT INTO customer VALUES ('only in {system}', 'x', 1)")
+                self.damage(system, "product", f"UPDATE product SET title = 'of {system}' "
+                                               "WHERE sku = 'p'")
+            whole = dict.fromkeys(self.systems, "whole")
+            by_office, by_shop = ({system: f"of {system}"} for system in (self.office, self.shop))
+            self.assertEqual(self.differences(), {
+                "email=d0": ([], {"name": whole | by_office}),
+                "email=d1": ([self.office], {}),
+                "email=d2": ([], {"name": whole | by_shop}),
+                "email=d3": ([self.shop], {}),
+                f"email=only in {self.office}": ([self.shop, self.till], {}),
+                f"email=only in {self.shop}": ([self.office, self.till], {}),
+                "sku=p": ([], {"title": whole | by_office | by_shop})})
+            # From now on users write to these, too, where they are.
+            edited[self.shop] += ["d0", "d1"]
+            edited[self.office] += ["d2", "d3"]
+            self.wait(lambda: made["d1"][2] > 0 and made["d3"][2] > 0)
+            self.ask("verify", "--repair", expect=None)
+
+        self.beside([functools.partial(self.write_until, system, edited[system], made)
+                     for system in edited], disturb)
+        self.expect_all_equal()
+        for key, system in (("d0", self.office), ("d2", self.shop)):
+            made[key] = (key, f"of {system}", made[key][2])
+        for system in (self.office, self.shop):
+            made[f"only in {system}"] = (f"only in {system}", "x", 1)
+        self.assertEqual(self.rows_of(self.till, "customer"), sorted(made.values()))
+        self.assertIn(("p", f"of {self.office}"), self.rows_of(self.till, "product"))
+        self.assertEqual([one["key"] for one in self.ask("conflicts", "list")], ["sku=p"])
+        self.assertEqual(self.ask("quarantine", "list"), [])
 
     # Tables that change while they are synced.
 

@@ -1,5 +1,6 @@
 // Chunks that are read from a hot standby: what they show, and what comes when it does not serve.
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include "drivers/systems/postgres/detail/catalog.hpp"
@@ -9,8 +10,8 @@
 namespace syncline::postgres {
 namespace {
 
-using testing::Contains, testing::ElementsAre, testing::HasSubstr, testing::IsEmpty,
-    testing::SizeIs;
+using testing::AllOf, testing::Contains, testing::ElementsAre, testing::HasSubstr, testing::IsEmpty,
+    testing::Not, testing::SizeIs;
 
 constexpr int kSoonMs = 700;  // what a standby has that will not come in time
 
@@ -273,6 +274,46 @@ TEST_F(ReplicaReads, OneThatLagsIsLeftAloneForAWhileAndSaidOnce) {
   pause_replay();
   user_.run("UPDATE customer SET name = 'of the primary' WHERE id = 150");
   EXPECT_THAT(chunk(cursor), Contains("snapshot 150 name=n150"));
+}
+
+// In the middle of a reading: what comes from the primary goes on where the standby left off, as
+// the log has told it, and ends where the standby serves again.
+TEST_F(ReplicaReads, AReadingGoesOnAtThePrimaryWhileTheStandbyStalls) {
+  start_with(replica_url(), hasty());
+  std::string cursor;
+  std::vector<std::string> lines = chunk(cursor);
+  const auto read = [&] {
+    const std::vector<std::string> shown = chunk(cursor);
+    lines.insert(lines.end(), shown.begin(), shown.end());
+    return shown;
+  };
+  pause_replay();
+  user_.run("UPDATE customer SET name = 'told' WHERE id = 150");
+  user_.run("DELETE FROM customer WHERE id = 250");
+  user_.run("INSERT INTO customer VALUES (5000, 'new')");
+  poll_until_told("insert 5000 name=new");
+  EXPECT_THAT(read(), Contains("snapshot 150 name=told"));
+  ASSERT_THAT(notices_, ElementsAre(HasSubstr("is too far behind")));
+  EXPECT_THAT(notices_[0], HasSubstr("read from the primary meanwhile"));
+  EXPECT_THAT(read(), Not(Contains("snapshot 250 name=n250")));
+  user_.run("UPDATE customer SET name = 'not told' WHERE id IN (350, 450)");
+  clock_.pass_seconds(60);  // it is asked again, and stalls still
+  EXPECT_THAT(read(), Contains("snapshot 350 name=not told"));
+  standby_->ask("SELECT pg_wal_replay_resume()");
+  user_.run("UPDATE customer SET name = 'last' WHERE id = 5000");
+  wait_until(user_,
+             "SELECT bool_and(replay_lsn >= pg_current_wal_flush_lsn()) FROM pg_stat_replication",
+             "t");
+  pause_replay();
+  user_.run("UPDATE customer SET name = 'of the primary' WHERE id = 450");
+  clock_.pass_seconds(60);
+  EXPECT_THAT(read(), Contains("snapshot 450 name=not told"));
+  while (!cursor.empty()) read();
+  EXPECT_THAT(lines, AllOf(SizeIs(1000), Contains("snapshot 5000 name=last")));
+  std::set<std::string> keys;
+  for (const std::string& line : lines) keys.insert(line.substr(0, line.find(" name=")));
+  EXPECT_THAT(keys, SizeIs(1000));
+  EXPECT_THAT(notices_, SizeIs(1));
 }
 
 TEST_F(ReplicaReads, OneThatHoldsEveryChunkUpIsSaidOnce) {
