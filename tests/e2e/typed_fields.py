@@ -122,7 +122,7 @@ TEXTS = [
     field("ci", "text", "text COLLATE utf8mb4_general_ci", "TEXT COLLATE NOCASE", texts()),
     field("uca", "text", "text COLLATE utf8mb4_unicode_520_ci", "TEXT COLLATE RTRIM", texts()),
     field("enum", "colour", f"enum({COLOUR_LIST})", "TEXT", labels(COLOURS, (
-        ({"s": "RED"}, "pms"), ({"s": ""}, "pm"), ({"s": "1"}, "pm"), ({"s": "red "}, "pm")))),
+        ({"s": "RED"}, "pm"), ({"s": ""}, "pm"), ({"s": "1"}, "pm"), ({"s": "red "}, "pm")))),
     field("set", "text", "set('a','b','c')", "TEXT", SETS, ("ps", sorted_set)),
     field("dom", "positive", "int", "INTEGER", integers(p=(1, INT32[1]), m=INT32, s=INT64)),
     field("cidr", "cidr", "varchar(60)", "TEXT", any_of("10.0.0.0/8", "::/0", "2001:db8::/32")),
@@ -203,7 +203,8 @@ JSONS = [
 
 FIELDS = [*NUMBERS, *TEXTS, *BYTES, *TIMES, *JSONS]
 
-# Of keys. SQLite's are written as `same` gives them, for we must find them again; a text key where all three tell apart what any of them does.
+# Of keys. SQLite's are written as `same` gives them, for we must find them again; a text key where
+# all three tell apart what any of them does.
 EXACTLY = "COLLATE utf8mb4_nopad_bin"
 KEYS = [
     field("text", "text", f"varchar(60) {EXACTLY}", "TEXT", texts()),

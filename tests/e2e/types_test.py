@@ -21,7 +21,7 @@ from typed_fields import FIELDS, KEYS
 from typed_systems import SYSTEMS
 
 SEED = int(os.environ.get("SYNCLINE_TYPES_SEED", "1"))
-ROWS = int(os.environ.get("SYNCLINE_TYPES_ROWS", "4"))
+ROWS = int(os.environ.get("SYNCLINE_TYPES_ROWS", "2"))
 PAIRS = ("pm", "ps", "ms", "pms")
 PART = 1_000_000  # where the numbers of a system's rows begin, times its place
 COPY = 100_000    # how far behind a row its copy by another system is, times its place from one on
@@ -105,12 +105,15 @@ class WithSystems(Appliance):
         self.wait(lambda: self.ask("status")["state"] == "running", 3 * SECONDS)
         insert(half=1)
 
+    def is_at_rest(self):
+        return self.control("at_rest")["at_rest"]
+
     def settle(self, holds):
         """What has not come when nothing has moved for a while does not come."""
         deadline, still_since = time.monotonic() + 3 * SECONDS, None
         pause = threading.Event()
         while not holds() and time.monotonic() < deadline:
-            if not self.control("at_rest")["at_rest"]:
+            if not self.is_at_rest():
                 still_since = None
             elif still_since is None:
                 still_since = time.monotonic()
@@ -122,7 +125,7 @@ class WithSystems(Appliance):
     def see_that_nothing_moves(self):
         def writes():
             return [system.writes() for system in self.systems.values()]
-        self.wait(lambda: self.control("at_rest")["at_rest"])
+        self.wait(self.is_at_rest)
         before = writes()
         threading.Event().wait(QUIET_SECONDS)
         if writes() != before:
@@ -183,6 +186,7 @@ class Types(WithSystems):
 
     def see_what_comes(self):
         self.settle(self.is_all_there)
+        self.wait(self.is_at_rest)  # what is refused is known, too
         kept = {(item["dataset"], item["system"], item["key"]): item["reason"]
                 for item in self.quarantined()}
         for table, source, target, rows in self.directions():
