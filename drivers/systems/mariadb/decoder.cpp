@@ -352,7 +352,7 @@ void Decoder::open_in_sink() {
 Result<void> Decoder::end_group() {
   group_.is_ended = true;
   if (group_.is_read_through) {
-    ended_ = group_.mark.place;
+    ended_ = group_.mark;
     return success();
   }
   SYN_TRY(show_events());

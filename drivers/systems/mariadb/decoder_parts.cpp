@@ -1,10 +1,18 @@
 // The events of a group on their way to being shown: held until its end is there, or in parts.
+#include <algorithm>
 #include <utility>
 
 #include "drivers/systems/mariadb/detail/decoder.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
 
 namespace syncline::mariadb {
+namespace {
+
+bool is_same_group(const GroupMark& a, const GroupMark& b) {
+  return a.place == b.place && a.gtid == b.gtid && a.time_s == b.time_s;
+}
+
+}  // namespace
 
 // REQUIRES: of the group behind read_ a part was shown before. On another server its events may be
 // cut otherwise: there it is shown from its beginning.
@@ -16,6 +24,8 @@ Result<void> Decoder::begin_behind_part(const GroupMark& mark) {
                     "restored from an older backup, or lost what it had written");
   }
   group_.given = read_.part.taken;
+  // What the given part did to children is told by the tables once they show this group.
+  cascades_.forget();
   return success();
 }
 
@@ -26,7 +36,7 @@ Result<void> Decoder::hold(Event event) {
   if (group_.is_one || group_.held_bytes < shared_->limits.part_bytes) return success();
   group_.is_one = is_one();
   if (group_.is_one) return success();
-  if (ended_ == group_.mark.place) return show_part();
+  if (ended_ && is_same_group(*ended_, group_.mark)) return show_part();
   group_.events = {};
   group_.is_read_through = true;
   return success();
@@ -36,9 +46,10 @@ Result<void> Decoder::hold(Event event) {
 // a place inside a group is one of this server.
 bool Decoder::is_one() const {
   if (read_.place.turn != turn_) return true;
-  const Event& first = group_.events.front();
-  if (group_.event_count > 0 || first.kind != EventKind::kTableMap) return false;
-  const auto map = parse_table_map(first.body, first.flavour);
+  if (group_.event_count > 0) return false;
+  const auto table = std::ranges::find(group_.events, EventKind::kTableMap, &Event::kind);
+  if (table == group_.events.end()) return false;
+  const auto map = parse_table_map(table->body, table->flavour);
   return map && map.value().table == kCheckpoint;
 }
 
@@ -47,6 +58,7 @@ Result<void> Decoder::show_part() {
   LogPosition end = read_;
   const uint64_t taken = group_.event_count + group_.events.size();
   if (taken > end.part.taken) end.part = {group_.mark.gtid, group_.mark.time_s, taken};
+  if (is_history_known_) end.history.has_domains = has_domains_;
   group_.part_end = end;
   SYN_TRY(show_events());
   if (std::exchange(group_.is_begun, false)) sink_->end();

@@ -171,7 +171,9 @@ Result<void> MariadbSource::read_stream(size_t row_limit, int wait_ms, ports::Po
 }
 
 Result<void> MariadbSource::poll_once(size_t row_limit, int wait_ms, ports::PollResult& result) {
-  if (clock_.steady_us() >= look_due_us_) {
+  // Inside a group its tables are described: what is known of them must not go.
+  const bool is_inside = stream_ != nullptr && decoder_.is_in_group();
+  if (!is_inside && clock_.steady_us() >= look_due_us_) {
     look_due_us_ = clock_.steady_us() + kLookEveryUs;
     SYN_TRY(decoder_.look(Decoder::Which::kStopped));
   }

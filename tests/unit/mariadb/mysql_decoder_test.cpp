@@ -44,12 +44,11 @@ class MysqlDecoder : public MariadbTest {
     decoder_->end_poll(found_);
     return sink_->take();
   }
-  std::string table(made::Sum sum = made::Sum::kCrc32) const {
+  std::string table(made::Sum sum = made::Sum::kCrc32, const std::string& name = "customer") const {
     const std::string optional = made::field(1, made::hex("00")) + made::field(2, made::hex("2e")) +
                                  made::field(4, "\2id\4name");
     return made::event(
-        19, made::table_map_body("\x08\x0f", made::le(800, 2), optional, database_, "customer"), 0,
-        sum);
+        19, made::table_map_body("\x08\x0f", made::le(800, 2), optional, database_, name), 0, sum);
   }
   static std::string insert(int id, made::Sum sum = made::Sum::kCrc32, int type = 30) {
     const std::string row =
@@ -99,6 +98,16 @@ TEST_F(MysqlDecoder, WhatIsTooLargeIsReadAgainAndShownInParts) {
   // Of tables that cannot roll back it did happen.
   EXPECT_THAT(found_.rescan, testing::ElementsAre(schemas_[0].dataset));
   EXPECT_EQ(0U, decode(sink_->position).value().part.taken);
+}
+
+TEST_F(MysqlDecoder, WhatBeginsWithAMarkerIsNeverCut) {
+  std::vector<std::string> group = {made::gtid(1, 300), made::query("BEGIN", 400),
+                                    table(made::Sum::kCrc32, "syncline_checkpoint"), table()};
+  for (int id = 0; id < 100; ++id) group.push_back(insert(id));
+  group.push_back(made::xid(9'000));
+  EXPECT_THAT(read(group), testing::SizeIs(100));
+  EXPECT_FALSE(decoder_->is_to_be_read_again());
+  EXPECT_FALSE(decoder_->has_shown_part());
 }
 
 TEST_F(MysqlDecoder, APartOfATransactionThatIsGoneIsALostLog) {

@@ -220,9 +220,9 @@ class Decoder {
   bool is_verified_ = false;
   LogPosition read_;  // the last group that was passed
   Place reached_;
-  Place told_;                  // the last that the sink knows of
-  std::optional<Place> torn_;   // of a group that has no end
-  std::optional<Place> ended_;  // of the group that was read through
+  Place told_;                      // the last that the sink knows of
+  std::optional<Place> torn_;       // of a group that has no end
+  std::optional<GroupMark> ended_;  // that was read through
   bool has_shown_part_ = false;
   Group group_;
   std::vector<ReadGroup> groups_;
