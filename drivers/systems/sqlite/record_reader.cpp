@@ -12,11 +12,16 @@ auto null_key(const Mapped& mapped, size_t field) {
               "give the row a key, or declare the column NOT NULL");
 }
 
+std::string_view without_spaces(std::string_view text) {
+  return text.substr(0, text.find_last_not_of(' ') + 1);
+}
+
 // As the column's collation compares texts. One of the user's own is taken to find it.
 bool is_same_text(std::string_view stored, std::string_view written, const std::string& collation) {
   if (collation == "BINARY") return stored == written;
   if (collation == "NOCASE")
     return sqlite3_stricmp(std::string(stored).c_str(), std::string(written).c_str()) == 0;
+  if (collation == "RTRIM") return without_spaces(stored) == without_spaces(written);
   return true;
 }
 
@@ -109,11 +114,19 @@ ports::RejectedRow rejected_row(const Mapped& mapped, std::string key, Error err
   return {mapped.dataset(), std::move(key), std::move(error)};
 }
 
+// With its key in any spelling: the record is there, whatever else is wrong with it.
 ports::RejectedRow rejected_values(const Mapped& mapped, const std::vector<NativeValue>& values,
                                    Error error) {
-  const auto key_end = values.begin() + static_cast<std::ptrdiff_t>(mapped.key_count());
-  const auto key = joined_key(mapped, {values.begin(), key_end});
-  return rejected_row(mapped, key ? key.value() : std::string(), std::move(error));
+  std::vector<model::Cell> cells;
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    auto cell = cell_from_native(values[i], mapped.schema->fields[i].type);
+    const bool is_key = cell && values[i].storage != StorageClass::kNull;
+    if (!is_key) return rejected_row(mapped, {}, std::move(error));
+    cells.push_back(std::move(cell).value());
+  }
+  std::vector<model::CellView> views;
+  for (const model::Cell& cell : cells) views.push_back(cell.view());
+  return rejected_row(mapped, model::join_key(views), std::move(error));
 }
 
 Result<RecordReader> RecordReader::make(Connection& connection, const Mapped& mapped) {

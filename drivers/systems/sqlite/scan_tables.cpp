@@ -124,7 +124,7 @@ Result<scan::Rows> ScanTables::chunk(model::DatasetId dataset, const std::string
     if (auto key = joined_key(mapped, {values.begin(), key_end}); key) {
       out.rows.push_back({std::move(key).value(), image_of(values)});
     } else {
-      out.rejected.push_back(rejected_row(mapped, {}, std::move(key).error()));
+      out.rejected.push_back(rejected_values(mapped, values, std::move(key).error()));
     }
   };
   SYN_TRY(out.cursor, read_chunk(*connection_, mapped, cursor, row_limit, take));
