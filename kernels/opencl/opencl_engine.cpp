@@ -1,10 +1,13 @@
 #include "kernels/opencl/opencl_engine.hpp"
 
 #include <algorithm>
-#include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +21,8 @@ namespace {
 
 constexpr const char* kIsProcessor =
     "it is this machine's processor, which the cpu engine uses already";
+constexpr auto kLookPatience = std::chrono::seconds(10);
+constexpr auto kLookPause = std::chrono::milliseconds(2);
 constexpr cl_uint kPlatformCountMax = 16;
 constexpr cl_uint kDeviceCountMax = 64;
 // On a processor a work group is a piece of work for one thread; elsewhere some warps of a card.
@@ -105,10 +110,16 @@ Result<Candidate> choose_device(const OpenclOptions& options) {
 }
 
 // Whether all devices are processors, as told by a process that ends with their drivers: a compiler
-// that one keeps in memory, 80 MB, is not kept in this one for nothing. In doubt they are not.
+// that one keeps in memory, 80 MB, is not kept in this one for nothing. In doubt, or when a driver
+// does not come to an end, they are not.
 bool are_only_processors() {
+  const pid_t parent = getpid();
   const pid_t child = fork();
   if (child == 0) {
+    // It must not outlive this process, nor keep its locks.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
+    close_range(STDERR_FILENO + 1, ~0U, 0);
     cl_int status = CL_SUCCESS;
     const std::vector<cl_platform_id> all = platforms(status);
     const bool is_so = !all.empty() && std::ranges::all_of(all, [](cl_platform_id platform) {
@@ -117,10 +128,14 @@ bool are_only_processors() {
     });
     _exit(is_so ? 0 : 1);
   }
+  if (child < 0) return false;
   int status = 1;
-  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  const auto deadline = std::chrono::steady_clock::now() + kLookPatience;
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > deadline) kill(child, SIGKILL);
+    std::this_thread::sleep_for(kLookPause);
   }
-  return child > 0 && status == 0;
+  return status == 0;
 }
 
 class OpenclDevice final : public device::Device {

@@ -3,6 +3,7 @@
 
     settings_test.py PATH/TO/syncline
 """
+import glob
 import os
 import unittest
 
@@ -51,6 +52,7 @@ class Settings(fixture.Appliance):
         self.expect_equal()
 
     # A compiler of 80 MB, for instance, where that of a processor is installed.
+    @unittest.skipUnless(glob.glob("/etc/OpenCL/vendors/pocl*.icd"), "no PoCL is installed")
     @unittest.skipIf(os.environ.get("SYNCLINE_E2E_ENGINE"), "another engine than auto's")
     def test_auto_keeps_no_opencl_driver_of_a_processor_in_memory(self):
         with open(f"/proc/{self.daemon.pid}/maps", encoding="utf-8") as maps:
