@@ -18,6 +18,21 @@ model::ConflictType conflict_type(const RecordState& record, model::EntryKind ki
                          : model::ConflictType::kUpdateMissing;
 }
 
+// Whether a reading met a record that we put there, before the log has shown the marker: with what
+// we wrote, to the last cell. REQUIRES: the row was read.
+bool is_put_met_early(const RecordState& state, model::SystemId system, const Row& row,
+                      const DatasetRules& rules) {
+  const SystemView* view = state.view(system);
+  if (view == nullptr) return false;
+  const bool is_put =
+      std::any_of(view->flight.begin(), view->flight.end(), [](const InFlight& write) {
+        return !write.is_skipped && write.kind == model::EntryKind::kPut;
+      });
+  return is_put && std::all_of(row.cells.begin(), row.cells.end(), [&](const RowCell& cell) {
+           return !rules.travels(cell.field) || is_on_its_way(state, system, cell);
+         });
+}
+
 }  // namespace
 
 bool is_on_its_way(const RecordState& state, model::SystemId system, const RowCell& cell) {
@@ -257,6 +272,11 @@ void Step::take_change(Touched& record, const SystemRole& role, const Row& row) 
   const bool is_first_reading = is_read_by(record, role, row);
   if (is_first_reading && row.is_read && !row.is_ours) {
     return take_first_reading(record, role, row);
+  }
+  if (!was_shown && row.is_read &&
+      is_put_met_early(record.state(), role.system, row, *record.rules)) {
+    ++lane_.counters_.echoes_dropped;
+    return;
   }
   Arriving& arriving = arriving_;
   arriving.begin(input_.system, model::ConflictType::kUpdateOriginDiffers, row.commit_time_us);

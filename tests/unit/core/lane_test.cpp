@@ -126,6 +126,23 @@ TEST_F(LaneStory, what_is_on_its_way_there_is_no_change_of_that_system) {
   EXPECT_EQ(step(kShop, {other}).entries.size(), 1u);
 }
 
+// Likewise of a whole record, which its maker has changed meanwhile.
+TEST_F(LaneStory, a_record_that_is_on_its_way_there_is_not_made_by_that_system) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kErp, {update({{kPhone, "3"}}, 20)});
+  Row seen = insert(kAnn, 30);
+  seen.is_read = true;
+  EXPECT_TRUE(step(kShop, {seen}).entries.empty());
+  EXPECT_TRUE(frames_.back().conflicts.empty());
+  EXPECT_EQ(accepted().at(kPhone), "3");
+  step(kShop, {marker(1), ours(insert(kAnn, 30))});
+  EXPECT_TRUE(frames_.back().entries.empty());
+  step(kErp, {row(RowOp::kInsert, kAnn, 10, "c2")});
+  Row other = row(RowOp::kInsert, {{kName, "Bob"}, {kPhone, "2"}, {kCity, "Bern"}}, 40, "c2");
+  other.is_read = true;
+  EXPECT_EQ(step(kShop, {other}).entries.size(), 1u);
+}
+
 TEST_F(LaneStory, a_correction_reads_the_values_it_is_compared_with) {
   settle_on(kAnn, 10);
   step(kErp, {update({{kPhone, "2"}}, 20)});
