@@ -92,6 +92,7 @@ Result<std::string> joined_key(const Mapped& mapped, const std::vector<NativeVal
 
 std::vector<NativeValue> NativeKey::values() const {
   std::vector<NativeValue> values;
+  values.reserve(cells.size());
   for (const NativeCell& cell : cells) values.push_back(cell.view());
   return values;
 }
@@ -125,6 +126,7 @@ ports::RejectedRow rejected_values(const Mapped& mapped, const std::vector<Nativ
     cells.push_back(std::move(cell).value());
   }
   std::vector<model::CellView> views;
+  views.reserve(cells.size());
   for (const model::Cell& cell : cells) views.push_back(cell.view());
   return rejected_row(mapped, model::join_key(views), std::move(error));
 }
