@@ -145,8 +145,8 @@ TEST_F(SqliteTest, AKeyInAnotherSpellingThanOursIsRejectedForNoWriteWouldFindIt)
   // In a scan they are there, by their keys: they are not taken for deleted.
   EXPECT_THAT(snapshot(), ElementsAre("snapshot 2026-11-27 10:00:00.000000 name=a"));
   ASSERT_EQ(2U, rejected_.size());
-  EXPECT_EQ(key_of(schemas_[0], "2026-11-27 11:00:00"), rejected_[0].key);
-  EXPECT_EQ(key_of(schemas_[0], "2026-11-27 12:00:00.5"), rejected_[1].key);
+  EXPECT_EQ(key_of(schemas_[0], "2026-11-27 12:00:00.5"), rejected_[0].key);
+  EXPECT_EQ(key_of(schemas_[0], "2026-11-27 11:00:00"), rejected_[1].key);
   user_.run(
       "DELETE FROM visit WHERE name = 'b'; UPDATE visit SET at = rtrim(at, '0') "
       "WHERE name = 'c'");
