@@ -325,9 +325,8 @@ TEST_F(ReplicaReads, OneThatHoldsEveryChunkUpIsSaidOnce) {
   for (size_t turn = 0; turn < 4; ++turn) {
     pause_replay();
     user_.run("UPDATE customer SET name = 'turn' WHERE id = 7");
-    std::thread resumer([this] {
-      User(database_, "postgres", folder()).ask("SELECT pg_sleep(4), pg_wal_replay_resume()");
-    });
+    std::thread resumer(
+        [this] { resume_replay(User(database_, "postgres", folder()), "pg_sleep(4), "); });
     std::string cursor;
     EXPECT_THAT(chunk(cursor), Contains("snapshot 7 name=turn"));
     resumer.join();
