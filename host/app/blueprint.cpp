@@ -182,7 +182,8 @@ std::vector<BlueprintSystem> bare_systems(const config::Config& config,
 Result<config::SystemShape> read_shape(const BlueprintSystem& system, Clock& clock) {
   SYN_TRY(auto made, make_system(system.settings->kind, system.ports, clock));
   SYN_TRY(const auto tables, made.catalog->tables());
-  return config::SystemShape{system.settings->name, shapes_of(tables)};
+  return config::SystemShape{system.settings->name, shapes_of(tables),
+                             find_system_row(system.settings->kind)->make_key};
 }
 
 void take_resolution(config::Resolution&& resolution, Blueprint& blueprint) {
@@ -362,7 +363,8 @@ std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& t
     shape.keys = table.keys;
     for (const ports::ColumnInfo& column : table.columns) {
       shape.columns.push_back(
-          {column.name, column.type, column.is_nullable, column.is_generated, column.equivalence});
+          {column.name, column.type, column.is_nullable, column.is_generated, column.equivalence,
+           column.native_type + (column.collation.empty() ? "" : " COLLATE " + column.collation)});
     }
   }
   return shapes;

@@ -143,8 +143,7 @@ std::string keys_text(const compare::Collision& collision, const model::Schema& 
 Result<std::string> finer_keys(std::vector<OpenSystem>& systems, const model::Schema& schema) {
   std::string fixes;
   for (OpenSystem& system : systems) {
-    const auto row =
-        std::ranges::find(system_table(), system.from->settings->kind, &SystemRow::kind);
+    const SystemRow* row = find_system_row(system.from->settings->kind);
     SYN_TRY(const auto tables, system.system.catalog->tables());
     for (const ports::DatasetMapping& mapping : system.from->ports.datasets) {
       if (mapping.schema->dataset != schema.dataset) continue;

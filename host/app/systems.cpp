@@ -1,5 +1,7 @@
 #include "host/app/systems.hpp"
 
+#include <algorithm>
+
 #include "drivers/systems/mariadb/mariadb.hpp"
 #include "drivers/systems/postgres/postgres.hpp"
 #include "drivers/systems/sqlite/sqlite.hpp"
@@ -49,26 +51,78 @@ std::string mariadb_finer_key(const std::string& table, const ports::ColumnInfo&
          " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL;";
 }
 
+using Columns = std::span<const config::ColumnShape* const>;
+
+std::string names_of(Columns columns, char quote) {
+  std::string names;
+  for (const config::ColumnShape* column : columns) {
+    names += (names.empty() ? "" : ", ") + (quote + column->name) + quote;
+  }
+  return names;
+}
+
+// It has no statement that takes NULL from a column.
+std::string sqlite_make_key(const std::string& table, Columns columns) {
+  std::string nullable;
+  for (const config::ColumnShape* column : columns) {
+    if (column->is_nullable) nullable += (nullable.empty() ? "" : ", ") + column->name;
+  }
+  const std::string anew =
+      nullable.empty() ? "" : "make the table anew with " + nullable + " NOT NULL, then ";
+  return anew + "CREATE UNIQUE INDEX \"" + table + "_syncline_key\" ON \"" + table + "\" (" +
+         names_of(columns, '"') + ");";
+}
+
+std::string postgres_make_key(const std::string& table, Columns columns) {
+  std::string statements;
+  for (const config::ColumnShape* column : columns) {
+    if (!column->is_nullable) continue;
+    statements += "ALTER TABLE " + table + " ALTER COLUMN \"" + column->name + "\" SET NOT NULL; ";
+  }
+  return statements + "CREATE UNIQUE INDEX ON " + table + " (" + names_of(columns, '"') + ");";
+}
+
+std::string mariadb_make_key(const std::string& table, Columns columns) {
+  std::string changes;
+  for (const config::ColumnShape* column : columns) {
+    if (!column->is_nullable) continue;
+    changes += "MODIFY `" + column->name + "` " + column->declaration + " NOT NULL, ";
+  }
+  return "ALTER TABLE `" + table + "` " + changes + "ADD UNIQUE KEY (" + names_of(columns, '`') +
+         ");";
+}
+
 }  // namespace
+
+const SystemRow* find_system_row(std::string_view kind) {
+  const auto row = std::ranges::find(system_table(), kind, &SystemRow::kind);
+  return row == system_table().end() ? nullptr : &*row;
+}
 
 const std::vector<SystemRow>& system_table() {
   static const std::vector<SystemRow> kTable = {
-      {"sqlite", {"sqlite"}, sqlite::make_sqlite, sqlite_offer, sqlite_finer_key},
+      {"sqlite", {"sqlite"}, sqlite::make_sqlite, sqlite_offer, sqlite_finer_key, sqlite_make_key},
       {"postgres",
        {"postgres", "postgresql"},
        postgres::make_postgres,
        postgres_offer,
-       postgres_finer_key},
-      {"mariadb", {"mariadb", "mysql"}, mariadb::make_mariadb, mariadb_offer, mariadb_finer_key},
+       postgres_finer_key,
+       postgres_make_key},
+      {"mariadb",
+       {"mariadb", "mysql"},
+       mariadb::make_mariadb,
+       mariadb_offer,
+       mariadb_finer_key,
+       mariadb_make_key},
   };
   return kTable;
 }
 
 Result<ports::System> make_system(const std::string& kind, const ports::SystemConfig& config,
                                   Clock& clock) {
+  if (const SystemRow* row = find_system_row(kind)) return row->make(config, clock);
   std::string known;
   for (const SystemRow& row : system_table()) {
-    if (row.kind == kind) return row.make(config, clock);
     known += (known.empty() ? "" : ", ") + std::string(row.kind);
   }
   return fail(ErrorCode::kConfigValue,

@@ -8,6 +8,7 @@
 #include "host/base/clock.hpp"
 #include "host/base/result.hpp"
 #include "host/config/config.hpp"
+#include "host/config/resolve.hpp"
 #include "host/ports/system.hpp"
 
 namespace syncline::app {
@@ -19,9 +20,11 @@ struct SystemRow {
   config::SystemKind (*offer)();  // what its datasets may ask for
   // How a key column is made to tell apart what its collation takes for one.
   std::string (*finer_key)(const std::string& table, const ports::ColumnInfo& column);
+  config::MakeKey make_key;
 };
 
 const std::vector<SystemRow>& system_table();
+const SystemRow* find_system_row(std::string_view kind);  // null: there is none
 
 // Errors: kConfigValue for a kind that is not in the table, with those that are.
 Result<ports::System> make_system(const std::string& kind, const ports::SystemConfig& config,

@@ -19,6 +19,7 @@ constexpr TypeKind kNoKeys[] = {TypeKind::kFloat32, TypeKind::kFloat64, TypeKind
 // A mapping with its table: which column holds which field.
 struct Side {
   const Mapping* mapping = nullptr;
+  const SystemShape* system = nullptr;
   const TableShape* table = nullptr;
   std::map<std::string, const ColumnShape*> columns;  // by logical name
 
@@ -121,7 +122,7 @@ void DatasetResolver::find_tables() {
               : suggest(mapping.table, names_in(system->tables)));
       continue;
     }
-    sides_.push_back({&mapping, table, {}});
+    sides_.push_back({&mapping, &*system, table, {}});
     map_columns(sides_.back());
   }
 }
@@ -216,6 +217,7 @@ void DatasetResolver::check_key_of(const Side& side) {
   const std::string table =
       "table \"" + side.mapping->table + "\" of \"" + side.mapping->system + "\"";
   std::vector<std::string> columns;
+  std::vector<const ColumnShape*> shapes;
   for (const std::string& field : dataset_.key) {
     const auto found = side.columns.find(field);
     if (found == side.columns.end()) {
@@ -226,6 +228,7 @@ void DatasetResolver::check_key_of(const Side& side) {
       return;
     }
     columns.push_back(found->second->name);
+    shapes.push_back(found->second);
     if (!found->second->is_generated &&
         std::ranges::find(kNoKeys, found->second->type.kind) == std::end(kNoKeys)) {
       continue;
@@ -245,9 +248,9 @@ void DatasetResolver::check_key_of(const Side& side) {
   for (const auto& key : side.table->keys) keys += (keys.empty() ? "(" : ", (") + joined(key) + ")";
   add(side.mapping->place, ErrorCode::kSystemKey, "(" + joined(columns) + ") is no key of " + table,
       keys.empty() ? "the table has no key" : "its keys are " + keys,
-      "make the columns NOT NULL and run CREATE UNIQUE INDEX " + side.mapping->table +
-          "_syncline_key ON " + side.mapping->table + " (" + joined(columns) +
-          "), or choose another key");
+      (side.system->make_key == nullptr ? "make them NOT NULL and unique together"
+                                        : side.system->make_key(side.mapping->table, shapes)) +
+          " or choose another key");
 }
 
 KeyEquivalence DatasetResolver::choose_equivalence() {

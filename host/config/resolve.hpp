@@ -28,6 +28,7 @@ struct ColumnShape {
   bool is_nullable = true;
   bool is_generated = false;
   model::KeyEquivalence equivalence = model::KeyEquivalence::kBytes;
+  std::string declaration = {};  // its type and collation, as its system declares them
 };
 
 struct TableShape {
@@ -36,9 +37,14 @@ struct TableShape {
   std::vector<std::vector<std::string>> keys;  // primary first, then unique ones without NULLs
 };
 
+// The statements that make these columns a key of that table.
+using MakeKey = std::string (*)(const std::string& table,
+                                std::span<const ColumnShape* const> columns);
+
 struct SystemShape {
   std::string system;
   std::vector<TableShape> tables;
+  MakeKey make_key = nullptr;  // null: it is said in words
 };
 
 struct ResolvedMapping {

@@ -21,6 +21,7 @@ struct ColumnInfo {
   bool is_nullable = true;
   bool is_generated = false;
   model::KeyEquivalence equivalence = model::KeyEquivalence::kBytes;  // by its collation
+  std::string collation = {};  // its name, where it must be said when the column is declared anew
 };
 
 struct TableInfo {

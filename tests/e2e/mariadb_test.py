@@ -287,6 +287,23 @@ class Mariadb(Appliance):
             self.sql(self.shop, statement)
         self.call("plan")
 
+    def test_the_sql_that_is_printed_makes_a_key(self):
+        self.sql(self.shop, "CREATE TABLE note (place varchar(20) CHARACTER SET latin1, "
+                            "`no` int, body text)")
+        self.pg(self.office, "CREATE TABLE note (place varchar(20), no int NOT NULL, body text)")
+        self.init(self.url_pg(), self.url())
+        self.set_config(self.config() + "\n[datasets.note]\nkey = ['place', 'no']\n"
+                        f"first = '{self.office}'\n"
+                        f"[datasets.note.on.{self.office}]\ntable = 'public.note'\n"
+                        f"[datasets.note.on.{self.shop}]\ntable = 'note'\n")
+        fixes = [error["fix"] for error in self.ask("check", expect=4)["errors"]]
+        for make, fix in zip((functools.partial(self.pg, self.office),
+                              functools.partial(self.sql, self.shop)), fixes, strict=True):
+            statements = fix.removesuffix(" or choose another key").removesuffix(";")
+            make(*statements.split("; "))
+        self.assertIn("latin1", self.sql(self.shop, "SHOW CREATE TABLE note")[0][1])
+        self.call("plan")
+
     def test_what_changed_while_a_dataset_stood_still_is_found_after_a_restart(self):
         for ask, database in ((self.sql, self.shop), (self.pg, self.office)):
             ask(database, "CREATE TABLE note (id int PRIMARY KEY, text varchar(40))")

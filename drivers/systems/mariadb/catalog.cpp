@@ -21,7 +21,8 @@ ports::TableInfo table_info(const Table& table) {
   for (const ForeignKey& key : table.foreign_keys) info.references.push_back(key.referenced);
   for (const Column& column : table.columns) {
     info.columns.push_back({column.name, logical_type_of(column.type), column.type.name,
-                            column.is_nullable, column.is_generated, equivalence_of(column.type)});
+                            column.is_nullable, column.is_generated, equivalence_of(column.type),
+                            column.collation});
   }
   for (const UniqueSet& unique : table.uniques) {
     const bool is_usable =

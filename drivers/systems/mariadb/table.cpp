@@ -41,6 +41,7 @@ Column column_of(const Answer& row) {
   declared.length = static_cast<uint32_t>(row.integer(7));
   declared.precision = static_cast<uint16_t>(row.is_null(10) ? row.integer(8) : row.integer(10));
   declared.scale = static_cast<uint16_t>(row.integer(9));
+  column.collation = declared.collation;
   column.is_nullable = row.text(11) == "YES";
   const std::string_view extra = row.text(12);
   column.is_numbered = contains(extra, "auto_increment");
@@ -179,7 +180,7 @@ Result<void> check_key(const Mapped& mapped) {
                     mapped.table.name + " may be NULL",
                 "a record is known by its key, and NULL equals nothing",
                 "ALTER TABLE " + quoted_name(mapped.table.name) + " MODIFY " +
-                    quoted_name(column.name) + " " + column.type.name + " NOT NULL;");
+                    quoted_name(column.name) + " " + column.declaration() + " NOT NULL;");
   }
   const bool is_unique = std::any_of(
       mapped.table.uniques.begin(), mapped.table.uniques.end(), [&](const UniqueSet& unique) {

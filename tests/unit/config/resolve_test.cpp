@@ -27,6 +27,10 @@ TableShape table(std::string name, std::vector<ColumnShape> columns, std::vector
   return {std::move(name), std::move(columns), {std::move(key)}};
 }
 
+std::string make_key(const std::string& table, std::span<const ColumnShape* const> columns) {
+  return "MAKE " + table + "(" + columns.front()->name + ") A KEY;";
+}
+
 // Two systems a and b, each with a table t; a dataset d over both.
 class ResolveTest : public testing::Test {
  protected:
@@ -53,7 +57,7 @@ class ResolveTest : public testing::Test {
     Parsed parsed = parse_config(text, "x.toml", offer);
     for (const Error& error : parsed.errors) ADD_FAILURE() << to_string(error);
     config_ = std::move(parsed.config);
-    const SystemShape shapes[] = {{"a", {a_, extra_}}, {"b", {b_}}};
+    const SystemShape shapes[] = {{"a", {a_, extra_}, make_key}, {"b", {b_}}};
     resolution_ = resolve(config_, shapes);
   }
 
@@ -173,7 +177,9 @@ TEST_F(ResolveTest, KeyMustBeAKeyOfTheTable) {
   const Error& error = resolution_.errors[0];
   EXPECT_EQ(error.code, ErrorCode::kSystemKey);
   EXPECT_THAT(error.why, HasSubstr("its keys are (id)"));
-  EXPECT_THAT(error.fix, HasSubstr("CREATE UNIQUE INDEX t_syncline_key ON t (name)"));
+  EXPECT_EQ(error.fix, "MAKE t(name) A KEY; or choose another key") << "in its system's words";
+  EXPECT_EQ(resolution_.errors[1].fix,
+            "make them NOT NULL and unique together or choose another key");
 }
 
 TEST_F(ResolveTest, TableWithoutAKeyIsRefused) {

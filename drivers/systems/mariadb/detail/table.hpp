@@ -19,10 +19,16 @@ namespace syncline::mariadb {
 struct Column {
   std::string name;
   NativeType type;
+  std::string collation;  // empty: no text
   bool is_nullable = true;
   bool is_generated = false;
   bool is_numbered = false;           // AUTO_INCREMENT
   bool is_touched_on_update = false;  // ON UPDATE CURRENT_TIMESTAMP
+
+  // As MODIFY must say it, or the table's collation would become the column's.
+  std::string declaration() const {
+    return type.name + (collation.empty() ? "" : " COLLATE " + collation);
+  }
 };
 
 struct UniqueSet {
