@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "host/model/key.hpp"
+#include "host/ports/pieces.hpp"
 
 namespace syncline::scan {
 namespace {
@@ -307,14 +308,29 @@ void Source::end_round(Dataset& dataset) {
   dataset.next_us = every_us > 0 ? std::max(now_us, dataset.began_us + every_us) : now_us + rest_us;
 }
 
+void Source::Dataset::note_size(const Rows& changed) {
+  constexpr size_t kRowsMin = 64;
+  constexpr size_t kGrowth = 8;
+  if (changed.rows.empty()) return;
+  size_t size_bytes = 0;
+  for (const Row& row : changed.rows) size_bytes += row.image.size();
+  const size_t row_size = std::max<size_t>(1, size_bytes / changed.rows.size());
+  rows_fitting = std::clamp(ports::kChunkBytesMax / row_size, kRowsMin, kGrowth * rows_fitting);
+}
+
 Result<void> Source::read_round(Dataset& dataset, size_t row_limit, Look& look) {
   if (!dataset.is_due) {
     begin_round(dataset);
   }
   const model::DatasetId id = dataset.id();
-  SYN_TRY(Rows rows, dataset.is_polled()
-                         ? tables_->changed(id, dataset.place.from(), dataset.cursor, row_limit)
-                         : tables_->chunk(id, dataset.cursor, row_limit));
+  Rows rows;
+  if (dataset.is_polled()) {
+    const size_t limit = std::min(row_limit, dataset.rows_fitting);
+    SYN_TRY(rows, tables_->changed(id, dataset.place.from(), dataset.cursor, limit));
+    dataset.note_size(rows);
+  } else {
+    SYN_TRY(rows, tables_->chunk(id, dataset.cursor, row_limit));
+  }
   for (Row& row : rows.rows) take(dataset, std::move(row), look);
   for (auto& rejected : rows.rejected) look.rejected.push_back(std::move(rejected));
   dataset.cursor = std::move(rows.cursor);

@@ -63,12 +63,14 @@ class Source final : public ports::Source {
     int64_t next_us = 0;
     std::optional<int64_t> stamp;       // when the round began
     std::optional<int64_t> read_stamp;  // of the last one that ended
+    size_t rows_fitting = 512;          // into a read of what has changed, by what came so far
     Reached reached;                    // where the column stood when the round began
     PollPlace place;
     std::optional<Error> stopped;
 
     model::DatasetId id() const { return mapping->schema->dataset; }
     bool is_polled() const { return mapping->capture == ports::Capture::kPoll; }
+    void note_size(const Rows& changed);
   };
   struct Item {  // to be shown
     model::DatasetId dataset = 0;

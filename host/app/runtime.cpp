@@ -10,7 +10,7 @@ namespace syncline::app {
 
 RuntimeImpl::RuntimeImpl(RuntimeParts&& parts)
     : parts_(std::move(parts)),
-      queue_(parts_.options.queue_polls_max),
+      queue_(parts_.options.queue_polls_max, parts_.options.queue_bytes_max),
       latency_(metrics_.histogram("syncline_delivery_latency_seconds",
                                   "From the origin's commit to the target's commit.")) {}
 
@@ -171,10 +171,12 @@ Result<void> RuntimeImpl::on_step_thread(std::function<Result<void>(pipeline::Pi
 
 bool RuntimeImpl::push(StepItem&& item) {
   constexpr int64_t kWaitUs = 100'000;
+  const auto* captured = std::get_if<capture::Captured>(&item);
+  const size_t size = captured == nullptr ? 0 : captured->size_bytes();
   ++items_queued_;
   while (is_running_) {
     // The queue takes it only when it says so.
-    const QueueState state = queue_.push(static_cast<StepItem&&>(item), kWaitUs);
+    const QueueState state = queue_.push(static_cast<StepItem&&>(item), kWaitUs, size);
     if (state == QueueState::kDone) return true;
     if (state == QueueState::kClosed) break;
   }

@@ -1,5 +1,6 @@
 // BoundedQueue<T>: a blocking queue of a fixed capacity between threads; backpressure is its only
-// answer to a slow reader.
+// answer to a slow reader. Items may also have sizes: none goes in while their sum has come to its
+// bound.
 //
 // Owner: whoever connects the threads; it outlives them. Threads: any number of writers and
 // readers. Errors: QueueState; after close() nothing goes in, what is inside still comes out.
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -27,18 +29,20 @@ enum class QueueState : uint8_t {
 template <class T>
 class BoundedQueue {
  public:
-  explicit BoundedQueue(size_t capacity) : capacity_(capacity) {}
+  explicit BoundedQueue(size_t capacity, size_t size_max = std::numeric_limits<size_t>::max())
+      : capacity_(capacity), size_max_(size_max) {}
   BoundedQueue(const BoundedQueue&) = delete;
   BoundedQueue& operator=(const BoundedQueue&) = delete;
 
   // Waits up to timeout_us for room; 0 does not wait. item is moved from only when kDone.
-  QueueState push(T&& item, int64_t timeout_us) {
+  QueueState push(T&& item, int64_t timeout_us, size_t size = 0) {
     std::unique_lock lock(mutex_);
-    const bool is_ready = has_room_.wait_for(
-        lock, limited(timeout_us), [this] { return is_closed_ || items_.size() < capacity_; });
+    const bool is_ready =
+        has_room_.wait_for(lock, limited(timeout_us), [this] { return is_closed_ || has_room(); });
     if (is_closed_) return QueueState::kClosed;
     if (!is_ready) return QueueState::kTimeout;
-    items_.push_back(std::move(item));
+    items_.push_back({std::move(item), size});
+    size_sum_ += size;
     lock.unlock();
     has_items_.notify_one();
     return QueueState::kDone;
@@ -50,10 +54,9 @@ class BoundedQueue {
     if (!wait_for_items(lock, timeout_us)) {
       return is_closed_ ? QueueState::kClosed : QueueState::kTimeout;
     }
-    out = std::move(items_.front());
-    items_.pop_front();
+    out = take_first();
     lock.unlock();
-    has_room_.notify_one();
+    has_room_.notify_all();
     return QueueState::kDone;
   }
 
@@ -64,8 +67,7 @@ class BoundedQueue {
       return is_closed_ ? QueueState::kClosed : QueueState::kTimeout;
     }
     for (size_t count = 0; count < count_max && !items_.empty(); ++count) {
-      out.push_back(std::move(items_.front()));
-      items_.pop_front();
+      out.push_back(take_first());
     }
     lock.unlock();
     has_room_.notify_all();
@@ -92,6 +94,20 @@ class BoundedQueue {
   }
 
  private:
+  struct Held {
+    T item;
+    size_t size = 0;
+  };
+
+  bool has_room() const { return items_.size() < capacity_ && size_sum_ < size_max_; }
+
+  T take_first() {
+    T item = std::move(items_.front().item);
+    size_sum_ -= items_.front().size;
+    items_.pop_front();
+    return item;
+  }
+
   static std::chrono::microseconds limited(int64_t timeout_us) {
     return std::chrono::microseconds(std::clamp<int64_t>(timeout_us, 0, 3'600'000'000));
   }
@@ -103,10 +119,12 @@ class BoundedQueue {
   }
 
   const size_t capacity_;
+  const size_t size_max_;
   mutable std::mutex mutex_;
   std::condition_variable has_room_;
   std::condition_variable has_items_;
-  std::deque<T> items_;
+  std::deque<Held> items_;
+  size_t size_sum_ = 0;
   bool is_closed_ = false;
 };
 

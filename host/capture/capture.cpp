@@ -16,6 +16,12 @@ size_t Captured::row_count() const {
   return count;
 }
 
+size_t Captured::size_bytes() const {
+  size_t size = 0;
+  for (const Batch& batch : batches) size += batch.size_bytes();
+  return size;
+}
+
 std::vector<Captured> cut(Captured&& captured, std::span<const Stretch> stretches,
                           size_t lane_count) {
   std::vector<Captured> parts;
@@ -38,6 +44,7 @@ std::vector<Captured> cut(Captured&& captured, std::span<const Stretch> stretche
     part.system = captured.system;
     part.position = position;
     part.arrival_us = captured.arrival_us;
+    part.quiet_place = captured.quiet_place;
     return part;
   };
   for (const Stretch& stretch : stretches) {
@@ -58,17 +65,17 @@ class Capture::Sink final : public ports::ChangeSink {
  public:
   Sink(const std::vector<const model::Schema*>& schemas, size_t lane_count) {
     for (const model::Schema* schema : schemas) {
-      builders_.emplace(schema->dataset, BatchBuilder(*schema, lane_count));
+      builders_.emplace(schema->dataset, Rows{BatchBuilder(*schema, lane_count)});
       schemas_.emplace(schema->dataset, schema);
     }
   }
 
   void begin(const ports::TransactionInfo& transaction) override {
-    const model::BatchTransaction table_row{transaction.position, transaction.commit_time_us,
-                                            transaction.time_resolution_us};
     is_repeated_ = is_log_ && !transaction.position.is_start() && transaction.position <= passed_;
     if (is_repeated_) return;
-    for (auto& [dataset, builder] : builders_) builder.begin_transaction(table_row);
+    transaction_ = {transaction.position, transaction.commit_time_us,
+                    transaction.time_resolution_us};
+    ++transaction_number_;
     before_ = std::exchange(position_, transaction.position);
     begin_ = ordinal_;
   }
@@ -91,7 +98,7 @@ class Capture::Sink final : public ports::ChangeSink {
     const ports::RowOp op = row.old_key.empty() ? row.op : ports::RowOp::kInsert;
     const std::string old_key =
         deletes_.empty() ? std::string() : drop_delete(schema, op, row, key);
-    BatchBuilder& builder = builders_.at(row.dataset);
+    BatchBuilder& builder = builder_of(row.dataset);
     builder.add_row(static_cast<uint8_t>(op), row.is_ours, ordinal_++, row.cells);
     if (!old_key.empty()) builder.set_old_key(old_key);
   }
@@ -105,7 +112,7 @@ class Capture::Sink final : public ports::ChangeSink {
       cells.push_back({model::CellState::kValue, bytes});
     }
     cells.resize(schema.fields.size());
-    builders_.at(rejected.dataset).add_row(SYN_OP_SNAPSHOT, false, ordinal_++, cells);
+    builder_of(rejected.dataset).add_row(SYN_OP_SNAPSHOT, false, ordinal_++, cells);
   }
 
   void end() override {
@@ -116,8 +123,10 @@ class Capture::Sink final : public ports::ChangeSink {
   }
 
   void take(Captured& out) {
-    for (auto& [dataset, builder] : builders_) {
-      if (builder.row_count() > 0) out.batches.push_back(builder.finish());
+    for (auto& [dataset, rows] : builders_) {
+      if (rows.builder.row_count() == 0) continue;
+      out.batches.push_back(rows.builder.finish());
+      rows.transaction_number = 0;
     }
     out.markers = std::exchange(markers_, {});
     out.position = std::exchange(position_, {});
@@ -181,14 +190,29 @@ class Capture::Sink final : public ports::ChangeSink {
     for (const std::string_view bytes : model::split_key(held.joined_key)) {
       key.push_back({model::CellState::kValue, bytes});
     }
-    builders_.at(dataset).add_key_row(SYN_OP_DELETE, held.is_ours, ordinal_++, key);
+    builder_of(dataset).add_key_row(SYN_OP_DELETE, held.is_ours, ordinal_++, key);
   }
 
-  std::map<model::DatasetId, BatchBuilder> builders_;
+  // A batch knows the transactions that it has rows of, and no others: most are of other datasets.
+  struct Rows {
+    BatchBuilder builder;
+    uint64_t transaction_number = 0;  // that began in it last; 0: none in this batch
+  };
+  BatchBuilder& builder_of(model::DatasetId dataset) {
+    Rows& rows = builders_.at(dataset);
+    if (std::exchange(rows.transaction_number, transaction_number_) != transaction_number_) {
+      rows.builder.begin_transaction(transaction_);
+    }
+    return rows.builder;
+  }
+
+  std::map<model::DatasetId, Rows> builders_;
   std::map<model::DatasetId, const model::Schema*> schemas_;
   // By folded key; never empty lists.
   std::map<std::pair<model::DatasetId, std::string>, std::vector<HeldDelete>> deletes_;
   std::vector<CapturedMarker> markers_;
+  model::BatchTransaction transaction_;
+  uint64_t transaction_number_ = 0;  // from 1
   model::Position position_;
   model::Position before_;  // of the transaction before
   uint32_t begin_ = 0;      // of the transaction
@@ -212,6 +236,7 @@ Captured Capture::finish(Kind kind, ports::PollResult&& result) {
   captured.kind = kind;
   captured.system = system_;
   captured.arrival_us = clock_.now_us();
+  captured.quiet_place = result.quiet_place;
   captured.result = std::move(result);
   sink_->take(captured);
   return captured;

@@ -46,13 +46,15 @@ struct Captured {
   int64_t arrival_us = 0;
   std::vector<model::Batch> batches;
   std::vector<CapturedMarker> markers;
-  size_t rows_left_out = 0;     // that were read, and are not to be taken
+  size_t rows_left_out = 0;  // that were read, and are not to be taken
+  ports::QuietPlace quiet_place = ports::QuietPlace::kAcknowledged;
   std::string snapshot_cursor;  // where to read the next chunk; empty: this was the last
   std::optional<Error> notice;  // of a chunk: see ports::SnapshotChunk
   ports::PollResult result;
 
   bool is_empty() const { return batches.empty() && markers.empty(); }
   size_t row_count() const;
+  size_t size_bytes() const;  // of the rows' cells
 };
 
 // A stretch of a poll: what lies before a place where a transaction begins, and ends at `position`.

@@ -264,11 +264,15 @@ class Comparer {
   Result<void> find_keys_in(const Side& side, std::string cursor, const Keys& keys) {
     BatchSink sink(*rules_.schema);
     size_t left = keys.size();
-    for (size_t i = 0; i < kChunksRead && left > 0 && (i == 0 || !cursor.empty()); ++i) {
+    size_t row_count = 0;  // chunks of wide rows have few
+    for (bool is_first = true; left > 0 && row_count < kChunksRead * options_.chunk_rows;
+         is_first = false) {
+      if (!is_first && cursor.empty()) return success();
       SYN_TRY(const auto chunk, side.source->read_snapshot(rules_.schema->dataset, cursor,
                                                            options_.chunk_rows, sink));
       cursor = chunk.cursor;
       const model::Batch batch = sink.finish();
+      row_count += batch.row_count();
       for (size_t row = 0; row < batch.row_count(); ++row) {
         if (!keys.contains(batch.key_hash(row))) continue;
         --left;

@@ -48,6 +48,7 @@ class Batch {
   const BatchTransaction& transaction(size_t row) const {
     return transactions_[transaction_of_row_[row]];
   }
+  size_t transaction_count() const { return transaction_count_; }
   // The row's place among all rows and markers of one poll, over all datasets.
   uint32_t ordinal(size_t row) const { return ordinal_[row]; }
 

@@ -22,6 +22,15 @@ struct RejectedRow {  // a record that is there, with a value that no type of ou
   Error error;
 };
 
+// What becomes of a poll's place where it had nothing to show.
+enum class QuietPlace : uint8_t {
+  kAcknowledged,  // at once; a restart reads on from an earlier one
+  // Of a system that keeps what was acknowledged last, by which a log that somebody else has moved
+  // on is known: nothing is acknowledged there that a restart does not know.
+  kLeft,  // neither acknowledged nor journalled: a later one is given
+  kKept,  // journalled, then acknowledged
+};
+
 struct PollResult {
   size_t row_count = 0;
   bool has_more = false;             // call again at once
@@ -29,6 +38,7 @@ struct PollResult {
   // The table was rebuilt, or goes on after a stop: read it whole, compare.
   std::vector<model::DatasetId> rescan;
   std::vector<RejectedRow> rejected;  // for quarantine; acknowledged with the rest
+  QuietPlace quiet_place = QuietPlace::kAcknowledged;
 };
 
 struct SnapshotChunk {

@@ -6,9 +6,18 @@
 import os
 import random
 import shutil
+import subprocess
+import sys
 import unittest
 
 import fixture
+
+# Runs `verify` and prints the KiB that it took at the most.
+VERIFY = """
+import resource, subprocess, sys
+subprocess.run([sys.argv[1], "verify"], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 class DataFolder(fixture.Appliance):
@@ -161,6 +170,42 @@ class DataFolder(fixture.Appliance):
         shutil.rmtree(self.data())
         os.rename(self.path("newer"), self.data())
         self.go_on()
+
+
+class WideRows(fixture.Appliance):
+    """A table of documents of 200 KB, of which a few hundred are more than fits into memory."""
+    ROWS = 1000
+    MEMORY_BYTES_MAX = 450 << 20
+
+    def add_documents(self, first):
+        self.write(self.office, f"WITH RECURSIVE n(i) AS (VALUES ({first}) UNION ALL SELECT i + 1 "
+                                f"FROM n WHERE i < {first + self.ROWS - 1}) INSERT INTO document "
+                                "SELECT i, hex(randomblob(100000)) FROM n")
+
+    @staticmethod
+    def memory_bytes_max(pid):
+        with open(f"/proc/{pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) << 10 for line in status if "VmHWM" in line)
+
+    def expect_documents(self, count):
+        have_come = "SELECT count(*) FROM document"
+        self.wait(lambda: self.one(self.shop, have_come) == count)
+        self.assertLess(self.memory_bytes_max(self.daemon.pid), self.MEMORY_BYTES_MAX)
+
+    def test_memory_stays_small_however_wide_rows_are(self):
+        for path in (self.office, self.shop):
+            self.write(path, "CREATE TABLE document (id INTEGER PRIMARY KEY, body TEXT)")
+        self.add_documents(1)
+        self.init()
+        self.start()
+        self.expect_documents(self.ROWS)
+        self.stop()
+        self.add_documents(self.ROWS + 1)
+        self.start()
+        self.expect_documents(2 * self.ROWS)
+        verify = subprocess.run([sys.executable, "-c", VERIFY, fixture.SYNCLINE],
+                                cwd=self.folder, check=True, capture_output=True, text=True)
+        self.assertLess(int(verify.stdout) << 10, self.MEMORY_BYTES_MAX)
 
 
 class JournalLimit(fixture.Appliance):

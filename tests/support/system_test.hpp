@@ -7,6 +7,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <numeric>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -317,6 +318,36 @@ class SystemTest : public testing::Test {
       for (auto& row : chunk.value().rejected) rejected_.push_back(row);
     } while (!cursor.empty());
     return sink_->take();
+  }
+  // How many rows each of its chunks has, as a first sync reads them.
+  std::vector<size_t> chunk_sizes() {
+    std::vector<size_t> sizes;
+    std::string cursor;
+    do {
+      auto chunk = system_.source->read_snapshot(schemas_[0].dataset, cursor, 8192, *sink_);
+      expect_ok(chunk);
+      if (!chunk) break;
+      cursor = chunk.value().cursor;
+      sizes.push_back(chunk.value().row_count);
+      EXPECT_EQ(sink_->take().size(), sizes.back());
+    } while (!cursor.empty());
+    return sizes;
+  }
+  // How many rows each poll has, until nothing more comes.
+  std::vector<size_t> poll_sizes() {
+    std::vector<size_t> sizes;
+    while (true) {
+      auto polled = system_.source->poll(*sink_, 16384, wait_ms_);
+      expect_ok(polled);
+      const size_t size = sink_->take().size();
+      if (size > 0) sizes.push_back(size);
+      if (!polled || (size == 0 && !polled.value().has_more)) return sizes;
+    }
+  }
+  // That wide rows come a few at a time, and each once. 300 of 100 KB.
+  static void expect_a_few_at_a_time(const std::vector<size_t>& sizes, size_t most) {
+    EXPECT_EQ(std::accumulate(sizes.begin(), sizes.end(), size_t{0}), 300u);
+    EXPECT_LE(*std::max_element(sizes.begin(), sizes.end()), most);
   }
   std::string marker(model::Sequence sequence) const {
     return "marker " + std::to_string(schemas_[0].stream) + "/0=" + std::to_string(sequence);

@@ -110,6 +110,14 @@ std::string_view Answer::text(size_t column) const {
   return {row_[column], sizes_[column]};
 }
 
+size_t Answer::size_bytes() const {
+  size_t size = 0;
+  for (size_t column = 0; column < mysql_num_fields(result_.get()); ++column) {
+    size += sizes_[column];
+  }
+  return size;
+}
+
 int64_t Answer::integer(size_t column) const {
   const std::string_view from = text(column);
   int64_t value = 0;

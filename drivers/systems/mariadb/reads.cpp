@@ -4,6 +4,7 @@
 
 #include "host/base/bytes.hpp"
 #include "host/model/key.hpp"
+#include "host/ports/pieces.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -37,6 +38,15 @@ void show(const Mapped& mapped, const RowCells& cells, ports::ChangeSink& sink) 
 std::string select_term(const Column& column) {
   const std::string name = quoted_name(column.name);
   return column.type.category == Category::kFloat ? "(" + name + " * 1e0)" : name;
+}
+
+std::string cursor_of(const Mapped& mapped, const Answer& row) {
+  std::string cursor;
+  ByteWriter out(cursor);
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    out.text(sql_value_of_text(mapped.columns[i].type, row.text(i)));
+  }
+  return cursor;
 }
 
 std::vector<std::string> values_of(const Mapped& mapped, const std::string& cursor) {
@@ -168,19 +178,30 @@ std::string behind(const std::vector<std::string>& terms, const std::vector<std:
   return sql + ")";
 }
 
-Result<Answer> select_chunk(Connection& connection, const Mapped& mapped, const std::string& cursor,
-                            size_t row_limit) {
-  return connection.query(
-      chunk_sql(mapped, select_list(mapped), row_limit, values_of(mapped, cursor)));
-}
-
-std::string cursor_of(const Mapped& mapped, const Answer& row) {
-  std::string cursor;
-  ByteWriter out(cursor);
-  for (size_t i = 0; i < mapped.key_count(); ++i) {
-    out.text(sql_value_of_text(mapped.columns[i].type, row.text(i)));
+Result<std::string> visit_chunk(Connection& connection, const Mapped& mapped,
+                                const std::string& cursor, size_t row_limit,
+                                const VisitRow& visit) {
+  const std::string columns = select_list(mapped);
+  std::string at = cursor;
+  ports::Pieces pieces(row_limit);
+  while (true) {
+    const size_t wanted = pieces.next_rows();
+    auto piece = connection.query(chunk_sql(mapped, columns, wanted, values_of(mapped, at)));
+    if (!piece && at == cursor) return std::move(piece).as_failure();
+    if (!piece) return at;  // the next chunk meets it first
+    Answer& rows = piece.value();
+    size_t left = rows.row_count();
+    const bool is_last = left < wanted;
+    size_t size_bytes = 0;
+    while (rows.next()) {
+      visit(rows);
+      size_bytes += rows.size_bytes();
+      if (--left == 0 && !is_last) at = cursor_of(mapped, rows);
+    }
+    if (is_last) return std::string();
+    pieces.take(wanted, size_bytes);
+    if (pieces.is_full()) return at;
   }
-  return cursor;
 }
 
 Result<std::optional<Answer>> select_records(Connection& connection, const Mapped& mapped,
@@ -200,22 +221,22 @@ Result<std::optional<Answer>> select_records(Connection& connection, const Mappe
 Result<ports::SnapshotChunk> show_chunk(Connection& connection, const ChunkWanted& wanted,
                                         ports::ChangeSink& sink) {
   const Mapped& mapped = wanted.mapped;
-  SYN_TRY(Answer rows, select_chunk(connection, mapped, wanted.cursor, wanted.row_limit));
   ports::SnapshotChunk chunk;
-  const bool is_last = rows.row_count() < wanted.row_limit;
   sink.begin(wanted.place.transaction);
   RowCells cells;
-  while (rows.next()) {
-    if (auto filled = fill_row(mapped, rows, cells); filled) {
-      show(mapped, cells, sink);
-      ++chunk.row_count;
-    } else {
-      chunk.rejected.push_back(
-          rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
-    }
-    if (!is_last) chunk.cursor = cursor_of(mapped, rows);
-  }
+  auto cursor =
+      visit_chunk(connection, mapped, wanted.cursor, wanted.row_limit, [&](const Answer& row) {
+        if (auto filled = fill_row(mapped, row, cells); filled) {
+          show(mapped, cells, sink);
+          ++chunk.row_count;
+        } else {
+          chunk.rejected.push_back(
+              rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
+        }
+      });
   sink.end();
+  if (!cursor) return std::move(cursor).as_failure();
+  chunk.cursor = std::move(cursor).value();
   return chunk;
 }
 

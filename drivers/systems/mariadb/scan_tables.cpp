@@ -96,13 +96,9 @@ void ScanTables::take_row(const Mapped& mapped, const Answer& row, scan::Rows& o
 Result<scan::Rows> ScanTables::chunk(model::DatasetId dataset, const std::string& cursor,
                                      size_t row_limit) {
   const Mapped& table = mapped(dataset);
-  SYN_TRY(Answer rows, select_chunk(*connection_, table, cursor, row_limit));
-  const bool is_last = rows.row_count() < row_limit;
   scan::Rows out;
-  while (rows.next()) {
-    take_row(table, rows, out);
-    if (!is_last) out.cursor = cursor_of(table, rows);
-  }
+  SYN_TRY(out.cursor, visit_chunk(*connection_, table, cursor, row_limit,
+                                  [&](const Answer& row) { take_row(table, row, out); }));
   return out;
 }
 

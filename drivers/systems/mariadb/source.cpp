@@ -145,9 +145,12 @@ Result<void> MariadbSource::verify_log() {
 Result<void> MariadbSource::read_stream(size_t row_limit, int wait_ms, ports::PollResult& result) {
   bool is_waiting_over = false;
   const int64_t deadline_us = clock_.steady_us() + int64_t{1000} * wait_ms;
+  size_t size_bytes = 0;
   while (true) {
     const bool is_inside = decoder_.is_in_group();
-    if (decoder_.has_shown_part() || (!is_inside && decoder_.row_count() >= row_limit)) {
+    const bool is_enough =
+        decoder_.row_count() >= row_limit || size_bytes >= shared_->limits.part_bytes;
+    if (decoder_.has_shown_part() || (!is_inside && is_enough)) {
       result.has_more = true;
       return success();
     }
@@ -160,6 +163,7 @@ Result<void> MariadbSource::read_stream(size_t row_limit, int wait_ms, ports::Po
       if (!is_inside) return success();
       return stalled(shared_->config.name);
     }
+    size_bytes += event.size;
     SYN_TRY(decoder_.take(std::move(event)));
     if (decoder_.is_to_be_read_again()) {
       stream_.reset();

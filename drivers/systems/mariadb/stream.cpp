@@ -14,8 +14,10 @@
 namespace syncline::mariadb {
 namespace {
 
-constexpr size_t kEventsMax = 512;  // read ahead; an event of rows has 8 KiB or one row, kept twice
-constexpr size_t kTakenMax = 256;
+// Read ahead; an event of rows has 8 KiB or one row, kept twice.
+constexpr size_t kEventsMax = 512;
+constexpr size_t kEventBytesMax = 8u << 20;
+constexpr size_t kTakenMax = 128;
 constexpr int64_t kPushPatienceUs = 100'000;
 constexpr size_t kHeaderSize = 19;
 constexpr size_t kChecksumSize = 4;
@@ -76,7 +78,7 @@ class Stream::Reading {
       : connection_(std::move(connection)),
         system_(access.system),
         reader_(mariadb_rpl_init(connection_->handle())),
-        queue_(kEventsMax) {}
+        queue_(kEventsMax, kEventBytesMax) {}
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
   ~Reading() {
@@ -199,9 +201,11 @@ class Stream::Reading {
 
   // A full queue is waited for: the item is moved from only when it goes in.
   bool give(Item item) {
+    const Event* event = std::get_if<Event>(&item);
+    const size_t size = event == nullptr ? 0 : event->size + event->rows.images.size();
     while (true) {
       // NOLINTNEXTLINE(bugprone-use-after-move)
-      const QueueState state = queue_.push(std::move(item), kPushPatienceUs);
+      const QueueState state = queue_.push(std::move(item), kPushPatienceUs, size);
       if (state != QueueState::kTimeout) return state == QueueState::kDone;
     }
   }

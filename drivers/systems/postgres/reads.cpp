@@ -6,6 +6,7 @@
 #include "drivers/systems/postgres/detail/row_cells.hpp"
 #include "host/base/bytes.hpp"
 #include "host/model/key.hpp"
+#include "host/ports/pieces.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -78,6 +79,22 @@ Result<Answer> select_keys(Connection& connection, const Mapped& mapped,
                           parameters);
 }
 
+Result<Answer> select_piece(Connection& connection, const Mapped& mapped, const std::string& cursor,
+                            size_t row_limit) {
+  std::vector<Parameter> after;
+  ByteReader in(cursor);
+  while (!cursor.empty() && after.size() < mapped.key_count()) after.emplace_back(in.text());
+  const auto place = cursor.empty() ? ChunkPlace::kFirst : ChunkPlace::kBehindKey;
+  return connection.query(chunk_sql(mapped, row_limit, place), after);
+}
+
+std::string cursor_of(const Mapped& mapped, const Answer& rows, size_t row) {
+  std::string cursor;
+  ByteWriter out(cursor);
+  for (size_t i = 0; i < mapped.key_count(); ++i) out.text(rows.text(row, i));
+  return cursor;
+}
+
 void show(const Mapped& mapped, const RowCells& cells, ports::ChangeSink& sink) {
   sink.row({mapped.dataset(), ports::RowOp::kSnapshot, false, cells.views(), {}});
 }
@@ -113,21 +130,23 @@ void ReadTransaction::end() {
   if (std::exchange(is_open_, false)) (void)connection_.run("ROLLBACK");
 }
 
-Result<Answer> select_chunk(Connection& connection, const Mapped& mapped, const std::string& cursor,
-                            size_t row_limit) {
-  std::vector<Parameter> after;
-  ByteReader in(cursor);
-  while (!cursor.empty() && after.size() < mapped.key_count()) after.emplace_back(in.text());
-  const auto place = cursor.empty() ? ChunkPlace::kFirst : ChunkPlace::kBehindKey;
-  return connection.query(chunk_sql(mapped, row_limit, place), after);
-}
-
-std::string chunk_cursor(const Mapped& mapped, const Answer& rows, size_t row_limit) {
-  std::string cursor;
-  if (rows.row_count() < row_limit) return cursor;
-  ByteWriter out(cursor);
-  for (size_t i = 0; i < mapped.key_count(); ++i) out.text(rows.text(rows.row_count() - 1, i));
-  return cursor;
+Result<std::string> visit_chunk(Connection& connection, const Mapped& mapped,
+                                const std::string& cursor, size_t row_limit,
+                                const VisitRow& visit) {
+  std::string at = cursor;
+  ports::Pieces pieces(row_limit);
+  while (true) {
+    const size_t wanted = pieces.next_rows();
+    const auto rows = select_piece(connection, mapped, at, wanted);
+    if (!rows && at == cursor) return rows.error();
+    if (!rows) return at;  // the next chunk meets it first
+    const size_t count = rows.value().row_count();
+    for (size_t row = 0; row < count; ++row) visit(rows.value(), row);
+    if (count < wanted) return std::string();
+    at = cursor_of(mapped, rows.value(), count - 1);
+    pieces.take(count, rows.value().size_bytes());
+    if (pieces.is_full()) return at;
+  }
 }
 
 // All at once; where a key cannot even be read by its column, one by one. Locks that were taken
@@ -183,22 +202,23 @@ bool Visibility::sees_all(std::vector<uint32_t>& xids) const {
 Result<ports::SnapshotChunk> show_chunk(Connection& connection, const ChunkWanted& wanted,
                                         ports::ChangeSink& sink) {
   const Mapped& mapped = wanted.mapped;
-  SYN_TRY(const Answer rows, select_chunk(connection, mapped, wanted.cursor, wanted.row_limit));
   ports::SnapshotChunk chunk;
   sink.begin(wanted.transaction);
   RowCells cells;
-  for (size_t row = 0; row < rows.row_count(); ++row) {
-    cells.reset(mapped.columns.size());
-    if (auto filled = fill_row(mapped, rows, row, cells); filled) {
-      show(mapped, cells, sink);
-      ++chunk.row_count;
-    } else {
-      chunk.rejected.push_back(
-          rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
-    }
-  }
+  auto cursor = visit_chunk(
+      connection, mapped, wanted.cursor, wanted.row_limit, [&](const Answer& rows, size_t row) {
+        cells.reset(mapped.columns.size());
+        if (auto filled = fill_row(mapped, rows, row, cells); filled) {
+          show(mapped, cells, sink);
+          ++chunk.row_count;
+        } else {
+          chunk.rejected.push_back(
+              rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
+        }
+      });
   sink.end();
-  chunk.cursor = chunk_cursor(mapped, rows, wanted.row_limit);
+  if (!cursor) return std::move(cursor).as_failure();
+  chunk.cursor = std::move(cursor).value();
   return chunk;
 }
 

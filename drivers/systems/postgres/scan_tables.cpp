@@ -110,26 +110,29 @@ Result<std::vector<scan::Echo>> ScanTables::echoes(uint64_t behind) {
   return echoes;
 }
 
+void ScanTables::take_row(const Mapped& mapped, const Answer& rows, size_t row, scan::Rows& out) {
+  auto key = key_of(mapped, rows, row, cells_);
+  if (key) {
+    out.rows.push_back({std::move(key).value(), image_of(mapped, rows, row)});
+  } else {
+    out.rejected.push_back(rejected_row(mapped, {}, std::move(key).error()));
+  }
+}
+
 scan::Rows ScanTables::rows_of(const Mapped& mapped, const Answer& rows) {
   scan::Rows out;
   out.rows.reserve(rows.row_count());
-  for (size_t row = 0; row < rows.row_count(); ++row) {
-    auto key = key_of(mapped, rows, row, cells_);
-    if (key) {
-      out.rows.push_back({std::move(key).value(), image_of(mapped, rows, row)});
-    } else {
-      out.rejected.push_back(rejected_row(mapped, {}, std::move(key).error()));
-    }
-  }
+  for (size_t row = 0; row < rows.row_count(); ++row) take_row(mapped, rows, row, out);
   return out;
 }
 
 Result<scan::Rows> ScanTables::chunk(model::DatasetId dataset, const std::string& cursor,
                                      size_t row_limit) {
   const Mapped& table = mapped(dataset);
-  SYN_TRY(const Answer rows, select_chunk(*connection_, table, cursor, row_limit));
-  scan::Rows out = rows_of(table, rows);
-  out.cursor = chunk_cursor(table, rows, row_limit);
+  scan::Rows out;
+  SYN_TRY(out.cursor,
+          visit_chunk(*connection_, table, cursor, row_limit,
+                      [&](const Answer& rows, size_t row) { take_row(table, rows, row, out); }));
   return out;
 }
 

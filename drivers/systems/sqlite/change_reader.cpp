@@ -83,14 +83,51 @@ Result<std::vector<ChangeReader::Row>> ChangeReader::read_rows(const Place& afte
   }
 }
 
-// All of it where the table's end was reached, else up to the last sure place between two
-// transactions.
-size_t ChangeReader::run_size(const std::vector<Row>& rows, size_t row_limit) {
-  if (rows.size() < row_limit) return rows.size();
-  for (size_t i = rows.size() - 1; i > 0; --i) {
-    const bool begins_ours = rows[i].change.op == ChangeOp::kMarker;
-    const bool ends_ours = rows[i - 1].change.is_ours && !rows[i].change.is_ours;
-    if (begins_ours || ends_ours) return i;
+// How many of the first rows have records that fit into a run, by looking at some of them.
+Result<size_t> ChangeReader::fitting(std::span<const Row> rows) {
+  constexpr size_t kRunBytesMax = 32u << 20;
+  constexpr size_t kAlwaysFitting = 128;
+  constexpr size_t kLooks = 32;
+  while (rows.size() > kAlwaysFitting) {
+    size_t size_bytes = 0;
+    for (size_t look = 0; look < kLooks; ++look) {
+      SYN_TRY(const size_t size, record_size(rows[look * rows.size() / kLooks]));
+      size_bytes += size;
+    }
+    const size_t row_size = size_bytes / kLooks + 1;
+    const size_t count = std::clamp(kRunBytesMax / row_size, kAlwaysFitting, rows.size());
+    if (count == rows.size()) break;
+    rows = rows.first(count);  // which may be of another kind than what follows them
+  }
+  return rows.size();
+}
+
+Result<size_t> ChangeReader::record_size(const Row& row) {
+  const auto found = reader_of_.find(row.dataset);
+  if (found == reader_of_.end() || !is_record_op(row.change.op)) return size_t{0};
+  RecordReader& reader = readers_[found->second];
+  SYN_TRY(const auto values, reader.find(decode_key(row.key, reader.mapped().key_count())));
+  size_t size_bytes = 0;
+  if (values) {
+    for (const NativeValue& value : *values) size_bytes += value.bytes.size();
+  }
+  reader.release();
+  return size_bytes;
+}
+
+// Up to the last sure place between two transactions that lies in what fits, else to the first
+// behind it: one of ours is never cut. is_all: behind the rows there are no others.
+size_t ChangeReader::run_size(std::span<const Row> rows, size_t fitting, bool is_all) {
+  if (is_all && fitting == rows.size()) return fitting;
+  const auto is_sure = [&](size_t at) {
+    const bool begins_ours = rows[at].change.op == ChangeOp::kMarker;
+    return begins_ours || (rows[at - 1].change.is_ours && !rows[at].change.is_ours);
+  };
+  for (size_t at = std::min(fitting, rows.size() - 1); at > 0; --at) {
+    if (is_sure(at)) return at;
+  }
+  for (size_t at = fitting; at < rows.size(); ++at) {
+    if (is_sure(at) || !rows[at].change.is_ours) return at;
   }
   return rows.size();
 }
@@ -152,19 +189,21 @@ Result<ReadRun> ChangeReader::read(const Place& after, size_t row_limit, ports::
   ReadRun run;
   SYN_TRY(std::vector<Row> rows, read_rows(after, row_limit));
   if (rows.empty()) return run;
+  const bool is_all = rows.size() < row_limit;
+  SYN_TRY(const size_t fitting_count, fitting(rows));
   window_ = {};
   records_.clear();
   record_numbers_.clear();
-  const size_t size = run_size(rows, row_limit);
+  const size_t size = run_size(rows, fitting_count, is_all);
   const Place end = rows.back().place;
   run.is_empty = false;
   run.last = rows[size - 1].place;
   for (size_t i = 0; i < size; ++i) add_to_window(std::move(rows[i]), run);
   for (size_t i = size; i < rows.size(); ++i) look_ahead(std::move(rows[i]));
-  if (rows.size() == row_limit) {
+  if (!is_all) {
     SYN_TRY(look_ahead_in_table(end));
   }
-  run.has_more = rows.size() == row_limit;
+  run.has_more = size < rows.size() || !is_all;
 
   Emitter emitter(sink, position_of(run.last), run.rejected);
   for (const Item& item : window_.items()) {

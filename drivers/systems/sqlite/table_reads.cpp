@@ -1,5 +1,7 @@
 #include "drivers/systems/sqlite/detail/table_reads.hpp"
 
+#include "host/ports/pieces.hpp"
+
 namespace syncline::sqlite {
 namespace {
 
@@ -77,18 +79,19 @@ Result<std::string> read_chunk(Connection& connection, const Mapped& mapped,
   for (size_t i = 0; !cursor.empty() && i < mapped.key_count(); ++i) {
     rows.bind(static_cast<int>(i) + 2, read_value(in));
   }
-  std::string last_key;
   size_t count = 0;
+  size_t size_bytes = 0;
   while (true) {
     SYN_TRY(const bool has_row, connection.next(rows));
-    if (!has_row) break;
-    ++count;
+    if (!has_row) return std::string();
     const auto values = row_values(rows, 0, mapped.columns.size());
-    last_key.clear();
-    for (size_t i = 0; i < mapped.key_count(); ++i) append_value(values[i], last_key);
     take(values);
+    for (const NativeValue& value : values) size_bytes += sizeof(value) + value.bytes.size();
+    if (++count < row_limit && size_bytes < ports::kChunkBytesMax) continue;
+    std::string last_key;
+    for (size_t i = 0; i < mapped.key_count(); ++i) append_value(values[i], last_key);
+    return last_key;
   }
-  return count == row_limit ? last_key : std::string();
 }
 
 Result<ports::SnapshotChunk> show_chunk(Connection& connection, const Mapped& mapped,

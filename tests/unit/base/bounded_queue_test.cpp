@@ -18,6 +18,18 @@ TEST(BoundedQueueTest, a_full_queue_keeps_the_item_with_its_writer) {
   EXPECT_EQ(*second, 2);
 }
 
+TEST(BoundedQueueTest, sizes_are_bounded_by_their_sum_and_one_item) {
+  BoundedQueue<int> queue(8, 100);
+  EXPECT_EQ(queue.push(1, 0, 60), QueueState::kDone);
+  EXPECT_EQ(queue.push(2, 0, 500), QueueState::kDone);
+  EXPECT_EQ(queue.push(3, 0, 0), QueueState::kTimeout);
+  int item = 0;
+  EXPECT_EQ(queue.pop(item, 0), QueueState::kDone);
+  EXPECT_EQ(queue.push(3, 0, 0), QueueState::kTimeout) << "what is left is still too much";
+  EXPECT_EQ(queue.pop(item, 0), QueueState::kDone);
+  EXPECT_EQ(queue.push(3, 0, 0), QueueState::kDone);
+}
+
 TEST(BoundedQueueTest, an_empty_queue_times_out) {
   BoundedQueue<int> queue(1);
   int item = 0;

@@ -7,10 +7,10 @@
 namespace syncline::capture {
 namespace {
 
-model::Schema make_schema() {
+model::Schema make_schema(const std::string& name = "customer") {
   model::Schema schema;
-  schema.name = "customer";
-  schema.dataset = model::stable_id("customer");
+  schema.name = name;
+  schema.dataset = model::stable_id(name);
   schema.key_count = 1;
   schema.fields = {{"id", {}, false}, {"name", {}, true}};
   return schema;
@@ -19,8 +19,10 @@ model::Schema make_schema() {
 // Gives transactions "1".."9", one row each, from wherever it is told to begin.
 class RepeatingSource final : public ports::Source {
  public:
-  explicit RepeatingSource(const model::Schema& schema) : schema_(schema) {}
+  explicit RepeatingSource(const model::Schema& schema)
+      : dataset(schema.dataset), schema_(schema) {}
   char next = '1';
+  model::DatasetId dataset;                  // of its rows
   std::vector<ports::RejectedRow> rejected;  // of its snapshots
 
   Result<void> open(const model::Position&) override { return success(); }
@@ -53,9 +55,9 @@ class RepeatingSource final : public ports::Source {
     const std::string at(1, next);
     const model::CellView cells[] = {{model::CellState::kValue, at}, {model::CellState::kNull, {}}};
     sink.begin({model::Position{at}, 0, 1});
-    if (next == '9') sink.row({schema_.dataset, ports::RowOp::kDelete, false, cells, {}});
+    if (next == '9') sink.row({dataset, ports::RowOp::kDelete, false, cells, {}});
     sink.marker({"zurich", 1, schema_.stream, 0, static_cast<model::Sequence>(next)});
-    sink.row({schema_.dataset, ports::RowOp::kInsert, false, cells, {}});
+    sink.row({dataset, ports::RowOp::kInsert, false, cells, {}});
     sink.end();
   }
 
@@ -78,6 +80,19 @@ TEST_F(CaptureTest, PassesOverWhatALogGivesAgain) {
   EXPECT_EQ(again.row_count(), 2u);
   EXPECT_EQ(again.markers.size(), 2u);
   EXPECT_EQ(again.position.bytes, "5");
+}
+
+// A table that is seldom written to must not gather what others' transactions look like.
+TEST_F(CaptureTest, ABatchKnowsOnlyTransactionsThatItHasRowsOf) {
+  const model::Schema quiet = make_schema("quiet");
+  Capture both{1, source, {&schema, &quiet}, 4, system_clock()};
+  EXPECT_EQ(both.run_once(8, 0).value().row_count(), 8u);
+  source.dataset = quiet.dataset;
+  const Captured captured = both.run_once(1, 0).value();
+  ASSERT_EQ(captured.batches.size(), 1u);
+  EXPECT_EQ(captured.batches[0].dataset(), quiet.dataset);
+  EXPECT_EQ(captured.batches[0].transaction_count(), 1u);
+  EXPECT_EQ(captured.batches[0].transaction(0).position.bytes, "9");
 }
 
 TEST_F(CaptureTest, PassesOverWhatWasReadBeforeARestart) {

@@ -321,5 +321,15 @@ TEST_F(Capture, ThatAllUpToAPlaceWasToldIsKnown) {
   tell(behind_others);
 }
 
+TEST_F(Capture, WideRowsComeAFewAtATime) {
+  user_.run("CREATE TABLE doc(id bigint PRIMARY KEY, body mediumtext)");
+  start({make_schema("doc", "id:int64 body:text")});
+  for (int i = 1; i <= 300; ++i) {
+    user_.run("INSERT INTO doc VALUES (" + std::to_string(i) + ", repeat('x', 100000))");
+  }
+  expect_a_few_at_a_time(chunk_sizes(), 128);
+  expect_a_few_at_a_time(poll_sizes(), 64);
+}
+
 }  // namespace
 }  // namespace syncline::mariadb

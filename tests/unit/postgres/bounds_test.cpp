@@ -179,5 +179,13 @@ TEST_F(Bounds, APollEndsAtItsDeadlineWhileTransactionsKeepComing) {
   system_.source.reset();
 }
 
+TEST_F(Bounds, WideRowsComeAFewAtATime) {
+  start_customers();
+  user_.run(
+      "INSERT INTO customer SELECT g, repeat('x', 100000), NULL FROM generate_series(1, 300) g");
+  expect_a_few_at_a_time(chunk_sizes(), 128);
+  expect_a_few_at_a_time(poll_sizes(), 256);
+}
+
 }  // namespace
 }  // namespace syncline::postgres

@@ -113,5 +113,14 @@ TEST_F(SqliteTest, TimesAreTheStatementsOwnInMilliseconds) {
   EXPECT_GE(after_us + 1000, sink_->times_us[0]);
 }
 
+TEST_F(SqliteTest, WideRowsComeAFewAtATime) {
+  start_customers();
+  user_.run(
+      "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO "
+      "customer SELECT i, printf('%.200000c', 'x'), NULL FROM n");
+  expect_a_few_at_a_time(chunk_sizes(), 64);
+  expect_a_few_at_a_time(poll_sizes(), 192);
+}
+
 }  // namespace
 }  // namespace syncline::sqlite

@@ -35,6 +35,7 @@ class Answer {
   int64_t integer(size_t column) const;        // 0 for NULL
   // Of the column of this name; empty where there is none.
   std::string_view text_of(std::string_view column) const;
+  size_t size_bytes() const;  // of the row
 
  private:
   struct Free {

@@ -34,10 +34,10 @@ class ReadTransaction {
 };
 
 // The SQL of both kinds of reads, within a transaction. Rows of the mapped columns.
-Result<Answer> select_chunk(Connection& connection, const Mapped& mapped, const std::string& cursor,
-                            size_t row_limit);
-// Where a chunk goes on that ends with this row.
-std::string cursor_of(const Mapped& mapped, const Answer& row);
+using VisitRow = std::function<void(const Answer& row)>;
+// A chunk's rows. Returns where the next begins; empty: there is none.
+Result<std::string> visit_chunk(Connection& connection, const Mapped& mapped,
+                                const std::string& cursor, size_t row_limit, const VisitRow& visit);
 enum class Records : uint8_t {
   kRead,    // those that the row filter lets through
   kLocked,  // all, locked, and behind the columns whether the filter lets the row through

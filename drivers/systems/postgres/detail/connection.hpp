@@ -36,6 +36,7 @@ class Answer {
   std::string_view text(size_t row, size_t column) const;
   int64_t integer(size_t row, size_t column) const;  // 0 for NULL
   bool is_true(size_t row, size_t column) const { return text(row, column) == "t"; }
+  size_t size_bytes() const { return PQresultMemorySize(result_.get()); }
 
  private:
   struct Clear {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,10 +52,10 @@ std::string filter_of(const Mapped& mapped);
 enum class ChunkPlace : uint8_t { kFirst, kBehindKey };
 std::string chunk_sql(const Mapped& mapped, size_t row_limit, ChunkPlace place);
 // The SQL of both, within a transaction. Rows of column_list.
-Result<Answer> select_chunk(Connection& connection, const Mapped& mapped, const std::string& cursor,
-                            size_t row_limit);
-// Where the next chunk begins; empty: there is none.
-std::string chunk_cursor(const Mapped& mapped, const Answer& rows, size_t row_limit);
+using VisitRow = std::function<void(const Answer& rows, size_t row)>;
+// A chunk's rows. Returns where the next begins; empty: there is none.
+Result<std::string> visit_chunk(Connection& connection, const Mapped& mapped,
+                                const std::string& cursor, size_t row_limit, const VisitRow& visit);
 enum class Records : uint8_t {
   kRead,    // those that the row filter lets through
   kLocked,  // all, locked, and behind the columns whether the filter lets the row through

@@ -49,6 +49,7 @@ class ScanTables final : public scan::MappedTables<Mapped, RowCells> {
 
  private:
   scan::Rows rows_of(const Mapped& mapped, const Answer& rows);
+  void take_row(const Mapped& mapped, const Answer& rows, size_t row, scan::Rows& out);
   std::string our_rows() const;
 
   std::shared_ptr<const Shared> shared_;

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -25,8 +26,9 @@ model::Position position_of(const Place& place);
 // Errors: kSystemLost for bytes that are no position of ours.
 Result<Place> place_of(const model::Position& position);
 
-// Rows are read in runs of this many; a run is cut only where one of our transactions begins or
-// ends, for those are the only places known to lie between transactions, unless there is none.
+// Rows are read in runs of this many, of fewer where their records are large; a run is cut only
+// where one of our transactions begins or ends, for those are the only places known to lie between
+// transactions, unless there is none.
 inline constexpr size_t kRunRowsMax = 65'536;
 
 struct ReadRun {
@@ -59,7 +61,9 @@ class ChangeReader {
 
   explicit ChangeReader(Connection& connection) : connection_(connection) {}
   Result<std::vector<Row>> read_rows(const Place& after, size_t row_limit);
-  static size_t run_size(const std::vector<Row>& rows, size_t row_limit);
+  Result<size_t> fitting(std::span<const Row> rows);
+  Result<size_t> record_size(const Row& row);
+  static size_t run_size(std::span<const Row> rows, size_t fitting, bool is_all);
   Row current_row(size_t key_count_max);
   void add_to_window(Row&& row, ReadRun& run);
   void look_ahead(Row&& row);
