@@ -8,7 +8,6 @@
 #include "host/pipeline/pipeline_internal.hpp"
 
 namespace syncline::pipeline {
-
 PipelineImpl::PipelineImpl(const Options& options, const Dependencies& dependencies)
     : options_(options),
       with_(dependencies),
@@ -85,13 +84,15 @@ Result<void> PipelineImpl::process_examined(const capture::Captured& captured) {
     counters_.rows_same_total += split.rows_same;
   }
   // A source may forget what is acknowledged: a restart must not ask for less.
-  const bool is_any_read = captured.row_count() + captured.rows_left_out > 0;
-  const bool is_position_all = split.lanes.empty() && is_any_read && !captured.position.is_start();
-  if (is_position_all) {
-    LaneWork& work = split.lanes.emplace_back();
-    work.input.system = captured.system;
-    work.input.now_us = captured.arrival_us;
-    work.input.position = captured.position;
+  const bool is_quiet = captured.row_count() + captured.rows_left_out == 0;
+  if (split.lanes.empty() && !captured.position.is_start()) {
+    if (is_quiet && captured.quiet_place == ports::QuietPlace::kLeft) return success();
+    if (!is_quiet || captured.quiet_place == ports::QuietPlace::kKept) {
+      LaneWork& work = split.lanes.emplace_back();
+      work.input.system = captured.system;
+      work.input.now_us = captured.arrival_us;
+      work.input.position = captured.position;
+    }
   }
   return run_work(split.lanes, captured.system, captured.position);
 }

@@ -123,6 +123,11 @@ void Decoder::begin_part(const model::Position& position) {
   part_row_count_ = 0;
 }
 
+void Decoder::give_place(const model::Position& position) {
+  sink_->begin({position, 0, 1});
+  sink_->end();
+}
+
 void Decoder::end_part() {
   sink_->end();
   result_->row_count += part_row_count_;

@@ -8,9 +8,11 @@
 namespace syncline::postgres {
 namespace {
 
-constexpr size_t kOldSize = 16;
-constexpr size_t kSize = 20;
-constexpr size_t kPartSize = kSize + 16;
+constexpr size_t kSize = 44;
+// Of earlier versions.
+constexpr size_t kBareSize = 16;
+constexpr size_t kWholeSize = 20;
+constexpr size_t kPartSize = 36;
 
 uint64_t number_at(std::string_view bytes, size_t at, size_t size) {
   uint64_t value = 0;
@@ -31,22 +33,18 @@ Result<Answer> ask(Connection& connection, const std::string& command) {
   return error;
 }
 
-// A slot that came over with the server stands where that of the old one did, until we move it on.
-// One that the server itself kept in step cannot have been made by hand, wherever it stands.
-Result<void> check_slot(Connection& connection, const std::string& system, const std::string& slot,
-                        const Place& before, Lsn end) {
-  const bool is_told = connection.version() >= kFailoverSlots;
-  SYN_TRY(
-      const Answer row,
-      ask(connection, "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = " +
-                          literal(slot) + (is_told ? " AND NOT synced" : "")));
-  if (row.row_count() == 0) return success();
-  SYN_TRY(const Lsn begin, parse_lsn(row.text(0, 0)));
-  if (begin <= end) return success();
+// Only we move our slot on, and never beyond what is journalled: wherever it came from, it must not
+// begin behind that.
+Result<Place> check_slot(Connection& connection, const std::string& system, const std::string& slot,
+                         Place before) {
+  SYN_TRY(const auto begin, begin_of_slot(connection, slot));
+  if (!begin) return before;
+  if (!before.passed) before.passed = *begin;  // an earlier version did not write it
+  if (*begin <= before.flushed()) return before;
   return lost_log(system,
-                  "the replication slot " + slot + " begins at " + lsn_text(begin) +
-                      ", behind the end of timeline " + std::to_string(before.timeline) + " at " +
-                      lsn_text(end) + ": another server took over, and it was made anew there",
+                  "the replication slot " + slot + " begins at " + lsn_text(*begin) + ", behind " +
+                      lsn_text(before.flushed()) +
+                      ", where we had read to: it was made anew, or somebody else read from it",
                   before.reach());
 }
 
@@ -57,22 +55,23 @@ model::Position position_of(const Place& place) {
   append_number(place.lsn, 8, position.bytes);
   append_number(place.server, 8, position.bytes);
   append_number(place.timeline, 4, position.bytes);
-  if (place.part.commit_lsn == 0) return position;
   append_number(place.part.commit_lsn, 8, position.bytes);
   append_number(place.part.taken, 8, position.bytes);
+  append_number(std::max(place.lsn, place.passed.value_or(0)), 8, position.bytes);
   return position;
 }
 
 std::optional<Place> place_of(const model::Position& position) {
   const std::string_view bytes = position.bytes;
-  if (bytes.size() != kOldSize && bytes.size() != kSize && bytes.size() != kPartSize) return {};
+  const size_t size = bytes.size();
+  if (size != kSize && size != kBareSize && size != kWholeSize && size != kPartSize) return {};
   Place place;
   place.lsn = number_at(bytes, 0, 8);
   place.server = number_at(bytes, 8, 8);
-  if (bytes.size() >= kSize) place.timeline = static_cast<uint32_t>(number_at(bytes, 16, 4));
-  if (bytes.size() == kPartSize) {
-    place.part = {number_at(bytes, kSize, 8), number_at(bytes, kSize + 8, 8)};
-  }
+  place.passed.reset();
+  if (size >= kWholeSize) place.timeline = static_cast<uint32_t>(number_at(bytes, 16, 4));
+  if (size >= kPartSize) place.part = {number_at(bytes, 20, 8), number_at(bytes, 28, 8)};
+  if (size == kSize) place.passed = number_at(bytes, kPartSize, 8);
   return place;
 }
 
@@ -133,27 +132,47 @@ std::optional<Lsn> end_of_timeline(std::string_view history, uint32_t timeline) 
   return {};
 }
 
-Result<void> check_place(Connection& connection, const std::string& system, const std::string& slot,
-                         const Place& before, const Place& now) {
+Result<std::optional<Lsn>> begin_of_slot(Connection& connection, const std::string& slot) {
+  SYN_TRY(const Answer row, ask(connection,
+                                "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE "
+                                "confirmed_flush_lsn IS NOT NULL AND slot_name = " +
+                                    literal(slot)));
+  if (row.row_count() == 0) return std::optional<Lsn>();
+  SYN_TRY(const Lsn begin, parse_lsn(row.text(0, 0)));
+  return std::optional(begin);
+}
+
+Result<Place> check_place(Connection& connection, const std::string& system,
+                          const std::string& slot, const Place& before, const Place& now) {
   if (before.server != now.server) {
     return lost_log(system, "the URL leads to another server than before");
   }
+  const bool is_other = before.timeline != 0 && before.timeline != now.timeline;
   const Lsn reach = before.reach();
-  if (reach > now.lsn) {
+  if (std::max(reach, is_other ? 0 : before.passed.value_or(0)) > now.lsn) {
     return lost_log(system,
                     "its log ends at " + lsn_text(now.lsn) + ", before " + lsn_text(reach) +
                         ", where we had read to: the server was restored from an older "
                         "backup",
                     reach);
   }
-  if (before.timeline == 0 || before.timeline == now.timeline) return success();
+  if (!is_other) return check_slot(connection, system, slot, before);
   const std::string number = std::to_string(now.timeline);
   std::optional<Lsn> end;
   if (now.timeline > before.timeline) {
     SYN_TRY(const Answer history, ask(connection, "TIMELINE_HISTORY " + number));
     end = end_of_timeline(history.text(0, 1), before.timeline);
   }
-  if (end && *end > reach) return check_slot(connection, system, slot, before, *end);
+  if (end && *end > reach) {
+    Place here = before;
+    if (here.passed) here.passed = std::min(*here.passed, *end);
+    SYN_TRY(here, check_slot(connection, system, slot, here));
+    if (here.passed.value_or(0) <= *end) return here;
+    return lost_log(system,
+                    "the replication slot " + slot + " begins behind the end of timeline " +
+                        std::to_string(before.timeline) + ": it was made anew",
+                    reach);
+  }
   return lost_log(
       system,
       "another timeline goes on there, " + number + " instead of " +

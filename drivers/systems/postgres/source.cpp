@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kRefreshEveryUs = 5'000'000;
 constexpr int64_t kMeasureEveryUs = 5'000'000;
+constexpr int64_t kPassedEveryUs = 5'000'000;
 constexpr int64_t kReadOnUs = 20'000;  // behind what a poll gave, if it was not to wait
 // Where the log is read so long after it was written, little is lost by waiting for more of it:
 // large polls make large batches.
@@ -66,17 +67,16 @@ Result<void> PostgresSource::open(const model::Position& position) {
 Result<void> PostgresSource::take_place(const model::Position& position) {
   SYN_TRY(auto looker, Connection::open(shared_->access("source"), Purpose::kReplication));
   SYN_TRY(const Place now, identify(*looker));
-  given_ = {0, now.server, now.timeline, {}};
-  confirmed_ = 0;
+  given_ = {.server = now.server, .timeline = now.timeline};
+  flushed_ = 0;
   if (!position.is_start()) {
     const auto before = place_of(position);
     if (!before) {
       return lost_log(shared_->config.name, "the journal holds no position of a PostgreSQL log");
     }
-    SYN_TRY(check_place(*looker, shared_->config.name, shared_->object, *before, now));
-    given_ = *before;
+    SYN_TRY(given_, check_place(*looker, shared_->config.name, shared_->object, *before, now));
     given_.timeline = now.timeline;
-    confirmed_ = before->lsn;
+    flushed_ = given_.flushed();
   }
   place_ = given_;
   return success();
@@ -102,11 +102,17 @@ Result<void> PostgresSource::take_slot(const model::Position& position) {
                         ": more was written than max_slot_wal_keep_size while we were away",
                     given_.reach());
   }
-  if (slot == Slot::kUsable && publication_ == Made::kBefore) return success();
-  if (slot != Slot::kMissing) {
-    SYN_TRY(drop_slot(*connection_, name));
+  if (slot != Slot::kUsable || publication_ != Made::kBefore) {
+    if (slot != Slot::kMissing) {
+      SYN_TRY(drop_slot(*connection_, name));
+    }
+    SYN_TRY(create_slot(*connection_, name));
   }
-  return create_slot(*connection_, name);
+  SYN_TRY(const auto begin, begin_of_slot(*connection_, name));
+  given_.passed = begin.value_or(0);
+  place_ = given_;
+  flushed_ = given_.flushed();
+  return success();
 }
 
 void PostgresSource::stop(const ports::DatasetMapping& mapping, Error error,
@@ -229,10 +235,12 @@ Result<void> PostgresSource::open_stream() {
   }
   if (!stream) return std::move(stream).as_failure();
   stream_ = std::move(stream).value();
-  given_.timeline = place_.timeline = stream_->timeline();
+  place_.timeline = stream_->timeline();
+  given_ = place_;
+  flushed_ = std::min(flushed_, given_.flushed());
   assembler_.reset();
   decoder_.begin_stream();
-  return stream_->confirm(confirmed_);
+  return stream_->confirm(flushed_);
 }
 
 // What of the transaction at hand comes next: where it ends, and how many changes it has. One of
@@ -277,7 +285,10 @@ Result<PostgresSource::Stretch> PostgresSource::give_part(AtHand& at_hand) {
   const uint64_t taken = at_hand.taken + stretch.change_count;
   Place after = place_;
   after.part = {commit_lsn, taken};
-  if (stretch.is_last) after = {commit_lsn, place_.server, place_.timeline, {}};
+  if (stretch.is_last) {
+    const Lsn passed = std::max(commit_lsn, place_.passed.value_or(0));
+    after = {commit_lsn, place_.server, place_.timeline, passed, {}};
+  }
   const bool is_shown = stretch.is_last || taken > given;
   if (is_shown) decoder_.begin_part(position_of(after));
   for (size_t at = stretch.begin; at < stretch.end;) {
@@ -295,7 +306,8 @@ Result<PostgresSource::Stretch> PostgresSource::give_part(AtHand& at_hand) {
   at_hand.offset = stretch.end;
   if (!stretch.is_last) return stretch;
   SYN_TRY(decoder_.end_transaction());
-  waiting_.push_back({commit_lsn, at_hand.transaction.begin.commit_time_us, decoder_.row_count()});
+  const Waiting read{commit_lsn, at_hand.transaction.begin.commit_time_us, decoder_.row_count()};
+  if (read.row_count > 0) waiting_.push_back(read);
   return stretch;
 }
 
@@ -372,13 +384,29 @@ Result<void> PostgresSource::poll_once(ports::PollResult& result, size_t row_lim
   if (stream_ == nullptr) {
     SYN_TRY(open_stream());
   }
-  return read_stream(result, row_limit, wait_ms);
+  SYN_TRY(read_stream(result, row_limit, wait_ms));
+  give_passed(result);
+  return success();
+}
+
+// What the server has passed by without anything of ours in it is a place, too: once that is
+// durable a quiet database holds no log for us.
+void PostgresSource::give_passed(ports::PollResult& result) {
+  const bool is_due = stream_->is_answer_wanted() || clock_.steady_us() >= passed_due_us_;
+  if (!is_due || at_hand_ || assembler_.is_inside()) return;
+  const Lsn passed = stream_->idle_end();
+  if (passed <= place_.flushed()) return;
+  place_.passed = passed;
+  decoder_.give_place(position_of(place_));
+  result.quiet_place = ports::QuietPlace::kKept;
+  passed_due_us_ = clock_.steady_us() + kPassedEveryUs;
 }
 
 // A poll that fails gave nothing: what it had read is read again, what it had found is told later.
 Result<ports::PollResult> PostgresSource::poll(ports::ChangeSink& sink, size_t row_limit,
                                                int wait_ms) {
   ports::PollResult result;
+  result.quiet_place = ports::QuietPlace::kLeft;
   result.stopped = std::exchange(stops_to_report_, {});
   result.rescan = std::exchange(rescans_to_report_, {});
   decoder_.begin_poll(sink, result);
@@ -397,10 +425,13 @@ Result<ports::PollResult> PostgresSource::poll(ports::ChangeSink& sink, size_t r
 Result<void> PostgresSource::acknowledge(const model::Position& position) {
   const auto place = place_of(position);
   if (!place) return success();
-  confirmed_ = std::max(confirmed_, place->lsn);
-  while (!waiting_.empty() && waiting_.front().lsn <= confirmed_) waiting_.pop_front();
+  // What another server had passed by says nothing of this one.
+  const bool is_of_here = place->timeline == given_.timeline;
+  const Lsn committed = place->lsn == 0 ? 0 : place->lsn + 1;
+  flushed_ = std::max(flushed_, is_of_here ? place->flushed() : committed);
+  while (!waiting_.empty() && waiting_.front().lsn < flushed_) waiting_.pop_front();
   if (stream_ == nullptr) return success();
-  if (auto told = stream_->confirm(confirmed_); !told) {
+  if (auto told = stream_->confirm(flushed_); !told) {
     close_stream();
     place_ = given_;
     return told;
@@ -414,6 +445,7 @@ Result<model::Position> PostgresSource::current_position() {
   SYN_TRY(const Lsn lsn, parse_lsn(text));
   Place place = given_;
   place.lsn = lsn;
+  place.passed = lsn;
   place.part = {};
   return position_of(place);
 }
@@ -471,8 +503,8 @@ Result<ports::Source::Lag> PostgresSource::lag() {
   for (const Waiting& transaction : waiting_) lag.rows += transaction.row_count;
   if (at_hand_) lag.oldest_us = at_hand_->transaction.begin.commit_time_us;
   if (!waiting_.empty()) lag.oldest_us = waiting_.front().commit_time_us;
-  if (stream_ != nullptr && lag.oldest_us > 0 && stream_->server_end() > confirmed_) {
-    lag.bytes = stream_->server_end() - confirmed_;
+  if (stream_ != nullptr && lag.oldest_us > 0 && stream_->server_end() > flushed_) {
+    lag.bytes = stream_->server_end() - flushed_;
   }
   return lag;
 }

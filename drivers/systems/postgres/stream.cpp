@@ -35,13 +35,13 @@ bool is_gone(const std::string& sqlstate) {
 }  // namespace
 
 Result<std::unique_ptr<Stream>> Stream::open(const Access& access, const std::string& object,
-                                             const Place& after, Shown shown, Clock& clock) {
+                                             Place& after, Shown shown, Clock& clock) {
   SYN_TRY(auto connection, Connection::open(access, Purpose::kReplication));
   SYN_TRY(const Place now, identify(*connection));
-  if (after.reach() != 0) {
-    SYN_TRY(check_place(*connection, access.system, object, after, now));
+  if (after.flushed() != 0 || after.reach() != 0) {
+    SYN_TRY(after, check_place(*connection, access.system, object, after, now));
   }
-  const Lsn start = after.lsn == 0 ? 0 : after.lsn + 1;
+  const Lsn start = after.flushed();
   const bool is_streaming = connection->version() >= kStreaming;
   const std::string sql =
       "START_REPLICATION SLOT " + quoted_name(object) + " LOGICAL " + lsn_text(start) +
@@ -64,17 +64,11 @@ Stream::~Stream() {
   PQfreemem(buffer_);
 }
 
-Lsn Stream::flushed() const {
-  if (confirmed_ >= read_) return std::max(confirmed_ == 0 ? 0 : confirmed_ + 1, idle_end_);
-  return confirmed_ == 0 ? 0 : confirmed_ + 1;
-}
-
 Result<void> Stream::send_status(Reply reply) {
-  const Lsn flush = flushed();
   std::string message = "r";
-  append_number(std::max(server_end_, flush), message);
-  append_number(flush, message);
-  append_number(flush, message);
+  append_number(std::max(server_end_, confirmed_), message);
+  append_number(confirmed_, message);
+  append_number(confirmed_, message);
   append_number(static_cast<uint64_t>(clock_.now_us() - kEpochUs), message);
   message += static_cast<char>(reply);
   PGconn* handle = connection_->handle();
@@ -82,14 +76,14 @@ Result<void> Stream::send_status(Reply reply) {
   if (put <= 0 || PQflush(handle) < 0) {
     return connection_->lost("the log of " + connection_->place() + " cannot be answered");
   }
-  sent_ = flush;
+  sent_ = confirmed_;
   sent_at_us_ = clock_.steady_us();
   return success();
 }
 
-Result<void> Stream::confirm(Lsn commit_lsn) {
-  confirmed_ = std::max(confirmed_, commit_lsn);
-  if (flushed() <= sent_ || clock_.steady_us() - sent_at_us_ < kConfirmEveryUs) return success();
+Result<void> Stream::confirm(Lsn flushed) {
+  confirmed_ = std::max(confirmed_, flushed);
+  if (confirmed_ <= sent_ || clock_.steady_us() - sent_at_us_ < kConfirmEveryUs) return success();
   return send_status();
 }
 
@@ -133,7 +127,8 @@ Result<std::optional<std::string_view>> Stream::take(std::string_view bytes) {
   }
   idle_end_ = number_at(bytes, 1);
   server_end_ = std::max(server_end_, idle_end_);
-  if (bytes[kKeepaliveSize] != 0) {
+  is_answer_wanted_ = bytes[kKeepaliveSize] != 0;
+  if (is_answer_wanted_) {
     SYN_TRY(send_status());
   }
   return Taken();

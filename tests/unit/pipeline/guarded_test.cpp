@@ -80,6 +80,27 @@ TEST_F(GuardedStory, the_place_behind_what_is_left_out_altogether_is_journalled)
   EXPECT_EQ(pipeline_->position(kShop), model::Position{"behind"});
 }
 
+// A place that nothing of ours leads to.
+TEST_F(GuardedStory, what_becomes_of_a_place_without_rows_is_its_sources_choice) {
+  const auto quiet = [&](const char* place, ports::QuietPlace chosen) {
+    poll_ = {};
+    poll_.system = kShop;
+    poll_.kind = Kind::kLog;
+    poll_.position = model::Position{place};
+    poll_.quiet_place = chosen;
+    ASSERT_TRUE(pipeline_->process(poll_).has_value());
+    ASSERT_TRUE(pipeline_->commit().has_value());
+  };
+  quiet("1", ports::QuietPlace::kKept);
+  EXPECT_EQ(pipeline_->position(kShop), model::Position{"1"});
+  EXPECT_EQ(pipeline_->take_acknowledgement(kShop), model::Position{"1"});
+  quiet("2", ports::QuietPlace::kLeft);
+  EXPECT_EQ(pipeline_->take_acknowledgement(kShop), std::nullopt);
+  quiet("3", ports::QuietPlace::kAcknowledged);
+  EXPECT_EQ(pipeline_->take_acknowledgement(kShop), model::Position{"3"});
+  EXPECT_EQ(pipeline_->position(kShop), model::Position{"1"});
+}
+
 // Until the scan has ended, what is approved is still to be told apart from what is live.
 TEST_F(GuardedStory, an_approval_is_listed_until_its_scan_has_ended) {
   begin();

@@ -22,7 +22,8 @@ TEST_F(Capture, InsertUpdateDeleteInCommitOrder) {
   user_.run("DELETE FROM customer WHERE id = 2");
   EXPECT_THAT(take(4), ElementsAre("insert 1 name=Ann mail=a@x", "insert 2 name=Bob mail=NULL",
                                    "update 1 name=Anna mail=a@x", "delete 2"));
-  const auto& times = sink_->times_us;
+  std::vector<int64_t> times = sink_->times_us;
+  std::erase(times, 0);  // of places behind which there was nothing
   ASSERT_GE(times.size(), 3U);
   EXPECT_LT(times[times.size() - 3], times.back());
 }
@@ -170,14 +171,13 @@ TEST_F(Capture, AcknowledgingMovesTheSlotAndIdleDatabasesHoldNoLog) {
   const std::string before = confirmed();
   poll();
   EXPECT_EQ(before, confirmed());
-  const model::Position read = sink_->position;
   user_.run("CREATE TABLE other(x text)");
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (user_.ask("SELECT confirmed_flush_lsn > '" + before + "' FROM pg_replication_slots") ==
              "f" &&
          std::chrono::steady_clock::now() < deadline) {
     poll();
-    expect_ok(system_.source->acknowledge(read));
+    expect_ok(system_.source->acknowledge(sink_->position));
   }
   EXPECT_NE(before, confirmed());
 }

@@ -32,19 +32,68 @@ class Loss : public PostgresTest {
     return opened ? Error{} : opened.error();
   }
 
+  // Returns the place up to which it had read.
+  model::Position read_and_stop() {
+    start_customers();
+    user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+    take(1);
+    const model::Position position = sink_->position;
+    EXPECT_TRUE(system_.source->acknowledge(position).has_value());
+    stop();
+    return position;
+  }
+  void stop() {
+    system_ = {};
+    const std::string slot = "SELECT count(*) FROM pg_replication_slots WHERE active";
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (user_.ask(slot) != "0" && std::chrono::steady_clock::now() < deadline) {
+    }
+  }
+
   std::vector<Error> errors_;
 };
 
-TEST_F(Loss, ASlotThatIsDroppedIsNeverASilentGap) {
-  start_customers();
-  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
-  take(1);
-  const model::Position position = sink_->position;
-  system_ = {};
-  const std::string slot = "SELECT count(*) FROM pg_replication_slots WHERE active";
+TEST_F(Loss, ASlotThatIsMadeAnewWhileNobodyLooksIsNotOurs) {
+  const model::Position position = read_and_stop();
+  user_.run("SELECT pg_drop_replication_slot('syncline_zurich_shop')");
+  user_.run("INSERT INTO customer VALUES (2, 'lost', NULL)");
+  user_.run("SELECT pg_create_logical_replication_slot('syncline_zurich_shop', 'pgoutput')");
+  const Error error = open_error(position);
+  EXPECT_EQ(ErrorCode::kSystemLost, error.code);
+  EXPECT_THAT(to_string(error), HasSubstr("it was made anew, or somebody else read from it"));
+}
+
+TEST_F(Loss, ASlotThatSomebodyElseReadFromHasLostWhatTheyRead) {
+  const model::Position position = read_and_stop();
+  user_.run("INSERT INTO customer VALUES (2, 'lost', NULL)");
+  user_.run(
+      "SELECT pg_logical_slot_get_binary_changes('syncline_zurich_shop', NULL, NULL, "
+      "'proto_version', '1', 'publication_names', 'syncline_zurich_shop')");
+  EXPECT_EQ(ErrorCode::kSystemLost, open_error(position).code);
+}
+
+// What the server let go of a quiet database's log is known to be none of ours.
+TEST_F(Loss, ASlotThatWeMovedOnWhileNothingHappenedIsOurs) {
+  read_and_stop();
+  connect();
+  user_.run("CREATE TABLE other AS SELECT g FROM generate_series(1, 1000) g");
+  const std::string before = user_.ask("SELECT confirmed_flush_lsn FROM pg_replication_slots");
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (user_.ask(slot) != "0" && std::chrono::steady_clock::now() < deadline) {
+  while (user_.ask("SELECT confirmed_flush_lsn FROM pg_replication_slots") == before &&
+         std::chrono::steady_clock::now() < deadline) {
+    poll();
+    ASSERT_TRUE(system_.source->acknowledge(sink_->position).has_value());
   }
+  const model::Position position = sink_->position;
+  stop();
+  user_.run("INSERT INTO customer VALUES (2, 'Bob', NULL)");
+  connect(position);
+  EXPECT_THAT(take_through_errors(1), ElementsAre("insert 2 name=Bob mail=NULL"));
+  EXPECT_THAT(errors_, IsEmpty());
+}
+
+TEST_F(Loss, ASlotThatIsDroppedIsNeverASilentGap) {
+  const model::Position position = read_and_stop();
   user_.run("SELECT pg_drop_replication_slot('syncline_zurich_shop')");
   const Error error = open_error(position);
   EXPECT_EQ(ErrorCode::kSystemLost, error.code);

@@ -378,7 +378,7 @@ TEST_F(OtherServer, ASlotThatSomebodyMakesAnewAfterAFailoverIsNeverReadOnFrom) {
   Server::instance().stop("fast");
   const Error error = error_of_polls();
   EXPECT_EQ(ErrorCode::kSystemLost, error.code) << to_string(error);
-  EXPECT_THAT(to_string(error), HasSubstr("it was made anew there"));
+  EXPECT_THAT(to_string(error), HasSubstr("it was made anew"));
 }
 
 TEST_F(OtherServer, ARestoredServerIsLostThoughOnlyAPartOfATransactionWasRead) {
@@ -410,18 +410,26 @@ TEST_F(OtherServer, AnotherClusterWithASlotOfOurNameIsLost) {
 }
 
 TEST(Places, KeepTheirOrderAndPlacesOfBeforeAreRead) {
-  const Place commit{0x1000, 7, 1, {}};
-  const Place part{0x1000, 7, 1, {0x2000, 500}};
-  const Place more{0x1000, 7, 1, {0x2000, 900}};
-  const Place next{0x2000, 7, 1, {}};
-  EXPECT_LT(position_of(commit), position_of(part));
+  const Place commit{0x1000, 7, 1, 0x1000, {}};
+  const Place passed{0x1000, 7, 1, 0x1800, {}};
+  const Place part{0x1000, 7, 1, 0x1800, {0x2000, 500}};
+  const Place more{0x1000, 7, 1, 0x1800, {0x2000, 900}};
+  const Place next{0x2000, 7, 1, 0x2000, {}};
+  EXPECT_LT(position_of(commit), position_of(passed));
+  EXPECT_LT(position_of(passed), position_of(part));
   EXPECT_LT(position_of(part), position_of(more));
   EXPECT_LT(position_of(more), position_of(next));
   const auto back = place_of(position_of(more));
   EXPECT_EQ(900U, back->part.taken);
   EXPECT_EQ(0x2000U, back->part.commit_lsn);
   EXPECT_EQ(1U, back->timeline);
-  model::Position old = position_of(commit);
+  EXPECT_EQ(0x1800U, back->passed);
+  model::Position old = position_of(more);
+  old.bytes.resize(36);
+  EXPECT_EQ(900U, place_of(old)->part.taken);
+  EXPECT_FALSE(place_of(old)->passed.has_value());
+  EXPECT_LT(old, position_of(more)) << "an update of the program goes on behind it";
+  EXPECT_LT(position_of(part), old);
   old.bytes.resize(16);
   EXPECT_EQ(0U, place_of(old)->timeline);
   EXPECT_EQ(0x1000U, place_of(old)->lsn);
@@ -435,7 +443,7 @@ TEST_F(Log, APlaceWithNothingButAPartIsOfItsServer) {
   shared.config = config_;
   const auto looker = Connection::open(shared.access("look"), Purpose::kReplication).value();
   const Place now = identify(*looker).value();
-  const Place other{0, now.server + 1, now.timeline, {now.lsn, 500}};
+  Place other{0, now.server + 1, now.timeline, 0, {now.lsn, 500}};
   const auto stream = Stream::open(shared.access("look"), "syncline_zurich_shop", other,
                                    Shown::kAll, system_clock());
   ASSERT_FALSE(stream.has_value());

@@ -44,6 +44,7 @@ class Decoder {
 
   void begin_transaction(const Transaction& transaction);
   void begin_part(const model::Position& position);
+  void give_place(const model::Position& position);  // where there is nothing to show
   // Whether it is the row that makes what follows it in its transaction ours. To be asked of a
   // transaction's messages in their order, and before they are taken.
   Result<bool> is_marker(const Spool::Record& record);

@@ -60,6 +60,7 @@ class PostgresSource final : public ports::Source {
   };
   Result<Stretch> next_stretch(AtHand& at_hand);
   Result<Stretch> give_part(AtHand& at_hand);
+  void give_passed(ports::PollResult& result);
   Result<void> measure();
   Result<void> check_publication(Connection& connection);
   Result<void> check_origins(Connection& connection, std::vector<model::DatasetId>& rescan);
@@ -96,13 +97,14 @@ class PostgresSource final : public ports::Source {
   bool is_filtered_ = false;       // the stream shows nothing that is under an origin
   Made publication_ = Made::kBefore;
   int64_t publication_number_ = 0;
-  Place given_;  // behind what polls gave
-  Place place_;  // likewise, and behind what the poll at hand has shown
-  Lsn confirmed_ = 0;
+  Place given_;                 // behind what polls gave
+  Place place_;                 // likewise, and behind what the poll at hand has shown
+  Lsn flushed_ = 0;             // everything before here is durable
   bool is_far_behind_ = false;  // what was read last was written long before
   int64_t read_on_us_ = 0;      // of the poll at hand, behind what it gave
   int64_t refresh_due_us_ = 0;
   int64_t measure_due_us_ = 0;
+  int64_t passed_due_us_ = 0;
   uint64_t retained_bytes_ = 0;
   std::string held_by_;            // beside us, where that is of interest
   std::optional<Error> withheld_;  // why the server shows no more of its log

@@ -1,9 +1,8 @@
 // The replication stream: pgoutput messages from a slot, keepalives answered on the way.
 //
-// What is confirmed to the server is what the caller said is durable; while nothing it has been
-// given waits for that, what the server has passed by counts too, so that a quiet database holds no
-// log for us. Threads: one at a time. Errors: kSystemOpen (gone: make a new stream), kSystemBusy
-// (the slot is still held by an older session), kSystemLost (the slot, or its log, is gone).
+// What is confirmed to the server is what the caller said is durable. Threads: one at a time.
+// Errors: kSystemOpen (gone: make a new stream), kSystemBusy (the slot is still held by an older
+// session), kSystemLost (the slot, or its log, is gone).
 #pragma once
 
 #include <memory>
@@ -30,9 +29,9 @@ enum class Shown : uint8_t {
 class Stream {
  public:
   // Streams transactions whose commit record lies behind `after` (0: from what the slot confirmed),
-  // if the server is the one that `after` is of.
+  // if the server is the one that `after` is of; `after` becomes the place as it is in its log.
   static Result<std::unique_ptr<Stream>> open(const Access& access, const std::string& object,
-                                              const Place& after, Shown shown, Clock& clock);
+                                              Place& after, Shown shown, Clock& clock);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -46,8 +45,8 @@ class Stream {
 
   // A transaction has been read whole; it waits to be durable.
   void note_read(Lsn commit_lsn) { read_ = commit_lsn; }
-  // Everything up to here is durable. Tells the server, now and then.
-  Result<void> confirm(Lsn commit_lsn);
+  // Everything before here is durable. Tells the server, now and then.
+  Result<void> confirm(Lsn flushed);
 
   // Asks the server how far it has sent: idle_end() rises with its answer.
   Result<void> ask() { return send_status(Reply::kWanted); }
@@ -57,6 +56,8 @@ class Stream {
   int64_t sent_time_us() const { return sent_time_us_; }
   // All up to here has been sent, and what of it had anything to show was returned by next().
   Lsn idle_end() const { return idle_end_; }
+  // The server waits for an answer, as where it is to stop: until all that it sent is confirmed.
+  bool is_answer_wanted() const { return is_answer_wanted_ && confirmed_ < idle_end_; }
   uint32_t timeline() const { return timeline_; }
 
  private:
@@ -73,7 +74,6 @@ class Stream {
   enum class Reply : uint8_t { kNone = 0, kWanted = 1 };  // the protocol's values
   Result<void> send_status(Reply reply = Reply::kNone);
   Result<void> end_of_stream(int code);
-  Lsn flushed() const;
 
   std::unique_ptr<Connection> connection_;
   std::string system_;
@@ -89,6 +89,7 @@ class Stream {
   int64_t sent_time_us_ = 0;  // by the server
   int64_t now_us_ = 0;
   uint32_t messages_since_look_ = 0;
+  bool is_answer_wanted_ = false;  // by the last keepalive
 };
 
 }  // namespace syncline::postgres
