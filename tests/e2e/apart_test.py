@@ -64,7 +64,7 @@ class Apart(fixture.Appliance):
         self.wait(lambda: len(self.rows(path, table)) == count)
 
     def wait_running(self):
-        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.wait(lambda: self.status()["state"] == "running")
 
 
 class Away(Apart):
@@ -96,7 +96,7 @@ class Away(Apart):
         self.write(self.office, "INSERT INTO product VALUES ('p1', 'Pen')")
         self.start()
         self.wait_rows(self.depot, 1, "product")
-        status = self.ask("status")
+        status = self.status()
         self.assertEqual([held["name"] for held in status["held"]], ["customer"])
         self.assertIn("shop.db", status["held"][0]["error"])
         self.assertIn("customer waits: SYN-3001", self.call("status").stdout)
@@ -105,7 +105,7 @@ class Away(Apart):
         self.add(self.shop, "bob@x")
         self.wait_rows(self.depot, 2)
         self.expect_equal()
-        self.assertEqual(self.ask("status")["held"], [])
+        self.assertEqual(self.status()["held"], [])
 
     def test_a_first_sync_that_was_cut_off_goes_on_without_the_system_that_left(self):
         for number in range(300):
@@ -198,7 +198,7 @@ class Refused(Apart):
         self.start()
         self.add(self.office, "bob@x")
         self.wait_rows(self.shop, 2)
-        self.assertIn("product", self.ask("status")["held"][0]["error"])
+        self.assertIn("product", self.status()["held"][0]["error"])
         self.write(self.office, "INSERT INTO product VALUES ('p1', 'Pen')")
         self.write(self.depot, fixture.TABLES[1])
         self.wait_rows(self.depot, 1, "product")
@@ -242,7 +242,7 @@ class Refused(Apart):
                         says=["'customer' has been synced", "customre"])
         self.add(self.office, "bob@x")
         self.wait_rows(self.shop, 2)
-        self.assertEqual(self.ask("status")["held"], [])
+        self.assertEqual(self.status()["held"], [])
         self.set_config(CONFIG)
         self.call("reload", "--yes")
         self.wait_rows(self.depot, 2)

@@ -30,7 +30,7 @@ class FromInitToDetach(fixture.Appliance):
                    "DELETE FROM customer WHERE email = 'cy@x'")
         self.wait(lambda: self.rows(self.office) == [("ann@x", "Anna", 1), ("bob@x", "Bob", 2)])
         self.assertEqual(self.ask("conflicts", "list")[0]["type"], "insert_exists")
-        status = self.ask("status")
+        status = self.status()
         self.assertEqual(status["state"], "running")
         ran = {engine["name"]: engine["batches_total"] for engine in status["engines"]}
         self.assertGreater(ran["cpu" if fixture.ENGINE == "auto" else fixture.ENGINE], 0)
@@ -92,7 +92,7 @@ class FromInitToDetach(fixture.Appliance):
                    "DELETE FROM customer WHERE email = '059999@x'",
                    "UPDATE customer SET name = 'Anna' WHERE email IN ('000002@x', '059998@x')")
         self.start()
-        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.wait(lambda: self.status()["state"] == "running")
         self.expect_equal()
         self.assertEqual(self.one(self.shop, "SELECT count(*) FROM customer"), 59_998)
         self.assertEqual(self.one(self.shop, "SELECT count(*) FROM customer WHERE name = 'Anna'"),
@@ -113,7 +113,7 @@ class FromInitToDetach(fixture.Appliance):
         self.write(self.office, "DELETE FROM customer WHERE email IN ('000001@x', '399998@x')",
                    "UPDATE customer SET name = 'Anna' WHERE email IN ('000002@x', '399997@x')")
         self.start()
-        self.wait(lambda: self.ask("status")["state"] == "running", seconds=120)
+        self.wait(lambda: self.status()["state"] == "running", seconds=120)
         self.assertIn("goes on behind", self.log())
         self.assertLess(self.status_of("office")["rows_captured_total"], count - 200_000)
         self.wait(lambda: self.one(self.shop, "SELECT count(*) FROM customer") == count - 2,

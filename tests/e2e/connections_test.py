@@ -36,7 +36,7 @@ class Connections(Trio):
             file.write(text)
         self.call("plan")
         self.start()
-        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.wait(lambda: self.status()["state"] == "running")
 
     def connections(self, system):
         return self.status_of(system)["delivery"]["connections"]

@@ -153,7 +153,7 @@ class OfOthers(Trio):
             self.shop, "customer") == self.rows_of(self.till, "customer"), CONFLICTS_SECONDS)
         self.assertLess(time.monotonic() - begun, CONFLICTS_SECONDS)
         self.expect_all_equal()
-        self.assertGreaterEqual(self.ask("status")["conflicts_total"], CONFLICTS)
+        self.assertGreaterEqual(self.status()["conflicts_total"], CONFLICTS)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Each test makes a folder of its own and removes it. Nothing but Python's own lib
 """
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -21,6 +22,18 @@ TABLES = ("CREATE TABLE customer (email TEXT PRIMARY KEY NOT NULL, name TEXT, po
 SECONDS = 60
 # The engine that all configs ask for: the same tests hold for each.
 ENGINE = os.environ.get("SYNCLINE_E2E_ENGINE", "auto")
+# What asking a daemon meets that does not listen yet, is not so far, or ends.
+NOT_THERE = (OSError, ValueError, KeyError)
+
+
+def ask_daemon(folder, command):
+    """What `syncline COMMAND --json` prints, without a program to start for each look."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(SECONDS)
+        control.connect(os.path.join(folder, "control.sock"))
+        control.sendall(json.dumps({"command": command}).encode() + b"\n")
+        with control.makefile(encoding="utf-8") as answer:
+            return json.loads(answer.readline())["data"]
 
 
 def connect(path):
@@ -117,8 +130,10 @@ class Appliance(unittest.TestCase):
 
     def is_running(self):
         self.assertIsNone(self.daemon.poll(), self.log())
-        return subprocess.run([SYNCLINE, "status"], cwd=self.folder, check=False,
-                              capture_output=True).returncode == 0
+        try:
+            return bool(self.status())
+        except NOT_THERE:
+            return False
 
     def log(self):
         with open(self.path("daemon.log"), encoding="utf-8") as log:
@@ -163,14 +178,14 @@ class Appliance(unittest.TestCase):
         return self.control("metrics")
 
     def control(self, command):
-        with socket.socket(socket.AF_UNIX) as control:
-            control.connect(self.path("syncline-data/control.sock"))
-            control.sendall(json.dumps({"command": command}).encode() + b"\n")
-            with control.makefile(encoding="utf-8") as answer:
-                return json.loads(answer.readline())["data"]
+        data = re.search(r'(?m)^data\s*= "(.*?)"', self.config())[1]
+        return ask_daemon(self.path(data), command)
+
+    def status(self):
+        return self.control("status")
 
     def status_of(self, system):
-        return next(one for one in self.ask("status")["systems"] if one["name"] == system)
+        return next(one for one in self.status()["systems"] if one["name"] == system)
 
     def phase_of(self, system, dataset):
         return next(one for one in self.status_of(system)["datasets"] if one["name"] == dataset)

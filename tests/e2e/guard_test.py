@@ -20,7 +20,7 @@ class Guard(fixture.Appliance):
             self.change_config("[datasets.customer]\n",
                                f"[datasets.customer]\ndeletes = {{ limit = {limit} }}\n")
         self.start()
-        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.wait(lambda: self.status()["state"] == "running")
         self.wait_count(self.shop, count)
 
     def wait_count(self, path, count):

@@ -164,7 +164,7 @@ class Mariadb(Appliance):
         self.wait(lambda: len(self.rows()[1]) == 1)
         self.expect_equal()
         before = self.sql(self.shop, "SHOW MASTER STATUS")
-        for _ in range(20):
+        for _ in range(20):  # a while
             self.ask("status")
         self.assertEqual(before, self.sql(self.shop, "SHOW MASTER STATUS"))
         moved = "SELECT sum(seq) FROM syncline_checkpoint"

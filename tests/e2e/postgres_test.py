@@ -21,13 +21,13 @@ import unittest
 
 import psycopg2
 
-SYNCLINE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "syncline"
+from fixture import ENGINE, NOT_THERE, SYNCLINE, ask_daemon
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = os.path.join(HERE, "..", "support", "postgres_server")
 TABLE = """CREATE TABLE customer (
     email text PRIMARY KEY, name varchar(40), points int, price numeric(12,2),
     seen timestamptz(3), doc jsonb, photo bytea)"""
-ENGINE = os.environ.get("SYNCLINE_E2E_ENGINE", "auto")
 KEYS = [f"k{number}@x" for number in range(60)]
 
 
@@ -108,10 +108,17 @@ class Postgres(unittest.TestCase):
 
     def start(self, level="error"):
         self.launch(level)
-        self.wait(lambda: self.daemon.poll() is not None or subprocess.run(
-            [SYNCLINE, "status"], cwd=self.folder, check=False,
-            capture_output=True).returncode == 0)
+        self.wait(self.is_there)
+
+    def status(self):
+        return ask_daemon(self.path("syncline-data"), "status")
+
+    def is_there(self):
         self.assertIsNone(self.daemon.poll(), "the daemon did not stay: " + self.log())
+        try:
+            return bool(self.status())
+        except NOT_THERE:
+            return False
 
     def stop(self):
         self.daemon.send_signal(signal.SIGTERM)
@@ -230,7 +237,7 @@ class Postgres(unittest.TestCase):
         self.expect_equal()
 
     def system(self, name):
-        return next(one for one in self.ask("status")["systems"] if one["name"] == name)
+        return next(one for one in self.status()["systems"] if one["name"] == name)
 
     def dataset(self, system, name="customer"):
         return next(one for one in self.system(system)["datasets"] if one["name"] == name)
@@ -276,7 +283,7 @@ class Postgres(unittest.TestCase):
         count = "SELECT sum(seq) FROM syncline.syncline_checkpoint"
         self.expect_equal()
         before = [self.sql(database, count) for database in self.databases]
-        for _ in range(20):
+        for _ in range(20):  # a while
             self.ask("status")
         self.assertEqual(before, [self.sql(database, count) for database in self.databases])
         self.assertEqual(before[0], [(0,)])
@@ -293,7 +300,7 @@ class Postgres(unittest.TestCase):
             threading.Event().wait(0.4)
             self.kill()
             self.start()
-            self.wait(lambda: self.ask("status")["state"] == "running")
+            self.wait(lambda: self.status()["state"] == "running")
 
         self.with_writers(disturb)
         self.expect_equal()
@@ -308,7 +315,7 @@ class Postgres(unittest.TestCase):
         self.wait(lambda: self.is_reading(database))
 
     def is_reading(self, database):
-        status = self.ask("status")
+        status = self.status()
         self.assertEqual(status["state"], "first sync", "it was over before it was looked at")
         progress = status.get("first_sync") or {}
         return progress.get("system") == database and progress["rows"] > 0
@@ -320,7 +327,7 @@ class Postgres(unittest.TestCase):
         self.start_reading_many(shop)
         self.sql(shop, "DELETE FROM customer WHERE email = 'zz@x'")
         self.assertTrue(self.is_reading(shop))
-        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.wait(lambda: self.status()["state"] == "running")
         self.expect_equal()
         self.assertEqual(self.sql(office, "SELECT count(*) FROM customer WHERE email = 'zz@x'"),
                          [(0,)])
@@ -333,7 +340,7 @@ class Postgres(unittest.TestCase):
         self.kill()
         self.sql(shop, "UPDATE customer SET points = 3 WHERE email = 'zz@x'")
         self.start()
-        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.wait(lambda: self.status()["state"] == "running")
         self.expect_equal()
         self.assertEqual(self.sql(shop, "SELECT name, points FROM customer WHERE email = 'zz@x'"),
                          [("Zoe", 1)])
@@ -377,7 +384,7 @@ class Postgres(unittest.TestCase):
         user.cursor().execute("UPDATE customer SET points = 5 WHERE email = 'ann@x'")
         self.sql(office, "UPDATE customer SET name = 'Anna' WHERE email = 'ann@x'")
         self.wait(lambda: any(system["delivery"]["retries_total"] > 0
-                              for system in self.ask("status")["systems"]))
+                              for system in self.status()["systems"]))
         user.commit()
         user.close()
         self.wait(lambda: self.rows(office)[0][:3] == ("ann@x", "Anna", 5))
@@ -489,7 +496,7 @@ class Postgres(unittest.TestCase):
         self.sql(office, "CREATE TABLE big (a text)",
                  "ALTER TABLE big ALTER a SET STORAGE EXTERNAL", grow % 200)
         self.wait(lambda: "more than log_alarm (10 MiB): it is paused" in self.log())
-        kept = {one["name"]: one for one in self.ask("status")["systems"]}[office]
+        kept = {one["name"]: one for one in self.status()["systems"]}[office]
         self.assertGreater(kept["retained_bytes"], 10 << 20)
         self.assertIn("log kept", self.call("lag").stdout)
         self.sql(office, grow % 600)
@@ -521,7 +528,7 @@ class Postgres(unittest.TestCase):
                  "FROM generate_series(1, 3000) h) FROM generate_series(1, 600) g")
 
         def one():
-            return next(one for one in self.ask("status")["systems"] if one["name"] == office)
+            return next(one for one in self.status()["systems"] if one["name"] == office)
         self.wait(lambda: one()["state"] == "writes paused")
         self.wait(lambda: f"pid {pid} of role" in one()["error"])
         self.assertIn("SYN-3012", one()["error"])
@@ -600,7 +607,7 @@ class Postgres(unittest.TestCase):
         self.assertIn("from the replica", self.call("doctor").stdout)
         self.launch("warning")
         self.wait(lambda: self.sql(shop, "SELECT count(*) FROM customer")[0][0] > 0)
-        system = next(each["name"] for each in self.ask("status")["systems"]
+        system = next(each["name"] for each in self.status()["systems"]
                       if each["name"].startswith("office"))
         self.call("pause", system)  # stops between two chunks
         self.assertNotIn("replica", self.log())
@@ -613,7 +620,7 @@ class Postgres(unittest.TestCase):
             cursor.execute("DELETE FROM customer WHERE email = %s", (f"k{rows}",))
         total = "SELECT count(*), sum(points), min(name), max(name) FROM customer"
         self.wait(lambda: self.sql(office, total) == self.sql(shop, total))
-        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.wait(lambda: self.status()["state"] == "running")
         self.assertTrue(self.ask("verify")["is_equal"])
         self.assertEqual(self.log().count("the replica does not serve"), 1, self.log())
 

@@ -64,7 +64,7 @@ class Replica(Appliance):
             self.assertLess(self.one(self.office, "SELECT count(*) FROM customer"), ROWS)
             self.replica.stop("immediate")
             self.call("resume", "maria")
-            self.wait(lambda: self.ask("status")["state"] == "running")
+            self.wait(lambda: self.status()["state"] == "running")
         finally:
             is_over.set()
             user.join()

@@ -16,7 +16,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -25,14 +24,13 @@ import unittest
 import psycopg2
 import pymysql
 
-SYNCLINE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "syncline"
+from fixture import ENGINE, NOT_THERE, SYNCLINE, ask_daemon
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SUPPORT = os.path.join(HERE, "..", "support")
 CHINOOK = os.path.join(HERE, "..", "..", "..", "shared", "data", "chinook")
 KILLS = 4
 SECONDS = 180
-# The engine that the config asks for: the same tests hold for each.
-ENGINE = os.environ.get("SYNCLINE_E2E_ENGINE", "auto")
 
 # Columns as (name, type, table referred to); the first is the key, or the first two.
 TABLES = {
@@ -275,9 +273,11 @@ class Ring(unittest.TestCase):
             pause.wait(0.2)
 
     def is_running(self):
-        told = subprocess.run([SYNCLINE, "status", "--json"], cwd=self.folder, check=False,
-                              capture_output=True, text=True)
-        return told.returncode == 0 and json.loads(told.stdout)["state"] == "running"
+        try:
+            status = ask_daemon(os.path.join(self.folder, "syncline-data"), "status")
+        except NOT_THERE:
+            return False
+        return status["state"] == "running"
 
     def is_equal(self):
         told = subprocess.run([SYNCLINE, "verify", "--json"], cwd=self.folder, check=False,

@@ -11,7 +11,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,9 +19,9 @@ import unittest
 import psycopg2
 import pymysql
 
-SYNCLINE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "syncline"
+from fixture import ENGINE, NOT_THERE, SYNCLINE, ask_daemon
+
 SUPPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support")
-ENGINE = os.environ.get("SYNCLINE_E2E_ENGINE", "auto")
 SECONDS = 120
 RECORDS = 30
 
@@ -143,9 +142,13 @@ class Scan(unittest.TestCase):
 
     def is_running(self):
         self.assertIsNone(self.daemon.poll(), self.log())
-        told = subprocess.run([SYNCLINE, "status", "--json"], cwd=self.folder, check=False,
-                              capture_output=True, text=True)
-        return told.returncode == 0 and json.loads(told.stdout)["state"] == "running"
+        try:
+            return self.status()["state"] == "running"
+        except NOT_THERE:
+            return False
+
+    def status(self):
+        return ask_daemon(os.path.join(self.folder, "data"), "status")
 
     def wait(self, holds, what):
         deadline = time.monotonic() + SECONDS
@@ -172,7 +175,7 @@ class Scan(unittest.TestCase):
                      (value, id_number))
 
     def written(self):
-        return [one["delivery"]["rows_written_total"] for one in self.ask("status")["systems"]]
+        return [one["delivery"]["rows_written_total"] for one in self.status()["systems"]]
 
     def fill(self, at, count=RECORDS):
         for number in range(count):
@@ -227,7 +230,7 @@ class Scan(unittest.TestCase):
     def expect_rest(self):
         """No echo: systems at rest are written nothing."""
         self.wait(lambda: all(one["delivery"]["pending_entries"] == 0
-                              for one in self.ask("status")["systems"]), "it is not done")
+                              for one in self.status()["systems"]), "it is not done")
         before = self.written()
         threading.Event().wait(3)
         self.assertEqual(self.written(), before)
@@ -319,7 +322,7 @@ class Scan(unittest.TestCase):
             self.run_sql(0, "DELETE FROM product")
             self.run_sql(0, "INSERT INTO product VALUES (1, %s)", (name,))
             self.wait(lambda name=name: self.product(1) == [(1, name)], "the other dataset")
-        told = next(one for one in self.ask("status")["systems"][0]["datasets"]
+        told = next(one for one in self.status()["systems"][0]["datasets"]
                     if one["name"] == "customer")
         self.assertEqual(told["phase"], "stopped")
         self.assertIn("`where` is region = 1", told["error"])

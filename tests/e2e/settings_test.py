@@ -29,7 +29,7 @@ class Settings(fixture.Appliance):
         self.wait_running()
 
     def wait_running(self):
-        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.wait(lambda: self.status()["state"] == "running")
         self.expect_equal()
 
     def edit(self, name):
@@ -138,7 +138,7 @@ class Settings(fixture.Appliance):
         self.call("reload")
         self.wait(lambda: self.status_of("shop")["state"] == "running")
         self.edit("unheard")
-        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.wait(lambda: self.status()["state"] == "running")
         self.expect_refused(narrow, ON_SHOP, "written to")
         self.resync()
         self.expect_equal()

@@ -242,7 +242,7 @@ class JournalLimit(fixture.Appliance):
         self.wait(lambda: self.status_of("third")["state"] == "needs plan")
         self.assertIn("syncline resync --system third", self.status_of("third")["error"])
         self.assertIn("SYN-3005", self.log())
-        self.wait(lambda: self.ask("status")["journal_size_bytes"] < 6 << 20)
+        self.wait(lambda: self.status()["journal_size_bytes"] < 6 << 20)
         self.call("resume", "third")
         self.stop()  # at once: there is nothing to wait for
         self.start()

@@ -66,7 +66,7 @@ class Takeover(Appliance):
         self.wait(lambda: self.ask("verify", expect=None)["is_equal"])
 
     def state(self):
-        return next(one for one in self.ask("status")["systems"] if one["name"] == "maria")
+        return next(one for one in self.status()["systems"] if one["name"] == "maria")
 
     def write_at_random(self, seed, open_session, mark, is_over):
         chance = random.Random(seed)

@@ -116,7 +116,7 @@ class Trio(Appliance):
     def run_it(self):
         self.call("plan")
         self.start()
-        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.wait(lambda: self.status()["state"] == "running")
         self.see_that_all_goes_on("customer", "product")
 
     def insert(self, system, table, key=None, **cells):
@@ -140,7 +140,7 @@ class Trio(Appliance):
         for table in TABLES:
             self.wait(lambda: self.rows_of(self.office, table) == self.rows_of(self.shop, table)
                       == self.rows_of(self.till, table))
-        self.wait(lambda: self.ask("status")["state"] == "running")
+        self.wait(lambda: self.status()["state"] == "running")
         verified = self.ask("verify")
         self.assertTrue(verified["is_equal"], verified)
 

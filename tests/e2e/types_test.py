@@ -102,7 +102,7 @@ class WithSystems(Appliance):
         insert(half=0)
         self.call("plan")
         self.start()
-        self.wait(lambda: self.ask("status")["state"] == "running", 3 * SECONDS)
+        self.wait(lambda: self.status()["state"] == "running", 3 * SECONDS)
         insert(half=1)
 
     def is_at_rest(self):
