@@ -42,8 +42,8 @@ class TraceReplay : public testing::TestWithParam<Combination> {
     const char* seed = std::getenv("SYN_TRACE_SEED");
     const std::string which = seed != nullptr ? std::string("--seed ") + seed
                                               : "--runs " + std::to_string(kTracesPerCombination);
-    return std::string("python3 " SYN_CORE_MODEL " --trace ") + which + " " + changes.arguments +
-           " " + topology.arguments + " " + policy.arguments + " 2>/dev/null";
+    return std::string("/usr/bin/python3 " SYN_CORE_MODEL " --trace ") + which + " " +
+           changes.arguments + " " + topology.arguments + " " + policy.arguments + " 2>/dev/null";
   }
 };
 
