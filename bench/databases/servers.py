@@ -171,6 +171,7 @@ class Mariadb(Server):
     narrow_row = "seq, seq % 50, concat('note of order ', seq), seq % 12, now(6)"
 
     def __init__(self):
+        os.environ["MARIADB_SYNCS"] = "yes"
         super().__init__("mariadb_server")
 
     def connect(self, database):
