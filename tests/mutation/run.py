@@ -4,8 +4,9 @@
 Its changed files are compiled with the build's own flags and linked in front of the libraries that
 hold the sound ones; the tree stays as it is. A defect is caught where its program fails and
 says what the defect's entry expects. It is not where the program passes, is killed, runs without
-end, fails for another reason or cannot be built; nor where the sound program fails as well, or the
-text to replace is gone. Passes only if all are caught. Needs the programs built.
+end, fails for another reason or cannot be built; nor where the sound program fails as well (of the
+simulator's seeds the one that caught it is what counts), or the text to replace is gone. Passes
+only if all are caught. Needs the programs built.
 """
 import argparse
 import concurrent.futures
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import time
 
-from mutations import MUTATIONS
+from mutations import MUTATIONS, SIMULATOR
 
 RUN_CPU_SECONDS_MAX = 120  # of the processor, for the machine may be busy with other things
 RUN_SECONDS_MAX = 900
@@ -107,7 +108,16 @@ def run(source, build, change):
     status, output = execute(source, mutant, arguments)
     (folder / "output.txt").write_text(output)
     mutant.unlink()
-    return change, *judge(change, status, output), time.monotonic() - begin
+    outcome, shown = judge(change, status, output)
+    if outcome == "caught" and is_simulator(change["by"]):
+        seed = re.search(r"^seed (\d+) FAILED", output, re.M)[1]
+        if not is_sound(source, build, (program, ["--seeds", f"{seed}-{seed}"])):
+            outcome = "fails without the defect, too"
+    return change, outcome, shown, time.monotonic() - begin
+
+
+def is_simulator(by):
+    return by[0] == SIMULATOR[0]
 
 
 def is_sound(source, build, by):
@@ -130,7 +140,8 @@ def main():
     for change in chosen:
         mutate(a.source, change)  # a text that is not there fails before anything is built
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        programs = {(change["by"][0], tuple(change["by"][1])) for change in chosen}
+        programs = {(change["by"][0], tuple(change["by"][1])) for change in chosen
+                    if not is_simulator(change["by"])}
         if not all(list(pool.map(lambda by: is_sound(a.source, a.build, by), programs))):
             sys.exit(1)
         waiting = [pool.submit(run, a.source, a.build, change) for change in chosen]
