@@ -92,6 +92,8 @@ enum class Capture : uint8_t { kLog, kPoll, kScan };
 enum class Triggers : uint8_t { kSuppress, kFire, kGuarded };
 enum class Cascade : uint8_t { kRefuse, kDerive };
 enum class Numbers : uint8_t { kChecked, kApart };
+// What dates cannot hold: zero and partial dates, infinities, years BC.
+enum class ZeroDates : uint8_t { kReject, kNull };
 
 // Who wins where several systems already hold a record.
 enum class FirstRule : uint8_t { kSystem, kStop, kNewestBy };
@@ -154,6 +156,7 @@ struct Dataset {
   Mode mode = Mode::kRealtime;
   First first;
   DeleteLimit delete_limit;
+  ZeroDates zero_dates = ZeroDates::kReject;
   std::vector<std::string> exclude;                 // fields that do not travel
   std::map<std::string, model::LogicalType> types;  // instead of what the tables say
   std::vector<Mapping> mappings;                    // in the file's order, at least two

@@ -98,6 +98,8 @@ class DatasetResolver {
   KeyEquivalence choose_equivalence();
   ResolvedDataset make_schema();
   model::Field make_field(const std::string& name);
+  model::LogicalType find_type(const std::string& name);
+  bool are_zero_dates_null(const model::Field& field);
   void choose_policies(ResolvedDataset& resolved);
 
   const Config& config_;
@@ -279,15 +281,23 @@ KeyEquivalence DatasetResolver::choose_equivalence() {
 }
 
 model::Field DatasetResolver::make_field(const std::string& name) {
-  const ColumnShape& first = *sides_.front().columns.at(name);
-  model::Field field{name, first.type, false};
   const bool is_key = contains(dataset_.key, name);
+  model::Field field{name, {}, false};
+  for (const Side& side : sides_) {
+    field.is_nullable = field.is_nullable || (side.columns.at(name)->is_nullable && !is_key);
+  }
   const auto declared = dataset_.types.find(name);
+  field.type = declared == dataset_.types.end() ? find_type(name) : declared->second;
+  field.are_zero_dates_null = are_zero_dates_null(field);
+  return field;
+}
+
+model::LogicalType DatasetResolver::find_type(const std::string& name) {
+  const ColumnShape& first = *sides_.front().columns.at(name);
+  model::LogicalType found = first.type;
   for (const Side& side : sides_) {
     const ColumnShape& column = *side.columns.at(name);
-    field.is_nullable = field.is_nullable || (column.is_nullable && !is_key);
-    if (declared != dataset_.types.end()) continue;
-    const auto type = coarsest(field.type, column.type);
+    const auto type = coarsest(found, column.type);
     if (!type) {
       add(side.mapping->place, ErrorCode::kSystemSchema,
           field_text(name) + " has types that do not fit",
@@ -295,21 +305,34 @@ model::Field DatasetResolver::make_field(const std::string& name) {
               side.column_text(column) + " is " + to_string(column.type),
           "say which is meant: [datasets." + dataset_.name + ".types] " + name + " = \"" +
               to_string(column.type) + "\", or put the field into \"exclude\"");
-      return field;
+      return found;
     }
-    field.type = *type;
-  }
-  if (declared != dataset_.types.end()) {
-    field.type = declared->second;
-    return field;
+    found = *type;
   }
   for (const Side& side : sides_) {
     const ColumnShape& column = *side.columns.at(name);
-    if (column.type.kind == field.type.kind) continue;
-    note("field " + name + " is " + to_string(field.type) + ", though " + side.column_text(column) +
+    if (column.type.kind == found.kind) continue;
+    note("field " + name + " is " + to_string(found) + ", though " + side.column_text(column) +
          " is " + to_string(column.type));
   }
-  return field;
+  return found;
+}
+
+// NULL must have a place in every system that is written to; says why not.
+bool DatasetResolver::are_zero_dates_null(const model::Field& field) {
+  const TypeKind kind = field.type.kind;
+  const bool is_date =
+      kind == TypeKind::kDate || kind == TypeKind::kDatetime || kind == TypeKind::kTimestamp;
+  if (!is_date || dataset_.zero_dates == ZeroDates::kReject) return false;
+  std::string why = contains(dataset_.key, field.name) ? "it is part of the key" : "";
+  for (const Side& side : sides_) {
+    const ColumnShape& column = *side.columns.at(field.name);
+    if (column.is_nullable || side.mapping->direction == Direction::kFrom) continue;
+    if (why.empty()) why = side.column_text(column) + " is NOT NULL";
+  }
+  if (why.empty()) return true;
+  note("zero dates of field " + field.name + " are rejected, not NULL: " + why);
+  return false;
 }
 
 ResolvedDataset DatasetResolver::make_schema() {

@@ -15,6 +15,8 @@ struct Field {
   std::string name;
   LogicalType type;
   bool is_nullable = true;
+  // Of dates and clocks: what the type cannot hold (zero dates, infinities) is read as NULL.
+  bool are_zero_dates_null = false;
   bool operator==(const Field&) const = default;
 };
 

@@ -345,6 +345,44 @@ class Scan(unittest.TestCase):
         self.expect_equal()
         self.assertEqual(len(self.rows(1)), RECORDS - 1)
 
+    def dues(self, at):
+        cursor = self.users[at].cursor()
+        cursor.execute("SELECT id, CAST(due AS char(20)), name FROM customer ORDER BY id")
+        return [(number, due and due.strip(), name) for number, due, name in cursor.fetchall()]
+
+    def test_zero_dates_in_a_table_that_is_scanned(self):
+        """Rejected, then NULL elsewhere, by scan and log alike; where they are they stay."""
+        self.make((Mariadb, SCAN), (Postgres, ""))
+        for at in (0, 1):
+            self.run_sql(at, "ALTER TABLE customer ADD COLUMN due date")
+        self.run_sql(0, "SET sql_mode = ''")
+        self.run_sql(0, "INSERT INTO customer (id, name, due) VALUES (1, 'a', '0000-00-00'), "
+                        "(2, 'b', '2026-11-27')")
+        self.start()
+        self.wait(lambda: self.dues(1) == [(2, "2026-11-27", "b")], "the date that is one")
+        held = self.ask("quarantine", "list")
+        self.assertEqual([item["key"] for item in held], ["id=1"])
+        path = os.path.join(self.folder, "syncline.toml")
+        with open(path, encoding="utf-8") as file:
+            config = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(config.replace("exclude =", 'zero_dates = "null"\nexclude ='))
+        self.call("reload", "--yes")
+        self.wait(self.is_running, "the reload")
+        self.call("quarantine", "retry", held[0]["id"])
+        self.wait(lambda: (1, None, "a") in self.dues(1), "what was rejected")
+        self.run_sql(0, "INSERT INTO customer (id, name, due) VALUES (3, 'c', '2026-00-10')")
+        self.run_sql(1, "INSERT INTO customer (id, name, due) VALUES (4, 'd', 'infinity')")
+        self.run_sql(1, "UPDATE customer SET name = 'edit' WHERE id = 1")
+        self.wait(lambda: self.dues(0) == [
+            (1, "0000-00-00", "edit"), (2, "2026-11-27", "b"), (3, "2026-00-10", "c"),
+            (4, None, "d")], "MariaDB's")
+        self.wait(lambda: self.dues(1) == [
+            (1, None, "edit"), (2, "2026-11-27", "b"), (3, None, "c"), (4, "infinity", "d")],
+            "PostgreSQL's")
+        self.assertTrue(self.ask("verify")["is_equal"])
+        self.expect_rest()
+
     def test_log_scan_and_poll(self):
         self.make((Postgres, SCAN), (Mariadb, ""), (Postgres, POLL))
         self.check_both_ways()

@@ -1,13 +1,30 @@
 #include "drivers/systems/mariadb/detail/row_cells.hpp"
 
+#include "drivers/systems/mariadb/detail/wire_dates.hpp"
 #include "host/model/key.hpp"
 
 namespace syncline::mariadb {
 namespace {
 
+constexpr size_t kDateSize = 10;  // "2026-11-27"
+
 Error in_column(const Mapped& mapped, size_t field, Error error) {
   error.what = "column " + mapped.columns[field].name + ": " + error.what;
   return error;
+}
+
+// As SELECT shows it: whether a part of the date is zero.
+bool is_beyond_dates(std::string_view text, const NativeType& native) {
+  const bool is_date = native.category == Category::kDate ||
+                       native.category == Category::kDatetime ||
+                       native.category == Category::kTimestamp;
+  if (!is_date || text.size() < kDateSize) return false;
+  return text.starts_with("0000") || text.substr(5, 2) == "00" || text.substr(8, 2) == "00";
+}
+
+// Whether the field takes a zero date for NULL.
+bool is_null_for(const Mapped& mapped, size_t field) {
+  return mapped.schema->fields[field].are_zero_dates_null;
 }
 
 }  // namespace
@@ -16,6 +33,9 @@ Result<void> RowCells::set_logged(const Mapped& mapped, size_t field, std::strin
                                   const WireColumn& wire) {
   auto decoded = decode_cell(cell, wire, mapped.columns[field].type,
                              mapped.schema->fields[field].type, bytes_[field]);
+  if (!decoded && is_null_for(mapped, field) && is_beyond_dates(cell, wire)) {
+    return set_null(mapped, field);
+  }
   if (!decoded) return in_column(mapped, field, std::move(decoded).error());
   show(field);
   return success();
@@ -24,6 +44,10 @@ Result<void> RowCells::set_logged(const Mapped& mapped, size_t field, std::strin
 Result<void> RowCells::set_text(const Mapped& mapped, size_t field, std::string_view text) {
   auto canonical =
       canonical_from_native(text, mapped.columns[field].type, mapped.schema->fields[field].type);
+  if (!canonical && is_null_for(mapped, field) &&
+      is_beyond_dates(text, mapped.columns[field].type)) {
+    return set_null(mapped, field);
+  }
   if (!canonical) return in_column(mapped, field, std::move(canonical).error());
   bytes_[field] = std::move(canonical).value();
   show(field);

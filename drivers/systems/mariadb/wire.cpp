@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 
 #include "drivers/systems/mariadb/detail/json_binary.hpp"
+#include "drivers/systems/mariadb/detail/wire_dates.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -16,25 +17,8 @@ using model::LogicalType, model::TypeKind;
 
 constexpr size_t kDecimalGroup = 9;  // digits in 4 bytes
 constexpr size_t kDecimalSizes[] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
-constexpr int64_t kSecondUs = 1'000'000;
 constexpr size_t kUuidSize = 16;
 constexpr size_t kInet4Size = 4;
-
-uint64_t little(std::string_view bytes) {
-  uint64_t value = 0;
-  for (size_t i = bytes.size(); i > 0; --i) value = value << 8 | static_cast<uint8_t>(bytes[i - 1]);
-  return value;
-}
-
-uint64_t big(std::string_view bytes) {
-  uint64_t value = 0;
-  for (const char byte : bytes) value = value << 8 | static_cast<uint8_t>(byte);
-  return value;
-}
-
-size_t fraction_size(uint16_t digits) {
-  return (digits + 1U) / 2;
-}
 
 size_t decimal_size(const WireColumn& column) {
   const size_t scale = column.metadata & 0xff;
@@ -56,107 +40,6 @@ std::string_view counted(size_t length_size, std::string_view cell) {
 
 size_t varchar_length_size(const WireColumn& column) {
   return column.metadata > 255 ? 2 : 1;
-}
-
-// Days since 1970 of a date in the proleptic calendar. Source: Howard Hinnant, days_from_civil.
-int64_t days_of(int64_t year, int64_t month, int64_t day) {
-  year -= month <= 2 ? 1 : 0;
-  const int64_t era = year / 400;
-  const int64_t year_of_era = year - era * 400;
-  const int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-  return era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
-         719'468;
-}
-
-// What a fraction of `digits` digits in big endian bytes comes to.
-int64_t fraction_us(int64_t value, uint16_t digits) {
-  switch (fraction_size(digits)) {
-    case 1:
-      return value * 10'000;
-    case 2:
-      return value * 100;
-    default:
-      return value;
-  }
-}
-
-auto not_a_date(const std::string& text) {
-  return fail(ErrorCode::kValue, "'" + text + "' cannot be held as a date",
-              "it is a zero or partial date", "correct the value in its row");
-}
-
-std::string date_text(unsigned year, unsigned month, unsigned day) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%04u-%02u-%02u", year, month, day);
-  return buffer;
-}
-
-Result<std::string> from_microseconds(int64_t us, const LogicalType& type, TypeKind own) {
-  if (type.kind == own) return model::canonical_time_us(us, type);
-  SYN_TRY(const std::string bytes, model::canonical_time_us(us, {.kind = own, .precision = 6}));
-  return model::canonical_from_text(
-      model::text_from_canonical(bytes, {.kind = own, .precision = 6}), type);
-}
-
-Result<std::string> from_datetime(std::string_view cell, const WireColumn& wire,
-                                  const LogicalType& type) {
-  constexpr uint64_t kSign = uint64_t{1} << 39;
-  const uint64_t packed = big(cell.substr(0, 5)) - kSign;
-  const auto year_month = static_cast<unsigned>(packed >> 22 & 0x1ffff);
-  const auto day = static_cast<unsigned>(packed >> 17 & 0x1f);
-  if (year_month % 13 == 0 || day == 0) {
-    return not_a_date(date_text(year_month / 13, year_month % 13, day));
-  }
-  const auto seconds = static_cast<int64_t>((packed >> 12 & 0x1f) * 3600 +
-                                            (packed >> 6 & 0x3f) * 60 + (packed & 0x3f));
-  const int64_t us =
-      (days_of(year_month / 13, year_month % 13, day) * 86'400 + seconds) * kSecondUs +
-      fraction_us(static_cast<int64_t>(big(cell.substr(5))), wire.metadata);
-  return from_microseconds(us, type, TypeKind::kDatetime);
-}
-
-Result<std::string> from_timestamp(std::string_view cell, const WireColumn& wire,
-                                   const LogicalType& type) {
-  const auto seconds = static_cast<int64_t>(big(cell.substr(0, 4)));
-  const int64_t us =
-      seconds * kSecondUs + fraction_us(static_cast<int64_t>(big(cell.substr(4))), wire.metadata);
-  if (us == 0) return not_a_date("0000-00-00 00:00:00");
-  return from_microseconds(us, type, TypeKind::kTimestamp);
-}
-
-// A TIME's bytes are one signed number: seconds packed by field, then the fraction, below zero too.
-int64_t time_us(std::string_view cell, uint16_t digits) {
-  const size_t size = fraction_size(digits);
-  const int64_t unit = int64_t{1} << 8 * size;
-  const int64_t zero = (int64_t{1} << 23) * unit;
-  const int64_t packed = static_cast<int64_t>(big(cell)) - zero;
-  const int64_t magnitude = packed < 0 ? -packed : packed;
-  const int64_t fields = magnitude / unit;
-  const int64_t seconds =
-      (fields >> 12 & 0x3ff) * 3600 + (fields >> 6 & 0x3f) * 60 + (fields & 0x3f);
-  const int64_t us = seconds * kSecondUs + fraction_us(magnitude % unit, digits);
-  return packed < 0 ? -us : us;
-}
-
-Result<std::string> from_time(std::string_view cell, const WireColumn& wire,
-                              const LogicalType& type) {
-  const int64_t us = time_us(cell, wire.metadata);
-  if (type.kind == TypeKind::kTime && us >= 0) return model::canonical_time_us(us, type);
-  const int64_t whole = (us < 0 ? -us : us) / kSecondUs;
-  char text[40];
-  std::snprintf(text, sizeof text, "%s%02lld:%02d:%02d.%06d", us < 0 ? "-" : "",
-                static_cast<long long>(whole / 3600), static_cast<int>(whole / 60 % 60),
-                static_cast<int>(whole % 60), static_cast<int>((us < 0 ? -us : us) % kSecondUs));
-  return model::canonical_from_text(text, type);
-}
-
-Result<std::string> from_date(std::string_view cell, const LogicalType& type) {
-  const uint64_t packed = little(cell);
-  const auto day = static_cast<unsigned>(packed & 0x1f);
-  const auto month = static_cast<unsigned>(packed >> 5 & 0xf);
-  const std::string text = date_text(static_cast<unsigned>(packed >> 9), month, day);
-  if (day == 0 || month == 0) return not_a_date(text);
-  return model::canonical_from_text(text, type);
 }
 
 Result<std::string> from_label_index(std::string_view cell, const NativeType& native,
@@ -275,13 +158,13 @@ Result<std::string> decoded(std::string_view cell, const WireColumn& wire, const
     case WireType::kDecimal:
       return model::canonical_from_text(decimal_text(cell, wire), type);
     case WireType::kDate:
-      return from_date(cell, type);
+      return from_logged_date(cell, type);
     case WireType::kTime:
-      return from_time(cell, wire, type);
+      return from_logged_time(cell, wire, type);
     case WireType::kDatetime:
-      return from_datetime(cell, wire, type);
+      return from_logged_datetime(cell, wire, type);
     case WireType::kTimestamp:
-      return from_timestamp(cell, wire, type);
+      return from_logged_timestamp(cell, wire, type);
     case WireType::kEnum:
     case WireType::kSet:
       return from_label_index(cell, native, type);

@@ -10,6 +10,9 @@ Result<void> RowCells::set_text(const Mapped& mapped, size_t field, std::string_
   auto bytes =
       canonical_from_native(text, mapped.columns[field].type, mapped.schema->fields[field].type);
   if (!bytes) {
+    const bool is_null = mapped.schema->fields[field].are_zero_dates_null &&
+                         is_beyond_dates(text, mapped.columns[field].type);
+    if (is_null) return set_null(mapped, field);
     views_[field] = {};
     Error error = std::move(bytes).error();
     error.what = "column " + mapped.columns[field].name + ": " + error.what;

@@ -259,6 +259,14 @@ LogicalType logical_type_of(const NativeType& native) {
   return {.kind = TypeKind::kText};
 }
 
+bool is_beyond_dates(std::string_view text, const NativeType& native) {
+  const bool is_date = native.category == Category::kDate ||
+                       native.category == Category::kDatetime ||
+                       native.category == Category::kTimestamp;
+  if (!is_date || native.is_array) return false;
+  return text == "infinity" || text == "-infinity" || text.ends_with(" BC");
+}
+
 Result<std::string> canonical_from_native(std::string_view text, const NativeType& native,
                                           const LogicalType& type) {
   if (native.is_array) {

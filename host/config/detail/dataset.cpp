@@ -53,6 +53,10 @@ constexpr std::array kNumbers = {
     Choice<Numbers>{"checked", Numbers::kChecked},
     Choice<Numbers>{"apart", Numbers::kApart},
 };
+constexpr std::array kZeroDates = {
+    Choice<ZeroDates>{"reject", ZeroDates::kReject},
+    Choice<ZeroDates>{"null", ZeroDates::kNull},
+};
 constexpr std::array kDeletes = {
     Choice<DeletePolicy>{"delete_wins", DeletePolicy::kDeleteWins},
     Choice<DeletePolicy>{"update_wins", DeletePolicy::kUpdateWins},
@@ -337,6 +341,7 @@ Dataset read_dataset(const Member& member, const Config& config, const Offer& of
                problems);
   }
   dataset.stream = dataset.atomic.empty() ? dataset.id : model::stable_id(dataset.atomic);
+  reader.choice("zero_dates", kZeroDates, dataset.zero_dates);
   reader.texts("exclude", dataset.exclude);
   read_types(reader, dataset);
   read_conflict(reader, dataset);

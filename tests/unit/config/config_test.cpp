@@ -151,6 +151,15 @@ TEST(Config, ReadsDatasetsInTheFilesOrder) {
   EXPECT_EQ(shop.numbers, Numbers::kChecked);
 }
 
+TEST(Config, ReadsWhatBecomesOfZeroDates) {
+  EXPECT_EQ(parsed(kWhole).config.datasets.at(0).zero_dates, ZeroDates::kReject);
+  const auto said = [](const std::string& word) {
+    return parsed(with("atomic = \"sales\"", "zero_dates = \"" + word + "\""));
+  };
+  EXPECT_EQ(said("null").config.datasets.at(0).zero_dates, ZeroDates::kNull);
+  EXPECT_THAT(all_errors(said("nil")), HasSubstr("unknown zero_dates"));
+}
+
 TEST(Config, ReadsPolicies) {
   const Parsed result = parsed(kWhole);
   const Conflict& conflict = result.config.datasets.at(0).conflict;

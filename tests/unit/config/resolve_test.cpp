@@ -118,6 +118,33 @@ TEST_F(ResolveTest, GeneratedColumnsStay) {
   EXPECT_THAT(notes(), HasSubstr("b.t.paid is generated"));
 }
 
+TEST_F(ResolveTest, ZeroDatesAreNullWhereEverySystemThatIsWrittenToHasRoom) {
+  a_.columns.push_back(column("born", "date"));
+  b_.columns.push_back(column("born", "date"));
+  const auto is_null = [&](const std::string& dataset, const std::string& a) {
+    configure("key = [\"id\"]\n" + dataset, a, "");
+    return schema().fields.at(3).are_zero_dates_null;
+  };
+  EXPECT_FALSE(is_null("", ""));
+  EXPECT_TRUE(is_null("zero_dates = \"null\"", ""));
+  EXPECT_FALSE(schema().fields[2].are_zero_dates_null) << "it is no date";
+  a_.columns.back().is_nullable = false;
+  EXPECT_FALSE(is_null("zero_dates = \"null\"", ""));
+  EXPECT_THAT(notes(), HasSubstr("zero dates of field born are rejected, not NULL: a.t.born is "
+                                 "NOT NULL"));
+  EXPECT_TRUE(is_null("zero_dates = \"null\"", "direction = \"from\""));
+}
+
+TEST_F(ResolveTest, ZeroDatesOfAKeyStayRejected) {
+  for (TableShape* shape : {&a_, &b_}) {
+    shape->columns.push_back(column("born", "date"));
+    shape->keys = {{"born"}};
+  }
+  configure("key = [\"born\"]\nzero_dates = \"null\"", "", "");
+  EXPECT_FALSE(schema().fields[0].are_zero_dates_null);
+  EXPECT_THAT(notes(), HasSubstr("it is part of the key"));
+}
+
 TEST_F(ResolveTest, DeclaredTypesWin) {
   a_.columns[1].type = type_of("int64");
   configure("key = [\"id\"]", "", "", "[datasets.d.types]\nname = \"text\"\npaid = \"decimal\"");

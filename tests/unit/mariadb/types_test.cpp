@@ -10,7 +10,7 @@
 namespace syncline::mariadb {
 namespace {
 
-using testing::HasSubstr, testing::SizeIs;
+using testing::ElementsAre, testing::HasSubstr, testing::SizeIs;
 
 struct Sample {
   std::string type;  // of the column
@@ -299,6 +299,52 @@ TEST_F(Types, ADoubleIsRejectedWhereTheDatasetHasFloatsAndNoneIsTheSame) {
   rejected_.clear();
   snapshot(10, 0);
   EXPECT_EQ(1U, rejected_.size());
+}
+
+TEST_F(Types, ZeroDatesAreNullWhereTheDatasetSaysSoAndRejectedElsewhere) {
+  user_.run("CREATE TABLE sample0(id int PRIMARY KEY, d date, c datetime(3), i timestamp NULL)",
+            "SET time_zone = '+00:00'", "SET sql_mode = ''");
+  for (const bool is_null : {true, false}) {
+    model::Schema schema = make_schema("sample0", "id:int64 d:date c:datetime(3) i:timestamp(0)");
+    for (model::Field& field : schema.fields) field.are_zero_dates_null = is_null;
+    user_.run("DELETE FROM sample0");
+    start({schema});
+    user_.run(
+        "INSERT INTO sample0 VALUES (1, '0000-00-00', '0000-00-00', 0), (2, '2026-00-10', "
+        "'2026-10-00 01:02:03.4', NULL), (3, '0000-01-01', '0000-02-03 04:05:06', NULL), (4, "
+        "'2026-11-27', '2026-11-27 10:00:00.5', '2026-11-27 10:00:00')");
+    const std::string held = " 4 d=2026-11-27 c=2026-11-27 10:00:00.500 i=2026-11-27 10:00:00Z";
+    const std::string none = " d=NULL c=NULL i=NULL";
+    std::vector<std::string> wanted = {" 1" + none, " 2" + none, " 3" + none, held};
+    if (!is_null) wanted = {held};
+    std::vector<std::string> from_log = take(wanted.size());
+    for (std::string& line : from_log) line = line.substr(std::string("insert").size());
+    EXPECT_EQ(wanted, from_log);
+    std::vector<std::string> from_table = snapshot(10, 0);
+    for (std::string& line : from_table) line = line.substr(std::string("snapshot").size());
+    EXPECT_EQ(wanted, from_table);
+    EXPECT_EQ(is_null ? 0U : 6U, std::exchange(rejected_, {}).size());
+  }
+}
+
+TEST_F(Types, DatesDeclaredAsTextReadTheSameFromLogAndTable) {
+  user_.run(
+      "CREATE TABLE sample0(id int PRIMARY KEY, d date, c datetime(3), w datetime, i timestamp(1) "
+      "NULL, t time)",
+      "SET time_zone = '+00:00'", "SET sql_mode = ''");
+  start({make_schema("sample0", "id:int64 d:text c:text w:text i:text t:text")});
+  user_.run(
+      "INSERT INTO sample0 VALUES (1, '2026-11-27', '2026-11-27 10:00:00.12', '2026-11-27 "
+      "23:59:59', '2026-11-27 10:00:00.5', '-100:00:01'), (2, '2026-00-10', '0000-00-00', "
+      "'2026-01-00 01:02:03', 0, '0:0:0')");
+  take(2);
+  const auto from_log = std::exchange(sink_->values, {});
+  snapshot(10, 0);
+  EXPECT_EQ(from_log, sink_->values);
+  EXPECT_THAT(from_log, ElementsAre("2026-11-27", "2026-11-27 10:00:00.120", "2026-11-27 23:59:59",
+                                    "2026-11-27 10:00:00.5Z", "-100:00:01", "2026-00-10",
+                                    "0000-00-00 00:00:00.000", "2026-01-00 01:02:03",
+                                    "0000-00-00 00:00:00.0Z", "00:00:00"));
 }
 
 TEST_F(Types, WhatAColumnCannotHoldIsRefusedWithTheReason) {

@@ -6,7 +6,7 @@
 namespace syncline::postgres {
 namespace {
 
-using testing::HasSubstr, testing::SizeIs;
+using testing::ElementsAre, testing::HasSubstr, testing::SizeIs;
 
 struct Sample {
   std::string type;  // of the column
@@ -148,8 +148,59 @@ TEST_F(Types, MatchTheLogicalTypeThatTheCatalogGives) {
   }
 }
 
+// Rows under 1, 2, ... with these values, as log and table tell them alike, without the key.
+class OtherTypes : public PostgresTest {
+ protected:
+  // One table, column v. REQUIRES: the types that `column` names.
+  void start_one(const std::string& column, const std::string& logical) {
+    user_.run("CREATE TABLE t(id int PRIMARY KEY, v " + column + ")");
+    auto schema = make_schema("t", "id:int64 v:" + logical);
+    schema.fields[1].are_zero_dates_null = are_zero_dates_null_;
+    start({std::move(schema)});
+  }
+  std::vector<std::string> shown(const std::vector<std::string>& values, size_t rejected_count) {
+    for (const std::string& value : values) {
+      user_.run("INSERT INTO t VALUES (" + std::to_string(++row_count_) + ", " + value + ")");
+    }
+    auto from_log = take(values.size() - rejected_count);
+    for (std::string& line : from_log) line = line.substr(line.find("v="));
+    auto from_table = snapshot();
+    for (std::string& line : from_table) line = line.substr(line.find("v="));
+    EXPECT_EQ(from_log, from_table);
+    EXPECT_EQ(2 * rejected_count, rejected_.size());
+    return from_log;
+  }
+
+  bool are_zero_dates_null_ = false;
+  int row_count_ = 0;
+};
+
+TEST_F(OtherTypes, WhatNoDateHoldsIsNullWhereTheDatasetSaysSo) {
+  are_zero_dates_null_ = true;
+  start_one("date", "date");
+  EXPECT_THAT(shown({"'infinity'", "'-infinity'", "'0044-03-15 BC'", "'2026-11-27'", "NULL",
+                     "'10000-01-01'"},
+                    1),
+              ElementsAre("v=NULL", "v=NULL", "v=NULL", "v=2026-11-27", "v=NULL"));
+  EXPECT_THAT(to_string(rejected_[0].error), HasSubstr("10000-01-01"));
+}
+
+TEST_F(OtherTypes, WhatNoInstantHoldsIsNullWhereTheDatasetSaysSo) {
+  are_zero_dates_null_ = true;
+  start_one("timestamptz(0)", "timestamp(0)");
+  EXPECT_THAT(shown({"'infinity'", "'0001-01-01 00:00:00+01'", "'2026-11-27 10:00:00Z'"}, 0),
+              ElementsAre("v=NULL", "v=NULL", "v=2026-11-27 10:00:00Z"));
+}
+
+TEST_F(OtherTypes, WhatNoDateHoldsIsRejectedElsewhere) {
+  start_one("date", "date");
+  EXPECT_THAT(shown({"'infinity'", "'0044-03-15 BC'", "'2026-11-27'"}, 2),
+              ElementsAre("v=2026-11-27"));
+}
+
 TEST(Doubles, AreExactWhereTheDatasetHasFloats) {
-  const NativeType column{.category = Category::kFloat64, .name = "double precision"};
+  const NativeType column{
+      .category = Category::kFloat64, .name = "double precision", .attributes = {}};
   const model::LogicalType type{.kind = model::TypeKind::kFloat32};
   EXPECT_EQ(ErrorCode::kValue, canonical_from_native("0.1", column, type).error().code);
   const std::string bytes = model::canonical_float32(0.1F);
