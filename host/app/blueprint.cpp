@@ -182,8 +182,7 @@ std::vector<BlueprintSystem> bare_systems(const config::Config& config,
 Result<config::SystemShape> read_shape(const BlueprintSystem& system, Clock& clock) {
   SYN_TRY(auto made, make_system(system.settings->kind, system.ports, clock));
   SYN_TRY(const auto tables, made.catalog->tables());
-  return config::SystemShape{system.settings->name, shapes_of(tables),
-                             find_system_row(system.settings->kind)->make_key};
+  return config::SystemShape{system.settings->name, shapes_of(tables, system.settings->kind)};
 }
 
 void take_resolution(config::Resolution&& resolution, Blueprint& blueprint) {
@@ -355,16 +354,18 @@ config::Offer offer() {
   return offer;
 }
 
-std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& tables) {
+std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& tables,
+                                          const std::string& kind) {
   std::vector<config::TableShape> shapes;
   for (const ports::TableInfo& table : tables) {
     config::TableShape& shape = shapes.emplace_back();
     shape.name = table.name;
     shape.keys = table.keys;
+    shape.kind = kind;
     for (const ports::ColumnInfo& column : table.columns) {
-      shape.columns.push_back(
-          {column.name, column.type, column.is_nullable, column.is_generated, column.equivalence,
-           column.native_type + (column.collation.empty() ? "" : " COLLATE " + column.collation)});
+      shape.columns.push_back({column.name, column.type, column.is_nullable, column.is_generated,
+                               column.equivalence,
+                               column.is_of_own_kind ? column.native_type : std::string()});
     }
   }
   return shapes;

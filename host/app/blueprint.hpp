@@ -62,6 +62,7 @@ Result<Blueprint> make_blueprint(const std::string& config_path, Clock& clock);
 Result<Blueprint> make_blueprint_to_run(const std::string& config_path, Clock& clock);
 
 // A catalog's tables as the config's room sees them.
-std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& tables);
+std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& tables,
+                                          const std::string& kind);
 
 }  // namespace syncline::app

@@ -21,11 +21,13 @@ constexpr const char* kFile = "systems.json";
 constexpr int64_t kFormat = 1;
 
 json::object column_to_json(const ColumnShape& column) {
-  return {{"name", column.name},
-          {"type", model::to_string(column.type)},
-          {"nullable", column.is_nullable},
-          {"generated", column.is_generated},
-          {"equivalence", static_cast<int64_t>(column.equivalence)}};
+  json::object object = {{"name", column.name},
+                         {"type", model::to_string(column.type)},
+                         {"nullable", column.is_nullable},
+                         {"generated", column.is_generated},
+                         {"equivalence", static_cast<int64_t>(column.equivalence)}};
+  if (!column.own_type.empty()) object["own_type"] = column.own_type;
+  return object;
 }
 
 json::object table_to_json(const TableShape& table) {
@@ -33,7 +35,16 @@ json::object table_to_json(const TableShape& table) {
   for (const ColumnShape& column : table.columns) columns.push_back(column_to_json(column));
   json::array keys;
   for (const auto& key : table.keys) keys.push_back(json::array(key.begin(), key.end()));
-  return {{"name", table.name}, {"columns", std::move(columns)}, {"keys", std::move(keys)}};
+  return {{"name", table.name},
+          {"kind", table.kind},
+          {"columns", std::move(columns)},
+          {"keys", std::move(keys)}};
+}
+
+// A member that older files do not have.
+std::string text_in(const json::object& object, std::string_view name) {
+  const json::value* found = object.if_contains(name);
+  return found == nullptr ? std::string() : std::string(found->as_string());
 }
 
 std::optional<ColumnShape> column_from_json(const json::value& from) {
@@ -46,6 +57,7 @@ std::optional<ColumnShape> column_from_json(const json::value& from) {
   column.is_nullable = object.at("nullable").as_bool();
   column.is_generated = object.at("generated").as_bool();
   column.equivalence = static_cast<model::KeyEquivalence>(object.at("equivalence").as_int64());
+  column.own_type = text_in(object, "own_type");
   return column;
 }
 
@@ -53,6 +65,7 @@ std::optional<TableShape> table_from_json(const json::value& from) {
   const json::object& object = from.as_object();
   TableShape table;
   table.name = object.at("name").as_string();
+  table.kind = text_in(object, "kind");
   for (const json::value& value : object.at("columns").as_array()) {
     auto column = column_from_json(value);
     if (!column) return std::nullopt;

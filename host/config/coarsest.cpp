@@ -86,7 +86,31 @@ std::optional<LogicalType> coarsest_of_two(const LogicalType& a, const LogicalTy
   return std::nullopt;
 }
 
+// Of another kind for certain: an older data folder does not say it.
+bool is_of_other_kind(const TableShape& a, const TableShape& b) {
+  return !a.kind.empty() && !b.kind.empty() && a.kind != b.kind;
+}
+
 }  // namespace
+
+const ColumnOf* find_not_understood(std::span<const ColumnOf> columns) {
+  for (const ColumnOf& one : columns) {
+    if (one.column->own_type.empty()) continue;
+    for (const ColumnOf& other : columns) {
+      if (is_of_other_kind(*one.table, *other.table)) return &one;
+    }
+  }
+  return nullptr;
+}
+
+std::optional<LogicalType> common_type(std::span<const ColumnOf> columns) {
+  if (find_not_understood(columns) != nullptr) return std::nullopt;
+  std::optional<LogicalType> type = columns.front().column->type;
+  for (const ColumnOf& one : columns) {
+    if (type) type = coarsest(*type, one.column->type);
+  }
+  return type;
+}
 
 std::optional<LogicalType> coarsest(const LogicalType& a, const LogicalType& b) {
   if (a.kind == b.kind) return coarsest_of_kind(a, b);

@@ -293,29 +293,41 @@ model::Field DatasetResolver::make_field(const std::string& name) {
 }
 
 model::LogicalType DatasetResolver::find_type(const std::string& name) {
-  const ColumnShape& first = *sides_.front().columns.at(name);
-  model::LogicalType found = first.type;
-  for (const Side& side : sides_) {
-    const ColumnShape& column = *side.columns.at(name);
-    const auto type = coarsest(found, column.type);
-    if (!type) {
-      add(side.mapping->place, ErrorCode::kSystemSchema,
-          field_text(name) + " has types that do not fit",
-          sides_.front().column_text(first) + " is " + to_string(first.type) + ", " +
-              side.column_text(column) + " is " + to_string(column.type),
-          "say which is meant: [datasets." + dataset_.name + ".types] " + name + " = \"" +
-              to_string(column.type) + "\", or put the field into \"exclude\"");
-      return found;
-    }
-    found = *type;
+  std::vector<ColumnOf> columns;
+  for (const Side& side : sides_) columns.push_back({side.table, side.columns.at(name)});
+  const ColumnShape& first = *columns.front().column;
+  const auto declaring = [&](std::string_view type) {
+    return "[datasets." + dataset_.name + ".types] " + name + " = \"" + std::string(type) + "\"";
+  };
+  if (const ColumnOf* own = find_not_understood(columns)) {
+    const Side& side = sides_[static_cast<size_t>(own - columns.data())];
+    add(side.mapping->place, ErrorCode::kSystemSchema,
+        field_text(name) + " is understood by some of its systems only",
+        side.column_text(*own->column) + " is " + own->column->own_type +
+            ", whose text means nothing to a system that is not of kind " + side.table->kind,
+        "put the field into \"exclude\", or let its text travel as it is: " + declaring("text"));
+    return first.type;
   }
+  for (size_t count = 1; count <= columns.size(); ++count) {
+    if (common_type(std::span(columns).first(count))) continue;
+    const Side& side = sides_[count - 1];
+    const ColumnShape& column = *columns[count - 1].column;
+    add(side.mapping->place, ErrorCode::kSystemSchema,
+        field_text(name) + " has types that do not fit",
+        sides_.front().column_text(first) + " is " + to_string(first.type) + ", " +
+            side.column_text(column) + " is " + to_string(column.type),
+        "say which is meant: " + declaring(to_string(column.type)) +
+            ", or put the field into \"exclude\"");
+    return first.type;
+  }
+  const model::LogicalType type = *common_type(columns);
   for (const Side& side : sides_) {
     const ColumnShape& column = *side.columns.at(name);
-    if (column.type.kind == found.kind) continue;
-    note("field " + name + " is " + to_string(found) + ", though " + side.column_text(column) +
+    if (column.type.kind == type.kind) continue;
+    note("field " + name + " is " + to_string(type) + ", though " + side.column_text(column) +
          " is " + to_string(column.type));
   }
-  return found;
+  return type;
 }
 
 // NULL must have a place in every system that is written to; says why not.

@@ -28,23 +28,20 @@ struct ColumnShape {
   bool is_nullable = true;
   bool is_generated = false;
   model::KeyEquivalence equivalence = model::KeyEquivalence::kBytes;
-  std::string declaration = {};  // its type and collation, as its system declares them
+  // As its system calls it, where only systems of the same kind understand its text ("money").
+  std::string own_type = {};
 };
 
 struct TableShape {
   std::string name;
   std::vector<ColumnShape> columns;
   std::vector<std::vector<std::string>> keys;  // primary first, then unique ones without NULLs
+  std::string kind = {};                       // of its system; empty: not known
 };
-
-// The statements that make these columns a key of that table.
-using MakeKey = std::string (*)(const std::string& table,
-                                std::span<const ColumnShape* const> columns);
 
 struct SystemShape {
   std::string system;
   std::vector<TableShape> tables;
-  MakeKey make_key = nullptr;  // null: it is said in words
 };
 
 struct ResolvedMapping {
@@ -74,5 +71,15 @@ Resolution resolve_dataset(const Config& config, const Dataset& dataset,
 // The type that holds what both hold; nothing where there is none.
 std::optional<model::LogicalType> coarsest(const model::LogicalType& a,
                                            const model::LogicalType& b);
+
+struct ColumnOf {
+  const TableShape* table = nullptr;
+  const ColumnShape* column = nullptr;
+};
+
+// The type that holds what all of these hold; nothing where there is none.
+std::optional<model::LogicalType> common_type(std::span<const ColumnOf> columns);
+// Whose text the column of another one's system does not understand; null: none.
+const ColumnOf* find_not_understood(std::span<const ColumnOf> columns);
 
 }  // namespace syncline::config

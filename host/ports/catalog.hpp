@@ -21,7 +21,7 @@ struct ColumnInfo {
   bool is_nullable = true;
   bool is_generated = false;
   model::KeyEquivalence equivalence = model::KeyEquivalence::kBytes;  // by its collation
-  std::string collation = {};  // its name, where it must be said when the column is declared anew
+  bool is_of_own_kind = false;  // only systems of this kind understand its text
 };
 
 struct TableInfo {

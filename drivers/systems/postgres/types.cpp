@@ -259,6 +259,13 @@ LogicalType logical_type_of(const NativeType& native) {
   return {.kind = TypeKind::kText};
 }
 
+bool is_understood_here_only(const NativeType& native) {
+  constexpr std::array<std::string_view, 3> kOwn = {"money", "xml", "tsvector"};
+  const std::string_view name = native.name;
+  const std::string_view element = name.substr(0, name.size() - (name.ends_with("[]") ? 2 : 0));
+  return std::find(kOwn.begin(), kOwn.end(), element) != kOwn.end();
+}
+
 bool is_beyond_dates(std::string_view text, const NativeType& native) {
   const bool is_date = native.category == Category::kDate ||
                        native.category == Category::kDatetime ||

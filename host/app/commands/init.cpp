@@ -128,7 +128,7 @@ Result<ExitStatus> run_init(const Arguments& arguments) {
     }
     SYN_TRY(const auto made, make_system(system.kind, bare, system_clock()));
     SYN_TRY(const auto tables, made.catalog->tables());
-    system.tables = shapes_of(tables);
+    system.tables = shapes_of(tables, system.kind);
     systems.push_back(std::move(system));
   }
   const std::string text = config::make_sample({}, systems);

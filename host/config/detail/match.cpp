@@ -75,8 +75,9 @@ ColumnMatch match_columns(const TableShape& here, const TableShape& there) {
   ColumnMatch match;
   std::set<std::string> used_here;
   std::set<std::string> used_there;
-  const auto fits = [](const ColumnShape& a, const ColumnShape& b) {
-    return !a.is_generated && !b.is_generated && coarsest(a.type, b.type).has_value();
+  const auto fits = [&](const ColumnShape& a, const ColumnShape& b) {
+    const ColumnOf both[] = {{&here, &a}, {&there, &b}};
+    return !a.is_generated && !b.is_generated && common_type(both).has_value();
   };
   pair_columns(
       here, there, used_here, used_there, match.sure,
@@ -116,17 +117,17 @@ const TableShape* match_table(const TableShape& here, const std::vector<TableSha
 void keep_common(const TableShape& here, std::vector<OtherTable>& others,
                  std::set<std::string>& unfitting) {
   for (const ColumnShape& column : here.columns) {
-    std::optional<model::LogicalType> type = column.type;
+    std::vector<ColumnOf> columns = {{&here, &column}};
     bool is_everywhere = true;
     for (const OtherTable& other : others) {
       if (other.columns.unfitting.contains(column.name)) unfitting.insert(column.name);
       const auto found = other.columns.sure.find(column.name);
       is_everywhere = is_everywhere && found != other.columns.sure.end();
-      if (is_everywhere && type) {
-        type = coarsest(*type, find_column(*other.table, found->second)->type);
+      if (is_everywhere) {
+        columns.push_back({other.table, find_column(*other.table, found->second)});
       }
     }
-    if (is_everywhere && !type) unfitting.insert(column.name);
+    if (is_everywhere && !common_type(columns)) unfitting.insert(column.name);
     if (is_everywhere && !unfitting.contains(column.name)) continue;
     for (OtherTable& other : others) other.columns.sure.erase(column.name);
   }

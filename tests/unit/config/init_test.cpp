@@ -95,6 +95,27 @@ TEST(Init, SaysWhatItIsUnsureOf) {
   EXPECT_THAT(text, Not(HasSubstr("syncline_checkpoint")));
 }
 
+TEST(Init, LeavesOutWhatOnlyOneKindOfSystemUnderstands) {
+  InitSystem erp{"erp",
+                 "k",
+                 "e",
+                 {{"t",
+                   {column("id", "text"), column("price", "text")},
+                   {{"id"}},
+                   "k"}}};
+  erp.tables[0].columns[1].own_type = "money";
+  InitSystem shop{"shop",
+                  "l",
+                  "s",
+                  {{"t",
+                    {column("id", "text"), column("price", "text")},
+                    {{"id"}},
+                    "l"}}};
+  const std::string text = make_sample({}, std::vector{erp, shop});
+  EXPECT_THAT(text, HasSubstr("types that do not fit"));
+  EXPECT_THAT(text, HasSubstr("exclude = [\"price\"]"));
+}
+
 TEST(Init, TablesWithoutACommonKeyAreOnlyMentioned) {
   InitSystem other = shop();
   other.tables[0].keys = {{"phone"}};

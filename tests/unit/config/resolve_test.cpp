@@ -145,6 +145,26 @@ TEST_F(ResolveTest, ZeroDatesOfAKeyStayRejected) {
   EXPECT_THAT(notes(), HasSubstr("it is part of the key"));
 }
 
+TEST_F(ResolveTest, WhatOnlyOneKindOfSystemUnderstandsDoesNotTravelToOthers) {
+  a_.columns.push_back(column("price", "text"));
+  a_.columns.back().own_type = "money";
+  b_.columns.push_back(column("price", "text"));
+  a_.kind = b_.kind = "k";
+  configure("key = [\"id\"]", "", "");
+  EXPECT_THAT(fields(), testing::Contains("price text"));
+  b_.kind = "other";
+  configure("key = [\"id\"]", "", "");
+  EXPECT_THAT(error(), HasSubstr("a.t.price is money"));
+  EXPECT_THAT(error(), HasSubstr("\"exclude\""));
+  configure("key = [\"id\"]\nexclude = [\"price\"]", "", "");
+  EXPECT_THAT(fields(), testing::Not(testing::Contains("price text")));
+  configure("key = [\"id\"]", "", "", "[datasets.d.types]\nprice = \"text\"");
+  EXPECT_THAT(fields(), testing::Contains("price text"));
+  a_.kind = "";  // remembered by a version that did not know
+  configure("key = [\"id\"]", "", "");
+  EXPECT_THAT(fields(), testing::Contains("price text"));
+}
+
 TEST_F(ResolveTest, DeclaredTypesWin) {
   a_.columns[1].type = type_of("int64");
   configure("key = [\"id\"]", "", "", "[datasets.d.types]\nname = \"text\"\npaid = \"decimal\"");

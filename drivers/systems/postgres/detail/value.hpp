@@ -53,6 +53,8 @@ Category category_of(std::string_view type_name, char type_kind);
 // What to cast a text to. Without a length, `character` and `bit` would mean one of them.
 std::string cast_name(std::string_view type_name, std::string_view formatted);
 model::LogicalType logical_type_of(const NativeType& type);
+// Whether its text means nothing to systems of another kind: money, xml, tsvector.
+bool is_understood_here_only(const NativeType& type);
 // Whether it is a date before the year 1, or none at all ("infinity").
 bool is_beyond_dates(std::string_view text, const NativeType& type);
 // Whether a column of this type stores the text's value unchanged. No, where that is not sure.
