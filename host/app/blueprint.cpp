@@ -364,7 +364,7 @@ std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& t
     shape.kind = kind;
     for (const ports::ColumnInfo& column : table.columns) {
       shape.columns.push_back({column.name, column.type, column.is_nullable, column.is_generated,
-                               column.equivalence,
+                               column.equivalence, column.may_be,
                                column.is_of_own_kind ? column.native_type : std::string()});
     }
   }

@@ -26,6 +26,7 @@ json::object column_to_json(const ColumnShape& column) {
                          {"nullable", column.is_nullable},
                          {"generated", column.is_generated},
                          {"equivalence", static_cast<int64_t>(column.equivalence)}};
+  if (column.may_be) object["may_be"] = model::to_string(*column.may_be);
   if (!column.own_type.empty()) object["own_type"] = column.own_type;
   return object;
 }
@@ -58,6 +59,11 @@ std::optional<ColumnShape> column_from_json(const json::value& from) {
   column.is_generated = object.at("generated").as_bool();
   column.equivalence = static_cast<model::KeyEquivalence>(object.at("equivalence").as_int64());
   column.own_type = text_in(object, "own_type");
+  const std::string other = text_in(object, "may_be");
+  if (other.empty()) return column;
+  auto may_be = model::parse_type(other);
+  if (!may_be) return std::nullopt;
+  column.may_be = may_be.value();
   return column;
 }
 

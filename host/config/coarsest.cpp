@@ -91,6 +91,15 @@ bool is_of_other_kind(const TableShape& a, const TableShape& b) {
   return !a.kind.empty() && !b.kind.empty() && a.kind != b.kind;
 }
 
+// What the column is among the others.
+LogicalType type_among(const ColumnOf& one, std::span<const ColumnOf> all) {
+  const std::optional<LogicalType>& other = one.column->may_be;
+  const bool is_other = other && std::ranges::any_of(all, [&](const ColumnOf& of) {
+                          return of.column->type.kind == other->kind;
+                        });
+  return is_other ? *other : one.column->type;
+}
+
 }  // namespace
 
 const ColumnOf* find_not_understood(std::span<const ColumnOf> columns) {
@@ -105,9 +114,9 @@ const ColumnOf* find_not_understood(std::span<const ColumnOf> columns) {
 
 std::optional<LogicalType> common_type(std::span<const ColumnOf> columns) {
   if (find_not_understood(columns) != nullptr) return std::nullopt;
-  std::optional<LogicalType> type = columns.front().column->type;
+  std::optional<LogicalType> type = type_among(columns.front(), columns);
   for (const ColumnOf& one : columns) {
-    if (type) type = coarsest(*type, one.column->type);
+    if (type) type = coarsest(*type, type_among(one, columns));
   }
   return type;
 }

@@ -28,6 +28,8 @@ struct ColumnShape {
   bool is_nullable = true;
   bool is_generated = false;
   model::KeyEquivalence equivalence = model::KeyEquivalence::kBytes;
+  // What the dataset may take it for where another system's column is that: a set, of an array.
+  std::optional<model::LogicalType> may_be = {};
   // As its system calls it, where only systems of the same kind understand its text ("money").
   std::string own_type = {};
 };

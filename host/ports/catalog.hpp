@@ -21,6 +21,8 @@ struct ColumnInfo {
   bool is_nullable = true;
   bool is_generated = false;
   model::KeyEquivalence equivalence = model::KeyEquivalence::kBytes;  // by its collation
+  // What a dataset may take it for where another system's column is that.
+  std::optional<model::LogicalType> may_be = std::nullopt;
   bool is_of_own_kind = false;  // only systems of this kind understand its text
 };
 

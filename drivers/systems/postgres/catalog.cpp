@@ -30,7 +30,7 @@ ports::TableInfo table_info(const Table& table) {
   for (const Column& column : table.columns) {
     info.columns.push_back({column.name, logical_type_of(column.type), column.type.name,
                             column.is_nullable, column.is_generated, column.equivalence,
-                            is_understood_here_only(column.type)});
+                            other_type_of(column.type), is_understood_here_only(column.type)});
   }
   for (const UniqueSet& unique : table.uniques) {
     const bool is_usable =

@@ -135,6 +135,17 @@ Result<std::string> from_bytea(std::string_view text, const LogicalType& type) {
   return refuse(text, type, "the column holds bytes");
 }
 
+Result<std::string> from_array(std::string_view text, const NativeType& native,
+                               const LogicalType& type) {
+  if (type.kind == TypeKind::kSet) {
+    SYN_TRY(const std::string labels, labels_from_array(text));
+    return model::canonical_set(labels);
+  }
+  if (type.kind != TypeKind::kJson) return model::canonical_from_text(text, type);
+  SYN_TRY(const std::string json, json_from_array(text, native.category));
+  return model::canonical_json(json);
+}
+
 Result<std::string> from_integer(std::string_view text, const LogicalType& type) {
   int64_t value = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -259,6 +270,13 @@ LogicalType logical_type_of(const NativeType& native) {
   return {.kind = TypeKind::kText};
 }
 
+std::optional<LogicalType> other_type_of(const NativeType& native) {
+  const bool is_of_texts =
+      native.category == Category::kText || native.category == Category::kVarchar;
+  if (!native.is_array || !is_of_texts) return std::nullopt;
+  return LogicalType{.kind = TypeKind::kSet};
+}
+
 bool is_understood_here_only(const NativeType& native) {
   constexpr std::array<std::string_view, 3> kOwn = {"money", "xml", "tsvector"};
   const std::string_view name = native.name;
@@ -276,11 +294,7 @@ bool is_beyond_dates(std::string_view text, const NativeType& native) {
 
 Result<std::string> canonical_from_native(std::string_view text, const NativeType& native,
                                           const LogicalType& type) {
-  if (native.is_array) {
-    if (type.kind != TypeKind::kJson) return model::canonical_from_text(text, type);
-    SYN_TRY(const std::string json, json_from_array(text, native.category));
-    return model::canonical_json(json);
-  }
+  if (native.is_array) return from_array(text, native, type);
   switch (native.category) {
     case Category::kBool:
       return from_bool(text, type);
@@ -308,6 +322,7 @@ Result<std::string> native_from_canonical(std::string_view bytes, const LogicalT
   if (native.is_array && type.kind == TypeKind::kJson) {
     return array_from_json(bytes, native.category);
   }
+  if (native.is_array && type.kind == TypeKind::kSet) return array_from_labels(bytes);
   if (native.category == Category::kBytea) {
     if (type.kind == TypeKind::kBytes || holds_text(type.kind)) return hex_text(bytes);
   } else if (type.kind == TypeKind::kBytes && native.category != Category::kOther) {

@@ -95,20 +95,21 @@ TEST(Init, SaysWhatItIsUnsureOf) {
   EXPECT_THAT(text, Not(HasSubstr("syncline_checkpoint")));
 }
 
-TEST(Init, LeavesOutWhatOnlyOneKindOfSystemUnderstands) {
+TEST(Init, LeavesOutWhatOnlyOneKindOfSystemUnderstandsAndTakesArraysForSets) {
   InitSystem erp{"erp",
                  "k",
                  "e",
                  {{"t",
-                   {column("id", "text"), column("price", "text")},
+                   {column("id", "text"), column("price", "text"), column("tags", "json")},
                    {{"id"}},
                    "k"}}};
   erp.tables[0].columns[1].own_type = "money";
+  erp.tables[0].columns[2].may_be = model::LogicalType{.kind = model::TypeKind::kSet};
   InitSystem shop{"shop",
                   "l",
                   "s",
                   {{"t",
-                    {column("id", "text"), column("price", "text")},
+                    {column("id", "text"), column("price", "text"), column("tags", "set")},
                     {{"id"}},
                     "l"}}};
   const std::string text = make_sample({}, std::vector{erp, shop});

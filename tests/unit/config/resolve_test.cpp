@@ -165,6 +165,22 @@ TEST_F(ResolveTest, WhatOnlyOneKindOfSystemUnderstandsDoesNotTravelToOthers) {
   EXPECT_THAT(fields(), testing::Contains("price text"));
 }
 
+TEST_F(ResolveTest, AnArrayIsASetOnlyBesideOne) {
+  a_.columns.push_back(column("tags", "json"));
+  a_.columns.back().may_be = type_of("set");
+  b_.columns.push_back(column("tags", "set"));
+  configure("key = [\"id\"]", "", "");
+  EXPECT_THAT(fields(), testing::Contains("tags set"));
+  EXPECT_THAT(notes(), HasSubstr("field tags is set, though a.t.tags is json"));
+  b_.columns.back().type = type_of("json");
+  configure("key = [\"id\"]", "", "");
+  EXPECT_THAT(fields(), testing::Contains("tags json"));
+  a_.columns.back().may_be.reset();
+  b_.columns.back().type = type_of("set");
+  configure("key = [\"id\"]", "", "");
+  EXPECT_THAT(error(), HasSubstr("a.t.tags is json, b.t.tags is set"));
+}
+
 TEST_F(ResolveTest, DeclaredTypesWin) {
   a_.columns[1].type = type_of("int64");
   configure("key = [\"id\"]", "", "", "[datasets.d.types]\nname = \"text\"\npaid = \"decimal\"");

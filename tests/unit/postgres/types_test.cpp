@@ -198,6 +198,23 @@ TEST_F(OtherTypes, WhatNoDateHoldsIsRejectedElsewhere) {
               ElementsAre("v=2026-11-27"));
 }
 
+TEST_F(OtherTypes, AnArrayOfTextsIsASet) {
+  start_one("text[]", "set");
+  EXPECT_THAT(shown({"'{}'", "'{b,a}'", "ARRAY['q\"', E'\\\\', 'NULL', '{x}']", "'{a,a}'",
+                     "'{a,NULL}'", "'{\"a,b\"}'", "'{\"\"}'", "'{{a},{b}}'", "'[0:1]={a,b}'"},
+                    6),
+              ElementsAre("v=", "v=a,b", "v=NULL,\\,q\",{x}"));
+  std::string reasons;
+  for (const auto& row : rejected_) reasons += to_string(row.error);
+  for (const char* why : {"'a' is in it twice", "an element of it is NULL", "has a comma",
+                          "is empty", "arrays within it", "do not begin at 1"}) {
+    EXPECT_THAT(reasons, HasSubstr(why));
+  }
+  apply({"put 11 v=b,a", "put 12 v=q\",\\", "put 13 v="});
+  EXPECT_EQ(R"(11|{a,b};12|{"\\","q\""};13|{})",
+            user_.ask("SELECT id, v FROM t WHERE id > 10 ORDER BY id"));
+}
+
 TEST(Doubles, AreExactWhereTheDatasetHasFloats) {
   const NativeType column{
       .category = Category::kFloat64, .name = "double precision", .attributes = {}};

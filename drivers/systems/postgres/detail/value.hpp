@@ -1,11 +1,12 @@
 // PostgreSQL's types and values, as text under our sessions' fixed settings, and the canonical
 // bytes of logical types.
 //
-// Arrays are JSON arrays. Types without a logical one (ranges, composites, money, xml, tsvector,
-// ...) are their text. What cannot be held exactly is kValue. Threads: pure functions.
+// Arrays are JSON arrays, or sets. Types without a logical one (ranges, composites, money, xml,
+// tsvector, ...) are their text. What cannot be held exactly is kValue. Threads: pure functions.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -53,6 +54,8 @@ Category category_of(std::string_view type_name, char type_kind);
 // What to cast a text to. Without a length, `character` and `bit` would mean one of them.
 std::string cast_name(std::string_view type_name, std::string_view formatted);
 model::LogicalType logical_type_of(const NativeType& type);
+// What a dataset may take it for instead: an array of texts is a set of labels.
+std::optional<model::LogicalType> other_type_of(const NativeType& type);
 // Whether its text means nothing to systems of another kind: money, xml, tsvector.
 bool is_understood_here_only(const NativeType& type);
 // Whether it is a date before the year 1, or none at all ("infinity").
@@ -70,5 +73,10 @@ Result<std::string> native_from_canonical(std::string_view bytes, const model::L
 // array would give back as something else: [1] in text[], ["1"] in int[], [[]]).
 Result<std::string> json_from_array(std::string_view text, Category element);
 Result<std::string> array_from_json(std::string_view json, Category element);
+
+// '{b,a}' -> "b,a", as sets are written, and back. Errors: kValue (what is no set: NULL, a label
+// twice, none or with a comma, arrays within arrays).
+Result<std::string> labels_from_array(std::string_view text);
+std::string array_from_labels(std::string_view labels);
 
 }  // namespace syncline::postgres
