@@ -81,6 +81,7 @@ std::optional<LogicalType> coarsest_of_two(const LogicalType& a, const LogicalTy
     type.length = smaller_bound(a.length, b.length);
     return type;
   }
+  if (is_pair(TypeKind::kBytes, TypeKind::kSpatial) && a.length == 0) return b;
   if (is_text(a.kind) && is_kept_as_text(b.kind)) return b;
   if (is_text(b.kind) && is_kept_as_text(a.kind)) return a;
   return std::nullopt;

@@ -91,6 +91,8 @@ Result<std::string> canonical_macaddr(std::string_view text);
 Result<std::string> canonical_set(std::string_view labels);  // "b,a": in byte order, each once
 Result<std::string> canonical_json(std::string_view text);   // RFC 8785 key order, exact decimals
 std::string canonical_spatial(uint32_t srid, std::string_view wkb);
+// Of the canonical bytes as a column of bytes keeps them.
+Result<std::string> canonical_spatial(std::string_view bytes);
 
 // Any type from the text its dialect-neutral form uses (ISO dates, plain decimals, "true"/"false",
 // hex for bytes, "srid;hex" for spatial), and back: for configs, scenarios, messages and drivers

@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kUuidSize = 16;
 constexpr size_t kBitCountSize = 4;
 constexpr size_t kSridSize = 4;
+constexpr size_t kWkbSizeLeast = 5;  // byte order and kind
 
 // Length of the well-formed sequence at the start of text, 0 if there is none (Unicode 15, table
 // 3-7: no overlong forms, no surrogates, nothing beyond U+10FFFF).
@@ -266,6 +267,12 @@ std::string canonical_spatial(uint32_t srid, std::string_view wkb) {
   detail::append_big_endian(srid, out);
   out += wkb;
   return out;
+}
+
+Result<std::string> canonical_spatial(std::string_view bytes) {
+  if (bytes.size() >= kSridSize + kWkbSizeLeast) return std::string(bytes);
+  return detail::refuse("0x" + detail::to_hex(bytes), {.kind = TypeKind::kSpatial},
+                        "it is shorter than an SRID and a WKB");
 }
 
 }  // namespace syncline::model

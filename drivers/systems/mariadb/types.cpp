@@ -135,6 +135,7 @@ Result<std::string> from_bits(std::string_view bytes, const NativeType& native,
 
 Result<std::string> from_bytes(std::string_view bytes, const LogicalType& type) {
   if (type.kind == TypeKind::kBytes) return model::canonical_bytes(bytes, type);
+  if (type.kind == TypeKind::kSpatial) return model::canonical_spatial(bytes);
   if (holds_text(type.kind)) return model::canonical_text(bytes, type);
   return refuse("...", model::to_string(type), "the column holds bytes");
 }
@@ -293,10 +294,13 @@ Result<Parameter> geometry_parameter(std::string_view bytes, const LogicalType& 
   return out;
 }
 
-Parameter text_parameter(std::string_view bytes, const LogicalType& type) {
+Parameter text_parameter(std::string_view bytes, const LogicalType& type,
+                         const NativeType& native) {
+  const bool is_spatial =
+      type.kind == TypeKind::kSpatial && parameter_kind_of(native) == ParameterKind::kBytes;
   Parameter out;
-  out.text =
-      type.kind == TypeKind::kBytes ? std::string(bytes) : model::text_from_canonical(bytes, type);
+  out.text = type.kind == TypeKind::kBytes || is_spatial ? std::string(bytes)
+                                                         : model::text_from_canonical(bytes, type);
   if (type.kind == TypeKind::kTimestamp && out.text.ends_with('Z')) out.text.pop_back();
   return out;
 }
@@ -484,7 +488,7 @@ Result<Parameter> parameter_from_canonical(std::string_view bytes, const Logical
     case Category::kGeometry:
       return geometry_parameter(bytes, type, native);
     default:
-      return text_parameter(bytes, type);
+      return text_parameter(bytes, type, native);
   }
 }
 

@@ -131,6 +131,7 @@ bool holds_text(TypeKind kind) {
 Result<std::string> from_bytea(std::string_view text, const LogicalType& type) {
   SYN_TRY(const std::string bytes, raw_bytes(text, type));
   if (type.kind == TypeKind::kBytes) return model::canonical_bytes(bytes, type);
+  if (type.kind == TypeKind::kSpatial) return model::canonical_spatial(bytes);
   if (holds_text(type.kind)) return model::canonical_text(bytes, type);
   return refuse(text, type, "the column holds bytes");
 }
@@ -317,7 +318,8 @@ Result<std::string> canonical_from_native(std::string_view text, const NativeTyp
 Result<std::string> native_from_canonical(std::string_view bytes, const LogicalType& type,
                                           const NativeType& native) {
   if (type.kind == TypeKind::kSpatial) {
-    return refuse("...", type, "spatial values are not written to PostgreSQL by this version");
+    if (native.category == Category::kBytea && !native.is_array) return hex_text(bytes);
+    return refuse("...", type, "only a bytea column holds an SRID and a WKB");
   }
   if (native.is_array && type.kind == TypeKind::kJson) {
     return array_from_json(bytes, native.category);

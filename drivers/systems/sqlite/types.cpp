@@ -142,7 +142,7 @@ Result<std::string> bytes_cell(const NativeValue& value, const LogicalType& type
   if (value.storage == StorageClass::kInteger || value.storage == StorageClass::kReal) {
     return refuse_storage(value, type);
   }
-  if (type.kind == TypeKind::kSpatial) return std::string(value.bytes);
+  if (type.kind == TypeKind::kSpatial) return model::canonical_spatial(value.bytes);
   return model::canonical_bytes(value.bytes, type);
 }
 

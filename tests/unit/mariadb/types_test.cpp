@@ -347,6 +347,19 @@ TEST_F(Types, DatesDeclaredAsTextReadTheSameFromLogAndTable) {
                                     "0000-00-00 00:00:00.0Z", "00:00:00"));
 }
 
+TEST_F(Types, ABlobHoldsAGeometryAsItsBytes) {
+  user_.run("CREATE TABLE sample0(id int PRIMARY KEY, v longblob)",
+            "INSERT INTO sample0 VALUES (1, x'0000')");
+  start({make_schema("sample0", "id:int64 v:spatial")});
+  const std::string point = "4326;0101000000000000000000f03f0000000000000040";
+  apply({"put 7 v=" + point});
+  EXPECT_EQ("000010E60101000000000000000000F03F0000000000000040",
+            user_.ask("SELECT hex(v) FROM sample0 WHERE id = 7"));
+  EXPECT_THAT(snapshot(10, 0), ElementsAre("snapshot 7 v=" + point));
+  ASSERT_EQ(1U, rejected_.size());
+  EXPECT_THAT(to_string(rejected_[0].error), HasSubstr("shorter than an SRID and a WKB"));
+}
+
 TEST_F(Types, WhatAColumnCannotHoldIsRefusedWithTheReason) {
   struct Case {
     std::string type;

@@ -215,6 +215,15 @@ TEST_F(OtherTypes, AnArrayOfTextsIsASet) {
             user_.ask("SELECT id, v FROM t WHERE id > 10 ORDER BY id"));
 }
 
+TEST_F(OtherTypes, AGeometryIsItsBytes) {
+  start_one("bytea", "spatial");
+  EXPECT_THAT(shown({"'\\x000010e60101000000000000000000f03f0000000000000040'", "'\\x0000'"}, 1),
+              ElementsAre("v=4326;0101000000000000000000f03f0000000000000040"));
+  apply({"put 9 v=7;0101000000000000000000f03f0000000000000040"});
+  EXPECT_EQ("\\x000000070101000000000000000000f03f0000000000000040",
+            user_.ask("SELECT v FROM t WHERE id = 9"));
+}
+
 TEST(Doubles, AreExactWhereTheDatasetHasFloats) {
   const NativeType column{
       .category = Category::kFloat64, .name = "double precision", .attributes = {}};

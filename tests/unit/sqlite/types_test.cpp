@@ -131,6 +131,7 @@ INSTANTIATE_TEST_SUITE_P(
         Written{"decimal(19,0)", "NUMERIC", "9223372036854775807"}, Written{"text", "TEXT", "007"},
         Written{"text", "STRING", "12"}, Written{"text", "VARCHAR(3)", "longer than three"},
         Written{"char(5)", "CHAR(5)", "ab"}, Written{"bytes", "BLOB", "00ff41"},
+        Written{"spatial", "BLOB", "4326;0101000000000000000000f03f0000000000000040"},
         Written{"date", "DATE", "2024-02-29"},
         Written{"datetime(6)", "DATETIME", "2024-01-02 03:04:05.678901"},
         Written{"datetime(6)", "DATETIME", "2024-01-02 03:04:05"},
