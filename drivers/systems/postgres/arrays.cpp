@@ -1,7 +1,7 @@
 // PostgreSQL's array text and JSON arrays.
-#include <charconv>
 #include <cstdio>
 
+#include "drivers/systems/postgres/detail/json_scan.hpp"
 #include "drivers/systems/postgres/detail/value.hpp"
 
 namespace syncline::postgres {
@@ -34,26 +34,6 @@ void append_json_string(std::string_view text, std::string& out) {
 
 bool is_json_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789+-.eE") == std::string_view::npos;
-}
-
-void append_element(std::string_view text, Category element, std::string& out) {
-  switch (element) {
-    case Category::kBool:
-      out += text == "t" || text == "true" ? "true" : "false";  // as the server writes it, as JSON
-      return;
-    case Category::kInteger:
-    case Category::kDecimal:
-    case Category::kFloat32:
-    case Category::kFloat64:
-      if (is_json_number(text)) {
-        out += text;
-        return;
-      }
-      break;
-    default:
-      break;
-  }
-  append_json_string(text, out);
 }
 
 class ArrayText {
@@ -100,7 +80,7 @@ class ArrayText {
     if (!is_quoted && value == "NULL") {
       out_ += "null";
     } else {
-      append_element(value, element_, out_);
+      append_json(value, element_, out_);
     }
     return true;
   }
@@ -111,49 +91,39 @@ class ArrayText {
   std::string out_;
 };
 
-// Canonical JSON: no spaces, keys sorted, so a value's text is found by counting brackets.
-class JsonText {
+// As the text of an array.
+class JsonText : private JsonScan {
  public:
-  explicit JsonText(std::string_view text) : text_(text) {}
+  JsonText(std::string_view text, Category element, int32_t modifier)
+      : JsonScan(text), element_(element), modifier_(modifier) {}
 
-  bool read() { return read_array(0) && at_ == text_.size(); }
+  bool is_rounded() const { return is_rounded_; }  // an element of it
+  bool read() { return read_array(0) && at_end(); }
   std::string take() { return std::move(out_); }
 
  private:
-  char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-
   bool read_array(int depth) {
-    if (depth > kDepthMax || peek() != '[') return false;
-    ++at_;
+    if (depth > kDepthMax || !take_if('[')) return false;
     out_ += '{';
-    if (peek() == ']' && depth == 0) {  // an array within another is never empty
-      ++at_;
-      out_ += '}';
-      return true;
+    if (depth > 0 || peek() != ']') {  // an array within another is never empty
+      do {
+        if (out_.back() != '{') out_ += ',';
+        const bool is_read = peek() == '[' ? read_array(depth + 1) : read_element();
+        if (!is_read) return false;
+      } while (take_if(','));
     }
-    while (true) {
-      const bool is_read = peek() == '[' ? read_array(depth + 1) : read_value();
-      if (!is_read) return false;
-      if (peek() == ']') break;
-      if (peek() != ',') return false;
-      ++at_;
-      out_ += ',';
-    }
-    ++at_;
     out_ += '}';
-    return true;
+    return take_if(']');
   }
 
-  bool read_value() {
-    std::string value;
+  bool read_element() {
     if (peek() == '"') {
+      std::string value;
       if (!read_string(value)) return false;
       append_quoted(value);
       return true;
     }
-    const size_t begin = at_;
-    skip_value();
-    const std::string_view raw = text_.substr(begin, at_ - begin);
+    const std::string_view raw = skip_value();
     if (raw.empty()) return false;
     if (raw == "null") {
       out_ += "NULL";
@@ -163,60 +133,8 @@ class JsonText {
     return true;
   }
 
-  // A number, a word or an object, as it stands.
-  void skip_value() {
-    int depth = 0;
-    bool is_string = false;
-    for (; at_ < text_.size(); ++at_) {
-      const char letter = text_[at_];
-      if (is_string) {
-        if (letter == '\\') ++at_;
-        if (letter == '"') is_string = false;
-        continue;
-      }
-      if (letter == '"') is_string = true;
-      if (letter == '{' || letter == '[') ++depth;
-      if (depth == 0 && (letter == ',' || letter == ']')) return;
-      if (letter == '}' || letter == ']') --depth;
-    }
-  }
-
-  bool read_string(std::string& value) {
-    for (++at_; at_ < text_.size(); ++at_) {
-      const char letter = text_[at_];
-      if (letter == '"') {
-        ++at_;
-        return true;
-      }
-      if (letter != '\\') {
-        value += letter;
-      } else if (!read_escape(value)) {
-        return false;
-      }
-    }
-    return false;
-  }
-
-  bool read_escape(std::string& value) {
-    if (++at_ >= text_.size()) return false;
-    constexpr std::string_view kLetters = "\"\\/bfnrt";
-    constexpr std::string_view kMeanings = "\"\\/\b\f\n\r\t";
-    const size_t found = kLetters.find(text_[at_]);
-    if (found != std::string_view::npos) {
-      value += kMeanings[found];
-      return true;
-    }
-    // Canonical JSON escapes control characters only.
-    unsigned code = 0;
-    if (text_[at_] != 'u' || at_ + 4 >= text_.size()) return false;
-    std::from_chars(text_.data() + at_ + 1, text_.data() + at_ + 5, code, 16);
-    if (code == 0 || code >= 0x80) return false;
-    value += static_cast<char>(code);
-    at_ += 4;
-    return true;
-  }
-
   void append_quoted(std::string_view value) {
+    is_rounded_ = is_rounded_ || postgres::is_rounded(value, element_, modifier_);
     out_ += '"';
     for (const char letter : value) {
       if (letter == '"' || letter == '\\') out_ += '\\';
@@ -225,12 +143,36 @@ class JsonText {
     out_ += '"';
   }
 
-  std::string_view text_;
-  size_t at_ = 0;
+  Category element_;
+  int32_t modifier_;
+  bool is_rounded_ = false;
   std::string out_;
 };
 
 }  // namespace
+
+void append_json(std::string_view text, Category category, std::string& out) {
+  switch (category) {
+    case Category::kBool:
+      out += text == "t" || text == "true" ? "true" : "false";  // as the server writes it, as JSON
+      return;
+    case Category::kInteger:
+    case Category::kDecimal:
+    case Category::kFloat32:
+    case Category::kFloat64:
+      if (is_json_number(text)) {
+        out += text;
+        return;
+      }
+      break;
+    case Category::kChar:
+      text = text.substr(0, text.find_last_not_of(' ') + 1);
+      break;
+    default:
+      break;
+  }
+  append_json_string(text, out);
+}
 
 Result<std::string> json_from_array(std::string_view text, Category element) {
   if (text.starts_with('[')) return refuse(text, "its indexes do not begin at 1");
@@ -239,11 +181,12 @@ Result<std::string> json_from_array(std::string_view text, Category element) {
   return reader.take();
 }
 
-Result<std::string> array_from_json(std::string_view json, Category element) {
-  JsonText reader(json);
+Result<std::string> array_from_json(std::string_view json, Category element, int32_t modifier) {
+  JsonText reader(json, element, modifier);
   if (!reader.read()) {
     return refuse(json, "the column is an array, and this is no JSON array that it can be");
   }
+  if (reader.is_rounded()) return refuse(json, "an element has more digits than the column's type");
   std::string text = reader.take();
   SYN_TRY(const std::string again, json_from_array(text, element));
   const auto canonical = model::canonical_json(again);

@@ -22,11 +22,14 @@ constexpr const char* kTables =
     "has_table_privilege(c.oid, 'DELETE'), greatest(c.reltuples, 0)::bigint";
 
 // A domain counts as its base type, with the modifier nearest to the column.
-constexpr const char* kColumns =
+constexpr std::string_view kBases =
     "WITH RECURSIVE base(declared, type, modifier) AS (SELECT oid, oid, -1 FROM pg_type WHERE "
     "typtype <> 'd' UNION ALL SELECT d.oid, b.type, CASE WHEN d.typtypmod >= 0 THEN d.typtypmod "
     "ELSE b.modifier END FROM pg_type d JOIN base b ON d.typtype = 'd' AND d.typbasetype = "
-    "b.declared) SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, CASE WHEN a.atttypmod >= 0 "
+    "b.declared) ";
+
+constexpr const char* kColumns =
+    "SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, CASE WHEN a.atttypmod >= 0 "
     "THEN a.atttypmod ELSE b.modifier END, t.typname, t.typtype, format_type(t.oid, NULL), "
     "e.typname, e.typtype, t.typcategory = 'A' AND e.typdelim = ',', a.attnotnull, a.attgenerated "
     "<> '', a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%', a.attidentity "
@@ -35,6 +38,17 @@ constexpr const char* kColumns =
     "ON e.oid = t.typelem LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
     "LEFT JOIN pg_collation l ON l.oid = a.attcollation WHERE a.attnum > 0 AND NOT a.attisdropped "
     "AND a.attrelid = ANY($1::oid[]) ORDER BY a.attrelid, a.attnum";
+
+// What the composites among the columns are made of.
+constexpr const char* kAttributes =
+    "SELECT a.attrelid, a.attname, x.attname, t.typname, t.typtype, e.typname, e.typtype, "
+    "t.typcategory = 'A' AND e.typdelim = ',', CASE WHEN x.atttypmod >= 0 THEN x.atttypmod ELSE "
+    "y.modifier END FROM pg_attribute a JOIN base b ON b.declared = a.atttypid JOIN pg_type c ON "
+    "c.oid = b.type AND c.typtype = 'c' JOIN pg_attribute x ON "
+    "x.attrelid = c.typrelid AND x.attnum > 0 AND NOT x.attisdropped JOIN base y ON y.declared = "
+    "x.atttypid JOIN pg_type t ON t.oid = y.type LEFT JOIN pg_type e ON e.oid = t.typelem WHERE "
+    "a.attnum > 0 AND NOT a.attisdropped AND a.attrelid = ANY($1::oid[]) ORDER BY a.attrelid, "
+    "a.attnum, x.attnum";
 
 constexpr const char* kUniques =
     "SELECT i.indrelid, x.relname, i.indisprimary, i.indisreplident, i.indimmediate, a.attname "
@@ -123,6 +137,35 @@ void add_numbering(const Answer& rows, size_t row, Table& table) {
   }
 }
 
+void add_attribute(const Answer& rows, size_t row, Table& table) {
+  const size_t at = rows.is_true(row, 7) ? 5 : 3;
+  const std::string_view kind = rows.text(row, at + 1);
+  for (Column& column : table.columns) {
+    if (column.name != rows.text(row, 1)) continue;
+    column.type.attributes.push_back({std::string(rows.text(row, 2)),
+                                      category_of(rows.text(row, at), kind.empty() ? 'b' : kind[0]),
+                                      static_cast<int32_t>(rows.integer(row, 8)),
+                                      rows.is_true(row, 7)});
+  }
+}
+
+// No more is asked where no column is a composite.
+Result<void> read_attributes(Connection& connection, std::span<const Parameter> tables,
+                             const std::map<int64_t, Table*>& by_oid) {
+  const bool has_composite = std::any_of(by_oid.begin(), by_oid.end(), [](const auto& entry) {
+    const auto& columns = entry.second->columns;
+    return std::any_of(columns.begin(), columns.end(), [](const Column& column) {
+      return column.type.category == Category::kComposite && !column.type.is_array;
+    });
+  });
+  if (!has_composite) return success();
+  SYN_TRY(const Answer rows, connection.query(std::string(kBases) + kAttributes, tables));
+  for (size_t row = 0; row < rows.row_count(); ++row) {
+    add_attribute(rows, row, *by_oid.at(rows.integer(row, 0)));
+  }
+  return success();
+}
+
 Result<void> read_details(Connection& connection, std::vector<Table>& tables) {
   ArrayLiteral oids;
   std::map<int64_t, Table*> by_oid;
@@ -131,10 +174,11 @@ Result<void> read_details(Connection& connection, std::vector<Table>& tables) {
     by_oid[table.oid] = &table;
   }
   const Parameter parameter[] = {oids.finish()};
-  SYN_TRY(const Answer columns, connection.query(kColumns, parameter));
+  SYN_TRY(const Answer columns, connection.query(std::string(kBases) + kColumns, parameter));
   for (size_t row = 0; row < columns.row_count(); ++row) {
     by_oid.at(columns.integer(row, 0))->columns.push_back(column_of(columns, row));
   }
+  SYN_TRY(read_attributes(connection, parameter, by_oid));
   SYN_TRY(const Answer sequences, connection.query(kSequences, parameter));
   for (size_t row = 0; row < sequences.row_count(); ++row) {
     add_numbering(sequences, row, *by_oid.at(sequences.integer(row, 0)));
@@ -284,7 +328,8 @@ bool is_same_shape(const Mapped& a, const Mapped& b) {
          std::equal(a.columns.begin(), a.columns.end(), b.columns.begin(), b.columns.end(),
                     [](const Column& one, const Column& other) {
                       return one.declared_type == other.declared_type &&
-                             one.declared_modifier == other.declared_modifier;
+                             one.declared_modifier == other.declared_modifier &&
+                             one.type.attributes == other.type.attributes;
                     });
 }
 

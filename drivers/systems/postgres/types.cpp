@@ -180,9 +180,27 @@ Result<std::string> without_zero(std::string text, const LogicalType& type) {
 
 Category category_of(std::string_view type_name, char type_kind) {
   if (type_kind == 'e') return Category::kEnum;
+  if (type_kind == 'c') return Category::kComposite;
   const auto found = std::find_if(kNames.begin(), kNames.end(),
                                   [&](const Named& known) { return known.name == type_name; });
   return found == kNames.end() ? Category::kOther : found->category;
+}
+
+bool is_rounded(std::string_view text, Category category, int32_t modifier) {
+  switch (category) {
+    case Category::kDecimal: {
+      const LogicalType held = decimal_of(modifier);
+      const auto kept = model::canonical_decimal(text, held);
+      const auto meant = model::canonical_decimal(text, {.kind = TypeKind::kDecimal});
+      return kept && meant && kept.value() != meant.value();
+    }
+    case Category::kDatetime:
+    case Category::kTimestamp:
+    case Category::kTime:
+      return fraction_digits(text) > timed(TypeKind::kTimestamp, modifier).precision;
+    default:
+      return false;
+  }
 }
 
 bool is_stored_exactly(std::string_view text, const NativeType& type) {
@@ -265,6 +283,7 @@ LogicalType logical_type_of(const NativeType& native) {
       return {.kind = TypeKind::kEnum};
     case Category::kText:
     case Category::kVarbit:
+    case Category::kComposite:
     case Category::kOther:
       break;
   }
@@ -305,6 +324,11 @@ Result<std::string> canonical_from_native(std::string_view text, const NativeTyp
       return from_double(text, type);
     case Category::kBytea:
       return from_bytea(text, type);
+    case Category::kComposite: {
+      if (type.kind != TypeKind::kJson) return model::canonical_from_text(text, type);
+      SYN_TRY(const std::string json, json_from_composite(text, native.attributes));
+      return model::canonical_json(json);
+    }
     case Category::kText:
     case Category::kVarchar:
     case Category::kChar:
@@ -322,12 +346,16 @@ Result<std::string> native_from_canonical(std::string_view bytes, const LogicalT
     return refuse("...", type, "only a bytea column holds an SRID and a WKB");
   }
   if (native.is_array && type.kind == TypeKind::kJson) {
-    return array_from_json(bytes, native.category);
+    return array_from_json(bytes, native.category, native.modifier);
   }
   if (native.is_array && type.kind == TypeKind::kSet) return array_from_labels(bytes);
+  if (native.category == Category::kComposite && type.kind == TypeKind::kJson) {
+    return composite_from_json(bytes, native.attributes);
+  }
   if (native.category == Category::kBytea) {
     if (type.kind == TypeKind::kBytes || holds_text(type.kind)) return hex_text(bytes);
-  } else if (type.kind == TypeKind::kBytes && native.category != Category::kOther) {
+  } else if (type.kind == TypeKind::kBytes && native.category != Category::kOther &&
+             native.category != Category::kComposite) {
     return without_zero(std::string(bytes), type);
   }
   if (type.kind == TypeKind::kFloat32 && native.category == Category::kFloat64) {

@@ -54,6 +54,7 @@ const std::vector<Sample>& samples() {
       {"boolean[]", "json", {"'{t,f,NULL}'"}},
       {"numeric[]", "json", {"'{1.5,NaN,12345678901234567890}'"}},
       {"jsonb[]", "json", {"ARRAY['{\"a\": [1]}'::jsonb, '[2]'::jsonb, 'null'::jsonb]"}},
+      {"char(3)[]", "json", {"'{a,abc}'"}},
       {"timestamptz[]", "json", {"ARRAY['2026-03-29 02:30:00.5+02'::timestamptz]"}},
       {"mood", "enum", {"'happy'", "'so so'"}},
       {"positive", "int64", {"5"}},
@@ -222,6 +223,71 @@ TEST_F(OtherTypes, AGeometryIsItsBytes) {
   apply({"put 9 v=7;0101000000000000000000f03f0000000000000040"});
   EXPECT_EQ("\\x000000070101000000000000000000f03f0000000000000040",
             user_.ask("SELECT v FROM t WHERE id = 9"));
+}
+
+TEST_F(OtherTypes, ACompositeIsAnObjectWhereTheDatasetHasJson) {
+  user_.run(
+      "CREATE TYPE inner_part AS (x int, y text); CREATE DOMAIN tag AS text; "
+      "CREATE TYPE part AS (n int, \"Na me\" tag, w numeric(6,2), ok boolean, ns int[], p "
+      "inner_part)");
+  start_one("part", "json");
+  const std::vector<std::string> objects = {
+      R"~({"Na me":"a \"b\" \\c, (d)","n":1,"ns":[1,null],"ok":true,"p":"(7,\"q r\")","w":1.5})~",
+      R"~({"Na me":null,"n":null,"ns":null,"ok":null,"p":null,"w":null})~",
+      R"~({"Na me":"","n":-2,"ns":[],"ok":false,"p":"(,)","w":0})~"};
+  EXPECT_THAT(shown({R"~(ROW(1, E'a "b" \\c, (d)', 1.50, true, '{1,NULL}', ROW(7, 'q r')))~",
+                     "ROW(NULL, NULL, NULL, NULL, NULL, NULL)",
+                     "ROW(-2, '', 0, false, '{}', ROW(NULL, NULL))", "NULL"},
+                    0),
+              ElementsAre("v=" + objects[0], "v=" + objects[1], "v=" + objects[2], "v=NULL"));
+  for (size_t i = 0; i < objects.size(); ++i) {
+    std::string object = objects[i];
+    std::replace(object.begin(), object.end(), ' ', '~');
+    apply({"put " + std::to_string(101 + i) + " v=" + object});
+  }
+  EXPECT_EQ("3", user_.ask("SELECT count(*) FROM t a JOIN t b ON b.id = a.id + 100 AND a.v IS NOT "
+                           "DISTINCT FROM b.v"));
+  const auto applied = try_apply({"put 9 v={\"n\":1}"});
+  ASSERT_TRUE(applied && applied.value().poison);
+  EXPECT_THAT(to_string(applied.value().poison->error),
+              HasSubstr("not those of the column's type"));
+}
+
+TEST_F(OtherTypes, RowsOfACompositeThatGotAnAttributeAreRejectedUntilTheNextStart) {
+  user_.run("CREATE TYPE part AS (n int)");
+  start_one("part", "json");
+  EXPECT_THAT(shown({"ROW(1)"}, 0), ElementsAre("v={\"n\":1}"));
+  user_.run("ALTER TYPE part ADD ATTRIBUTE more text");
+  user_.run("INSERT INTO t VALUES (2, ROW(2, 'a'))");
+  poll_until([&] { return rejected_.size() == 1; });
+  EXPECT_THAT(to_string(rejected_[0].error), HasSubstr("other attributes than its type had"));
+  connect(sink_->position);
+  user_.run("INSERT INTO t VALUES (3, ROW(3, 'b'))");
+  EXPECT_THAT(take(1), testing::Contains("insert 3 v={\"more\":\"b\",\"n\":3}"));
+}
+
+TEST(CompositeText, WhatItWouldGiveBackAsSomethingElseIsRefused) {
+  const std::vector<Attribute> attributes = {{"n", Category::kInteger}, {"t", Category::kText}};
+  for (const char* json :
+       {"1", "[]", "{", "{\"n\":1}", R"({"n":1,"t":2})", R"({"n":"1","t":"a"})",
+        R"({"n":1,"t":"a","u":null})", R"({"n":1,"t":{"a":1}})", R"({"n":1,"t":"a"}x)"}) {
+    const auto text = composite_from_json(json, attributes);
+    ASSERT_FALSE(text.has_value()) << json;
+    EXPECT_EQ(ErrorCode::kValue, text.error().code);
+  }
+  constexpr int32_t kTwoDigits = (6 << 16 | 2) + 4;  // numeric(6,2)
+  const std::vector<Attribute> amounts = {{"w", Category::kDecimal, kTwoDigits}};
+  EXPECT_EQ("(\"1.5\")", composite_from_json(R"({"w":1.5})", amounts).value());
+  EXPECT_FALSE(composite_from_json(R"({"w":1.255})", amounts).has_value());
+  EXPECT_FALSE(composite_from_json(R"({"w":1e-7})", amounts).has_value());
+  EXPECT_FALSE(array_from_json("[1,1.255]", Category::kDecimal, kTwoDigits).has_value());
+  EXPECT_FALSE(array_from_json(R"(["12:00:00.5"])", Category::kTime, 0).has_value());
+  EXPECT_EQ("(,\"\")", composite_from_json(R"({"n":null,"t":""})", attributes).value());
+  for (const char* text : {"", "(1)", "(1,a", "(1,a,b)", "(1,a)x", "1,a"}) {
+    EXPECT_FALSE(json_from_composite(text, attributes).has_value()) << text;
+  }
+  EXPECT_EQ(R"({"n":1,"t":"a,\"\\"})",
+            json_from_composite(R"~((1,"a,""\\"))~", attributes).value());
 }
 
 TEST(Doubles, AreExactWhereTheDatasetHasFloats) {

@@ -1,14 +1,16 @@
 // PostgreSQL's types and values, as text under our sessions' fixed settings, and the canonical
 // bytes of logical types.
 //
-// Arrays are JSON arrays, or sets. Types without a logical one (ranges, composites, money, xml,
-// tsvector, ...) are their text. What cannot be held exactly is kValue. Threads: pure functions.
+// Arrays are JSON arrays, or sets; composites JSON objects where the dataset has JSON. Types
+// without a logical one (ranges, composites else, money, xml, tsvector, ...) are their text. What
+// cannot be held exactly is kValue. Threads: pure functions.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "host/base/result.hpp"
 #include "host/model/cell.hpp"
@@ -38,18 +40,29 @@ enum class Category : uint8_t {
   kMacaddr,
   kJson,
   kEnum,
+  kComposite,
   kOther,
+};
+
+struct Attribute {  // of a composite; what it is made of itself is its text
+  std::string name;
+  Category category = Category::kOther;
+  int32_t modifier = -1;
+  bool is_array = false;  // of elements of the category
+  bool operator==(const Attribute&) const = default;
 };
 
 struct NativeType {
   Category category = Category::kOther;
-  int32_t modifier = -1;  // as pg_attribute.atttypmod has it
-  bool is_array = false;  // of elements of the category
-  std::string name;       // as SQL casts to it, without modifiers
+  int32_t modifier = -1;              // as pg_attribute.atttypmod has it
+  bool is_array = false;              // of elements of the category
+  std::string name;                   // as SQL casts to it, without modifiers
+  std::vector<Attribute> attributes;  // of a composite, where its category is that
   bool operator==(const NativeType&) const = default;
 };
 
-// By the names of pg_type (of the domain's base type): "int4", 'b' base type, 'e' enum.
+// By the names of pg_type (of the domain's base type): "int4", 'b' base type, 'c' composite, 'e'
+// enum.
 Category category_of(std::string_view type_name, char type_kind);
 // What to cast a text to. Without a length, `character` and `bit` would mean one of them.
 std::string cast_name(std::string_view type_name, std::string_view formatted);
@@ -60,6 +73,8 @@ std::optional<model::LogicalType> other_type_of(const NativeType& type);
 bool is_understood_here_only(const NativeType& type);
 // Whether it is a date before the year 1, or none at all ("infinity").
 bool is_beyond_dates(std::string_view text, const NativeType& type);
+// Whether digits of a number or a time would be rounded away.
+bool is_rounded(std::string_view text, Category category, int32_t modifier);
 // Whether a column of this type stores the text's value unchanged. No, where that is not sure.
 bool is_stored_exactly(std::string_view text, const NativeType& type);
 
@@ -70,9 +85,19 @@ Result<std::string> native_from_canonical(std::string_view bytes, const model::L
                                           const NativeType& native);
 
 // '{1,NULL,"a b"}' -> [1,null,"a b"], and back. Errors: kValue (other lower bounds than 1; what the
-// array would give back as something else: [1] in text[], ["1"] in int[], [[]]).
+// array would give back as something else: [1] in text[], ["1"] in int[], [[]], [1.25] in
+// numeric(9,1)[]).
 Result<std::string> json_from_array(std::string_view text, Category element);
-Result<std::string> array_from_json(std::string_view json, Category element);
+Result<std::string> array_from_json(std::string_view json, Category element, int32_t modifier = -1);
+// A value without its quoting as JSON: a number, a bool or a string, by its category.
+void append_json(std::string_view text, Category category, std::string& out);
+
+// '(1,"a b",)' -> {"x":1,"y":"a b","z":null}, and back. Errors: kValue (what the composite would
+// give back as something else: members that are no attributes of it, [1] for a text).
+Result<std::string> json_from_composite(std::string_view text,
+                                        const std::vector<Attribute>& attributes);
+Result<std::string> composite_from_json(std::string_view json,
+                                        const std::vector<Attribute>& attributes);
 
 // '{b,a}' -> "b,a", as sets are written, and back. Errors: kValue (what is no set: NULL, a label
 // twice, none or with a comma, arrays within arrays).
