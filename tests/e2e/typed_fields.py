@@ -2,10 +2,11 @@
 import ipaddress
 from decimal import Decimal
 
-from typed_values import (COLOURS, COLOUR_LIST, INT64, SETS, SPECIAL, Field, Value, addresses,
-                          any_of, arrays, beyond_plane, blobs, clock_intervals, days, decimals,
-                          exact_floats, fifteen_digits, floats, integers, intervals, json_value,
-                          jsons, labels, longer_than, moments, no_mariadb_uuid, no_spaces,
+from typed_values import (COLOURS, COLOUR_LIST, GEOMETRIES, INT64, SETS, SET_ARRAYS, SPECIAL,
+                          Field, Value, addresses, any_of, arrays, beyond_plane, blobs,
+                          clock_intervals, composites, days, decimals, exact_floats,
+                          fifteen_digits, floats, integers, intervals, json_value, jsons, labels,
+                          longer_than, moments, no_mariadb_uuid, no_spaces, no_zero_date,
                           not_a_stamp, not_in, numbers_of_bits, one_zero, outside, padded,
                           same_clock, same_decimal, same_interval, sorted_set, texts, times, uuids)
 
@@ -124,10 +125,17 @@ TEXTS = [
     field("enum", "colour", f"enum({COLOUR_LIST})", "TEXT", labels(COLOURS, (
         ({"s": "RED"}, "pm"), ({"s": ""}, "pm"), ({"s": "1"}, "pm"), ({"s": "red "}, "pm")))),
     field("set", "text", "set('a','b','c')", "TEXT", SETS, ("ps", sorted_set)),
+    field("sets", "text[]", "set('a','b','c')", "TEXT", SET_ARRAYS, ("ps", sorted_set),
+          without="ps"),
     field("dom", "positive", "int", "INTEGER", integers(p=(1, INT32[1]), m=INT32, s=INT64)),
     field("cidr", "cidr", "varchar(60)", "TEXT", any_of("10.0.0.0/8", "::/0", "2001:db8::/32")),
     field("range", "int4range", "varchar(60)", "TEXT", any_of("[1,5)", "empty", "(,)", "[3,)")),
-    field("xml", "xml", "text", "TEXT", any_of("<a b=\"1\">x</a>", "<a/>", "a &amp; b")),
+    field("xml", "xml", "text", "TEXT", any_of("<a b=\"1\">x</a>", "<a/>", "a &amp; b"),
+          declared="text"),
+    field("money", "money", "varchar(60)", "TEXT", any_of("$0.50", "-$12.34", "$1,234.56"),
+          declared="text"),
+    field("tsv", "tsvector", "text", "TEXT", any_of("'a':1 'b':2B", "'x y'", ""),
+          declared="text"),
 ]
 
 BYTES = [
@@ -136,6 +144,7 @@ BYTES = [
           blobs(24, lambda blob: "m" if len(blob) > 20 else "")),
     field("bin", "bytea", "binary(8)", "BLOB",
           blobs(10, lambda blob: "pms" if len(blob) > 8 else ""), ("pms", padded(8)), without="ps"),
+    field("geo", "bytea", "geometry", "BLOB", GEOMETRIES, without="ps"),
     field("uuid", "uuid", "uuid", "UUID", uuids(no_mariadb_uuid), ("s", str.lower)),
     field("ut", "uuid", "char(36)", "TEXT", uuids(), ("ms", str.lower)),
     field("uv", "uuid", "varchar(40)", "GUID", uuids(), ("ms", str.lower)),
@@ -199,9 +208,25 @@ JSONS = [
         ('["ä😀","\\n\\t","\\u0001"]', '{ä😀,"\n\t","\x01"}'),
         ('[["a","b"],["c","d"]]', "{{a,b},{c,d}}"), no_arrays=(
             "[1]", "[true]", '["\\u0000"]', '[{"a":1}]', '"a"')), ("ms", json_value)),
+    field("part", "part", "json", "TEXT", composites, ("ms", json_value), without="ps"),
 ]
 
 FIELDS = [*NUMBERS, *TEXTS, *BYTES, *TIMES, *JSONS]
+
+# Where the dataset takes for NULL what dates cannot hold.
+ZERO_DATES = [
+    field("day", "date", "date", None, any_of(
+        "2026-11-27", {"m": "0000-00-00"}, {"m": "2026-00-10"}, {"m": "2026-02-00"},
+        {"m": "0000-01-01"}, {"p": "infinity"}, {"p": "-infinity"}, {"p": "0044-03-15 BC"},
+        ({"p": "10000-01-01"}, "p")), ("pm", no_zero_date)),
+    field("clock", "timestamp(0)", "datetime", None, any_of(
+        "2026-11-27 10:00:00", {"m": "0000-00-00 00:00:00"}, {"m": "2026-00-10 01:02:03"},
+        {"p": "infinity"}, {"p": "0044-03-15 12:00:00 BC"}), ("pm", no_zero_date)),
+    field("instant", "timestamptz(0)", "timestamp NULL DEFAULT NULL", None, any_of(
+        {"p": "2026-11-27 10:00:00+00", "m": "2026-11-27 10:00:00"},
+        {"m": "0000-00-00 00:00:00"}, {"p": "-infinity"}, {"p": "0001-01-01 00:00:00+01"}),
+          ("pm", no_zero_date)),
+]
 
 # Of keys. SQLite's are written as `same` gives them, for we must find them again; a text key where
 # all three tell apart what any of them does.

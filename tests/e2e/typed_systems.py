@@ -106,6 +106,7 @@ class Postgres(System):
         self.sql("SET datestyle = 'ISO, YMD'; SET intervalstyle = iso_8601; "
                  "SET extra_float_digits = 3; SET bytea_output = hex")
         self.sql(f"CREATE TYPE colour AS ENUM ({COLOUR_LIST})")
+        self.sql("CREATE TYPE part AS (n integer, name text)")
         self.sql("CREATE DOMAIN positive AS integer CHECK (value > 0)")
 
     def takes(self, statement, values):
@@ -159,7 +160,7 @@ class Mariadb(System):
     def shown(name, kind):
         if kind.startswith("bit"):
             return f"{name} + 0"
-        if kind.startswith(("binary", "varbinary", "longblob")):
+        if kind.startswith(("binary", "varbinary", "longblob", "geometry")):
             return f"hex({name})"
         if "text" in kind or "char" in kind or kind == "json":
             return name

@@ -435,5 +435,46 @@ COLOUR_LIST = ", ".join("'" + colour.replace("'", "''") + "'" for colour in COLO
 SETS = any_of("", "a", "b,a", "a,b,c", "c", ({"p": "a,x", "s": "a,x"}, "m"))
 
 
+# As an array of PostgreSQL too; what is no set in it.
+SET_ARRAYS = any_of(*({"p": f"{{{labels}}}", "m": labels, "s": labels}
+                      for labels in ("", "a", "b,a", "a,b,c")),
+                    ({"p": "{a,x}", "s": "a,x"}, "m"), ({"p": "{a,a}"}, "p"),
+                    ({"p": "{a,NULL}"}, "p"), ({"p": "{{a},{b}}"}, "p"))
+
+
 def sorted_set(text):
-    return ",".join(sorted(set(text.split(","))))
+    return ",".join(sorted(set(text.strip("{}").split(","))))
+
+
+# Geometries: the SRID as each system keeps it, then the WKB.
+
+def geometry(srid, wkb):
+    big, little = (srid.to_bytes(4, order) + bytes.fromhex(wkb) for order in ("big", "little"))
+    return {"p": big, "m": little, "s": big}
+
+
+PLACE = "000000000000f03f0000000000000040"
+POINT = "0101000000" + PLACE
+GEOMETRIES = any_of(
+    geometry(0, POINT), geometry(4326, POINT), geometry(4326, "010200000002000000" + 2 * PLACE),
+    geometry(0, "01030000000100000004000000" + 4 * PLACE), ({"p": b"\0\0", "s": b"\0\0"}, "ps"))
+
+
+def composites(dice, count):
+    """Of (n integer, name text); what is no object of both is refused there."""
+    names = ["", "a b", "(", ",", '"', "\\", "NULL", "ä😀"]
+    names += ["".join(dice.choice(LETTERS) for _ in range(9)) for _ in range(count)]
+    for name in (None, *names):
+        number = dice.choice((None, 0, -1, 2**31 - 1))
+        quoted = "" if name is None else '"' + name.replace("\\", "\\\\").replace('"', '""') + '"'
+        text = json.dumps({"n": number, "name": name})
+        yield Value({"p": f"({'' if number is None else number},{quoted})", "m": text, "s": text})
+    for text in ('{"n":1}', '{"n":1,"name":2}', '{"n":1,"name":"a","x":0}', "[1]", '"(1,a)"',
+                 '{"n":2147483648,"name":"a"}'):
+        yield Value({"m": text, "s": text}, "p")
+
+
+def no_zero_date(text):
+    """What is read as NULL where the dataset says so."""
+    is_none = "infinity" in text or text.endswith("BC") or text[:4] == "0000" or "-00" in text[:10]
+    return None if is_none else text

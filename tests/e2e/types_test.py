@@ -17,7 +17,7 @@ import unittest
 from dataclasses import dataclass
 
 from fixture import SECONDS, Appliance
-from typed_fields import FIELDS, KEYS
+from typed_fields import FIELDS, KEYS, ZERO_DATES
 from typed_systems import SYSTEMS
 
 SEED = int(os.environ.get("SYNCLINE_TYPES_SEED", "1"))
@@ -38,9 +38,9 @@ class Row:
 
 
 class Table:
-    def __init__(self, pair):
-        self.pair, self.name = pair, f"{pair}_types"
-        self.fields = {f"{pair}_{field.name}": field for field in FIELDS
+    def __init__(self, pair, fields=FIELDS, kind="types"):
+        self.pair, self.name = pair, f"{pair}_{kind}"
+        self.fields = {f"{pair}_{field.name}": field for field in fields
                        if set(pair) <= set(field.columns) and field.without != pair}
 
     def first(self, letter):
@@ -102,7 +102,7 @@ class WithSystems(Appliance):
         insert(half=0)
         self.call("plan")
         self.start()
-        self.wait(lambda: self.status()["state"] == "running", 3 * SECONDS)
+        self.wait(lambda: self.ask("status")["state"] == "running", 3 * SECONDS)
         insert(half=1)
 
     def is_at_rest(self):
@@ -140,23 +140,29 @@ class Types(WithSystems):
     # The tables, the config, and what users insert.
 
     def make(self):
-        self.tables = [Table(pair) for pair in PAIRS]
+        zeros = Table("pm", ZERO_DATES, "zeros")
+        self.tables = [*map(Table, PAIRS), zeros]
         for table in self.tables:
             for letter in table.pair:
                 self.systems[letter].create(table.name, table.columns(letter))
         self.init(*[system.url for system in self.systems.values()])
         for table in self.tables:
             self.declare(table)
+        self.change_config(f"[datasets.{zeros.name}]\n",
+                           f"[datasets.{zeros.name}]\nzero_dates = \"null\"\n")
         self.assertNotIn("exclude", self.config())
         self.rows = {(table, letter): table.make_rows(letter)
                      for table in self.tables for letter in table.pair}
 
     def declare(self, table):
         """What the columns alone do not say, and init left out for that."""
-        types = {name: field.declared for name, field in table.fields.items() if field.declared}
+        types = {name: field.declared for name, field in table.fields.items()
+                 if field.declared and "p" in table.pair}
         if types:
-            names = ", ".join(f'"{name}"' for name in types)
+            names = ", ".join(f'"{name}"' for name in sorted(types))
             self.change_config(f"exclude = [{names}]\n", "")
+            if table.pair == "pm":
+                self.refuse("plan", status=4, code="SYN-3003", says=["pm_xml is xml", "exclude"])
             self.set_config(self.config() + f"[datasets.{table.name}.types]\n" + "".join(
                 f'{name} = "{kind}"\n' for name, kind in types.items()))
 
