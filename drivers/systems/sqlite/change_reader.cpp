@@ -116,9 +116,9 @@ Result<size_t> ChangeReader::record_size(const Row& row) {
 }
 
 // Up to the last sure place between two transactions that lies in what fits, else to the first
-// behind it: one of ours is never cut. is_all: behind the rows there are no others.
-size_t ChangeReader::run_size(std::span<const Row> rows, size_t fitting, bool is_all) {
-  if (is_all && fitting == rows.size()) return fitting;
+// behind it: one of ours is never cut.
+size_t ChangeReader::run_size(std::span<const Row> rows, size_t fitting, Behind behind) {
+  if (behind == Behind::kNothing && fitting == rows.size()) return fitting;
   const auto is_sure = [&](size_t at) {
     const bool begins_ours = rows[at].change.op == ChangeOp::kMarker;
     return begins_ours || (rows[at - 1].change.is_ours && !rows[at].change.is_ours);
@@ -189,21 +189,21 @@ Result<ReadRun> ChangeReader::read(const Place& after, size_t row_limit, ports::
   ReadRun run;
   SYN_TRY(std::vector<Row> rows, read_rows(after, row_limit));
   if (rows.empty()) return run;
-  const bool is_all = rows.size() < row_limit;
+  const Behind behind = rows.size() < row_limit ? Behind::kNothing : Behind::kMore;
   SYN_TRY(const size_t fitting_count, fitting(rows));
   window_ = {};
   records_.clear();
   record_numbers_.clear();
-  const size_t size = run_size(rows, fitting_count, is_all);
+  const size_t size = run_size(rows, fitting_count, behind);
   const Place end = rows.back().place;
   run.is_empty = false;
   run.last = rows[size - 1].place;
   for (size_t i = 0; i < size; ++i) add_to_window(std::move(rows[i]), run);
   for (size_t i = size; i < rows.size(); ++i) look_ahead(std::move(rows[i]));
-  if (!is_all) {
+  if (behind == Behind::kMore) {
     SYN_TRY(look_ahead_in_table(end));
   }
-  run.has_more = size < rows.size() || !is_all;
+  run.has_more = size < rows.size() || behind == Behind::kMore;
 
   Emitter emitter(sink, position_of(run.last), run.rejected);
   for (const Item& item : window_.items()) {

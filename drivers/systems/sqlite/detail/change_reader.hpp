@@ -4,6 +4,7 @@
 // transaction is open, so that the change rows and the records belong together.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <span>
@@ -63,7 +64,8 @@ class ChangeReader {
   Result<std::vector<Row>> read_rows(const Place& after, size_t row_limit);
   Result<size_t> fitting(std::span<const Row> rows);
   Result<size_t> record_size(const Row& row);
-  static size_t run_size(std::span<const Row> rows, size_t fitting, bool is_all);
+  enum class Behind : uint8_t { kNothing, kMore };  // rows that were not read yet
+  static size_t run_size(std::span<const Row> rows, size_t fitting, Behind behind);
   Row current_row(size_t key_count_max);
   void add_to_window(Row&& row, ReadRun& run);
   void look_ahead(Row&& row);
