@@ -182,7 +182,9 @@ std::vector<BlueprintSystem> bare_systems(const config::Config& config,
 Result<config::SystemShape> read_shape(const BlueprintSystem& system, Clock& clock) {
   SYN_TRY(auto made, make_system(system.settings->kind, system.ports, clock));
   SYN_TRY(const auto tables, made.catalog->tables());
-  return config::SystemShape{system.settings->name, shapes_of(tables, system.settings->kind)};
+  const std::string& kind = system.settings->kind;
+  return config::SystemShape{system.settings->name, shapes_of(tables, kind),
+                             find_system_row(kind)->make_key};
 }
 
 void take_resolution(config::Resolution&& resolution, Blueprint& blueprint) {
@@ -354,6 +356,14 @@ config::Offer offer() {
   return offer;
 }
 
+namespace {
+
+std::string declaration_of(const ports::ColumnInfo& column) {
+  return column.native_type + (column.collation.empty() ? "" : " COLLATE " + column.collation);
+}
+
+}  // namespace
+
 std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& tables,
                                           const std::string& kind) {
   std::vector<config::TableShape> shapes;
@@ -365,7 +375,8 @@ std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& t
     for (const ports::ColumnInfo& column : table.columns) {
       shape.columns.push_back({column.name, column.type, column.is_nullable, column.is_generated,
                                column.equivalence, column.may_be,
-                               column.is_of_own_kind ? column.native_type : std::string()});
+                               column.is_of_own_kind ? column.native_type : std::string(),
+                               declaration_of(column)});
     }
   }
   return shapes;

@@ -32,6 +32,7 @@ struct ColumnShape {
   std::optional<model::LogicalType> may_be = {};
   // As its system calls it, where only systems of the same kind understand its text ("money").
   std::string own_type = {};
+  std::string declaration = {};  // its type and collation, as its system declares them
 };
 
 struct TableShape {
@@ -41,9 +42,14 @@ struct TableShape {
   std::string kind = {};                       // of its system; empty: not known
 };
 
+// The statements that make these columns a key of that table.
+using MakeKey = std::string (*)(const std::string& table,
+                                std::span<const ColumnShape* const> columns);
+
 struct SystemShape {
   std::string system;
   std::vector<TableShape> tables;
+  MakeKey make_key = nullptr;  // null: it is said in words
 };
 
 struct ResolvedMapping {

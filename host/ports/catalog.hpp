@@ -24,6 +24,7 @@ struct ColumnInfo {
   // What a dataset may take it for where another system's column is that.
   std::optional<model::LogicalType> may_be = std::nullopt;
   bool is_of_own_kind = false;  // only systems of this kind understand its text
+  std::string collation = {};   // its name, where it must be said when the column is declared anew
 };
 
 struct TableInfo {

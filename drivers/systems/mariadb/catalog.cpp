@@ -22,7 +22,7 @@ ports::TableInfo table_info(const Table& table) {
   for (const Column& column : table.columns) {
     info.columns.push_back({column.name, logical_type_of(column.type), column.type.name,
                             column.is_nullable, column.is_generated, equivalence_of(column.type),
-                            column.collation});
+                            std::nullopt, false, column.collation});
   }
   for (const UniqueSet& unique : table.uniques) {
     const bool is_usable =
