@@ -70,8 +70,9 @@ class Mariadb:
 
 
 SERVERS = {Postgres: "postgres_server", Mariadb: "mariadb_server"}
-SCAN = 'capture = "scan"\nevery = "1s"\n'
-POLL = 'capture = "poll"\npoll_by = "changed_at"\nevery = "1s"\n'
+SCAN = 'capture = "scan"\nevery = "300ms"\n'
+POLL = 'capture = "poll"\npoll_by = "changed_at"\nevery = "300ms"\n'
+SOME_LOOKS = 1.2  # seconds
 
 
 class Scan(unittest.TestCase):
@@ -213,10 +214,10 @@ class Scan(unittest.TestCase):
             writer.start()
         dice = random.Random(3)
         for _ in range(kills):
-            threading.Event().wait(dice.uniform(1, 3))
+            threading.Event().wait(dice.uniform(0.3, 1) * SOME_LOOKS)
             self.end_daemon()
             self.start()
-        threading.Event().wait(4)
+        threading.Event().wait(SOME_LOOKS)
         stopping.set()
         for writer in writers:
             writer.join()
@@ -232,7 +233,7 @@ class Scan(unittest.TestCase):
         self.wait(lambda: all(one["delivery"]["pending_entries"] == 0
                               for one in self.status()["systems"]), "it is not done")
         before = self.written()
-        threading.Event().wait(3)
+        threading.Event().wait(SOME_LOOKS)
         self.assertEqual(self.written(), before)
 
     def check_both_ways(self):
@@ -388,7 +389,7 @@ class Scan(unittest.TestCase):
         self.check_both_ways()
         for number in range(20):
             self.edit(number % 3, 100, ("name", "city")[number % 2], f"edit {number}")
-            threading.Event().wait(0.2)
+            threading.Event().wait(0.06)
         self.expect_equal()
         self.expect_rest()
 
