@@ -175,7 +175,7 @@ class DataFolder(fixture.Appliance):
 class WideRows(fixture.Appliance):
     """A table of documents of 200 KB, of which a few hundred are more than fits into memory."""
     ROWS = 1000
-    MEMORY_BYTES_MAX = 450 << 20
+    MEMORY_BYTES_MAX = 600 << 20
 
     def add_documents(self, first):
         self.write(self.office, f"WITH RECURSIVE n(i) AS (VALUES ({first}) UNION ALL SELECT i + 1 "

@@ -157,7 +157,7 @@ Result<bool> Decoder::is_marker(const Spool::Record& record) {
   }
   if (kind != kInsert && kind != kUpdate) return false;
   const auto bound = bound_.find(relation_of(record.bytes));
-  if (bound == bound_.end() || bound->second.meaning != Meaning::kCheckpoint) return false;
+  if (bound == bound_.end() || bound->second.meaning != Meaning::kMarkers) return false;
   SYN_TRY(const Message parsed, parse_message(record.bytes));
   const auto* insert = std::get_if<Insert>(&parsed);
   const Tuple& row = insert != nullptr ? insert->row : std::get<Update>(parsed).row;
@@ -206,7 +206,7 @@ void Decoder::bind_checkpoint(const Relation& relation, Bound& bound) {
     if (bound.columns.back() == kNowhere) return;
   }
   bound.columns.push_back(index_of(relation, kQuietColumn));
-  bound.meaning = Meaning::kCheckpoint;
+  bound.meaning = Meaning::kMarkers;
 }
 
 void Decoder::stop(Followed& followed, Error error) {
@@ -347,7 +347,7 @@ bool Decoder::is_passed_over(std::string_view message) const {
 
 Result<void> Decoder::on(const Insert& insert) {
   SYN_TRY(const Bound* bound, bound_of(insert.relation));
-  if (bound->meaning == Meaning::kCheckpoint) return show_marker(*bound, insert.row);
+  if (bound->meaning == Meaning::kMarkers) return show_marker(*bound, insert.row);
   if (!is_shown(*bound)) return success();
   const Mapped& mapped = followed_[bound->followed].mapped;
   if (auto filled = fill(*bound, insert.row, mapped.columns.size(), cells_); !filled) {
@@ -360,7 +360,7 @@ Result<void> Decoder::on(const Insert& insert) {
 
 Result<void> Decoder::on(const Update& update) {
   SYN_TRY(const Bound* bound, bound_of(update.relation));
-  if (bound->meaning == Meaning::kCheckpoint) return show_marker(*bound, update.row);
+  if (bound->meaning == Meaning::kMarkers) return show_marker(*bound, update.row);
   if (!is_shown(*bound)) return success();
   return show_update(*bound, update);
 }

@@ -1,8 +1,7 @@
 // What the source has not told or confirmed yet, and what the server keeps because of that.
-#include "drivers/systems/postgres/detail/source.hpp"
-
 #include "drivers/systems/postgres/detail/failover.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
+#include "drivers/systems/postgres/detail/source.hpp"
 
 namespace syncline::postgres {
 namespace {

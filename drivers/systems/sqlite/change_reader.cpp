@@ -85,7 +85,7 @@ Result<std::vector<ChangeReader::Row>> ChangeReader::read_rows(const Place& afte
 
 // How many of the first rows have records that fit into a run, by looking at some of them.
 Result<size_t> ChangeReader::fitting(std::span<const Row> rows) {
-  constexpr size_t kRunBytesMax = 32u << 20;
+  constexpr size_t kRunBytesMax = 16u << 20;
   constexpr size_t kAlwaysFitting = 128;
   constexpr size_t kLooks = 32;
   while (rows.size() > kAlwaysFitting) {

@@ -63,7 +63,7 @@ class Decoder {
     Mapped mapped;
     bool is_stopped = false;
   };
-  enum class Meaning : uint8_t { kIgnored, kCheckpoint, kDataset };
+  enum class Meaning : uint8_t { kIgnored, kMarkers, kDataset };
   struct Described {      // a relation, by the stream
     uint64_t number = 0;  // a later one has a higher number
     std::string message;
