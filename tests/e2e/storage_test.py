@@ -226,7 +226,7 @@ class JournalLimit(fixture.Appliance):
         self.init()
         self.change_config('limit  = "16GiB"', 'limit  = "4MiB"\nsegment = "1MiB"')
         third = self.path("third.db")
-        self.write(third, *fixture.TABLES)
+        self.write(third, "PRAGMA journal_mode = WAL", *fixture.TABLES)
         text = self.config().replace("[datasets]", '[systems.third]\nkind = "sqlite"\nurl = '
                                      f'"{third}"\n\n[datasets]')
         self.set_config(text.replace('[datasets.customer.conflict]', '[datasets.customer.on.third]'

@@ -328,7 +328,7 @@ TEST_F(Capture, WideRowsComeAFewAtATime) {
     user_.run("INSERT INTO doc VALUES (" + std::to_string(i) + ", repeat('x', 100000))");
   }
   expect_a_few_at_a_time(chunk_sizes(), 128);
-  expect_a_few_at_a_time(poll_sizes(), 64);
+  expect_a_few_at_a_time(poll_sizes(300), 64);
 }
 
 }  // namespace

@@ -191,7 +191,7 @@ TEST_F(Indexes, AKeyInAnotherOrderThanThePrimaryKeyWantsAnIndexOfItsOwn) {
   std::erase_if(plans, [](const std::string& plan) {
     return plan.find("WHERE TRUE ORDER") != std::string::npos;
   });
-  EXPECT_THAT(plans, SizeIs(2));
+  EXPECT_THAT(plans, SizeIs(testing::Ge(2U)));
   expect_index(plans, "b");
 }
 

@@ -184,7 +184,7 @@ TEST_F(Bounds, WideRowsComeAFewAtATime) {
   user_.run(
       "INSERT INTO customer SELECT g, repeat('x', 100000), NULL FROM generate_series(1, 300) g");
   expect_a_few_at_a_time(chunk_sizes(), 128);
-  expect_a_few_at_a_time(poll_sizes(), 256);
+  expect_a_few_at_a_time(poll_sizes(300), 256);
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ TEST_F(SqliteTest, WideRowsComeAFewAtATime) {
       "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO "
       "customer SELECT i, printf('%.200000c', 'x'), NULL FROM n");
   expect_a_few_at_a_time(chunk_sizes(), 64);
-  expect_a_few_at_a_time(poll_sizes(), 192);
+  expect_a_few_at_a_time(poll_sizes(300), 192);
 }
 
 }  // namespace
