@@ -347,7 +347,7 @@ class SystemTest : public testing::Test {
   }
   // That wide rows come a few at a time, and each once. 300 of 100 KB.
   static void expect_a_few_at_a_time(const std::vector<size_t>& sizes, size_t most) {
-    EXPECT_EQ(std::accumulate(sizes.begin(), sizes.end(), size_t{0}), 300u);
+    ASSERT_EQ(std::accumulate(sizes.begin(), sizes.end(), size_t{0}), 300u);
     EXPECT_LE(*std::max_element(sizes.begin(), sizes.end()), most);
   }
   std::string marker(model::Sequence sequence) const {
