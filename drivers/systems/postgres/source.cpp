@@ -67,7 +67,7 @@ Result<void> PostgresSource::take_place(const model::Position& position) {
   SYN_TRY(auto looker, Connection::open(shared_->access("source"), Purpose::kReplication));
   SYN_TRY(const Place now, identify(*looker));
   given_ = {.server = now.server, .timeline = now.timeline};
-  flushed_ = 0;
+  flushed_ = begun_ = 0;
   if (!position.is_start()) {
     const auto before = place_of(position);
     if (!before) {
@@ -394,7 +394,8 @@ void PostgresSource::give_passed(ports::PollResult& result) {
   const bool is_due = stream_->is_answer_wanted() || clock_.steady_us() >= passed_due_us_;
   if (!is_due || at_hand_ || assembler_.is_inside()) return;
   const Lsn passed = stream_->idle_end();
-  if (passed <= place_.flushed()) return;
+  if (passed <= std::max(place_.flushed(), begun_)) return;
+  place_.lsn = std::max(place_.lsn, begun_);  // places come in order
   place_.passed = passed;
   decoder_.give_place(position_of(place_));
   result.quiet_place = ports::QuietPlace::kKept;
@@ -443,6 +444,7 @@ Result<model::Position> PostgresSource::current_position() {
   SYN_TRY(const std::string text, connection->query_text("SELECT pg_current_wal_flush_lsn()"));
   SYN_TRY(const Lsn lsn, parse_lsn(text));
   Place place = given_;
+  begun_ = lsn;
   place.lsn = lsn;
   place.passed = lsn;
   place.part = {};

@@ -92,6 +92,16 @@ TEST_F(Loss, ASlotThatWeMovedOnWhileNothingHappenedIsOurs) {
   EXPECT_THAT(errors_, IsEmpty());
 }
 
+// What is given behind the place where a first sync began comes behind it in the journal, too.
+TEST_F(Loss, PlacesBehindTheBeginOfAReadingComeInOrder) {
+  start_customers();
+  const model::Position begun = system_.source->current_position().value();
+  user_.run("CREATE TABLE other AS SELECT g FROM generate_series(1, 1000) g");
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (sink_->position.is_start() && std::chrono::steady_clock::now() < deadline) poll();
+  EXPECT_LT(begun, sink_->position);
+}
+
 TEST_F(Loss, ASlotThatIsDroppedIsNeverASilentGap) {
   const model::Position position = read_and_stop();
   user_.run("SELECT pg_drop_replication_slot('syncline_zurich_shop')");

@@ -97,9 +97,10 @@ class PostgresSource final : public ports::Source {
   bool is_filtered_ = false;       // the stream shows nothing that is under an origin
   Made publication_ = Made::kBefore;
   int64_t publication_number_ = 0;
-  Place given_;                 // behind what polls gave
-  Place place_;                 // likewise, and behind what the poll at hand has shown
-  Lsn flushed_ = 0;             // everything before here is durable
+  Place given_;      // behind what polls gave
+  Place place_;      // likewise, and behind what the poll at hand has shown
+  Lsn flushed_ = 0;  // everything before here is durable
+  Lsn begun_ = 0;    // where a reading of tables began: it counts as a place that was given
   bool is_far_behind_ = false;  // what was read last was written long before
   int64_t read_on_us_ = 0;      // of the poll at hand, behind what it gave
   int64_t refresh_due_us_ = 0;
