@@ -8,6 +8,7 @@
 #include "host/pipeline/pipeline_internal.hpp"
 
 namespace syncline::pipeline {
+
 PipelineImpl::PipelineImpl(const Options& options, const Dependencies& dependencies)
     : options_(options),
       with_(dependencies),

@@ -149,9 +149,10 @@ Result<Place> check_place(Connection& connection, const std::string& system,
   }
   const bool is_other = before.timeline != 0 && before.timeline != now.timeline;
   const Lsn reach = before.reach();
-  if (std::max(reach, is_other ? 0 : before.passed.value_or(0)) > now.lsn) {
+  const Lsn seen = std::max(reach, is_other ? 0 : before.passed.value_or(0));
+  if (seen > now.lsn) {
     return lost_log(system,
-                    "its log ends at " + lsn_text(now.lsn) + ", before " + lsn_text(reach) +
+                    "its log ends at " + lsn_text(now.lsn) + ", before " + lsn_text(seen) +
                         ", where we had read to: the server was restored from an older "
                         "backup",
                     reach);
