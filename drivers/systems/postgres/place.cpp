@@ -39,7 +39,7 @@ Result<Place> check_slot(Connection& connection, const std::string& system, cons
                          Place before) {
   SYN_TRY(const auto begin, begin_of_slot(connection, slot));
   if (!begin) return before;
-  if (!before.passed) before.passed = *begin;  // an earlier version did not write it
+  if (!before.passed) before.passed = begin;  // an earlier version did not write it
   if (*begin <= before.flushed()) return before;
   return lost_log(system,
                   "the replication slot " + slot + " begins at " + lsn_text(*begin) + ", behind " +
