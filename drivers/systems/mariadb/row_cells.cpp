@@ -15,10 +15,7 @@ Error in_column(const Mapped& mapped, size_t field, Error error) {
 
 // As SELECT shows it: whether a part of the date is zero.
 bool is_beyond_dates(std::string_view text, const NativeType& native) {
-  const bool is_date = native.category == Category::kDate ||
-                       native.category == Category::kDatetime ||
-                       native.category == Category::kTimestamp;
-  if (!is_date || text.size() < kDateSize) return false;
+  if (!is_date(native) || text.size() < kDateSize) return false;
   return text.starts_with("0000") || text.substr(5, 2) == "00" || text.substr(8, 2) == "00";
 }
 

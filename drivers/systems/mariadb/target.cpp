@@ -218,6 +218,15 @@ Bulk::Outcome MariadbTarget::fill(Group& group) {
   return undone.is_done ? outcome : undone;
 }
 
+// What is NULL in whole records, where no zero date stands for it. done: of the rest of them.
+Bulk::Outcome MariadbTarget::clear_kept(Group& group, Bulk::Outcome done) {
+  for (const model::FieldIndex field : group.kept) {
+    Bulk::Outcome cleared = run_rows(clear_sql(group, field), group);
+    if (!cleared.is_done) return cleared;
+  }
+  return done;
+}
+
 Bulk::Outcome MariadbTarget::put(Group& group) {
   const model::DatasetId dataset = group.mapped->dataset();
   if (filling_.contains(dataset)) {
@@ -226,6 +235,7 @@ Bulk::Outcome MariadbTarget::put(Group& group) {
     if (filled.is_done || !is_clash(filled.number)) return filled;
   }
   Bulk::Outcome updated = run_rows(update_sql(group), group);
+  if (updated.is_done) updated = clear_kept(group, std::move(updated));
   if (!updated.is_done || updated.matched_count == group.count) return updated;
   const bool are_missing = updated.matched_count == 0;
   Bulk::Outcome inserted = are_missing ? run_rows(insert_sql(group), group) : insert_missing(group);

@@ -390,6 +390,11 @@ LogicalType logical_type_of(const NativeType& native) {
   return {.kind = TypeKind::kText};
 }
 
+bool is_date(const NativeType& type) {
+  return type.category == Category::kDate || type.category == Category::kDatetime ||
+         type.category == Category::kTimestamp;
+}
+
 bool holds_characters(const NativeType& type) {
   switch (type.category) {
     case Category::kChar:

@@ -77,8 +77,16 @@ std::string free_value(const Column& column) {
 struct Values {
   std::vector<Parameter> keys;
   std::vector<model::FieldIndex> fields;
+  std::vector<model::FieldIndex> kept;
   std::vector<Parameter> values;  // of the fields
 };
+
+// NULL is all that is known of a zero date: a whole record with it says nothing of that column.
+bool may_be_kept(const Mapped& mapped, const ports::RecordWrite& write, model::FieldIndex field) {
+  const Column& column = mapped.columns[field];
+  return write.kind == EntryKind::kPut && mapped.schema->fields[field].are_zero_dates_null &&
+         is_date(column.type) && !column.is_touched_on_update;
+}
 
 Result<Parameter> value_of(const Mapped& mapped, size_t field, std::string_view bytes) {
   const Column& column = mapped.columns[field];
@@ -104,23 +112,25 @@ Result<Values> values_of(const Mapped& mapped, const ports::RecordWrite& write) 
     if (!value.is_null) {
       SYN_TRY(value, value_of(mapped, cell.field, cell.bytes));
     }
+    if (value.is_null && may_be_kept(mapped, write, cell.field)) out.kept.push_back(cell.field);
     out.fields.push_back(cell.field);
     out.values.push_back(std::move(value));
   }
   return out;
 }
 
-Group new_group(const Mapped& mapped, Step step, std::vector<model::FieldIndex> fields) {
+Group new_group(const Mapped& mapped, Step step, const Values& values) {
   Group group;
   group.mapped = &mapped;
   group.step = step;
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     group.keys.emplace_back(parameter_kind_of(mapped.columns[i].type));
   }
-  for (const model::FieldIndex field : fields) {
+  for (const model::FieldIndex field : values.fields) {
     group.values.emplace_back(parameter_kind_of(mapped.columns[field].type));
   }
-  group.fields = std::move(fields);
+  group.fields = values.fields;
+  group.kept = values.kept;
   return group;
 }
 
@@ -137,8 +147,12 @@ bool is_nothing(const ports::RecordWrite& write, const Values& values, Standing 
   return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && values.fields.empty());
 }
 
-bool has_field(const Group& group, size_t field) {
-  return std::find(group.fields.begin(), group.fields.end(), field) != group.fields.end();
+bool is_among(const std::vector<model::FieldIndex>& fields, size_t field) {
+  return std::find(fields.begin(), fields.end(), field) != fields.end();
+}
+
+std::string itself(const Column& column) {
+  return quoted_name(column.name) + " = " + quoted_name(column.name);
 }
 
 }  // namespace
@@ -160,21 +174,35 @@ GroupSql delete_sql(Group& group) {
 // record of nothing but its key is only looked for.
 GroupSql update_sql(Group& group) {
   const Mapped& mapped = *group.mapped;
-  GroupSql out{"UPDATE " + quoted_name(mapped.table.name) + " SET ", {}};
+  GroupSql out;
+  std::string changes;
   for (size_t i = 0; i < group.fields.size(); ++i) {
-    out.sql += (i == 0 ? "" : ", ") + quoted_name(mapped.columns[group.fields[i]].name) + " = ?";
+    if (is_among(group.kept, group.fields[i])) continue;
+    changes +=
+        (changes.empty() ? "" : ", ") + quoted_name(mapped.columns[group.fields[i]].name) + " = ?";
     out.arrays.push_back(&group.values[i]);
   }
+  if (changes.empty()) changes = itself(mapped.columns[0]);
   for (size_t field = mapped.key_count(); field < mapped.columns.size(); ++field) {
     const Column& column = mapped.columns[field];
-    if (!column.is_touched_on_update || has_field(group, field)) continue;
-    out.sql += ", " + quoted_name(column.name) + " = " + quoted_name(column.name);
+    if (!column.is_touched_on_update || is_among(group.fields, field)) continue;
+    changes += ", " + itself(column);
   }
-  if (group.fields.empty()) {
-    const std::string key = quoted_name(mapped.columns[0].name);
-    out.sql += key + " = " + key;
+  out.sql = "UPDATE " + quoted_name(mapped.table.name) + " SET " + changes;
+  add_condition(group, out);
+  return out;
+}
+
+GroupSql clear_sql(Group& group, model::FieldIndex field) {
+  const Mapped& mapped = *group.mapped;
+  const std::string name = quoted_name(mapped.columns[field].name);
+  GroupSql out{"UPDATE " + quoted_name(mapped.table.name) + " SET " + name + " = NULL", {}};
+  for (const Column& column : mapped.columns) {
+    if (column.is_touched_on_update) out.sql += ", " + itself(column);
   }
   add_condition(group, out);
+  out.sql +=
+      " AND YEAR(" + name + ") <> 0 AND MONTH(" + name + ") <> 0 AND DAYOFMONTH(" + name + ") <> 0";
   return out;
 }
 
@@ -229,7 +257,8 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
   Plan plan;
   plan.stopped = stopped(writes);
   if (!plan.stopped.empty()) return plan;
-  std::map<std::tuple<Step, model::DatasetId, std::vector<model::FieldIndex>>, Group> groups;
+  using Fields = std::vector<model::FieldIndex>;
+  std::map<std::tuple<Step, model::DatasetId, Fields, Fields>, Group> groups;
   for (size_t i = 0; i < writes.size(); ++i) {
     const Mapped* mapped = find(writes[i].dataset).value();
     auto read = values_of(*mapped, writes[i]);
@@ -241,8 +270,9 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], values, standing)) continue;
     const Step step = step_of(writes[i].kind, standing);
-    const auto [at, is_new] = groups.try_emplace({step, writes[i].dataset, values.fields}, Group{});
-    if (is_new) at->second = new_group(*mapped, step, values.fields);
+    const auto [at, is_new] =
+        groups.try_emplace({step, writes[i].dataset, values.fields, values.kept}, Group{});
+    if (is_new) at->second = new_group(*mapped, step, values);
     add_to(at->second, std::move(values));
   }
   for (auto& [id, group] : groups) plan.groups.push_back(std::move(group));
@@ -254,7 +284,7 @@ Result<std::optional<Group>> Writer::single(const ports::RecordWrite& write,
   SYN_TRY(const Mapped* mapped, find(write.dataset));
   SYN_TRY(Values values, values_of(*mapped, write));
   if (is_nothing(write, values, standing)) return std::optional<Group>();
-  Group group = new_group(*mapped, step_of(write.kind, standing), values.fields);
+  Group group = new_group(*mapped, step_of(write.kind, standing), values);
   add_to(group, std::move(values));
   return std::optional(std::move(group));
 }
@@ -276,7 +306,8 @@ Result<std::optional<Group>> Writer::freeing(const ports::RecordWrite& write,
     if (is_unique && !free_value(column).empty()) fields.push_back(field);
   }
   if (fields.empty()) return std::optional<Group>();
-  Group group = new_group(*mapped, Step::kFree, std::move(fields));
+  values.fields = std::move(fields);
+  Group group = new_group(*mapped, Step::kFree, values);
   group.values.clear();  // they are made up
   add_to(group, std::move(values));
   return std::optional(std::move(group));

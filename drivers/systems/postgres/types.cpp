@@ -304,11 +304,14 @@ bool is_understood_here_only(const NativeType& native) {
   return std::find(kOwn.begin(), kOwn.end(), element) != kOwn.end();
 }
 
+bool is_date(const NativeType& native) {
+  if (native.is_array) return false;
+  return native.category == Category::kDate || native.category == Category::kDatetime ||
+         native.category == Category::kTimestamp;
+}
+
 bool is_beyond_dates(std::string_view text, const NativeType& native) {
-  const bool is_date = native.category == Category::kDate ||
-                       native.category == Category::kDatetime ||
-                       native.category == Category::kTimestamp;
-  if (!is_date || native.is_array) return false;
+  if (!is_date(native)) return false;
   return text == "infinity" || text == "-infinity" || text.ends_with(" BC");
 }
 

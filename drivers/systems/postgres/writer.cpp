@@ -52,14 +52,26 @@ bool is_fixed(const Group& group, const Column& column) {
   return group.step == Step::kPut && column.is_always_identity;
 }
 
+// A date of which NULL is all that is known outlives a whole record that has NULL there: no other
+// system changed that field.
+std::string kept_or_cast(const Column& column, size_t number) {
+  const std::string held = "t." + quoted_name(column.name);
+  return "CASE WHEN v." + argument(number) + " IS NULL AND (NOT isfinite(" + held + ") OR " + held +
+         " < '0001-01-01') THEN " + held + " ELSE " + cast(column, number) + " END";
+}
+
 std::string assignments(const Group& group) {
   const Mapped& mapped = *group.mapped;
   std::string sql;
   for (size_t i = 0; i < group.fields.size(); ++i) {
     const Column& column = mapped.columns[group.fields[i]];
     if (is_fixed(group, column)) continue;
+    const size_t number = mapped.key_count() + i;
+    const bool may_be_kept = group.step == Step::kPut &&
+                             mapped.schema->fields[group.fields[i]].are_zero_dates_null &&
+                             is_date(column.type);
     sql += (sql.empty() ? "" : ", ") + quoted_name(column.name) + " = " +
-           cast(column, mapped.key_count() + i);
+           (may_be_kept ? kept_or_cast(column, number) : cast(column, number));
   }
   return sql;
 }

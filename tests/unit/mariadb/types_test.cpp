@@ -327,6 +327,30 @@ TEST_F(Types, ZeroDatesAreNullWhereTheDatasetSaysSoAndRejectedElsewhere) {
   }
 }
 
+TEST_F(Types, AWholeRecordLeavesZeroDatesOfWhichNullIsKnown) {
+  user_.run(
+      "CREATE TABLE sample0(id int PRIMARY KEY, d date, c datetime(3), i timestamp NULL, n int)",
+      "SET time_zone = '+00:00'", "SET sql_mode = ''");
+  model::Schema schema =
+      make_schema("sample0", "id:int64 d:date c:datetime(3) i:timestamp(0) n:int64");
+  for (model::Field& field : schema.fields) field.are_zero_dates_null = true;
+  user_.run(
+      "INSERT INTO sample0 VALUES (1, '0000-00-00', '2026-10-00 01:02:03.4', 0, 1), (2, "
+      "'2026-00-10', '2026-11-27 10:00:00', NULL, 1), (3, '0000-01-01', NULL, 0, 1)");
+  start({schema});
+  apply({"put 1 d=NULL c=NULL i=NULL n=2", "put 2 d=NULL c=NULL i=NULL n=2",
+         "put 3 d=2026-11-27 c=NULL i=NULL n=2", "put 4 d=NULL c=NULL i=NULL n=2",
+         "put 5 d=NULL c=NULL i=NULL n=2"});
+  EXPECT_EQ(
+      "1|0000-00-00|2026-10-00 01:02:03.400|0000-00-00 00:00:00|2;2|2026-00-10|NULL|NULL|2;"
+      "3|2026-11-27|NULL|0000-00-00 00:00:00|2;4|NULL|NULL|NULL|2;5|NULL|NULL|NULL|2",
+      user_.ask("SELECT * FROM sample0 ORDER BY id"));
+  apply({"put 1 d=NULL c=NULL i=NULL n=NULL", "set 3 i=NULL"});
+  EXPECT_EQ("0000-00-00|2026-10-00 01:02:03.400|0000-00-00 00:00:00|NULL",
+            user_.ask("SELECT d, c, i, n FROM sample0 WHERE id = 1"));
+  EXPECT_EQ("NULL", user_.ask("SELECT i FROM sample0 WHERE id = 3")) << "a change of that field";
+}
+
 TEST_F(Types, DatesDeclaredAsTextReadTheSameFromLogAndTable) {
   user_.run(
       "CREATE TABLE sample0(id int PRIMARY KEY, d date, c datetime(3), w datetime, i timestamp(1) "

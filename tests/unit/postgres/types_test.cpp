@@ -193,6 +193,24 @@ TEST_F(OtherTypes, WhatNoInstantHoldsIsNullWhereTheDatasetSaysSo) {
               ElementsAre("v=NULL", "v=NULL", "v=2026-11-27 10:00:00Z"));
 }
 
+TEST_F(OtherTypes, AWholeRecordLeavesADateOfWhichNullIsKnown) {
+  user_.run(
+      "CREATE TABLE t(id int PRIMARY KEY, d date, c timestamp, i timestamptz, n int);"
+      "INSERT INTO t VALUES (1, 'infinity', '0044-03-15 BC', '-infinity', 1), (2, '2026-11-27', "
+      "'infinity', '2026-11-27 10:00Z', 1), (3, '0044-03-15 BC', NULL, 'infinity', 1)");
+  model::Schema schema = make_schema("t", "id:int64 d:date c:datetime i:timestamp n:int64");
+  for (model::Field& field : schema.fields) field.are_zero_dates_null = true;
+  start({schema});
+  apply({"put 1 d=NULL c=NULL i=NULL n=2", "put 2 d=NULL c=NULL i=NULL n=2",
+         "put 3 d=2026-11-27 c=NULL i=NULL n=2", "put 4 d=NULL c=NULL i=NULL n=2"});
+  EXPECT_EQ(
+      "1|infinity|0044-03-15 00:00:00 BC|-infinity|2;2|NULL|infinity|NULL|2;"
+      "3|2026-11-27|NULL|infinity|2;4|NULL|NULL|NULL|2",
+      user_.ask("SELECT * FROM t ORDER BY id"));
+  apply({"set 3 i=NULL"});
+  EXPECT_EQ("NULL", user_.ask("SELECT i FROM t WHERE id = 3")) << "a change of that field";
+}
+
 TEST_F(OtherTypes, WhatNoDateHoldsIsRejectedElsewhere) {
   start_one("date", "date");
   EXPECT_THAT(shown({"'infinity'", "'0044-03-15 BC'", "'2026-11-27'"}, 2),

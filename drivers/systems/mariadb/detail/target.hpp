@@ -57,6 +57,7 @@ class MariadbTarget final : public ports::Target {
   Bulk::Outcome run_rows(const GroupSql& statement, const Group& group);
   Bulk::Outcome put(Group& group);
   Bulk::Outcome insert_missing(Group& group);
+  Bulk::Outcome clear_kept(Group& group, Bulk::Outcome done);
   Bulk::Outcome fill(Group& group);
 
   Result<ports::ApplyResult> commit(const ports::WriteBatch& batch, size_t rows_written);

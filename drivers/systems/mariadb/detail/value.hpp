@@ -72,6 +72,7 @@ NativeType native_type_of(const Declaration& declared);
 model::LogicalType logical_type_of(const NativeType& type);
 model::KeyEquivalence equivalence_of(const NativeType& type);
 bool holds_characters(const NativeType& type);
+bool is_date(const NativeType& type);  // a date or a moment
 
 // text: the cell in a row of SELECT.
 Result<std::string> canonical_from_native(std::string_view text, const NativeType& native,

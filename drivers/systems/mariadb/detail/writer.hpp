@@ -29,6 +29,8 @@ struct Group {
   const Mapped* mapped = nullptr;
   Step step = Step::kSet;
   std::vector<model::FieldIndex> fields;
+  // Of a kPut: dates with NULL in every row, of which a zero date that is there is kept.
+  std::vector<model::FieldIndex> kept;
   std::vector<ParameterArray> keys;
   std::vector<ParameterArray> values;  // of the fields
   size_t count = 0;
@@ -45,6 +47,8 @@ GroupSql delete_sql(Group& group);
 GroupSql update_sql(Group& group);
 GroupSql insert_sql(Group& group);
 GroupSql free_sql(Group& group);
+// NULL for a kept field that holds no zero date: strict mode takes no `c = CASE ... THEN c`.
+GroupSql clear_sql(Group& group, model::FieldIndex field);
 
 class Writer {
  public:

@@ -71,6 +71,7 @@ model::LogicalType logical_type_of(const NativeType& type);
 std::optional<model::LogicalType> other_type_of(const NativeType& type);
 // Whether its text means nothing to systems of another kind: money, xml, tsvector.
 bool is_understood_here_only(const NativeType& type);
+bool is_date(const NativeType& type);  // a date or a moment, none of an array
 // Whether it is a date before the year 1, or none at all ("infinity").
 bool is_beyond_dates(std::string_view text, const NativeType& type);
 // Whether digits of a number or a time would be rounded away.
