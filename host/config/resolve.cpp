@@ -294,6 +294,7 @@ model::Field DatasetResolver::make_field(const std::string& name) {
 
 model::LogicalType DatasetResolver::find_type(const std::string& name) {
   std::vector<ColumnOf> columns;
+  columns.reserve(sides_.size());
   for (const Side& side : sides_) columns.push_back({side.table, side.columns.at(name)});
   const ColumnShape& first = *columns.front().column;
   const auto declaring = [&](std::string_view type) {
@@ -308,8 +309,12 @@ model::LogicalType DatasetResolver::find_type(const std::string& name) {
         "put the field into \"exclude\", or let its text travel as it is: " + declaring("text"));
     return first.type;
   }
+  model::LogicalType type;
   for (size_t count = 1; count <= columns.size(); ++count) {
-    if (common_type(std::span(columns).first(count))) continue;
+    if (const auto common = common_type(std::span(columns).first(count))) {
+      type = *common;
+      continue;
+    }
     const Side& side = sides_[count - 1];
     const ColumnShape& column = *columns[count - 1].column;
     add(side.mapping->place, ErrorCode::kSystemSchema,
@@ -320,7 +325,6 @@ model::LogicalType DatasetResolver::find_type(const std::string& name) {
             ", or put the field into \"exclude\"");
     return first.type;
   }
-  const model::LogicalType type = *common_type(columns);
   for (const Side& side : sides_) {
     const ColumnShape& column = *side.columns.at(name);
     if (column.type.kind == type.kind) continue;

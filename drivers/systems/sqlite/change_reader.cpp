@@ -218,7 +218,7 @@ Result<ReadRun> ChangeReader::read(const Place& after, size_t row_limit, ports::
                               decode_key(record.native_key, reader.mapped().key_count())};
     auto result = emitter.show_record(item, window_.items(), shown, reader);
     reader.release();
-    SYN_TRY(std::move(result));
+    if (!result) return std::move(result).error();
   }
   run.row_count = emitter.finish();
   return run;
