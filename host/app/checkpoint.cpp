@@ -15,8 +15,8 @@ Result<journal::GroupNumber> RuntimeImpl::load_cursor(const RuntimeSystem& syste
 }
 
 // Cursors are read before the pipeline stores them: what is released afterwards is behind
-// everything that a restart asks for.
-Result<void> RuntimeImpl::checkpoint(size_t lane_limit) {
+// everything that a restart asks for. True: a round over all lanes has ended.
+Result<bool> RuntimeImpl::checkpoint(size_t lane_limit) {
   SystemRun* slowest = nullptr;
   journal::GroupNumber oldest = 0;
   pipeline::Pipeline::Items cursors;
@@ -32,10 +32,25 @@ Result<void> RuntimeImpl::checkpoint(size_t lane_limit) {
     oldest = cursor;
   }
   SYN_TRY(const auto saved, pipeline_->checkpoint(lane_limit, cursors));
-  if (!saved) return success();
+  if (!saved) return false;
   SYN_TRY(parts_.journal.release(slowest == nullptr ? *saved : std::min(*saved, oldest)));
-  if (slowest == nullptr || oldest >= *saved || parts_.journal.is_within_limit()) return success();
-  return drop_cursor(*slowest);
+  const bool is_enough = slowest == nullptr || oldest >= *saved || parts_.journal.is_within_limit();
+  if (!is_enough) {
+    SYN_TRY(drop_cursor(*slowest));
+  }
+  return true;
+}
+
+// The round at hand and one more, so that a restart has nothing to do. Where datasets are many that
+// may take long: what is not saved in time is in the journal, as after a crash.
+Result<void> RuntimeImpl::checkpoint_at_stop() {
+  const int64_t deadline_us = parts_.clock.steady_us() + parts_.options.stop_save_us_max;
+  int rounds = 0;
+  while (rounds < 2 && parts_.clock.steady_us() < deadline_us) {
+    SYN_TRY(const bool is_round_over, checkpoint(1));
+    if (is_round_over) ++rounds;
+  }
+  return success();
 }
 
 // The journal is beyond its limit by what this target alone still needs. It is told so, durably,

@@ -106,8 +106,8 @@ void RuntimeImpl::wait_for_deliveries() {
       const bool can_move = run->delivery && run->is_target_open && run->is_delivering;
       if (!can_move || run->is_paused || run->is_log_full) continue;
       const delivery::Stats stats = run->delivery->stats();
-      const bool is_held = stats.is_retrying || !stats.stopped.empty() || is_any_stream_paused();
-      is_waiting = is_waiting || (!is_held && stats.cursor < parts_.journal.stats().committed);
+      const bool is_moving = stats.cursor_moving < parts_.journal.stats().committed;
+      is_waiting = is_waiting || (is_moving && !stats.is_retrying);
     }
     if (!is_waiting) return;
     seen = committed_.wait(seen, 10'000);
@@ -137,7 +137,7 @@ Result<void> RuntimeImpl::drain_and_stop() {
   if (pipeline_->is_waiting()) return success();  // no room: the sources keep it and tell it again
   SYN_TRY(pipeline_->commit());
   for (const auto& run : runs_) acknowledge(*run);
-  return checkpoint(parts_.options.lane_count);
+  return checkpoint_at_stop();
 }
 
 void RuntimeImpl::fail_all(const Error& error) {

@@ -76,6 +76,7 @@ struct RuntimeOptions {
   int64_t checkpoint_every_us = 10'000'000;
   size_t checkpoint_lanes = 8;
   int64_t drain_us_max = 30'000'000;
+  int64_t stop_save_us_max = 1'000'000;  // for the last checkpoint
   size_t sync_chunk_rows = 8192;
 };
 
@@ -157,7 +158,8 @@ class Runtime {
   virtual Result<void> start() = 0;
   // Returns when every dataset is live, or with what ended the appliance before.
   virtual Result<void> wait_for_first_sync() = 0;
-  // Stops reading, commits, lets deliveries finish what waits (up to drain_us_max), checkpoints.
+  // Stops reading, commits, lets deliveries finish what waits (up to drain_us_max), checkpoints (up
+  // to stop_save_us_max).
   virtual Result<void> drain_and_stop() = 0;
   // Set when the appliance cannot go on (a failed fsync, a damaged journal).
   virtual std::optional<Error> failure() const = 0;

@@ -230,7 +230,8 @@ class RuntimeImpl final : public Runtime {
 
   // checkpoint.cpp
   void checkpoint_if_due();
-  Result<void> checkpoint(size_t lane_limit);
+  Result<bool> checkpoint(size_t lane_limit);
+  Result<void> checkpoint_at_stop();
   Result<journal::GroupNumber> load_cursor(const RuntimeSystem& system);
   Result<void> drop_cursor(SystemRun& run);
   Result<void> load_needs_plan(SystemRun& run);

@@ -46,6 +46,7 @@ Result<void> Tables::load() {
       } else if (saved.error().code == ErrorCode::kDamaged) {
         table.clear(index);
         damaged_.insert({id.first, id.second, index});
+        unsaved_.insert({id, index});
       } else {
         return saved.as_failure();
       }
@@ -62,6 +63,7 @@ Result<void> Tables::replay(const model::Frame& frame) {
     if (saved != saved_at_.end() && frame.number <= saved->second) continue;
     const Damage damage{delta.system, delta.dataset, frame.lane};
     if (damaged_.contains(damage)) continue;
+    unsaved_.insert({found->first, frame.lane});
     const auto applied = found->second.apply(frame.lane, delta.bytes);
     if (applied) continue;
     if (applied.error().code != ErrorCode::kDamaged) return applied;
@@ -72,6 +74,7 @@ Result<void> Tables::replay(const model::Frame& frame) {
 
 Result<void> Tables::apply(const model::Frame& frame) {
   for (const model::TableDelta& delta : frame.deltas) {
+    unsaved_.insert({{delta.system, delta.dataset}, frame.lane});
     SYN_TRY(at(delta.system, delta.dataset).apply(frame.lane, delta.bytes));
   }
   return success();
@@ -86,10 +89,10 @@ void Tables::expect(model::DatasetId dataset, size_t record_count) {
 
 Result<void> Tables::save(model::LaneIndex lane, uint64_t frame_number) {
   for (auto& [id, table] : tables_) {
-    if (table.record_count(lane) == 0 && !saved_at_.contains({id, lane})) continue;
+    if (!unsaved_.contains({id, lane})) continue;
     SYN_TRY(disk_.make_folder(folder(id)));
     SYN_TRY(table.save(disk_, folder(id) + "/" + std::to_string(lane), lane, frame_number));
-    saved_at_[{id, lane}] = frame_number;
+    unsaved_.erase({id, lane});
   }
   return success();
 }

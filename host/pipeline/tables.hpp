@@ -42,18 +42,22 @@ class Tables {
   Result<void> apply(const model::Frame& frame);
   // A first sync of the dataset brings so many records, as it is thought; 0: it is over.
   void expect(model::DatasetId dataset, size_t record_count);
+  // Those that differ from their files. frame_number: of the lane's last frame.
   Result<void> save(model::LaneIndex lane, uint64_t frame_number);
 
   size_t size_bytes() const;
 
  private:
   using Id = std::pair<model::SystemId, model::DatasetId>;
+  using LaneId = std::pair<Id, model::LaneIndex>;
   static std::string folder(const Id& id);
 
   Disk& disk_;
   size_t lane_count_;
   std::map<Id, state::FingerprintTable> tables_;
-  std::map<std::pair<Id, model::LaneIndex>, uint64_t> saved_at_;  // frame numbers
+  // As loaded: the number of the last frame that the file knows.
+  std::map<LaneId, uint64_t> saved_at_;
+  std::set<LaneId> unsaved_;
   std::set<Damage> damaged_;
 };
 
