@@ -142,22 +142,28 @@ bool Known::has_news() const {
   return !news_.empty();
 }
 
+void Known::begin_look() {
+  const std::lock_guard lock(mutex_);
+  seen_before_ = news_.size();
+}
+
 void Known::keep_shown(int64_t position) {
   const std::lock_guard lock(mutex_);
+  seen_before_ = 0;
   if (!news_.empty()) shown_.push_back({position, std::exchange(news_, {})});
 }
 
 // Wherever our own write came in between, what it left is what is known.
 void Known::drop_shown() {
   const std::lock_guard lock(mutex_);
-  for (auto news = news_.rbegin(); news != news_.rend(); ++news) {
-    Record* record = newest(*news);
+  for (; news_.size() > seen_before_; news_.pop_back()) {
+    const News& news = news_.back();
+    Record* record = newest(news);
     if (record == nullptr) continue;
-    record->known = news->before;
-    record->noted_at = news->noted_before;
-    record->is_safe = news->was_safe;
+    record->known = news.before;
+    record->noted_at = news.noted_before;
+    record->is_safe = news.was_safe;
   }
-  news_.clear();
 }
 
 void Known::acknowledge(int64_t position) {

@@ -82,8 +82,10 @@ class Known {
   };
   Unseen unseen(model::DatasetId dataset, size_t limit);
   void end_scan(model::DatasetId dataset);  // every record is known
-  // What was seen since the last call was shown under this position; or was not, after all.
+  // What was seen since the last call was shown under this position. Or was not after all, as far
+  // as it was seen since begin_look(): what was shown apart before stays seen.
   bool has_news() const;
+  void begin_look();
   void keep_shown(int64_t position);
   void drop_shown();
   void acknowledge(int64_t position);
@@ -141,6 +143,7 @@ class Known {
   std::condition_variable wanted_;
   std::unordered_map<model::DatasetId, Dataset> datasets_;
   std::vector<News> news_;
+  size_t seen_before_ = 0;  // of the news, before the look at hand
   std::deque<Shown> shown_;
   std::unordered_map<RecordId, std::string, RecordIdHasher> wishes_;
   uint64_t news_count_ = 0;

@@ -86,6 +86,8 @@ class Source final : public ports::Source {
     uint64_t echo = 0;
   };
 
+  using Lane = std::pair<model::StreamId, model::LaneIndex>;
+
   Result<void> connect();
   Result<void> look_at_tables();
   Result<void> look_at(Dataset& dataset);
@@ -97,6 +99,7 @@ class Source final : public ports::Source {
   Result<void> put_off_unchanged();
   void wait_for_work(int wait_ms);
   Result<void> read(Look& look, size_t row_limit);
+  Result<void> refuse_older(const std::vector<Marker>& markers) const;
   Result<void> read_markers(Look& look);
   Result<void> read_echoes(Look& look);
   Result<void> read_wishes(const std::vector<Wanted>& wishes, Look& look);
@@ -118,9 +121,9 @@ class Source final : public ports::Source {
   std::vector<Dataset> datasets_;
   std::vector<ports::DatasetStop> stops_to_report_;
   std::set<model::DatasetId> rescans_to_report_;
-  std::map<std::pair<model::StreamId, model::LaneIndex>, Marker> markers_;
-  int64_t position_ = 0;  // rises with every poll that shows something
-  uint64_t echo_ = 0;     // the last that was shown
+  std::map<Lane, Marker> markers_;  // as shown last
+  int64_t position_ = 0;            // rises with every poll that shows something
+  uint64_t echo_ = 0;               // the last that was shown
   bool is_open_ = false;
   bool must_look_ = true;  // at markers and echoes: before what a rescan reads
   int64_t look_due_us_ = 0;

@@ -113,6 +113,10 @@ class Daemon {
     if (!options_.engine.empty()) blueprint.config->appliance.engine = options_.engine;
     SYN_TRY(appliance_,
             Appliance::open(std::move(blueprint), system_clock(), system_random(), log_));
+    {
+      const std::lock_guard lock(running_mutex_);
+      running_ = &appliance_->runtime();
+    }
     held_count_ = appliance_->blueprint().held.size();
     for (const HeldDataset& held : appliance_->blueprint().held) {
       log_.warning("dataset " + held.name + " waits: " + to_string(held.error));
@@ -123,6 +127,10 @@ class Daemon {
   Result<void> close() {
     if (!appliance_) return success();
     const std::unique_ptr<Appliance> closing = std::move(appliance_);
+    {
+      const std::lock_guard lock(running_mutex_);
+      running_ = nullptr;
+    }
     return closing->runtime().drain_and_stop();
   }
 
@@ -175,6 +183,14 @@ class Daemon {
   Result<void> resync(const std::string& system) {
     SYN_TRY(Blueprint next, make_blueprint_to_run(options_.config_path, system_clock()));
     SYN_TRY(refuse_what_breaks(next));
+    SYN_TRY(refuse_unknown(next, system));
+    if (const auto difference = describe_difference(appliance_->blueprint(), next);
+        !difference.empty()) {
+      return fail(ErrorCode::kConfigValue,
+                  "the config was changed since it was read: " + difference,
+                  "a resync takes nothing else over",
+                  "look at `syncline plan`, run `syncline reload --yes`, then resync");
+    }
     SYN_TRY(close());
     auto prepared = prepare(next, system);
     SYN_TRY(open(std::move(next)));
@@ -203,8 +219,11 @@ class Daemon {
     while (true) {
       const timespec wait{0, kSignalWaitNs};
       const int signal = sigtimedwait(&signals, nullptr, &wait);
+      if (signal == SIGTERM || signal == SIGINT) {
+        end_waiting();
+        break;
+      }
       const std::lock_guard lock(mutex_);
-      if (signal == SIGTERM || signal == SIGINT) break;
       if (signal == SIGHUP) {
         const auto reloaded = reload(false);
         if (!reloaded) log_.error(reloaded.error());
@@ -221,8 +240,21 @@ class Daemon {
  private:
   enum class Told : uint8_t { kAll, kBeyondHeld };
 
+  // A request that waits for a thread of the appliance holds mutex_ meanwhile.
+  void end_waiting() {
+    const std::lock_guard lock(running_mutex_);
+    if (running_ != nullptr) running_->stop_reading();
+  }
+
   static bool is_held(const Blueprint& blueprint, const std::string& dataset) {
     return std::ranges::find(blueprint.held, dataset, &HeldDataset::name) != blueprint.held.end();
+  }
+
+  static Result<void> refuse_unknown(const Blueprint& blueprint, const std::string& system) {
+    const auto is_it = [&](const BlueprintSystem& known) { return known.settings->name == system; };
+    if (std::ranges::any_of(blueprint.systems, is_it)) return success();
+    return fail(ErrorCode::kInvalidArgument, "the config has no system '" + system + "'", "",
+                "name one that [systems] lists");
   }
 
   // Before the one that runs is closed: the start of the next would be refused.
@@ -262,6 +294,8 @@ class Daemon {
 
   DaemonOptions options_;
   Log& log_;
+  std::mutex running_mutex_;  // guards running_; taken behind mutex_, or alone
+  Runtime* running_ = nullptr;
   std::mutex mutex_;  // guards what follows
   std::unique_ptr<Appliance> appliance_;
   size_t held_count_ = 0;

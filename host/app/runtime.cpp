@@ -87,9 +87,13 @@ Result<void> RuntimeImpl::start() {
   return success();
 }
 
-void RuntimeImpl::stop_captures() {
+void RuntimeImpl::stop_reading() {
   is_reading_ = false;
   committed_.raise();
+}
+
+void RuntimeImpl::stop_captures() {
+  stop_reading();
   if (sync_thread_.joinable()) sync_thread_.join();  // before it, there may be captures to come
   for (const auto& run : runs_) {
     if (run->capture_thread.joinable()) run->capture_thread.join();
@@ -160,13 +164,23 @@ std::optional<Error> RuntimeImpl::failure() const {
   return failure_;
 }
 
-Result<void> RuntimeImpl::on_step_thread(std::function<Result<void>(pipeline::Pipeline&)> work) {
+std::future<Result<void>> RuntimeImpl::queue_work(
+    std::function<Result<void>(pipeline::Pipeline&)> work) {
   auto done = std::make_shared<std::promise<Result<void>>>();
-  auto outcome = done->get_future();
   if (!push(Command{std::move(work), done})) {
-    return fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "try again when it runs");
+    done->set_value(
+        fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "try again when it runs"));
   }
-  return outcome.get();
+  return done->get_future();
+}
+
+Result<void> RuntimeImpl::on_step_thread(std::function<Result<void>(pipeline::Pipeline&)> work) {
+  return queue_work(std::move(work)).get();
+}
+
+Result<void> RuntimeImpl::on_step_thread_in_time(
+    std::function<Result<void>(pipeline::Pipeline&)> work) {
+  return in_time(queue_work(std::move(work)));
 }
 
 bool RuntimeImpl::push(StepItem&& item) {

@@ -158,6 +158,8 @@ class Runtime {
   virtual Result<void> start() = 0;
   // Returns when every dataset is live, or with what ended the appliance before.
   virtual Result<void> wait_for_first_sync() = 0;
+  // Ends what waits for reading, also on other threads: drain_and_stop() comes next.
+  virtual void stop_reading() = 0;
   // Stops reading, commits, lets deliveries finish what waits (up to drain_us_max), checkpoints (up
   // to stop_save_us_max).
   virtual Result<void> drain_and_stop() = 0;

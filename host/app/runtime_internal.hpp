@@ -26,6 +26,16 @@ struct Command {
 };
 using StepItem = std::variant<capture::Captured, std::vector<model::Skip>, Command>;
 
+// What a command waits for: others want an answer, too, and its client waits for a minute only.
+template <class T>
+Result<T> in_time(std::future<Result<T>> outcome) {
+  constexpr std::chrono::seconds kAnswerTime{20};
+  if (outcome.wait_for(kAnswerTime) == std::future_status::ready) return outcome.get();
+  return fail(ErrorCode::kSystemBusy, "this takes long, and goes on",
+              "a table is being read whole, a system does not answer, or there is no room",
+              "see `syncline status`; then try again");
+}
+
 // Tells waiting threads that something moved on; each remembers the count it saw last.
 class Signal {
  public:
@@ -119,6 +129,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> recover();
   Result<void> start() override;
   Result<void> wait_for_first_sync() override;
+  void stop_reading() override;
   Result<void> drain_and_stop() override;
   std::optional<Error> failure() const override;
   Status status() const override;
@@ -163,6 +174,10 @@ class RuntimeImpl final : public Runtime {
   void stop_threads();
   void fail_all(const Error& error);
   Result<void> on_step_thread(std::function<Result<void>(pipeline::Pipeline&)> work);
+  // For commands: kSystemBusy where it takes long, and is done later. REQUIRES: work owns all of
+  // it.
+  Result<void> on_step_thread_in_time(std::function<Result<void>(pipeline::Pipeline&)> work);
+  std::future<Result<void>> queue_work(std::function<Result<void>(pipeline::Pipeline&)> work);
   Result<void> set_paused(const std::string& name, PauseAction action);
   void set_stream_paused(model::StreamId stream, PauseAction action);
   void pause_deliveries();
@@ -245,6 +260,7 @@ class RuntimeImpl final : public Runtime {
   bool wait_for_target(SystemRun& run, int64_t& backoff_us);
   void note_error(SystemRun& run, const Error& error);
   Gauge& system_up(const SystemRun& run);
+  static Result<void> check_checkpoints_first(const SystemRun& run);
   Result<capture::Captured> poll(SystemRun& run, int wait_ms);
   static void pass_over_unsynced(SystemRun& run, capture::Captured& captured);
   void measure_lag(SystemRun& run, int64_t& due_us);

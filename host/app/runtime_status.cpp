@@ -181,8 +181,8 @@ Result<void> RuntimeImpl::repair(model::DatasetId dataset, const std::vector<std
   for (const auto& run : runs_) {
     const RuntimeSystem& system = *run->system;
     if (!system.mappings.contains(dataset) || !system.is_written_to(dataset)) continue;
-    SYN_TRY(on_step_thread([&](pipeline::Pipeline& pipeline) {
-      return pipeline.process_redeliver(system.id, dataset, keys);
+    SYN_TRY(on_step_thread_in_time([id = system.id, dataset, keys](pipeline::Pipeline& pipeline) {
+      return pipeline.process_redeliver(id, dataset, keys);
     }));
   }
   return success();
@@ -192,23 +192,33 @@ Result<void> RuntimeImpl::repair(model::DatasetId dataset, const std::vector<std
 // is read again: it stays where it is until its value can be held.
 Result<void> RuntimeImpl::retry(const model::Skip& skip, const std::string& item) {
   const auto rule = parts_.rules.find(skip.dataset);
-  if (rule != parts_.rules.end()) {
-    if (const auto held = find_held(rule->second.schema->name)) return *held;
+  SystemRun* run = find(skip.target);
+  const bool is_known =
+      rule != parts_.rules.end() && run != nullptr && run->system->mappings.contains(skip.dataset);
+  if (!is_known) {
+    return fail(ErrorCode::kInvalidArgument, "this item can go nowhere",
+                "the config no longer has its dataset in its system",
+                "put it back into the config, then `syncline reload`");
   }
+  if (const auto held = find_held(rule->second.schema->name)) return *held;
   if (skip.sequence == pipeline::kTwinSequence) return retry_twins(skip, item);
+  if (skip.sequence != 0 && !run->system->is_written_to(skip.dataset)) {
+    return fail(
+        ErrorCode::kInvalidArgument, "this item can go nowhere",
+        "by the config its dataset is no longer written to system '" + run->system->name + "'",
+        "put it back into the config, then `syncline reload`");
+  }
   if (skip.sequence == 0) {
-    SystemRun* run = find(skip.target);
-    if (run == nullptr || skip.key.empty()) {
-      return fail(
-          ErrorCode::kInvalidArgument, "this row cannot be read again by its key",
-          run == nullptr ? "the config no longer names its system" : "its key is the reason",
-          "correct the row: from then on it travels as any other");
+    if (skip.key.empty()) {
+      return fail(ErrorCode::kInvalidArgument, "this row cannot be read again by its key",
+                  "its key is the reason", "correct the row: from then on it travels as any other");
     }
     SYN_TRY(const auto rejected, reread(*run, skip.dataset, {skip.key}));
     if (!rejected.empty()) return rejected.front().error;
-    return on_step_thread([&](pipeline::Pipeline&) { return parts_.shadow.put_item(item, {}); });
+    return on_step_thread_in_time(
+        [this, item](pipeline::Pipeline&) { return parts_.shadow.put_item(item, {}); });
   }
-  return on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
+  return on_step_thread_in_time([this, skip, item](pipeline::Pipeline& pipeline) -> Result<void> {
     SYN_TRY(pipeline.process_redeliver(skip.target, skip.dataset, std::span(&skip.key, 1)));
     return parts_.shadow.put_item(item, {});
   });

@@ -105,9 +105,22 @@ void RuntimeImpl::pause_at_log_limit(SystemRun& run, const ports::Source::Lag& l
   run.log_full = is_full ? to_string(error) : std::string();
 }
 
+// Where no log is read, only our checkpoints tell that a database went back: its old rows would be
+// taken for edits of now. Whoever writes there asks for them first.
+Result<void> RuntimeImpl::check_checkpoints_first(const SystemRun& run) {
+  const auto& mappings = run.system->mappings;
+  const bool is_scanned = std::ranges::any_of(
+      mappings, [](const auto& mapping) { return mapping.second.capture != ports::Capture::kLog; });
+  if (!is_scanned || !run.delivery || run.needs_plan) return success();
+  if (run.is_target_open && run.is_delivering) return success();
+  return fail(ErrorCode::kSystemBusy, "system " + run.system->name + " is not read",
+              "what it holds of ours is not known", "see `syncline status`");
+}
+
 Result<capture::Captured> RuntimeImpl::poll(SystemRun& run, int wait_ms) {
   SYN_TRY(open_source(run));
   if (run.system->schemas.empty()) return capture::Captured{};
+  SYN_TRY(check_checkpoints_first(run));
   return run.capture->run_once(parts_.options.poll_rows_max, wait_ms);
 }
 
@@ -222,7 +235,7 @@ Result<std::vector<ports::RejectedRow>> RuntimeImpl::reread(SystemRun& run,
                   "the first sync is going on",
                   "try again when `syncline status` says that it is running");
     }
-    run.requests.push_back([this, &run, dataset, &keys, done] {
+    run.requests.push_back([this, &run, dataset, keys, done] {
       auto read = run.capture->read_records(dataset, keys);
       if (!read) return done->set_value(read.error());
       auto rejected = std::move(read.value().result.rejected);
@@ -230,7 +243,7 @@ Result<std::vector<ports::RejectedRow>> RuntimeImpl::reread(SystemRun& run,
       done->set_value(std::move(rejected));
     });
   }
-  return outcome.get();
+  return in_time(std::move(outcome));
 }
 
 void RuntimeImpl::answer_requests(SystemRun& run) {

@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kCollisionsMax = 5;  // shown of one side
 constexpr size_t kChunksRead = 3;     // behind the place where a key was met before
+constexpr size_t kDescribedAtOnce = 256;
 
 struct RowMark {  // a record of one side: which, what it holds, and where it was read
   model::KeyHash key;
@@ -342,18 +343,20 @@ bool is_settled(const Difference& difference) {
 Result<std::vector<Difference>> describe_all(const core::DatasetRules& rules,
                                              const std::vector<Side>& sides,
                                              const std::vector<Difference>& differences) {
-  std::vector<std::string> keys;
-  keys.reserve(differences.size());
-  for (const Difference& difference : differences) keys.push_back(difference.key);
-  std::vector<Records> records(sides.size());
-  for (size_t side = 0; side < sides.size(); ++side) {
-    RecordSink sink(*rules.schema, records[side]);
-    // One that cannot be told counts as missing, as it did when the tables were read.
-    SYN_TRY(sides[side].source->read_records(rules.schema->dataset, keys, sink));
-  }
   std::vector<Difference> described;
-  described.reserve(keys.size());
-  for (const std::string& key : keys) described.push_back(describe(rules, key, records));
+  described.reserve(differences.size());
+  for (size_t first = 0; first < differences.size(); first += kDescribedAtOnce) {
+    const size_t end = std::min(differences.size(), first + kDescribedAtOnce);
+    std::vector<std::string> keys;
+    for (size_t i = first; i < end; ++i) keys.push_back(differences[i].key);
+    std::vector<Records> records(sides.size());
+    for (size_t side = 0; side < sides.size(); ++side) {
+      RecordSink sink(*rules.schema, records[side]);
+      // One that cannot be told counts as missing, as it did when the tables were read.
+      SYN_TRY(sides[side].source->read_records(rules.schema->dataset, keys, sink));
+    }
+    for (const std::string& key : keys) described.push_back(describe(rules, key, records));
+  }
   return described;
 }
 

@@ -5,6 +5,7 @@
 """
 import json
 import os
+import re
 import shutil
 import signal
 import unittest
@@ -199,6 +200,31 @@ class Running(fixture.Appliance):
         self.expect_equal("product")
         self.refuse("quarantine", "retry", "nothing", status=2, code="SYN-1002")
 
+    def test_an_item_whose_dataset_is_gone_from_the_config_is_refused(self):
+        self.stop()
+        self.write(self.office, "INSERT INTO product VALUES ('p2', 'Same')")
+        self.write(self.shop, "INSERT INTO product VALUES ('p3', 'Same')")
+        self.start()
+        self.wait(lambda: len(self.ask("quarantine", "list")) == 2)
+        item = self.ask("quarantine", "list")[0]["id"]
+        whole = self.config()
+        self.set_config(re.sub(r"(?ms)^\[datasets\.product[^\n]*\n.*?(?=^\[datasets\.(?!product)|\Z)",
+                               "", whole))
+        self.call("reload", "--yes")
+        self.refuse("quarantine", "retry", item, status=2, code="SYN-1002", says=["reload"])
+        self.write(self.office, "UPDATE customer SET points = 5")
+        self.expect_equal()
+
+    def test_many_long_keys_are_repaired(self):
+        self.stop()
+        logged = self.one(self.office, "SELECT max(id) FROM syncline_changes")
+        self.write(self.office, *(
+            f"INSERT INTO customer VALUES ('{number:0700}', 'n', 1)" for number in range(1500)),
+                   f"DELETE FROM syncline_changes WHERE id > {logged}")  # never told
+        self.start()
+        self.assertTrue(self.ask("verify", "--repair", "--settle", "0s")["is_equal"])
+        self.assertEqual(self.one(self.shop, "SELECT count(*) FROM customer"), 1501)
+
     def test_verify_names_a_difference_and_repairs_it(self):
         self.stop()
         logged = self.one(self.office, "SELECT max(id) FROM syncline_changes")
@@ -265,6 +291,21 @@ class Running(fixture.Appliance):
         self.expect_equal()
         self.assertEqual(self.rows(self.shop), [("ann@x", "Ann", 5)])
 
+    def test_resync_takes_over_no_other_change_of_the_config(self):
+        self.write(self.office, "CREATE TABLE note (id TEXT PRIMARY KEY NOT NULL, text TEXT)",
+                   "INSERT INTO note VALUES ('n1', 'hello')")
+        self.write(self.shop, "CREATE TABLE note (id TEXT PRIMARY KEY NOT NULL, text TEXT)")
+        self.set_config(self.config() + '\n[datasets.note]\nkey = ["id"]\nfirst = "office"\n'
+                        '[datasets.note.on.office]\ntable = "note"\n[datasets.note.on.shop]\n'
+                        'table = "note"\n')
+        self.refuse("resync", "--system", "shop", "--yes", status=3, code="SYN-2003",
+                    says=["'note' is new", "reload"])
+        self.assertEqual(self.rows(self.shop, "note"), [])
+        self.refuse("resync", "--system", "shpo", "--yes", status=2, code="SYN-1002")
+        self.assertNotIn("stopping", self.log())
+        self.write(self.office, "UPDATE customer SET points = 5")
+        self.wait(lambda: self.rows(self.shop) == [("ann@x", "Ann", 5)])
+
     def test_reload_takes_over_a_policy_at_once_and_a_dataset_when_told(self):
         self.change_config('default = "newest"', 'default = "office"')
         self.daemon.send_signal(signal.SIGHUP)
@@ -291,8 +332,11 @@ class Running(fixture.Appliance):
         self.expect_equal()
 
     def test_detach_removes_what_is_ours_and_nothing_else(self):
-        self.refuse("detach", "--system", "shop", "--yes", status=2, code="SYN-1001",
-                    says=["running"])
+        running = {"status": 2, "code": "SYN-1001", "says": ["running"]}
+        self.refuse("detach", "--system", "shop", "--yes", **running)
+        self.daemon.send_signal(signal.SIGSTOP)  # it does not answer, but is there
+        self.refuse("detach", "--system", "shop", "--yes", **running)
+        self.daemon.send_signal(signal.SIGCONT)
         self.stop()
         self.assertIn("--yes", self.call("detach", "--system", "shop").stdout)
         removed = self.ask("detach", "--system", "shop", "--yes")["removed"]

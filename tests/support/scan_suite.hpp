@@ -245,6 +245,49 @@ TYPED_TEST_P(ScanSuite, ADroppedMappedColumnStopsItsDatasetUntilItIsBack) {
   EXPECT_THAT(this->last_poll_.rescan, testing::ElementsAre(this->schemas_[0].dataset));
 }
 
+TYPED_TEST_P(ScanSuite, ADroppedTableStopsNoOther) {
+  this->user_.run("CREATE TABLE thing(id int PRIMARY KEY, name varchar(20))");
+  this->configure(this->url(),
+                  {make_schema("customer", "id:int64 name:text mail:text"),
+                   make_schema("thing", "id:int64 name:text")},
+                  TypeParam::kTablePrefix);
+  for (DatasetMapping& mapping : this->config_.datasets) mapping.capture = Capture::kScan;
+  this->reopen({});
+  this->scan_and_acknowledge();
+  this->user_.run("DROP TABLE thing");
+  this->user_.run("UPDATE customer SET name = 'Anna' WHERE id = 1");
+  this->clock_.pass_seconds(60);
+  std::vector<std::string> shown;
+  size_t stop_count = 0;
+  for (int i = 0; i < 3; ++i) {  // the first may meet the change while it reads
+    const auto polled = this->system_.source->poll(*this->sink_, 100, 0);
+    for (std::string& line : this->sink_->take()) shown.push_back(std::move(line));
+    if (polled) stop_count += polled.value().stopped.size();
+    this->clock_.pass_seconds(60);
+  }
+  EXPECT_THAT(shown, testing::ElementsAre("update 1 name=Anna mail=a@x"));
+  EXPECT_EQ(1U, stop_count);
+}
+
+// Its rows are older ones, which would be taken for edits of now.
+TYPED_TEST_P(ScanSuite, ADatabaseThatWentBackIsLost) {
+  std::string checkpoint = TypeParam::kEchoTable;
+  checkpoint.replace(checkpoint.rfind("echo"), 4, "checkpoint");
+  this->scan_and_acknowledge();
+  this->apply({"set 1 name=first"});
+  this->scan_and_acknowledge();
+  this->apply({"set 1 name=second"});
+  this->scan_and_acknowledge();
+  this->user_.run("UPDATE customer SET name = 'first' WHERE id = 1");
+  this->user_.run("UPDATE " + checkpoint + " SET seq = 1 WHERE seq = 2");
+  this->clock_.pass_seconds(60);
+  const auto polled = this->system_.source->poll(*this->sink_, 100, 0);
+  ASSERT_FALSE(polled.has_value());
+  EXPECT_EQ(ErrorCode::kSystemLost, polled.error().code);
+  EXPECT_THAT(polled.error().fix, testing::HasSubstr("syncline resync"));
+  EXPECT_THAT(this->sink_->take(), testing::IsEmpty());
+}
+
 // Of a dataset whose table does not fit an echo has no shape: it waits, and nothing ends.
 TYPED_TEST_P(ScanSuite, AnEchoWaitsForItsTable) {
   this->scan_and_acknowledge();
@@ -292,7 +335,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     ARefusedRecordIsNamedAndTheRestIsWritten, UniqueValuesMayBeSwappedInOneBatch,
     AfterARestartEchoesThatWereNotDurableComeAgainAndThoseThatWereDoNot,
     EchoesThatAreDurableAreRemoved, ARowFilterShowsWhatLeavesItAsGoneAndIsNotWrittenPast,
-    ADroppedMappedColumnStopsItsDatasetUntilItIsBack, AnEchoWaitsForItsTable,
-    AnEchoSaysNothingOfAFieldThatWasAddedSince, OneSystemIsReadInOneWay);
+    ADroppedMappedColumnStopsItsDatasetUntilItIsBack, ADroppedTableStopsNoOther,
+    ADatabaseThatWentBackIsLost, AnEchoWaitsForItsTable, AnEchoSaysNothingOfAFieldThatWasAddedSince,
+    OneSystemIsReadInOneWay);
 
 }  // namespace syncline::ports

@@ -42,7 +42,9 @@ Result<void> ScanTables::forget_echoes() {
 }
 
 Result<scan::Tables::Look> ScanTables::look(const ports::DatasetMapping& mapping) {
+  unfit_.insert(mapping.schema->dataset);
   SYN_TRY(Mapped now, read_mapped(*connection_, mapping));
+  unfit_.erase(mapping.schema->dataset);
   const auto before = mapped_.find(now.dataset());
   const bool is_same = before != mapped_.end() && mapped_difference(before->second, now).empty();
   mapped_.insert_or_assign(now.dataset(), std::move(now));
@@ -66,6 +68,7 @@ Result<void> ScanTables::keep_up_with_schema() {
   SYN_TRY(const int64_t version, connection_->query_integer("PRAGMA schema_version"));
   if (version == schema_version_) return success();
   for (auto& [dataset, mapped] : mapped_) {
+    if (unfit_.contains(dataset)) continue;  // it is stopped: the others go on
     SYN_TRY(Mapped now, read_mapped(*connection_, *mapped.mapping));
     if (const std::string difference = mapped_difference(mapped, now); !difference.empty()) {
       return fail(ErrorCode::kSystemSchema,

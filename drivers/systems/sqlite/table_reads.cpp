@@ -126,8 +126,9 @@ Result<std::vector<ports::RejectedRow>> show_records(Connection& connection, con
   sink.begin(transaction);
   RecordCells cells;
   for (const std::string& key : keys) {
-    SYN_TRY(const auto native, native_key(mapped, key));
-    SYN_TRY(const auto values, reader.find(native.values()));
+    const auto native = native_key(mapped, key);
+    if (!native) continue;  // no row here can have it
+    SYN_TRY(const auto values, reader.find(native.value().values()));
     if (!values) continue;
     if (auto filled = cells.fill(mapped, *values); filled) {
       show(mapped, cells, sink);

@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <ctime>
+#include <utility>
 
 #include <boost/json/array.hpp>
 
@@ -13,14 +14,31 @@ namespace {
 
 namespace json = boost::json;
 
+// Of one request: the appliance holds that many records of each system at a time.
+constexpr size_t kRepairedAtOnce = 256;
+constexpr size_t kRepairedBytesAtOnce = 256u << 10;  // of their keys
+
 // What still differs goes to the appliance, which reads it anew and delivers what is accepted.
 Result<void> repair(const Arguments& arguments, const ComparedDataset& compared) {
   json::array keys;
+  size_t size_bytes = 0;
+  const auto ask_for_those = [&]() -> Result<void> {
+    if (keys.empty()) return success();
+    const json::object request{
+        {"command", "repair"}, {"dataset", compared.dataset}, {"keys", std::exchange(keys, {})}};
+    size_bytes = 0;
+    SYN_TRY(ask(arguments, request));
+    return success();
+  };
   for (const compare::Difference& difference : compared.comparison.differences) {
-    keys.emplace_back(to_hex(difference.key));
+    const std::string key = to_hex(difference.key);
+    if (keys.size() == kRepairedAtOnce || size_bytes + key.size() > kRepairedBytesAtOnce) {
+      SYN_TRY(ask_for_those());
+    }
+    size_bytes += key.size();
+    keys.emplace_back(key);
   }
-  SYN_TRY(ask(arguments, {{"command", "repair"}, {"dataset", compared.dataset}, {"keys", keys}}));
-  return success();
+  return ask_for_those();
 }
 
 }  // namespace

@@ -90,6 +90,17 @@ TEST_F(SqliteTest, ReadsSingleRecords) {
   EXPECT_THAT(sink_->take(), ElementsAre("snapshot 2 name=B mail=NULL"));
 }
 
+// Another system's, which verify asks for here, too.
+TEST_F(SqliteTest, AKeyThatNoRowCanHaveKeepsNoOtherBack) {
+  user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY, name TEXT)");
+  start({make_schema("customer", "id:uint64 name:text")});
+  user_.run("INSERT INTO customer VALUES (2, 'B')");
+  const std::vector<std::string> keys = {key_of(schemas_[0], "18446744073709551615"),
+                                         key_of(schemas_[0], "2")};
+  expect_ok(system_.source->read_records(schemas_[0].dataset, keys, *sink_));
+  EXPECT_THAT(sink_->take(), ElementsAre("snapshot 2 name=B"));
+}
+
 TEST_F(SqliteTest, ARecordThatCannotBeReadKeepsNoOtherBack) {
   user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY, points INTEGER)");
   start({make_schema("customer", "id:int64 points:int64")});

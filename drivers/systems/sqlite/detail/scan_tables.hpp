@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "drivers/scan/tables.hpp"
 #include "drivers/systems/sqlite/detail/record_reader.hpp"
@@ -50,7 +51,8 @@ class ScanTables final : public scan::Tables {
   std::unique_ptr<Connection> connection_;
   std::optional<Transaction> snapshot_;
   std::map<model::DatasetId, Mapped> mapped_;
-  int64_t schema_version_ = -1;  // that mapped_ is of
+  std::set<model::DatasetId> unfit_;  // by the last look
+  int64_t schema_version_ = -1;       // that mapped_ is of
   RecordCells cells_;
 };
 
