@@ -108,6 +108,7 @@ Result<void> PostgresSource::take_slot(const model::Position& position) {
     SYN_TRY(create_slot(*connection_, name));
   }
   SYN_TRY(const auto begin, begin_of_slot(*connection_, name));
+  given_.lsn = before_end(given_.lsn);
   given_.passed = begin.value_or(0);
   place_ = given_;
   flushed_ = given_.flushed();
@@ -395,7 +396,7 @@ void PostgresSource::give_passed(ports::PollResult& result) {
   if (!is_due || at_hand_ || assembler_.is_inside()) return;
   const Lsn passed = stream_->idle_end();
   if (passed <= std::max(place_.flushed(), begun_)) return;
-  place_.lsn = std::max(place_.lsn, begun_);  // places come in order
+  place_.lsn = std::max(place_.lsn, before_end(begun_));  // places come in order
   place_.passed = passed;
   decoder_.give_place(position_of(place_));
   result.quiet_place = ports::QuietPlace::kKept;
@@ -445,7 +446,7 @@ Result<model::Position> PostgresSource::current_position() {
   SYN_TRY(const Lsn lsn, parse_lsn(text));
   Place place = given_;
   begun_ = lsn;
-  place.lsn = lsn;
+  place.lsn = before_end(lsn);
   place.passed = lsn;
   place.part = {};
   return position_of(place);

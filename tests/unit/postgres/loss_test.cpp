@@ -1,4 +1,5 @@
 // What is lost, and what is not: broken connections, stopped servers, changed tables.
+#include "drivers/systems/postgres/detail/place.hpp"
 #include "tests/unit/postgres/postgres_fixture.hpp"
 
 namespace syncline::postgres {
@@ -101,6 +102,16 @@ TEST_F(Loss, PlacesBehindTheBeginOfAReadingComeInOrder) {
   // Transactions from before it may come first.
   while (sink_->position <= begun && std::chrono::steady_clock::now() < deadline) poll();
   EXPECT_LT(begun, sink_->position);
+}
+
+// A standby that is promoted where the log stood then, in a quiet database, lacks no commit.
+TEST_F(Loss, WhereAReadingBeganIsNoCommit) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (2, 'Bob', NULL)");
+  const auto begun = place_of(system_.source->current_position().value());
+  const Lsn end = parse_lsn(user_.ask("SELECT pg_current_wal_flush_lsn()")).value();
+  EXPECT_LT(begun->reach(), end);
+  EXPECT_GE(begun->flushed(), end);
 }
 
 TEST_F(Loss, ASlotThatIsDroppedIsNeverASilentGap) {

@@ -164,6 +164,7 @@ class OtherTypes : public PostgresTest {
       user_.run("INSERT INTO t VALUES (" + std::to_string(++row_count_) + ", " + value + ")");
     }
     auto from_log = take(values.size() - rejected_count);
+    poll_until([&] { return rejected_.size() >= rejected_count; });
     for (std::string& line : from_log) line = line.substr(line.find("v="));
     auto from_table = snapshot();
     for (std::string& line : from_table) line = line.substr(line.find("v="));

@@ -47,6 +47,12 @@ struct Place {
   Lsn flushed() const { return std::max(lsn == 0 ? 0 : lsn + 1, passed.value_or(0)); }
 };
 
+// As the place of a last commit, where a log ends: one that goes on from there on another timeline
+// lacks nothing.
+inline Lsn before_end(Lsn end) {
+  return end == 0 ? 0 : end - 1;
+}
+
 model::Position position_of(const Place& place);
 // Nothing: no place of a PostgreSQL log.
 std::optional<Place> place_of(const model::Position& position);
