@@ -225,39 +225,6 @@ Result<void> Source::read(Look& look, size_t row_limit) {
   return due->is_gone_due ? read_gone(*due, row_limit, look) : read_round(*due, row_limit, look);
 }
 
-// No log tells that a database went back. Its rows do not either: they would look like edits of
-// now.
-Result<void> Source::refuse_older(const std::vector<Marker>& markers) const {
-  std::map<Lane, Marker> newest;
-  for (const Marker& marker : markers) {
-    Marker& known = newest[{marker.stream, marker.lane}];
-    known = std::max(known, marker);
-  }
-  for (const auto& [lane, marker] : newest) {
-    const auto shown = markers_.find(lane);
-    if (shown == markers_.end() || marker >= shown->second) continue;
-    return fail(ErrorCode::kSystemLost,
-                "system '" + config_.name + "' no longer holds what was delivered to it",
-                "its checkpoint was at " + std::to_string(shown->second.sequence) + " of epoch " +
-                    std::to_string(shown->second.epoch) + " and is at " +
-                    std::to_string(marker.sequence) + " of epoch " + std::to_string(marker.epoch) +
-                    ": it was restored, or a failover lost commits",
-                "run `syncline resync --system " + config_.name +
-                    "`: it compares and writes what is missing");
-  }
-  return success();
-}
-
-Result<void> Source::read_markers(Look& look) {
-  SYN_TRY(const auto markers, tables_->markers());
-  SYN_TRY(refuse_older(markers));
-  for (const Marker& marker : markers) {
-    const auto shown = markers_.find({marker.stream, marker.lane});
-    if (shown == markers_.end() || shown->second != marker) look.markers.push_back(marker);
-  }
-  return success();
-}
-
 // Of several of one record the last: the markers are of the last of our transactions, too. Where a
 // table never fitted, nobody knows what an echo's image holds: it waits, and those behind it.
 Result<void> Source::read_echoes(Look& look) {

@@ -105,7 +105,7 @@ class Capture::Sink final : public ports::ChangeSink {
 
   // A record that is there, though nothing but its key can be told: it is not gone.
   void unknown(const ports::RejectedRow& rejected) {
-    if (rejected.key.empty()) return;
+    if (rejected.key.empty() || !rejected.is_record) return;
     const model::Schema& schema = *schemas_.at(rejected.dataset);
     std::vector<CellView> cells;
     for (const std::string_view bytes : model::split_key(rejected.key)) {

@@ -58,6 +58,11 @@ KeyHash record_hash(std::string_view joined, const Schema& schema) {
   return hash_key(fold_key(joined, schema));
 }
 
+bool is_same_text(std::string_view one, std::string_view other, KeyEquivalence equivalence) {
+  if (equivalence == KeyEquivalence::kBytes || one == other) return one == other;
+  return fold_text(one, equivalence) == fold_text(other, equivalence);
+}
+
 std::string describe_key(std::string_view joined, const Schema& schema) {
   const std::vector<std::string_view> cells = split_key(joined);
   SYN_ASSERT(cells.size() == schema.key_count);

@@ -21,6 +21,8 @@ std::vector<std::string_view> split_key(std::string_view joined);
 // Only text and char cells are folded.
 std::string fold_key(std::string_view joined, const Schema& schema);
 KeyHash record_hash(std::string_view joined, const Schema& schema);
+// Whether what compares texts so takes one for the other.
+bool is_same_text(std::string_view one, std::string_view other, KeyEquivalence equivalence);
 // "email=ann@example.org", for messages.
 std::string describe_key(std::string_view joined, const Schema& schema);
 

@@ -20,6 +20,7 @@ struct RejectedRow {  // a record that is there, with a value that no type of ou
   model::DatasetId dataset = 0;
   std::string key;  // joined; empty where the key itself is the reason
   Error error;
+  bool is_record = true;  // false: no write of ours would find it (key_spelling.hpp)
 };
 
 // What becomes of a poll's place where it had nothing to show.

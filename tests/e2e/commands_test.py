@@ -207,9 +207,8 @@ class Running(fixture.Appliance):
         self.start()
         self.wait(lambda: len(self.ask("quarantine", "list")) == 2)
         item = self.ask("quarantine", "list")[0]["id"]
-        whole = self.config()
-        self.set_config(re.sub(r"(?ms)^\[datasets\.product[^\n]*\n.*?(?=^\[datasets\.(?!product)|\Z)",
-                               "", whole))
+        of_product = r"(?ms)^\[datasets\.product[^\n]*\n.*?(?=^\[datasets\.(?!product)|\Z)"
+        self.set_config(re.sub(of_product, "", self.config()))
         self.call("reload", "--yes")
         self.refuse("quarantine", "retry", item, status=2, code="SYN-1002", says=["reload"])
         self.write(self.office, "UPDATE customer SET points = 5")

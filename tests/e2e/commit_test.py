@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Connections that break where a COMMIT is on its way: what was committed is not written again, what
-was not is.
+"""Connections that break where a COMMIT is on its way: what was committed is not written again,
+and what was not is.
 
     commit_test.py PATH/TO/syncline
 

@@ -10,8 +10,8 @@ SIZE = 1 << 16
 
 
 class Relay:
-    """Listens at `path` for the server at `server`. While it is armed, every fourth COMMIT breaks its
-    connection: by turns before the server has it, and behind it, with the answer on its way."""
+    """Listens at `path` for the server at `server`. While it is armed, every fourth COMMIT breaks
+    its connection: by turns before the server has it, and behind it, with the answer on its way."""
 
     def __init__(self, path, server):
         os.makedirs(os.path.dirname(path), exist_ok=True)

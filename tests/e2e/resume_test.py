@@ -45,7 +45,8 @@ class Resume(Appliance):
         if system == OFFICE:
             region, numbers = f"(ARRAY[{which}])[n % 8 + 1]", f"generate_series(1, {COUNT}) n"
         else:
-            region, numbers = f"ELT(n MOD 8 + 1, {which})", f"(SELECT seq n FROM seq_1_to_{COUNT}) s"
+            region = f"ELT(n MOD 8 + 1, {which})"
+            numbers = f"(SELECT seq n FROM seq_1_to_{COUNT}) s"
         self.sql(system, "INSERT INTO stock " + ROWS.format(region=region, numbers=numbers))
 
     def rows_read(self):

@@ -324,10 +324,29 @@ TYPED_TEST_P(ScanSuite, OneSystemIsReadInOneWay) {
   EXPECT_THAT(mixed.error().what, testing::HasSubstr("mixes"));
 }
 
+TYPED_TEST_P(ScanSuite, AKeyInAnotherSpellingIsNoRecord) {
+  this->user_.run(std::string("CREATE TABLE thing(id ") + TypeParam::kTextKey +
+                  " NOT NULL PRIMARY KEY, name varchar(20))");
+  this->configure(this->url(), {make_schema("thing", "id:uuid name:text")},
+                  TypeParam::kTablePrefix);
+  this->config_.datasets[0].capture = Capture::kScan;
+  this->reopen({});
+  const std::string ours = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11";
+  this->user_.run("INSERT INTO thing VALUES ('" + ours + "', 'a'), (upper('" + ours + "'), 'b')");
+  EXPECT_THAT(this->scan(), testing::ElementsAre("update " + ours + " name=a"));
+  this->snapshot();
+  ASSERT_EQ(1U, this->rejected_.size());
+  EXPECT_EQ(this->key_of(this->schemas_[0], ours), this->rejected_[0].key);
+  this->user_.run("DELETE FROM thing WHERE name = 'b'");
+  EXPECT_THAT(this->scan(), testing::IsEmpty());
+  this->user_.run("UPDATE thing SET id = upper(id)");
+  EXPECT_THAT(this->scan(), testing::ElementsAre("delete " + ours));
+}
+
 REGISTER_TYPED_TEST_SUITE_P(
-    ScanSuite, ShowsAllOnceThenOnlyWhatDiffers, ReadsLargeTablesInChunks,
-    OurWritesAreEchoedBehindTheirMarkerAndNotAgain, OfSeveralWritesOfARecordTheLastIsEchoed,
-    AUserWhoWritesTheOldValueBackMakesAChange,
+    ScanSuite, ShowsAllOnceThenOnlyWhatDiffers, AKeyInAnotherSpellingIsNoRecord,
+    ReadsLargeTablesInChunks, OurWritesAreEchoedBehindTheirMarkerAndNotAgain,
+    OfSeveralWritesOfARecordTheLastIsEchoed, AUserWhoWritesTheOldValueBackMakesAChange,
     AnEditBetweenALookAndAWriteIsShownAndDurableBeforeItIsWrittenOver,
     AnUnseenInsertAndAnUnseenDeleteAreGuardedToo, NothingIsWrittenOverBeforeItWasShownAndIsDurable,
     BeforeTheFirstScanEndedARecordThatIsAbsentIsAskedFor,

@@ -130,6 +130,20 @@ class StepClock final : public Clock {
   int64_t steady_us_ = 1'000'000;
 };
 
+// A key that is kept as text, as we write it and in another spelling.
+struct Spelling {
+  std::string type;
+  std::string ours;
+  std::string other;
+};
+inline std::vector<Spelling> spellings(const std::string& moment = "2026-01-05 10:00:00Z") {
+  return {{"uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"},
+          {"decimal", "1.5", "1.50"},
+          {"time(0)", "10:00:00", "10:00"},
+          {"datetime(0)", "2026-01-05 10:00:00", "2026-01-05T10:00:00"},
+          {"timestamp(0)", moment, "2026-01-05 10:00:00+00"}};
+}
+
 class SystemTest : public testing::Test {
  protected:
   using Make = Result<System> (*)(const SystemConfig& config, Clock& clock);
@@ -268,6 +282,44 @@ class SystemTest : public testing::Test {
       texts.push_back("put " + std::to_string(id) + " name=ours mail=NULL");
     }
     return texts;
+  }
+  // run: does a user's statement. REQUIRES: an empty table thing(id, name), whose keys are kept as
+  // text, and none is rejected yet.
+  template <class Run>
+  void expect_other_spelling_is_no_record(const Run& run, const Spelling& spelling) {
+    const std::string& ours = spelling.ours;
+    const std::string& other = spelling.other;
+    const auto is_rejected = [this](size_t count) {
+      poll_until([this, count] { return rejected_.size() >= count; });
+      EXPECT_EQ(count, rejected_.size());
+      EXPECT_EQ(ErrorCode::kSystemKey, rejected_.back().error.code);
+    };
+    const std::string of_ours = " WHERE id = '" + ours + "'";
+    const std::string of_other = " WHERE id = '" + other + "'";
+    run("INSERT INTO thing VALUES ('" + ours + "', 'a'), ('" + other + "', 'b')");
+    const std::vector<std::string> made = take(1);
+    ASSERT_EQ(1U, made.size());
+    const std::string key = made[0].substr(7, made[0].find(" name=") - 7);
+    EXPECT_EQ("insert " + key + " name=a", made[0]);
+    is_rejected(1);
+    EXPECT_THAT(to_string(rejected_[0].error), testing::HasSubstr("'" + other + "'"));
+    EXPECT_THAT(to_string(rejected_[0].error), testing::HasSubstr("'" + ours + "' here"));
+    EXPECT_THAT(snapshot(), testing::ElementsAre("snapshot " + key + " name=a"));
+    is_rejected(2);
+    EXPECT_EQ(rejected_[0].key, rejected_[1].key);
+    run("UPDATE thing SET name = 'c'" + of_other);
+    is_rejected(3);
+    run("DELETE FROM thing" + of_other);
+    run("UPDATE thing SET name = 'd'" + of_ours);
+    EXPECT_THAT(take(1), testing::ElementsAre("update " + key + " name=d"));
+    EXPECT_EQ(3U, rejected_.size());
+    run("UPDATE thing SET id = '" + other + "'" + of_ours);
+    EXPECT_THAT(take(1), testing::ElementsAre("delete " + key));
+    is_rejected(4);
+    run("UPDATE thing SET id = '" + ours + "'");
+    EXPECT_THAT(take(1), testing::ElementsAre(testing::EndsWith(key + " name=d")));
+    run("DELETE FROM thing");
+    EXPECT_THAT(take(1), testing::ElementsAre("delete " + key));
   }
   // Polls until that many lines are there; then what has come.
   std::vector<std::string> take(size_t count) {

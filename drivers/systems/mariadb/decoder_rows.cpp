@@ -210,7 +210,7 @@ void Decoder::show(const Mapped& mapped, ports::RowOp op, const RowCells& cells,
 }
 
 void Decoder::reject(const Mapped& mapped, Error error) {
-  rejected_.push_back(rejected_row(mapped, cells_.joined_key(mapped), std::move(error)));
+  rejected_.push_back(rejected_row(mapped, cells_, std::move(error)));
 }
 
 Result<void> Decoder::show_insert(const Bound& bound, const RowImage& after) {
@@ -251,8 +251,10 @@ Result<void> Decoder::show_update(const Bound& bound, const RowImage& before, Ro
   }
   const bool has_old_key =
       is_moved && fill(bound, before, mapped.key_count(), old_cells_).has_value();
-  if (filled && is_whole && has_old_key) {
-    show(mapped, ports::RowOp::kUpdate, cells_, old_cells_.key(mapped));
+  const bool is_new = is_moved && old_cells_.has_other_spelling();  // it was no record before
+  if (filled && is_whole && (has_old_key || is_new)) {
+    show(mapped, ports::RowOp::kUpdate, cells_,
+         is_new ? std::span<const model::CellView>() : old_cells_.key(mapped));
     return success();
   }
   if (has_old_key) show(mapped, ports::RowOp::kDelete, old_cells_, {});
@@ -265,11 +267,9 @@ Result<void> Decoder::show_update(const Bound& bound, const RowImage& before, Ro
 Result<void> Decoder::show_delete(const Bound& bound, const RowImage& before) {
   if (bound.meaning == Meaning::kCheckpoint) return success();
   const Mapped& mapped = mapped_of(bound);
-  if (auto filled = fill(bound, before, mapped.key_count(), cells_); !filled) {
-    reject(mapped, std::move(filled).error());
-    return success();
-  }
-  show(mapped, ports::RowOp::kDelete, cells_, {});
+  // A row whose key is none was no record.
+  const bool is_record = fill(bound, before, mapped.key_count(), cells_).has_value();
+  if (is_record) show(mapped, ports::RowOp::kDelete, cells_, {});
   return success();
 }
 

@@ -230,8 +230,7 @@ Result<ports::SnapshotChunk> show_chunk(Connection& connection, const ChunkWante
           show(mapped, cells, sink);
           ++chunk.row_count;
         } else {
-          chunk.rejected.push_back(
-              rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
+          chunk.rejected.push_back(rejected_row(mapped, cells, std::move(filled).error()));
         }
       });
   sink.end();
@@ -259,12 +258,11 @@ Result<std::vector<ports::RejectedRow>> read_keys(Connection& connection, const 
                                                   const ReadPlace& place, ports::ChangeSink& sink) {
   std::vector<ports::RejectedRow> rejected;
   sink.begin(place.transaction);
-  auto visited = visit_records(
-      connection, mapped, keys, place.shown,
-      [&](const RowCells& cells, const Result<void>& filled) {
-        if (filled) return show(mapped, cells, sink);
-        rejected.push_back(rejected_row(mapped, cells.joined_key(mapped), filled.error()));
-      });
+  auto visited = visit_records(connection, mapped, keys, place.shown,
+                               [&](const RowCells& cells, const Result<void>& filled) {
+                                 if (filled) return show(mapped, cells, sink);
+                                 rejected.push_back(rejected_row(mapped, cells, filled.error()));
+                               });
   sink.end();
   if (!visited) return std::move(visited).as_failure();
   return rejected;

@@ -2,6 +2,7 @@
 
 #include "drivers/systems/mariadb/detail/wire_dates.hpp"
 #include "host/model/key.hpp"
+#include "host/ports/key_spelling.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -24,6 +25,20 @@ bool is_null_for(const Mapped& mapped, size_t field) {
   return mapped.schema->fields[field].are_zero_dates_null;
 }
 
+bool may_be_other(const Mapped& mapped, size_t field) {
+  if (field >= mapped.key_count()) return false;
+  const NativeType& native = mapped.columns[field].type;
+  const model::LogicalType& type = mapped.schema->fields[field].type;
+  return holds_characters(native) ? ports::has_spellings(type)
+                                  : ports::has_digits(type) && logical_type_of(native) != type;
+}
+
+// As its column has it, which may be finer than the dataset.
+model::LogicalType own_type(const Column& column) {
+  if (holds_characters(column.type)) return {.kind = model::TypeKind::kText};
+  return logical_type_of(column.type);
+}
+
 }  // namespace
 
 Result<void> RowCells::set_logged(const Mapped& mapped, size_t field, std::string_view cell,
@@ -35,7 +50,11 @@ Result<void> RowCells::set_logged(const Mapped& mapped, size_t field, std::strin
   }
   if (!decoded) return in_column(mapped, field, std::move(decoded).error());
   show(field);
-  return success();
+  if (!may_be_other(mapped, field)) return success();
+  std::string stored;
+  const Column& column = mapped.columns[field];
+  SYN_TRY(decode_cell(cell, wire, column.type, own_type(column), stored));
+  return check_spelling(mapped, field, stored);
 }
 
 Result<void> RowCells::set_text(const Mapped& mapped, size_t field, std::string_view text) {
@@ -48,7 +67,27 @@ Result<void> RowCells::set_text(const Mapped& mapped, size_t field, std::string_
   if (!canonical) return in_column(mapped, field, std::move(canonical).error());
   bytes_[field] = std::move(canonical).value();
   show(field);
-  return success();
+  if (!may_be_other(mapped, field)) return success();
+  const Column& column = mapped.columns[field];
+  const auto stored = canonical_from_native(text, column.type, own_type(column));
+  return stored ? check_spelling(mapped, field, stored.value()) : success();
+}
+
+// The cell stays, so that the rejection can name the key. stored: of the column's own type.
+Result<void> RowCells::check_spelling(const Mapped& mapped, size_t field, std::string_view stored) {
+  const Column& column = mapped.columns[field];
+  const auto written =
+      parameter_from_canonical(bytes_[field], mapped.schema->fields[field].type, column.type);
+  if (!written) return success();  // no write will name it
+  const std::string& text = written.value().text;
+  const model::LogicalType own = own_type(column);
+  const auto ours = canonical_from_native(text, column.type, own);
+  if (!ours || model::is_same_text(stored, ours.value(), equivalence_of(column.type))) {
+    return success();
+  }
+  has_other_spelling_ = true;
+  return ports::other_spelling(mapped.table.name, column.name,
+                               model::text_from_canonical(stored, own), text);
 }
 
 Result<void> RowCells::set_null(const Mapped& mapped, size_t field) {
@@ -78,6 +117,12 @@ Result<void> fill_row(const Mapped& mapped, const Answer& row, RowCells& cells) 
     if (!set && first) first = std::move(set);
   }
   return first;
+}
+
+ports::RejectedRow rejected_row(const Mapped& mapped, const RowCells& cells, Error error) {
+  ports::RejectedRow row = rejected_row(mapped, cells.joined_key(mapped), std::move(error));
+  row.is_record = !cells.has_other_spelling();
+  return row;
 }
 
 }  // namespace syncline::mariadb

@@ -19,10 +19,13 @@ std::string image_of(const Mapped& mapped, const Answer& row) {
 
 Result<std::string> key_of(const Mapped& mapped, const Answer& row, RowCells& cells) {
   cells.reset(mapped.columns.size());
+  Result<void> first = success();
   for (size_t field = 0; field < mapped.key_count(); ++field) {
-    SYN_TRY(row.is_null(field) ? cells.set_null(mapped, field)
-                               : cells.set_text(mapped, field, row.text(field)));
+    auto set = row.is_null(field) ? cells.set_null(mapped, field)
+                                  : cells.set_text(mapped, field, row.text(field));
+    if (!set && first) first = std::move(set);
   }
+  if (!first) return std::move(first).error();
   return cells.joined_key(mapped);
 }
 
@@ -89,7 +92,7 @@ void ScanTables::take_row(const Mapped& mapped, const Answer& row, scan::Rows& o
   if (key) {
     out.rows.push_back({std::move(key).value(), image_of(mapped, row)});
   } else {
-    out.rejected.push_back(rejected_row(mapped, {}, std::move(key).error()));
+    out.rejected.push_back(rejected_row(mapped, cells_, std::move(key).error()));
   }
 }
 

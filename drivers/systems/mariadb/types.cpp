@@ -294,6 +294,7 @@ Result<Parameter> geometry_parameter(std::string_view bytes, const LogicalType& 
   return out;
 }
 
+// A column of times has no zone; a text keeps it.
 Parameter text_parameter(std::string_view bytes, const LogicalType& type,
                          const NativeType& native) {
   const bool is_spatial =
@@ -301,7 +302,8 @@ Parameter text_parameter(std::string_view bytes, const LogicalType& type,
   Parameter out;
   out.text = type.kind == TypeKind::kBytes || is_spatial ? std::string(bytes)
                                                          : model::text_from_canonical(bytes, type);
-  if (type.kind == TypeKind::kTimestamp && out.text.ends_with('Z')) out.text.pop_back();
+  const bool is_moment = type.kind == TypeKind::kTimestamp && !holds_characters(native);
+  if (is_moment && out.text.ends_with('Z')) out.text.pop_back();
   return out;
 }
 
@@ -388,11 +390,6 @@ LogicalType logical_type_of(const NativeType& native) {
       break;
   }
   return {.kind = TypeKind::kText};
-}
-
-bool is_date(const NativeType& type) {
-  return type.category == Category::kDate || type.category == Category::kDatetime ||
-         type.category == Category::kTimestamp;
 }
 
 bool holds_characters(const NativeType& type) {

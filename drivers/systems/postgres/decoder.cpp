@@ -328,7 +328,7 @@ void Decoder::show_delete(const Mapped& mapped, const RowCells& cells) {
 }
 
 void Decoder::reject(const Mapped& mapped, Error error) {
-  result_->rejected.push_back(rejected_row(mapped, cells_.joined_key(mapped), std::move(error)));
+  result_->rejected.push_back(rejected_row(mapped, cells_, std::move(error)));
 }
 
 // What was shown before, or need not be, is not even converted.
@@ -370,6 +370,7 @@ Result<void> Decoder::show_update(const Bound& bound, const Update& update) {
   const size_t field_count = mapped.columns.size();
   auto filled = fill(bound, update.row, field_count, cells_);
   std::string old_key;
+  bool is_new = false;  // a record from now on: its row's key was written otherwise
   if (update.old_kind != OldRow::kNone) {
     const size_t known = update.old_kind == OldRow::kFull ? field_count : mapped.key_count();
     const auto old_filled = fill(bound, update.old_row, known, old_cells_);
@@ -379,9 +380,10 @@ Result<void> Decoder::show_update(const Bound& bound, const Update& update) {
       if (!cells_.is_unchanged(field) || before.state != model::CellState::kValue) continue;
       if (filled) cells_.set_canonical(field, std::string(before.bytes));
     }
-    old_key = old_cells_.joined_key(mapped);
+    is_new = old_cells_.has_other_spelling();
+    if (!is_new) old_key = old_cells_.joined_key(mapped);
   }
-  const std::string key = cells_.joined_key(mapped);
+  const std::string key = cells_.has_other_spelling() ? "" : cells_.joined_key(mapped);
   const bool is_moved = !old_key.empty() && old_key != key;
   if (!filled) {
     if (is_moved) show_delete(mapped, old_cells_);
@@ -389,6 +391,9 @@ Result<void> Decoder::show_update(const Bound& bound, const Update& update) {
     return success();
   }
   if (key.empty()) return out_of_step("an update without a key");
+  if (is_new) {
+    SYN_TRY(complete(mapped));
+  }
   if (!is_moved) {
     show(mapped, ports::RowOp::kUpdate, {});
     return success();
@@ -434,11 +439,8 @@ Result<void> Decoder::on(const Delete& gone) {
   SYN_TRY(const Bound* bound, bound_of(gone.relation));
   if (!is_shown(*bound)) return success();
   const Mapped& mapped = followed_[bound->followed].mapped;
-  if (auto filled = fill(*bound, gone.old_row, mapped.key_count(), cells_); !filled) {
-    reject(mapped, std::move(filled).error());
-    return success();
-  }
-  show_delete(mapped, cells_);
+  // A row whose key is none was no record.
+  if (fill(*bound, gone.old_row, mapped.key_count(), cells_)) show_delete(mapped, cells_);
   return success();
 }
 

@@ -212,8 +212,7 @@ Result<ports::SnapshotChunk> show_chunk(Connection& connection, const ChunkWante
           show(mapped, cells, sink);
           ++chunk.row_count;
         } else {
-          chunk.rejected.push_back(
-              rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
+          chunk.rejected.push_back(rejected_row(mapped, cells, std::move(filled).error()));
         }
       });
   sink.end();
@@ -258,8 +257,7 @@ Result<std::vector<ports::RejectedRow>> read_keys(Connection& connection, const 
       if (auto filled = fill_row(mapped, rows, row, cells); filled) {
         show(mapped, cells, sink);
       } else {
-        rejected.push_back(
-            rejected_row(mapped, cells.joined_key(mapped), std::move(filled).error()));
+        rejected.push_back(rejected_row(mapped, cells, std::move(filled).error()));
       }
     }
   }

@@ -3,8 +3,33 @@
 #include <algorithm>
 
 #include "host/model/key.hpp"
+#include "host/ports/key_spelling.hpp"
 
 namespace syncline::postgres {
+namespace {
+
+bool is_kept_as_text(const NativeType& type) {
+  return !type.is_array &&
+         (type.category == Category::kText || type.category == Category::kVarchar ||
+          type.category == Category::kChar);
+}
+
+bool is_same_text(const Column& column, std::string_view one, std::string_view other) {
+  const bool is_padded = column.type.category == Category::kChar &&
+                         column.equivalence == model::KeyEquivalence::kBytes;
+  const auto equivalence = is_padded ? model::KeyEquivalence::kTrailingSpaces : column.equivalence;
+  return model::is_same_text(one, other, equivalence);
+}
+
+// As the column's own type has it, which may be finer than the dataset's.
+bool is_same_value(const Column& column, std::string_view one, std::string_view other) {
+  const model::LogicalType own = logical_type_of(column.type);
+  const auto first = canonical_from_native(one, column.type, own);
+  const auto second = canonical_from_native(other, column.type, own);
+  return !first || !second || first.value() == second.value();
+}
+
+}  // namespace
 
 Result<void> RowCells::set_text(const Mapped& mapped, size_t field, std::string_view text) {
   auto bytes =
@@ -19,7 +44,23 @@ Result<void> RowCells::set_text(const Mapped& mapped, size_t field, std::string_
     return error;
   }
   set_canonical(field, std::move(bytes).value());
-  return success();
+  return field < mapped.key_count() ? check_spelling(mapped, field, text) : success();
+}
+
+// The cell stays, so that the rejection can name the key.
+Result<void> RowCells::check_spelling(const Mapped& mapped, size_t field, std::string_view text) {
+  const Column& column = mapped.columns[field];
+  const model::LogicalType& type = mapped.schema->fields[field].type;
+  const bool is_text = is_kept_as_text(column.type);
+  if (is_text ? !ports::has_spellings(type) : !ports::has_digits(type)) return success();
+  const auto written = native_from_canonical(bytes_[field], type, column.type);
+  if (!written || written.value() == text) return success();  // or no write will name it
+  if (is_text ? is_same_text(column, text, written.value())
+              : is_same_value(column, text, written.value())) {
+    return success();
+  }
+  has_other_spelling_ = true;
+  return ports::other_spelling(mapped.table.display_name(), column.name, text, written.value());
 }
 
 Result<void> RowCells::set_null(const Mapped& mapped, size_t field) {
@@ -54,6 +95,12 @@ Result<void> fill_row(const Mapped& mapped, const Answer& rows, size_t row, RowC
     if (!set && first) first = std::move(set);
   }
   return first;
+}
+
+ports::RejectedRow rejected_row(const Mapped& mapped, const RowCells& cells, Error error) {
+  ports::RejectedRow row = rejected_row(mapped, cells.joined_key(mapped), std::move(error));
+  row.is_record = !cells.has_other_spelling();
+  return row;
 }
 
 }  // namespace syncline::postgres

@@ -37,10 +37,13 @@ std::string image_of(const Mapped& mapped, const Answer& rows, size_t row) {
 
 Result<std::string> key_of(const Mapped& mapped, const Answer& rows, size_t row, RowCells& cells) {
   cells.reset(mapped.columns.size());
+  Result<void> first = success();
   for (size_t field = 0; field < mapped.key_count(); ++field) {
-    SYN_TRY(rows.is_null(row, field) ? cells.set_null(mapped, field)
-                                     : cells.set_text(mapped, field, rows.text(row, field)));
+    auto set = rows.is_null(row, field) ? cells.set_null(mapped, field)
+                                        : cells.set_text(mapped, field, rows.text(row, field));
+    if (!set && first) first = std::move(set);
   }
+  if (!first) return std::move(first).error();
   return cells.joined_key(mapped);
 }
 
@@ -115,7 +118,7 @@ void ScanTables::take_row(const Mapped& mapped, const Answer& rows, size_t row, 
   if (key) {
     out.rows.push_back({std::move(key).value(), image_of(mapped, rows, row)});
   } else {
-    out.rejected.push_back(rejected_row(mapped, {}, std::move(key).error()));
+    out.rejected.push_back(rejected_row(mapped, cells_, std::move(key).error()));
   }
 }
 

@@ -138,10 +138,11 @@ std::optional<size_t> ChangeReader::record_number(const Row& row, bool is_added,
   const auto reader = reader_of_.find(row.dataset);
   if (reader == reader_of_.end()) return std::nullopt;
   const Mapped& mapped = readers_[reader->second].mapped();
-  auto key = joined_key(mapped, decode_key(row.key, mapped.key_count()));
+  const auto values = decode_key(row.key, mapped.key_count());
+  auto key = joined_key(mapped, values);
   if (!key) {
     if (run != nullptr && row.change.op != ChangeOp::kDelete) {
-      run->rejected.push_back(rejected_row(mapped, {}, std::move(key).error()));
+      run->rejected.push_back(rejected_values(mapped, values, std::move(key).error()));
     }
     return std::nullopt;
   }

@@ -1,6 +1,7 @@
 #include "drivers/systems/sqlite/detail/record_reader.hpp"
 
 #include "host/model/key.hpp"
+#include "host/ports/key_spelling.hpp"
 
 namespace syncline::sqlite {
 namespace {
@@ -25,8 +26,6 @@ bool is_same_text(std::string_view stored, std::string_view written, const std::
   return true;
 }
 
-// Our writes look a record up by its key as we write it: another spelling of the same value (an
-// upper-case uuid, a date with T) they would never meet.
 Result<void> check_key(const Mapped& mapped, size_t field, const NativeValue& stored,
                        std::string_view canonical) {
   const Column& column = mapped.columns[field];
@@ -38,12 +37,7 @@ Result<void> check_key(const Mapped& mapped, size_t field, const NativeValue& st
   const NativeValue value = written.view();
   if (value.storage != StorageClass::kText) return success();
   if (is_same_text(stored.bytes, value.bytes, column.collation)) return success();
-  return fail(ErrorCode::kSystemKey,
-              "column " + column.name + " of " + mapped.table.name + " holds '" +
-                  std::string(stored.bytes.substr(0, 40)) + "'",
-              "a record is found by its key, and this one is written '" +
-                  std::string(value.bytes.substr(0, 40)) + "' here",
-              "write it so in the row");
+  return ports::other_spelling(mapped.table.name, column.name, stored.bytes, value.bytes);
 }
 
 }  // namespace
@@ -115,20 +109,25 @@ ports::RejectedRow rejected_row(const Mapped& mapped, std::string key, Error err
   return {mapped.dataset(), std::move(key), std::move(error)};
 }
 
-// With its key in any spelling: the record is there, whatever else is wrong with it.
+// With its key in any spelling; written as ours the record is there, whatever else is wrong with
+// it.
 ports::RejectedRow rejected_values(const Mapped& mapped, const std::vector<NativeValue>& values,
                                    Error error) {
   std::vector<model::Cell> cells;
+  bool is_record = true;
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     auto cell = cell_from_native(values[i], mapped.schema->fields[i].type);
     const bool is_key = cell && values[i].storage != StorageClass::kNull;
     if (!is_key) return rejected_row(mapped, {}, std::move(error));
+    is_record = is_record && check_key(mapped, i, values[i], cell.value().bytes);
     cells.push_back(std::move(cell).value());
   }
   std::vector<model::CellView> views;
   views.reserve(cells.size());
   for (const model::Cell& cell : cells) views.push_back(cell.view());
-  return rejected_row(mapped, model::join_key(views), std::move(error));
+  ports::RejectedRow row = rejected_row(mapped, model::join_key(views), std::move(error));
+  row.is_record = is_record;
+  return row;
 }
 
 Result<RecordReader> RecordReader::make(Connection& connection, const Mapped& mapped) {

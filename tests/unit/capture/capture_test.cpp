@@ -126,17 +126,19 @@ TEST_F(CaptureTest, ARowThatWasRejectedIsThereThoughNothingOfItIsKnown) {
   const model::CellView key[] = {{model::CellState::kValue, "7"}};
   source.rejected.push_back({schema.dataset, model::join_key(key), Error{}});
   source.rejected.push_back({schema.dataset, "", Error{}});  // not even its key
+  const model::CellView other[] = {{model::CellState::kValue, "8"}};
+  source.rejected.push_back({schema.dataset, model::join_key(other), Error{}, false});
   const auto captured = capture.read_snapshot(Kind::kRescan, schema.dataset, "", 10);
   ASSERT_EQ(captured.value().row_count(), 2u);
   const model::Batch& batch = captured.value().batches[0];
   EXPECT_EQ(batch.key(1), source.rejected[0].key);
   EXPECT_EQ(batch.cell(1, 1).state, model::CellState::kUnchanged);
-  EXPECT_EQ(captured.value().result.rejected.size(), 2u);
+  EXPECT_EQ(captured.value().result.rejected.size(), 3u);
   const std::vector<std::string> keys = {source.rejected[0].key};
   const auto records = capture.read_records(schema.dataset, keys);
   ASSERT_EQ(records.value().row_count(), 1u);
   EXPECT_EQ(records.value().batches[0].key(0), source.rejected[0].key);
-  EXPECT_EQ(records.value().result.rejected.size(), 2u);
+  EXPECT_EQ(records.value().result.rejected.size(), 3u);
 }
 
 }  // namespace

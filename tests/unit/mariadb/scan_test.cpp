@@ -7,6 +7,7 @@ namespace syncline::mariadb {
 class MariadbScan : public MariadbTest {
  public:
   static constexpr const char* kTablePrefix = "";
+  static constexpr const char* kTextKey = "varchar(40) COLLATE utf8mb4_bin";
   static constexpr const char* kEchoTable = "syncline_echo";
   static constexpr bool kLocksRows = true;
   static constexpr const char* kNow = "now(6)";

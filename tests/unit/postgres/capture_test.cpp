@@ -45,6 +45,26 @@ TEST_F(Capture, AKeyChangeNamesBothKeys) {
   EXPECT_EQ("old 1", sink_->old_keys.back());
 }
 
+TEST_F(Capture, ARowThatNeverWasARecordGoesWithoutAWord) {
+  user_.run("CREATE TABLE thing(id varchar(60) PRIMARY KEY, name text)");
+  start({make_schema("thing", "id:date name:text")});
+  user_.run("INSERT INTO thing VALUES ('2026-1-5', 'a')");
+  poll_until([this] { return rejected_.size() == 1; });
+  user_.run("DELETE FROM thing");
+  user_.run("INSERT INTO thing VALUES ('2026-01-05', 'b')");
+  EXPECT_THAT(take(1), ElementsAre("insert 2026-01-05 name=b"));
+  EXPECT_THAT(rejected_, SizeIs(1));
+}
+
+TEST_F(Capture, AKeyOfTheServersOwnComparisonIsOurs) {
+  user_.run("CREATE TABLE thing(id char(36) PRIMARY KEY, name text)");
+  start({make_schema("thing", "id:uuid name:text")});
+  user_.run("INSERT INTO thing VALUES ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'a')");
+  EXPECT_THAT(take(1), ElementsAre("insert a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11 name=a"));
+  apply({"set a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11 name=ours"});
+  EXPECT_EQ("ours", user_.ask("SELECT name FROM thing"));
+}
+
 TEST_F(Capture, UnsentToastIsUnchangedNeverNull) {
   user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text)");
   user_.run("ALTER TABLE customer ALTER name SET STORAGE EXTERNAL");
@@ -291,6 +311,26 @@ TEST_F(Capture, ThatAllUpToAPlaceWasToldIsKnown) {
   EXPECT_FALSE(is_told(behind_others));
   tell(behind_others);
 }
+
+class Spelled : public PostgresTest, public testing::WithParamInterface<ports::Spelling> {};
+
+TEST_P(Spelled, AKeyThatIsNotWrittenAsOursIsNoRecord) {
+  user_.run("CREATE TABLE thing(id varchar(60) PRIMARY KEY, name text)");
+  start({make_schema("thing", "id:" + GetParam().type + " name:text")});
+  expect_other_spelling_is_no_record([this](const std::string& sql) { user_.run(sql); },
+                                     GetParam());
+}
+
+// The column is finer than the dataset: what is cut off of the key is in every row that we look
+// for.
+TEST_F(Capture, AKeyWithMoreDigitsThanTheDatasetsIsNoRecord) {
+  user_.run("CREATE TABLE thing(id timestamp(3) PRIMARY KEY, name text)");
+  start({make_schema("thing", "id:datetime(0) name:text")});
+  expect_other_spelling_is_no_record([this](const std::string& sql) { user_.run(sql); },
+                                     {"", "2026-01-05 10:00:00", "2026-01-05 10:00:00.5"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Postgres, Spelled, testing::ValuesIn(ports::spellings()));
 
 }  // namespace
 }  // namespace syncline::postgres

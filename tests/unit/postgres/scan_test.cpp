@@ -7,6 +7,7 @@ namespace syncline::postgres {
 class PostgresScan : public PostgresTest {
  public:
   static constexpr const char* kTablePrefix = "public.";
+  static constexpr const char* kTextKey = "text";
   static constexpr const char* kEchoTable = "syncline.syncline_echo";
   static constexpr bool kLocksRows = true;
   static constexpr const char* kNow = "now()";

@@ -7,6 +7,7 @@ namespace syncline::sqlite {
 class SqliteScan : public SqliteTest {
  public:
   static constexpr const char* kTablePrefix = "";
+  static constexpr const char* kTextKey = "TEXT";
   static constexpr const char* kEchoTable = "syncline_echo";
   static constexpr bool kLocksRows = false;
 

@@ -319,5 +319,17 @@ TEST_F(Restore, AFileThatWasMovedInWithTheSameLogGoesOn) {
   EXPECT_EQ("Cy", later.ask("SELECT name FROM customer WHERE id = 3"));
 }
 
+class Spelled : public SqliteTest, public testing::WithParamInterface<ports::Spelling> {};
+
+TEST_P(Spelled, AKeyThatIsNotWrittenAsOursIsNoRecord) {
+  user_.run("CREATE TABLE thing(id TEXT PRIMARY KEY NOT NULL, name TEXT)");
+  start({make_schema("thing", "id:" + GetParam().type + " name:text")});
+  expect_other_spelling_is_no_record([this](const std::string& sql) { user_.run(sql); },
+                                     GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, Spelled,
+                         testing::ValuesIn(ports::spellings("2026-01-05 10:00:00")));
+
 }  // namespace
 }  // namespace syncline::sqlite

@@ -21,6 +21,7 @@ class RowCells {
   void reset(size_t count) {
     bytes_.resize(count);
     views_.assign(count, {});
+    has_other_spelling_ = false;
   }
 
   // From the log, and from a row of SELECT.
@@ -39,16 +40,23 @@ class RowCells {
   }
   // Empty while a key cell is missing.
   std::string joined_key(const Mapped& mapped) const;
+  // Its key is not written as we write it (host/ports/key_spelling.hpp): it is no record.
+  bool has_other_spelling() const { return has_other_spelling_; }
 
  private:
+  Result<void> check_spelling(const Mapped& mapped, size_t field, std::string_view stored);
   void show(size_t field) { views_[field] = {model::CellState::kValue, bytes_[field]}; }
 
   std::vector<std::string> bytes_;
   std::vector<model::CellView> views_;
+  bool has_other_spelling_ = false;
 };
 
 // A row of SELECT of column_list. What follows an error of one cell is still filled, so that the
 // rejection can name the key.
 Result<void> fill_row(const Mapped& mapped, const Answer& row, RowCells& cells);
+
+// Of a row that these cells could not be filled with.
+ports::RejectedRow rejected_row(const Mapped& mapped, const RowCells& cells, Error error);
 
 }  // namespace syncline::mariadb

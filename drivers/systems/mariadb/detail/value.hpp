@@ -72,7 +72,10 @@ NativeType native_type_of(const Declaration& declared);
 model::LogicalType logical_type_of(const NativeType& type);
 model::KeyEquivalence equivalence_of(const NativeType& type);
 bool holds_characters(const NativeType& type);
-bool is_date(const NativeType& type);  // a date or a moment
+inline bool is_date(const NativeType& type) {  // or a moment
+  return type.category == Category::kDate || type.category == Category::kDatetime ||
+         type.category == Category::kTimestamp;
+}
 
 // text: the cell in a row of SELECT.
 Result<std::string> canonical_from_native(std::string_view text, const NativeType& native,

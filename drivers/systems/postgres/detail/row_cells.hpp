@@ -19,6 +19,7 @@ class RowCells {
   void reset(size_t count) {
     bytes_.resize(count);
     views_.assign(count, {});
+    has_other_spelling_ = false;
   }
 
   Result<void> set_text(const Mapped& mapped, size_t field, std::string_view text);
@@ -35,14 +36,22 @@ class RowCells {
   }
   // Empty while a key cell is missing.
   std::string joined_key(const Mapped& mapped) const;
+  // Its key is not written as we write it (host/ports/key_spelling.hpp): it is no record.
+  bool has_other_spelling() const { return has_other_spelling_; }
 
  private:
+  Result<void> check_spelling(const Mapped& mapped, size_t field, std::string_view text);
+
   std::vector<std::string> bytes_;
   std::vector<model::CellView> views_;
+  bool has_other_spelling_ = false;
 };
 
 // Every column of one row of an answer to SELECT of column_list, from a first column on. What
 // follows an error of one cell is still filled, so that the rejection can name the key.
 Result<void> fill_row(const Mapped& mapped, const Answer& rows, size_t row, RowCells& cells);
+
+// Of a row that these cells could not be filled with.
+ports::RejectedRow rejected_row(const Mapped& mapped, const RowCells& cells, Error error);
 
 }  // namespace syncline::postgres
