@@ -318,7 +318,8 @@ Result<void> RuntimeImpl::read_for_sync(const Syncing& syncing) {
 }
 
 // Where a restart may go on: behind chunks that are durable. It counts only while the table knows
-// as many records as it did here, and the dataset has the same fields.
+// as many records as it did here, but for some that were deleted since (a lane of it that was lost
+// would be more), and the dataset has the same fields.
 Result<void> RuntimeImpl::note_cursor(const Syncing& syncing, const std::string& cursor) {
   return on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
     SYN_TRY(pipeline.commit());
@@ -344,8 +345,10 @@ Result<std::string> RuntimeImpl::noted_cursor(const Syncing& syncing) {
   const uint32_t shape = in.u32();
   std::string cursor(in.text());
   const model::Schema& schema = *parts_.rules.at(syncing.dataset).schema;
-  const bool counts = in.ok() && shape == shape_of(schema) &&
-                      pipeline_->table_record_count(system, syncing.dataset) >= record_count;
+  const uint64_t deleted_max = record_count / (2 * parts_.options.lane_count);
+  const bool counts =
+      in.ok() && shape == shape_of(schema) &&
+      pipeline_->table_record_count(system, syncing.dataset) + deleted_max >= record_count;
   if (!counts) return std::string();
   parts_.log.info("first sync: " + schema.name + " of " + syncing.run->system->name +
                   " goes on behind " + std::to_string(record_count) + " records");

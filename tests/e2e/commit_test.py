@@ -56,7 +56,7 @@ class Commits(Appliance):
     def sql(self, system, *statements):
         return (self.postgres if system == OFFICE else self.maria).sql(system, *statements)
 
-    def write(self, system, is_over):
+    def change_rows(self, system, is_over):
         """One row is changed again and again, so that a value that is written twice is seen."""
         for number in itertools.count(1):
             if is_over():
@@ -84,7 +84,7 @@ class Commits(Appliance):
             for relay in self.relays.values():
                 relay.is_armed = False
 
-        self.beside([lambda is_over, system=system: self.write(system, is_over)
+        self.beside([lambda is_over, system=system: self.change_rows(system, is_over)
                      for system in (OFFICE, SHOP)], disturb)
         ask = "SELECT email, points FROM customer ORDER BY email"
         self.wait(lambda: list(map(tuple, self.sql(OFFICE, ask))) ==
