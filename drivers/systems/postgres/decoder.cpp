@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "drivers/systems/postgres/detail/alike.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
 #include "host/model/key.hpp"
 
@@ -419,8 +420,12 @@ Result<void> Decoder::complete(const Mapped& mapped) {
             native_from_canonical(cells_.views()[field].bytes, mapped.schema->fields[field].type,
                                   mapped.columns[field].type));
     key.emplace_back(std::move(text));
-    condition += (field == 0 ? "" : " AND ") + quoted_name(mapped.columns[field].name) + " = $" +
-                 std::to_string(field + 1);
+    const std::string name = quoted_name(mapped.columns[field].name);
+    const std::string wanted = "$" + std::to_string(field + 1);
+    condition += (field == 0 ? "" : " AND ") + name + " = " + wanted;
+    if (is_coarse(mapped.columns[field])) {
+      condition += " AND " + folded(name) + " = " + folded(wanted);
+    }
   }
   SYN_TRY(const Answer rows, connection->query("SELECT " + column_list(mapped) + " FROM " +
                                                    mapped.table.sql_name() + " WHERE " + condition,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "drivers/systems/postgres/detail/alike.hpp"
 #include "drivers/systems/postgres/detail/row_cells.hpp"
 #include "host/base/bytes.hpp"
 #include "host/model/key.hpp"
@@ -61,21 +62,23 @@ Result<Answer> select_keys(Connection& connection, const Mapped& mapped,
   }
   std::string names;
   std::string arrays;
-  std::string casts;
+  std::vector<std::string> held;
+  std::vector<std::string> casts;
   std::vector<Parameter> parameters;
   for (size_t i = 0; i < wanted.size(); ++i) {
     const std::string number = std::to_string(i + 1);
     names += (i == 0 ? "k" : ", k") + number;
     arrays += (i == 0 ? "$" : ", $") + number + "::text[]";
-    casts += (i == 0 ? "k" : ", k") + number + "::" + mapped.columns[i].type.name;
+    held.push_back(quoted_name(mapped.columns[i].name));
+    casts.push_back("k" + number + "::" + mapped.columns[i].type.name);
     parameters.emplace_back(wanted[i].finish());
   }
   const bool is_locked = records == Records::kLocked;
   return connection.query("SELECT " + column_list(mapped) + (is_locked ? is_inside(mapped) : "") +
                               " FROM " + mapped.table.sql_name() + " WHERE (" +
-                              column_list(mapped, mapped.key_count()) + ") IN (SELECT " + casts +
-                              " FROM unnest(" + arrays + ") AS u(" + names + "))" +
-                              (is_locked ? " FOR UPDATE NOWAIT" : filter_of(mapped)),
+                              told_apart(mapped, held) + ") IN (SELECT " +
+                              told_apart(mapped, casts) + " FROM unnest(" + arrays + ") AS u(" +
+                              names + "))" + (is_locked ? " FOR UPDATE NOWAIT" : filter_of(mapped)),
                           parameters);
 }
 

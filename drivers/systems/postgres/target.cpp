@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/systems/postgres/detail/alike.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
 #include "drivers/systems/postgres/detail/scan_tables.hpp"
 
@@ -406,9 +407,10 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
   statements.push_back(group->finish());
   statements.push_back({"RELEASE SAVEPOINT syncline_write", {}});
   Pipeline::Outcome outcome = pipeline_->run(statements);
-  if (outcome.sqlstate == kUniqueViolation && group_step == Step::kNew &&
-      is_key_index(mapped, connection_->constraint())) {
-    return guard_->was_inserted(write);
+  if (outcome.sqlstate == kUniqueViolation && is_key_index(mapped, connection_->constraint())) {
+    SYN_TRY(auto taken, find_alike(mapped, write, index));
+    if (taken) return taken;
+    if (group_step == Step::kNew) return guard_->was_inserted(write);
   }
   // A user may have inserted it between our UPDATE and our INSERT: the next UPDATE sees it. What is
   // made up may be what another record holds: the next draw is another.
@@ -450,6 +452,22 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
                  std::string_view(outcome.sqlstate)) > 0;
   return std::optional(
       Refused{index, writer_->refusal(write, std::move(error)), is_unique, is_reference});
+}
+
+// Whether its key clashes with that of another record, which the table takes for this one.
+Result<std::optional<PostgresTarget::Refused>> PostgresTarget::find_alike(
+    const Mapped& mapped, const ports::RecordWrite& write, size_t index) {
+  if (!has_coarse_key(mapped)) return std::optional<Refused>();
+  SYN_TRY(SqlStatement look, writer_->alike(write));
+  std::vector<Parameter> key;
+  key.reserve(look.parameters.size());
+  for (std::string& array : look.parameters) key.emplace_back(std::move(array));
+  SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_write"));
+  SYN_TRY(const Answer rows, connection_->query(look.sql, key));
+  if (rows.row_count() == 0) return std::optional<Refused>();
+  RowCells cells;
+  SYN_TRY(const std::string other, key_of(mapped, rows, 0, cells));
+  return std::optional(Refused{index, writer_->refusal(write, taken_for(mapped, other))});
 }
 
 // The server's word on a value names its type, but not the column that it was meant for: found by

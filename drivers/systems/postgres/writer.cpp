@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/systems/postgres/detail/alike.hpp"
 #include "host/base/assert.hpp"
 #include "host/model/key.hpp"
 
@@ -38,11 +39,22 @@ std::string cast(const Column& column, size_t number) {
   return "v." + argument(number) + "::" + column.type.name;
 }
 
-std::string key_matches(const Mapped& mapped) {
+// What the table takes for the same key: more than the record itself, where its columns are coarse.
+std::string key_seems(const Mapped& mapped) {
   std::string sql;
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     sql += (i == 0 ? "" : " AND ") + std::string("t.") + quoted_name(mapped.columns[i].name) +
            " = " + cast(mapped.columns[i], i);
+  }
+  return sql;
+}
+
+std::string key_matches(const Mapped& mapped) {
+  std::string sql = key_seems(mapped);
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    const Column& column = mapped.columns[i];
+    if (!is_coarse(column)) continue;
+    sql += " AND " + folded("t." + quoted_name(column.name)) + " = " + folded(cast(column, i));
   }
   return sql;
 }
@@ -345,6 +357,20 @@ std::vector<Writer::Reading> Writer::readings(const ports::RecordWrite& write) c
     readings.push_back({column.name, {"SELECT $1::text::" + column.type.name, {*value}}});
   }
   return readings;
+}
+
+Result<SqlStatement> Writer::alike(const ports::RecordWrite& write) const {
+  SYN_TRY(const Mapped* mapped, find(write.dataset));
+  SYN_TRY(Texts texts, texts_of(*mapped, {write.dataset, write.key, EntryKind::kDelete, {}}));
+  Group group = new_group(*mapped, Step::kDelete, {});
+  add_to(group, texts.values);
+  SqlStatement statement{"SELECT " + column_list(*mapped, mapped->key_count(), "t.") + " FROM " +
+                             mapped->table.sql_name() + " AS t, " +
+                             values_sql(mapped->key_count()) + " WHERE " + key_seems(*mapped) +
+                             " AND NOT (" + key_matches(*mapped) + ")",
+                         {}};
+  for (ArrayLiteral& array : group.arrays) statement.parameters.push_back(array.finish());
+  return statement;
 }
 
 Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Standings& standings,

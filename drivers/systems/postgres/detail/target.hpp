@@ -97,6 +97,8 @@ class PostgresTarget final : public ports::Target {
   Result<ports::ApplyResult> apply_singly(const ports::WriteBatch& batch);
   Result<std::optional<Refused>> write_singly(const ports::WriteBatch& batch, Way way,
                                               size_t& rows_written);
+  Result<std::optional<Refused>> find_alike(const Mapped& mapped, const ports::RecordWrite& write,
+                                            size_t index);
   Result<std::string> refused_column(const ports::RecordWrite& write, std::string_view sqlstate);
   Result<std::optional<Refused>> write_one(const ports::WriteBatch& batch, size_t index, Step step,
                                            size_t& rows_written);

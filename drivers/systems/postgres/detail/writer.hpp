@@ -76,6 +76,9 @@ class Writer {
   Result<std::optional<Group>> freeing(const ports::RecordWrite& write,
                                        scan::Standing standing) const;
 
+  // Asks for the keys of rows that the table takes for this record, and that are others.
+  Result<SqlStatement> alike(const ports::RecordWrite& write) const;
+
   Error refusal(const ports::RecordWrite& write, Error error) const;
 
   // What tells whether a column's type reads the value that one write has for it.
