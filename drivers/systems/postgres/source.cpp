@@ -170,6 +170,7 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
     is_changed = is_changed || is_other;
     captured.push_back(std::move(mapped).value());
   }
+  SYN_TRY(look_at_partitions(*connection, captured));
   if (!is_changed) return success();
   SYN_TRY(note_primary(*connection));
   SYN_TRY(publication_, install_publication(*connection, shared_->object, captured));
@@ -178,6 +179,34 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
   if (result == nullptr) return success();
   close_stream();  // a new stream describes every relation anew
   result->rescan.insert(result->rescan.end(), rescans.begin(), rescans.end());
+  return success();
+}
+
+// What a partition lost or brought is found by reading its table, once the log is read as far as
+// that: what it still tells of rows that are gone must not come behind the reading. Kept when the
+// source is opened again, for what happens meanwhile.
+Result<void> PostgresSource::look_at_partitions(Connection& connection,
+                                                const std::vector<Mapped>& tables) {
+  SYN_TRY(Partitions now, read_partitions(connection, tables));
+  const auto others = regrouped(partitions_, now);
+  if (!others.empty()) {
+    SYN_TRY(regrouped_end_, end_of_log(connection));
+  }
+  regrouped_.insert(others.begin(), others.end());
+  partitions_ = std::move(now);
+  return success();
+}
+
+Result<void> PostgresSource::give_regrouped(ports::PollResult& result) {
+  if (regrouped_.empty()) return success();
+  SYN_TRY(const bool is_read, has_passed(place_, regrouped_end_));
+  if (!is_read) return success();
+  for (const model::DatasetId dataset : std::exchange(regrouped_, {})) {
+    const auto& known = result.rescan;
+    if (std::find(known.begin(), known.end(), dataset) == known.end()) {
+      result.rescan.push_back(dataset);
+    }
+  }
   return success();
 }
 
@@ -386,7 +415,7 @@ Result<void> PostgresSource::poll_once(ports::PollResult& result, size_t row_lim
   }
   SYN_TRY(read_stream(result, row_limit, wait_ms));
   give_passed(result);
-  return success();
+  return give_regrouped(result);
 }
 
 // What the server has passed by without anything of ours in it is a place, too: once that is
@@ -450,22 +479,6 @@ Result<model::Position> PostgresSource::current_position() {
   place.passed = lsn;
   place.part = {};
   return position_of(place);
-}
-
-// Behind the last commit nothing is told but that the server has sent all up to some place: with
-// that, it has been, if nothing of it is still at hand.
-Result<std::optional<bool>> PostgresSource::has_told(const model::Position& position) {
-  const auto place = place_of(position);
-  if (!place) return std::optional(false);
-  if (given_.lsn >= place->lsn) return std::optional(true);
-  if (stream_ == nullptr || at_hand_) return std::optional(false);
-  if (stream_->idle_end() >= place->lsn) return std::optional(true);
-  if (auto asked = stream_->ask(); !asked) {
-    close_stream();
-    place_ = given_;
-    return std::move(asked).as_failure();
-  }
-  return std::optional(false);
 }
 
 }  // namespace syncline::postgres

@@ -53,4 +53,24 @@ Result<ports::Source::Lag> PostgresSource::lag() {
   return lag;
 }
 
+// Behind the last commit nothing is told but that the server has sent all up to some place: with
+// that, it has been, if nothing of it is still at hand.
+Result<bool> PostgresSource::has_passed(const Place& reached, Lsn end) {
+  if (reached.lsn >= end) return true;
+  if (stream_ == nullptr || at_hand_) return false;
+  if (stream_->idle_end() >= end) return true;
+  SYN_TRY(stream_->ask());
+  return false;
+}
+
+Result<std::optional<bool>> PostgresSource::has_told(const model::Position& position) {
+  const auto place = place_of(position);
+  if (!place) return std::optional(false);
+  const auto told = has_passed(given_, place->lsn);
+  if (told) return std::optional(told.value());
+  close_stream();
+  place_ = given_;
+  return told.as_failure();
+}
+
 }  // namespace syncline::postgres

@@ -12,10 +12,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "drivers/systems/postgres/detail/decoder.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
 #include "drivers/systems/postgres/detail/origins.hpp"
+#include "drivers/systems/postgres/detail/partitions.hpp"
 #include "drivers/systems/postgres/detail/replica.hpp"
 #include "drivers/systems/postgres/detail/shared.hpp"
 #include "drivers/systems/postgres/detail/stream.hpp"
@@ -65,6 +67,9 @@ class PostgresSource final : public ports::Source {
   Result<void> check_publication(Connection& connection);
   Result<void> check_origins(Connection& connection, std::vector<model::DatasetId>& rescan);
   bool is_past_look() const;
+  Result<void> look_at_partitions(Connection& connection, const std::vector<Mapped>& tables);
+  Result<void> give_regrouped(ports::PollResult& result);
+  Result<bool> has_passed(const Place& reached, Lsn end);
   void stop(const ports::DatasetMapping& mapping, Error error, ports::PollResult* result);
   Result<const Mapped*> mapped_of(model::DatasetId dataset);
   Result<void> note_primary(Connection& primary);
@@ -97,10 +102,13 @@ class PostgresSource final : public ports::Source {
   bool is_filtered_ = false;       // the stream shows nothing that is under an origin
   Made publication_ = Made::kBefore;
   int64_t publication_number_ = 0;
-  Place given_;      // behind what polls gave
-  Place place_;      // likewise, and behind what the poll at hand has shown
-  Lsn flushed_ = 0;  // everything before here is durable
-  Lsn begun_ = 0;    // where a reading of tables began: it counts as a place that was given
+  Partitions partitions_;                 // as they were last looked at
+  std::set<model::DatasetId> regrouped_;  // since, and not told yet
+  Lsn regrouped_end_ = 0;                 // of the log, when that was seen
+  Place given_;                           // behind what polls gave
+  Place place_;                           // likewise, and behind what the poll at hand has shown
+  Lsn flushed_ = 0;                       // everything before here is durable
+  Lsn begun_ = 0;  // where a reading of tables began: it counts as a place that was given
   bool is_far_behind_ = false;  // what was read last was written long before
   int64_t read_on_us_ = 0;      // of the poll at hand, behind what it gave
   int64_t refresh_due_us_ = 0;

@@ -1,0 +1,98 @@
+// Single partitions that are emptied, attached, detached or dropped: no log tells of that.
+#include "tests/unit/postgres/log_fixture.hpp"
+
+namespace syncline::postgres {
+namespace {
+
+using testing::ElementsAre, testing::IsEmpty, testing::SizeIs;
+
+// The machine's, but what is due later can be due now.
+class SkipClock final : public Clock {
+ public:
+  int64_t now_us() override { return system_clock().now_us(); }
+  int64_t steady_us() override { return system_clock().steady_us() + skipped_us_; }
+  void skip_seconds(int64_t seconds) { skipped_us_ += seconds * 1'000'000; }
+
+ private:
+  int64_t skipped_us_ = 0;
+};
+
+class Partitioned : public Log {
+ protected:
+  ~Partitioned() override { system_ = {}; }  // before its clock
+  void begin() {
+    user_.run(
+        "CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text) PARTITION BY RANGE "
+        "(id); CREATE TABLE low PARTITION OF customer FOR VALUES FROM (0) TO (10000); CREATE TABLE "
+        "high PARTITION OF customer FOR VALUES FROM (10000) TO (20000) PARTITION BY RANGE (id); "
+        "CREATE TABLE higher PARTITION OF high FOR VALUES FROM (10000) TO (20000)");
+    start({make_schema("customer", "id:int64 name:text mail:text")});
+    open_with(small(), {}, clock_);
+    user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL), (10001, 'Bob', NULL)");
+    EXPECT_THAT(take(2), SizeIs(2));
+  }
+  // What the table has once it is asked to be read, which is soon.
+  std::vector<std::string> read_behind(const std::string& sql) {
+    user_.run(sql);
+    rescans_.clear();
+    clock_.skip_seconds(6);
+    poll_until([this] { return !rescans_.empty(); });
+    EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset));
+    return snapshot();
+  }
+  void expect_nothing_to_read() {
+    rescans_.clear();
+    clock_.skip_seconds(6);
+    take_for(500);
+    EXPECT_THAT(rescans_, IsEmpty());
+  }
+
+  SkipClock clock_;
+};
+
+TEST_F(Partitioned, OneThatIsEmptiedDetachedAttachedOrDroppedAsksForAScan) {
+  begin();
+  const std::string ann = "snapshot 1 name=Ann mail=NULL";
+  const std::string bob = "snapshot 10001 name=Bob mail=NULL";
+  EXPECT_THAT(read_behind("ALTER TABLE customer DETACH PARTITION low"), ElementsAre(bob));
+  EXPECT_THAT(read_behind("ALTER TABLE customer ATTACH PARTITION low FOR VALUES FROM (0) TO (9)"),
+              ElementsAre(ann, bob));
+  EXPECT_THAT(read_behind("TRUNCATE low"), ElementsAre(bob));
+  EXPECT_THAT(read_behind("DROP TABLE higher"), IsEmpty());
+}
+
+TEST_F(Partitioned, WhatIsWrittenAsksForNone) {
+  begin();
+  user_.run("UPDATE customer SET name = 'Cy' WHERE id < 9; DELETE FROM customer WHERE id > 9");
+  user_.run("INSERT INTO customer SELECT g, 'x', NULL FROM generate_series(2, 500) g");
+  user_.run("VACUUM ANALYZE low");
+  expect_nothing_to_read();
+}
+
+// Behind the reading they would come back for good.
+TEST_F(Partitioned, TheScanWaitsForWhatTheLogStillTellsOfRowsThatAreGone) {
+  begin();
+  user_.run("INSERT INTO customer SELECT g, 'x', NULL FROM generate_series(2, 5001) g");
+  user_.run("TRUNCATE low");
+  clock_.skip_seconds(6);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  size_t line_count = 0;
+  while (rescans_.empty() && std::chrono::steady_clock::now() < deadline) {
+    line_count += poll().size();
+    note_poll();
+  }
+  EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset));
+  EXPECT_EQ(5000U, line_count);
+}
+
+TEST_F(Partitioned, OneThatIsEmptiedWhileTheConnectionIsAwayIsNoticedAtTheNext) {
+  begin();
+  user_.run("TRUNCATE low");
+  expect_ok(system_.source->open(sink_->position));
+  poll_until([this] { return !rescans_.empty(); });
+  EXPECT_THAT(snapshot(), ElementsAre("snapshot 10001 name=Bob mail=NULL"));
+  expect_nothing_to_read();
+}
+
+}  // namespace
+}  // namespace syncline::postgres
