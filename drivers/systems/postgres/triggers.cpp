@@ -16,6 +16,7 @@ constexpr const char* kIsNotOurs =
     "current_setting('syncline.applying', true) IS DISTINCT FROM 'on'";
 
 struct Trigger {
+  Table table;                // that it is on: the dataset's, or a partition or heir of it
   std::string_view name;      // quoted where it must be
   std::string_view enabled;   // O for everybody but replicas, R for replicas, A for all
   std::string_view sql;       // that makes it
@@ -23,8 +24,24 @@ struct Trigger {
   bool is_of_parent = false;  // of the partitioned table's: it comes and goes with that
 };
 
+// The table's triggers; and those of its partitions and heirs, which fire for each row that a write
+// to the table itself reaches there (an INSERT reaches no heir), unless they are the table's own
+// and enabled as those.
+std::string triggers_sql(const Mapped& mapped) {
+  return "WITH RECURSIVE part AS (SELECT " + std::to_string(mapped.table.oid) +
+         "::oid AS id, true AS is_root UNION SELECT inhrelid, false FROM part JOIN pg_inherits ON "
+         "inhparent = id) SELECT quote_ident(t.tgname), t.tgisinternal, t.tgenabled, "
+         "quote_ident(current_user), is_root AND t.tgtype & 19 = 19, (SELECT prosrc FROM pg_proc "
+         "WHERE oid = t.tgfoid), pg_get_triggerdef(t.oid), t.tgparentid <> 0, n.nspname, c.relname "
+         "FROM part JOIN pg_trigger t ON t.tgrelid = id JOIN pg_class c ON c.oid = id JOIN "
+         "pg_namespace n ON n.oid = c.relnamespace WHERE t.tgenabled <> 'D' AND (is_root OR "
+         "t.tgtype & 1 = 1 AND (c.relispartition OR t.tgtype & 24 <> 0) AND NOT EXISTS (SELECT "
+         "FROM pg_trigger o WHERE o.oid = t.tgparentid AND "
+         "o.tgenabled = t.tgenabled)) ORDER BY is_root DESC, t.tgisinternal, t.tgname, id";
+}
+
 // Dropped and made anew, for a constraint trigger cannot be replaced, and before 14 none can.
-std::string guarded_sql(const Mapped& mapped, const Trigger& trigger) {
+std::string guarded_sql(const Trigger& trigger) {
   std::string anew = ports::with_condition(trigger.sql, "EXECUTE FUNCTION", kIsNotOurs, {});
   std::replace(anew.begin(), anew.end(), '\n', ' ');
   if (trigger.is_of_parent) {
@@ -34,10 +51,10 @@ std::string guarded_sql(const Mapped& mapped, const Trigger& trigger) {
   if (anew.empty())
     return "DROP and CREATE the trigger with WHEN (" + std::string(kIsNotOurs) + ")";
   std::string sql = "BEGIN; DROP TRIGGER ";
-  sql.append(trigger.name).append(" ON ").append(mapped.table.sql_name()).append("; ");
+  sql.append(trigger.name).append(" ON ").append(trigger.table.sql_name()).append("; ");
   sql += anew + ";";
   if (trigger.enabled != "O") {
-    sql.append(" ALTER TABLE ").append(mapped.table.sql_name());
+    sql.append(" ALTER TABLE ").append(trigger.table.sql_name());
     sql.append(trigger.enabled == "A" ? " ENABLE ALWAYS TRIGGER " : " ENABLE REPLICA TRIGGER ");
     sql.append(trigger.name).append(";");
   }
@@ -56,7 +73,7 @@ Finding trigger_finding(const Mapped& mapped, Triggers triggers, const Trigger& 
   const bool is_accepted = accepted == "fire";
   const bool is_replica = triggers == Triggers::kSuppressed && accepted == "suppress";
   std::string what = "trigger ";
-  what.append(trigger.name).append(" on ").append(mapped.table.display_name());
+  what.append(trigger.name).append(" on ").append(trigger.table.display_name());
   if (trigger.enabled == (is_replica ? "O" : "R")) {
     what +=
         " does not fire for our writes: columns that only it keeps, and that do not travel, "
@@ -69,17 +86,64 @@ Finding trigger_finding(const Mapped& mapped, Triggers triggers, const Trigger& 
     return {Severity::kNote, mapped.schema->name, std::move(what), ""};
   }
   what += " fires for our writes too";
-  std::string fix = guarded_sql(mapped, trigger);
+  std::string fix = guarded_sql(trigger);
   if (accepted == "suppress") {
     std::string quiet = grant;
     if (is_replica) {
-      quiet = "ALTER TABLE " + mapped.table.sql_name();
+      quiet = "ALTER TABLE " + trigger.table.sql_name();
       quiet.append(" ENABLE TRIGGER ").append(trigger.name).append(";");
     }
     fix = quiet + " or triggers = \"guarded\" in the dataset's section, and " + fix;
   }
   return {is_accepted ? Severity::kNote : Severity::kStops, mapped.schema->name, std::move(what),
           fix + " or triggers = \"fire\" in the dataset's section to accept it"};
+}
+
+struct Rule {
+  std::string_view name;     // quoted where it must be
+  std::string_view enabled;  // as a trigger is
+  bool is_of_delete = false;
+};
+
+// Where a rule makes something else of an INSERT or an UPDATE, the server takes none of our
+// statements for full records.
+Finding rule_finding(const Mapped& mapped, Triggers triggers, const Rule& rule,
+                     const std::string& grant) {
+  const std::string& accepted = mapped.mapping->triggers;
+  const bool is_replica = triggers == Triggers::kSuppressed && accepted == "suppress";
+  std::string what = "rule ";
+  what.append(rule.name).append(" on ").append(mapped.table.display_name());
+  if (rule.enabled == (is_replica ? "O" : "R")) {
+    what += " leaves our writes as they are: what it does for users does not happen for them";
+    return {Severity::kNote, mapped.schema->name, std::move(what), ""};
+  }
+  what += " rewrites our writes too";
+  std::string fix = "DROP RULE ";
+  fix.append(rule.name).append(" ON ").append(mapped.table.sql_name()).append(";");
+  if (is_replica) {
+    std::string quiet = "ALTER TABLE " + mapped.table.sql_name() + " ENABLE RULE ";
+    fix = quiet.append(rule.name).append("; or ") + fix;
+  } else if (accepted == "suppress") {
+    fix = grant + " or " + fix;
+  }
+  const bool is_accepted = accepted == "fire" && rule.is_of_delete;
+  return {is_accepted ? Severity::kNote : Severity::kStops, mapped.schema->name, std::move(what),
+          std::move(fix)};
+}
+
+Result<void> find_rules(Connection& connection, const Mapped& mapped, Triggers triggers,
+                        std::vector<Finding>& out) {
+  SYN_TRY(const Answer rows,
+          connection.query("SELECT quote_ident(rulename), ev_enabled, ev_type = '4', "
+                           "quote_ident(current_user) FROM pg_rewrite WHERE ev_type <> '1' AND "
+                           "ev_enabled <> 'D' AND ev_class = " +
+                           std::to_string(mapped.table.oid) + " ORDER BY rulename"));
+  for (size_t row = 0; row < rows.row_count(); ++row) {
+    const std::string grant = quiet_sql(connection.version(), std::string(rows.text(row, 3)));
+    const Rule rule{rows.text(row, 0), rows.text(row, 1), rows.is_true(row, 2)};
+    out.push_back(rule_finding(mapped, triggers, rule, grant));
+  }
+  return success();
 }
 
 // body: of a trigger for each row before its UPDATE.
@@ -118,13 +182,7 @@ Result<Triggers> suppress_triggers(Connection& connection) {
 Result<void> find_triggers(Connection& connection, const Mapped& mapped, Triggers triggers,
                            std::vector<Finding>& out) {
   if (mapped.mapping->direction == ports::Direction::kFrom) return success();
-  SYN_TRY(const Answer rows,
-          connection.query("SELECT quote_ident(tgname), tgisinternal, tgenabled, "
-                           "quote_ident(current_user), tgtype & 19 = 19, (SELECT prosrc FROM "
-                           "pg_proc WHERE oid = tgfoid), pg_get_triggerdef(oid), tgparentid <> 0 "
-                           "FROM pg_trigger WHERE tgrelid = " +
-                           std::to_string(mapped.table.oid) +
-                           " AND tgenabled <> 'D' ORDER BY tgisinternal, tgname"));
+  SYN_TRY(const Answer rows, connection.query(triggers_sql(mapped)));
   std::string grant;
   bool has_foreign_keys = false;
   for (size_t row = 0; row < rows.row_count(); ++row) {
@@ -133,8 +191,14 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
       has_foreign_keys = true;
       continue;
     }
-    const Trigger trigger{rows.text(row, 0), rows.text(row, 2), rows.text(row, 6),
-                          rows.text(row, 5), rows.is_true(row, 7)};
+    Trigger trigger{{},
+                    rows.text(row, 0),
+                    rows.text(row, 2),
+                    rows.text(row, 6),
+                    rows.text(row, 5),
+                    rows.is_true(row, 7)};
+    trigger.table.schema = rows.text(row, 8);
+    trigger.table.name = rows.text(row, 9);
     out.push_back(trigger_finding(mapped, triggers, trigger, grant));
     const bool is_before_update = rows.is_true(row, 4);
     if (is_before_update && !is_guarded(mapped, trigger)) {
@@ -148,7 +212,7 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
                    grant + " or triggers = \"fire\" in the dataset's section accepts it: what a "
                            "foreign key refuses is tried again, then quarantined"});
   }
-  return success();
+  return find_rules(connection, mapped, triggers, out);
 }
 
 Result<void> rank_by_references(Connection& connection, std::vector<Mapped>& mapped) {

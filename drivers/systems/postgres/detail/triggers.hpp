@@ -1,4 +1,4 @@
-// What the database does by itself when we write: triggers and foreign keys.
+// What the database does by itself when we write: triggers, rules and foreign keys.
 //
 // Threads: on the connection given. Errors: those of the connection.
 #pragma once
@@ -22,7 +22,8 @@ std::string quiet_sql(int server_version, const std::string& role);
 // Makes the session a replica, if that is its right.
 Result<Triggers> suppress_triggers(Connection& connection);
 
-// One finding a trigger and one for foreign keys; none where the table is only read.
+// One finding a trigger, of the table's partitions too, one a rule, and one for foreign keys; none
+// where the table is only read.
 Result<void> find_triggers(Connection& connection, const Mapped& mapped, Triggers triggers,
                            std::vector<ports::Finding>& out);
 
