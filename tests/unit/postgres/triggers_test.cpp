@@ -53,6 +53,48 @@ class Triggered : public PostgresTest {
   std::string customers() { return user_.ask("SELECT * FROM customer ORDER BY 1"); }
 };
 
+TEST_F(Triggered, OneThatOurWritesKeepQuietIsNoted) {
+  make_function();
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");
+  user_.run("CREATE TRIGGER shout BEFORE INSERT ON customer FOR EACH ROW EXECUTE FUNCTION shout()");
+  begin();
+  EXPECT_THAT(stops(), IsEmpty());
+  ASSERT_THAT(notes(), SizeIs(1));
+  EXPECT_THAT(notes()[0].what,
+              HasSubstr("trigger shout on public.customer does not fire for our writes: columns "
+                        "that only it keeps, and that do not travel, stay as they are"));
+  EXPECT_EQ("triggers = \"fire\" in the dataset's section, if it should", notes()[0].fix);
+  apply({"put 1 name=Ann"});
+  EXPECT_EQ("1|Ann", customers());
+  config_.datasets[0].triggers = "fire";
+  connect_target();
+  ASSERT_THAT(notes(), SizeIs(1));
+  EXPECT_THAT(notes()[0].what, HasSubstr("fires for our writes too"));
+  apply({"put 2 name=Bob"});
+  EXPECT_EQ("1|Ann;2|BOB", customers());
+}
+
+TEST_F(Triggered, OneThatFiresForReplicasAloneIsNotedWhereWeAreNone) {
+  make_function();
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");
+  user_.run("CREATE TRIGGER shout BEFORE INSERT ON customer FOR EACH ROW EXECUTE FUNCTION shout()");
+  user_.run("ALTER TABLE customer ENABLE REPLICA TRIGGER shout");
+  begin("fire");
+  ASSERT_THAT(notes(), SizeIs(1));
+  EXPECT_THAT(notes()[0].what, HasSubstr("does not fire for our writes"));
+  EXPECT_EQ("", notes()[0].fix);
+  apply({"put 1 name=Ann"});
+  EXPECT_EQ("1|Ann", customers());
+  config_.datasets[0].triggers = "suppress";
+  connect_target();
+  ASSERT_THAT(stops(), SizeIs(1));
+  expect_stopped({"put 2 name=Bob"});
+  user_.run(stops()[0].fix.substr(0, stops()[0].fix.find(" or ")));
+  EXPECT_THAT(stops(), IsEmpty());
+  apply({"put 2 name=Bob"});
+  EXPECT_EQ("1|Ann;2|Bob", customers());
+}
+
 TEST_F(Triggered, ThoseOfSinglePartitionsAreFoundAndMended) {
   make_parts();
   user_.run("CREATE TRIGGER shout BEFORE INSERT ON higher FOR EACH ROW EXECUTE FUNCTION shout()");
