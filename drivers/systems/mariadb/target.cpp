@@ -301,15 +301,12 @@ Result<std::string> MariadbTarget::alike(const Mapped& mapped, const ports::Reco
 
 Error MariadbTarget::taken_for(const Mapped& mapped, const ports::RecordWrite& write,
                                const std::string& other) const {
-  const Column& key = mapped.columns[0];
-  return writer_->refusal(write, {ErrorCode::kSystemRefused,
-                                  "table " + mapped.table.name + " takes it for the record " +
-                                      model::describe_key(other, *mapped.schema),
-                                  "the collation of its key does not tell the two apart",
-                                  "ALTER TABLE " + quoted_name(mapped.table.name) + " MODIFY " +
-                                      quoted_name(key.name) + " " + key.type.name +
-                                      " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL; then "
-                                      "`syncline quarantine retry`"});
+  return writer_->refusal(write,
+                          {ErrorCode::kSystemRefused,
+                           "table " + mapped.table.name + " takes it for the record " +
+                               model::describe_key(other, *mapped.schema),
+                           "the collation of its key does not tell the two apart",
+                           Writer::exact_key_sql(mapped) + "; then `syncline quarantine retry`"});
 }
 
 Result<std::optional<ports::Poison>> MariadbTarget::find_alike(const ports::WriteBatch& batch) {

@@ -336,4 +336,15 @@ Result<std::string> Writer::alike_sql(const Mapped& mapped, const ports::RecordW
   return sql;
 }
 
+std::string Writer::exact_key_sql(const Mapped& mapped) {
+  std::string changes;
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    const Column& column = mapped.columns[i];
+    if (!is_coarse(column.type)) continue;
+    changes += (changes.empty() ? " MODIFY " : ", MODIFY ") + quoted_name(column.name) + " " +
+               column.type.name + " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL";
+  }
+  return "ALTER TABLE " + quoted_name(mapped.table.name) + changes;
+}
+
 }  // namespace syncline::mariadb

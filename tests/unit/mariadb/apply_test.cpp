@@ -305,6 +305,27 @@ TEST_F(Apply, KeysThatACollationTakesForOneAreNeverWrittenOver) {
   EXPECT_EQ("", customers());
 }
 
+TEST_F(Apply, TheColumnWhoseCollationIsTooCoarseIsTheOneThatIsNamed) {
+  user_.run(
+      "CREATE TABLE customer(id int, name varchar(20) COLLATE utf8mb4_general_ci, n int, PRIMARY "
+      "KEY (id, name))");
+  auto schema = make_schema("customer", "id:int64 name:text n:int64", 2);
+  schema.key_equivalence = model::KeyEquivalence::kAsciiCaseInsensitive;
+  start({schema});
+  user_.run("INSERT INTO customer VALUES (7, 'Müller', 1)");
+  const Error error = refused({"put 7,Mûller n=2"}).error;
+  EXPECT_THAT(to_string(error), HasSubstr("takes it for the record id=7, name=Müller"));
+  const std::string fix = error.fix.substr(0, error.fix.find("; then"));
+  EXPECT_EQ(
+      "ALTER TABLE `customer` MODIFY `name` varchar(20) CHARACTER SET utf8mb4 COLLATE "
+      "utf8mb4_bin NOT NULL",
+      fix);
+  user_.run(fix);
+  connect();
+  apply({"put 7,Mûller n=2"});
+  EXPECT_EQ("7|Müller|1;7|Mûller|2", user_.ask("SELECT * FROM customer ORDER BY n"));
+}
+
 TEST_F(Apply, KeysOfEveryKindFindTheirRows) {
   user_.run(
       "CREATE TABLE customer(a decimal(30,10), b bigint unsigned, c datetime(6), d "
