@@ -1,6 +1,6 @@
 // Marked transactions: what is written, what is refused, and that it is all or nothing.
 #include "drivers/systems/mariadb/detail/shared.hpp"
-#include "tests/unit/mariadb/mariadb_fixture.hpp"
+#include "tests/unit/mariadb/lenient_server.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -207,7 +207,9 @@ TEST_F(Apply, AUniqueValueOfAnotherRecordIsRefusedNeverReplaced) {
   EXPECT_THAT(to_string(poison.error), HasSubstr("for key 'mail'"));
 }
 
+// Whatever the server's own mode: our sessions are strict.
 TEST_F(Apply, ConstraintsLengthsAndRangesAreRefusals) {
+  const LenientServer lenient;
   user_.run(
       "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(3) NOT NULL, mail "
       "varchar(9) CHECK (mail <> 'bad'), n tinyint, t timestamp NULL, e enum('x', '7'))");

@@ -5,7 +5,7 @@
 
 #include "drivers/systems/mariadb/detail/value.hpp"
 #include "drivers/systems/mariadb/detail/wire.hpp"
-#include "tests/unit/mariadb/mariadb_fixture.hpp"
+#include "tests/unit/mariadb/lenient_server.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -384,7 +384,9 @@ TEST_F(Types, ABlobHoldsAGeometryAsItsBytes) {
   EXPECT_THAT(to_string(rejected_[0].error), HasSubstr("shorter than an SRID and a WKB"));
 }
 
+// Whatever the server's own mode: our sessions are strict.
 TEST_F(Types, WhatAColumnCannotHoldIsRefusedWithTheReason) {
+  const LenientServer lenient;
   struct Case {
     std::string type;
     std::string logical;
