@@ -1,4 +1,6 @@
 // Marked transactions: what is written, what is refused, and that it is all or nothing.
+#include <future>
+
 #include "drivers/systems/mariadb/detail/shared.hpp"
 #include "tests/unit/mariadb/lenient_server.hpp"
 
@@ -258,10 +260,33 @@ TEST_F(Apply, ARowThatAUserHoldsIsBusyAndGoesLater) {
   start_customers();
   user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')", "BEGIN",
             "UPDATE customer SET name = 'mine'");
+  const int64_t began_us = system_clock().steady_us();
   EXPECT_EQ(ErrorCode::kSystemBusy, code_of_apply({"set 1 mail=b@x"}));
+  EXPECT_LT(system_clock().steady_us() - began_us, 3'000'000);
   user_.run("COMMIT");
   apply({"set 1 mail=b@x"});
   EXPECT_EQ("1|mine|b@x", customers());
+}
+
+// We hold what the user wants and want what the user holds. If we waited, the server would end one
+// of the two at once, and not always us.
+TEST_F(Apply, AUserIsNeverTheVictimOfADeadlockWithUs) {
+  if (is_mysql()) GTEST_SKIP() << "it knows no wait below a second";
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (2, 'Bob', 'b@x')");
+  for (int round = 0; round < 5; ++round) {
+    User user(database_);
+    user.run("BEGIN", "UPDATE customer SET name = 'mine' WHERE id = 2");
+    const int64_t began_us = system_clock().steady_us();
+    auto applied = std::async(
+        std::launch::async, [&] { return code_of_apply({"set 1 name=ours", "set 2 name=ours"}); });
+    applied.wait_for(std::chrono::milliseconds(200));  // we hold the first, if we still wait
+    EXPECT_EQ(0U, user.error_of("UPDATE customer SET name = 'mine' WHERE id = 1"));
+    EXPECT_EQ(ErrorCode::kSystemBusy, applied.get());
+    EXPECT_LT(system_clock().steady_us() - began_us, 3'000'000);
+    user.run("COMMIT");
+    EXPECT_EQ("1|mine|a@x;2|mine|b@x", customers());
+  }
 }
 
 TEST_F(Apply, ATableThatAUserLocksIsBusyAtOnce) {
