@@ -3,11 +3,16 @@
 
     storage_test.py PATH/TO/syncline
 """
+import errno
+import json
 import os
 import random
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 import unittest
 
 import fixture
@@ -170,6 +175,60 @@ class DataFolder(fixture.Appliance):
         shutil.rmtree(self.data())
         os.rename(self.path("newer"), self.data())
         self.go_on()
+
+
+class FullDisk(fixture.Appliance):
+    STOP_SECONDS = 12
+
+    def setUp(self):
+        super().setUp()
+        self.disk = self.path("syncline-data")
+        os.mkdir(self.disk)
+        mount = ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", self.disk]
+        if subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode != 0:
+            shutil.rmtree(self.folder)
+            self.skipTest("this user may not mount a tmpfs")
+
+    def tearDown(self):
+        if self.daemon and self.daemon.poll() is None:
+            self.kill()
+        subprocess.run(["umount", self.disk], check=True)
+        super().tearDown()
+
+    def take_all_room(self):
+        with open(os.path.join(self.disk, "ballast"), "wb", buffering=0) as ballast:
+            try:
+                while True:
+                    ballast.write(bytes(1 << 16))
+            except OSError as error:
+                self.assertEqual(error.errno, errno.ENOSPC)
+
+    def ask_for_repair(self):
+        """A request whose answer nobody waits for."""
+        control = socket.socket(socket.AF_UNIX)
+        self.addCleanup(control.close)
+        control.connect(os.path.join(self.disk, "control.sock"))
+        control.sendall(json.dumps({"command": "repair", "dataset": "customer",
+                                    "keys": [b"1@x".hex()]}).encode() + b"\n")
+
+    def test_a_stop_is_obeyed_while_a_command_waits_for_room(self):
+        self.init()
+        self.start()
+        self.wait(lambda: self.status()["state"] == "running")
+        self.take_all_room()
+        dice = random.Random(1)
+        for number in range(40):
+            self.write(self.office, f"INSERT INTO customer VALUES ('{number}@x', "
+                                    f"'{dice.randbytes(100_000).hex()}', {number})")
+        self.wait(lambda: "SYN-4" in self.log())
+        self.ask_for_repair()
+        begin = time.monotonic()
+        self.daemon.send_signal(signal.SIGTERM)
+        self.daemon.wait(timeout=fixture.SECONDS)
+        self.assertLess(time.monotonic() - begin, self.STOP_SECONDS, self.log())
+        os.remove(os.path.join(self.disk, "ballast"))
+        self.start()
+        self.expect_equal()
 
 
 class WideRows(fixture.Appliance):
