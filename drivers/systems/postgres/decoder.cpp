@@ -422,7 +422,7 @@ Result<void> Decoder::complete(const Mapped& mapped) {
     key.emplace_back(std::move(text));
     const std::string name = quoted_name(mapped.columns[field].name);
     const std::string wanted = "$" + std::to_string(field + 1);
-    condition += (field == 0 ? "" : " AND ") + name + " = " + wanted;
+    condition.append(field == 0 ? "" : " AND ").append(name).append(" = ").append(wanted);
     if (is_coarse(mapped.columns[field])) {
       condition += " AND " + folded(name) + " = " + folded(wanted);
     }
