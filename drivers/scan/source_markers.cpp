@@ -14,14 +14,14 @@ Result<void> Source::refuse_older(const std::vector<Marker>& markers) const {
     Marker& known = newest[{marker.stream, marker.lane}];
     known = std::max(known, marker);
   }
-  for (const auto& [lane, marker] : newest) {
-    const auto shown = markers_.find(lane);
-    if (shown == markers_.end() || marker >= shown->second) continue;
+  for (const auto& [lane, shown] : markers_) {
+    const Marker now = newest[lane];  // a lane of which nothing is said has had nothing
+    if (now >= shown) continue;
     return fail(ErrorCode::kSystemLost,
                 "system '" + config_.name + "' no longer holds what was delivered to it",
-                "its checkpoint was at " + std::to_string(shown->second.sequence) + " of epoch " +
-                    std::to_string(shown->second.epoch) + " and is at " +
-                    std::to_string(marker.sequence) + " of epoch " + std::to_string(marker.epoch) +
+                "its checkpoint was at " + std::to_string(shown.sequence) + " of epoch " +
+                    std::to_string(shown.epoch) + " and is at " + std::to_string(now.sequence) +
+                    " of epoch " + std::to_string(now.epoch) +
                     ": it was restored, or a failover lost commits",
                 "run `syncline resync --system " + config_.name +
                     "`: it compares and writes what is missing");

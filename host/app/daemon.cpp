@@ -1,6 +1,7 @@
 #include "host/app/daemon.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <ctime>
 #include <future>
@@ -121,7 +122,9 @@ class Daemon {
     for (const HeldDataset& held : appliance_->blueprint().held) {
       log_.warning("dataset " + held.name + " waits: " + to_string(held.error));
     }
-    return appliance_->runtime().start();
+    SYN_TRY(appliance_->runtime().start());
+    if (is_stopping_) appliance_->runtime().stop_reading();
+    return success();
   }
 
   Result<void> close() {
@@ -184,11 +187,12 @@ class Daemon {
     SYN_TRY(Blueprint next, make_blueprint_to_run(options_.config_path, system_clock()));
     SYN_TRY(refuse_what_breaks(next));
     SYN_TRY(refuse_unknown(next, system));
-    if (const auto difference = describe_difference(appliance_->blueprint(), next);
-        !difference.empty()) {
+    const std::string difference =
+        describe_difference(appliance_->blueprint(), next, Told::kBeyondHeld);
+    if (!difference.empty()) {
       return fail(ErrorCode::kConfigValue,
                   "the config was changed since it was read: " + difference,
-                  "a resync takes nothing else over",
+                  "a resync is no reload",
                   "look at `syncline plan`, run `syncline reload --yes`, then resync");
     }
     SYN_TRY(close());
@@ -199,7 +203,7 @@ class Daemon {
 
   Result<json::value> answer(const json::object& request) {
     const std::lock_guard lock(mutex_);
-    if (!appliance_) {
+    if (!appliance_ || is_stopping_) {
       return fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again");
     }
     if (text_of(request, "command") == "reload") {
@@ -242,6 +246,7 @@ class Daemon {
 
   // A request that waits for a thread of the appliance holds mutex_ meanwhile.
   void end_waiting() {
+    is_stopping_ = true;
     const std::lock_guard lock(running_mutex_);
     if (running_ != nullptr) running_->stop_reading();
   }
@@ -294,6 +299,7 @@ class Daemon {
 
   DaemonOptions options_;
   Log& log_;
+  std::atomic<bool> is_stopping_{false};
   std::mutex running_mutex_;  // guards running_; taken behind mutex_, or alone
   Runtime* running_ = nullptr;
   std::mutex mutex_;  // guards what follows

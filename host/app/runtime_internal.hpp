@@ -260,7 +260,7 @@ class RuntimeImpl final : public Runtime {
   bool wait_for_target(SystemRun& run, int64_t& backoff_us);
   void note_error(SystemRun& run, const Error& error);
   Gauge& system_up(const SystemRun& run);
-  static Result<void> check_checkpoints_first(const SystemRun& run);
+  static Result<void> check_checkpoints_first(SystemRun& run);
   Result<capture::Captured> poll(SystemRun& run, int wait_ms);
   static void pass_over_unsynced(SystemRun& run, capture::Captured& captured);
   void measure_lag(SystemRun& run, int64_t& due_us);

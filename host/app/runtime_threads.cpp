@@ -106,15 +106,22 @@ void RuntimeImpl::pause_at_log_limit(SystemRun& run, const ports::Source::Lag& l
 }
 
 // Where no log is read, only our checkpoints tell that a database went back: its old rows would be
-// taken for edits of now. Whoever writes there asks for them first.
-Result<void> RuntimeImpl::check_checkpoints_first(const SystemRun& run) {
-  const auto& mappings = run.system->mappings;
-  const bool is_scanned = std::ranges::any_of(
-      mappings, [](const auto& mapping) { return mapping.second.capture != ports::Capture::kLog; });
+// taken for edits of now. Whoever writes there asks for them first, and what stopped that for good
+// stops the reading. A target that cannot be opened, or is not to be, holds no reading up.
+Result<void> RuntimeImpl::check_checkpoints_first(SystemRun& run) {
+  const bool is_scanned = std::ranges::any_of(run.system->mappings, [](const auto& mapping) {
+    return mapping.second.capture != ports::Capture::kLog;
+  });
   if (!is_scanned || !run.delivery || run.needs_plan) return success();
-  if (run.is_target_open && run.is_delivering) return success();
-  return fail(ErrorCode::kSystemBusy, "system " + run.system->name + " is not read",
-              "what it holds of ours is not known", "see `syncline status`");
+  const std::lock_guard lock(run.mutex);
+  if (!run.is_delivering) {
+    return fail(ErrorCode::kSystemLost, "system " + run.system->name + " is not read any more",
+                "nothing is written there: " + run.error, "see `syncline status`");
+  }
+  const bool is_asked = run.is_target_open || !run.target_error.empty();
+  if (is_asked || run.is_paused || run.is_log_full) return success();
+  return fail(ErrorCode::kSystemBusy, "system " + run.system->name + " is not read yet",
+              "what it holds of ours is being asked for", "nothing: it takes a moment");
 }
 
 Result<capture::Captured> RuntimeImpl::poll(SystemRun& run, int wait_ms) {
@@ -206,8 +213,11 @@ void RuntimeImpl::quarantine_rejected(SystemRun& run, const std::vector<ports::R
     const std::string reason = to_string(rejected.error);
     parts_.log.warning(run.system->name + ": quarantined: " + reason);
     const model::Schema& schema = *parts_.rules.at(rejected.dataset).schema;
-    const model::KeyHash hash = model::record_hash(rejected.key, schema);
-    skips.push_back({run.system->id, rejected.dataset, hash, rejected.key, 0, reason});
+    // One that is no record has no place among them: another may have that key.
+    const std::string key = rejected.is_record ? rejected.key : std::string();
+    const model::KeyHash hash =
+        rejected.is_record ? model::record_hash(key, schema) : model::hash_key(reason);
+    skips.push_back({run.system->id, rejected.dataset, hash, key, 0, reason});
   }
   push(Command{[this, skips = std::move(skips)](pipeline::Pipeline& pipeline) -> Result<void> {
                  SYN_TRY(pipeline.commit());

@@ -105,7 +105,7 @@ class Capture::Sink final : public ports::ChangeSink {
 
   // A record that is there, though nothing but its key can be told: it is not gone.
   void unknown(const ports::RejectedRow& rejected) {
-    if (rejected.key.empty() || !rejected.is_record) return;
+    if (rejected.key.empty()) return;
     const model::Schema& schema = *schemas_.at(rejected.dataset);
     std::vector<CellView> cells;
     for (const std::string_view bytes : model::split_key(rejected.key)) {
@@ -266,7 +266,10 @@ Result<Captured> Capture::read_snapshot(Kind kind, model::DatasetId dataset,
     sink_->discard();
     return chunk.as_failure();
   }
-  for (const ports::RejectedRow& rejected : chunk.value().rejected) sink_->unknown(rejected);
+  for (const ports::RejectedRow& rejected : chunk.value().rejected) {
+    // What a scan does not meet ends elsewhere: that takes more than how its key is written.
+    if (rejected.is_record || kind != Kind::kFirstSync) sink_->unknown(rejected);
+  }
   ports::PollResult result;
   result.rejected = chunk.value().rejected;
   Captured captured = finish(kind, std::move(result));
@@ -284,7 +287,9 @@ Result<Captured> Capture::read_records(model::DatasetId dataset,
     sink_->discard();
     return std::move(read).as_failure();
   }
-  for (const ports::RejectedRow& rejected : read.value()) sink_->unknown(rejected);
+  for (const ports::RejectedRow& rejected : read.value()) {
+    if (rejected.is_record) sink_->unknown(rejected);
+  }
   ports::PollResult result;
   result.rejected = std::move(read).value();
   Captured captured = finish(Kind::kRescan, std::move(result));

@@ -27,6 +27,7 @@ bool is_null_for(const Mapped& mapped, size_t field) {
 
 bool may_be_other(const Mapped& mapped, size_t field) {
   if (field >= mapped.key_count()) return false;
+  if (mapped.mapping->direction == ports::Direction::kFrom) return false;  // never written
   const NativeType& native = mapped.columns[field].type;
   const model::LogicalType& type = mapped.schema->fields[field].type;
   return holds_characters(native) ? ports::has_spellings(type)

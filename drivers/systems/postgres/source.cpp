@@ -188,7 +188,7 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
 Result<void> PostgresSource::look_at_partitions(Connection& connection,
                                                 const std::vector<Mapped>& tables) {
   SYN_TRY(Partitions now, read_partitions(connection, tables));
-  const auto others = regrouped(partitions_, now);
+  const auto others = regrouped(connection, partitions_, now);
   if (!others.empty()) {
     SYN_TRY(regrouped_end_, end_of_log(connection));
   }

@@ -407,10 +407,11 @@ Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
   statements.push_back(group->finish());
   statements.push_back({"RELEASE SAVEPOINT syncline_write", {}});
   Pipeline::Outcome outcome = pipeline_->run(statements);
-  if (outcome.sqlstate == kUniqueViolation && is_key_index(mapped, connection_->constraint())) {
-    SYN_TRY(auto taken, find_alike(mapped, write, index));
+  if (outcome.sqlstate == kUniqueViolation) {
+    const bool is_of_key = is_key_index(mapped, connection_->constraint());
+    SYN_TRY(auto taken, find_alike(mapped, write, index));  // a partition's index has its own name
     if (taken) return taken;
-    if (group_step == Step::kNew) return guard_->was_inserted(write);
+    if (is_of_key && group_step == Step::kNew) return guard_->was_inserted(write);
   }
   // A user may have inserted it between our UPDATE and our INSERT: the next UPDATE sees it. What is
   // made up may be what another record holds: the next draw is another.

@@ -94,5 +94,14 @@ TEST_F(Partitioned, OneThatIsEmptiedWhileTheConnectionIsAwayIsNoticedAtTheNext) 
   expect_nothing_to_read();
 }
 
+TEST_F(Partitioned, OneThatIsMadeEmptyAsksForNoScan) {
+  begin();
+  user_.run("CREATE TABLE later PARTITION OF customer FOR VALUES FROM (20000) TO (30000)");
+  expect_nothing_to_read();
+  user_.run("INSERT INTO customer VALUES (20001, 'Cy', NULL)");
+  EXPECT_THAT(take(1), ElementsAre("insert 20001 name=Cy mail=NULL"));
+  expect_nothing_to_read();
+}
+
 }  // namespace
 }  // namespace syncline::postgres

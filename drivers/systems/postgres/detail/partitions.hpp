@@ -12,15 +12,16 @@
 
 namespace syncline::postgres {
 
-// The partitions that hold rows, and the files that they are in, of each dataset whose table is
-// partitioned.
-using Partitions = std::map<model::DatasetId, std::string>;
+// The partitions that hold rows, and the file that each is in, by their numbers, of each dataset
+// whose table is partitioned.
+using Partitions = std::map<model::DatasetId, std::map<std::string, std::string>>;
 
 // One query for all of them, none where there are none. It waits for nobody's lock.
 Result<Partitions> read_partitions(Connection& connection, const std::vector<Mapped>& tables);
 
-// The datasets in both of them whose partitions are others, or have other files: as TRUNCATE makes
-// them, and VACUUM FULL.
-std::vector<model::DatasetId> regrouped(const Partitions& before, const Partitions& now);
+// The datasets in both of them that lack partitions now, have some in other files (as TRUNCATE
+// makes them, and VACUUM FULL), or have others that are not empty.
+std::vector<model::DatasetId> regrouped(Connection& connection, const Partitions& before,
+                                        const Partitions& now);
 
 }  // namespace syncline::postgres
