@@ -99,7 +99,9 @@ void Guard::wrote(std::span<const ports::RecordWrite> writes, const Images& pres
   for (const ports::RecordWrite& write : writes) {
     if (!is_guarded(write.dataset)) continue;
     const RecordId id = id_of(write);
-    shared_->known.wrote({id, std::string(write.key)}, hash_of(present, id));
+    const auto image = present.find(id);
+    shared_->known.wrote({id, std::string(write.key)},
+                         image == present.end() ? std::string_view() : image->second);
   }
   shared_->known.end_writes();
 }

@@ -99,6 +99,10 @@ void Known::see_echo(const Wanted& record, ImageHash hash, Mark mark) {
 void Known::end_echoes(Mark mark) {
   const std::lock_guard lock(mutex_);
   echoed_count_ = std::max(echoed_count_, mark);
+  while (!to_be_echoed_.empty() && to_be_echoed_.front().number <= echoed_count_) {
+    to_be_echoed_bytes_ -= to_be_echoed_.front().size_bytes;
+    to_be_echoed_.pop_front();
+  }
 }
 
 // Bucket by bucket: what is added meanwhile was met. Where the map has grown it begins anew.
@@ -229,19 +233,21 @@ void Known::want(const Wanted& record) {
 
 bool Known::has_room() const {
   const std::lock_guard lock(mutex_);
-  return write_count_ - echoed_count_ < kEchoesMax;
+  return write_count_ - echoed_count_ < kEchoesMax && to_be_echoed_bytes_ < kEchoBytesMax;
 }
 
-void Known::wrote(const Wanted& record, ImageHash hash) {
+void Known::wrote(const Wanted& record, std::string_view image) {
   const std::lock_guard lock(mutex_);
   Dataset& dataset = datasets_[record.id.dataset];
   Record& known = dataset.records[record.id.hash];
   known.key = record.key;
-  known.known = hash;
+  known.known = image_hash(image);
   known.noted_at = 0;
   known.is_safe = true;
   known.written_at = ++write_count_;
   known.scan = dataset.scan;
+  to_be_echoed_.push_back({write_count_, record.key.size() + image.size()});
+  to_be_echoed_bytes_ += to_be_echoed_.back().size_bytes;
 }
 
 void Known::end_writes() {

@@ -23,6 +23,7 @@
 #include <deque>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -30,8 +31,10 @@
 
 namespace syncline::scan {
 
-// Records written and not yet shown as such: a target waits where there are more.
+// Records written and not yet shown as such, and what their rows take: a target waits where there
+// is more. A look reads all of them.
 inline constexpr size_t kEchoesMax = 65'536;
+inline constexpr size_t kEchoBytesMax = 64u << 20;
 
 // Of a record's native values; kNoImage for one that is not there.
 using ImageHash = uint64_t;
@@ -103,8 +106,8 @@ class Known {
   bool may_write(const Wanted& record, ImageHash present);  // if not, it is wanted
   void want(const Wanted& record);
   bool has_room() const;
-  void wrote(const Wanted& record, ImageHash hash);
-  void end_writes();  // the transaction is committed
+  void wrote(const Wanted& record, std::string_view image);  // empty: it is gone
+  void end_writes();                                         // the transaction is committed
 
  private:
   struct Record {
@@ -149,6 +152,12 @@ class Known {
   uint64_t news_count_ = 0;
   uint64_t write_count_ = 0;
   uint64_t echoed_count_ = 0;  // writes up to here were shown
+  struct Written {
+    uint64_t number = 0;
+    size_t size_bytes = 0;
+  };
+  std::deque<Written> to_be_echoed_;
+  size_t to_be_echoed_bytes_ = 0;
 };
 
 }  // namespace syncline::scan

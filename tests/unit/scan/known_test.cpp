@@ -14,8 +14,13 @@ namespace {
 using testing::IsEmpty, testing::SizeIs;
 
 constexpr model::DatasetId kDataset = 7;
-constexpr ImageHash kOld = 11;
-constexpr ImageHash kNew = 22;
+const ImageHash kOld = image_hash("old");
+const ImageHash kNew = image_hash("new");
+
+std::string_view image_of(ImageHash hash) {
+  if (hash == kNoImage) return {};
+  return hash == kNew ? "new" : "old";
+}
 
 Wanted record(uint64_t number) {
   return {{kDataset, {number, number}}, "key " + std::to_string(number)};
@@ -37,7 +42,7 @@ class KnownTest : public testing::Test {
   void show_and_acknowledge() { known_.acknowledge(show()); }
   bool may_write(ImageHash present) { return known_.may_write(record(1), present); }
   void write(ImageHash hash) {
-    known_.wrote(record(1), hash);
+    known_.wrote(record(1), image_of(hash));
     known_.end_writes();
   }
 
@@ -90,6 +95,18 @@ TEST_F(KnownTest, ALookThatWasNotShownLeavesTheOneBeforeToBecomeSafe) {
   known_.drop_shown();
   known_.acknowledge(position);
   EXPECT_TRUE(may_write(kNew));
+}
+
+// A look reads the rows of all that we wrote.
+TEST_F(KnownTest, WideRowsLeaveRoomForFewerWritesUntilTheyAreEchoed) {
+  const std::string wide(kEchoBytesMax / 4, 'x');
+  for (uint64_t number = 2; number <= 4; ++number) known_.wrote(record(number), wide);
+  EXPECT_TRUE(known_.has_room());
+  known_.wrote(record(5), wide);
+  known_.end_writes();
+  EXPECT_FALSE(known_.has_room());
+  known_.end_echoes(known_.mark());
+  EXPECT_TRUE(known_.has_room());
 }
 
 TEST_F(KnownTest, ARecordThatWeDeletedIsNotKeptOnceItWasEchoed) {
@@ -175,7 +192,7 @@ TEST_F(ManyKnown, WhatAScanDidNotMeetIsToldStepByStep) {
   see(kOld);
   uint64_t made = 1'000'000;
   const size_t count = gone_count(1000, [&] {
-    known_.wrote(record(++made), kNew);
+    known_.wrote(record(++made), "new");
     known_.end_writes();
   });
   EXPECT_EQ(199'999U, count);
@@ -213,7 +230,7 @@ TEST_F(ManyKnown, OfAPolledTableNoMoreAreKeptThanABound) {
   known_.forget(kDataset);  // not complete, as what is polled never is
   see_all(1, 100);
   known_.see(record(101), kOld, known_.mark());  // not durable yet
-  known_.wrote(record(102), kNew);               // not echoed yet
+  known_.wrote(record(102), "new");              // not echoed yet
   known_.end_writes();
   known_.trim(kDataset, 102);
   EXPECT_EQ(102U, known_.count());
