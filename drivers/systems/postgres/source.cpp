@@ -170,7 +170,7 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
     is_changed = is_changed || is_other;
     captured.push_back(std::move(mapped).value());
   }
-  SYN_TRY(look_at_partitions(*connection, captured));
+  SYN_TRY(look_at_files(*connection, captured, rescans));
   if (!is_changed) return success();
   SYN_TRY(note_primary(*connection));
   SYN_TRY(publication_, install_publication(*connection, shared_->object, captured));
@@ -182,18 +182,25 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
   return success();
 }
 
-// What a partition lost or brought is found by reading its table, once the log is read as far as
-// that: what it still tells of rows that are gone must not come behind the reading. Kept when the
-// source is opened again, for what happens meanwhile.
-Result<void> PostgresSource::look_at_partitions(Connection& connection,
-                                                const std::vector<Mapped>& tables) {
+// What a partition lost or brought, and what became of a column's values, is found by reading the
+// table, once the log is read as far as that: what it still tells of rows that are gone must not
+// come behind the reading. Kept when the source is opened again, for what happens meanwhile.
+Result<void> PostgresSource::look_at_files(Connection& connection,
+                                           const std::vector<Mapped>& tables,
+                                           const std::vector<model::DatasetId>& rescans) {
   SYN_TRY(Partitions now, read_partitions(connection, tables));
-  const auto others = regrouped(connection, partitions_, now);
+  auto others = regrouped(connection, partitions_, now);
+  Layouts layouts = layouts_of(tables);
+  for (const model::DatasetId dataset : rewritten(layouts_, layouts)) {
+    const bool is_told = std::find(rescans.begin(), rescans.end(), dataset) != rescans.end();
+    if (!is_told) others.push_back(dataset);
+  }
   if (!others.empty()) {
     SYN_TRY(regrouped_end_, end_of_log(connection));
   }
   regrouped_.insert(others.begin(), others.end());
   partitions_ = std::move(now);
+  layouts_ = std::move(layouts);
   return success();
 }
 

@@ -19,7 +19,7 @@ constexpr const char* kTables =
     "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident, "
     "pg_has_role(c.relowner, 'USAGE'), has_table_privilege(c.oid, 'SELECT'), "
     "has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') AND "
-    "has_table_privilege(c.oid, 'DELETE'), greatest(c.reltuples, 0)::bigint";
+    "has_table_privilege(c.oid, 'DELETE'), greatest(c.reltuples, 0)::bigint, c.relfilenode";
 
 // A domain counts as its base type, with the modifier nearest to the column.
 constexpr std::string_view kBases =
@@ -33,8 +33,9 @@ constexpr const char* kColumns =
     "THEN a.atttypmod ELSE b.modifier END, t.typname, t.typtype, format_type(t.oid, NULL), "
     "e.typname, e.typtype, t.typcategory = 'A' AND e.typdelim = ',', a.attnotnull, a.attgenerated "
     "<> '', a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%', a.attidentity "
-    "= 'a', NOT coalesce(l.collisdeterministic, true) OR t.typname = 'citext' FROM pg_attribute a "
-    "JOIN base b ON b.declared = a.atttypid JOIN pg_type t ON t.oid = b.type LEFT JOIN pg_type e "
+    "= 'a', NOT coalesce(l.collisdeterministic, true) OR t.typname = 'citext', a.attnum, a.xmin "
+    "FROM pg_attribute a JOIN base b ON b.declared = a.atttypid JOIN pg_type t ON t.oid = b.type "
+    "LEFT JOIN pg_type e "
     "ON e.oid = t.typelem LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
     "LEFT JOIN pg_collation l ON l.oid = a.attcollation WHERE a.attnum > 0 AND NOT a.attisdropped "
     "AND a.attrelid = ANY($1::oid[]) ORDER BY a.attrelid, a.attnum";
@@ -114,6 +115,8 @@ Column column_of(const Answer& rows, size_t row) {
   column.is_numbered = rows.is_true(row, 13);
   column.is_always_identity = rows.is_true(row, 14);
   if (rows.is_true(row, 15)) column.equivalence = model::KeyEquivalence::kAsciiCaseInsensitive;
+  column.number = rows.integer(row, 16);
+  column.version = rows.text(row, 17);
   return column;
 }
 
@@ -292,6 +295,7 @@ Result<std::vector<Table>> read_tables(Connection& connection,
     table.is_readable = rows.is_true(row, 7);
     table.is_writable = rows.is_true(row, 8);
     table.row_estimate = rows.integer(row, 9);
+    table.file = rows.text(row, 10);
   }
   if (tables.empty()) return tables;
   SYN_TRY(read_details(connection, tables));

@@ -1,4 +1,5 @@
-// Single partitions that are emptied, attached, detached or dropped: no log tells of that.
+// What no log tells of a table: single partitions that are emptied, attached, detached or dropped,
+// and columns that get other values by ALTER TABLE.
 #include "tests/unit/postgres/log_fixture.hpp"
 
 namespace syncline::postgres {
@@ -17,20 +18,9 @@ class SkipClock final : public Clock {
   int64_t skipped_us_ = 0;
 };
 
-class Partitioned : public Log {
+class Looked : public Log {
  protected:
-  ~Partitioned() override { system_ = {}; }  // before its clock
-  void begin() {
-    user_.run(
-        "CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text) PARTITION BY RANGE "
-        "(id); CREATE TABLE low PARTITION OF customer FOR VALUES FROM (0) TO (10000); CREATE TABLE "
-        "high PARTITION OF customer FOR VALUES FROM (10000) TO (20000) PARTITION BY RANGE (id); "
-        "CREATE TABLE higher PARTITION OF high FOR VALUES FROM (10000) TO (20000)");
-    start({make_schema("customer", "id:int64 name:text mail:text")});
-    open_with(small(), {}, clock_);
-    user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL), (10001, 'Bob', NULL)");
-    EXPECT_THAT(take(2), SizeIs(2));
-  }
+  ~Looked() override { system_ = {}; }  // before its clock
   // What the table has once it is asked to be read, which is soon.
   std::vector<std::string> read_behind(const std::string& sql) {
     user_.run(sql);
@@ -48,6 +38,21 @@ class Partitioned : public Log {
   }
 
   SkipClock clock_;
+};
+
+class Partitioned : public Looked {
+ protected:
+  void begin() {
+    user_.run(
+        "CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text) PARTITION BY RANGE "
+        "(id); CREATE TABLE low PARTITION OF customer FOR VALUES FROM (0) TO (10000); CREATE TABLE "
+        "high PARTITION OF customer FOR VALUES FROM (10000) TO (20000) PARTITION BY RANGE (id); "
+        "CREATE TABLE higher PARTITION OF high FOR VALUES FROM (10000) TO (20000)");
+    start({make_schema("customer", "id:int64 name:text mail:text")});
+    open_with(small(), {}, clock_);
+    user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL), (10001, 'Bob', NULL)");
+    EXPECT_THAT(take(2), SizeIs(2));
+  }
 };
 
 TEST_F(Partitioned, OneThatIsEmptiedDetachedAttachedOrDroppedAsksForAScan) {
@@ -100,6 +105,38 @@ TEST_F(Partitioned, OneThatIsMadeEmptyAsksForNoScan) {
   expect_nothing_to_read();
   user_.run("INSERT INTO customer VALUES (20001, 'Cy', NULL)");
   EXPECT_THAT(take(1), ElementsAre("insert 20001 name=Cy mail=NULL"));
+  expect_nothing_to_read();
+}
+
+class Rewritten : public Looked {
+ protected:
+  void begin() {
+    user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text)");
+    start({make_schema("customer", "id:int64 name:text mail:text")});
+    open_with(small(), {}, clock_);
+    user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x')");
+    EXPECT_THAT(take(1), SizeIs(1));
+  }
+};
+
+TEST_F(Rewritten, AColumnThatIsRetypedToItsOwnTypeOrMadeAnewAsksForAScan) {
+  begin();
+  EXPECT_THAT(read_behind("ALTER TABLE customer ALTER name TYPE text USING lower(name)"),
+              ElementsAre("snapshot 1 name=ann mail=a@x"));
+  EXPECT_THAT(read_behind("ALTER TABLE customer DROP mail, ADD mail text"),
+              ElementsAre("snapshot 1 name=ann mail=NULL"));
+  user_.run("UPDATE customer SET mail = 'b@x'");
+  EXPECT_THAT(take(1), ElementsAre("update 1 name=ann mail=b@x"));
+  expect_nothing_to_read();
+}
+
+TEST_F(Rewritten, WhatLeavesTheValuesAsTheyAreAsksForNone) {
+  begin();
+  user_.run("ALTER TABLE customer ALTER name SET NOT NULL, ALTER name SET DEFAULT 'x'");
+  expect_nothing_to_read();
+  user_.run("VACUUM FULL customer");
+  expect_nothing_to_read();
+  user_.run("ALTER TABLE customer ADD seen timestamptz DEFAULT clock_timestamp()");
   expect_nothing_to_read();
 }
 

@@ -19,6 +19,7 @@
 #include "drivers/systems/postgres/detail/origins.hpp"
 #include "drivers/systems/postgres/detail/partitions.hpp"
 #include "drivers/systems/postgres/detail/replica.hpp"
+#include "drivers/systems/postgres/detail/rewrites.hpp"
 #include "drivers/systems/postgres/detail/shared.hpp"
 #include "drivers/systems/postgres/detail/stream.hpp"
 #include "host/base/clock.hpp"
@@ -67,7 +68,9 @@ class PostgresSource final : public ports::Source {
   Result<void> check_publication(Connection& connection);
   Result<void> check_origins(Connection& connection, std::vector<model::DatasetId>& rescan);
   bool is_past_look() const;
-  Result<void> look_at_partitions(Connection& connection, const std::vector<Mapped>& tables);
+  // rescans: what is to be read anyway.
+  Result<void> look_at_files(Connection& connection, const std::vector<Mapped>& tables,
+                             const std::vector<model::DatasetId>& rescans);
   Result<void> give_regrouped(ports::PollResult& result);
   Result<bool> has_passed(const Place& reached, Lsn end);
   void stop(const ports::DatasetMapping& mapping, Error error, ports::PollResult* result);
@@ -103,6 +106,7 @@ class PostgresSource final : public ports::Source {
   Made publication_ = Made::kBefore;
   int64_t publication_number_ = 0;
   Partitions partitions_;                 // as they were last looked at
+  Layouts layouts_;                       // likewise
   std::set<model::DatasetId> regrouped_;  // since, and not told yet
   Lsn regrouped_end_ = 0;                 // of the log, when that was seen
   Place given_;                           // behind what polls gave

@@ -40,6 +40,8 @@ struct Column {
   bool is_always_identity = false;  // GENERATED ALWAYS AS IDENTITY
   Numbering numbering;              // of the sequence that the column owns
   model::KeyEquivalence equivalence = model::KeyEquivalence::kBytes;
+  int64_t number = 0;   // never given to another
+  std::string version;  // the transaction that said last what it is
 };
 
 struct UniqueSet {
@@ -61,6 +63,7 @@ struct Table {
   bool is_readable = false;
   bool is_writable = false;
   int64_t row_estimate = 0;
+  std::string file;  // another when all rows were written anew
   std::vector<Column> columns;
   std::vector<UniqueSet> uniques;  // whole, without expressions; primary first
   std::vector<std::string> references;
