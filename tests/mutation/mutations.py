@@ -120,7 +120,7 @@ MARKERS = [
              ("host/core/emit.cpp",
               "needs_full = is_in_flight && view->needs_full_write();",
               "needs_full = false;"),
-             by=simulator(335),
+             by=simulator(1080),
              caught="the systems differ"),
 ]
 
