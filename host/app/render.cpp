@@ -215,7 +215,8 @@ json::object skip_to_json(const std::string& id, const model::Skip& skip,
   return {{"id", id},
           {"system", blueprint.system_name(skip.target)},
           {"dataset", blueprint.dataset_name(skip.dataset)},
-          {"key", schema == nullptr ? "" : model::describe_key(skip.key, *schema)},
+          {"key", schema == nullptr || skip.key.empty() ? ""  // the key itself is the reason
+                                                        : model::describe_key(skip.key, *schema)},
           {"reason", skip.reason}};
 }
 

@@ -216,7 +216,7 @@ void RuntimeImpl::quarantine_rejected(SystemRun& run, const std::vector<ports::R
     // One that is no record has no place among them: another may have that key.
     const std::string key = rejected.is_record ? rejected.key : std::string();
     const model::KeyHash hash =
-        rejected.is_record ? model::record_hash(key, schema) : model::hash_key(reason);
+        key.empty() ? model::hash_key(reason) : model::record_hash(key, schema);
     skips.push_back({run.system->id, rejected.dataset, hash, key, 0, reason});
   }
   push(Command{[this, skips = std::move(skips)](pipeline::Pipeline& pipeline) -> Result<void> {

@@ -214,6 +214,23 @@ class Running(fixture.Appliance):
         self.write(self.office, "UPDATE customer SET points = 5")
         self.expect_equal()
 
+    def test_a_row_whose_key_is_the_reason_is_listed_and_not_retried(self):
+        make = "CREATE TABLE note (id TEXT PRIMARY KEY NOT NULL, text TEXT)"
+        self.write(self.shop, make)
+        self.write(self.office, make, "INSERT INTO note VALUES "
+                   "('A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', 'in capitals')")
+        self.set_config(self.config() + '\n[datasets.note]\nkey = ["id"]\nfirst = "office"\n'
+                        '[datasets.note.types]\nid = "uuid"\n[datasets.note.on.office]\n'
+                        'table = "note"\n[datasets.note.on.shop]\ntable = "note"\n')
+        self.call("reload", "--yes")
+        self.wait(lambda: len(self.ask("quarantine", "list")) == 1)
+        item = self.ask("quarantine", "list")[0]
+        self.assertEqual(item["key"], "")
+        self.assertIn("A0EEBC99", item["reason"])
+        self.refuse("quarantine", "retry", item["id"], status=2, code="SYN-1002",
+                    says=["its key is the reason"])
+        self.assertEqual(self.rows(self.shop, "note"), [])
+
     def test_many_long_keys_are_repaired(self):
         self.stop()
         logged = self.one(self.office, "SELECT max(id) FROM syncline_changes")
