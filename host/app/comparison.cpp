@@ -283,8 +283,9 @@ std::string comparison_text(const std::vector<ComparedDataset>& compared,
     text += one.dataset + ": " + (is_equal(one) ? "equal" : "DIFFERENT") + ", " +
             count_text(counts.equal_count) + " records the same in " +
             std::to_string(one.systems.size()) + " systems, " + count_text(counts.missing_count) +
-            " missing, " + count_text(counts.different_count) + " different (" +
-            duration_text(one.seconds) + ")\n";
+            " missing, " + count_text(counts.different_count) + " different";
+    if (counts.rejected_count > 0) text += ", " + count_text(counts.rejected_count) + " rejected";
+    text += " (" + duration_text(one.seconds) + ")\n";
     const size_t shown = std::min(kShownMax, counts.differences.size());
     for (size_t i = 0; i < shown; ++i) text += difference_text(counts.differences[i], one, schema);
     for (const compare::Collision& collision : counts.collisions) {

@@ -230,6 +230,7 @@ class Running(fixture.Appliance):
         self.refuse("quarantine", "retry", item["id"], status=2, code="SYN-1002",
                     says=["its key is the reason"])
         self.assertEqual(self.rows(self.shop, "note"), [])
+        self.assertIn("0 different, 1 rejected (", self.call("verify", "--dataset", "note").stdout)
 
     def test_many_long_keys_are_repaired(self):
         self.stop()
