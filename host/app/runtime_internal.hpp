@@ -181,6 +181,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> set_paused(const std::string& name, PauseAction action);
   void set_stream_paused(model::StreamId stream, PauseAction action);
   void pause_deliveries();
+  Result<void> reread_all(model::DatasetId dataset, const std::vector<std::string>& keys);
   bool is_stream_paused(model::StreamId stream) const;
 
   // guard.cpp

@@ -168,16 +168,38 @@ bool RuntimeImpl::is_stream_paused(model::StreamId stream) const {
   return paused_streams_.contains(stream) || held_streams_.contains(stream);
 }
 
+// Until every system was read nothing is written of it: what one brings would go over what another
+// is yet to be asked for.
+Result<void> RuntimeImpl::reread_all(model::DatasetId dataset,
+                                     const std::vector<std::string>& keys) {
+  const model::StreamId stream = parts_.rules.at(dataset).schema->stream;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& run : runs_) {
+      if (run->delivery) run->delivery->pause(stream);
+    }
+  }
+  Result<void> all = success();
+  for (const auto& run : runs_) {
+    const RuntimeSystem& system = *run->system;
+    if (!system.mappings.contains(dataset) || !system.is_read(dataset)) continue;
+    auto rejected = reread(*run, dataset, keys);
+    if (!rejected) {
+      all = std::move(rejected).error();
+      break;
+    }
+    quarantine_rejected(*run, rejected.value());
+  }
+  const std::lock_guard lock(mutex_);
+  pause_deliveries();
+  return all;
+}
+
 // Read anew first, so that what a system's log did not tell is taken as its change; then what is
 // accepted goes to every system once more. Of what is held that would undo the approval.
 Result<void> RuntimeImpl::repair(model::DatasetId dataset, const std::vector<std::string>& keys) {
   if (const auto held = find_held(parts_.rules.at(dataset).schema->name)) return *held;
-  for (const auto& run : runs_) {
-    const RuntimeSystem& system = *run->system;
-    if (!system.mappings.contains(dataset) || !system.is_read(dataset)) continue;
-    SYN_TRY(auto rejected, reread(*run, dataset, keys));
-    quarantine_rejected(*run, rejected);
-  }
+  if (auto read = reread_all(dataset, keys); !read) return read;
   for (const auto& run : runs_) {
     const RuntimeSystem& system = *run->system;
     if (!system.mappings.contains(dataset) || !system.is_written_to(dataset)) continue;
