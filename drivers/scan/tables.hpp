@@ -28,7 +28,7 @@ struct Row {
 struct Rows {
   std::vector<Row> rows;
   std::string cursor;                        // hand back to read on; empty: there is no more
-  std::vector<ports::RejectedRow> rejected;  // those without a key that can be told
+  std::vector<ports::RejectedRow> rejected;  // those without a key of a record
 };
 
 struct Marker {
