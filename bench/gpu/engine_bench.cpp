@@ -67,7 +67,7 @@ void bench_card_whole(const Options& options) {
   const auto cuda = take(cuda::make_cuda_engine());
   const auto cpu = cpu::make_cpu_engine();
   for (const RowMemory place : {RowMemory::kOrdinary, RowMemory::kPinned}) {
-    for (const size_t thread_count : {size_t{1}, size_t{4}}) {
+    for (const size_t thread_count : {size_t{1}, size_t{4}, size_t{8}}) {
       std::vector<std::unique_ptr<CardScan>> all;
       for (size_t i = 0; i < thread_count; ++i) {
         all.push_back(std::make_unique<CardScan>(row_count, i + 11, place));

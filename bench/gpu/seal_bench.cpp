@@ -16,6 +16,7 @@
 #include "bench/engine_scan.hpp"
 #include "bench/gpu/benches.hpp"
 #include "bench/gpu/card.hpp"
+#include "bench/gpu/nvcomp_pieces.hpp"
 #include "kernels/cpu/cpu_engine.hpp"
 #include "kernels/cuda/cuda_engine.hpp"
 #include "kernels/cuda/kernels.hpp"
@@ -119,6 +120,8 @@ class Pieces {
   }
 
   const std::string& lines() const { return lines_; }
+  uint8_t* contents() { return contents_.as<uint8_t>(); }
+  uint32_t count() const { return count_; }
   double size() const { return static_cast<double>(lines_.size()); }
 
  private:
@@ -220,6 +223,30 @@ Work blocks(engine::Engine& engine, const std::vector<std::string>& columns, boo
   };
 }
 
+void beside_nvcomp(const Options& options, Pieces& pieces, size_t ours) {
+  const cuda::Nvcomp* nvcomp = cuda::Nvcomp::find();
+  if (nvcomp == nullptr) {
+    std::fprintf(stderr, "bench: nvCOMP is not here, so nothing is measured beside it\n");
+    return;
+  }
+  NvcompPieces theirs(*nvcomp, pieces.contents(), pieces.count(), kPieceSize);
+  require(theirs.compress(), "nvCOMP does not compress");
+  const size_t size = theirs.frames_size();
+  require(theirs.decompress(), "nvCOMP does not decompress");
+  if (theirs.opened() != pieces.lines()) std::exit(1);
+  char what[96];
+  std::snprintf(what, sizeof what, "zstd frames of 64 KiB on the card; %.3f of nvCOMP's ratio",
+                static_cast<double>(size) / static_cast<double>(ours));
+  report(measure_rate(
+      options, "engines.cuda.frames.compress.nvcomp", what, "bytes/s",
+      repeated(4, pieces.size(), [&] { return pieces.compress(); }),
+      {"nvCOMP's zstd", repeated(4, pieces.size(), [&] { return theirs.compress(); })}));
+  report(measure_rate(
+      options, "engines.cuda.frames.decompress.nvcomp", "frames of 64 KiB opened, each its own",
+      "bytes/s", repeated(4, pieces.size(), [&] { return pieces.decompress(); }),
+      {"nvCOMP's zstd", repeated(4, pieces.size(), [&] { return theirs.decompress(); })}));
+}
+
 }  // namespace
 
 void bench_card_frames(const Options& options) {
@@ -235,6 +262,7 @@ void bench_card_frames(const Options& options) {
   report(measure_rate(options, "engines.cuda.frames.decompress", "the same frames opened",
                       "bytes/s", repeated(4, pieces.size(), [&] { return pieces.decompress(); }),
                       {"libzstd on all cores", cores.work(true)}));
+  beside_nvcomp(options, pieces, ours);
 }
 
 void bench_card_seal(const Options& options) {

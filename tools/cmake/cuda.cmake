@@ -3,6 +3,7 @@
 # custom commands, so that CMake's own notion of the language, which wants a whole toolkit, is not
 # needed.
 set(SYN_CUDA_ROOT "" CACHE PATH "A CUDA toolkit, or pip's nvidia/cu13 folder; empty: look for one")
+set(SYN_NVCOMP_ROOT "" CACHE PATH "A folder with nvCOMP's include; empty: look for one")
 option(SYN_CUDA "Build the CUDA engine where a compiler is found" ON)
 set(SYN_CUDA_ARCHITECTURES "80;90" CACHE STRING "Compute capabilities with machine code of their own")
 
@@ -33,8 +34,16 @@ if(SYN_CUDA)
     endif()
   endif()
 endif()
+# nvCOMP is never required: its headers are looked for here, its library when the program runs.
+set(SYN_NVCOMP_INCLUDE "")
 if(SYN_NVCC)
   message(STATUS "CUDA compiler: ${SYN_NVCC}")
+  unset(SYN_NVCOMP_FOUND CACHE)
+  find_path(SYN_NVCOMP_FOUND nvcomp/zstd.h HINTS ${SYN_NVCOMP_ROOT}/include ${SYN_CUDA_INCLUDE}
+    ${SYN_SOURCE_ROOT}/build/cuda/nvidia/libnvcomp/include)
+  if(SYN_NVCOMP_FOUND)
+    set(SYN_NVCOMP_INCLUDE ${SYN_NVCOMP_FOUND})
+  endif()
 else()
   message(STATUS "CUDA compiler: none, so no CUDA engine")
 endif()
