@@ -36,6 +36,8 @@ typedef struct syn_group {
 #define SYN_LOCAL
 #define SYN_BARRIER() __syncwarp()
 #define SYN_LOCAL_ADD(word, count) atomicAdd((word), (count))
+#define SYN_WARP 0xffffffffu
+#define SYN_WARP_SIZE 32u
 #elif defined(SYN_LANES_MEET)
 /* C++ whose lanes are threads, as a test wants them: it says how they meet, and how they add. */
 #define SYN_LOCAL
@@ -54,6 +56,35 @@ typedef struct syn_group {
 #define SYN_FENCE() SYN_LANES_MEET()
 #else
 #define SYN_FENCE() __atomic_signal_fence(__ATOMIC_ACQ_REL)
+#endif
+
+/* Each value becomes the sum of those before it; behind them stands the sum of all. */
+SYN_INLINE void syn_sum_alone(SYN_LOCAL uint32_t* values, uint32_t count) {
+  uint32_t sum = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t value = values[i];
+    values[i] = sum;
+    sum += value;
+  }
+  values[count] = sum;
+}
+
+#if defined(__CUDA_ARCH__)
+SYN_INLINE void syn_sum_by_warp(uint32_t* values, uint32_t count, uint32_t lane) {
+  uint32_t before = 0;
+  for (uint32_t base = 0; base < count; base += SYN_WARP_SIZE) {
+    const uint32_t i = base + lane;
+    const uint32_t value = i < count ? values[i] : 0;
+    uint32_t sum = value;
+    for (uint32_t step = 1; step < SYN_WARP_SIZE; step *= 2) {
+      const uint32_t other = __shfl_up_sync(SYN_WARP, sum, step);
+      if (lane >= step) sum += other;
+    }
+    if (i < count) values[i] = before + sum - value;
+    before += __shfl_sync(SYN_WARP, sum, SYN_WARP_SIZE - 1);
+  }
+  if (lane == 0) values[count] = before;
+}
 #endif
 
 #ifdef SYN_BARRIER
@@ -81,6 +112,14 @@ typedef struct syn_group {
   do {                              \
     call;                           \
   } while (0)
+#endif
+
+/* A step: values in the group's memory, and room for one more. */
+#if defined(__CUDA_ARCH__)
+#define SYN_SUM_BEFORE(group, values, count) \
+  SYN_ALL_LANES(group, syn_sum_by_warp(values, count, lane))
+#else
+#define SYN_SUM_BEFORE(group, values, count) SYN_FIRST_LANE(group, syn_sum_alone(values, count))
 #endif
 
 #endif

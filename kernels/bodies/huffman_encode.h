@@ -1,12 +1,12 @@
 /* Huffman codes for the literals of a zstd frame: lengths up to 11, the tree's description, a
  * stream (RFC 8878, 4.2).
  *
- * Threads: any; ranks are shared by all lanes, the tree is one lane's, a stream too. C subset:
+ * Threads: any; ranks and a stream are shared by all lanes, the tree is one lane's. C subset:
  * compiles as C, C++, CUDA and OpenCL C. */
 #ifndef SYN_BODIES_HUFFMAN_ENCODE_H
 #define SYN_BODIES_HUFFMAN_ENCODE_H
 
-#include "kernels/bodies/fse_encode.h"
+#include "kernels/bodies/bits_group.h"
 #include "kernels/bodies/huffman_decode.h"
 
 #define SYN_HUFFMAN_SYMBOLS 256u
@@ -196,24 +196,71 @@ SYN_INLINE uint32_t syn_huffman_write_tree(SYN_LOCAL syn_huffman_coder* coder,
   return direct_size;
 }
 
-/* Bytes of the stream of so many literals. */
-SYN_INLINE uint32_t syn_huffman_stream_size(SYN_LOCAL const syn_huffman_coder* coder,
-                                            SYN_GLOBAL const uint8_t* literals, uint32_t count) {
+/* A lane's part of the bits of so many literals. */
+SYN_INLINE uint32_t syn_huffman_bits(SYN_LOCAL const syn_huffman_coder* coder,
+                                     SYN_GLOBAL const uint8_t* literals, uint32_t count,
+                                     uint32_t lane, uint32_t width) {
   uint32_t bits = 0;
-  for (uint32_t i = 0; i < count; ++i) bits += coder->lengths[literals[i]];
-  return bits / 8 + 1;
+  for (uint32_t i = lane; i < count; i += width) bits += coder->lengths[literals[i]];
+  return bits;
 }
 
-/* REQUIRES: room for syn_huffman_stream_size. */
-SYN_INLINE void syn_huffman_write_stream(SYN_LOCAL const syn_huffman_coder* coder,
-                                         SYN_GLOBAL const uint8_t* literals, uint32_t count,
-                                         SYN_GLOBAL uint8_t* bytes, uint32_t size) {
-  syn_bits_out out = syn_bits_out_at(bytes, 0, size);
-  for (uint32_t i = count; i > 0; --i) {
-    const uint32_t literal = literals[i - 1];
-    syn_bits_write(&out, coder->codes[literal], coder->lengths[literal]);
+/* What an item of a stream holds: eight literals, or all that are left; the last comes first. */
+#define SYN_HUFFMAN_ITEM 8u
+
+SYN_INLINE syn_item syn_huffman_item(SYN_LOCAL const syn_huffman_coder* coder,
+                                     SYN_GLOBAL const uint8_t* literals, uint32_t end) {
+  syn_item item = {0, 0, 0};
+  for (uint32_t i = 0; i < SYN_HUFFMAN_ITEM && i < end; ++i) {
+    const uint32_t literal = literals[end - 1 - i];
+    syn_item_add(&item, coder->codes[literal], coder->lengths[literal]);
   }
+  return item;
+}
+
+SYN_INLINE void syn_huffman_size_items(SYN_LOCAL const syn_huffman_coder* coder,
+                                       SYN_LOCAL syn_pack* pack, SYN_GLOBAL const uint8_t* literals,
+                                       uint32_t end, uint32_t count, uint32_t lane,
+                                       uint32_t width) {
+  for (uint32_t i = lane; i < count; i += width) {
+    const uint32_t to = end - i * SYN_HUFFMAN_ITEM;
+    const uint32_t from = to < SYN_HUFFMAN_ITEM ? 0 : to - SYN_HUFFMAN_ITEM;
+    pack->starts[i] = syn_huffman_bits(coder, literals + from, to - from, 0, 1);
+  }
+}
+
+SYN_INLINE void syn_huffman_put_items(SYN_LOCAL const syn_huffman_coder* coder,
+                                      SYN_LOCAL syn_pack* pack, SYN_GLOBAL const uint8_t* literals,
+                                      uint32_t end, uint32_t count, uint32_t lane, uint32_t width) {
+  for (uint32_t i = lane; i < count; i += width) {
+    syn_pack_put(pack, i, syn_huffman_item(coder, literals, end - i * SYN_HUFFMAN_ITEM));
+  }
+}
+
+SYN_INLINE void syn_huffman_close(SYN_LOCAL const syn_pack* pack, SYN_GLOBAL uint8_t* bytes) {
+  syn_bits_out out = syn_pack_bits_out(pack, bytes);
   syn_bits_close(&out);
+}
+
+/* One stream of so many literals, from at on. */
+SYN_INLINE void syn_huffman_write_stream(syn_group group, SYN_LOCAL const syn_huffman_coder* coder,
+                                         SYN_LOCAL syn_pack* pack,
+                                         SYN_GLOBAL const uint8_t* literals, uint32_t count,
+                                         SYN_GLOBAL uint8_t* bytes, uint32_t at, uint32_t limit) {
+  SYN_ALL_LANES(group, syn_pack_begin(pack, at, limit, lane, group.width));
+  for (uint32_t end = count; end > 0;) {
+    const uint32_t most = SYN_PACK_ITEMS * SYN_HUFFMAN_ITEM;
+    const uint32_t taken = end < most ? end : most;
+    const uint32_t items = (taken + SYN_HUFFMAN_ITEM - 1) / SYN_HUFFMAN_ITEM;
+    SYN_ALL_LANES(group,
+                  syn_huffman_size_items(coder, pack, literals, end, items, lane, group.width));
+    SYN_SUM_BEFORE(group, pack->starts, items);
+    SYN_ALL_LANES(group,
+                  syn_huffman_put_items(coder, pack, literals, end, items, lane, group.width));
+    syn_pack_flush(group, pack, bytes, items);
+    end -= taken;
+  }
+  SYN_FIRST_LANE(group, syn_huffman_close(pack, bytes));
 }
 
 #endif

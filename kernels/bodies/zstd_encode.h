@@ -2,7 +2,8 @@
  * of one block, which any decoder of zstd takes.
  *
  * Matches by all lanes (zstd_match.h); literals by a Huffman tree of their own in one stream or
- * four, one lane each, or plain; sequences by predefined or fitted FSE tables. A piece that does
+ * four, or plain; sequences by predefined or fitted FSE tables, whose states are three lanes' and
+ * whose bits are all lanes' (bits_group.h). A piece that does
  * not shrink is kept as it is. The bytes do not depend on how many lanes there are.
  * Owner: the caller's memory: SYN_ZSTD_FRAME_SIZE_MAX of output, a syn_zstd_encoder in the group's
  * memory, sequences and literals (syn_zstd_piece). C subset: compiles as C, C++, CUDA and
@@ -32,6 +33,10 @@ typedef struct syn_zstd_encoder {
       syn_fse_coder kinds[SYN_ZSTD_KINDS];
       syn_fse_entry table[SYN_ZSTD_TABLE_SIZE];
       uint32_t histograms[SYN_ZSTD_KINDS][SYN_ZSTD_SYMBOLS_MAX];
+      syn_pack pack;
+      uint8_t codes[SYN_PACK_ITEMS][4]; /* of a batch of sequences, the last one first */
+      uint16_t moves[SYN_PACK_ITEMS][SYN_ZSTD_KINDS]; /* the bits of their states, and how many */
+      uint32_t states[SYN_ZSTD_KINDS];
     } coder;
   } of;
   syn_zstd_codes codes;
@@ -43,6 +48,7 @@ typedef struct syn_zstd_encoder {
   uint32_t limit;     /* a block from here on would not be smaller than the piece */
   uint32_t is_coded;  /* literals go out as Huffman codes */
   uint32_t stream_count;
+  uint32_t stream_bits[4];
   uint32_t stream_size[4];
   uint32_t tree_size;
 } syn_zstd_encoder;
@@ -60,9 +66,9 @@ SYN_INLINE uint32_t syn_zstd_code_of(SYN_LOCAL const syn_zstd_codes* codes, uint
 
 /* What the coder needs of the matcher, whose memory it takes over. */
 SYN_INLINE void syn_zstd_take_over(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece) {
-  e->sequence_count = e->of.matcher.sequence_count;
-  e->anchor = e->of.matcher.anchor;
-  e->literal_count = e->of.matcher.literal_count + piece.size - e->anchor;
+  e->sequence_count = e->of.matcher.progress.sequence_count;
+  e->anchor = e->of.matcher.progress.anchor;
+  e->literal_count = e->of.matcher.progress.literal_count + piece.size - e->anchor;
   e->head_size = piece.size < 256 ? 9 : 10;
   e->at = e->head_size;
   e->limit = e->head_size + piece.size;
@@ -121,6 +127,7 @@ SYN_INLINE uint32_t syn_zstd_stream_at(SYN_LOCAL const syn_zstd_encoder* e, uint
 SYN_INLINE void syn_zstd_plan_literals(SYN_LOCAL syn_zstd_encoder* e) {
   e->is_coded = e->literal_count >= 32;
   e->stream_count = e->literal_count < 256 ? 1 : 4;
+  for (uint32_t i = 0; i < 4; ++i) e->stream_bits[i] = 0;
   if (!e->is_coded) return;
   syn_huffman_build(&e->of.coder.huffman);
   e->is_coded = e->of.coder.huffman.leaf_count > 1;
@@ -129,10 +136,11 @@ SYN_INLINE void syn_zstd_plan_literals(SYN_LOCAL syn_zstd_encoder* e) {
 SYN_INLINE void syn_zstd_measure_streams(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece,
                                          uint32_t lane, uint32_t width) {
   if (!e->is_coded) return;
-  for (uint32_t i = lane; i < e->stream_count; i += width) {
-    e->stream_size[i] =
-        syn_huffman_stream_size(&e->of.coder.huffman, piece.literals + syn_zstd_stream_at(e, i),
-                                syn_zstd_stream_length(e, i));
+  for (uint32_t i = 0; i < e->stream_count; ++i) {
+    const uint32_t bits =
+        syn_huffman_bits(&e->of.coder.huffman, piece.literals + syn_zstd_stream_at(e, i),
+                         syn_zstd_stream_length(e, i), lane, width);
+    SYN_LOCAL_ADD(&e->stream_bits[i], bits);
   }
 }
 
@@ -163,7 +171,10 @@ SYN_INLINE void syn_zstd_head_plain(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piec
 /* The head of coded literals, the tree, and the jump table; where the streams begin is e->at. */
 SYN_INLINE void syn_zstd_head_coded(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece) {
   uint32_t streams = e->stream_count == 4 ? 6 : 0;
-  for (uint32_t i = 0; i < e->stream_count; ++i) streams += e->stream_size[i];
+  for (uint32_t i = 0; i < e->stream_count; ++i) {
+    e->stream_size[i] = e->stream_bits[i] / 8 + 1; /* with the bit that marks the end */
+    streams += e->stream_size[i];
+  }
   const uint32_t most = e->literal_count;
   const uint32_t head = most < 1024 ? 3 : most < 16384 ? 4 : 5;
   const uint32_t width = head == 3 ? 10 : head == 4 ? 14 : 18;
@@ -193,19 +204,27 @@ SYN_INLINE void syn_zstd_begin_literals(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_
   }
 }
 
-SYN_INLINE void syn_zstd_write_literals(SYN_LOCAL const syn_zstd_encoder* e, syn_zstd_piece piece,
-                                        uint32_t lane, uint32_t width) {
+SYN_INLINE void syn_zstd_copy_literals_out(SYN_LOCAL const syn_zstd_encoder* e,
+                                           syn_zstd_piece piece, uint32_t lane, uint32_t width) {
+  if (e->at + e->stream_size[0] > e->limit) return;
+  for (uint32_t i = lane; i < e->stream_size[0]; i += width)
+    piece.output[e->at + i] = piece.literals[i];
+}
+
+SYN_INLINE void syn_zstd_write_literals(syn_group group, SYN_LOCAL syn_zstd_encoder* e,
+                                        syn_zstd_piece piece) {
+  if (!e->is_coded) {
+    SYN_ALL_LANES(group, syn_zstd_copy_literals_out(e, piece, lane, group.width));
+    return;
+  }
   uint32_t at = e->at;
   for (uint32_t i = 0; i < e->stream_count; ++i) {
-    if (i % width == lane) {
-      syn_huffman_write_stream(&e->of.coder.huffman, piece.literals + syn_zstd_stream_at(e, i),
-                               syn_zstd_stream_length(e, i), piece.output + at, e->stream_size[i]);
-    }
-    at += e->stream_size[i];
+    const uint32_t end = at + e->stream_size[i];
+    syn_huffman_write_stream(group, &e->of.coder.huffman, &e->of.coder.pack,
+                             piece.literals + syn_zstd_stream_at(e, i),
+                             syn_zstd_stream_length(e, i), piece.output, at, end);
+    at = end;
   }
-  if (e->is_coded || at + e->stream_size[0] > e->limit) return;
-  for (uint32_t i = lane; i < e->stream_size[0]; i += width)
-    piece.output[at + i] = piece.literals[i];
 }
 
 SYN_INLINE void syn_zstd_end_literals(SYN_LOCAL syn_zstd_encoder* e) {
@@ -272,52 +291,116 @@ SYN_INLINE uint32_t syn_zstd_write_table(SYN_LOCAL syn_zstd_encoder* e, syn_zstd
   return fitted < plain ? SYN_ZSTD_COMPRESSED : SYN_ZSTD_PREDEFINED;
 }
 
-/* A kind whose only code is told by its table has no bits. */
-SYN_INLINE uint32_t syn_zstd_put_code(SYN_LOCAL const syn_fse_coder* coder, uint32_t state,
-                                      uint32_t code, syn_bits_out* out) {
-  return coder->log == 0 ? 0 : syn_fse_put(coder, state, code, out);
-}
-
-SYN_INLINE void syn_zstd_put_lengths(SYN_LOCAL const syn_zstd_encoder* e,
-                                     const syn_zstd_sequence* sequence, syn_bits_out* out) {
-  const uint32_t literal = sequence->codes[SYN_ZSTD_LITERALS];
-  const uint32_t match = sequence->codes[SYN_ZSTD_MATCH];
-  const uint32_t offset = sequence->codes[SYN_ZSTD_OFFSET];
-  syn_bits_write(out, sequence->literal_length - e->codes.base[SYN_ZSTD_LITERALS][literal],
-                 e->codes.bits[SYN_ZSTD_LITERALS][literal]);
-  syn_bits_write(out, sequence->match_length - e->codes.base[SYN_ZSTD_MATCH][match],
-                 e->codes.bits[SYN_ZSTD_MATCH][match]);
-  syn_bits_write(out, sequence->offset_value - (1u << offset), offset);
-}
-
-/* The last sequence first: a decoder reads from the end. */
-SYN_INLINE void syn_zstd_write_codes(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece) {
-  const uint32_t order[SYN_ZSTD_KINDS] = {SYN_ZSTD_OFFSET, SYN_ZSTD_MATCH, SYN_ZSTD_LITERALS};
-  const uint32_t ends[SYN_ZSTD_KINDS] = {SYN_ZSTD_MATCH, SYN_ZSTD_OFFSET, SYN_ZSTD_LITERALS};
-  syn_bits_out out = syn_bits_out_at(piece.output, e->at, e->limit);
-  uint32_t states[SYN_ZSTD_KINDS];
-  for (uint32_t i = e->sequence_count; i > 0; --i) {
-    const syn_zstd_sequence sequence = piece.sequences[i - 1];
-    for (uint32_t k = 0; k < SYN_ZSTD_KINDS; ++k) {
-      const uint32_t kind = order[k];
-      SYN_LOCAL const syn_fse_coder* coder = &e->of.coder.kinds[kind];
-      if (i < e->sequence_count) {
-        states[kind] = syn_zstd_put_code(coder, states[kind], sequence.codes[kind], &out);
-      } else {
-        states[kind] = coder->log == 0 ? 0 : syn_fse_last_state(coder, sequence.codes[kind]);
-      }
+/* Sequences go out in batches, the last one first: a decoder reads from the end. Entry i of a batch
+ * is sequence end - 1 - i. */
+SYN_INLINE void syn_zstd_load_codes(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece,
+                                    uint32_t end, uint32_t count, uint32_t lane, uint32_t width) {
+  for (uint32_t i = lane; i < count; i += width) {
+    const syn_zstd_sequence sequence = piece.sequences[end - 1 - i];
+    for (uint32_t kind = 0; kind < SYN_ZSTD_KINDS; ++kind) {
+      e->of.coder.codes[i][kind] = sequence.codes[kind];
     }
-    syn_zstd_put_lengths(e, &sequence, &out);
   }
+}
+
+/* The states of one kind, through a batch. The last sequence begins them, and a kind whose only
+ * code is told by its table has no bits. */
+SYN_INLINE void syn_zstd_move_states(SYN_LOCAL syn_zstd_encoder* e, uint32_t kind, uint32_t count,
+                                     uint32_t is_first) {
+  SYN_LOCAL const syn_fse_coder* coder = &e->of.coder.kinds[kind];
+  const uint32_t has_bits = coder->log != 0;
+  uint32_t state = e->of.coder.states[kind];
+  if (is_first && has_bits) state = syn_fse_last_state(coder, e->of.coder.codes[0][kind]);
+  uint32_t begin = 0;
+  if (is_first || !has_bits) {
+    begin = has_bits ? 1 : count;
+    for (uint32_t i = 0; i < begin; ++i) e->of.coder.moves[i][kind] = 0;
+  }
+  if (begin < count) {
+    /* What the next step needs is loaded before this one is stored. */
+    syn_fse_move next = coder->moves[e->of.coder.codes[begin][kind]];
+    for (uint32_t i = begin; i < count; ++i) {
+      const syn_fse_move move = next;
+      if (i + 1 < count) next = coder->moves[e->of.coder.codes[i + 1][kind]];
+      const uint32_t bits = (state + move.bits_from) >> 16;
+      e->of.coder.moves[i][kind] = (uint16_t)((state & ((1u << bits) - 1)) | bits << 12);
+      state = coder->states[(int32_t)(state >> bits) + move.place];
+    }
+  }
+  e->of.coder.states[kind] = state;
+}
+
+SYN_INLINE syn_item syn_zstd_sequence_item(SYN_LOCAL const syn_zstd_encoder* e,
+                                           syn_zstd_piece piece, uint32_t end, uint32_t index) {
+  const syn_zstd_sequence sequence = piece.sequences[end - 1 - index];
+  const uint32_t literal = sequence.codes[SYN_ZSTD_LITERALS];
+  const uint32_t match = sequence.codes[SYN_ZSTD_MATCH];
+  const uint32_t offset = sequence.codes[SYN_ZSTD_OFFSET];
+  const uint32_t order[SYN_ZSTD_KINDS] = {SYN_ZSTD_OFFSET, SYN_ZSTD_MATCH, SYN_ZSTD_LITERALS};
+  syn_item item = {0, 0, 0};
   for (uint32_t k = 0; k < SYN_ZSTD_KINDS; ++k) {
-    const uint32_t log = e->of.coder.kinds[ends[k]].log;
-    syn_bits_write(&out, states[ends[k]] & ((1u << log) - 1), log);
+    const uint32_t move = e->of.coder.moves[index][order[k]];
+    syn_item_add(&item, move & 4095u, move >> 12);
+  }
+  syn_item_add(&item, sequence.literal_length - e->codes.base[SYN_ZSTD_LITERALS][literal],
+               e->codes.bits[SYN_ZSTD_LITERALS][literal]);
+  syn_item_add(&item, sequence.match_length - e->codes.base[SYN_ZSTD_MATCH][match],
+               e->codes.bits[SYN_ZSTD_MATCH][match]);
+  syn_item_add(&item, sequence.offset_value - (1u << offset), offset);
+  return item;
+}
+
+SYN_INLINE void syn_zstd_size_items(SYN_LOCAL syn_zstd_encoder* e, uint32_t count, uint32_t lane,
+                                    uint32_t width) {
+  for (uint32_t i = lane; i < count; i += width) {
+    uint32_t bits = e->of.coder.codes[i][SYN_ZSTD_OFFSET];
+    for (uint32_t kind = 0; kind < SYN_ZSTD_KINDS; ++kind) {
+      bits += e->of.coder.moves[i][kind] >> 12;
+      if (kind != SYN_ZSTD_OFFSET) bits += e->codes.bits[kind][e->of.coder.codes[i][kind]];
+    }
+    e->of.coder.pack.starts[i] = bits;
+  }
+}
+
+SYN_INLINE void syn_zstd_put_items(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece,
+                                   uint32_t end, uint32_t count, uint32_t lane, uint32_t width) {
+  for (uint32_t i = lane; i < count; i += width) {
+    syn_pack_put(&e->of.coder.pack, i, syn_zstd_sequence_item(e, piece, end, i));
+  }
+}
+
+SYN_INLINE void syn_zstd_end_codes(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece) {
+  const uint32_t order[SYN_ZSTD_KINDS] = {SYN_ZSTD_MATCH, SYN_ZSTD_OFFSET, SYN_ZSTD_LITERALS};
+  syn_bits_out out = syn_pack_bits_out(&e->of.coder.pack, piece.output);
+  for (uint32_t k = 0; k < SYN_ZSTD_KINDS; ++k) {
+    const uint32_t log = e->of.coder.kinds[order[k]].log;
+    if (log != 0) syn_bits_write(&out, e->of.coder.states[order[k]] & ((1u << log) - 1), log);
   }
   syn_bits_close(&out);
   e->at = out.at;
 }
 
-SYN_INLINE void syn_zstd_write_sequences(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece) {
+SYN_INLINE void syn_zstd_write_codes(syn_group group, SYN_LOCAL syn_zstd_encoder* e,
+                                     syn_zstd_piece piece) {
+  SYN_LOCAL syn_pack* pack = &e->of.coder.pack;
+  SYN_ALL_LANES(group, syn_pack_begin(pack, e->at, e->limit, lane, group.width));
+  for (uint32_t end = e->sequence_count; end > 0;) {
+    const uint32_t count = end < SYN_PACK_ITEMS ? end : SYN_PACK_ITEMS;
+    const uint32_t is_first = end == e->sequence_count;
+    SYN_ALL_LANES(group, syn_zstd_load_codes(e, piece, end, count, lane, group.width));
+    SYN_ALL_LANES(group, for (uint32_t kind = lane; kind < SYN_ZSTD_KINDS; kind += group.width)
+                             syn_zstd_move_states(e, kind, count, is_first));
+    SYN_ALL_LANES(group, syn_zstd_size_items(e, count, lane, group.width));
+    SYN_SUM_BEFORE(group, pack->starts, count);
+    SYN_ALL_LANES(group, syn_zstd_put_items(e, piece, end, count, lane, group.width));
+    syn_pack_flush(group, pack, piece.output, count);
+    end -= count;
+  }
+  SYN_FIRST_LANE(group, syn_zstd_end_codes(e, piece));
+}
+
+/* All but the sequences' bits; the lanes write those then, if there are any and there is room. */
+SYN_INLINE void syn_zstd_begin_sequences_out(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece) {
   const uint32_t count = e->sequence_count;
   if (count < 128) {
     syn_zstd_write_number(e, piece, count, 1);
@@ -325,14 +408,16 @@ SYN_INLINE void syn_zstd_write_sequences(SYN_LOCAL syn_zstd_encoder* e, syn_zstd
     syn_zstd_write_number(e, piece, (count >> 8) + 128, 1);
     syn_zstd_write_number(e, piece, count & 255, 1);
   }
-  if (count == 0 || e->at >= e->limit) return;
+  if (count == 0 || e->at >= e->limit) {
+    e->sequence_count = 0;
+    return;
+  }
   const uint32_t modes_at = e->at++;
   uint32_t modes = 0;
   for (uint32_t kind = 0; kind < SYN_ZSTD_KINDS; ++kind) {
     modes |= syn_zstd_write_table(e, piece, kind) << (6 - 2 * kind);
   }
   piece.output[modes_at] = (uint8_t)modes;
-  syn_zstd_write_codes(e, piece);
 }
 
 /* The heads of frame and block, now that it is known what the block is. */
@@ -371,9 +456,10 @@ SYN_INLINE uint32_t syn_zstd_encode(syn_group group, SYN_LOCAL syn_zstd_encoder*
   SYN_FIRST_LANE(group, syn_zstd_plan_literals(e));
   SYN_ALL_LANES(group, syn_zstd_measure_streams(e, piece, lane, group.width));
   SYN_FIRST_LANE(group, syn_zstd_begin_literals(e, piece));
-  SYN_ALL_LANES(group, syn_zstd_write_literals(e, piece, lane, group.width));
+  syn_zstd_write_literals(group, e, piece);
   SYN_FIRST_LANE(group, syn_zstd_end_literals(e));
-  SYN_FIRST_LANE(group, syn_zstd_write_sequences(e, piece));
+  SYN_FIRST_LANE(group, syn_zstd_begin_sequences_out(e, piece));
+  if (e->sequence_count > 0) syn_zstd_write_codes(group, e, piece);
   SYN_FIRST_LANE(group, syn_zstd_write_heads(e, piece));
   SYN_ALL_LANES(group, syn_zstd_copy_raw(e, piece, lane, group.width));
   return e->at;

@@ -29,17 +29,25 @@ typedef struct syn_zstd_sequence {
   uint8_t codes[4];      /* by kind */
 } syn_zstd_sequence;
 
+/* How far a piece is cut into sequences. */
+typedef struct syn_zstd_progress {
+  uint32_t repeats[3]; /* the offsets used last */
+  uint32_t anchor;     /* of the literals that no sequence has yet */
+  uint32_t sequence_count;
+  uint32_t literal_count;
+} syn_zstd_progress;
+
 typedef struct syn_zstd_matcher {
   uint16_t table[1u << SYN_ZSTD_HASH_BITS];
   uint16_t hashes[SYN_ZSTD_TILE];
   uint16_t candidates[SYN_ZSTD_TILE];
-  uint16_t lengths[SYN_ZSTD_TILE];
-  uint16_t repeat_lengths[SYN_ZSTD_TILE]; /* by the offset used last before the tile */
-  uint32_t repeats[3];
-  uint32_t at;     /* of the tile */
-  uint32_t anchor; /* of the literals that no sequence has yet */
-  uint32_t sequence_count;
-  uint32_t literal_count;
+  /* The better match at a place: by its candidate, or by the offset used last before the tile. */
+  uint16_t offsets[SYN_ZSTD_TILE];
+  uint8_t lengths[SYN_ZSTD_TILE];
+  uint8_t worths[SYN_ZSTD_TILE];          /* 0: there is none */
+  uint32_t has_match[SYN_ZSTD_TILE / 32]; /* a bit a place */
+  uint32_t at;                            /* of the tile */
+  syn_zstd_progress progress;
 } syn_zstd_matcher;
 
 SYN_INLINE uint32_t syn_zstd_hash(SYN_GLOBAL const uint8_t* bytes) {
@@ -58,18 +66,19 @@ SYN_INLINE void syn_zstd_clear_table(SYN_LOCAL syn_zstd_matcher* m, uint32_t lan
 }
 
 SYN_INLINE void syn_zstd_begin_matching(SYN_LOCAL syn_zstd_matcher* m) {
-  m->repeats[0] = 1;
-  m->repeats[1] = 4;
-  m->repeats[2] = 8;
+  m->progress.repeats[0] = 1;
+  m->progress.repeats[1] = 4;
+  m->progress.repeats[2] = 8;
+  m->progress.anchor = 0;
+  m->progress.sequence_count = 0;
+  m->progress.literal_count = 0;
   m->at = 1;
-  m->anchor = 0;
-  m->sequence_count = 0;
-  m->literal_count = 0;
 }
 
 SYN_INLINE void syn_zstd_hash_tile(SYN_LOCAL syn_zstd_matcher* m, SYN_GLOBAL const uint8_t* piece,
                                    uint32_t size, uint32_t lane, uint32_t width) {
   const uint32_t count = syn_zstd_tile_size(m, size);
+  for (uint32_t i = lane; i < SYN_ZSTD_TILE / 32; i += width) m->has_match[i] = 0;
   for (uint32_t i = lane; i < count; i += width) {
     m->hashes[i] = (uint16_t)syn_zstd_hash(piece + m->at + i);
   }
@@ -110,6 +119,27 @@ SYN_INLINE void syn_zstd_insert(SYN_LOCAL syn_zstd_matcher* m, uint32_t size, ui
   }
 }
 
+#if defined(__CUDA_ARCH__)
+/* Both at once, a warp's width after the other: the lanes say to each other whose hashes are
+ * alike. */
+SYN_INLINE void syn_zstd_look_up_by_warp(syn_zstd_matcher* m, uint32_t size, uint32_t lane) {
+  const uint32_t count = syn_zstd_tile_size(m, size);
+  for (uint32_t base = 0; base < count; base += SYN_WARP_SIZE) {
+    const uint32_t i = base + lane;
+    const uint32_t hash = i < count ? m->hashes[i] : (1u << SYN_ZSTD_HASH_BITS) + lane;
+    const uint32_t alike = __match_any_sync(SYN_WARP, hash);
+    const uint32_t before = alike & ((1u << lane) - 1);
+    if (i < count) {
+      m->candidates[i] =
+          before != 0 ? (uint16_t)(m->at + base + syn_high_bit(before)) : m->table[hash];
+    }
+    __syncwarp();
+    if (i < count && alike >> lane == 1) m->table[hash] = (uint16_t)(m->at + i);
+    __syncwarp();
+  }
+}
+#endif
+
 /* How many bytes at two places are the same, up to a limit. */
 SYN_INLINE uint32_t syn_zstd_same(SYN_GLOBAL const uint8_t* piece, uint32_t before, uint32_t at,
                                   uint32_t limit) {
@@ -128,134 +158,137 @@ SYN_INLINE uint32_t syn_zstd_same(SYN_GLOBAL const uint8_t* piece, uint32_t befo
   return length;
 }
 
-/* The same, where less than four bytes are nothing. REQUIRES: eight bytes at both places. */
+/* The same, where less than four bytes are nothing, given the eight bytes there. REQUIRES: eight
+ * bytes at both places, and a limit of no less. */
 SYN_INLINE uint32_t syn_zstd_found_length(SYN_GLOBAL const uint8_t* piece, uint32_t before,
-                                          uint32_t at, uint32_t limit) {
-  if (syn_read32(piece + before) != syn_read32(piece + at)) return 0;
-  return syn_zstd_same(piece, before, at, limit);
+                                          uint32_t at, uint64_t bytes, uint32_t limit) {
+  const uint64_t difference = syn_read64(piece + before) ^ bytes;
+  if ((uint32_t)difference != 0) return 0;
+  const uint32_t high = (uint32_t)(difference >> 32);
+  if (high != 0) return 4 + syn_high_bit(high & (0u - high)) / 8;
+  return 8 + syn_zstd_same(piece, before + 8, at + 8, limit - 8);
 }
 
-/* What place number i of the tile has. */
+/* What place number i of the tile has. A near offset takes fewer bits, one that was used last next
+ * to none. */
 SYN_INLINE void syn_zstd_measure_place(SYN_LOCAL syn_zstd_matcher* m,
                                        SYN_GLOBAL const uint8_t* piece, uint32_t size, uint32_t i,
-                                       uint32_t offset) {
+                                       uint32_t repeat) {
   const uint32_t at = m->at + i;
   const uint32_t limit = size - at < SYN_ZSTD_MEASURED ? size - at : SYN_ZSTD_MEASURED;
-  m->lengths[i] = (uint16_t)syn_zstd_found_length(piece, m->candidates[i], at, limit);
-  m->repeat_lengths[i] =
-      offset > at ? 0 : (uint16_t)syn_zstd_found_length(piece, at - offset, at, limit);
+  const uint64_t bytes = syn_read64(piece + at);
+  const uint32_t candidate = m->candidates[i];
+  const uint32_t far = syn_zstd_found_length(piece, candidate, at, bytes, limit);
+  const uint32_t cost = syn_high_bit(at - candidate) + 8;
+  const uint32_t again =
+      repeat > at ? 0 : syn_zstd_found_length(piece, at - repeat, at, bytes, limit);
+  const uint32_t far_worth = far * 5 > cost ? far * 5 - cost : 0;
+  const uint32_t again_worth = again == 0 ? 0 : again * 5 - 4;
+  const uint32_t is_again = again_worth > far_worth;
+  m->offsets[i] = (uint16_t)(is_again ? repeat : at - candidate);
+  m->lengths[i] = (uint8_t)(is_again ? again : far);
+  m->worths[i] = (uint8_t)(is_again ? again_worth : far_worth);
 }
 
 SYN_INLINE void syn_zstd_measure(SYN_LOCAL syn_zstd_matcher* m, SYN_GLOBAL const uint8_t* piece,
                                  uint32_t size, uint32_t lane, uint32_t width) {
   const uint32_t count = syn_zstd_tile_size(m, size);
   for (uint32_t i = lane; i < count; i += width) {
-    syn_zstd_measure_place(m, piece, size, i, m->repeats[0]);
+    syn_zstd_measure_place(m, piece, size, i, m->progress.repeats[0]);
+    if (m->worths[i] != 0) SYN_LOCAL_ADD(&m->has_match[i / 32], 1u << i % 32);
   }
 }
 
 /* How an offset is written, given those before it, which it then joins. */
-SYN_INLINE uint32_t syn_zstd_offset_value(SYN_LOCAL uint32_t* repeats, uint32_t offset,
+SYN_INLINE uint32_t syn_zstd_offset_value(syn_zstd_progress* p, uint32_t offset,
                                           uint32_t literal_length) {
   const uint32_t shift = literal_length == 0;
   uint32_t index = 3;
-  if (offset == repeats[2]) index = 2;
-  if (offset == repeats[1]) index = 1;
-  if (offset == repeats[0] && !shift) index = 0;
-  if (index == 3 && shift && offset + 1 == repeats[0]) {
+  if (offset == p->repeats[2]) index = 2;
+  if (offset == p->repeats[1]) index = 1;
+  if (offset == p->repeats[0] && !shift) index = 0;
+  if (index == 3 && shift && offset + 1 == p->repeats[0]) {
     index = 4; /* written as 3 */
   }
-  if (index > 1) repeats[2] = repeats[1];
-  if (index > 0) repeats[1] = repeats[0];
-  repeats[0] = offset;
+  if (index > 1) p->repeats[2] = p->repeats[1];
+  if (index > 0) p->repeats[1] = p->repeats[0];
+  p->repeats[0] = offset;
   if (index == 3) return offset + 3;
   return index == 4 ? 3 : index + 1 - shift;
 }
 
-SYN_INLINE void syn_zstd_emit(SYN_LOCAL syn_zstd_matcher* m,
-                              SYN_GLOBAL syn_zstd_sequence* sequences, uint32_t at, uint32_t offset,
-                              uint32_t length) {
+SYN_INLINE void syn_zstd_emit(syn_zstd_progress* p, SYN_GLOBAL syn_zstd_sequence* sequences,
+                              uint32_t at, uint32_t offset, uint32_t length) {
   syn_zstd_sequence out;
-  out.from = (uint16_t)m->anchor;
-  out.literal_at = (uint16_t)m->literal_count;
-  out.literal_length = (uint16_t)(at - m->anchor);
+  out.from = (uint16_t)p->anchor;
+  out.literal_at = (uint16_t)p->literal_count;
+  out.literal_length = (uint16_t)(at - p->anchor);
   out.match_length = (uint16_t)length;
-  out.offset_value = syn_zstd_offset_value(m->repeats, offset, at - m->anchor);
-  sequences[m->sequence_count++] = out;
-  m->literal_count += at - m->anchor;
-  m->anchor = at + length;
-}
-
-typedef struct syn_zstd_found {
-  uint32_t offset;
-  uint32_t length;
-  uint32_t worth; /* 0: nothing */
-} syn_zstd_found;
-
-/* The better of the two matches at a place of the tile. A near offset takes fewer bits, one that
- * was used last next to none. */
-SYN_INLINE syn_zstd_found syn_zstd_best(SYN_LOCAL const syn_zstd_matcher* m, uint32_t index,
-                                        uint32_t repeat) {
-  syn_zstd_found out = {0, 0, 0};
-  const uint32_t length = m->lengths[index];
-  const uint32_t again = m->repeat_lengths[index];
-  if (length >= SYN_ZSTD_FOUND_MIN) {
-    out.offset = m->at + index - m->candidates[index];
-    out.length = length;
-    const uint32_t cost = syn_high_bit(out.offset);
-    out.worth = length * 5 > cost + 8 ? length * 5 - cost - 8 : 0;
-  }
-  if (again >= SYN_ZSTD_FOUND_MIN && again * 5 - 4 > out.worth) {
-    out.offset = repeat;
-    out.length = again;
-    out.worth = again * 5 - 4;
-  }
-  return out;
+  out.offset_value = syn_zstd_offset_value(p, offset, at - p->anchor);
+  sequences[p->sequence_count++] = out;
+  p->literal_count += at - p->anchor;
+  p->anchor = at + length;
 }
 
 /* The whole of a match of which a part was measured: on to its end, and back to where it begins. */
-SYN_INLINE void syn_zstd_take(SYN_LOCAL syn_zstd_matcher* m, SYN_GLOBAL const uint8_t* piece,
-                              uint32_t size, SYN_GLOBAL syn_zstd_sequence* sequences, uint32_t at,
-                              syn_zstd_found found) {
-  if (found.length == SYN_ZSTD_MEASURED) {
-    const uint32_t end = at + found.length;
-    found.length += syn_zstd_same(piece, end - found.offset, end, size - end);
+SYN_INLINE void syn_zstd_take(syn_zstd_progress* p, SYN_GLOBAL const uint8_t* piece, uint32_t size,
+                              SYN_GLOBAL syn_zstd_sequence* sequences, uint32_t at, uint32_t offset,
+                              uint32_t length) {
+  if (length == SYN_ZSTD_MEASURED) {
+    const uint32_t end = at + length;
+    length += syn_zstd_same(piece, end - offset, end, size - end);
   }
-  while (at > m->anchor && at > found.offset && piece[at - 1] == piece[at - 1 - found.offset]) {
+  while (at > p->anchor && at > offset && piece[at - 1] == piece[at - 1 - offset]) {
     --at;
-    ++found.length;
+    ++length;
   }
-  syn_zstd_emit(m, sequences, at, found.offset, found.length);
+  syn_zstd_emit(p, sequences, at, offset, length);
 }
 
-/* Goes through a tile, place by place, and on to where the next one begins. Places from
- * measured_count on are measured when they are come to. */
+/* The first place from i on that has a match, or the tile's size. */
+SYN_INLINE uint32_t syn_zstd_next_match(SYN_LOCAL const syn_zstd_matcher* m, uint32_t i) {
+  for (uint32_t word = i / 32; word < SYN_ZSTD_TILE / 32; ++word) {
+    const uint32_t places = m->has_match[word] & (word == i / 32 ? ~0u << i % 32 : ~0u);
+    if (places != 0) return word * 32 + syn_high_bit(places & (0u - places));
+  }
+  return SYN_ZSTD_TILE;
+}
+
+/* Goes through a tile, match by match, and on to where the next one begins. Places that are not
+ * measured yet are measured when they are come to. */
 SYN_INLINE void syn_zstd_pick(SYN_LOCAL syn_zstd_matcher* m, SYN_GLOBAL const uint8_t* piece,
                               uint32_t size, SYN_GLOBAL syn_zstd_sequence* sequences,
-                              uint32_t measured_count) {
+                              uint32_t is_measured) {
   const uint32_t count = syn_zstd_tile_size(m, size);
-  const uint32_t repeat = m->repeats[0];
-  syn_zstd_found found = {0, 0, 0};
-  uint32_t i = 0;
+  syn_zstd_progress progress = m->progress;
+  const uint32_t repeat = progress.repeats[0];
+  uint32_t worth = 0; /* of the match before place i, which is taken if there is none better */
+  uint32_t i = is_measured ? syn_zstd_next_match(m, 0) : 0;
   while (i < count) {
-    if (i >= measured_count) syn_zstd_measure_place(m, piece, size, i, repeat);
-    const syn_zstd_found here = syn_zstd_best(m, i, repeat);
-    const uint32_t is_better = here.worth > (found.worth == 0 ? 0 : found.worth + 4);
-    if (is_better) found = here;
-    if (is_better && found.length < SYN_ZSTD_MEASURED && i + 1 < count) {
-      ++i;
-      continue;
+    if (!is_measured) syn_zstd_measure_place(m, piece, size, i, repeat);
+    const uint32_t here = m->worths[i];
+    const uint32_t is_better = here > (worth == 0 ? 0 : worth + 4);
+    if (is_better) {
+      worth = here;
+      if (m->lengths[i] < SYN_ZSTD_MEASURED && i + 1 < count) {
+        ++i;
+        continue;
+      }
     }
-    if (found.worth == 0) {
+    if (worth == 0) {
       ++i;
-      continue;
+    } else {
+      const uint32_t taken = i - !is_better;
+      syn_zstd_take(&progress, piece, size, sequences, m->at + taken, m->offsets[taken],
+                    m->lengths[taken]);
+      worth = 0;
+      i = progress.anchor - m->at;
     }
-    syn_zstd_take(m, piece, size, sequences, m->at + i - !is_better, found);
-    found.worth = 0;
-    i = m->anchor - m->at;
+    if (is_measured) i = syn_zstd_next_match(m, i);
   }
   const uint32_t end = m->at + count;
-  m->at = m->anchor > end ? m->anchor : end;
+  m->at = progress.anchor > end ? progress.anchor : end;
+  m->progress = progress;
 }
 
 /* All sequences of a piece; what is behind the last one's match is literals. */
@@ -268,13 +301,17 @@ SYN_INLINE void syn_zstd_match(syn_group group, SYN_LOCAL syn_zstd_matcher* m,
     SYN_ALL_LANES(group, syn_zstd_hash_tile(m, piece, size, lane, group.width));
     if (group.width == 1) {
       SYN_FIRST_LANE(group, syn_zstd_look_up_alone(m, size));
-    } else {
-      SYN_ALL_LANES(group, syn_zstd_look_up(m, size, lane, group.width));
-      SYN_ALL_LANES(group, syn_zstd_insert(m, size, lane, group.width));
-      SYN_ALL_LANES(group, syn_zstd_measure(m, piece, size, lane, group.width));
+      SYN_FIRST_LANE(group, syn_zstd_pick(m, piece, size, sequences, 0));
+      continue;
     }
-    SYN_FIRST_LANE(group,
-                   syn_zstd_pick(m, piece, size, sequences, group.width == 1 ? 0 : SYN_ZSTD_TILE));
+#if defined(__CUDA_ARCH__)
+    SYN_ALL_LANES(group, syn_zstd_look_up_by_warp(m, size, lane));
+#else
+    SYN_ALL_LANES(group, syn_zstd_look_up(m, size, lane, group.width));
+    SYN_ALL_LANES(group, syn_zstd_insert(m, size, lane, group.width));
+#endif
+    SYN_ALL_LANES(group, syn_zstd_measure(m, piece, size, lane, group.width));
+    SYN_FIRST_LANE(group, syn_zstd_pick(m, piece, size, sequences, 1));
   }
 }
 
