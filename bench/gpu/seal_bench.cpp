@@ -26,7 +26,6 @@ namespace {
 
 constexpr uint32_t kPieceSize = SYN_ZSTD_PIECE_SIZE;
 constexpr uint32_t kPlaceSize = kPieceSize + 16;  // of a frame, at a multiple of 16
-constexpr uint32_t kGroupsPerProcessor = 8;
 
 // Lines as a table of orders has them.
 std::string make_lines(size_t size, uint64_t seed) {
@@ -42,12 +41,10 @@ std::string make_lines(size_t size, uint64_t seed) {
   return out;
 }
 
-uint32_t group_count() {
-  int device = 0;
-  int processors = 0;
-  require(cudaGetDevice(&device), "no card");
-  require(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device), "card");
-  return static_cast<uint32_t>(processors) * kGroupsPerProcessor;
+cuda::GroupCounts groups() {
+  cuda::GroupCounts counts{};
+  require(cuda::count_groups(counts), "no card");
+  return counts;
 }
 
 // Pieces on the card, their frames, and the contents of those again.
@@ -63,7 +60,9 @@ class Pieces {
         opened_(lines_.size() + 64),
         sizes_(count * sizeof(uint32_t)),
         statuses_(count * sizeof(uint32_t)),
-        scratch_(size_t{group_count()} * SYN_CODER_SCRATCH_SIZE) {
+        groups_(groups()),
+        scratch_(std::max(size_t{groups_.compress} * SYN_CODER_SCRATCH_SIZE,
+                          size_t{groups_.decompress} * SYN_DECODER_SCRATCH_SIZE)) {
     std::vector<syn_piece_place> places;
     for (uint32_t i = 0; i < count; ++i) {
       places.push_back({i * kPieceSize, kPieceSize, i * kPlaceSize});
@@ -79,7 +78,7 @@ class Pieces {
                                   frames_.as<uint8_t>(),
                                   sizes_.as<uint32_t>(),
                                   scratch_.as<uint8_t>()};
-    return cuda::launch_compress(work, std::min(count_, group_count()), nullptr);
+    return cuda::launch_compress(work, std::min(count_, groups_.compress), nullptr);
   }
   cudaError_t decompress() {
     const cuda::DecompressWork work{count_,
@@ -88,7 +87,7 @@ class Pieces {
                                     opened_.as<uint8_t>(),
                                     statuses_.as<uint32_t>(),
                                     scratch_.as<uint8_t>()};
-    return cuda::launch_decompress(work, std::min(count_, group_count()), nullptr);
+    return cuda::launch_decompress(work, std::min(count_, groups_.decompress), nullptr);
   }
 
   // libzstd opens every frame, and the card gives the contents again. Gives all frames' size.
@@ -147,6 +146,7 @@ class Pieces {
   CardMemory opened_;
   CardMemory sizes_;
   CardMemory statuses_;
+  cuda::GroupCounts groups_;
   CardMemory scratch_;
 };
 

@@ -6,7 +6,9 @@
  * GHASH (NIST SP 800-38D): the sequence of additional data, ciphertext and lengths is padded at its
  * front with zero blocks, which change nothing, to whole turns of 32 blocks. Thread t takes block t
  * of every turn and multiplies by H^32 in between, through a table of 16 x 256 elements; at the end
- * five steps join neighbours, (even * H^(2^step)) + odd, and the last one multiplies by H.
+ * five steps join neighbours, (even * H^(2^step)) + odd, and the last one multiplies by H. A record
+ * of many turns can be cut into parts that are summed at once: all but the first are of so many
+ * turns, and their sums are joined in the same way, by powers of H^2048.
  *
  * Tables are read at secret indices: timing can tell who runs code beside on the same device.
  * Held against OpenSSL by tests/unit/bodies. Threads: any. C subset: compiles as C, C++, CUDA and
@@ -25,6 +27,8 @@
 #define SYN_GCM_THREADS 32u
 #define SYN_GCM_STEPS 5u
 #define SYN_GF_TABLE_SIZE (16u * 256u)
+#define SYN_GCM_PART_STEPS 6u
+#define SYN_GCM_PART_TURNS (1u << SYN_GCM_PART_STEPS) /* 32 KB */
 
 /* An element of GF(2^128): high holds the first eight bytes, big endian. */
 typedef struct __attribute__((aligned(16))) syn_gf128 {
@@ -36,8 +40,9 @@ typedef struct __attribute__((aligned(16))) syn_gf128 {
 typedef struct syn_gcm_key {
   uint32_t round_keys[SYN_AES_KEY_WORDS];
   uint32_t table[SYN_AES_TABLE_SIZE];
-  syn_gf128 powers[SYN_GCM_STEPS + 1]; /* H, H^2, H^4 ... H^32 */
-  syn_gf128 by_h32[SYN_GF_TABLE_SIZE]; /* [place of the byte][byte] */
+  syn_gf128 powers[SYN_GCM_STEPS + 1];      /* H, H^2, H^4 ... H^32 */
+  syn_gf128 part_powers[SYN_GCM_STEPS + 1]; /* the same of H^2048, which a part has */
+  syn_gf128 by_h32[SYN_GF_TABLE_SIZE];      /* [place of the byte][byte] */
 } syn_gcm_key;
 
 /* One record: where its bytes lie, and its nonce. Offsets of input and output are multiples of 16;
@@ -227,6 +232,12 @@ SYN_INLINE void syn_gcm_prepare(SYN_GLOBAL const uint8_t* key, syn_gcm_key* out)
   for (uint32_t i = 0; i < SYN_GCM_STEPS; ++i) {
     out->powers[i + 1] = syn_gf_multiply(out->powers[i], out->powers[i]);
   }
+  syn_gf128 power = out->powers[SYN_GCM_STEPS];
+  for (uint32_t i = 0; i < SYN_GCM_PART_STEPS; ++i) power = syn_gf_multiply(power, power);
+  out->part_powers[0] = power;
+  for (uint32_t i = 0; i < SYN_GCM_STEPS; ++i) {
+    out->part_powers[i + 1] = syn_gf_multiply(out->part_powers[i], out->part_powers[i]);
+  }
   syn_gf_make_table(out->powers[SYN_GCM_STEPS], out->by_h32);
 }
 
@@ -299,20 +310,51 @@ SYN_INLINE void syn_gcm_data_block(const syn_gcm_record* record, uint32_t block,
   }
 }
 
-/* What thread number thread of the 32 makes of a record: its sum, to be joined with the others'. */
-SYN_INLINE syn_gf128 syn_gcm_thread(const syn_gcm_record* record, uint32_t thread,
-                                    uint32_t direction, SYN_GLOBAL const uint8_t* additional,
+/* Of a record: the blocks of additional data and of data, and one for their lengths. */
+SYN_INLINE uint32_t syn_gcm_block_count(const syn_gcm_record* record) {
+  return (record->additional_size + 15) / 16 + (record->size + 15) / 16 + 1;
+}
+
+SYN_INLINE uint32_t syn_gcm_turn_count(const syn_gcm_record* record) {
+  return (syn_gcm_block_count(record) + SYN_GCM_THREADS - 1) / SYN_GCM_THREADS;
+}
+
+SYN_INLINE uint32_t syn_gcm_part_count(const syn_gcm_record* record) {
+  return (syn_gcm_turn_count(record) + SYN_GCM_PART_TURNS - 1) / SYN_GCM_PART_TURNS;
+}
+
+/* The turns of a record, or of a part of it. */
+typedef struct syn_gcm_turns {
+  uint32_t begin;
+  uint32_t end;
+} syn_gcm_turns;
+
+SYN_INLINE syn_gcm_turns syn_gcm_all_turns(const syn_gcm_record* record) {
+  const syn_gcm_turns turns = {0, syn_gcm_turn_count(record)};
+  return turns;
+}
+
+SYN_INLINE syn_gcm_turns syn_gcm_part_turns(const syn_gcm_record* record, uint32_t part) {
+  const uint32_t behind = (syn_gcm_part_count(record) - 1 - part) * SYN_GCM_PART_TURNS;
+  syn_gcm_turns turns = {0, syn_gcm_turn_count(record) - behind};
+  if (part != 0) turns.begin = turns.end - SYN_GCM_PART_TURNS;
+  return turns;
+}
+
+/* What thread number thread of the 32 makes of a record's turns: its sum, to be joined with the
+ * others'. */
+SYN_INLINE syn_gf128 syn_gcm_thread(const syn_gcm_record* record, syn_gcm_turns turns,
+                                    uint32_t thread, uint32_t direction,
+                                    SYN_GLOBAL const uint8_t* additional,
                                     SYN_GLOBAL const uint8_t* input, SYN_GLOBAL uint8_t* output,
                                     SYN_LOCAL const uint32_t* round_keys,
                                     SYN_LOCAL const uint32_t* table, uint32_t stride,
                                     SYN_GLOBAL const syn_gf128* by_h32) {
   const uint32_t before = (record->additional_size + 15) / 16;
-  const uint32_t data = (record->size + 15) / 16;
-  const uint32_t count = before + data + 1;
-  const uint32_t turns = (count + SYN_GCM_THREADS - 1) / SYN_GCM_THREADS;
-  const uint32_t padding = turns * SYN_GCM_THREADS - count;
+  const uint32_t count = syn_gcm_block_count(record);
+  const uint32_t padding = syn_gcm_turn_count(record) * SYN_GCM_THREADS - count;
   syn_gf128 sum = {0, 0};
-  for (uint32_t turn = 0; turn < turns; ++turn) {
+  for (uint32_t turn = turns.begin; turn < turns.end; ++turn) {
     const uint32_t place = turn * SYN_GCM_THREADS + thread;
     sum = syn_gf_multiply_by(by_h32, sum);
     if (place < padding) continue;
@@ -330,6 +372,20 @@ SYN_INLINE syn_gf128 syn_gcm_thread(const syn_gcm_record* record, uint32_t threa
                          stride, words);
     }
     sum = syn_gf_add(sum, syn_gf_of_words(words));
+  }
+  return sum;
+}
+
+/* What thread number thread of the 32 makes of the sums of a record's parts, as of its blocks. */
+SYN_INLINE syn_gf128 syn_gcm_parts_thread(SYN_GLOBAL const syn_gf128* sums, uint32_t count,
+                                          uint32_t thread, syn_gf128 power) {
+  const uint32_t turns = (count + SYN_GCM_THREADS - 1) / SYN_GCM_THREADS;
+  const uint32_t padding = turns * SYN_GCM_THREADS - count;
+  syn_gf128 sum = {0, 0};
+  for (uint32_t turn = 0; turn < turns; ++turn) {
+    const uint32_t place = turn * SYN_GCM_THREADS + thread;
+    sum = syn_gf_multiply(sum, power);
+    if (place >= padding) sum = syn_gf_add(sum, sums[place - padding]);
   }
   return sum;
 }

@@ -56,7 +56,7 @@ SYN_INLINE uint32_t syn_bits_open(syn_bits* bits, SYN_GLOBAL const uint8_t* byte
 
 /* REQUIRES: count is at most 32; no more than 32 bits between two refills. */
 SYN_INLINE uint32_t syn_bits_read(syn_bits* bits, uint32_t count) {
-  const uint32_t value = count == 0 ? 0 : (uint32_t)(bits->window >> (64 - count));
+  const uint32_t value = (uint32_t)(bits->window >> 1 >> (63 - count)); /* a shift of 64 is none */
   bits->window <<= count;
   bits->left -= (int32_t)count;
   return value;

@@ -35,9 +35,9 @@ SYN_INLINE void syn_gcm_sum(SYN_LOCAL syn_gcm_memory* memory, syn_gcm_view view,
                             const syn_gcm_record* record, uint32_t direction, uint32_t lane,
                             uint32_t width) {
   for (uint32_t thread = lane; thread < SYN_GCM_THREADS; thread += width) {
-    memory->sums[thread] =
-        syn_gcm_thread(record, thread, direction, view.additional, view.input, view.output,
-                       memory->round_keys, memory->table, 1, view.key->by_h32);
+    memory->sums[thread] = syn_gcm_thread(record, syn_gcm_all_turns(record), thread, direction,
+                                          view.additional, view.input, view.output,
+                                          memory->round_keys, memory->table, 1, view.key->by_h32);
   }
 }
 

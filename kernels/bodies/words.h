@@ -71,6 +71,15 @@ SYN_INLINE uint32_t syn_high_bit(uint32_t word) {
 #endif
 }
 
+/* The number of the lowest. REQUIRES: word is not 0. */
+SYN_INLINE uint32_t syn_low_bit(uint32_t word) {
+#if defined(__CUDA_ARCH__)
+  return (uint32_t)__ffs((int)word) - 1u;
+#else
+  return syn_high_bit(word & (0u - word));
+#endif
+}
+
 /* Four bytes to any address. */
 SYN_INLINE void syn_write32(SYN_GLOBAL uint8_t* bytes, uint32_t word) {
 #if defined(__OPENCL_C_VERSION__)

@@ -14,6 +14,8 @@
 #include "kernels/bodies/zstd_frame.h"
 
 #define SYN_ZSTD_BATCH_SIZE 32u
+/* What one lane copies alone, while the others copy theirs. */
+#define SYN_ZSTD_ALONE_MAX 32u
 
 typedef struct syn_zstd_copy {
   uint32_t literal_at; /* among the block's literals */
@@ -22,6 +24,14 @@ typedef struct syn_zstd_copy {
   uint32_t match_length;
   uint32_t offset;
 } syn_zstd_copy;
+
+/* What goes on from sequence to sequence. */
+typedef struct syn_zstd_cursor {
+  uint32_t states[SYN_ZSTD_KINDS];
+  uint32_t repeats[3];
+  uint32_t literals_used;
+  uint32_t produced; /* bytes of the output */
+} syn_zstd_cursor;
 
 typedef struct syn_zstd_input {
   SYN_GLOBAL const uint8_t* bytes;
@@ -39,15 +49,16 @@ typedef struct syn_zstd_decoder {
   syn_zstd_codes codes;
   syn_fse_entry tables[SYN_ZSTD_KINDS][SYN_ZSTD_TABLE_SIZE];
   uint32_t logs[SYN_ZSTD_KINDS];
-  uint32_t states[SYN_ZSTD_KINDS];
   uint32_t has_tables;
   syn_huffman huffman;
   syn_zstd_copy copies[SYN_ZSTD_BATCH_SIZE];
   uint32_t copy_count;
-  uint32_t repeats[3];
+  uint32_t copies_at;   /* in the output: all before it is there */
+  uint32_t is_long;     /* bits of copies whose literals all lanes copy */
+  uint32_t is_together; /* bits of copies whose matches all lanes copy, one after the other */
+  syn_zstd_cursor cursor;
   uint32_t status;
-  uint32_t at;       /* of the block, then of what follows it */
-  uint32_t produced; /* bytes of the output */
+  uint32_t at; /* of the block, then of what follows it */
   uint32_t block_type;
   uint32_t block_size; /* of an RLE block: how often */
   uint32_t is_last;
@@ -59,7 +70,6 @@ typedef struct syn_zstd_decoder {
   uint32_t stream_size[4];
   uint32_t stream_status[4];
   uint32_t sequences_left;
-  uint32_t literals_used;
   int16_t counts[SYN_ZSTD_SYMBOLS_MAX];
   uint16_t next[SYN_ZSTD_SYMBOLS_MAX];
 } syn_zstd_decoder;
@@ -68,12 +78,12 @@ SYN_INLINE void syn_zstd_begin(SYN_LOCAL syn_zstd_decoder* d, syn_zstd_input in)
   syn_zstd_frame frame;
   d->status = syn_zstd_read_header(in.bytes, in.size, &frame);
   d->is_last = 0;
-  d->produced = 0;
+  d->cursor.produced = 0;
   d->has_tables = 0;
   d->huffman.log = 0;
-  d->repeats[0] = 1;
-  d->repeats[1] = 4;
-  d->repeats[2] = 8;
+  d->cursor.repeats[0] = 1;
+  d->cursor.repeats[1] = 4;
+  d->cursor.repeats[2] = 8;
   if (d->status != SYN_ZSTD_OK) return;
   d->at = frame.header_size;
   if (frame.content_size != in.output_size) d->status = SYN_ZSTD_TOO_LONG;
@@ -91,7 +101,7 @@ SYN_INLINE void syn_zstd_begin_block(SYN_LOCAL syn_zstd_decoder* d, syn_zstd_inp
   if (d->block_type == 3 || syn_zstd_block_bytes(head) > in.size - d->at) return;
   const uint32_t is_compressed = d->block_type == SYN_ZSTD_COMPRESSED;
   if (is_compressed && d->block_size >= SYN_ZSTD_BLOCK_SIZE_MAX) return;
-  if (!is_compressed && d->block_size > in.output_size - d->produced) {
+  if (!is_compressed && d->block_size > in.output_size - d->cursor.produced) {
     d->status = SYN_ZSTD_TOO_LONG;
     return;
   }
@@ -102,12 +112,12 @@ SYN_INLINE void syn_zstd_copy_plain(SYN_LOCAL const syn_zstd_decoder* d, syn_zst
                                     uint32_t lane, uint32_t width) {
   const uint32_t step = d->block_type == SYN_ZSTD_RAW;
   for (uint32_t i = lane; i < d->block_size; i += width) {
-    in.output[d->produced + i] = in.bytes[d->at + i * step];
+    in.output[d->cursor.produced + i] = in.bytes[d->at + i * step];
   }
 }
 
 SYN_INLINE void syn_zstd_end_plain(SYN_LOCAL syn_zstd_decoder* d) {
-  d->produced += d->block_size;
+  d->cursor.produced += d->block_size;
   d->at += d->block_type == SYN_ZSTD_RLE ? 1 : d->block_size;
 }
 
@@ -162,7 +172,7 @@ SYN_INLINE uint32_t syn_zstd_coded_literals(SYN_LOCAL syn_zstd_decoder* d, syn_z
 SYN_INLINE uint32_t syn_zstd_literals(SYN_LOCAL syn_zstd_decoder* d, syn_zstd_input in,
                                       uint32_t end) {
   d->stream_count = 0;
-  d->literals_used = 0;
+  d->cursor.literals_used = 0;
   if (end - d->at < 2) return SYN_ZSTD_CORRUPT;
   const uint32_t head = in.bytes[d->at];
   d->literal_type = head & 3;
@@ -239,7 +249,7 @@ SYN_INLINE uint32_t syn_zstd_begin_sequences(SYN_LOCAL syn_zstd_decoder* d, syn_
   syn_bits bits;
   if (!syn_bits_open(&bits, in.bytes + d->at, end - d->at)) return SYN_ZSTD_CORRUPT;
   for (uint32_t kind = 0; kind < SYN_ZSTD_KINDS; ++kind) {
-    d->states[kind] = syn_bits_read(&bits, d->logs[kind]);
+    d->cursor.states[kind] = syn_bits_read(&bits, d->logs[kind]);
   }
   d->window = bits.window;
   d->bits_at = bits.at;
@@ -277,54 +287,56 @@ SYN_INLINE void syn_zstd_check_streams(SYN_LOCAL syn_zstd_decoder* d) {
 }
 
 /* What an offset's value means, given those before it; 0: nothing. */
-SYN_INLINE uint32_t syn_zstd_resolve(SYN_LOCAL uint32_t* repeats, uint32_t value,
-                                     uint32_t literal_length) {
+SYN_INLINE uint32_t syn_zstd_resolve(syn_zstd_cursor* c, uint32_t value, uint32_t literal_length) {
   const uint32_t index = value > 3 ? 3 : value - 1 + (literal_length == 0);
   uint32_t offset = value - 3;
-  if (value <= 3) offset = index < 3 ? repeats[index] : repeats[0] - 1;
-  if (index > 1) repeats[2] = repeats[1];
-  if (index > 0) repeats[1] = repeats[0];
-  repeats[0] = offset;
+  if (value <= 3) {
+    offset = c->repeats[0] - 1;
+    if (index == 0) offset = c->repeats[0];
+    if (index == 1) offset = c->repeats[1];
+    if (index == 2) offset = c->repeats[2];
+  }
+  if (index > 1) c->repeats[2] = c->repeats[1];
+  if (index > 0) c->repeats[1] = c->repeats[0];
+  c->repeats[0] = offset;
   return offset;
 }
 
-/* The bits of one sequence, without what moves the states on. */
-SYN_INLINE syn_zstd_copy syn_zstd_read_sequence(SYN_LOCAL syn_zstd_decoder* d, syn_bits* bits) {
-  syn_zstd_copy copy;
-  const uint32_t code = d->tables[SYN_ZSTD_OFFSET][d->states[SYN_ZSTD_OFFSET]].symbol;
-  const uint32_t match = d->tables[SYN_ZSTD_MATCH][d->states[SYN_ZSTD_MATCH]].symbol;
-  const uint32_t literal = d->tables[SYN_ZSTD_LITERALS][d->states[SYN_ZSTD_LITERALS]].symbol;
-  syn_bits_refill(bits);
-  const uint32_t value = (1u << code) + syn_bits_read(bits, code);
-  syn_bits_refill(bits);
-  copy.match_length = d->codes.base[SYN_ZSTD_MATCH][match] +
-                      syn_bits_read(bits, d->codes.bits[SYN_ZSTD_MATCH][match]);
-  copy.literal_length = d->codes.base[SYN_ZSTD_LITERALS][literal] +
-                        syn_bits_read(bits, d->codes.bits[SYN_ZSTD_LITERALS][literal]);
-  copy.offset = syn_zstd_resolve(d->repeats, value, copy.literal_length);
-  copy.literal_at = d->literals_used;
-  copy.output_at = d->produced;
-  return copy;
-}
-
-SYN_INLINE void syn_zstd_move_states(SYN_LOCAL syn_zstd_decoder* d, syn_bits* bits) {
-  const uint32_t order[SYN_ZSTD_KINDS] = {SYN_ZSTD_LITERALS, SYN_ZSTD_MATCH, SYN_ZSTD_OFFSET};
-  syn_bits_refill(bits);
-  for (uint32_t i = 0; i < SYN_ZSTD_KINDS; ++i) {
-    const uint32_t kind = order[i];
-    const syn_fse_entry entry = d->tables[kind][d->states[kind]];
-    d->states[kind] = entry.next + syn_bits_read(bits, entry.bits);
-  }
-}
-
-SYN_INLINE uint32_t syn_zstd_check_copy(SYN_LOCAL const syn_zstd_decoder* d, syn_zstd_input in,
-                                        const syn_zstd_copy* copy) {
-  if (copy->literal_length > d->literal_size - d->literals_used) return SYN_ZSTD_CORRUPT;
-  if (copy->literal_length + copy->match_length > in.output_size - d->produced) {
+SYN_INLINE uint32_t syn_zstd_check_copy(const syn_zstd_cursor* c, uint32_t literal_size,
+                                        uint32_t output_size, const syn_zstd_copy* copy) {
+  if (copy->literal_length > literal_size - c->literals_used) return SYN_ZSTD_CORRUPT;
+  if (copy->literal_length + copy->match_length > output_size - c->produced) {
     return SYN_ZSTD_TOO_LONG;
   }
   if (copy->offset == 0) return SYN_ZSTD_STRICT;
-  return copy->offset > d->produced + copy->literal_length ? SYN_ZSTD_CORRUPT : SYN_ZSTD_OK;
+  return copy->offset > c->produced + copy->literal_length ? SYN_ZSTD_CORRUPT : SYN_ZSTD_OK;
+}
+
+/* One sequence, and the states moved on to the next one, if there is one. */
+SYN_INLINE syn_zstd_copy syn_zstd_read_sequence(SYN_LOCAL const syn_zstd_decoder* d,
+                                                syn_zstd_cursor* c, syn_bits* bits,
+                                                uint32_t has_next) {
+  const syn_fse_entry offset = d->tables[SYN_ZSTD_OFFSET][c->states[SYN_ZSTD_OFFSET]];
+  const syn_fse_entry match = d->tables[SYN_ZSTD_MATCH][c->states[SYN_ZSTD_MATCH]];
+  const syn_fse_entry literal = d->tables[SYN_ZSTD_LITERALS][c->states[SYN_ZSTD_LITERALS]];
+  syn_zstd_copy copy;
+  syn_bits_refill(bits);
+  const uint32_t value = (1u << offset.symbol) + syn_bits_read(bits, offset.symbol);
+  syn_bits_refill(bits);
+  copy.match_length = d->codes.base[SYN_ZSTD_MATCH][match.symbol] +
+                      syn_bits_read(bits, d->codes.bits[SYN_ZSTD_MATCH][match.symbol]);
+  copy.literal_length = d->codes.base[SYN_ZSTD_LITERALS][literal.symbol] +
+                        syn_bits_read(bits, d->codes.bits[SYN_ZSTD_LITERALS][literal.symbol]);
+  if (has_next) {
+    syn_bits_refill(bits);
+    c->states[SYN_ZSTD_LITERALS] = literal.next + syn_bits_read(bits, literal.bits);
+    c->states[SYN_ZSTD_MATCH] = match.next + syn_bits_read(bits, match.bits);
+    c->states[SYN_ZSTD_OFFSET] = offset.next + syn_bits_read(bits, offset.bits);
+  }
+  copy.offset = syn_zstd_resolve(c, value, copy.literal_length);
+  copy.literal_at = c->literals_used;
+  copy.output_at = c->produced;
+  return copy;
 }
 
 /* Reads the next sequences and holds each against what is there: copying them is safe then. */
@@ -334,17 +346,28 @@ SYN_INLINE void syn_zstd_read_batch(SYN_LOCAL syn_zstd_decoder* d, syn_zstd_inpu
   bits.window = d->window;
   bits.at = d->bits_at;
   bits.left = d->bits_left;
-  d->copy_count = 0;
-  while (d->copy_count < SYN_ZSTD_BATCH_SIZE && d->sequences_left > 0) {
-    const syn_zstd_copy copy = syn_zstd_read_sequence(d, &bits);
-    d->status = syn_zstd_check_copy(d, in, &copy);
-    if (d->status != SYN_ZSTD_OK) return;
-    d->copies[d->copy_count++] = copy;
-    d->literals_used += copy.literal_length;
-    d->produced += copy.literal_length + copy.match_length;
-    if (--d->sequences_left > 0) syn_zstd_move_states(d, &bits);
+  syn_zstd_cursor cursor = d->cursor;
+  const uint32_t literal_size = d->literal_size;
+  uint32_t left = d->sequences_left;
+  uint32_t count = 0;
+  uint32_t status = SYN_ZSTD_OK;
+  d->copies_at = cursor.produced;
+  d->is_long = 0;
+  d->is_together = 0;
+  while (count < SYN_ZSTD_BATCH_SIZE && left > 0) {
+    --left;
+    const syn_zstd_copy copy = syn_zstd_read_sequence(d, &cursor, &bits, left > 0);
+    status = syn_zstd_check_copy(&cursor, literal_size, in.output_size, &copy);
+    if (status != SYN_ZSTD_OK) break;
+    d->copies[count++] = copy;
+    cursor.literals_used += copy.literal_length;
+    cursor.produced += copy.literal_length + copy.match_length;
   }
-  if (d->sequences_left == 0 && !syn_bits_is_at_end(&bits)) d->status = SYN_ZSTD_STRICT;
+  if (left == 0 && status == SYN_ZSTD_OK && !syn_bits_is_at_end(&bits)) status = SYN_ZSTD_STRICT;
+  d->status = status;
+  d->copy_count = count;
+  d->sequences_left = left;
+  d->cursor = cursor;
   d->window = bits.window;
   d->bits_at = bits.at;
   d->bits_left = bits.left;
@@ -355,14 +378,39 @@ SYN_INLINE SYN_GLOBAL const uint8_t* syn_zstd_literal_bytes(SYN_LOCAL const syn_
   return d->literal_type == SYN_ZSTD_RAW ? in.bytes + d->literal_at : in.scratch;
 }
 
-SYN_INLINE void syn_zstd_copy_literals(SYN_LOCAL const syn_zstd_decoder* d, syn_zstd_input in,
-                                       uint32_t lane, uint32_t width) {
+/* A lane's sequences: short literals, and short matches of what was there before the batch. What
+ * else there is, is noted for all lanes. */
+SYN_INLINE void syn_zstd_copy_alone(SYN_LOCAL syn_zstd_decoder* d, syn_zstd_input in, uint32_t lane,
+                                    uint32_t width) {
   SYN_GLOBAL const uint8_t* literals = syn_zstd_literal_bytes(d, in);
-  for (uint32_t i = 0; i < d->copy_count; ++i) {
+  for (uint32_t i = lane; i < d->copy_count; i += width) {
     const syn_zstd_copy copy = d->copies[i];
-    for (uint32_t byte = lane; byte < copy.literal_length; byte += width) {
-      in.output[copy.output_at + byte] = literals[copy.literal_at + byte];
+    SYN_GLOBAL uint8_t* to = in.output + copy.output_at;
+    if (copy.literal_length > SYN_ZSTD_ALONE_MAX) {
+      SYN_LOCAL_ADD(&d->is_long, 1u << i);
+    } else {
+      for (uint32_t byte = 0; byte < copy.literal_length; ++byte) {
+        to[byte] = literals[copy.literal_at + byte];
+      }
     }
+    const uint32_t match_at = copy.output_at + copy.literal_length;
+    if (copy.match_length > SYN_ZSTD_ALONE_MAX ||
+        match_at - copy.offset + copy.match_length > d->copies_at) {
+      SYN_LOCAL_ADD(&d->is_together, 1u << i);
+    } else {
+      to += copy.literal_length;
+      SYN_GLOBAL const uint8_t* from = to - copy.offset;
+      for (uint32_t byte = 0; byte < copy.match_length; ++byte) to[byte] = from[byte];
+    }
+  }
+}
+
+SYN_INLINE void syn_zstd_copy_literals(SYN_LOCAL const syn_zstd_decoder* d, syn_zstd_input in,
+                                       uint32_t index, uint32_t lane, uint32_t width) {
+  SYN_GLOBAL const uint8_t* literals = syn_zstd_literal_bytes(d, in);
+  const syn_zstd_copy copy = d->copies[index];
+  for (uint32_t byte = lane; byte < copy.literal_length; byte += width) {
+    in.output[copy.output_at + byte] = literals[copy.literal_at + byte];
   }
 }
 
@@ -379,21 +427,33 @@ SYN_INLINE void syn_zstd_copy_match(SYN_LOCAL const syn_zstd_decoder* d, syn_zst
   for (uint32_t i = lane; i < copy.match_length; i += width) to[i] = from[i % copy.offset];
 }
 
+/* All copies of a batch. Literals wait for nothing; a match that is copied by all lanes waits for
+ * those before it, and what it repeats of the batch is there then. */
+SYN_INLINE void syn_zstd_copy_batch(syn_group group, SYN_LOCAL syn_zstd_decoder* d,
+                                    syn_zstd_input in) {
+  SYN_ALL_LANES(group, syn_zstd_copy_alone(d, in, lane, group.width));
+  for (uint32_t left = d->is_long; left != 0; left &= left - 1) {
+    SYN_ALL_LANES(group, syn_zstd_copy_literals(d, in, syn_low_bit(left), lane, group.width));
+  }
+  for (uint32_t left = d->is_together; left != 0; left &= left - 1) {
+    SYN_ALL_LANES(group, syn_zstd_copy_match(d, in, syn_low_bit(left), lane, group.width));
+  }
+}
+
 /* The literals behind the last sequence. */
 SYN_INLINE void syn_zstd_end_compressed(SYN_LOCAL syn_zstd_decoder* d, syn_zstd_input in) {
   syn_zstd_copy copy;
-  copy.literal_at = d->literals_used;
-  copy.literal_length = d->literal_size - d->literals_used;
-  copy.output_at = d->produced;
+  copy.literal_at = d->cursor.literals_used;
+  copy.literal_length = d->literal_size - d->cursor.literals_used;
+  copy.output_at = d->cursor.produced;
   copy.match_length = 0;
   copy.offset = 1;
-  d->copy_count = 0;
-  if (copy.literal_length > in.output_size - d->produced) {
+  if (copy.literal_length > in.output_size - d->cursor.produced) {
     d->status = SYN_ZSTD_TOO_LONG;
     return;
   }
-  d->copies[d->copy_count++] = copy;
-  d->produced += copy.literal_length;
+  d->copies[0] = copy;
+  d->cursor.produced += copy.literal_length;
 }
 
 SYN_INLINE void syn_zstd_decode_block(syn_group group, SYN_LOCAL syn_zstd_decoder* d,
@@ -406,16 +466,12 @@ SYN_INLINE void syn_zstd_decode_block(syn_group group, SYN_LOCAL syn_zstd_decode
   while (d->status == SYN_ZSTD_OK && d->sequences_left > 0) {
     SYN_FIRST_LANE(group, syn_zstd_read_batch(d, in));
     if (d->status != SYN_ZSTD_OK) return;
-    const uint32_t count = d->copy_count;
-    SYN_ALL_LANES(group, syn_zstd_copy_literals(d, in, lane, group.width));
-    for (uint32_t i = 0; i < count; ++i) {
-      SYN_ALL_LANES(group, syn_zstd_copy_match(d, in, i, lane, group.width));
-    }
+    syn_zstd_copy_batch(group, d, in);
   }
   if (d->status != SYN_ZSTD_OK) return;
   SYN_FIRST_LANE(group, syn_zstd_end_compressed(d, in));
   if (d->status != SYN_ZSTD_OK) return;
-  SYN_ALL_LANES(group, syn_zstd_copy_literals(d, in, lane, group.width));
+  SYN_ALL_LANES(group, syn_zstd_copy_literals(d, in, 0, lane, group.width));
   SYN_FIRST_LANE(group, d->at = end);
 }
 
@@ -435,7 +491,7 @@ SYN_INLINE uint32_t syn_zstd_decode(syn_group group, SYN_LOCAL syn_zstd_decoder*
     SYN_FIRST_LANE(group, syn_zstd_end_plain(d));
   }
   if (d->status != SYN_ZSTD_OK) return d->status;
-  return d->produced == in.output_size ? SYN_ZSTD_OK : SYN_ZSTD_TOO_LONG;
+  return d->cursor.produced == in.output_size ? SYN_ZSTD_OK : SYN_ZSTD_TOO_LONG;
 }
 
 #endif

@@ -16,6 +16,8 @@
 #define SYN_ZSTD_FOUND_MIN 4u
 /* How far a length is measured before it is known whether the match is taken. */
 #define SYN_ZSTD_MEASURED 32u
+/* The bytes before both places are the same too. */
+#define SYN_ZSTD_GOES_BACK 128u
 /* The places behind which nothing is looked up: a hash is of eight bytes there. */
 #define SYN_ZSTD_TAIL 8u
 #define SYN_ZSTD_SEQUENCES_MAX (SYN_ZSTD_PIECE_SIZE / SYN_ZSTD_FOUND_MIN)
@@ -43,7 +45,7 @@ typedef struct syn_zstd_matcher {
   uint16_t candidates[SYN_ZSTD_TILE];
   /* The better match at a place: by its candidate, or by the offset used last before the tile. */
   uint16_t offsets[SYN_ZSTD_TILE];
-  uint8_t lengths[SYN_ZSTD_TILE];
+  uint8_t lengths[SYN_ZSTD_TILE];         /* and SYN_ZSTD_GOES_BACK */
   uint8_t worths[SYN_ZSTD_TILE];          /* 0: there is none */
   uint32_t has_match[SYN_ZSTD_TILE / 32]; /* a bit a place */
   uint32_t at;                            /* of the tile */
@@ -150,7 +152,7 @@ SYN_INLINE uint32_t syn_zstd_same(SYN_GLOBAL const uint8_t* piece, uint32_t befo
     if (difference != 0) {
       const uint32_t low = (uint32_t)difference;
       const uint32_t word = low != 0 ? low : (uint32_t)(difference >> 32);
-      return length + (low != 0 ? 0u : 4u) + syn_high_bit(word & (0u - word)) / 8;
+      return length + (low != 0 ? 0u : 4u) + syn_low_bit(word) / 8;
     }
     length += 8;
   }
@@ -165,7 +167,7 @@ SYN_INLINE uint32_t syn_zstd_found_length(SYN_GLOBAL const uint8_t* piece, uint3
   const uint64_t difference = syn_read64(piece + before) ^ bytes;
   if ((uint32_t)difference != 0) return 0;
   const uint32_t high = (uint32_t)(difference >> 32);
-  if (high != 0) return 4 + syn_high_bit(high & (0u - high)) / 8;
+  if (high != 0) return 4 + syn_low_bit(high) / 8;
   return 8 + syn_zstd_same(piece, before + 8, at + 8, limit - 8);
 }
 
@@ -185,9 +187,13 @@ SYN_INLINE void syn_zstd_measure_place(SYN_LOCAL syn_zstd_matcher* m,
   const uint32_t far_worth = far * 5 > cost ? far * 5 - cost : 0;
   const uint32_t again_worth = again == 0 ? 0 : again * 5 - 4;
   const uint32_t is_again = again_worth > far_worth;
-  m->offsets[i] = (uint16_t)(is_again ? repeat : at - candidate);
-  m->lengths[i] = (uint8_t)(is_again ? again : far);
-  m->worths[i] = (uint8_t)(is_again ? again_worth : far_worth);
+  const uint32_t offset = is_again ? repeat : at - candidate;
+  const uint32_t worth = is_again ? again_worth : far_worth;
+  const uint32_t goes_back =
+      worth != 0 && at > offset && piece[at - 1] == piece[at - 1 - offset] ? SYN_ZSTD_GOES_BACK : 0;
+  m->offsets[i] = (uint16_t)offset;
+  m->lengths[i] = (uint8_t)((is_again ? again : far) | goes_back);
+  m->worths[i] = (uint8_t)worth;
 }
 
 SYN_INLINE void syn_zstd_measure(SYN_LOCAL syn_zstd_matcher* m, SYN_GLOBAL const uint8_t* piece,
@@ -233,12 +239,14 @@ SYN_INLINE void syn_zstd_emit(syn_zstd_progress* p, SYN_GLOBAL syn_zstd_sequence
 /* The whole of a match of which a part was measured: on to its end, and back to where it begins. */
 SYN_INLINE void syn_zstd_take(syn_zstd_progress* p, SYN_GLOBAL const uint8_t* piece, uint32_t size,
                               SYN_GLOBAL syn_zstd_sequence* sequences, uint32_t at, uint32_t offset,
-                              uint32_t length) {
+                              uint32_t measured) {
+  uint32_t length = measured & (SYN_ZSTD_GOES_BACK - 1);
   if (length == SYN_ZSTD_MEASURED) {
     const uint32_t end = at + length;
     length += syn_zstd_same(piece, end - offset, end, size - end);
   }
-  while (at > p->anchor && at > offset && piece[at - 1] == piece[at - 1 - offset]) {
+  while ((measured & SYN_ZSTD_GOES_BACK) != 0 && at > p->anchor && at > offset &&
+         piece[at - 1] == piece[at - 1 - offset]) {
     --at;
     ++length;
   }
@@ -249,7 +257,7 @@ SYN_INLINE void syn_zstd_take(syn_zstd_progress* p, SYN_GLOBAL const uint8_t* pi
 SYN_INLINE uint32_t syn_zstd_next_match(SYN_LOCAL const syn_zstd_matcher* m, uint32_t i) {
   for (uint32_t word = i / 32; word < SYN_ZSTD_TILE / 32; ++word) {
     const uint32_t places = m->has_match[word] & (word == i / 32 ? ~0u << i % 32 : ~0u);
-    if (places != 0) return word * 32 + syn_high_bit(places & (0u - places));
+    if (places != 0) return word * 32 + syn_low_bit(places);
   }
   return SYN_ZSTD_TILE;
 }
@@ -270,7 +278,7 @@ SYN_INLINE void syn_zstd_pick(SYN_LOCAL syn_zstd_matcher* m, SYN_GLOBAL const ui
     const uint32_t is_better = here > (worth == 0 ? 0 : worth + 4);
     if (is_better) {
       worth = here;
-      if (m->lengths[i] < SYN_ZSTD_MEASURED && i + 1 < count) {
+      if ((m->lengths[i] & SYN_ZSTD_MEASURED) == 0 && i + 1 < count) {
         ++i;
         continue;
       }

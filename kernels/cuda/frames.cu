@@ -2,7 +2,7 @@
 // holds.
 //
 // A warp's tables lie in shared memory, its literals and sequences in a part of scratch. What is
-// computed is in kernels/bodies; this was compiled for every capability, and not yet run on a card.
+// computed is in kernels/bodies.
 #include "kernels/cuda/kernels.hpp"
 
 namespace syncline::cuda {
@@ -40,7 +40,28 @@ __global__ void __launch_bounds__(kGatherBlockSize) gather_bytes(GatherWork work
                kGatherBlockSize);
 }
 
+template <class Kernel>
+cudaError_t count_blocks(Kernel kernel, uint32_t& count) {
+  int device = 0;
+  int processors = 0;
+  int blocks = 0;
+  cudaError_t status = cudaGetDevice(&device);
+  if (status == cudaSuccess) {
+    status = cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
+  }
+  if (status == cudaSuccess) {
+    status = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, kWarpSize, 0);
+  }
+  count = static_cast<uint32_t>(processors * blocks);
+  return status;
+}
+
 }  // namespace
+
+cudaError_t count_groups(GroupCounts& counts) {
+  const cudaError_t status = count_blocks(compress_pieces, counts.compress);
+  return status == cudaSuccess ? count_blocks(decompress_frames, counts.decompress) : status;
+}
 
 cudaError_t launch_compress(const CompressWork& work, uint32_t groups, cudaStream_t stream) {
   compress_pieces<<<groups, kWarpSize, 0, stream>>>(work);

@@ -78,11 +78,15 @@ struct ApplyWork {
 // Takes deltas over: all records of a key in their order. REQUIRES: room for as many new keys.
 cudaError_t launch_apply(const ApplyWork& work, cudaStream_t stream);
 
-// Records of one key, each sealed or opened with a nonce and a tag of its own.
+// Records of one key, each sealed or opened with a nonce and a tag of its own. Those of several
+// parts are worked at by as many warps; where there are none, parts and sums are not used.
 struct GcmWork {
   const syn_gcm_key* key;
   const syn_gcm_record* records;
   uint32_t count;
+  uint32_t part_count;    // of all records
+  uint32_t* first_parts;  // [count + 1]
+  syn_gf128* part_sums;   // [part_count]
   const uint8_t* additional;
   const uint8_t* input;  // records begin at multiples of 16
   uint8_t* output;       // likewise; may be input
@@ -91,6 +95,14 @@ struct GcmWork {
 enum class GcmDirection { kSeal, kOpen };
 
 cudaError_t launch_gcm(const GcmWork& work, GcmDirection direction, cudaStream_t stream);
+
+// How many groups the current card holds at once, of those that compress and of those that
+// decompress.
+struct GroupCounts {
+  uint32_t compress;
+  uint32_t decompress;
+};
+cudaError_t count_groups(GroupCounts& counts);
 
 // Pieces to be compressed by so many groups, each with its SYN_CODER_SCRATCH_SIZE of scratch.
 // REQUIRES: a count above 0, here and below.

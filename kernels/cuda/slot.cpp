@@ -12,9 +12,6 @@ namespace {
 // From here on it is worth asking whether the caller's memory is pinned.
 constexpr size_t kDirectSizeMin = 256 << 10;
 
-// Their scratch is memory on the card: 2.5 MiB a processor and slot.
-constexpr uint32_t kGroupsPerProcessor = 8;
-
 bool is_pinned(const void* memory) {
   cudaPointerAttributes attributes;
   if (cudaPointerGetAttributes(&attributes, memory) != cudaSuccess) {
@@ -38,12 +35,7 @@ CudaSlot::~CudaSlot() {
 }
 
 Result<void> CudaSlot::start() {
-  int device = 0;
-  int processors = 0;
-  SYN_TRY(check(cudaGetDevice(&device), "no card"));
-  SYN_TRY(check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device),
-                "the card cannot be asked"));
-  group_count_ = static_cast<uint32_t>(processors) * kGroupsPerProcessor;
+  SYN_TRY(check(count_groups(groups_), "the card cannot be asked"));
   return check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "no stream");
 }
 
@@ -119,15 +111,9 @@ Result<void> CudaSlot::run_detect(const device::DetectShape& shape, device::Tabl
   return check(launch_detect(work, stream_), "detect cannot be started");
 }
 
-// Gives how many groups there are to be.
-Result<uint32_t> CudaSlot::reserve_scratch(uint32_t count, size_t size_each) {
-  const uint32_t groups = std::min(count, group_count_);
-  SYN_TRY(scratch_.reserve(groups * size_each));
-  return groups;
-}
-
 Result<void> CudaSlot::run_compress(uint32_t piece_count) {
-  SYN_TRY(const uint32_t groups, reserve_scratch(piece_count, SYN_CODER_SCRATCH_SIZE));
+  const uint32_t groups = std::min(piece_count, groups_.compress);
+  SYN_TRY(scratch_.reserve(size_t{groups} * SYN_CODER_SCRATCH_SIZE));
   const CompressWork work{.count = piece_count,
                           .places = input().at<syn_piece_place>(0),
                           .contents = input().data(),
@@ -138,7 +124,8 @@ Result<void> CudaSlot::run_compress(uint32_t piece_count) {
 }
 
 Result<void> CudaSlot::run_decompress(uint32_t frame_count) {
-  SYN_TRY(const uint32_t groups, reserve_scratch(frame_count, SYN_DECODER_SCRATCH_SIZE));
+  const uint32_t groups = std::min(frame_count, groups_.decompress);
+  SYN_TRY(scratch_.reserve(size_t{groups} * SYN_DECODER_SCRATCH_SIZE));
   const DecompressWork work{.count = frame_count,
                             .places = input().at<syn_frame_place>(0),
                             .frames = sealed().data(),
@@ -158,9 +145,14 @@ Result<void> CudaSlot::run_gather(uint32_t move_count, size_t moves) {
 }
 
 Result<void> CudaSlot::run_gcm(const device::GcmShape& shape) {
+  const size_t sums_size = size_t{shape.part_count} * sizeof(syn_gf128);
+  SYN_TRY(parts_.reserve(sums_size + (size_t{shape.count} + 1) * sizeof(uint32_t)));
   const GcmWork work{.key = key_.at<syn_gcm_key>(0),
                      .records = input().at<syn_gcm_record>(shape.records),
                      .count = shape.count,
+                     .part_count = shape.part_count,
+                     .first_parts = parts_.at<uint32_t>(sums_size),
+                     .part_sums = parts_.at<syn_gf128>(0),
                      .additional = input().data(),
                      .input = shape.is_open ? input().data() : sealed().data(),
                      .output = sealed().data(),

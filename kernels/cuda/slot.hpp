@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/memory.hpp"
 #include "kernels/device/device.hpp"
 
@@ -41,7 +42,6 @@ class CudaSlot final : public device::Slot {
   Buffer& input() { return buffer(device::Area::kInput); }
 
  private:
-  Result<uint32_t> reserve_scratch(uint32_t count, size_t size_each);
   Buffer& frames() { return buffer(device::Area::kFrames); }
   Buffer& sealed() { return buffer(device::Area::kSealed); }
   Buffer& fingerprints() { return buffer(device::Area::kFingerprints); }
@@ -55,7 +55,8 @@ class CudaSlot final : public device::Slot {
                                                   Buffer(Place::kDevice), Buffer(Place::kDevice)};
   Buffer scratch_{Place::kDevice};
   Buffer key_{Place::kDevice};
-  uint32_t group_count_ = 1;  // of pieces or frames at once
+  Buffer parts_{Place::kDevice};  // of records: sums, then which are whose
+  GroupCounts groups_{};
 };
 
 }  // namespace syncline::cuda

@@ -50,6 +50,7 @@ struct DetectShape {
 // Chunks to be encrypted or decrypted: a syn_gcm_record each, in kInput.
 struct GcmShape {
   uint32_t count;
+  uint32_t part_count;  // of all, by syn_gcm_part_count
   size_t records;
   bool is_open;  // from kInput to kSealed; else in place in kSealed
 };

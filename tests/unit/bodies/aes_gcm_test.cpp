@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 
 #include "kernels/bodies/gcm_group.h"
+#include "tests/unit/bodies/gcm_parts.hpp"
 
 namespace syncline::bodies {
 namespace {
@@ -89,6 +90,37 @@ TEST(AesGcmBody, EqualsOpensslAroundWholeTurns) {
   std::mt19937_64 random(2);
   for (size_t size = 1400; size < 1700; size += 7) expect_equal(size, 20 + size % 64, random);
   for (const size_t size : {4096u, 16384u, 65536u, 100001u}) expect_equal(size, 57, random);
+}
+
+// Up to more parts than there are threads to join them.
+TEST(AesGcmBody, PartsAreJoinedToTheWhole) {
+  constexpr size_t kPart = SYN_GCM_PART_TURNS * SYN_GCM_THREADS * 16;
+  std::mt19937_64 random(3);
+  for (const size_t size : {size_t{0}, kPart - 70, kPart - 69, kPart, kPart + 1, 3 * kPart + 513,
+                            32 * kPart - 100, 33 * kPart + 7, 65 * kPart}) {
+    SCOPED_TRACE(size);
+    const auto key = random_bytes(32, random);
+    const auto nonce = random_bytes(SYN_NONCE_SIZE, random);
+    const auto additional = random_bytes(53, random);
+    const auto plain = random_bytes(size, random);
+    const auto prepared = std::make_unique<syn_gcm_key>();
+    syn_gcm_prepare(key.data(), prepared.get());
+    const Sealed wanted = seal_by_openssl(key, nonce, additional, plain);
+    syn_gcm_record record{};
+    record.size = static_cast<uint32_t>(size);
+    record.additional_size = static_cast<uint32_t>(additional.size());
+    std::memcpy(record.nonce, nonce.data(), sizeof record.nonce);
+    std::vector<uint8_t> bytes(size);
+    uint32_t tag[4];
+    run_by_parts(*prepared, record, SYN_GCM_SEAL, additional.data(), plain.data(), bytes.data(),
+                 tag);
+    EXPECT_TRUE(bytes == wanted.bytes);
+    EXPECT_EQ(std::memcmp(tag, wanted.tag.data(), sizeof tag), 0);
+    run_by_parts(*prepared, record, SYN_GCM_OPEN, additional.data(), bytes.data(), bytes.data(),
+                 tag);
+    EXPECT_TRUE(bytes == plain);
+    EXPECT_EQ(std::memcmp(tag, wanted.tag.data(), sizeof tag), 0);
+  }
 }
 
 TEST(AesGcmBody, EncryptsThePublishedBlock) {  // FIPS 197, appendix C.3
