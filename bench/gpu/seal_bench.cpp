@@ -268,13 +268,13 @@ void bench_card_frames(const Options& options) {
 void bench_card_seal(const Options& options) {
   const auto cuda = take(cuda::make_cuda_engine());
   const auto cpu = cpu::make_cpu_engine();
-  const int rounds = options.is_quick ? 2 : 10;
+  const int rounds = options.is_quick ? 2 : 6;
   std::vector<std::string> columns;
-  for (uint64_t i = 0; i < 4; ++i) columns.push_back(make_lines(16 << 20, i));
+  for (uint64_t i = 0; i < 8; ++i) columns.push_back(make_lines(16 << 20, i));
   for (const bool is_opening : {false, true}) {
     report(measure_rate(
         options, is_opening ? "engines.cuda.open" : "engines.cuda.seal",
-        "host columns of 16 MiB and host bytes, by the engine, threads: 4", "bytes/s",
+        "host columns of 16 MiB and host bytes, by the engine, threads: 8", "bytes/s",
         blocks(*cuda, columns, is_opening, rounds),
         {"the CPU engine, as many threads", blocks(*cpu, columns, is_opening, rounds)}));
   }

@@ -1,8 +1,9 @@
 /* A stream of bits written by all lanes of a group: batches of items, each of up to 96 bits, whose
  * places are known once all are measured.
  *
- * A batch is: every item's bits in starts, syn_pack_place, every item put, syn_pack_flush. Whole
- * bytes go out; what is left waits in the words for the next batch, or for syn_pack_bits_out.
+ * A batch is: every item's bits in starts, SYN_SUM_BEFORE, every item put, then steps that write,
+ * keep and clear. Whole bytes go out; what is left waits for the next batch, or for
+ * syn_pack_bits_out.
  * Threads: a group. C subset: compiles as C, C++, CUDA and OpenCL C. */
 #ifndef SYN_BODIES_BITS_GROUP_H
 #define SYN_BODIES_BITS_GROUP_H
@@ -43,13 +44,13 @@ SYN_INLINE void syn_item_add(syn_item* item, uint32_t value, uint32_t count) {
   item->size += count;
 }
 
-SYN_INLINE void syn_pack_begin(SYN_LOCAL syn_pack* pack, uint32_t at, uint32_t limit, uint32_t lane,
-                               uint32_t width) {
-  for (uint32_t i = lane; i < SYN_PACK_WORDS; i += width) pack->words[i] = 0;
-  if (lane != 0) return;
+/* The first stream of a group; REQUIRES: all words are zero. Or the next one, once the last was
+ * ended. */
+SYN_INLINE void syn_pack_begin(SYN_LOCAL syn_pack* pack, uint32_t at, uint32_t limit) {
+  pack->words[0] = 0;
+  pack->held = 0;
   pack->at = at;
   pack->limit = limit;
-  pack->held = 0;
 }
 
 SYN_INLINE void syn_pack_put(SYN_LOCAL syn_pack* pack, uint32_t index, syn_item item) {
@@ -86,16 +87,9 @@ SYN_INLINE void syn_pack_keep(SYN_LOCAL syn_pack* pack, uint32_t count) {
   pack->words[0] = rest;
 }
 
+/* Behind those. */
 SYN_INLINE void syn_pack_clear(SYN_LOCAL syn_pack* pack, uint32_t lane, uint32_t width) {
   for (uint32_t i = 1 + lane; i <= pack->whole / 4; i += width) pack->words[i] = 0;
-}
-
-/* After all of a batch's items were put. */
-SYN_INLINE void syn_pack_flush(syn_group group, SYN_LOCAL syn_pack* pack, SYN_GLOBAL uint8_t* bytes,
-                               uint32_t count) {
-  SYN_ALL_LANES(group, syn_pack_write(pack, bytes, count, lane, group.width));
-  SYN_FIRST_LANE(group, syn_pack_keep(pack, count));
-  SYN_ALL_LANES(group, syn_pack_clear(pack, lane, group.width));
 }
 
 /* For the stream's end, which one lane writes. */

@@ -218,49 +218,10 @@ SYN_INLINE syn_item syn_huffman_item(SYN_LOCAL const syn_huffman_coder* coder,
   return item;
 }
 
-SYN_INLINE void syn_huffman_size_items(SYN_LOCAL const syn_huffman_coder* coder,
-                                       SYN_LOCAL syn_pack* pack, SYN_GLOBAL const uint8_t* literals,
-                                       uint32_t end, uint32_t count, uint32_t lane,
-                                       uint32_t width) {
-  for (uint32_t i = lane; i < count; i += width) {
-    const uint32_t to = end - i * SYN_HUFFMAN_ITEM;
-    const uint32_t from = to < SYN_HUFFMAN_ITEM ? 0 : to - SYN_HUFFMAN_ITEM;
-    pack->starts[i] = syn_huffman_bits(coder, literals + from, to - from, 0, 1);
-  }
-}
-
-SYN_INLINE void syn_huffman_put_items(SYN_LOCAL const syn_huffman_coder* coder,
-                                      SYN_LOCAL syn_pack* pack, SYN_GLOBAL const uint8_t* literals,
-                                      uint32_t end, uint32_t count, uint32_t lane, uint32_t width) {
-  for (uint32_t i = lane; i < count; i += width) {
-    syn_pack_put(pack, i, syn_huffman_item(coder, literals, end - i * SYN_HUFFMAN_ITEM));
-  }
-}
-
-SYN_INLINE void syn_huffman_close(SYN_LOCAL const syn_pack* pack, SYN_GLOBAL uint8_t* bytes) {
-  syn_bits_out out = syn_pack_bits_out(pack, bytes);
-  syn_bits_close(&out);
-}
-
-/* One stream of so many literals, from at on. */
-SYN_INLINE void syn_huffman_write_stream(syn_group group, SYN_LOCAL const syn_huffman_coder* coder,
-                                         SYN_LOCAL syn_pack* pack,
-                                         SYN_GLOBAL const uint8_t* literals, uint32_t count,
-                                         SYN_GLOBAL uint8_t* bytes, uint32_t at, uint32_t limit) {
-  SYN_ALL_LANES(group, syn_pack_begin(pack, at, limit, lane, group.width));
-  for (uint32_t end = count; end > 0;) {
-    const uint32_t most = SYN_PACK_ITEMS * SYN_HUFFMAN_ITEM;
-    const uint32_t taken = end < most ? end : most;
-    const uint32_t items = (taken + SYN_HUFFMAN_ITEM - 1) / SYN_HUFFMAN_ITEM;
-    SYN_ALL_LANES(group,
-                  syn_huffman_size_items(coder, pack, literals, end, items, lane, group.width));
-    SYN_SUM_BEFORE(group, pack->starts, items);
-    SYN_ALL_LANES(group,
-                  syn_huffman_put_items(coder, pack, literals, end, items, lane, group.width));
-    syn_pack_flush(group, pack, bytes, items);
-    end -= taken;
-  }
-  SYN_FIRST_LANE(group, syn_huffman_close(pack, bytes));
+SYN_INLINE uint32_t syn_huffman_item_size(SYN_LOCAL const syn_huffman_coder* coder,
+                                          SYN_GLOBAL const uint8_t* literals, uint32_t end) {
+  const uint32_t from = end < SYN_HUFFMAN_ITEM ? 0 : end - SYN_HUFFMAN_ITEM;
+  return syn_huffman_bits(coder, literals + from, end - from, 0, 1);
 }
 
 #endif

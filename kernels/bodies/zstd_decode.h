@@ -399,8 +399,8 @@ SYN_INLINE void syn_zstd_copy_alone(SYN_LOCAL syn_zstd_decoder* d, syn_zstd_inpu
       SYN_LOCAL_ADD(&d->is_together, 1u << i);
     } else {
       to += copy.literal_length;
-      SYN_GLOBAL const uint8_t* from = to - copy.offset;
-      for (uint32_t byte = 0; byte < copy.match_length; ++byte) to[byte] = from[byte];
+      SYN_GLOBAL const uint8_t* source = to - copy.offset;
+      for (uint32_t byte = 0; byte < copy.match_length; ++byte) to[byte] = source[byte];
     }
   }
 }

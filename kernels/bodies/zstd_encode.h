@@ -43,15 +43,25 @@ typedef struct syn_zstd_encoder {
   uint32_t sequence_count;
   uint32_t literal_count;
   uint32_t anchor;
-  uint32_t head_size; /* of the frame and the block */
-  uint32_t at;        /* in the output */
-  uint32_t limit;     /* a block from here on would not be smaller than the piece */
-  uint32_t is_coded;  /* literals go out as Huffman codes */
+  uint32_t head_size;  /* of the frame and the block */
+  uint32_t at;         /* in the output */
+  uint32_t literal_to; /* where the literals go, or their streams */
+  uint32_t limit;      /* a block from here on would not be smaller than the piece */
+  uint32_t is_coded;   /* literals go out as Huffman codes */
   uint32_t stream_count;
   uint32_t stream_bits[4];
   uint32_t stream_size[4];
   uint32_t tree_size;
+  /* The stream that is being written, and the next batch of it. */
+  uint32_t stream;     /* SYN_ZSTD_STREAM_* or a number of the literals' */
+  uint32_t stream_end; /* of the literals or sequences that are left, the last ones first */
+  uint32_t taken;      /* of these */
+  uint32_t item_count;
+  uint32_t is_first;
 } syn_zstd_encoder;
+
+#define SYN_ZSTD_STREAM_SEQUENCES 4u
+#define SYN_ZSTD_STREAM_NONE 5u
 
 SYN_INLINE uint32_t syn_zstd_code_of(SYN_LOCAL const syn_zstd_codes* codes, uint32_t kind,
                                      uint32_t length) {
@@ -202,34 +212,19 @@ SYN_INLINE void syn_zstd_begin_literals(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_
   } else {
     syn_zstd_head_plain(e, piece);
   }
-}
-
-SYN_INLINE void syn_zstd_copy_literals_out(SYN_LOCAL const syn_zstd_encoder* e,
-                                           syn_zstd_piece piece, uint32_t lane, uint32_t width) {
-  if (e->at + e->stream_size[0] > e->limit) return;
-  for (uint32_t i = lane; i < e->stream_size[0]; i += width)
-    piece.output[e->at + i] = piece.literals[i];
-}
-
-SYN_INLINE void syn_zstd_write_literals(syn_group group, SYN_LOCAL syn_zstd_encoder* e,
-                                        syn_zstd_piece piece) {
-  if (!e->is_coded) {
-    SYN_ALL_LANES(group, syn_zstd_copy_literals_out(e, piece, lane, group.width));
-    return;
-  }
-  uint32_t at = e->at;
-  for (uint32_t i = 0; i < e->stream_count; ++i) {
-    const uint32_t end = at + e->stream_size[i];
-    syn_huffman_write_stream(group, &e->of.coder.huffman, &e->of.coder.pack,
-                             piece.literals + syn_zstd_stream_at(e, i),
-                             syn_zstd_stream_length(e, i), piece.output, at, end);
-    at = end;
-  }
-}
-
-SYN_INLINE void syn_zstd_end_literals(SYN_LOCAL syn_zstd_encoder* e) {
+  e->literal_to = e->at;
   const uint32_t count = e->is_coded ? e->stream_count : 1;
   for (uint32_t i = 0; i < count; ++i) e->at += e->stream_size[i];
+}
+
+/* Those that are not coded. */
+SYN_INLINE void syn_zstd_copy_literals_out(SYN_LOCAL const syn_zstd_encoder* e,
+                                           syn_zstd_piece piece, uint32_t lane, uint32_t width) {
+  const uint32_t count = e->stream_size[0];
+  if (e->is_coded || e->literal_to + count > e->limit) return;
+  for (uint32_t i = lane; i < count; i += width) {
+    piece.output[e->literal_to + i] = piece.literals[i];
+  }
 }
 
 /* log2 in 256ths, by its high bit and a straight line: at most a twelfth of a bit too low. */
@@ -291,12 +286,13 @@ SYN_INLINE uint32_t syn_zstd_write_table(SYN_LOCAL syn_zstd_encoder* e, syn_zstd
   return fitted < plain ? SYN_ZSTD_COMPRESSED : SYN_ZSTD_PREDEFINED;
 }
 
-/* Sequences go out in batches, the last one first: a decoder reads from the end. Entry i of a batch
- * is sequence end - 1 - i. */
+/* The streams are written in batches, the last literal or sequence first: a decoder reads from the
+ * end. Item i of a batch of sequences is number stream_end - 1 - i. */
 SYN_INLINE void syn_zstd_load_codes(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece,
-                                    uint32_t end, uint32_t count, uint32_t lane, uint32_t width) {
-  for (uint32_t i = lane; i < count; i += width) {
-    const syn_zstd_sequence sequence = piece.sequences[end - 1 - i];
+                                    uint32_t lane, uint32_t width) {
+  if (e->stream != SYN_ZSTD_STREAM_SEQUENCES) return;
+  for (uint32_t i = lane; i < e->item_count; i += width) {
+    const syn_zstd_sequence sequence = piece.sequences[e->stream_end - 1 - i];
     for (uint32_t kind = 0; kind < SYN_ZSTD_KINDS; ++kind) {
       e->of.coder.codes[i][kind] = sequence.codes[kind];
     }
@@ -305,14 +301,14 @@ SYN_INLINE void syn_zstd_load_codes(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piec
 
 /* The states of one kind, through a batch. The last sequence begins them, and a kind whose only
  * code is told by its table has no bits. */
-SYN_INLINE void syn_zstd_move_states(SYN_LOCAL syn_zstd_encoder* e, uint32_t kind, uint32_t count,
-                                     uint32_t is_first) {
+SYN_INLINE void syn_zstd_move_kind(SYN_LOCAL syn_zstd_encoder* e, uint32_t kind) {
   SYN_LOCAL const syn_fse_coder* coder = &e->of.coder.kinds[kind];
+  const uint32_t count = e->item_count;
   const uint32_t has_bits = coder->log != 0;
   uint32_t state = e->of.coder.states[kind];
-  if (is_first && has_bits) state = syn_fse_last_state(coder, e->of.coder.codes[0][kind]);
+  if (e->is_first && has_bits) state = syn_fse_last_state(coder, e->of.coder.codes[0][kind]);
   uint32_t begin = 0;
-  if (is_first || !has_bits) {
+  if (e->is_first || !has_bits) {
     begin = has_bits ? 1 : count;
     for (uint32_t i = 0; i < begin; ++i) e->of.coder.moves[i][kind] = 0;
   }
@@ -330,9 +326,14 @@ SYN_INLINE void syn_zstd_move_states(SYN_LOCAL syn_zstd_encoder* e, uint32_t kin
   e->of.coder.states[kind] = state;
 }
 
+SYN_INLINE void syn_zstd_move_states(SYN_LOCAL syn_zstd_encoder* e, uint32_t lane, uint32_t width) {
+  if (e->stream != SYN_ZSTD_STREAM_SEQUENCES) return;
+  for (uint32_t kind = lane; kind < SYN_ZSTD_KINDS; kind += width) syn_zstd_move_kind(e, kind);
+}
+
 SYN_INLINE syn_item syn_zstd_sequence_item(SYN_LOCAL const syn_zstd_encoder* e,
-                                           syn_zstd_piece piece, uint32_t end, uint32_t index) {
-  const syn_zstd_sequence sequence = piece.sequences[end - 1 - index];
+                                           syn_zstd_piece piece, uint32_t index) {
+  const syn_zstd_sequence sequence = piece.sequences[e->stream_end - 1 - index];
   const uint32_t literal = sequence.codes[SYN_ZSTD_LITERALS];
   const uint32_t match = sequence.codes[SYN_ZSTD_MATCH];
   const uint32_t offset = sequence.codes[SYN_ZSTD_OFFSET];
@@ -350,56 +351,119 @@ SYN_INLINE syn_item syn_zstd_sequence_item(SYN_LOCAL const syn_zstd_encoder* e,
   return item;
 }
 
-SYN_INLINE void syn_zstd_size_items(SYN_LOCAL syn_zstd_encoder* e, uint32_t count, uint32_t lane,
-                                    uint32_t width) {
-  for (uint32_t i = lane; i < count; i += width) {
-    uint32_t bits = e->of.coder.codes[i][SYN_ZSTD_OFFSET];
-    for (uint32_t kind = 0; kind < SYN_ZSTD_KINDS; ++kind) {
-      bits += e->of.coder.moves[i][kind] >> 12;
-      if (kind != SYN_ZSTD_OFFSET) bits += e->codes.bits[kind][e->of.coder.codes[i][kind]];
-    }
-    e->of.coder.pack.starts[i] = bits;
+SYN_INLINE uint32_t syn_zstd_sequence_size(SYN_LOCAL const syn_zstd_encoder* e, uint32_t index) {
+  uint32_t bits = e->of.coder.codes[index][SYN_ZSTD_OFFSET];
+  for (uint32_t kind = 0; kind < SYN_ZSTD_KINDS; ++kind) {
+    bits += e->of.coder.moves[index][kind] >> 12;
+    if (kind != SYN_ZSTD_OFFSET) bits += e->codes.bits[kind][e->of.coder.codes[index][kind]];
+  }
+  return bits;
+}
+
+SYN_INLINE SYN_GLOBAL const uint8_t* syn_zstd_stream_bytes(SYN_LOCAL const syn_zstd_encoder* e,
+                                                           syn_zstd_piece piece) {
+  return piece.literals + syn_zstd_stream_at(e, e->stream);
+}
+
+SYN_INLINE void syn_zstd_size_items(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece,
+                                    uint32_t lane, uint32_t width) {
+  for (uint32_t i = lane; i < e->item_count; i += width) {
+    e->of.coder.pack.starts[i] =
+        e->stream == SYN_ZSTD_STREAM_SEQUENCES
+            ? syn_zstd_sequence_size(e, i)
+            : syn_huffman_item_size(&e->of.coder.huffman, syn_zstd_stream_bytes(e, piece),
+                                    e->stream_end - i * SYN_HUFFMAN_ITEM);
   }
 }
 
 SYN_INLINE void syn_zstd_put_items(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece,
-                                   uint32_t end, uint32_t count, uint32_t lane, uint32_t width) {
-  for (uint32_t i = lane; i < count; i += width) {
-    syn_pack_put(&e->of.coder.pack, i, syn_zstd_sequence_item(e, piece, end, i));
+                                   uint32_t lane, uint32_t width) {
+  for (uint32_t i = lane; i < e->item_count; i += width) {
+    const syn_item item =
+        e->stream == SYN_ZSTD_STREAM_SEQUENCES
+            ? syn_zstd_sequence_item(e, piece, i)
+            : syn_huffman_item(&e->of.coder.huffman, syn_zstd_stream_bytes(e, piece),
+                               e->stream_end - i * SYN_HUFFMAN_ITEM);
+    syn_pack_put(&e->of.coder.pack, i, item);
   }
 }
 
-SYN_INLINE void syn_zstd_end_codes(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece) {
+SYN_INLINE void syn_zstd_next_batch(SYN_LOCAL syn_zstd_encoder* e) {
+  const uint32_t each = e->stream == SYN_ZSTD_STREAM_SEQUENCES ? 1 : SYN_HUFFMAN_ITEM;
+  const uint32_t most = SYN_PACK_ITEMS * each;
+  e->taken = e->stream_end < most ? e->stream_end : most;
+  e->item_count = (e->taken + each - 1) / each;
+}
+
+/* Begins the next stream, the literals' first. */
+SYN_INLINE void syn_zstd_next_stream(SYN_LOCAL syn_zstd_encoder* e, uint32_t stream) {
+  if (stream < SYN_ZSTD_STREAM_SEQUENCES && !(e->is_coded && stream < e->stream_count)) {
+    stream = SYN_ZSTD_STREAM_SEQUENCES;
+  }
+  if (stream == SYN_ZSTD_STREAM_SEQUENCES && e->sequence_count == 0) stream = SYN_ZSTD_STREAM_NONE;
+  e->stream = stream;
+  e->is_first = 1;
+  if (stream < SYN_ZSTD_STREAM_SEQUENCES) {
+    uint32_t at = e->literal_to;
+    for (uint32_t i = 0; i < stream; ++i) at += e->stream_size[i];
+    e->stream_end = syn_zstd_stream_length(e, stream);
+    syn_pack_begin(&e->of.coder.pack, at, at + e->stream_size[stream]);
+  } else {
+    e->stream_end = stream == SYN_ZSTD_STREAM_SEQUENCES ? e->sequence_count : 0;
+    syn_pack_begin(&e->of.coder.pack, e->at, e->limit);
+  }
+  syn_zstd_next_batch(e);
+}
+
+SYN_INLINE void syn_zstd_end_stream(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece) {
   const uint32_t order[SYN_ZSTD_KINDS] = {SYN_ZSTD_MATCH, SYN_ZSTD_OFFSET, SYN_ZSTD_LITERALS};
+  const uint32_t has_states = e->stream == SYN_ZSTD_STREAM_SEQUENCES;
   syn_bits_out out = syn_pack_bits_out(&e->of.coder.pack, piece.output);
-  for (uint32_t k = 0; k < SYN_ZSTD_KINDS; ++k) {
+  for (uint32_t k = 0; has_states && k < SYN_ZSTD_KINDS; ++k) {
     const uint32_t log = e->of.coder.kinds[order[k]].log;
     if (log != 0) syn_bits_write(&out, e->of.coder.states[order[k]] & ((1u << log) - 1), log);
   }
   syn_bits_close(&out);
-  e->at = out.at;
+  if (has_states) e->at = out.at;
 }
 
-SYN_INLINE void syn_zstd_write_codes(syn_group group, SYN_LOCAL syn_zstd_encoder* e,
-                                     syn_zstd_piece piece) {
-  SYN_LOCAL syn_pack* pack = &e->of.coder.pack;
-  SYN_ALL_LANES(group, syn_pack_begin(pack, e->at, e->limit, lane, group.width));
-  for (uint32_t end = e->sequence_count; end > 0;) {
-    const uint32_t count = end < SYN_PACK_ITEMS ? end : SYN_PACK_ITEMS;
-    const uint32_t is_first = end == e->sequence_count;
-    SYN_ALL_LANES(group, syn_zstd_load_codes(e, piece, end, count, lane, group.width));
-    SYN_ALL_LANES(group, for (uint32_t kind = lane; kind < SYN_ZSTD_KINDS; kind += group.width)
-                             syn_zstd_move_states(e, kind, count, is_first));
-    SYN_ALL_LANES(group, syn_zstd_size_items(e, count, lane, group.width));
-    SYN_SUM_BEFORE(group, pack->starts, count);
-    SYN_ALL_LANES(group, syn_zstd_put_items(e, piece, end, count, lane, group.width));
-    syn_pack_flush(group, pack, piece.output, count);
-    end -= count;
+/* After a batch was written. */
+SYN_INLINE void syn_zstd_end_batch(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece) {
+  if (e->stream == SYN_ZSTD_STREAM_NONE) return;
+  syn_pack_keep(&e->of.coder.pack, e->item_count);
+  e->stream_end -= e->taken;
+  e->is_first = 0;
+  if (e->stream_end > 0) {
+    syn_zstd_next_batch(e);
+    return;
   }
-  SYN_FIRST_LANE(group, syn_zstd_end_codes(e, piece));
+  syn_zstd_end_stream(e, piece);
+  syn_zstd_next_stream(e, e->stream + 1);
 }
 
-/* All but the sequences' bits; the lanes write those then, if there are any and there is room. */
+SYN_INLINE void syn_zstd_clear_pack(SYN_LOCAL syn_zstd_encoder* e, uint32_t lane, uint32_t width) {
+  for (uint32_t i = lane; i < SYN_PACK_WORDS; i += width) e->of.coder.pack.words[i] = 0;
+  if (lane == 0) e->of.coder.pack.whole = 0;
+}
+
+/* One loop for all streams, gone through at least once: PoCL multiplies what follows a barrier that
+ * not every way has. */
+SYN_INLINE void syn_zstd_write_streams(syn_group group, SYN_LOCAL syn_zstd_encoder* e,
+                                       syn_zstd_piece piece) {
+  SYN_LOCAL syn_pack* pack = &e->of.coder.pack;
+  do {
+    SYN_ALL_LANES(group, syn_zstd_load_codes(e, piece, lane, group.width));
+    SYN_ALL_LANES(group, syn_zstd_move_states(e, lane, group.width));
+    SYN_ALL_LANES(group, syn_zstd_size_items(e, piece, lane, group.width));
+    SYN_SUM_BEFORE(group, pack->starts, e->item_count);
+    SYN_ALL_LANES(group, syn_zstd_put_items(e, piece, lane, group.width));
+    SYN_ALL_LANES(group, syn_pack_write(pack, piece.output, e->item_count, lane, group.width));
+    SYN_FIRST_LANE(group, syn_zstd_end_batch(e, piece));
+    SYN_ALL_LANES(group, syn_pack_clear(pack, lane, group.width));
+  } while (e->stream != SYN_ZSTD_STREAM_NONE);
+}
+
+/* All but the sequences' bits; those are written then, if there are any and there is room. */
 SYN_INLINE void syn_zstd_begin_sequences_out(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece) {
   const uint32_t count = e->sequence_count;
   if (count < 128) {
@@ -418,6 +482,12 @@ SYN_INLINE void syn_zstd_begin_sequences_out(SYN_LOCAL syn_zstd_encoder* e, syn_
     modes |= syn_zstd_write_table(e, piece, kind) << (6 - 2 * kind);
   }
   piece.output[modes_at] = (uint8_t)modes;
+}
+
+SYN_INLINE void syn_zstd_begin_streams(SYN_LOCAL syn_zstd_encoder* e, syn_zstd_piece piece) {
+  syn_zstd_begin_literals(e, piece);
+  syn_zstd_begin_sequences_out(e, piece);
+  syn_zstd_next_stream(e, 0);
 }
 
 /* The heads of frame and block, now that it is known what the block is. */
@@ -455,11 +525,10 @@ SYN_INLINE uint32_t syn_zstd_encode(syn_group group, SYN_LOCAL syn_zstd_encoder*
   SYN_ALL_LANES(group, syn_huffman_rank(&e->of.coder.huffman, lane, group.width));
   SYN_FIRST_LANE(group, syn_zstd_plan_literals(e));
   SYN_ALL_LANES(group, syn_zstd_measure_streams(e, piece, lane, group.width));
-  SYN_FIRST_LANE(group, syn_zstd_begin_literals(e, piece));
-  syn_zstd_write_literals(group, e, piece);
-  SYN_FIRST_LANE(group, syn_zstd_end_literals(e));
-  SYN_FIRST_LANE(group, syn_zstd_begin_sequences_out(e, piece));
-  if (e->sequence_count > 0) syn_zstd_write_codes(group, e, piece);
+  SYN_ALL_LANES(group, syn_zstd_clear_pack(e, lane, group.width));
+  SYN_FIRST_LANE(group, syn_zstd_begin_streams(e, piece));
+  SYN_ALL_LANES(group, syn_zstd_copy_literals_out(e, piece, lane, group.width));
+  syn_zstd_write_streams(group, e, piece);
   SYN_FIRST_LANE(group, syn_zstd_write_heads(e, piece));
   SYN_ALL_LANES(group, syn_zstd_copy_raw(e, piece, lane, group.width));
   return e->at;

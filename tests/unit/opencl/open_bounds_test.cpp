@@ -160,6 +160,9 @@ TEST_P(BentFrames, AreNoticed) {
   const Bend bends[] = {{"a match reads from a byte before its content",
                          "SYN_GLOBAL const uint8_t* from = to - copy.offset;",
                          "SYN_GLOBAL const uint8_t* from = to - copy.offset - 1;"},
+                        {"a short match is copied to a byte behind its place",
+                         "for (uint32_t byte = 0; byte < copy.match_length; ++byte) to[",
+                         "for (uint32_t byte = 0; byte <= copy.match_length; ++byte) to["},
                         {"a plain block writes a byte behind its content",
                          "for (uint32_t i = lane; i < d->block_size; i += width)",
                          "for (uint32_t i = lane; i <= d->block_size; i += width)"},
@@ -170,8 +173,8 @@ TEST_P(BentFrames, AreNoticed) {
                          "syn_zstd_block_bytes(head) > in.size - d->at) return;",
                          "syn_zstd_block_bytes(head) > in.size - d->at + 1) return;"},
                         {"a content may be a byte longer than its place",
-                         "if (copy.literal_length > in.output_size - d->produced) {",
-                         "if (copy.literal_length > in.output_size - d->produced + 1) {"}};
+                         "if (copy.literal_length > in.output_size - d->cursor.produced) {",
+                         "if (copy.literal_length > in.output_size - d->cursor.produced + 1) {"}};
   const auto frames = frames_to_show();
   for (const Bend& bend : bends) {
     build_bent(bend, {"decompress_frames"});
