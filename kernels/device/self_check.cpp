@@ -10,7 +10,10 @@ namespace {
 
 using Columns = std::vector<engine::ColumnView>;
 
-// Words, numbers that repeat, and noise: matches far and near, trees, and what does not shrink.
+constexpr size_t kNoiseSize = size_t{3} * SYN_GCM_PART_TURNS * SYN_GCM_THREADS * SYN_AES_BLOCK_SIZE;
+
+// Words, numbers that repeat, and noise: matches far and near, trees, and what does not shrink; of
+// that so much that the chunk is encrypted in several parts.
 std::vector<std::string> make_contents() {
   std::vector<std::string> out(4);
   uint64_t state = 0x2545f4914f6cdd1d;
@@ -18,10 +21,8 @@ std::vector<std::string> make_contents() {
   while (out[0].size() < SYN_ZSTD_PIECE_SIZE + 1000) {
     out[0] += "order " + std::to_string(next() >> 50) + " is paid; ";
   }
-  for (int i = 0; i < 5000; ++i) {
-    out[1] += static_cast<char>(next() >> 60);
-    out[2] += static_cast<char>(next() >> 56);
-  }
+  for (int i = 0; i < 5000; ++i) out[1] += static_cast<char>(next() >> 60);
+  while (out[2].size() < kNoiseSize) out[2] += static_cast<char>(next() >> 56);
   out[3].assign(3000, 'x');
   return out;
 }
