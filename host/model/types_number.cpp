@@ -60,22 +60,6 @@ void round_to_scale(Decimal& value, int64_t scale) {
   normalise(value);
 }
 
-std::string encode(const Decimal& value) {
-  if (value.digits.empty()) return std::string(1, kZero);
-  std::string out(1, value.is_negative ? kNegative : kPositive);
-  const auto exponent = static_cast<uint32_t>(value.exponent + kExponentBias);
-  for (const int shift : {16, 8, 0}) out.push_back(static_cast<char>(exponent >> shift));
-  for (size_t i = 0; i < value.digits.size(); i += 2) {
-    const int second = i + 1 < value.digits.size() ? value.digits[i + 1] - '0' : 0;
-    out.push_back(static_cast<char>(10 * (value.digits[i] - '0') + second));
-  }
-  if (value.is_negative) {
-    for (size_t i = 1; i < out.size(); ++i) out[i] = static_cast<char>(~out[i]);
-    out.push_back('\xff');
-  }
-  return out;
-}
-
 std::optional<Decimal> decode(std::string_view bytes) {
   if (bytes.size() == 1 && bytes[0] == kZero) return Decimal{};
   if (bytes.size() <= kHeadSize) return std::nullopt;
@@ -117,6 +101,24 @@ std::optional<int64_t> parse_exponent(std::string_view text) {
 }  // namespace
 
 namespace detail {
+
+void put_decimal(std::string_view digits, int64_t exponent, bool is_negative, std::string& out) {
+  if (digits.empty()) {
+    out.assign(1, kZero);
+    return;
+  }
+  out.assign(1, is_negative ? kNegative : kPositive);
+  const auto biased = static_cast<uint32_t>(exponent + kExponentBias);
+  for (const int shift : {16, 8, 0}) out.push_back(static_cast<char>(biased >> shift));
+  for (size_t i = 0; i < digits.size(); i += 2) {
+    const int second = i + 1 < digits.size() ? digits[i + 1] - '0' : 0;
+    out.push_back(static_cast<char>(10 * (digits[i] - '0') + second));
+  }
+  if (is_negative) {
+    for (size_t i = 1; i < out.size(); ++i) out[i] = static_cast<char>(~out[i]);
+    out.push_back('\xff');
+  }
+}
 
 std::optional<Decimal> parse_decimal(std::string_view text) {
   Decimal value;
@@ -192,7 +194,9 @@ Result<std::string> canonical_decimal(std::string_view text, const LogicalType& 
                             "widen the column in the systems that hold fewer digits");
     }
   }
-  return encode(*value);
+  std::string out;
+  detail::put_decimal(value->digits, value->exponent, value->is_negative, out);
+  return out;
 }
 
 }  // namespace syncline::model

@@ -2,6 +2,7 @@
 
 #include "drivers/systems/mariadb/detail/wire_dates.hpp"
 #include "host/model/key.hpp"
+#include "host/model/plain_values.hpp"
 #include "host/ports/key_spelling.hpp"
 
 namespace syncline::mariadb {
@@ -34,6 +35,30 @@ bool may_be_other(const Mapped& mapped, size_t field) {
                                   : ports::has_digits(type) && logical_type_of(native) != type;
 }
 
+// What canonical_from_text reads just as canonical_from_native does; a TIMESTAMP is without the
+// zone that it is in, and then reads as a datetime.
+bool set_if_plain(std::string_view text, const NativeType& native, model::LogicalType type,
+                  std::string& out) {
+  switch (native.category) {
+    case Category::kDouble:
+    case Category::kBit:
+    case Category::kBinary:
+    case Category::kVarbinary:
+    case Category::kBlob:
+    case Category::kGeometry:
+    case Category::kEnum:
+    case Category::kSet:
+      return false;
+    case Category::kTimestamp:
+      if (type.kind != model::TypeKind::kTimestamp) return false;
+      type.kind = model::TypeKind::kDatetime;
+      break;
+    default:
+      break;
+  }
+  return model::canonical_if_plain(text, type, out);
+}
+
 // As its column has it, which may be finer than the dataset.
 model::LogicalType own_type(const Column& column) {
   if (holds_characters(column.type)) return {.kind = model::TypeKind::kText};
@@ -59,14 +84,16 @@ Result<void> RowCells::set_logged(const Mapped& mapped, size_t field, std::strin
 }
 
 Result<void> RowCells::set_text(const Mapped& mapped, size_t field, std::string_view text) {
-  auto canonical =
-      canonical_from_native(text, mapped.columns[field].type, mapped.schema->fields[field].type);
-  if (!canonical && is_null_for(mapped, field) &&
-      is_beyond_dates(text, mapped.columns[field].type)) {
-    return set_null(mapped, field);
+  const NativeType& native = mapped.columns[field].type;
+  const model::LogicalType& type = mapped.schema->fields[field].type;
+  if (!set_if_plain(text, native, type, bytes_[field])) {
+    auto canonical = canonical_from_native(text, native, type);
+    if (!canonical && is_null_for(mapped, field) && is_beyond_dates(text, native)) {
+      return set_null(mapped, field);
+    }
+    if (!canonical) return in_column(mapped, field, std::move(canonical).error());
+    bytes_[field] = std::move(canonical).value();
   }
-  if (!canonical) return in_column(mapped, field, std::move(canonical).error());
-  bytes_[field] = std::move(canonical).value();
   show(field);
   if (!may_be_other(mapped, field)) return success();
   const Column& column = mapped.columns[field];

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "host/model/key.hpp"
+#include "host/model/plain_values.hpp"
 #include "host/ports/key_spelling.hpp"
 
 namespace syncline::postgres {
@@ -21,6 +22,13 @@ bool is_same_text(const Column& column, std::string_view one, std::string_view o
   return model::is_same_text(one, other, equivalence);
 }
 
+// What canonical_from_text reads just as canonical_from_native does.
+bool has_neutral_text(const NativeType& native) {
+  return !native.is_array && native.category != Category::kBool &&
+         native.category != Category::kFloat64 && native.category != Category::kBytea &&
+         native.category != Category::kComposite;
+}
+
 // As the column's own type has it, which may be finer than the dataset's.
 bool is_same_value(const Column& column, std::string_view one, std::string_view other) {
   const model::LogicalType own = logical_type_of(column.type);
@@ -32,11 +40,16 @@ bool is_same_value(const Column& column, std::string_view one, std::string_view 
 }  // namespace
 
 Result<void> RowCells::set_text(const Mapped& mapped, size_t field, std::string_view text) {
-  auto bytes =
-      canonical_from_native(text, mapped.columns[field].type, mapped.schema->fields[field].type);
+  const NativeType& native = mapped.columns[field].type;
+  const model::LogicalType& type = mapped.schema->fields[field].type;
+  if (has_neutral_text(native) && model::canonical_if_plain(text, type, bytes_[field])) {
+    views_[field] = {model::CellState::kValue, bytes_[field]};
+    return field < mapped.key_count() ? check_spelling(mapped, field, text) : success();
+  }
+  auto bytes = canonical_from_native(text, native, type);
   if (!bytes) {
-    const bool is_null = mapped.schema->fields[field].are_zero_dates_null &&
-                         is_beyond_dates(text, mapped.columns[field].type);
+    const bool is_null =
+        mapped.schema->fields[field].are_zero_dates_null && is_beyond_dates(text, native);
     if (is_null) return set_null(mapped, field);
     views_[field] = {};
     Error error = std::move(bytes).error();
