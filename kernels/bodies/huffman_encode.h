@@ -205,6 +205,18 @@ SYN_INLINE uint32_t syn_huffman_bits(SYN_LOCAL const syn_huffman_coder* coder,
   return bits;
 }
 
+/* One lane writes a stream alone. REQUIRES: room for its bits, and the one that marks the end. */
+SYN_INLINE void syn_huffman_write_alone(SYN_LOCAL const syn_huffman_coder* coder,
+                                        SYN_GLOBAL const uint8_t* literals, uint32_t count,
+                                        SYN_GLOBAL uint8_t* bytes, uint32_t size) {
+  syn_bits_out out = syn_bits_out_at(bytes, 0, size);
+  for (uint32_t i = count; i > 0; --i) {
+    const uint32_t literal = literals[i - 1];
+    syn_bits_write(&out, coder->codes[literal], coder->lengths[literal]);
+  }
+  syn_bits_close(&out);
+}
+
 /* What an item of a stream holds: eight literals, or all that are left; the last comes first. */
 #define SYN_HUFFMAN_ITEM 8u
 
