@@ -210,6 +210,24 @@ TEST_F(Apply, ARowThatAUserHoldsIsBusyAndGoesLater) {
   EXPECT_EQ("1|mine|b@x", customers());
 }
 
+// Our own sessions read what is committed, whatever the database's default; what a table checks may
+// still find that it cannot go on.
+TEST_F(Apply, ASerializationFailureIsBusyAndGoesLater) {
+  user_.run(
+      "CREATE FUNCTION serialize() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN "
+      "IF to_regclass('public.in_doubt') IS NOT NULL THEN RAISE EXCEPTION "
+      "'could not serialize access' USING ERRCODE = 'serialization_failure'; END IF; "
+      "RETURN true; END $$; "
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail text, CHECK (serialize())); "
+      "CREATE TABLE in_doubt()");
+  start({make_schema("customer", "id:int64 name:text mail:text")});
+  EXPECT_EQ(ErrorCode::kSystemBusy, code_of_apply({"put 1 name=Ann mail=a@x"}));
+  EXPECT_EQ("", customers());
+  user_.run("DROP TABLE in_doubt");
+  apply({"put 1 name=Ann mail=a@x"});
+  EXPECT_EQ("1|Ann|a@x", customers());
+}
+
 // The server looks for deadlocks sooner than by default: the one that waits last would be ended.
 TEST_F(Apply, AUserIsNeverTheVictimOfADeadlockWithUs) {
   start_customers();
