@@ -16,6 +16,9 @@ model::Schema make_schema(const std::string& name = "customer") {
   return schema;
 }
 
+constexpr int64_t kCommitUs = 5'000'000;
+constexpr int64_t kResolutionUs = 1'000'000;  // as MariaDB's log has it
+
 // Gives transactions "1".."9", one row each, from wherever it is told to begin.
 class RepeatingSource final : public ports::Source {
  public:
@@ -54,7 +57,7 @@ class RepeatingSource final : public ports::Source {
   void give(ports::ChangeSink& sink) const {
     const std::string at(1, next);
     const model::CellView cells[] = {{model::CellState::kValue, at}, {model::CellState::kNull, {}}};
-    sink.begin({model::Position{at}, 0, 1});
+    sink.begin({model::Position{at}, kCommitUs, kResolutionUs});
     if (next == '9') sink.row({dataset, ports::RowOp::kDelete, false, cells, {}});
     sink.marker({"zurich", 1, schema_.stream, 0, static_cast<model::Sequence>(next)});
     sink.row({dataset, ports::RowOp::kInsert, false, cells, {}});
@@ -93,6 +96,13 @@ TEST_F(CaptureTest, ABatchKnowsOnlyTransactionsThatItHasRowsOf) {
   EXPECT_EQ(captured.batches[0].dataset(), quiet.dataset);
   EXPECT_EQ(captured.batches[0].transaction_count(), 1u);
   EXPECT_EQ(captured.batches[0].transaction(0).position.bytes, "9");
+}
+
+TEST_F(CaptureTest, ATransactionKeepsItsTimeAndHowCoarseItIs) {
+  const Captured captured = read(1);
+  ASSERT_EQ(captured.batches.size(), 1u);
+  EXPECT_EQ(captured.batches[0].transaction(0).commit_time_us, kCommitUs);
+  EXPECT_EQ(captured.batches[0].transaction(0).time_resolution_us, kResolutionUs);
 }
 
 TEST_F(CaptureTest, PassesOverWhatWasReadBeforeARestart) {

@@ -29,6 +29,32 @@ TEST_F(Capture, TransactionsComeWholeAndInOrder) {
               60e6);
 }
 
+class Times final : public ports::ChangeSink {
+ public:
+  std::vector<ports::TransactionInfo> seen;
+
+  void begin(const ports::TransactionInfo& transaction) override { seen.push_back(transaction); }
+  void marker(const ports::MarkerRow&) override {}
+  void row(const ports::ChangeRow&) override {}
+  void end() override {}
+};
+
+// The log tells the second, so the time says that it may be any in it.
+TEST_F(Capture, ACommitsTimeIsAsCoarseAsTheLogs) {
+  start_quietly();
+  const int64_t before_us = system_clock().now_us();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  const int64_t after_us = system_clock().now_us();
+  Times times;
+  for (int turn = 0; turn < 100 && times.seen.empty(); ++turn) {
+    ASSERT_TRUE(system_.source->poll(times, 100, 100).has_value());
+  }
+  ASSERT_THAT(times.seen, SizeIs(1));
+  EXPECT_EQ(1'000'000, times.seen[0].time_resolution_us);
+  EXPECT_LE(times.seen[0].commit_time_us, after_us);
+  EXPECT_GT(times.seen[0].commit_time_us + times.seen[0].time_resolution_us, before_us);
+}
+
 TEST_F(Capture, WhatIsRolledBackIsNotThere) {
   start_customers();
   user_.run("BEGIN", "INSERT INTO customer VALUES (1, 'Ann', NULL)", "ROLLBACK", "BEGIN",
