@@ -1,4 +1,6 @@
 // What users do to tables, as the source shows it.
+#include <thread>
+
 #include "tests/unit/postgres/postgres_fixture.hpp"
 
 namespace syncline::postgres {
@@ -310,6 +312,36 @@ TEST_F(Capture, ThatAllUpToAPlaceWasToldIsKnown) {
   EXPECT_TRUE(is_told(behind_ann));
   EXPECT_FALSE(is_told(behind_others));
   tell(behind_others);
+}
+
+// A commit that waits for a synchronous standby is in the log before anybody sees it. A chunk read
+// then would show the record older than the log has told it.
+TEST_F(Capture, NoChunkIsOlderThanWhatTheLogHasTold) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  take(1);
+  user_.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+  user_.ask("SELECT pg_reload_conf()");
+  std::thread user;
+  // The server takes the setting over some time after it was asked to: until then nothing is held.
+  for (int tries = 0; tries < 100; ++tries) {
+    user = std::thread([this] { User(database_).run("UPDATE customer SET name = 'held back'"); });
+    EXPECT_THAT(take(1), ElementsAre("update 1 name=held back mail=NULL"));
+    if (user_.ask("SELECT name FROM customer") == "Ann") break;
+    user.join();
+    user_.run(
+        "BEGIN; SET LOCAL synchronous_commit = local; UPDATE customer SET name = 'Ann'; COMMIT");
+    take(1);
+  }
+  ASSERT_TRUE(user.joinable());
+  const auto chunk = system_.source->read_snapshot(schemas_[0].dataset, "", 100, *sink_);
+  EXPECT_THAT(sink_->take(), IsEmpty());
+  user_.run("ALTER SYSTEM RESET synchronous_standby_names");
+  user_.ask("SELECT pg_reload_conf()");
+  user.join();
+  ASSERT_FALSE(chunk.has_value());
+  EXPECT_EQ(ErrorCode::kSystemBusy, chunk.error().code);
+  EXPECT_THAT(snapshot(), ElementsAre("snapshot 1 name=held back mail=NULL"));
 }
 
 class Spelled : public PostgresTest, public testing::WithParamInterface<ports::Spelling> {};
