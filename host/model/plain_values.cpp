@@ -88,7 +88,7 @@ bool put_decimal(std::string_view text, const LogicalType& type, std::string& ou
   if (type.precision > 0 && whole > size_t{type.precision} - type.scale) return false;
   while (count > 0 && digits[count - 1] == '0') --count;
   const int64_t exponent = whole > 0 ? static_cast<int64_t>(whole) : -static_cast<int64_t>(gap);
-  detail::put_decimal({digits, count}, exponent, is_negative, out);
+  detail::put_decimal({{digits, count}, exponent, is_negative}, out);
   return true;
 }
 

@@ -56,8 +56,13 @@ inline constexpr int64_t kDecimalExponentMax = (int64_t{1} << 23) - 1;
 // "-12.5e3"; nothing where it is not a number or its exponent is beyond kDecimalExponentMax.
 std::optional<Decimal> parse_decimal(std::string_view text);
 std::string plain_text(const Decimal& value, size_t scale_min);
-// Canonical bytes of the number whose digits, exponent and sign are a Decimal's.
-void put_decimal(std::string_view digits, int64_t exponent, bool is_negative, std::string& out);
+// A Decimal whose digits are somebody else's.
+struct DecimalView {
+  std::string_view digits;
+  int64_t exponent = 0;
+  bool is_negative = false;
+};
+void put_decimal(const DecimalView& value, std::string& out);  // its canonical bytes
 
 // The text of canonical bytes, or nothing where they have not the form of their type.
 std::optional<std::string> decimal_text(std::string_view bytes, const LogicalType& type);

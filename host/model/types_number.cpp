@@ -102,19 +102,20 @@ std::optional<int64_t> parse_exponent(std::string_view text) {
 
 namespace detail {
 
-void put_decimal(std::string_view digits, int64_t exponent, bool is_negative, std::string& out) {
+void put_decimal(const DecimalView& value, std::string& out) {
+  const std::string_view digits = value.digits;
   if (digits.empty()) {
     out.assign(1, kZero);
     return;
   }
-  out.assign(1, is_negative ? kNegative : kPositive);
-  const auto biased = static_cast<uint32_t>(exponent + kExponentBias);
+  out.assign(1, value.is_negative ? kNegative : kPositive);
+  const auto biased = static_cast<uint32_t>(value.exponent + kExponentBias);
   for (const int shift : {16, 8, 0}) out.push_back(static_cast<char>(biased >> shift));
   for (size_t i = 0; i < digits.size(); i += 2) {
     const int second = i + 1 < digits.size() ? digits[i + 1] - '0' : 0;
     out.push_back(static_cast<char>(10 * (digits[i] - '0') + second));
   }
-  if (is_negative) {
+  if (value.is_negative) {
     for (size_t i = 1; i < out.size(); ++i) out[i] = static_cast<char>(~out[i]);
     out.push_back('\xff');
   }
@@ -195,7 +196,7 @@ Result<std::string> canonical_decimal(std::string_view text, const LogicalType& 
     }
   }
   std::string out;
-  detail::put_decimal(value->digits, value->exponent, value->is_negative, out);
+  detail::put_decimal({value->digits, value->exponent, value->is_negative}, out);
   return out;
 }
 

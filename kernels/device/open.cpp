@@ -87,7 +87,9 @@ Result<void> decrypt(const engine::SealKey& key, std::string_view associated_dat
   SYN_TRY(slot.use_key(key.key));
   put_chunks(round, associated_data, slot.host());
   SYN_TRY(slot.copy_in(0, round.in_size));
-  SYN_TRY(slot.run_gcm(shape_of(round.records, round.records_at, true)));
+  GcmShape shape = shape_of(round.records, round.records_at);
+  shape.is_open = true;
+  SYN_TRY(slot.run_gcm(shape));
   SYN_TRY(slot.copy_out(Area::kSealed, round.out_size));
   SYN_TRY(slot.wait());
   round.plain.assign(reinterpret_cast<const char*>(slot.host()), round.out_size);

@@ -30,11 +30,11 @@ inline syn_gcm_record make_record(const engine::SealKey& key, size_t index, size
   return record;
 }
 
-inline GcmShape shape_of(const std::vector<syn_gcm_record>& records, size_t records_at,
-                         bool is_open) {
+// To be encrypted.
+inline GcmShape shape_of(const std::vector<syn_gcm_record>& records, size_t records_at) {
   uint32_t part_count = 0;
   for (const syn_gcm_record& record : records) part_count += syn_gcm_part_count(&record);
-  return {static_cast<uint32_t>(records.size()), part_count, records_at, is_open};
+  return {static_cast<uint32_t>(records.size()), part_count, records_at, false};
 }
 
 // Room in the host's area and the input for what goes in, and in the host's for what comes out.

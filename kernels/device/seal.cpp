@@ -197,7 +197,7 @@ Result<void> encrypt(Round& round, const engine::SealKey& key, std::string_view 
   if (!work.moves.empty()) {
     SYN_TRY(slot.run_gather(static_cast<uint32_t>(work.moves.size()), 0));
   }
-  SYN_TRY(slot.run_gcm(shape_of(work.records, work.records_at, false)));
+  SYN_TRY(slot.run_gcm(shape_of(work.records, work.records_at)));
   SYN_TRY(slot.copy_out(Area::kSealed, work.out_size));
   return slot.wait();
 }
