@@ -9,6 +9,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <zstd.h>
@@ -201,17 +202,21 @@ class ZstdCores {
 // Every thread seals or opens its own block again and again.
 Work blocks(engine::Engine& engine, const std::vector<std::string>& columns, bool is_opening,
             int rounds) {
-  return [&engine, &columns, is_opening, rounds] {
+  std::vector<std::string> sealed;
+  for (const std::string& column : columns) {
+    const std::vector<engine::ColumnView> views = {{0, 0, column}};
+    sealed.push_back(take(engine.seal(views, {}, "bench")).bytes);
+  }
+  return [&engine, &columns, is_opening, rounds, sealed = std::move(sealed)] {
     std::vector<std::thread> threads;
-    for (const std::string& column : columns) {
-      threads.emplace_back([&engine, &column, is_opening, rounds] {
-        const std::vector<engine::ColumnView> views = {{0, 0, column}};
+    for (size_t thread = 0; thread < columns.size(); ++thread) {
+      threads.emplace_back([&, thread] {
+        const std::vector<engine::ColumnView> views = {{0, 0, columns[thread]}};
         const engine::SealKey key;
         std::array<uint8_t, 32> digest{};
-        const engine::Sealed sealed = take(engine.seal(views, key, "bench"));
         for (int i = 0; i < rounds; ++i) {
           if (is_opening) {
-            take(engine.open(sealed.bytes, key, "bench", digest));
+            take(engine.open(sealed[thread], key, "bench", digest));
           } else {
             take(engine.seal(views, key, "bench"));
           }
@@ -224,7 +229,7 @@ Work blocks(engine::Engine& engine, const std::vector<std::string>& columns, boo
 }
 
 void beside_nvcomp(const Options& options, Pieces& pieces, size_t ours) {
-  const cuda::Nvcomp* nvcomp = cuda::Nvcomp::find();
+  const Nvcomp* nvcomp = Nvcomp::find();
   if (nvcomp == nullptr) {
     std::fprintf(stderr, "bench: nvCOMP is not here, so nothing is measured beside it\n");
     return;
@@ -233,7 +238,10 @@ void beside_nvcomp(const Options& options, Pieces& pieces, size_t ours) {
   require(theirs.compress(), "nvCOMP does not compress");
   const size_t size = theirs.frames_size();
   require(theirs.decompress(), "nvCOMP does not decompress");
-  if (theirs.opened() != pieces.lines()) std::exit(1);
+  if (theirs.opened() != pieces.lines()) {
+    std::fprintf(stderr, "bench: nvCOMP opened its frames to something else\n");
+    std::exit(1);
+  }
   char what[96];
   std::snprintf(what, sizeof what, "zstd frames of 64 KiB on the card; %.3f of nvCOMP's ratio",
                 static_cast<double>(size) / static_cast<double>(ours));

@@ -85,7 +85,7 @@ bool put_decimal(std::string_view text, const LogicalType& type, std::string& ou
   if (point == 0 || point + 1 == text.size()) return false;
   const size_t fraction = point < text.size() ? text.size() - point - 1 : 0;
   if (type.precision > 0 && fraction > type.scale) return false;
-  if (type.precision > 0 && whole > size_t{type.precision} - type.scale) return false;
+  if (type.precision > 0 && whole + type.scale > type.precision) return false;
   while (count > 0 && digits[count - 1] == '0') --count;
   const int64_t exponent = whole > 0 ? static_cast<int64_t>(whole) : -static_cast<int64_t>(gap);
   detail::put_decimal({{digits, count}, exponent, is_negative}, out);

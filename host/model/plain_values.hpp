@@ -12,7 +12,7 @@
 namespace syncline::model {
 
 // True: out is what canonical_from_text gives. False: the value is not plain, or none of its type;
-// canonical_from_text says. out is overwritten either way.
+// canonical_from_text says, and out is as it was.
 bool canonical_if_plain(std::string_view text, const LogicalType& type, std::string& out);
 
 }  // namespace syncline::model

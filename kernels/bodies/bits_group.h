@@ -32,7 +32,8 @@ typedef struct syn_item {
   uint32_t size; /* bits */
 } syn_item;
 
-/* REQUIRES: value has no more bits than count, which is at most 32; no more than 96 in all. */
+/* REQUIRES: value has no more bits than count, which is at most 32; fewer than 96 before, no more
+ * after. */
 SYN_INLINE void syn_item_add(syn_item* item, uint32_t value, uint32_t count) {
   if (item->size < 64) {
     item->low |= (uint64_t)value << item->size;

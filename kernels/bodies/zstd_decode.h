@@ -1,12 +1,13 @@
 /* A decoder of zstd frames (RFC 8878) for one group of lanes: any bytes in, the content or why not.
  *
- * The four Huffman streams have a lane each, copies are shared by all, what is serial (tables, the
- * sequences' bits) is lane 0's. A frame's content size must be in its header; a dictionary and the
- * checksum are not looked at here (syn_zstd_frame says where the checksum is). Stricter than
- * libzstd, as the format is: bits left over or overdrawn, reserved bits, trees deeper than 11.
- * Owner: the caller's memory, bounded: the frame, its place, SYN_ZSTD_BLOCK_SIZE_MAX bytes for
- * literals, a syn_zstd_decoder in the group's memory. Nothing outside of them is written, nor read
- * but for the slack of syn_read32. C subset: compiles as C, C++, CUDA and OpenCL C. */
+ * The four Huffman streams have a lane each, a short copy is a lane's own, a long one or one out of
+ * the same batch is all lanes'; what is serial (tables, the sequences' bits) is lane 0's. A frame's
+ * content size must be in its header; a dictionary and the checksum are not looked at here
+ * (syn_zstd_frame says where the checksum is). Stricter than libzstd, as the format is: bits left
+ * over or overdrawn, reserved bits, trees deeper than 11. Owner: the caller's memory, bounded: the
+ * frame, its place, SYN_ZSTD_BLOCK_SIZE_MAX bytes for literals, a syn_zstd_decoder in the group's
+ * memory. Nothing outside of them is written, nor read but for the slack of syn_read32. C subset:
+ * compiles as C, C++, CUDA and OpenCL C. */
 #ifndef SYN_BODIES_ZSTD_DECODE_H
 #define SYN_BODIES_ZSTD_DECODE_H
 

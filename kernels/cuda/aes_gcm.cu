@@ -3,7 +3,7 @@
 // In shared memory lie the AES table once for each bank, so that 32 look-ups never wait for each
 // other (32 KB), and the table that multiplies by H^32 (64 KB). What is computed is in
 // kernels/bodies/aes_gcm.h; here are the tables' places and the joins by shuffles.
-// 16 KB records: 161 GB/s on an H200 (engines.cuda.aes).
+// 16 KB records: 161 GB/s on an H200 (engines.cuda.aes), before there were parts.
 #include "kernels/cuda/kernels.hpp"
 
 namespace syncline::cuda {

@@ -2,7 +2,7 @@
 // holds.
 //
 // A warp's tables lie in shared memory, its literals and sequences in a part of scratch. What is
-// computed is in kernels/bodies.
+// computed is in kernels/bodies; as it is now, it was not yet run on a card.
 #include "kernels/cuda/kernels.hpp"
 
 namespace syncline::cuda {

@@ -12,6 +12,9 @@ namespace {
 // From here on it is worth asking whether the caller's memory is pinned.
 constexpr size_t kDirectSizeMin = 256 << 10;
 
+// Of memory on the card that a slot's groups of pieces or frames may take.
+constexpr uint32_t kScratchSizeMax = 256u << 20;
+
 bool is_pinned(const void* memory) {
   cudaPointerAttributes attributes;
   if (cudaPointerGetAttributes(&attributes, memory) != cudaSuccess) {
@@ -112,7 +115,8 @@ Result<void> CudaSlot::run_detect(const device::DetectShape& shape, device::Tabl
 }
 
 Result<void> CudaSlot::run_compress(uint32_t piece_count) {
-  const uint32_t groups = std::min(piece_count, groups_.compress);
+  const uint32_t groups =
+      std::min({piece_count, groups_.compress, kScratchSizeMax / SYN_CODER_SCRATCH_SIZE});
   SYN_TRY(scratch_.reserve(size_t{groups} * SYN_CODER_SCRATCH_SIZE));
   const CompressWork work{.count = piece_count,
                           .places = input().at<syn_piece_place>(0),
@@ -124,7 +128,8 @@ Result<void> CudaSlot::run_compress(uint32_t piece_count) {
 }
 
 Result<void> CudaSlot::run_decompress(uint32_t frame_count) {
-  const uint32_t groups = std::min(frame_count, groups_.decompress);
+  const uint32_t groups =
+      std::min({frame_count, groups_.decompress, kScratchSizeMax / SYN_DECODER_SCRATCH_SIZE});
   SYN_TRY(scratch_.reserve(size_t{groups} * SYN_DECODER_SCRATCH_SIZE));
   const DecompressWork work{.count = frame_count,
                             .places = input().at<syn_frame_place>(0),
@@ -146,7 +151,9 @@ Result<void> CudaSlot::run_gather(uint32_t move_count, size_t moves) {
 
 Result<void> CudaSlot::run_gcm(const device::GcmShape& shape) {
   const size_t sums_size = size_t{shape.part_count} * sizeof(syn_gf128);
-  SYN_TRY(parts_.reserve(sums_size + (size_t{shape.count} + 1) * sizeof(uint32_t)));
+  if (shape.part_count != shape.count) {
+    SYN_TRY(parts_.reserve(sums_size + (size_t{shape.count} + 1) * sizeof(uint32_t)));
+  }
   const GcmWork work{.key = key_.at<syn_gcm_key>(0),
                      .records = input().at<syn_gcm_record>(shape.records),
                      .count = shape.count,

@@ -18,7 +18,7 @@ namespace syncline::device {
 
 class Ring {
  public:
-  static constexpr size_t kSlotCount = 8;
+  static constexpr size_t kSlotCount = 4;
 
   class Lease {
    public:

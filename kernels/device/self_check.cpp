@@ -10,21 +10,35 @@ namespace {
 
 using Columns = std::vector<engine::ColumnView>;
 
-constexpr size_t kNoiseSize = size_t{3} * SYN_GCM_PART_TURNS * SYN_GCM_THREADS * SYN_AES_BLOCK_SIZE;
+constexpr size_t kPartSize = size_t{SYN_GCM_PART_TURNS} * SYN_GCM_THREADS * SYN_AES_BLOCK_SIZE;
 
-// Words, numbers that repeat, and noise: matches far and near, trees, and what does not shrink; of
-// that so much that the chunk is encrypted in several parts.
-std::vector<std::string> make_contents() {
-  std::vector<std::string> out(4);
-  uint64_t state = 0x2545f4914f6cdd1d;
-  const auto next = [&state] { return state = state * 6364136223846793005 + 1442695040888963407; };
-  while (out[0].size() < SYN_ZSTD_PIECE_SIZE + 1000) {
-    out[0] += "order " + std::to_string(next() >> 50) + " is paid; ";
-  }
-  for (int i = 0; i < 5000; ++i) out[1] += static_cast<char>(next() >> 60);
-  while (out[2].size() < kNoiseSize) out[2] += static_cast<char>(next() >> 56);
-  out[3].assign(3000, 'x');
+uint64_t next(uint64_t& state) {
+  return state = state * 6364136223846793005 + 1442695040888963407;
+}
+
+std::string make_words(size_t size, uint64_t state) {
+  std::string out;
+  while (out.size() < size) out += "order " + std::to_string(next(state) >> 50) + " is paid; ";
   return out;
+}
+
+std::string make_noise(size_t size, int bits, uint64_t state) {
+  std::string out;
+  while (out.size() < size) out += static_cast<char>(next(state) >> (64 - bits));
+  return out;
+}
+
+// Words, numbers that repeat, and noise: matches far and near, trees, and what does not shrink.
+// Together one chunk that is encrypted in one part.
+std::vector<std::string> make_small() {
+  return {make_words(SYN_ZSTD_PIECE_SIZE + 1000, 1), make_noise(5000, 4, 2), make_noise(5000, 8, 3),
+          std::string(3000, 'x')};
+}
+
+// Chunks of several parts, of one, and of several again.
+std::vector<std::string> make_large() {
+  return {make_noise(3 * kPartSize, 8, 4), make_words(SYN_CHUNK_SIZE_TARGET, 5),
+          std::string(SYN_CHUNK_SIZE_TARGET, 'x'), make_noise(SYN_CHUNK_SIZE_TARGET, 8, 6)};
 }
 
 bool is_same(const Result<std::vector<engine::ColumnBytes>>& opened, const Columns& columns) {
@@ -40,10 +54,7 @@ auto wrong(const char* what) {
               "The CPU does it instead; another driver may help. Please report the device.");
 }
 
-}  // namespace
-
-Result<void> check_blocks(Slot& slot, uint8_t engine) {
-  const std::vector<std::string> contents = make_contents();
+Result<void> check_block(Slot& slot, uint8_t engine, const std::vector<std::string>& contents) {
   Columns columns;
   for (const std::string& bytes : contents) {
     columns.push_back({static_cast<uint16_t>(columns.size()), SYN_COLUMN_BYTES, bytes});
@@ -60,6 +71,13 @@ Result<void> check_blocks(Slot& slot, uint8_t engine) {
   if (!opened.has_value() && opened.error().code == ErrorCode::kEngine) return opened.error();
   if (!is_same(opened, columns)) return wrong("the device does not open as it should");
   return success();
+}
+
+}  // namespace
+
+Result<void> check_blocks(Slot& slot, uint8_t engine) {
+  SYN_TRY(check_block(slot, engine, make_small()));
+  return check_block(slot, engine, make_large());
 }
 
 }  // namespace syncline::device

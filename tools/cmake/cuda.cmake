@@ -34,15 +34,20 @@ if(SYN_CUDA)
     endif()
   endif()
 endif()
-# nvCOMP is never required: its headers are looked for here, its library when the program runs.
+# nvCOMP is only measured beside: its headers are looked for here, its library when the bench runs.
 set(SYN_NVCOMP_INCLUDE "")
 if(SYN_NVCC)
   message(STATUS "CUDA compiler: ${SYN_NVCC}")
   unset(SYN_NVCOMP_FOUND CACHE)
-  find_path(SYN_NVCOMP_FOUND nvcomp/zstd.h HINTS ${SYN_NVCOMP_ROOT}/include ${SYN_CUDA_INCLUDE}
+  find_path(SYN_NVCOMP_FOUND nvcomp/version.h HINTS ${SYN_NVCOMP_ROOT}/include ${SYN_CUDA_INCLUDE}
     ${SYN_SOURCE_ROOT}/build/cuda/nvidia/libnvcomp/include)
   if(SYN_NVCOMP_FOUND)
-    set(SYN_NVCOMP_INCLUDE ${SYN_NVCOMP_FOUND})
+    file(STRINGS ${SYN_NVCOMP_FOUND}/nvcomp/version.h nvcomp_major REGEX "NVCOMP_VER_MAJOR 6$")
+    if(nvcomp_major)
+      set(SYN_NVCOMP_INCLUDE ${SYN_NVCOMP_FOUND})
+    else()
+      message(STATUS "nvCOMP in ${SYN_NVCOMP_FOUND} is not of version 6, so the benches leave it out")
+    endif()
   endif()
 else()
   message(STATUS "CUDA compiler: none, so no CUDA engine")

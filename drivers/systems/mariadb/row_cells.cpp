@@ -35,30 +35,6 @@ bool may_be_other(const Mapped& mapped, size_t field) {
                                   : ports::has_digits(type) && logical_type_of(native) != type;
 }
 
-// What canonical_from_text reads just as canonical_from_native does; a TIMESTAMP is without the
-// zone that it is in, and then reads as a datetime.
-bool set_if_plain(std::string_view text, const NativeType& native, model::LogicalType type,
-                  std::string& out) {
-  switch (native.category) {
-    case Category::kDouble:
-    case Category::kBit:
-    case Category::kBinary:
-    case Category::kVarbinary:
-    case Category::kBlob:
-    case Category::kGeometry:
-    case Category::kEnum:
-    case Category::kSet:
-      return false;
-    case Category::kTimestamp:
-      if (type.kind != model::TypeKind::kTimestamp) return false;
-      type.kind = model::TypeKind::kDatetime;
-      break;
-    default:
-      break;
-  }
-  return model::canonical_if_plain(text, type, out);
-}
-
 // As its column has it, which may be finer than the dataset.
 model::LogicalType own_type(const Column& column) {
   if (holds_characters(column.type)) return {.kind = model::TypeKind::kText};
@@ -66,6 +42,26 @@ model::LogicalType own_type(const Column& column) {
 }
 
 }  // namespace
+
+bool canonical_if_plain(std::string_view text, const NativeType& native, model::LogicalType type,
+                        std::string& out) {
+  switch (native.category) {
+    case Category::kInteger:
+    case Category::kDecimal:
+    case Category::kChar:
+    case Category::kVarchar:
+    case Category::kText:
+    case Category::kDate:
+    case Category::kDatetime:
+      return model::canonical_if_plain(text, type, out);
+    case Category::kTimestamp:
+      if (type.kind != model::TypeKind::kTimestamp) return false;
+      type.kind = model::TypeKind::kDatetime;
+      return model::canonical_if_plain(text, type, out);
+    default:
+      return false;
+  }
+}
 
 Result<void> RowCells::set_logged(const Mapped& mapped, size_t field, std::string_view cell,
                                   const WireColumn& wire) {
@@ -86,7 +82,7 @@ Result<void> RowCells::set_logged(const Mapped& mapped, size_t field, std::strin
 Result<void> RowCells::set_text(const Mapped& mapped, size_t field, std::string_view text) {
   const NativeType& native = mapped.columns[field].type;
   const model::LogicalType& type = mapped.schema->fields[field].type;
-  if (!set_if_plain(text, native, type, bytes_[field])) {
+  if (!canonical_if_plain(text, native, type, bytes_[field])) {
     auto canonical = canonical_from_native(text, native, type);
     if (!canonical && is_null_for(mapped, field) && is_beyond_dates(text, native)) {
       return set_null(mapped, field);

@@ -22,13 +22,6 @@ bool is_same_text(const Column& column, std::string_view one, std::string_view o
   return model::is_same_text(one, other, equivalence);
 }
 
-// What canonical_from_text reads just as canonical_from_native does.
-bool has_neutral_text(const NativeType& native) {
-  return !native.is_array && native.category != Category::kBool &&
-         native.category != Category::kFloat64 && native.category != Category::kBytea &&
-         native.category != Category::kComposite;
-}
-
 // As the column's own type has it, which may be finer than the dataset's.
 bool is_same_value(const Column& column, std::string_view one, std::string_view other) {
   const model::LogicalType own = logical_type_of(column.type);
@@ -39,10 +32,27 @@ bool is_same_value(const Column& column, std::string_view one, std::string_view 
 
 }  // namespace
 
+bool is_read_plainly(const NativeType& native) {
+  if (native.is_array) return false;
+  switch (native.category) {
+    case Category::kInteger:
+    case Category::kDecimal:
+    case Category::kText:
+    case Category::kVarchar:
+    case Category::kDate:
+    case Category::kDatetime:
+    case Category::kTimestamp:
+    case Category::kEnum:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Result<void> RowCells::set_text(const Mapped& mapped, size_t field, std::string_view text) {
   const NativeType& native = mapped.columns[field].type;
   const model::LogicalType& type = mapped.schema->fields[field].type;
-  if (has_neutral_text(native) && model::canonical_if_plain(text, type, bytes_[field])) {
+  if (is_read_plainly(native) && model::canonical_if_plain(text, type, bytes_[field])) {
     views_[field] = {model::CellState::kValue, bytes_[field]};
     return field < mapped.key_count() ? check_spelling(mapped, field, text) : success();
   }

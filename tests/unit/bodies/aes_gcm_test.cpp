@@ -3,6 +3,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -92,12 +93,20 @@ TEST(AesGcmBody, EqualsOpensslAroundWholeTurns) {
   for (const size_t size : {4096u, 16384u, 65536u, 100001u}) expect_equal(size, 57, random);
 }
 
-// Up to more parts than there are threads to join them.
+// Up to more parts than there are threads to join them; whole ones, and those of a block more.
 TEST(AesGcmBody, PartsAreJoinedToTheWhole) {
   constexpr size_t kPart = SYN_GCM_PART_TURNS * SYN_GCM_THREADS * 16;
+  constexpr size_t kOther = 80;  // the additional data's blocks and that of the lengths
+  const std::pair<size_t, uint32_t> sizes[] = {{0, 1},
+                                               {kPart - kOther, 1},
+                                               {kPart - kOther + 1, 2},
+                                               {2 * kPart - kOther, 2},
+                                               {3 * kPart + 513, 4},
+                                               {32 * kPart - kOther, 32},
+                                               {32 * kPart - kOther + 1, 33},
+                                               {65 * kPart, 66}};
   std::mt19937_64 random(3);
-  for (const size_t size : {size_t{0}, kPart - 70, kPart - 69, kPart, kPart + 1, 3 * kPart + 513,
-                            32 * kPart - 100, 33 * kPart + 7, 65 * kPart}) {
+  for (const auto& [size, part_count] : sizes) {
     SCOPED_TRACE(size);
     const auto key = random_bytes(32, random);
     const auto nonce = random_bytes(SYN_NONCE_SIZE, random);
@@ -110,6 +119,7 @@ TEST(AesGcmBody, PartsAreJoinedToTheWhole) {
     record.size = static_cast<uint32_t>(size);
     record.additional_size = static_cast<uint32_t>(additional.size());
     std::memcpy(record.nonce, nonce.data(), sizeof record.nonce);
+    EXPECT_EQ(syn_gcm_part_count(&record), part_count);
     std::vector<uint8_t> bytes(size);
     uint32_t tag[4];
     run_by_parts(*prepared, record, SYN_GCM_SEAL, additional.data(), plain.data(), bytes.data(),

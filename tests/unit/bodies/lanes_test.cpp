@@ -100,6 +100,9 @@ constexpr size_t kSize = 1500;
 TEST_P(Lanes, CodeAsOneDoes) {
   std::vector<std::string> pieces = {"", "x", words_of(20, 1)};
   for (const Content& content : contents_of(kSize)) pieces.push_back(content.bytes);
+  // Batch after batch of literals, and of literals and sequences.
+  pieces.push_back(noise_of(5000, 2, 4));
+  pieces.push_back(words_of(3000, 3) + noise_of(3000, 4, 5) + words_of(3000, 5));
   const std::vector<std::string> frames = coded(pieces, GetParam());
   EXPECT_TRUE(frames == coded(pieces, 1));
   for (size_t i = 0; i < pieces.size(); ++i) {

@@ -143,22 +143,24 @@ cudaError_t launch_apply(const ApplyWork& work, cudaStream_t stream) {
   });
 }
 
-// As the card's warps share it out; it has written all that it was given room for.
+// As the card's warps share it out; where a record has parts, all memory for them is written.
 cudaError_t launch_gcm(const GcmWork& work, GcmDirection direction, cudaStream_t stream) {
   return launched(stream, [work, direction] {
+    const bool has_parts = work.part_count != work.count;
     uint32_t part_count = 0;
     for (uint32_t i = 0; i < work.count; ++i) {
       const syn_gcm_record& record = work.records[i];
-      work.first_parts[i] = part_count;
+      if (has_parts) work.first_parts[i] = part_count;
       part_count += syn_gcm_part_count(&record);
       bodies::run_by_parts(*work.key, record,
                            direction == GcmDirection::kSeal ? SYN_GCM_SEAL : SYN_GCM_OPEN,
                            work.additional + record.additional_at, work.input + record.input_at,
                            work.output + record.output_at, work.tags + size_t{i} * 4);
     }
+    if (part_count != work.part_count) std::abort();
+    if (!has_parts) return;
     work.first_parts[work.count] = part_count;
     std::memset(static_cast<void*>(work.part_sums), 0, work.part_count * sizeof(syn_gf128));
-    if (part_count != work.part_count) std::abort();
   });
 }
 

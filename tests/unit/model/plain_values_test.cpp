@@ -26,8 +26,11 @@ LogicalType type_of(const std::string& name) {
 // True where it was plain; then it is right.
 bool is_plain(const std::string& text, const std::string& type_name) {
   const LogicalType type = type_of(type_name);
-  std::string bytes = "what was there before";
-  if (!canonical_if_plain(text, type, bytes)) return false;
+  std::string bytes = "before";
+  if (!canonical_if_plain(text, type, bytes)) {
+    EXPECT_EQ(bytes, "before");
+    return false;
+  }
   const auto wanted = canonical_from_text(text, type);
   EXPECT_TRUE(wanted.has_value()) << type_name << ": " << text;
   EXPECT_EQ(bytes, (wanted.has_value() ? wanted.value() : "none")) << type_name << ": " << text;

@@ -52,6 +52,12 @@ class RowCells {
   bool has_other_spelling_ = false;
 };
 
+// The same bytes as canonical_from_native, where the text is plain (host/model/plain_values.hpp)
+// and its column's kind is read plainly; else false. A TIMESTAMP is without the zone that it is in,
+// and then reads as a datetime.
+bool canonical_if_plain(std::string_view text, const NativeType& native, model::LogicalType type,
+                        std::string& out);
+
 // A row of SELECT of column_list. What follows an error of one cell is still filled, so that the
 // rejection can name the key.
 Result<void> fill_row(const Mapped& mapped, const Answer& row, RowCells& cells);

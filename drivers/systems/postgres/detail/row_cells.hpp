@@ -47,6 +47,10 @@ class RowCells {
   bool has_other_spelling_ = false;
 };
 
+// Whether a text of this type that is plain (host/model/plain_values.hpp) has the bytes that
+// canonical_from_native gives.
+bool is_read_plainly(const NativeType& native);
+
 // Every column of one row of an answer to SELECT of column_list, from a first column on. What
 // follows an error of one cell is still filled, so that the rejection can name the key.
 Result<void> fill_row(const Mapped& mapped, const Answer& rows, size_t row, RowCells& cells);

@@ -1,5 +1,5 @@
 // nvCOMP's zstd coder and decoder, where its headers were found at configure time and its library
-// is found at run time (libnvcomp.so, by the loader's path).
+// is found at run time (libnvcomp.so of the headers' version, by the loader's path).
 //
 // All arrays and bytes lie on the card, and commands go on the caller's stream. Owner: the process;
 // it is loaded once. Threads: any. Errors: kEngine.
@@ -11,7 +11,7 @@
 
 #include "host/base/result.hpp"
 
-namespace syncline::cuda {
+namespace syncline::bench {
 
 // Pieces to be compressed, or frames to be decompressed.
 struct NvcompBatch {
@@ -42,4 +42,4 @@ class Nvcomp {
   virtual Result<void> decompress(const NvcompBatch& batch, cudaStream_t stream) const = 0;
 };
 
-}  // namespace syncline::cuda
+}  // namespace syncline::bench

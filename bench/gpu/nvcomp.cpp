@@ -1,4 +1,4 @@
-#include "kernels/cuda/nvcomp.hpp"
+#include "bench/gpu/nvcomp.hpp"
 
 #ifdef SYN_HAVE_NVCOMP
 
@@ -9,7 +9,7 @@
 #include <nvcomp/version.h>
 #include <nvcomp/zstd.h>
 
-namespace syncline::cuda {
+namespace syncline::bench {
 namespace {
 
 const auto kCoderOptions = nvcompBatchedZstdCompressDefaultOpts;
@@ -95,16 +95,16 @@ const Nvcomp* Nvcomp::find() {
   return loaded.get();
 }
 
-}  // namespace syncline::cuda
+}  // namespace syncline::bench
 
 #else
 
-namespace syncline::cuda {
+namespace syncline::bench {
 
 const Nvcomp* Nvcomp::find() {
   return nullptr;
 }
 
-}  // namespace syncline::cuda
+}  // namespace syncline::bench
 
 #endif
