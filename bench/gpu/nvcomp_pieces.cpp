@@ -11,13 +11,14 @@ namespace {
 
 template <class T>
 void copy_in(CardMemory& to, const std::vector<T>& from) {
-  require(
-      cudaMemcpy(to.as<uint8_t>(), from.data(), from.size() * sizeof(T), cudaMemcpyHostToDevice),
-      "copy");
+  require(cudaMemcpy(to.as<uint8_t>(), static_cast<const void*>(from.data()),
+                     from.size() * sizeof(T), cudaMemcpyHostToDevice),
+          "copy");
 }
 
 std::vector<uint8_t*> places(uint8_t* first, size_t count, size_t step) {
   std::vector<uint8_t*> out;
+  out.reserve(count);
   for (size_t i = 0; i < count; ++i) out.push_back(first + i * step);
   return out;
 }

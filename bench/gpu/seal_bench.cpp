@@ -65,6 +65,7 @@ class Pieces {
         scratch_(std::max(size_t{groups_.compress} * SYN_CODER_SCRATCH_SIZE,
                           size_t{groups_.decompress} * SYN_DECODER_SCRATCH_SIZE)) {
     std::vector<syn_piece_place> places;
+    places.reserve(count);
     for (uint32_t i = 0; i < count; ++i) {
       places.push_back({i * kPieceSize, kPieceSize, i * kPlaceSize});
     }
@@ -168,6 +169,7 @@ class ZstdCores {
     return [this, is_opening] {
       const size_t thread_count = std::thread::hardware_concurrency();
       std::vector<std::thread> threads;
+      threads.reserve(thread_count);
       for (size_t first = 0; first < thread_count; ++first) {
         threads.emplace_back([this, first, thread_count, is_opening] {
           for (size_t i = first; i < frames_.size(); i += thread_count) run(i, is_opening);
@@ -203,12 +205,14 @@ class ZstdCores {
 Work blocks(engine::Engine& engine, const std::vector<std::string>& columns, bool is_opening,
             int rounds) {
   std::vector<std::string> sealed;
+  sealed.reserve(columns.size());
   for (const std::string& column : columns) {
     const std::vector<engine::ColumnView> views = {{0, 0, column}};
     sealed.push_back(take(engine.seal(views, {}, "bench")).bytes);
   }
   return [&engine, &columns, is_opening, rounds, sealed = std::move(sealed)] {
     std::vector<std::thread> threads;
+    threads.reserve(columns.size());
     for (size_t thread = 0; thread < columns.size(); ++thread) {
       threads.emplace_back([&, thread] {
         const std::vector<engine::ColumnView> views = {{0, 0, columns[thread]}};
@@ -278,6 +282,7 @@ void bench_card_seal(const Options& options) {
   const auto cpu = cpu::make_cpu_engine();
   const int rounds = options.is_quick ? 2 : 6;
   std::vector<std::string> columns;
+  columns.reserve(8);
   for (uint64_t i = 0; i < 8; ++i) columns.push_back(make_lines(16 << 20, i));
   for (const bool is_opening : {false, true}) {
     report(measure_rate(
