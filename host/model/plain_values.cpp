@@ -1,9 +1,7 @@
 #include "host/model/plain_values.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cstring>
 
 #include "host/model/types_internal.hpp"
 
@@ -21,11 +19,8 @@ bool is_digit(char letter) {
 
 template <class T>
 void put(T value, std::string& out) {
-  char bytes[sizeof value];
-  for (size_t i = 0; i < sizeof value; ++i) {
-    bytes[i] = static_cast<char>(value >> (8 * (sizeof value - 1 - i)));
-  }
-  out.assign(bytes, sizeof bytes);
+  out.clear();
+  detail::append_big_endian(value, out);
 }
 
 void put_int64(int64_t value, std::string& out) {
@@ -39,21 +34,9 @@ bool read_whole(std::string_view text, T& value) {
   return read.ec == std::errc() && read.ptr == end;
 }
 
-bool is_ascii(std::string_view text) {
-  constexpr uint64_t kHighBits = 0x8080808080808080;
-  uint64_t seen = 0;
-  size_t i = 0;
-  for (; i + sizeof seen <= text.size(); i += sizeof seen) {
-    uint64_t eight = 0;
-    std::memcpy(&eight, text.data() + i, sizeof eight);
-    seen |= eight;
-  }
-  for (; i < text.size(); ++i) seen |= static_cast<uint8_t>(text[i]);
-  return (seen & kHighBits) == 0;
-}
-
 bool put_text(std::string_view text, const LogicalType& type, std::string& out) {
-  if ((type.length > 0 && text.size() > type.length) || !is_ascii(text)) return false;
+  const auto length = detail::utf8_length(text);
+  if (!length || (type.length > 0 && *length > type.length)) return false;
   out.assign(text);
   return true;
 }

@@ -15,9 +15,11 @@ namespace syncline::model::detail {
 
 template <class T>
 void append_big_endian(T value, std::string& out) {
-  for (int shift = 8 * (static_cast<int>(sizeof value) - 1); shift >= 0; shift -= 8) {
-    out.push_back(static_cast<char>(value >> shift));
+  char bytes[sizeof value];
+  for (size_t i = 0; i < sizeof value; ++i) {
+    bytes[i] = static_cast<char>(value >> (8 * (sizeof value - 1 - i)));
   }
+  out.append(bytes, sizeof bytes);
 }
 
 template <class T>

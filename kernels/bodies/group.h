@@ -38,8 +38,10 @@ typedef struct syn_group {
 #define SYN_LOCAL_ADD(word, count) atomicAdd((word), (count))
 #define SYN_WARP 0xffffffffu
 #define SYN_WARP_SIZE 32u
+/* Where up to 32 lanes can ask each other: the bits of those whose word is this one's. */
+#define SYN_LANES_ALIKE(word) __match_any_sync(SYN_WARP, (word))
 #elif defined(SYN_LANES_MEET)
-/* C++ whose lanes are threads, as a test wants them: it says how they meet, and how they add. */
+/* C++ whose lanes are threads, as a test wants them: it says how they meet, add and compare. */
 #define SYN_LOCAL
 #define SYN_BARRIER() SYN_LANES_MEET()
 #else

@@ -121,23 +121,24 @@ SYN_INLINE void syn_zstd_insert(SYN_LOCAL syn_zstd_matcher* m, uint32_t size, ui
   }
 }
 
-#if defined(__CUDA_ARCH__)
-/* Both at once, a warp's width after the other: the lanes say to each other whose hashes are
- * alike. */
-SYN_INLINE void syn_zstd_look_up_by_warp(syn_zstd_matcher* m, uint32_t size, uint32_t lane) {
+#ifdef SYN_LANES_ALIKE
+/* Both at once, a group's width after the other: the lanes tell each other whose hashes are alike.
+ */
+SYN_INLINE void syn_zstd_look_up_together(SYN_LOCAL syn_zstd_matcher* m, uint32_t size,
+                                          uint32_t lane, uint32_t width) {
   const uint32_t count = syn_zstd_tile_size(m, size);
-  for (uint32_t base = 0; base < count; base += SYN_WARP_SIZE) {
+  for (uint32_t base = 0; base < count; base += width) {
     const uint32_t i = base + lane;
     const uint32_t hash = i < count ? m->hashes[i] : (1u << SYN_ZSTD_HASH_BITS) + lane;
-    const uint32_t alike = __match_any_sync(SYN_WARP, hash);
+    const uint32_t alike = SYN_LANES_ALIKE(hash);
     const uint32_t before = alike & ((1u << lane) - 1);
     if (i < count) {
       m->candidates[i] =
           before != 0 ? (uint16_t)(m->at + base + syn_high_bit(before)) : m->table[hash];
     }
-    __syncwarp();
+    SYN_BARRIER();
     if (i < count && alike >> lane == 1) m->table[hash] = (uint16_t)(m->at + i);
-    __syncwarp();
+    SYN_BARRIER();
   }
 }
 #endif
@@ -312,8 +313,8 @@ SYN_INLINE void syn_zstd_match(syn_group group, SYN_LOCAL syn_zstd_matcher* m,
       SYN_FIRST_LANE(group, syn_zstd_pick(m, piece, size, sequences, 0));
       continue;
     }
-#if defined(__CUDA_ARCH__)
-    SYN_ALL_LANES(group, syn_zstd_look_up_by_warp(m, size, lane));
+#ifdef SYN_LANES_ALIKE
+    SYN_ALL_LANES(group, syn_zstd_look_up_together(m, size, lane, group.width));
 #else
     SYN_ALL_LANES(group, syn_zstd_look_up(m, size, lane, group.width));
     SYN_ALL_LANES(group, syn_zstd_insert(m, size, lane, group.width));

@@ -79,7 +79,7 @@ struct ApplyWork {
 cudaError_t launch_apply(const ApplyWork& work, cudaStream_t stream);
 
 // Records of one key, each sealed or opened with a nonce and a tag of its own. Those of several
-// parts are worked at by as many warps; where there are none, parts and sums are not used.
+// parts are worked at by as many warps; where there are none, both arrays are null.
 struct GcmWork {
   const syn_gcm_key* key;
   const syn_gcm_record* records;

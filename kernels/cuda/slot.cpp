@@ -151,15 +151,16 @@ Result<void> CudaSlot::run_gather(uint32_t move_count, size_t moves) {
 
 Result<void> CudaSlot::run_gcm(const device::GcmShape& shape) {
   const size_t sums_size = size_t{shape.part_count} * sizeof(syn_gf128);
-  if (shape.part_count != shape.count) {
+  const bool has_parts = shape.part_count != shape.count;
+  if (has_parts) {
     SYN_TRY(parts_.reserve(sums_size + (size_t{shape.count} + 1) * sizeof(uint32_t)));
   }
   const GcmWork work{.key = key_.at<syn_gcm_key>(0),
                      .records = input().at<syn_gcm_record>(shape.records),
                      .count = shape.count,
                      .part_count = shape.part_count,
-                     .first_parts = parts_.at<uint32_t>(sums_size),
-                     .part_sums = parts_.at<syn_gf128>(0),
+                     .first_parts = has_parts ? parts_.at<uint32_t>(sums_size) : nullptr,
+                     .part_sums = has_parts ? parts_.at<syn_gf128>(0) : nullptr,
                      .additional = input().data(),
                      .input = shape.is_open ? input().data() : sealed().data(),
                      .output = sealed().data(),

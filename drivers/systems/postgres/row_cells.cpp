@@ -52,21 +52,20 @@ bool is_read_plainly(const NativeType& native) {
 Result<void> RowCells::set_text(const Mapped& mapped, size_t field, std::string_view text) {
   const NativeType& native = mapped.columns[field].type;
   const model::LogicalType& type = mapped.schema->fields[field].type;
-  if (is_read_plainly(native) && model::canonical_if_plain(text, type, bytes_[field])) {
-    views_[field] = {model::CellState::kValue, bytes_[field]};
-    return field < mapped.key_count() ? check_spelling(mapped, field, text) : success();
+  if (!is_read_plainly(native) || !model::canonical_if_plain(text, type, bytes_[field])) {
+    auto bytes = canonical_from_native(text, native, type);
+    if (!bytes) {
+      const bool is_null =
+          mapped.schema->fields[field].are_zero_dates_null && is_beyond_dates(text, native);
+      if (is_null) return set_null(mapped, field);
+      views_[field] = {};
+      Error error = std::move(bytes).error();
+      error.what = "column " + mapped.columns[field].name + ": " + error.what;
+      return error;
+    }
+    bytes_[field] = std::move(bytes).value();
   }
-  auto bytes = canonical_from_native(text, native, type);
-  if (!bytes) {
-    const bool is_null =
-        mapped.schema->fields[field].are_zero_dates_null && is_beyond_dates(text, native);
-    if (is_null) return set_null(mapped, field);
-    views_[field] = {};
-    Error error = std::move(bytes).error();
-    error.what = "column " + mapped.columns[field].name + ": " + error.what;
-    return error;
-  }
-  set_canonical(field, std::move(bytes).value());
+  views_[field] = {model::CellState::kValue, bytes_[field]};
   return field < mapped.key_count() ? check_spelling(mapped, field, text) : success();
 }
 

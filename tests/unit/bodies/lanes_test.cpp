@@ -7,14 +7,32 @@
 
 namespace syncline::bodies {
 namespace {
-thread_local pthread_barrier_t* meeting = nullptr;
+// What the lanes of a group have between them.
+struct Meeting {
+  pthread_barrier_t barrier;
+  uint32_t width = 0;
+  uint32_t words[32] = {};
+};
+thread_local Meeting* meeting = nullptr;
+thread_local uint32_t lane_here = 0;
 void meet() {
-  pthread_barrier_wait(meeting);
+  pthread_barrier_wait(&meeting->barrier);
+}
+uint32_t alike(uint32_t word) {
+  meeting->words[lane_here] = word;
+  meet();
+  uint32_t lanes = 0;
+  for (uint32_t lane = 0; lane < meeting->width; ++lane) {
+    if (meeting->words[lane] == word) lanes |= 1u << lane;
+  }
+  meet();
+  return lanes;
 }
 }  // namespace
 }  // namespace syncline::bodies
 
 #define SYN_LANES_MEET() syncline::bodies::meet()
+#define SYN_LANES_ALIKE(word) syncline::bodies::alike(word)
 #define SYN_LOCAL_ADD(word, count) __atomic_fetch_add((word), (count), __ATOMIC_RELAXED)
 
 #include <memory>
@@ -33,18 +51,20 @@ class Lanes : public testing::TestWithParam<uint32_t> {
  protected:
   template <class Work>
   static void run(uint32_t width, const Work& work) {
-    pthread_barrier_t barrier;
-    ASSERT_EQ(pthread_barrier_init(&barrier, nullptr, width), 0);
+    Meeting all;
+    all.width = width;
+    ASSERT_EQ(pthread_barrier_init(&all.barrier, nullptr, width), 0);
     std::vector<std::thread> threads;
     threads.reserve(width);
     for (uint32_t lane = 0; lane < width; ++lane) {
       threads.emplace_back([&, lane] {
-        meeting = &barrier;
+        meeting = &all;
+        lane_here = lane;
         work(syn_group{lane, width});
       });
     }
     for (std::thread& thread : threads) thread.join();
-    pthread_barrier_destroy(&barrier);
+    pthread_barrier_destroy(&all.barrier);
   }
 
   // Two pieces, one after the other in the same memory.
@@ -97,6 +117,7 @@ class Lanes : public testing::TestWithParam<uint32_t> {
 
 constexpr size_t kSize = 1500;
 
+// Lanes tell each other which hashes are alike, as a card's do; one lane has just the table.
 TEST_P(Lanes, CodeAsOneDoes) {
   std::vector<std::string> pieces = {"", "x", words_of(20, 1)};
   for (const Content& content : contents_of(kSize)) pieces.push_back(content.bytes);
