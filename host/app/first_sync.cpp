@@ -410,7 +410,7 @@ bool RuntimeImpl::is_any_stream_paused() const {
 }
 
 Result<void> RuntimeImpl::take_chunk(SystemRun& run, capture::Captured&& chunk) {
-  quarantine_rejected(run, chunk.result.rejected);
+  SYN_TRY(quarantine_rejected(run, chunk.result.rejected));
   if (chunk.notice) parts_.log.warning(run.system->name + ": " + to_string(*chunk.notice));
   if (chunk.is_empty()) return success();
   run.rows_captured += chunk.row_count();

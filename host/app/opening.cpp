@@ -121,6 +121,8 @@ Result<void> RuntimeImpl::open_source(SystemRun& run) {
   if (is_unknown || parts_.clock.steady_us() < run.open_due_us) return not_yet(run);
   if (!run.system->schemas.empty()) {
     if (run.refused) return *run.refused;
+    SYN_TRY(run.layout, parts_.shadow.get_item(layout_item(run.system->name)));
+    if (!run.layout.empty()) run.system->ports.source->compare_with(run.layout);
     auto opened = run.system->ports.source->open(pipeline_->position(run.system->id));
     if (!opened) {
       run.open_wait_us = std::clamp(2 * run.open_wait_us, kOpenWaitUsMin, kOpenWaitUsMax);

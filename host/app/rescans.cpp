@@ -5,6 +5,11 @@
 #include "host/app/runtime_internal.hpp"
 
 namespace syncline::app {
+namespace {
+
+constexpr int64_t kNoteRetryUs = 200'000;
+
+}  // namespace
 
 // What stands still is read past: it is scanned once it goes on, be it after a restart.
 std::vector<model::DatasetId> RuntimeImpl::to_be_scanned(const SystemRun& run,
@@ -33,6 +38,23 @@ Result<void> RuntimeImpl::load_rescans(SystemRun& run) {
   return success();
 }
 
+// What a source has given is not given again in this life: what is to be kept of it waits for room,
+// as what comes behind it does. Any other error ends the appliance before the source is read on.
+// REQUIRES: not the step thread.
+Result<void> RuntimeImpl::note(const std::function<Result<void>(pipeline::Pipeline&)>& work) {
+  uint64_t seen = 0;
+  while (true) {
+    auto noted = on_step_thread(work);
+    if (noted || !is_reading_) return noted;
+    if (noted.error().code != ErrorCode::kStorageFull) {
+      fail_all(noted.error());
+      return noted;
+    }
+    parts_.log.error(noted.error());
+    seen = committed_.wait(seen, kNoteRetryUs);
+  }
+}
+
 // That a scan is due is durable before the place in the log moves that told of it: neither a crash
 // nor an error forgets it.
 Result<void> RuntimeImpl::note_rescans(SystemRun& run,
@@ -40,13 +62,22 @@ Result<void> RuntimeImpl::note_rescans(SystemRun& run,
   if (datasets.empty()) return success();
   run.rescans_due.insert(datasets.begin(), datasets.end());
   const model::SystemId system = run.system->id;
-  return on_step_thread([this, system, &datasets](pipeline::Pipeline& pipeline) -> Result<void> {
+  return note([this, system, &datasets](pipeline::Pipeline& pipeline) -> Result<void> {
     SYN_TRY(pipeline.commit());
     for (const model::DatasetId dataset : datasets) {
       SYN_TRY(parts_.shadow.put_item(rescan_item(dataset, system), "1"));
     }
     return parts_.shadow.flush();
   });
+}
+
+// Behind the scans that were told of it. Where a crash forgets it, they are asked for again.
+Result<void> RuntimeImpl::note_layout(SystemRun& run) {
+  const std::string& layout = run.system->ports.source->layout();
+  if (layout == run.layout) return success();
+  SYN_TRY(parts_.shadow.put_item(layout_item(run.system->name), layout));
+  run.layout = layout;
+  return success();
 }
 
 // One that fails is due still. One that is done is forgotten with the next flush: to scan again

@@ -31,6 +31,10 @@ std::string rescan_item(model::DatasetId dataset, model::SystemId system) {
   return "rescan/" + std::to_string(dataset) + "/" + std::to_string(system);
 }
 
+std::string layout_item(const std::string& system) {
+  return "layout/" + system;
+}
+
 std::string sync_cursor_item(model::DatasetId dataset, model::SystemId system) {
   return "sync cursor/" + std::to_string(dataset) + "/" + std::to_string(system);
 }
@@ -88,6 +92,7 @@ Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const 
   const journal::GroupNumber committed = storage.journal().stats().committed;
   SYN_TRY(shadow.put_item(cursor_item(system), encode_group(committed)));
   SYN_TRY(shadow.put_item(needs_plan_item(system), {}));
+  SYN_TRY(shadow.put_item(layout_item(system), {}));  // all is read whole
   for (const ports::DatasetMapping& mapping : found->ports.datasets) {
     SYN_TRY(shadow.put_item(phase_item(mapping.schema->dataset, found->settings->id), {}));
     SYN_TRY(shadow.put_item(sync_cursor_item(mapping.schema->dataset, found->settings->id), {}));

@@ -14,6 +14,8 @@ std::string epoch_item(const std::string& system);
 std::string cursor_item(const std::string& system);
 std::string needs_plan_item(const std::string& system);
 std::string rescan_item(model::DatasetId dataset, model::SystemId system);
+// How its tables were made when that was last told (Source::layout); empty: not known.
+std::string layout_item(const std::string& system);
 // How far a first sync has read; empty: from the start.
 std::string sync_cursor_item(model::DatasetId dataset, model::SystemId system);
 std::string phase_item(model::DatasetId dataset, model::SystemId system);

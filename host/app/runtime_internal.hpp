@@ -85,6 +85,7 @@ struct SystemRun {
   std::optional<Error> refused;  // why it is not opened at all: a resync mends it
   std::optional<Error> lost;     // its log has a gap, which only a resync mends; as what follows
   std::set<model::DatasetId> rescans_due;  // the capture thread's own, as is
+  std::string layout;                      // of its tables, as noted; likewise
   std::set<model::DatasetId> unsynced;     // likewise: could not be read; their log rows are passed
   size_t in_flight_seen = 0;               // the sync thread's own: as its log was last waited for
   int64_t in_flight_moved_us = 0;
@@ -268,9 +269,13 @@ class RuntimeImpl final : public Runtime {
   void note_withheld(SystemRun& run, const std::optional<Error>& why);
   void pause_at_log_limit(SystemRun& run, const ports::Source::Lag& lag);
   void note_stops(SystemRun& run, const ports::PollResult& result);
-  void quarantine_rejected(SystemRun& run, const std::vector<ports::RejectedRow>& all);
+  Result<void> quarantine_rejected(SystemRun& run, const std::vector<ports::RejectedRow>& all);
+  std::function<Result<void>(pipeline::Pipeline&)> quarantining(
+      SystemRun& run, const std::vector<ports::RejectedRow>& all);
+  Result<void> note(const std::function<Result<void>(pipeline::Pipeline&)>& work);
   Result<void> load_rescans(SystemRun& run);
   Result<void> note_rescans(SystemRun& run, const std::vector<model::DatasetId>& datasets);
+  Result<void> note_layout(SystemRun& run);
   static std::vector<model::DatasetId> to_be_scanned(const SystemRun& run,
                                                      const ports::PollResult& result);
   // Of those that are due and do not stand still.

@@ -179,16 +179,17 @@ Result<void> RuntimeImpl::reread_all(model::DatasetId dataset,
       if (run->delivery) run->delivery->pause(stream);
     }
   }
+  const auto reread_in = [&](SystemRun& run) -> Result<void> {
+    SYN_TRY(const auto rejected, reread(run, dataset, keys));
+    if (rejected.empty()) return success();
+    return on_step_thread_in_time(quarantining(run, rejected));
+  };
   Result<void> all = success();
   for (const auto& run : runs_) {
     const RuntimeSystem& system = *run->system;
     if (!system.mappings.contains(dataset) || !system.is_read(dataset)) continue;
-    auto rejected = reread(*run, dataset, keys);
-    if (!rejected) {
-      all = std::move(rejected).error();
-      break;
-    }
-    quarantine_rejected(*run, rejected.value());
+    all = reread_in(*run);
+    if (!all) break;
   }
   const std::lock_guard lock(mutex_);
   pause_deliveries();

@@ -162,10 +162,11 @@ Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int wait_ms, int64_t& b
   run.rows_captured += captured.row_count();
   const ports::PollResult result = std::move(captured.result);
   note_stops(run, result);
-  quarantine_rejected(run, result.rejected);
+  SYN_TRY(quarantine_rejected(run, result.rejected));
   SYN_TRY(note_rescans(run, to_be_scanned(run, result)));
   if (!captured.is_empty() || !captured.position.is_start()) push(std::move(captured));
   run.is_caught_up = result.row_count == 0 && !result.has_more && !next_rescan(run);
+  SYN_TRY(note_layout(run));
   SYN_TRY(rescan_what_is_due(run));
   settle_due_twins(run);
   return result.has_more ? ReadOn::kMore : ReadOn::kEnd;
@@ -206,8 +207,14 @@ void RuntimeImpl::note_stops(SystemRun& run, const ports::PollResult& result) {
 
 // A row that its own system holds, but no type of ours: it goes nowhere, and says so. A later value
 // of the record that can be held travels as any other.
-void RuntimeImpl::quarantine_rejected(SystemRun& run, const std::vector<ports::RejectedRow>& all) {
-  if (all.empty()) return;
+Result<void> RuntimeImpl::quarantine_rejected(SystemRun& run,
+                                              const std::vector<ports::RejectedRow>& all) {
+  return all.empty() ? success() : note(quarantining(run, all));
+}
+
+// The work of it, for the step thread.
+std::function<Result<void>(pipeline::Pipeline&)> RuntimeImpl::quarantining(
+    SystemRun& run, const std::vector<ports::RejectedRow>& all) {
   std::vector<model::Skip> skips;
   for (const ports::RejectedRow& rejected : all) {
     const std::string reason = to_string(rejected.error);
@@ -219,14 +226,13 @@ void RuntimeImpl::quarantine_rejected(SystemRun& run, const std::vector<ports::R
         key.empty() ? model::hash_key(reason) : model::record_hash(key, schema);
     skips.push_back({run.system->id, rejected.dataset, hash, key, 0, reason});
   }
-  push(Command{[this, skips = std::move(skips)](pipeline::Pipeline& pipeline) -> Result<void> {
-                 SYN_TRY(pipeline.commit());
-                 for (const model::Skip& skip : skips) {
-                   SYN_TRY(pipeline::quarantine(skip, parts_.shadow));
-                 }
-                 return parts_.shadow.flush();
-               },
-               std::make_shared<std::promise<Result<void>>>()});
+  return [this, skips = std::move(skips)](pipeline::Pipeline& pipeline) -> Result<void> {
+    SYN_TRY(pipeline.commit());
+    for (const model::Skip& skip : skips) {
+      SYN_TRY(pipeline::quarantine(skip, parts_.shadow));
+    }
+    return parts_.shadow.flush();
+  };
 }
 
 // Asked for on another thread, done on the capture's.

@@ -82,7 +82,7 @@ Result<void> RuntimeImpl::settle_twins(SystemRun& run, std::span<const pipeline:
     keys.insert(keys.end(), twins.keys.begin(), twins.keys.end());
   }
   SYN_TRY(const capture::Captured read, run.capture->read_records(due.front().dataset, keys));
-  quarantine_rejected(run, read.result.rejected);
+  SYN_TRY(quarantine_rejected(run, read.result.rejected));
   return on_step_thread([&](pipeline::Pipeline& pipeline) -> Result<void> {
     const auto describe = [&](const pipeline::TwinRows& twins) {
       return to_string(twins_error(run, twins));

@@ -55,6 +55,10 @@ class Source {
  public:
   virtual ~Source() = default;
 
+  // What layout() gave in an earlier life, if anything: what was made otherwise since is told by a
+  // poll as a rescan. Called before open.
+  virtual void compare_with(const std::string& /*layout*/) {}
+
   // Sets up what reading needs (triggers, slots), resumes behind `position` (start: from now on).
   // Without it only read_snapshot and read_records may be called, which then change nothing.
   virtual Result<void> open(const model::Position& position) = 0;
@@ -101,6 +105,14 @@ class Source {
     std::optional<Error> withheld;  // there is more, but the system does not show it, and why
   };
   virtual Result<Lag> lag() = 0;
+
+  // How the tables are made as far as the log does not tell it: a column that is filled anew, a
+  // partition that comes. As of what polls have told to be read of it, to be kept behind that.
+  // Opaque; empty: not known yet, or the log tells all.
+  virtual const std::string& layout() const {
+    static const std::string kNone;
+    return kNone;
+  }
 };
 
 }  // namespace syncline::ports

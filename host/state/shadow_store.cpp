@@ -1,5 +1,6 @@
 #include <array>
 #include <deque>
+#include <filesystem>
 #include <optional>
 
 #include <rocksdb/cache.h>
@@ -29,6 +30,7 @@ constexpr char kRecordTag = 3;
 constexpr uint32_t kFormatNumber = 1;
 constexpr size_t kRecordKeyBytes = 21;
 constexpr size_t kWriteBufferBytes = 32u << 20;
+constexpr uint64_t kFlushRoomBytes = 1u << 20;  // beside what is in memory
 constexpr size_t kBlockCacheBytes = 32u << 20;
 constexpr size_t kHintPrefixBytes = 6;  // tag, dataset and what numbers up to 256 lanes
 
@@ -326,7 +328,17 @@ Result<uint64_t> ShadowStore::frame_number(model::LaneIndex lane) const {
   return number;
 }
 
+// A file that RocksDB could not write to its end may end the process at the next try: none is begun
+// without room for all that is in memory.
 Result<void> ShadowStore::flush() {
+  uint64_t memory_bytes = 0;
+  database_->rocksdb->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &memory_bytes);
+  std::error_code unknown;
+  const auto space = std::filesystem::space(database_->folder, unknown);
+  if (!unknown && space.available < memory_bytes + kFlushRoomBytes) {
+    return error_of(rocksdb::Status::NoSpace("less is left than a flush may take"),
+                    database_->folder);
+  }
   return database_->result(database_->rocksdb->Flush(rocksdb::FlushOptions()));
 }
 

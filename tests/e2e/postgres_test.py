@@ -427,6 +427,26 @@ class Postgres(unittest.TestCase):
             self.wait(lambda: self.rows(shop) == [])
         self.expect_equal()
 
+    def test_tables_that_are_altered_while_the_appliance_is_down_are_read_anew(self):
+        office, shop = self.databases
+        for database in self.databases:
+            self.sql(database, "CREATE TABLE item(id bigint PRIMARY KEY, name text)" +
+                     (" PARTITION BY RANGE (id)" if database == office else ""))
+        self.sql(office, "CREATE TABLE low PARTITION OF item FOR VALUES FROM (0) TO (100)",
+                 "CREATE TABLE high PARTITION OF item FOR VALUES FROM (100) TO (200)",
+                 "INSERT INTO item VALUES (1, 'one'), (101, 'two')",
+                 "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
+        self.begin()
+        self.wait(lambda: self.rows(shop, "item") == [(1, "one"), (101, "two")])
+        self.wait(lambda: len(self.rows(shop)) == 1)
+        self.stop()
+        self.sql(office, "ALTER TABLE customer ALTER name TYPE text USING upper(name)",
+                 "DROP TABLE low")
+        self.start()
+        self.wait(lambda: self.rows(shop, "item") == [(101, "two")])
+        self.wait(lambda: self.rows(shop)[0][1] == "ANN")
+        self.expect_equal()
+
     def test_with_a_sqlite_file(self):
         office = self.databases[0]
         self.sql(office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1, 9.99, "

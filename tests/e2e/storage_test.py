@@ -211,6 +211,18 @@ class FullDisk(fixture.Appliance):
         control.sendall(json.dumps({"command": "repair", "dataset": "customer",
                                     "keys": [b"1@x".hex()]}).encode() + b"\n")
 
+    def test_a_row_that_goes_nowhere_waits_for_room_to_be_quarantined(self):
+        self.init()
+        self.start()
+        self.wait(lambda: self.status()["state"] == "running")
+        self.take_all_room()
+        self.write(self.office, "INSERT INTO customer VALUES ('bad@x', CAST(X'ff' AS TEXT), 1)",
+                   "INSERT INTO customer VALUES ('good@x', 'Good', 2)")
+        self.wait(lambda: "SYN-4" in self.log())
+        os.remove(os.path.join(self.disk, "ballast"))
+        self.wait(lambda: self.one(self.shop, "SELECT count(*) FROM customer WHERE points = 2"))
+        self.wait(lambda: self.status()["quarantined"] == 1)
+
     def test_a_stop_is_obeyed_while_a_command_waits_for_room(self):
         self.init()
         self.start()

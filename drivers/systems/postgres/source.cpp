@@ -1,6 +1,7 @@
 #include "drivers/systems/postgres/detail/source.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "drivers/systems/postgres/detail/failover.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
@@ -16,6 +17,7 @@ constexpr int64_t kReadOnUs = 20'000;  // behind what a poll gave, if it was not
 // large polls make large batches.
 constexpr int64_t kFarBehindUs = 1'000'000;
 constexpr int64_t kReadOnUsMax = 100'000;
+const std::vector<model::DatasetId> kNone;
 
 bool is_read(const ports::DatasetMapping& mapping) {
   return mapping.direction != ports::Direction::kTo;
@@ -170,7 +172,7 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
     is_changed = is_changed || is_other;
     captured.push_back(std::move(mapped).value());
   }
-  SYN_TRY(look_at_files(*connection, captured, rescans));
+  SYN_TRY(look_at_files(*connection, captured, result == nullptr ? kNone : rescans));
   if (!is_changed) return success();
   SYN_TRY(note_primary(*connection));
   SYN_TRY(publication_, install_publication(*connection, shared_->object, captured));
@@ -188,10 +190,10 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
 Result<void> PostgresSource::look_at_files(Connection& connection,
                                            const std::vector<Mapped>& tables,
                                            const std::vector<model::DatasetId>& rescans) {
-  SYN_TRY(Partitions now, read_partitions(connection, tables));
-  auto others = regrouped(connection, partitions_, now);
-  Layouts layouts = layouts_of(tables);
-  for (const model::DatasetId dataset : rewritten(layouts_, layouts)) {
+  SeenTables now{layouts_of(tables), {}};
+  SYN_TRY(now.partitions, read_partitions(connection, tables));
+  auto others = regrouped(connection, seen_.partitions, now.partitions);
+  for (const model::DatasetId dataset : rewritten(seen_.layouts, now.layouts)) {
     const bool is_told = std::find(rescans.begin(), rescans.end(), dataset) != rescans.end();
     if (!is_told) others.push_back(dataset);
   }
@@ -199,8 +201,8 @@ Result<void> PostgresSource::look_at_files(Connection& connection,
     SYN_TRY(regrouped_end_, end_of_log(connection));
   }
   regrouped_.insert(others.begin(), others.end());
-  partitions_ = std::move(now);
-  layouts_ = std::move(layouts);
+  seen_ = std::move(now);
+  is_seen_anew_ = true;
   return success();
 }
 
@@ -456,6 +458,7 @@ Result<ports::PollResult> PostgresSource::poll(ports::ChangeSink& sink, size_t r
     return std::move(read).as_failure();
   }
   given_ = place_;
+  if (regrouped_.empty() && std::exchange(is_seen_anew_, false)) told_layout_ = to_text(seen_);
   return result;
 }
 

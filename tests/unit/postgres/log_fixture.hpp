@@ -17,6 +17,10 @@ class Log : public PostgresTest {
   // A source of our own, with bounds that a test can reach.
   void open_with(const Limits& limits, const model::Position& position = {},
                  Clock& clock = system_clock()) {
+    make_source(limits, clock);
+    expect_ok(system_.source->open(position));
+  }
+  void make_source(const Limits& limits, Clock& clock) {
     system_.source.reset();
     auto shared = std::make_shared<Shared>();
     shared->config = config_;
@@ -25,7 +29,6 @@ class Log : public PostgresTest {
     auto source = std::make_unique<PostgresSource>(shared, clock);
     source_ = source.get();
     system_.source = std::move(source);
-    expect_ok(system_.source->open(position));
   }
   static Limits small() {
     Limits limits;

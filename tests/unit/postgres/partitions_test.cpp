@@ -37,6 +37,29 @@ class Looked : public Log {
     EXPECT_THAT(rescans_, IsEmpty());
   }
 
+  // What the table has once another appliance's life has begun, which asks for it to be read.
+  std::vector<std::string> read_at_next_start(const std::string& sql) {
+    stop_and(sql);
+    poll_until([this] { return !rescans_.empty(); });
+    EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset));
+    return snapshot();
+  }
+  void expect_nothing_to_read_after(const std::string& sql) {
+    stop_and(sql);
+    expect_nothing_to_read();
+  }
+  void stop_and(const std::string& sql) {
+    take_for(200);
+    const std::string layout = source_->layout();
+    EXPECT_NE("", layout);
+    system_.source.reset();
+    user_.run(sql);
+    rescans_.clear();
+    make_source(small(), clock_);
+    source_->compare_with(layout);
+    expect_ok(source_->open(sink_->position));
+  }
+
   SkipClock clock_;
 };
 
@@ -99,6 +122,15 @@ TEST_F(Partitioned, OneThatIsEmptiedWhileTheConnectionIsAwayIsNoticedAtTheNext) 
   expect_nothing_to_read();
 }
 
+TEST_F(Partitioned, WhatBecomesOfThemWhileNobodyReadsIsNoticedAtTheNextStart) {
+  begin();
+  EXPECT_THAT(read_at_next_start("TRUNCATE low"), ElementsAre("snapshot 10001 name=Bob mail=NULL"));
+  EXPECT_THAT(read_at_next_start("DROP TABLE higher"), IsEmpty());
+  expect_nothing_to_read_after("INSERT INTO customer VALUES (2, 'Cy', NULL)");
+  expect_nothing_to_read_after(
+      "CREATE TABLE later PARTITION OF customer FOR VALUES FROM (20000) TO (30000)");
+}
+
 TEST_F(Partitioned, OneThatIsMadeEmptyAsksForNoScan) {
   begin();
   user_.run("CREATE TABLE later PARTITION OF customer FOR VALUES FROM (20000) TO (30000)");
@@ -128,6 +160,48 @@ TEST_F(Rewritten, AColumnThatIsRetypedToItsOwnTypeOrMadeAnewAsksForAScan) {
   user_.run("UPDATE customer SET mail = 'b@x'");
   EXPECT_THAT(take(1), ElementsAre("update 1 name=ann mail=b@x"));
   expect_nothing_to_read();
+}
+
+TEST_F(Rewritten, OneThatIsRetypedWhileNobodyReadsIsNoticedAtTheNextStart) {
+  begin();
+  EXPECT_THAT(read_at_next_start("ALTER TABLE customer ALTER name TYPE text USING lower(name)"),
+              ElementsAre("snapshot 1 name=ann mail=a@x"));
+  EXPECT_THAT(read_at_next_start("ALTER TABLE customer DROP mail, ADD mail text"),
+              ElementsAre("snapshot 1 name=ann mail=NULL"));
+  expect_nothing_to_read_after("VACUUM FULL customer");
+  expect_nothing_to_read_after("TRUNCATE customer");  // which the log tells
+}
+
+// A crash may come between a poll and what is kept of it: what was told is told again.
+TEST_F(Rewritten, WhatIsKeptIsWhatPollsHaveTold) {
+  begin();
+  take_for(200);
+  const std::string before = source_->layout();
+  user_.run("ALTER TABLE customer ALTER name TYPE text USING lower(name)");
+  expect_ok(system_.source->open(sink_->position));
+  EXPECT_EQ(before, source_->layout());
+  poll_until([this] { return !rescans_.empty(); });
+  EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset));
+  EXPECT_NE(before, source_->layout());
+}
+
+TEST(SeenTables, AreTheSameThereAndBack) {
+  SeenTables seen;
+  seen.layouts[7] = {"16402", {{3, "751"}, {5, "752"}}};
+  seen.layouts[9] = {"16500", {{1, "753"}}};
+  seen.partitions[7] = {{"16410", "16411"}, {"16412", "16412"}};
+  seen.partitions[9] = {};
+  const SeenTables again = seen_from(to_text(seen));
+  EXPECT_EQ(to_text(seen), to_text(again));
+  EXPECT_THAT(rewritten(seen.layouts, again.layouts), IsEmpty());
+  EXPECT_EQ(seen.partitions, again.partitions);
+}
+
+TEST(SeenTables, WhatCannotBeReadIsNotKnown) {
+  for (const char* text : {"field 1 2", "dataset x 1", "dataset 7", "dataset 7 1\nfield", "what"}) {
+    const SeenTables seen = seen_from(text);
+    EXPECT_TRUE(seen.layouts.empty() && seen.partitions.empty()) << text;
+  }
 }
 
 TEST_F(Rewritten, WhatLeavesTheValuesAsTheyAreAsksForNone) {

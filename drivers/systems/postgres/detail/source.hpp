@@ -17,9 +17,8 @@
 #include "drivers/systems/postgres/detail/decoder.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
 #include "drivers/systems/postgres/detail/origins.hpp"
-#include "drivers/systems/postgres/detail/partitions.hpp"
 #include "drivers/systems/postgres/detail/replica.hpp"
-#include "drivers/systems/postgres/detail/rewrites.hpp"
+#include "drivers/systems/postgres/detail/seen_tables.hpp"
 #include "drivers/systems/postgres/detail/shared.hpp"
 #include "drivers/systems/postgres/detail/stream.hpp"
 #include "host/base/clock.hpp"
@@ -31,6 +30,7 @@ class PostgresSource final : public ports::Source {
  public:
   PostgresSource(std::shared_ptr<const Shared> shared, Clock& clock);
 
+  void compare_with(const std::string& layout) override { seen_ = seen_from(layout); }
   Result<void> open(const model::Position& position) override;
   Result<ports::PollResult> poll(ports::ChangeSink& sink, size_t row_limit, int wait_ms) override;
   Result<void> acknowledge(const model::Position& position) override;
@@ -43,6 +43,7 @@ class PostgresSource final : public ports::Source {
                                                        std::span<const std::string> keys,
                                                        ports::ChangeSink& sink) override;
   Result<Lag> lag() override;
+  const std::string& layout() const override { return told_layout_; }
 
  private:
   Result<Connection*> connect();
@@ -105,8 +106,9 @@ class PostgresSource final : public ports::Source {
   bool is_filtered_ = false;       // the stream shows nothing that is under an origin
   Made publication_ = Made::kBefore;
   int64_t publication_number_ = 0;
-  Partitions partitions_;                 // as they were last looked at
-  Layouts layouts_;                       // likewise
+  SeenTables seen_;                       // as they were last looked at
+  bool is_seen_anew_ = false;             // since a poll was done
+  std::string told_layout_;               // as polls have told what is to be read of it
   std::set<model::DatasetId> regrouped_;  // since, and not told yet
   Lsn regrouped_end_ = 0;                 // of the log, when that was seen
   Place given_;                           // behind what polls gave

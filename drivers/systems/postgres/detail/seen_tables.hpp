@@ -1,0 +1,28 @@
+// How the tables were made when they were last looked at, as far as no log tells it, and the same
+// as text, to be kept from one start to the next.
+//
+//   dataset 7 16402        a dataset, and the file that its table is in
+//   field 3 751            a mapped column: its number, and the transaction that declared it
+//   partition 16410 16410  of a partitioned table: its number, and its file
+//
+// Threads: values.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "drivers/systems/postgres/detail/partitions.hpp"
+#include "drivers/systems/postgres/detail/rewrites.hpp"
+
+namespace syncline::postgres {
+
+struct SeenTables {
+  Layouts layouts;
+  Partitions partitions;
+};
+
+std::string to_text(const SeenTables& seen);
+// What cannot be read is not known: nothing is compared with it.
+SeenTables seen_from(std::string_view text);
+
+}  // namespace syncline::postgres
