@@ -293,8 +293,49 @@ class Daemon {
         add(dataset + " is gone");
       }
     }
-    if (before.systems.size() != after.systems.size()) add("the systems differ");
+    for (const BlueprintSystem& system : after.systems) {
+      const std::string named = "system '" + system.settings->name + "'";
+      const BlueprintSystem* known = find_system(before, system.settings->name);
+      if (known == nullptr) {
+        add(named + " is new");
+      } else if (known->settings->kind != system.settings->kind) {
+        add(named + " is of another kind");
+      } else {
+        for (const std::string& dataset : more_datasets(*known, before, system)) {
+          add("dataset '" + dataset + "' is new in " + named);
+        }
+        for (const std::string& dataset : more_datasets(system, after, *known)) {
+          add("dataset '" + dataset + "' is gone from " + named);
+        }
+      }
+    }
+    for (const BlueprintSystem& system : before.systems) {
+      const std::string& name = system.settings->name;
+      if (find_system(after, name) == nullptr) add("system '" + name + "' is gone");
+    }
     return text;
+  }
+
+  static const BlueprintSystem* find_system(const Blueprint& blueprint, const std::string& name) {
+    const auto found = std::ranges::find_if(blueprint.systems, [&](const BlueprintSystem& system) {
+      return system.settings->name == name;
+    });
+    return found == blueprint.systems.end() ? nullptr : &*found;
+  }
+
+  // Those of the other that are known to the one's blueprint, but not mapped in it.
+  static std::vector<std::string> more_datasets(const BlueprintSystem& one,
+                                                const Blueprint& blueprint,
+                                                const BlueprintSystem& other) {
+    std::vector<std::string> names;
+    for (const ports::DatasetMapping& mapping : other.ports.datasets) {
+      const std::string& name = mapping.schema->name;
+      const bool is_mapped = std::ranges::any_of(
+          one.ports.datasets,
+          [&](const ports::DatasetMapping& known) { return known.schema->name == name; });
+      if (!is_mapped && blueprint.find_schema(name) != nullptr) names.push_back(name);
+    }
+    return names;
   }
 
   DaemonOptions options_;

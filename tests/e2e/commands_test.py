@@ -339,6 +339,16 @@ class Running(fixture.Appliance):
         self.wait(lambda: self.rows(self.shop, "note") == [("n1", "hello")])
         self.expect_equal()
 
+    def test_a_system_of_another_name_is_taken_over_when_told(self):
+        config = self.config()
+        self.set_config(config.replace("systems.shop", "systems.store").replace("on.shop",
+                                                                                "on.store"))
+        self.refuse("reload", status=3, code="SYN-2003",
+                    says=["system 'store' is new", "system 'shop' is gone", "--yes"])
+        self.set_config(config)
+        self.write(self.office, "UPDATE customer SET points = 7")
+        self.expect_equal()
+
     def test_a_broken_config_is_not_taken_over(self):
         good = self.config()
         self.change_config("[systems.shop]", "[systems.shpo]")
