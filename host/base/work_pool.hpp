@@ -36,8 +36,9 @@ class WorkPool {
   const std::function<void(size_t)>* work_ = nullptr;
   size_t count_ = 0;
   std::atomic<size_t> next_{0};
-  size_t busy_ = 0;
+  size_t busy_ = 0;  // workers that have come to this round
   uint64_t round_ = 0;
+  bool is_open_ = false;  // workers may still come to it
   bool is_closing_ = false;
 };
 
