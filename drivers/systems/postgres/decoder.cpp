@@ -235,30 +235,36 @@ Result<void> Decoder::bind_dataset(const Relation& relation, size_t index, Bound
       return success();
     }
   }
-  SYN_TRY(const bool is_changed, take_types(relation, bound, mapped));
-  if (std::exchange(followed.is_stopped, false) || is_changed) {
+  SYN_TRY(const Types types, take_types(relation, bound, mapped));
+  if (types == Types::kGone) {
+    behind_.insert(mapped.dataset());
+    return success();
+  }
+  if (std::exchange(followed.is_stopped, false) || types == Types::kOther) {
     result_->rescan.push_back(mapped.dataset());
   }
   bound.meaning = Meaning::kDataset;
   return success();
 }
 
-// Whether a mapped column has another type than the table's description says.
-Result<bool> Decoder::take_types(const Relation& relation, const Bound& bound, Mapped& mapped) {
-  bool is_changed = false;
+// A type that was dropped since says that the column has another by now: what its rows were is not
+// known any more, and is read from the table as it is.
+Result<Decoder::Types> Decoder::take_types(const Relation& relation, const Bound& bound,
+                                           Mapped& mapped) {
+  Types types = Types::kSame;
   for (size_t field = 0; field < mapped.columns.size(); ++field) {
     Column& column = mapped.columns[field];
     const RelationColumn& now = relation.columns[bound.columns[field]];
     if (now.type == column.declared_type && now.modifier == column.declared_modifier) continue;
     SYN_TRY(Connection * connection, connect_());
     SYN_TRY(auto type, read_type(*connection, now.type, now.modifier));
-    if (!type) return out_of_step("the log names a type that was dropped");
+    if (!type) return Types::kGone;
     column.type = std::move(*type);
     column.declared_type = now.type;
     column.declared_modifier = now.modifier;
-    is_changed = true;
+    types = Types::kOther;
   }
-  return is_changed;
+  return types;
 }
 
 Result<const Decoder::Bound*> Decoder::bound_of(Oid relation) {

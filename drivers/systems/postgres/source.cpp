@@ -207,6 +207,12 @@ Result<void> PostgresSource::look_at_files(Connection& connection,
 }
 
 Result<void> PostgresSource::give_regrouped(ports::PollResult& result) {
+  if (auto& behind = decoder_.behind(); !behind.empty()) {
+    SYN_TRY(Connection * connection, connect());
+    SYN_TRY(regrouped_end_, end_of_log(*connection));
+    regrouped_.merge(behind);
+    behind.clear();
+  }
   if (regrouped_.empty()) return success();
   SYN_TRY(const bool is_read, has_passed(place_, regrouped_end_));
   if (!is_read) return success();

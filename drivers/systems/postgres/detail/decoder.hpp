@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,9 @@ class Decoder {
 
   // Transactions that have committed and are shown, that a snapshot may not see yet.
   std::vector<uint32_t>& recent_xids() { return recent_xids_; }
+  // Datasets of which rows were passed over, for the log told them with a type that is gone by now:
+  // to be read whole, once the log is read as far as it goes today.
+  std::set<model::DatasetId>& behind() { return behind_; }
 
  private:
   struct Followed {
@@ -87,7 +91,9 @@ class Decoder {
   void describe(Oid relation, const Spool::Record& record);
   Result<void> bind(const Described& described);
   Result<void> bind_dataset(const Relation& relation, size_t index, Bound& bound);
-  Result<bool> take_types(const Relation& relation, const Bound& bound, Mapped& mapped);
+  // What the log says of the mapped columns, beside what is known of them.
+  enum class Types : uint8_t { kSame, kOther, kGone };
+  Result<Types> take_types(const Relation& relation, const Bound& bound, Mapped& mapped);
   void bind_checkpoint(const Relation& relation, Bound& bound);
   void stop(Followed& followed, Error error);
   Result<const Bound*> bound_of(Oid relation);
@@ -118,6 +124,7 @@ class Decoder {
   std::map<Oid, Described> newest_;  // of the stream
   RowCells cells_;
   RowCells old_cells_;
+  std::set<model::DatasetId> behind_;
   std::vector<uint32_t> recent_xids_;
 };
 
