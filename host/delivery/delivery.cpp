@@ -69,7 +69,7 @@ struct Delivery::Impl {
   void settle(const Transaction& transaction, const ports::ApplyResult& result, bool is_apart);
   void finish(const Transaction& transaction, const ports::ApplyResult& applied);
   bool wait_for_others(const Transaction& transaction, const ports::Poison& poison);
-  void refuse(const Transaction& transaction, const ports::Poison& poison);
+  void refuse(const Transaction& transaction, const ports::ApplyResult& applied);
   Result<void> handle(const Error& error);
   void back_off();
   void publish();
@@ -285,7 +285,7 @@ void Delivery::Impl::settle(const Transaction& transaction, const ports::ApplyRe
   } else if (is_apart) {
     writers.go_together();
   } else if (!wait_for_others(transaction, *result.poison)) {
-    refuse(transaction, *result.poison);
+    refuse(transaction, result);
   }
 }
 
@@ -361,17 +361,22 @@ bool Delivery::Impl::wait_for_others(const Transaction& transaction, const ports
   return false;
 }
 
-// The record's entries are reported; none of its flow goes on before the journal holds that.
-void Delivery::Impl::refuse(const Transaction& transaction, const ports::Poison& poison) {
-  SYN_ASSERT(poison.write_index < transaction.records.size());
-  const Transaction::Record& record = transaction.records[poison.write_index];
-  const std::set<const model::Entry*> refused(record.entries.begin(), record.entries.end());
+// The records' entries are reported; none of their flows goes on before the journal holds that.
+void Delivery::Impl::refuse(const Transaction& transaction, const ports::ApplyResult& applied) {
+  std::set<const model::Entry*> refused;
+  const auto add = [&](const ports::Poison& poison) {
+    SYN_ASSERT(poison.write_index < transaction.records.size());
+    const Transaction::Record& record = transaction.records[poison.write_index];
+    const std::lock_guard lock(mutex);
+    for (const model::Entry* entry : record.entries) {
+      if (!refused.insert(entry).second) continue;
+      skips.push_back({options.target, entry->dataset, entry->key_hash, entry->key, entry->sequence,
+                       to_string(poison.error)});
+    }
+  };
+  add(*applied.poison);
+  for (const ports::Poison& poison : applied.other_poisons) add(poison);
   for (const Transaction::Part& part : transaction.parts) pending.refuse(part.flow, refused);
-  const std::lock_guard lock(mutex);
-  for (const model::Entry* entry : record.entries) {
-    skips.push_back({options.target, entry->dataset, entry->key_hash, entry->key, entry->sequence,
-                     to_string(poison.error)});
-  }
 }
 
 // Sorts an error of the target: what may pass is tried again later, what may not is returned.

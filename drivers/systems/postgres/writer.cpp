@@ -156,12 +156,52 @@ std::string free_text(uint32_t length) {
   return sql;
 }
 
+bool holds_text(const Column& column) {
+  const Category category = column.type.category;
+  return category == Category::kText || category == Category::kVarchar ||
+         category == Category::kChar;
+}
+
+// Of a type that has a form of its own, also where the column keeps it as text: the first centuries
+// are seldom spoken of. Empty: it is none of these.
+std::string free_formed(const Column& column, model::TypeKind kind) {
+  const std::string some_us = "floor(random() * 25e15) * interval '1 microsecond'";
+  const bool is_moment =
+      column.type.category == Category::kDatetime || column.type.category == Category::kTimestamp;
+  std::string sql;
+  switch (kind) {
+    case model::TypeKind::kUuid:
+      if (column.type.category == Category::kUuid || holds_text(column)) sql = "gen_random_uuid()";
+      break;
+    case model::TypeKind::kDate:
+      if (column.type.category == Category::kDate || is_moment || holds_text(column)) {
+        sql = "(date '0100-01-01' + floor(random() * 300000)::int)";
+      }
+      break;
+    case model::TypeKind::kDatetime:
+      if (is_moment || holds_text(column)) sql = "(timestamp '0100-01-01' + " + some_us + ")";
+      break;
+    case model::TypeKind::kTimestamp:
+      if (is_moment || holds_text(column))
+        sql = "(timestamptz '0100-01-01 00:00:00Z' + " + some_us + ")";
+      break;
+    default:
+      break;
+  }
+  return sql.empty() || !holds_text(column) ? sql : sql + "::text";
+}
+
 // What hardly another record holds, as SQL, drawn anew each time; empty: nothing can be made up.
-std::string free_value(const Column& column) {
+std::string free_value(const Mapped& mapped, model::FieldIndex field) {
+  const Column& column = mapped.columns[field];
   if (column.is_nullable) return "NULL";
+  if (column.type.is_array) return {};
+  const std::string formed = free_formed(column, mapped.schema->fields[field].type.kind);
+  if (!formed.empty()) return formed;
   switch (column.type.category) {
     case Category::kText:
     case Category::kVarchar:
+    case Category::kChar:
       return free_text(logical_type_of(column.type).length);
     case Category::kInteger: {
       const bool is_short = column.type.name == "smallint";
@@ -175,8 +215,8 @@ std::string free_value(const Column& column) {
 std::string free_sql(const Group& group) {
   std::string sql;
   for (const model::FieldIndex field : group.fields) {
-    const Column& column = group.mapped->columns[field];
-    sql += (sql.empty() ? "" : ", ") + quoted_name(column.name) + " = " + free_value(column);
+    sql += (sql.empty() ? "" : ", ") + quoted_name(group.mapped->columns[field].name) + " = " +
+           free_value(*group.mapped, field);
   }
   return "UPDATE " + group.mapped->table.sql_name() + " AS t SET " + sql + " FROM " +
          values_sql(group.mapped->key_count()) + " WHERE " + key_matches(*group.mapped);
@@ -284,6 +324,15 @@ int64_t place_of(const Mapped& mapped, Step step) {
   return step == Step::kDelete ? -rank : rank;
 }
 
+bool is_unique(const Mapped& mapped, model::FieldIndex field) {
+  const std::string& name = mapped.columns[field].name;
+  const auto& uniques = mapped.table.uniques;
+  return std::any_of(uniques.begin(), uniques.end(), [&](const UniqueSet& unique) {
+    const auto& columns = unique.columns;
+    return std::find(columns.begin(), columns.end(), name) != columns.end();
+  });
+}
+
 bool is_nothing(const ports::RecordWrite& write, const Texts& texts, Standing standing) {
   if (standing == Standing::kAbsent && write.kind != EntryKind::kPut) return true;
   return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && texts.fields.empty());
@@ -384,8 +433,8 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
     const Mapped* mapped = find(writes[i].dataset).value();
     auto texts = texts_of(*mapped, writes[i]);
     if (!texts) {
-      plan.poison = ports::Poison{i, refusal(writes[i], std::move(texts).error())};
-      return plan;
+      plan.poisons.push_back({i, refusal(writes[i], std::move(texts).error())});
+      continue;
     }
     const size_t value_count = mapped->columns.size() - mapped->key_count();
     const bool is_partial =
@@ -420,36 +469,31 @@ std::vector<size_t> Writer::in_order(std::span<const ports::RecordWrite> writes,
   return order;
 }
 
-Result<std::optional<Group>> Writer::single(const ports::RecordWrite& write,
-                                            Standing standing) const {
-  SYN_TRY(const Mapped* mapped, find(write.dataset));
-  SYN_TRY(Texts texts, texts_of(*mapped, write));
-  if (is_nothing(write, texts, standing)) return std::optional<Group>();
-  Group group = new_group(*mapped, step_of(write.kind, standing), std::move(texts.fields));
-  add_to(group, texts.values);
-  return std::optional(std::move(group));
-}
-
-Result<std::optional<Group>> Writer::freeing(const ports::RecordWrite& write,
-                                             Standing standing) const {
-  SYN_TRY(const Mapped* mapped, find(write.dataset));
-  SYN_TRY(const Texts texts, texts_of(*mapped, write));
-  if (write.kind == EntryKind::kDelete || standing == Standing::kAbsent)
-    return std::optional<Group>();
-  std::vector<model::FieldIndex> fields;
-  for (const model::FieldIndex field : texts.fields) {
-    const Column& column = mapped->columns[field];
-    const bool is_unique = std::any_of(
-        mapped->table.uniques.begin(), mapped->table.uniques.end(), [&](const UniqueSet& unique) {
-          return std::find(unique.columns.begin(), unique.columns.end(), column.name) !=
-                 unique.columns.end();
-        });
-    if (is_unique && !free_value(column).empty()) fields.push_back(field);
+Result<std::vector<Group>> Writer::freeing(std::span<const ports::RecordWrite> writes,
+                                           const Standings& standings) const {
+  std::map<std::pair<model::DatasetId, std::vector<model::FieldIndex>>, Group> groups;
+  for (size_t i = 0; i < writes.size(); ++i) {
+    const ports::RecordWrite& write = writes[i];
+    const bool is_there =
+        write.kind != EntryKind::kDelete && scan::standing_of(standings, i) != Standing::kAbsent;
+    if (!is_there) continue;
+    SYN_TRY(const Mapped* mapped, find(write.dataset));
+    SYN_TRY(const Texts texts, texts_of(*mapped, write));
+    std::vector<model::FieldIndex> fields;
+    for (const model::FieldIndex field : texts.fields) {
+      if (is_unique(*mapped, field) && !free_value(*mapped, field).empty()) {
+        fields.push_back(field);
+      }
+    }
+    if (fields.empty()) continue;
+    const auto [at, is_new] = groups.try_emplace({write.dataset, fields}, Group{});
+    if (is_new) at->second = new_group(*mapped, Step::kFree, std::move(fields));
+    add_to(at->second, texts.values);
   }
-  if (fields.empty()) return std::optional<Group>();
-  Group group = new_group(*mapped, Step::kFree, std::move(fields));
-  add_to(group, texts.values);
-  return std::optional(std::move(group));
+  std::vector<Group> freeing;
+  freeing.reserve(groups.size());
+  for (auto& [id, group] : groups) freeing.push_back(std::move(group));
+  return freeing;
 }
 
 }  // namespace syncline::postgres
