@@ -1,9 +1,10 @@
 // A transaction that was refused, tried again in parts, to find every record that the server will
 // not take. All of it stays one transaction, and is committed only if nothing is refused after all.
 //
-// A part that fails is halved: of n records one refused costs 2 log2(n) statements. What a part
-// wrote stays for those behind it to build on, as if they went one by one; so a single record is
-// refused only where those before it stand, too.
+// A part that fails is cut into 16: of 8,192 records one refused costs some 50 statements and less
+// than two times the writes; by halves its neighbours would be written, and undone, at each level.
+// What a part wrote stays for those behind it to build on, as if they went one by one; so a single
+// record is refused only where those before it stand, too.
 #include <algorithm>
 #include <utility>
 
@@ -12,6 +13,7 @@
 namespace syncline::mariadb {
 namespace {
 
+constexpr size_t kPartsMax = 16;  // that one is cut into
 constexpr int kDrawsMax = 64;     // of a value that no other record holds
 constexpr int kLateDrawsMax = 4;  // and of one that none of the batch is to have
 constexpr const char* kBeforePart = "SAVEPOINT syncline_part";
@@ -79,7 +81,7 @@ Result<void> MariadbTarget::write_in_order(const ports::WriteBatch& batch, Found
       const bool is_delete = batch.writes[i].kind == model::EntryKind::kDelete;
       if (is_delete == (step == Step::kDelete)) indexes.push_back(i);
     }
-    SYN_TRY(write_part(batch, indexes, step, found));
+    SYN_TRY(write_parts(batch, indexes, step, found));
   }
   SYN_TRY(write_late(batch, found));
   for (ports::Poison& poison : found.late) found.refused.push_back(std::move(poison));
@@ -107,9 +109,17 @@ Result<void> MariadbTarget::write_part(const ports::WriteBatch& batch,
   if (indexes.size() == 1) return write_one(batch, indexes.front(), step, found);
   SYN_TRY(const bool is_written, try_part(batch, indexes, step, found));
   if (is_written) return success();
-  const size_t half = indexes.size() / 2;
-  SYN_TRY(write_part(batch, indexes.first(half), step, found));
-  return write_part(batch, indexes.subspan(half), step, found);
+  return write_parts(batch, indexes, step, found);
+}
+
+Result<void> MariadbTarget::write_parts(const ports::WriteBatch& batch,
+                                        std::span<const size_t> indexes, Step step, Found& found) {
+  const size_t size = (indexes.size() + kPartsMax - 1) / kPartsMax;
+  for (size_t first = 0; first < indexes.size(); first += size) {
+    const size_t count = std::min(size, indexes.size() - first);
+    SYN_TRY(write_part(batch, indexes.subspan(first, count), step, found));
+  }
+  return success();
 }
 
 Result<std::vector<Group>> MariadbTarget::groups_of(const ports::WriteBatch& batch,

@@ -1,6 +1,6 @@
 // The face of a database that is written to: one marked transaction at a time.
 //
-// A record that the server refuses makes the whole transaction fail; it is then tried by halves, to
+// A record that the server refuses makes the whole transaction fail; it is then tried in parts, to
 // tell all that are refused. A connection that breaks leaves the outcome unknown: probe ends the
 // old session first, and only then looks.
 //
@@ -76,6 +76,8 @@ class MariadbTarget final : public ports::Target {
   Result<Apart> try_apart(const ports::WriteBatch& batch, Way way);
   Result<void> write_in_order(const ports::WriteBatch& batch, Found& found);
   Result<void> write_late(const ports::WriteBatch& batch, Found& found);
+  Result<void> write_parts(const ports::WriteBatch& batch, std::span<const size_t> indexes,
+                           Step step, Found& found);
   Result<void> write_part(const ports::WriteBatch& batch, std::span<const size_t> indexes,
                           Step step, Found& found);
   Result<std::vector<Group>> groups_of(const ports::WriteBatch& batch,

@@ -1,7 +1,7 @@
 // The face of a database that is written to: one marked transaction at a time, sent in one
 // pipeline.
 //
-// A record that the server refuses makes the whole transaction fail; it is then tried by halves, to
+// A record that the server refuses makes the whole transaction fail; it is then tried in parts, to
 // tell all that are refused. What has just the effects it is written for, and is stored as it is
 // given, is marked as quiet: the log need not show it, and from 16 on it does not. A connection
 // that breaks leaves the outcome unknown: probe ends the old session first, and only then looks.
@@ -119,6 +119,8 @@ class PostgresTarget final : public ports::Target {
   Result<Found> write_apart(const ports::WriteBatch& batch);
   Result<Found> write_in_order(const ports::WriteBatch& batch, Way way);
   Result<void> write_late(const ports::WriteBatch& batch, Found& found);
+  Result<void> write_parts(const ports::WriteBatch& batch, std::span<const size_t> indexes,
+                           Step step, Found& found);
   Result<void> write_part(const ports::WriteBatch& batch, std::span<const size_t> indexes,
                           Step step, Found& found);
   Result<std::vector<Group>> groups_of(const ports::WriteBatch& batch,
