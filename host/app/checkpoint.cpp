@@ -49,7 +49,8 @@ Result<void> RuntimeImpl::checkpoint_share() {
     return success();
   }
   for (size_t i = 0; i < parts_.options.checkpoint_lanes && is_reading_; ++i) {
-    SYN_TRY(checkpoint(1));
+    SYN_TRY(const bool is_round_over, checkpoint(1));
+    if (is_round_over) break;
   }
   return success();
 }
