@@ -70,12 +70,11 @@ struct ApplyResult {
   size_t rows_written = 0;
   std::optional<Poison> poison;      // set: nothing was written
   std::vector<DatasetStop> stopped;  // any: nothing was written
-  // Beside poison: what else of the batch would not be taken, as far as it was looked for. None of
-  // them may pass.
+  // Beside poison: what else of the batch would not be taken, as far as it was looked for.
   std::vector<Poison> other_poisons = {};
 };
 
-// Of records that a target found to be refused. REQUIRES: there is one; one that may pass is alone.
+// Of records that a target found to be refused. REQUIRES: there is one.
 inline ApplyResult refused_by(std::vector<Poison> poisons) {
   ApplyResult result{0, std::move(poisons.front()), {}};
   poisons.erase(poisons.begin());

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <sstream>
@@ -125,6 +126,16 @@ class StepClock final : public Clock {
   int64_t now_us() override { return system_clock().now_us(); }
   int64_t steady_us() override { return steady_us_; }
   void pass_seconds(int64_t seconds) { steady_us_ += seconds * 1'000'000; }
+
+ private:
+  int64_t steady_us_ = 1'000'000;
+};
+
+// A tenth of a second goes by with each look at it.
+class SlowClock final : public Clock {
+ public:
+  int64_t now_us() override { return system_clock().now_us(); }
+  int64_t steady_us() override { return steady_us_ += 100'000; }
 
  private:
   int64_t steady_us_ = 1'000'000;
@@ -346,6 +357,25 @@ class SystemTest : public testing::Test {
     const auto applied = try_apply(texts);
     EXPECT_THAT(places_refused(applied), testing::IsEmpty());
     EXPECT_EQ(98U, applied.value().rows_written);
+  }
+  // Records 1 to count, `refused` of which a constraint on names refuses; those go with each try
+  // that told them. Returns how many tries it took until all others were written.
+  int tries_until_written(int count, const std::function<bool(int)>& is_refused) {
+    std::vector<std::string> texts;
+    for (int id = 1; id <= count; ++id) {
+      const std::string name = is_refused(id) ? "refused" : "ours";
+      texts.push_back("put " + std::to_string(id) + " name=" + name + " mail=NULL");
+    }
+    for (int tries = 1; tries < 1000; ++tries) {
+      const auto places = places_refused(try_apply(texts));
+      if (places.empty()) return tries;
+      for (size_t i = places.size(); i-- > 0;) {
+        const auto at = texts.begin() + static_cast<ptrdiff_t>(places[i]);
+        EXPECT_THAT(*at, testing::HasSubstr("refused"));
+        texts.erase(at);
+      }
+    }
+    return 0;
   }
   // Polls until that many lines are there; then what has come.
   std::vector<std::string> take(size_t count) {

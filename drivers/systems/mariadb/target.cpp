@@ -232,7 +232,8 @@ Bulk::Outcome MariadbTarget::run_group(Group& group) {
 }
 
 // A record larger than the server's messages would break the connection.
-Result<std::optional<ports::Poison>> MariadbTarget::find_too_large(const ports::WriteBatch& batch) {
+std::vector<ports::Poison> MariadbTarget::find_too_large(const ports::WriteBatch& batch) const {
+  std::vector<ports::Poison> poisons;
   for (size_t i = 0; i < batch.writes.size(); ++i) {
     const ports::RecordWrite& write = batch.writes[i];
     size_t size = 2 * write.key.size();
@@ -243,9 +244,9 @@ Result<std::optional<ports::Poison>> MariadbTarget::find_too_large(const ports::
                 "the server's max_allowed_packet is " + std::to_string(packet_size_max_),
                 "SET GLOBAL max_allowed_packet = " + std::to_string(2 * size) +
                     "; then `syncline quarantine retry`"};
-    return std::optional(ports::Poison{i, writer_->refusal(write, std::move(error))});
+    poisons.push_back({i, writer_->refusal(write, std::move(error))});
   }
-  return std::optional<ports::Poison>();
+  return poisons;
 }
 
 // The key of a row that the table's collation takes for this record, and that is another; or empty.
@@ -279,21 +280,26 @@ Error MariadbTarget::taken_for(const Mapped& mapped, const ports::RecordWrite& w
                            Writer::exact_key_sql(mapped) + "; then `syncline quarantine retry`"});
 }
 
-Result<std::optional<ports::Poison>> MariadbTarget::find_alike(const ports::WriteBatch& batch) {
+Result<std::vector<ports::Poison>> MariadbTarget::find_alike(const ports::WriteBatch& batch) {
+  std::vector<ports::Poison> poisons;
   for (size_t i = 0; i < batch.writes.size(); ++i) {
     SYN_TRY(const Mapped* mapped, writer_->find(batch.writes[i].dataset));
     if (!Writer::is_doubtful(*mapped, batch.writes[i])) continue;
     SYN_TRY(const std::string other, alike(*mapped, batch.writes[i]));
     if (other.empty()) continue;
-    return std::optional(ports::Poison{i, taken_for(*mapped, batch.writes[i], other)});
+    poisons.push_back({i, taken_for(*mapped, batch.writes[i], other)});
   }
-  return std::optional<ports::Poison>();
+  return poisons;
+}
+
+Error MariadbTarget::no_connection() const {
+  return {ErrorCode::kSystemOpen, "system " + shared_->config.name + " is not connected",
+          "the connection broke off", "nothing: it is probed, then tried again"};
 }
 
 Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) {
   if (connection_ == nullptr || !connection_->is_usable()) {
-    return fail(ErrorCode::kSystemOpen, "system " + shared_->config.name + " is not connected",
-                "the connection broke off", "nothing: it is probed, then tried again");
+    return no_connection();
   }
   SYN_TRY(look_for_triggers());
   if (writer_ == nullptr) {
@@ -309,12 +315,12 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
   Writer::Plan plan = writer_->plan(batch.writes, {});
   if (!plan.poisons.empty()) return ports::refused_by(std::move(plan.poisons));
   SYN_TRY(auto unfit, check(batch));
-  if (unfit) return ports::ApplyResult{0, std::move(unfit), {}};
+  if (!unfit.empty()) return ports::refused_by(std::move(unfit));
   auto begun = begin_guarded(batch);
-  if (!begun || begun.value()) roll_back();
+  if (!begun || !begun.value().empty()) roll_back();
   if (!begun && stop_) return stop({std::move(*stop_)});
   if (!begun) return begun.error();
-  if (begun.value()) return ports::ApplyResult{0, std::move(begun).value(), {}};
+  if (!begun.value().empty()) return ports::refused_by(std::move(begun).value());
   if (!standings_.empty()) plan = writer_->plan(batch.writes, standings_);
   size_t rows_written = 0;
   for (Group& group : plan.groups) {
@@ -324,7 +330,7 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
       continue;
     }
     roll_back();
-    if (connection_ == nullptr) return outcome.error;
+    if (connection_ == nullptr) return no_connection();
     if (outcome.is_refusal()) return apply_apart(batch);
     if (!is_of_dataset(outcome.error)) return outcome.error;
     return stop({{group.mapped->dataset(), outcome.error}});
@@ -335,24 +341,24 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
 }
 
 // What can be told of the records before anything is begun.
-Result<std::optional<ports::Poison>> MariadbTarget::check(const ports::WriteBatch& batch) {
-  SYN_TRY(auto too_large, find_too_large(batch));
-  if (too_large) return too_large;
+Result<std::vector<ports::Poison>> MariadbTarget::check(const ports::WriteBatch& batch) {
+  auto too_large = find_too_large(batch);
+  if (!too_large.empty()) return too_large;
   return find_alike(batch);
 }
 
-Result<std::optional<ports::Poison>> MariadbTarget::begin_guarded(const ports::WriteBatch& batch) {
+Result<std::vector<ports::Poison>> MariadbTarget::begin_guarded(const ports::WriteBatch& batch) {
   SYN_TRY(begin(batch));
   if (guard_ != nullptr) return guard(batch);
   SYN_TRY(lock_records(batch));
-  return std::optional<ports::Poison>();
+  return std::vector<ports::Poison>();
 }
 
 Result<ports::ApplyResult> MariadbTarget::commit(const ports::WriteBatch& batch,
                                                  size_t rows_written) {
   if (guard_ != nullptr) {
     SYN_TRY(auto outside, keep_echoes(batch));
-    if (outside) return ports::ApplyResult{0, std::move(outside), {}};
+    if (!outside.empty()) return ports::refused_by(std::move(outside));
   }
   const Bulk::Outcome outcome = bulk_->run(kCommit);
   if (!outcome.is_done) return outcome.error;

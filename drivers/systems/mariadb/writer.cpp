@@ -42,12 +42,23 @@ void add_condition(Group& group, GroupSql& out) {
   }
 }
 
-// One below zero; of the unsigned the upper half of what an int64 holds.
+// One below zero; of the unsigned the upper half of what an int64 holds. Empty: it is none.
 std::string free_integer(const NativeType& type) {
+  if (type.category != Category::kInteger) return {};
   const int bits = std::min(8 * type.size_bytes, type.is_unsigned ? 63 : 64);
   const std::string half = std::to_string(uint64_t{1} << (bits - 1));
   if (type.is_unsigned) return half + " + CAST(FLOOR(RAND() * " + half + ") AS UNSIGNED)";
   return "-1 - CAST(FLOOR(RAND() * " + half + ") AS SIGNED)";
+}
+
+bool holds_text(const NativeType& type) {
+  return holds_characters(type) && type.category != Category::kJson;
+}
+
+// Of a column and the type that it is declared to have, of which 0 is any length.
+uint32_t length_of(const NativeType& native, const model::LogicalType& type) {
+  const uint32_t length = native.category == Category::kText ? kFreeTextSize : native.length;
+  return type.length == 0 ? length : std::min(length, type.length);
 }
 
 // Signs that texts seldom consist of.
@@ -65,10 +76,11 @@ std::string free_formed(const NativeType& type, model::TypeKind kind) {
   constexpr const char* kDay = "DATE_ADD('1000-01-01', INTERVAL FLOOR(RAND() * 290000) DAY)";
   constexpr const char* kMoment =
       "DATE_ADD('1000-01-01 00:00:00', INTERVAL FLOOR(RAND() * 25000000000) SECOND)";
+  const bool is_text = holds_text(type);
+  const bool is_moment = kind == model::TypeKind::kDatetime || kind == model::TypeKind::kTimestamp;
   if (type.category == Category::kTimestamp) {
-    return "FROM_UNIXTIME(1 + FLOOR(RAND() * 900000000))";  // before 1999
+    return is_moment ? "FROM_UNIXTIME(1 + FLOOR(RAND() * 900000000))" : "";  // before 1999
   }
-  const bool is_text = holds_characters(type) && type.category != Category::kJson;
   switch (kind) {
     case model::TypeKind::kUuid:
       return type.category == Category::kUuid || is_text ? "UUID()" : "";
@@ -90,18 +102,19 @@ std::string free_formed(const NativeType& type, model::TypeKind kind) {
 std::string free_value(const Mapped& mapped, model::FieldIndex field) {
   const Column& column = mapped.columns[field];
   if (column.is_nullable) return "NULL";
-  const std::string formed = free_formed(column.type, mapped.schema->fields[field].type.kind);
-  if (!formed.empty()) return formed;
-  switch (column.type.category) {
-    case Category::kText:
-      return free_text(kFreeTextSize);
-    case Category::kVarchar:
-    case Category::kChar:
-      return free_text(column.type.length);
-    case Category::kInteger:
+  const model::LogicalType& type = mapped.schema->fields[field].type;
+  switch (type.kind) {
+    case model::TypeKind::kText:
+    case model::TypeKind::kChar:
+      if (!holds_text(column.type)) return free_integer(column.type);
+      return free_text(length_of(column.type, type));
+    case model::TypeKind::kInt64:
+    case model::TypeKind::kDecimal:
       return free_integer(column.type);
+    case model::TypeKind::kUint64:
+      return column.type.is_unsigned ? free_integer(column.type) : "";
     default:
-      return {};
+      return free_formed(column.type, type.kind);
   }
 }
 

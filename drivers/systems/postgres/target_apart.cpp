@@ -4,7 +4,9 @@
 // A part that fails is cut into 16: of 8,192 records one refused costs some 50 statements and less
 // than two times the writes; by halves its neighbours would be written, and undone, at each level.
 // What a part wrote stays for those behind it to build on, as if they went one by one; so a single
-// record is refused only where those before it stand, too.
+// record is refused only where those before it stand, too. Where many are refused, and the server
+// is far away, this takes long, and holds rows that users want: after a second, what was found is
+// told, and the rest is looked for in the next try.
 #include <algorithm>
 #include <utility>
 
@@ -26,8 +28,12 @@ constexpr const char* kUndoPart =
     "ROLLBACK TO SAVEPOINT syncline_part; RELEASE SAVEPOINT syncline_part";
 constexpr const char* kUndoAll = "ROLLBACK TO SAVEPOINT syncline_writes";
 constexpr size_t kPartsMax = 16;  // that one is cut into
-constexpr int kDrawsMax = 64;     // of a value that no other record holds
-constexpr int kLateDrawsMax = 4;  // and of one that none of the batch is to have
+constexpr int64_t kSearchUsMax = 1'000'000;
+constexpr int kDrawsMax = 64;          // of a value that no other record holds
+constexpr size_t kDrawsAllMax = 4096;  // likewise, for all records
+constexpr int kLateDrawsMax = 4;       // and of one that none of the batch is to have,
+constexpr size_t kDrawnAgainMax = 64;  // for as many records
+constexpr size_t kLateMax = 256;       // records that are tried again behind the others
 
 bool is_reference_violation(std::string_view sqlstate) {
   return std::find(std::begin(kReferenceViolations), std::end(kReferenceViolations), sqlstate) !=
@@ -83,22 +89,35 @@ Result<PostgresTarget::Found> PostgresTarget::write_in_order(const ports::WriteB
   role_ = kReplica;
   Found found;
   found.way = way;
+  found.draws_left = kDrawsAllMax;
+  found.due_us = clock_.steady_us() + kSearchUsMax;
   for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
     if (step == Step::kFree && way == Way::kPlain) continue;
     SYN_TRY(write_parts(batch, writer_->in_order(batch.writes, step), step, found));
+    if (found.is_over || found.is_cut) return found;
   }
-  if (found.is_over) return found;
   SYN_TRY(write_late(batch, found));
   found.end();
   return found;
 }
 
-// As long as that helps. What was made up for one may be what another is to have: it is drawn anew.
+bool PostgresTarget::is_enough(const Found& found) const {
+  return !found.refused.empty() && clock_.steady_us() >= found.due_us;
+}
+
+// As long as that helps, and each time from the other end, for values are passed on either way.
+// What was made up for one may be what another is to have: it is drawn anew.
 Result<void> PostgresTarget::write_late(const ports::WriteBatch& batch, Found& found) {
   int draws = found.way == Way::kFreeFirst ? kLateDrawsMax : 0;
-  for (size_t count = 0; !found.late.empty() && (found.late.size() != count || draws-- > 0);) {
+  const auto may_help = [&](size_t count) {
+    if (found.late.empty() || found.late.size() != count) return !found.late.empty();
+    return count <= kDrawnAgainMax && draws-- > 0;
+  };
+  for (size_t count = 0; may_help(count);) {
     count = found.late.size();
-    const std::vector<Late> late = std::exchange(found.late, {});
+    std::vector<Late> late = std::exchange(found.late, {});
+    found.late_clashes = 0;
+    std::reverse(late.begin(), late.end());
     for (const Late& one : late) {
       if (!one.refused.is_unique) continue;
       SYN_TRY(write_one(batch, one.refused.index, Step::kFree, found));
@@ -110,22 +129,17 @@ Result<void> PostgresTarget::write_late(const ports::WriteBatch& batch, Found& f
   return success();
 }
 
-// One that needs another is told only where it is alone: it is waited for.
+// Those that need others are told where nothing else is: what was refused may be what they need.
 void PostgresTarget::Found::end() {
-  std::optional<Refused> waiting;
+  std::vector<Refused> waiting;
   for (Late& one : late) {
-    if (one.refused.is_unique) {
-      refused.push_back(std::move(one.refused));
-    } else {
-      waiting = std::move(one.refused);
-    }
+    (one.refused.is_unique ? refused : waiting).push_back(std::move(one.refused));
   }
-  if (refused.empty() && waiting) refused.push_back(std::move(*waiting));
+  if (refused.empty()) refused = std::move(waiting);
 }
 
 Result<void> PostgresTarget::write_part(const ports::WriteBatch& batch,
                                         std::span<const size_t> indexes, Step step, Found& found) {
-  if (indexes.empty() || found.is_over) return success();
   if (indexes.size() == 1) return write_one(batch, indexes.front(), step, found);
   SYN_TRY(const bool is_written, try_part(batch, indexes, step, found));
   if (is_written) return success();
@@ -136,6 +150,8 @@ Result<void> PostgresTarget::write_parts(const ports::WriteBatch& batch,
                                          std::span<const size_t> indexes, Step step, Found& found) {
   const size_t size = (indexes.size() + kPartsMax - 1) / kPartsMax;
   for (size_t first = 0; first < indexes.size(); first += size) {
+    found.is_cut = found.is_cut || is_enough(found);
+    if (found.is_over || found.is_cut) return success();
     const size_t count = std::min(size, indexes.size() - first);
     SYN_TRY(write_part(batch, indexes.subspan(first, count), step, found));
   }
@@ -227,7 +243,7 @@ Result<void> PostgresTarget::write_one(const ports::WriteBatch& batch, size_t in
     }
     if (is_of_key && group.step == Step::kNew) return guard_->was_inserted(write);
   }
-  SYN_TRY(outcome, try_again(std::move(outcome), group.step, statements));
+  SYN_TRY(outcome, try_again(std::move(outcome), group.step, statements, found));
   if (outcome.is_done) {
     const size_t affected = outcome.affected_counts[statements.size() - 2];
     const bool is_put = write.kind == model::EntryKind::kPut;
@@ -247,7 +263,9 @@ Result<void> PostgresTarget::write_one(const ports::WriteBatch& batch, size_t in
   if (step == Step::kFree) return success();
   const bool is_swap = refused.is_unique && batch.writes.size() > 1;
   found.is_over = found.is_over || (is_swap && found.way == Way::kPlain);
-  if (refused.is_reference || (is_swap && found.way == Way::kFreeFirst)) {
+  const bool may_yet = is_swap && found.way == Way::kFreeFirst && found.late_clashes < kLateMax;
+  if (may_yet) ++found.late_clashes;
+  if (refused.is_reference || may_yet) {
     found.late.push_back({std::move(refused), step});
   } else {
     found.refused.push_back(std::move(refused));
@@ -258,9 +276,12 @@ Result<void> PostgresTarget::write_one(const ports::WriteBatch& batch, size_t in
 // A user may have inserted it between our UPDATE and our INSERT: the next UPDATE sees it. What is
 // made up may be what another record holds: the next draw is another.
 Result<Pipeline::Outcome> PostgresTarget::try_again(Pipeline::Outcome outcome, Step step,
-                                                    const std::vector<SqlStatement>& statements) {
+                                                    const std::vector<SqlStatement>& statements,
+                                                    Found& found) {
   const int tries = step == Step::kPut ? 2 : step == Step::kFree ? kDrawsMax : 1;
   for (int tried = 1; outcome.sqlstate == kUniqueViolation && tried < tries; ++tried) {
+    if (step == Step::kFree && found.draws_left == 0) break;
+    if (step == Step::kFree) --found.draws_left;
     SYN_TRY(connection_->run(kUndoPart));
     outcome = pipeline_->run(statements);
   }

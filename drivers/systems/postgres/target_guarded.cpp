@@ -42,16 +42,18 @@ Result<ports::ApplyResult> PostgresTarget::apply_guarded(const ports::WriteBatch
 Result<ports::ApplyResult> PostgresTarget::write_guarded(const ports::WriteBatch& batch) {
   SYN_TRY(scan::Present before, look_at(batch));
   SYN_TRY(standings_, guard_->check(batch.writes, before.images));
-  if (before.outside)
-    return ports::ApplyResult{0, scan::find_outside(*guard_, *writer_, batch.writes, before), {}};
+  if (!before.outside.empty()) {
+    return ports::refused_by(scan::find_outside(*guard_, *writer_, batch.writes, before));
+  }
   Writer::Plan plan = writer_->plan(batch.writes, standings_, {});
   if (!plan.poisons.empty()) return ports::refused_by(std::move(plan.poisons));
   brought_ = std::move(plan.brought);
   SYN_TRY(auto found, write_groups(batch, plan));
   if (!found.refused.empty()) return result_of(std::move(found));
   SYN_TRY(scan::Present after, look_at(batch));
-  if (after.outside)
-    return ports::ApplyResult{0, scan::find_outside(*guard_, *writer_, batch.writes, after), {}};
+  if (!after.outside.empty()) {
+    return ports::refused_by(scan::find_outside(*guard_, *writer_, batch.writes, after));
+  }
   SYN_TRY(commit_guarded(batch, after));
   guard_->wrote(batch.writes, after.images);
   return ports::ApplyResult{found.rows_written, {}, {}};

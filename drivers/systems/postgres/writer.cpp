@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/systems/postgres/detail/alike.hpp"
+#include "drivers/systems/postgres/detail/made_up.hpp"
 #include "host/base/assert.hpp"
 #include "host/model/key.hpp"
 
@@ -11,8 +12,6 @@ namespace {
 
 using model::EntryKind;
 using scan::Standing;
-
-constexpr uint32_t kFreeTextSize = 12;
 
 Step step_of(EntryKind kind, Standing standing) {
   if (kind == EntryKind::kDelete) return Step::kDelete;
@@ -145,71 +144,6 @@ std::string put_sql(const Group& group) {
   return with + ", found AS (UPDATE " + table + " AS t SET " + changes + " FROM v WHERE " +
          record_matches(group) + " RETURNING " + keys + ") " + insert + "(" + keys +
          ") NOT IN (TABLE found)";
-}
-
-// Signs that texts seldom consist of.
-std::string free_text(uint32_t length) {
-  std::string sql = "''";
-  for (uint32_t i = 0; i < kFreeTextSize && (i < length || length == 0); ++i) {
-    sql += " || chr(33 + floor(random() * 15)::int)";
-  }
-  return sql;
-}
-
-bool holds_text(const Column& column) {
-  const Category category = column.type.category;
-  return category == Category::kText || category == Category::kVarchar ||
-         category == Category::kChar;
-}
-
-// Of a type that has a form of its own, also where the column keeps it as text: the first centuries
-// are seldom spoken of. Empty: it is none of these.
-std::string free_formed(const Column& column, model::TypeKind kind) {
-  const std::string some_us = "floor(random() * 25e15) * interval '1 microsecond'";
-  const bool is_moment =
-      column.type.category == Category::kDatetime || column.type.category == Category::kTimestamp;
-  std::string sql;
-  switch (kind) {
-    case model::TypeKind::kUuid:
-      if (column.type.category == Category::kUuid || holds_text(column)) sql = "gen_random_uuid()";
-      break;
-    case model::TypeKind::kDate:
-      if (column.type.category == Category::kDate || is_moment || holds_text(column)) {
-        sql = "(date '0100-01-01' + floor(random() * 300000)::int)";
-      }
-      break;
-    case model::TypeKind::kDatetime:
-      if (is_moment || holds_text(column)) sql = "(timestamp '0100-01-01' + " + some_us + ")";
-      break;
-    case model::TypeKind::kTimestamp:
-      if (is_moment || holds_text(column))
-        sql = "(timestamptz '0100-01-01 00:00:00Z' + " + some_us + ")";
-      break;
-    default:
-      break;
-  }
-  return sql.empty() || !holds_text(column) ? sql : sql + "::text";
-}
-
-// What hardly another record holds, as SQL, drawn anew each time; empty: nothing can be made up.
-std::string free_value(const Mapped& mapped, model::FieldIndex field) {
-  const Column& column = mapped.columns[field];
-  if (column.is_nullable) return "NULL";
-  if (column.type.is_array) return {};
-  const std::string formed = free_formed(column, mapped.schema->fields[field].type.kind);
-  if (!formed.empty()) return formed;
-  switch (column.type.category) {
-    case Category::kText:
-    case Category::kVarchar:
-    case Category::kChar:
-      return free_text(logical_type_of(column.type).length);
-    case Category::kInteger: {
-      const bool is_short = column.type.name == "smallint";
-      return "-(1 + floor(random() * " + std::string(is_short ? "32767" : "2147483647") + "))::int";
-    }
-    default:
-      return {};
-  }
 }
 
 std::string free_sql(const Group& group) {

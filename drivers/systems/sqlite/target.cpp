@@ -174,6 +174,7 @@ Result<void> SqliteTarget::keep_images(const ports::WriteBatch& batch) {
 // one that is refused, for all that are, unless a trigger ended the transaction with it.
 Result<SqliteTarget::Found> SqliteTarget::write_once(const ports::WriteBatch& batch, Way way) {
   Found found;
+  const bool may_swap = way == Way::kPlain && can_swap(batch);
   enum class Pass : uint8_t { kDeletes, kFreeing, kOthers };
   for (const Pass pass : {Pass::kDeletes, Pass::kFreeing, Pass::kOthers}) {
     if (pass == Pass::kFreeing && way == Way::kPlain) continue;
@@ -190,7 +191,7 @@ Result<SqliteTarget::Found> SqliteTarget::write_once(const ports::WriteBatch& ba
       if (pass == Pass::kFreeing && !is_over) continue;
       found.is_unique_clash = found.is_unique_clash || outcome.is_unique_clash;
       found.refused.push_back({i, std::move(*outcome.refusal)});
-      if (is_over || (found.is_unique_clash && way == Way::kPlain && can_swap(batch))) return found;
+      if (is_over || (found.is_unique_clash && may_swap)) return found;
     }
   }
   return found;
@@ -207,7 +208,7 @@ Result<ports::ApplyResult> SqliteTarget::write_all(const ports::WriteBatch& batc
     SYN_TRY(connection_->execute("SAVEPOINT syncline_writes"));
   }
   SYN_TRY(auto found, write_once(batch, Way::kPlain));
-  if (found.is_unique_clash && may_swap) {
+  if (found.is_unique_clash && may_swap && connection_->is_in_transaction()) {
     SYN_TRY(connection_->execute("ROLLBACK TO syncline_writes"));
     SYN_TRY(found, write_once(batch, Way::kFreeFirst));
   }

@@ -51,9 +51,12 @@ class PickyTarget final : public ports::Target {
     for (size_t i = 0; i < batch.writes.size(); ++i) {
       const auto& write = batch.writes[i];
       if (!poison_needs.contains({write.dataset, std::string(write.key)})) continue;
-      result.poison = {i, {ErrorCode::kSystemRefused, "it needs what never comes", "", ""}, true};
-      return result;
+      const Error error{ErrorCode::kSystemRefused, "it needs what never comes", "", ""};
+      if (result.poison) result.other_poisons.push_back({i, error, true});
+      if (!result.poison) result.poison = {i, error, true};
+      if (!tells_all) break;
     }
+    if (result.poison) return result;
     for (size_t i = 0; i < batch.writes.size(); ++i) {
       if (!needy.contains(batch.writes[i].dataset) || written[kProduct] > 0) continue;
       ++needs;
@@ -281,6 +284,28 @@ TEST_F(Holding, OrphansAmongOthersAreWaitedForOnceAndAgainMuchLater) {
   accept(kCustomer, 1);
   EXPECT_EQ(0U, skips_within(29));
   EXPECT_EQ(1U, skips_within(20));
+}
+
+TEST_F(Holding, OrphansThatAreToldAtOnceAreRefusedAtOnceInTheEnd) {
+  start();
+  target_.tells_all = true;
+  for (int key = 1; key <= 9; ++key) target_.poison_needs.emplace(kCustomer, std::to_string(key));
+  for (int i = 0; i < 9; ++i) accept(kCustomer, static_cast<model::LaneIndex>(1 + i % 2));
+  for (int i = 0; i < 29; ++i) {
+    run(2);
+    EXPECT_EQ(0U, journal_skips());
+    clock_.advance_us(1'000'000);
+  }
+  size_t skips = 0;
+  const size_t tries = target_.tries;
+  for (int i = 0; i < 20; ++i) {
+    run(2);
+    skips += journal_skips();
+    clock_.advance_us(1'000'000);
+  }
+  EXPECT_EQ(9U, skips);
+  EXPECT_LE(target_.tries, tries + 8);
+  EXPECT_TRUE(is_done());
 }
 
 TEST_F(Holding, AStreamThatIsStoppedWithARefusedEntryLeavesRoomForTheOthers) {

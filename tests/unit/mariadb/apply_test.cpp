@@ -238,6 +238,27 @@ TEST_F(Apply, AllThatIsRefusedIsToldAtOnceAndASwapAcrossTheRestIsNone) {
   EXPECT_EQ("b@x;a@x", user_.ask("SELECT mail FROM customer WHERE id IN (1, 9000) ORDER BY id"));
 }
 
+// A server that is far away: what is found within a second is told, and the rest in other tries.
+TEST_F(Apply, ASearchThatTakesLongIsCutAndGoesOnInTheNextTry) {
+  start_customers(", CHECK (name <> 'refused')");
+  ports::SlowClock clock;
+  system_ = {};
+  system_ = make_mariadb(config_, clock).value();
+  expect_ok(system_.target->open());
+  EXPECT_GT(tries_until_written(600, [](int id) { return id % 2 == 0; }), 3);
+  EXPECT_EQ("300", user_.ask("SELECT count(*) FROM customer"));
+}
+
+// Nobody of the batch gives away what they clash with.
+TEST_F(Apply, ManyClashesWithRecordsOutsideAreRefusedAndNoneIsTriedForLong) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (9000, 'Bob', 'b@x')");
+  std::vector<std::string> texts;
+  for (int id = 1; id <= 400; ++id) texts.push_back("put " + std::to_string(id) + " mail=b@x");
+  EXPECT_EQ(400U, places_refused(try_apply(texts)).size());
+  EXPECT_EQ("1", user_.ask("SELECT count(*) FROM customer"));
+}
+
 TEST_F(Apply, ADeleteGivesItsUniqueValueToAPutOfTheSameBatch) {
   start_customers();
   user_.run("INSERT INTO customer VALUES (2, 'Bob', 'b@x')");
@@ -292,6 +313,9 @@ TEST_F(Apply, ARecordLargerThanAMessageIsRefusedAndABatchIsSentInSeveral) {
   user_.run("DELETE FROM customer");
   EXPECT_THAT(refused({"put 1 name=" + std::string(1'100'000, 'x')}).error.why,
               HasSubstr("max_allowed_packet"));
+  const std::string too_large = " name=" + std::string(1'100'000, 'y');
+  EXPECT_THAT(places_refused(try_apply({"put 1" + too_large, "put 2" + too_large})),
+              ElementsAre(0, 1));
   user_.run("SET GLOBAL max_allowed_packet = 33554432");
 }
 
@@ -372,6 +396,7 @@ TEST_F(Apply, KeysThatACollationTakesForOneAreNeverWrittenOver) {
   EXPECT_EQ("Müller|1", customers());
   EXPECT_THAT(to_string(refused({"put Mûller n=2"}).error),
               HasSubstr("takes it for the record name=Müller"));
+  EXPECT_THAT(places_refused(try_apply({"put Mûller n=2", "put Mùller n=3"})), ElementsAre(0, 1));
   apply({"set MüLLER n=4"});
   EXPECT_EQ("Müller|4", customers());
   apply({"delete müller"});

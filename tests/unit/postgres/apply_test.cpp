@@ -180,6 +180,27 @@ TEST_F(Apply, AllThatIsRefusedIsToldAtOnceAndASwapAcrossTheRestIsNone) {
   EXPECT_EQ("b@x;a@x", user_.ask("SELECT mail FROM customer WHERE id IN (1, 9000) ORDER BY id"));
 }
 
+// A server that is far away: what is found within a second is told, and the rest in other tries.
+TEST_F(Apply, ASearchThatTakesLongIsCutAndGoesOnInTheNextTry) {
+  start_customers(", CHECK (name <> 'refused')");
+  ports::SlowClock clock;
+  system_ = {};
+  system_ = make_postgres(config_, clock).value();
+  expect_ok(system_.target->open());
+  EXPECT_GT(tries_until_written(600, [](int id) { return id % 2 == 0; }), 3);
+  EXPECT_EQ("300", user_.ask("SELECT count(*) FROM customer"));
+}
+
+// Nobody of the batch gives away what they clash with.
+TEST_F(Apply, ManyClashesWithRecordsOutsideAreRefusedAndNoneIsTriedForLong) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (9000, 'Bob', 'b@x')");
+  std::vector<std::string> texts;
+  for (int id = 1; id <= 400; ++id) texts.push_back("put " + std::to_string(id) + " mail=b@x");
+  EXPECT_EQ(400U, places_refused(try_apply(texts)).size());
+  EXPECT_EQ("1", user_.ask("SELECT count(*) FROM customer"));
+}
+
 TEST_F(Apply, ADeleteGivesItsUniqueValueToAPutOfTheSameBatch) {
   start_customers();
   user_.run("INSERT INTO customer VALUES (2, 'Bob', 'b@x')");

@@ -39,9 +39,13 @@ class MariadbTarget final : public ports::Target {
   struct Found {  // of a try in parts
     Way way = Way::kPlain;
     size_t rows_written = 0;
+    size_t draws_left = 0;  // of values that are made up
+    int64_t due_us = 0;     // steady: when it is told, if anything was found
     std::vector<ports::Poison> refused;
     std::vector<ports::Poison> late;  // of a unique value that others of the batch may give away
-    bool is_over = false;             // another way is tried
+    // Why it ended before all was written: another way is tried, or enough was found.
+    bool is_over = false;
+    bool is_cut = false;
   };
 
   Result<void> connect();
@@ -49,11 +53,12 @@ class MariadbTarget final : public ports::Target {
   Result<void> look_for_triggers();
   Result<void> lock_records(const ports::WriteBatch& batch);
   Result<void> begin(const ports::WriteBatch& batch);
-  Result<std::optional<ports::Poison>> check(const ports::WriteBatch& batch);
-  Result<std::optional<ports::Poison>> begin_guarded(const ports::WriteBatch& batch);
+  Result<std::vector<ports::Poison>> check(const ports::WriteBatch& batch);
+  Result<std::vector<ports::Poison>> begin_guarded(const ports::WriteBatch& batch);
+  Error no_connection() const;
   Error marker_moved(const ports::WriteBatch& batch) const;
-  Result<std::optional<ports::Poison>> find_too_large(const ports::WriteBatch& batch);
-  Result<std::optional<ports::Poison>> find_alike(const ports::WriteBatch& batch);
+  std::vector<ports::Poison> find_too_large(const ports::WriteBatch& batch) const;
+  Result<std::vector<ports::Poison>> find_alike(const ports::WriteBatch& batch);
   Result<std::string> alike(const Mapped& mapped, const ports::RecordWrite& write);
   Error taken_for(const Mapped& mapped, const ports::RecordWrite& write,
                   const std::string& other) const;
@@ -86,16 +91,17 @@ class MariadbTarget final : public ports::Target {
                         Found& found);
   Result<void> write_one(const ports::WriteBatch& batch, size_t index, Step step, Found& found);
   Result<ports::Poison> poison_of(const Group& group, const ports::RecordWrite& write,
-                                  const Bulk::Outcome& outcome, Way way);
+                                  const Bulk::Outcome& outcome);
+  bool is_enough(const Found& found) const;
 
   static bool is_of_dataset(const Error& error);
   ports::ApplyResult stop(std::vector<ports::DatasetStop> stopped);
 
   Result<scan::Present> look_at(const ports::WriteBatch& batch);
   // Locks the records and compares them with what was shown of them.
-  Result<std::optional<ports::Poison>> guard(const ports::WriteBatch& batch);
+  Result<std::vector<ports::Poison>> guard(const ports::WriteBatch& batch);
   // What the transaction leaves of each.
-  Result<std::optional<ports::Poison>> keep_echoes(const ports::WriteBatch& batch);
+  Result<std::vector<ports::Poison>> keep_echoes(const ports::WriteBatch& batch);
   Result<void> insert_echoes(const ports::WriteBatch& batch);
   void roll_back();
   void roll_back_unless_lost(const Result<ports::ApplyResult>& done);

@@ -21,6 +21,7 @@
 #include "drivers/systems/postgres/detail/shared.hpp"
 #include "drivers/systems/postgres/detail/triggers.hpp"
 #include "drivers/systems/postgres/detail/writer.hpp"
+#include "host/base/clock.hpp"
 #include "host/ports/target.hpp"
 
 namespace syncline::postgres {
@@ -30,10 +31,11 @@ class PostgresTarget final : public ports::Target {
   // guard: null where the log tells what users do. place: among the connections that the system is
   // written through, from 0.
   PostgresTarget(std::shared_ptr<const Shared> shared, std::unique_ptr<scan::Guard> guard,
-                 size_t place)
+                 size_t place, Clock& clock)
       : shared_(std::move(shared)),
         place_(place),
         guard_(std::move(guard)),
+        clock_(clock),
         sequences_(shared_->config.write_connections) {}
 
   Result<void> open() override;
@@ -65,9 +67,14 @@ class PostgresTarget final : public ports::Target {
   struct Found {  // of a try in parts
     Way way = Way::kPlain;
     size_t rows_written = 0;
+    size_t draws_left = 0;  // of values that are made up
+    int64_t due_us = 0;     // steady: when it is told, if anything was found
     std::vector<Refused> refused;
     std::vector<Late> late;  // what others of the batch may have to come before
-    bool is_over = false;    // another way is tried
+    size_t late_clashes = 0;
+    // Why it ended before all was written: another way is tried, or enough was found.
+    bool is_over = false;
+    bool is_cut = false;
 
     void end();  // what is still late is refused
   };
@@ -130,7 +137,8 @@ class PostgresTarget final : public ports::Target {
   Result<Tried> try_groups(std::vector<Group> groups, const std::string& savepoint);
   Result<void> write_one(const ports::WriteBatch& batch, size_t index, Step step, Found& found);
   Result<Pipeline::Outcome> try_again(Pipeline::Outcome outcome, Step step,
-                                      const std::vector<SqlStatement>& statements);
+                                      const std::vector<SqlStatement>& statements, Found& found);
+  bool is_enough(const Found& found) const;
   Result<std::optional<Refused>> find_alike(const Mapped& mapped, const ports::RecordWrite& write,
                                             size_t index);
   Result<Refused> refusal_of(const Mapped& mapped, const ports::RecordWrite& write,
@@ -155,6 +163,7 @@ class PostgresTarget final : public ports::Target {
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<scan::Guard> guard_;
+  Clock& clock_;
   Writer::Standings standings_;  // of the batch at hand, if it is guarded
   Sequences sequences_;
   Brought brought_;                         // by the batch at hand
