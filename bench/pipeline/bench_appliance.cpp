@@ -77,7 +77,7 @@ BenchAppliance::BenchAppliance(size_t record_count)
 }
 
 BenchAppliance::~BenchAppliance() {
-  demand(runtime_->drain_and_stop());
+  demand(runtime_->drain_and_stop(app::kDrainUsMax));
 }
 
 void BenchAppliance::open_storage() {

@@ -98,7 +98,7 @@ class Pair {
     demand(appliance_->runtime().wait_for_first_sync());
     wait_for_rest();
   }
-  ~Pair() { demand(appliance_->runtime().drain_and_stop()); }
+  ~Pair() { demand(appliance_->runtime().drain_and_stop(app::kDrainUsMax)); }
   Pair(const Pair&) = delete;
   Pair& operator=(const Pair&) = delete;
 

@@ -36,8 +36,8 @@ void Lookup::take(const std::string& key, Side side, std::string image, Present&
   const size_t at = place == places_.end() ? alike->second : place->second;
   if (side == Side::kInside) {
     present.images.emplace(Guard::id_of(writes_[at]), std::move(image));
-  } else if (writes_[at].kind != model::EntryKind::kDelete && !present.outside) {
-    present.outside = at;
+  } else if (writes_[at].kind != model::EntryKind::kDelete) {
+    present.outside.insert(at);
   }
 }
 

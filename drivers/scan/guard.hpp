@@ -6,7 +6,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -27,9 +26,9 @@ enum class Standing : uint8_t {
 
 using Images = std::unordered_map<RecordId, std::string, RecordIdHasher>;
 
-struct Present {                  // of the guarded records of a batch
-  Images images;                  // those that are there
-  std::optional<size_t> outside;  // the first write whose record the row filter leaves out
+struct Present {             // of the guarded records of a batch
+  Images images;             // those that are there
+  std::set<size_t> outside;  // the writes whose records the row filter leaves out
 };
 
 class Guard;
@@ -92,16 +91,19 @@ inline Standing standing_of(const std::vector<Standing>& standings, size_t index
   return index < standings.size() ? standings[index] : Standing::kUnguarded;
 }
 
-// The first of the writes whose record the row filter leaves out, as what the target refuses.
-// Writer: the driver's own.
+// The writes whose records the row filter leaves out, as what the target refuses. Writer: the
+// driver's own.
 template <class Writer>
-std::optional<ports::Poison> find_outside(const Guard& guard, const Writer& writer,
-                                          std::span<const ports::RecordWrite> writes,
-                                          const Present& present) {
-  if (!present.outside) return {};
-  const ports::RecordWrite& write = writes[*present.outside];
-  return ports::Poison{*present.outside,
-                       writer.refusal(write, guard.outside_filter(write.dataset))};
+std::vector<ports::Poison> find_outside(const Guard& guard, const Writer& writer,
+                                        std::span<const ports::RecordWrite> writes,
+                                        const Present& present) {
+  std::vector<ports::Poison> poisons;
+  poisons.reserve(present.outside.size());
+  for (const size_t index : present.outside) {
+    const ports::RecordWrite& write = writes[index];
+    poisons.push_back({index, writer.refusal(write, guard.outside_filter(write.dataset))});
+  }
+  return poisons;
 }
 
 }  // namespace syncline::scan

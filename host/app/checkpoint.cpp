@@ -41,6 +41,20 @@ Result<bool> RuntimeImpl::checkpoint(size_t lane_limit) {
   return true;
 }
 
+// Lane by lane, for a stop waits for it. Beyond its limit the journal waits for nothing but the end
+// of a round.
+Result<void> RuntimeImpl::checkpoint_share() {
+  if (!parts_.journal.is_within_limit()) {
+    SYN_TRY(checkpoint(parts_.options.lane_count));
+    return success();
+  }
+  for (size_t i = 0; i < parts_.options.checkpoint_lanes && is_reading_; ++i) {
+    SYN_TRY(const bool is_round_over, checkpoint(1));
+    if (is_round_over) break;
+  }
+  return success();
+}
+
 // The round at hand and one more, so that a restart has nothing to do. Where datasets are many that
 // may take long: what is not saved in time is in the journal, as after a crash.
 Result<void> RuntimeImpl::checkpoint_at_stop() {
@@ -87,9 +101,7 @@ void RuntimeImpl::checkpoint_if_due() {
   if (now_us < checkpoint_due_us_ && journalled < checkpoint_due_bytes_) return;
   checkpoint_due_us_ = now_us + parts_.options.checkpoint_every_us;
   checkpoint_due_bytes_ = journalled + parts_.options.checkpoint_every_bytes;
-  // Beyond its limit the journal waits for nothing but the end of a round.
-  const auto saved = checkpoint(parts_.journal.is_within_limit() ? parts_.options.checkpoint_lanes
-                                                                 : parts_.options.lane_count);
+  const auto saved = checkpoint_share();
   release_free_memory();
   if (saved) return;
   if (saved.error().code == ErrorCode::kStorageFull) {

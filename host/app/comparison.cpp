@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <iterator>
 
 #include <boost/json/array.hpp>
 
@@ -46,6 +47,23 @@ std::optional<ports::Finding> with_proposal(const Blueprint& blueprint, ports::F
                  schema->fields[*finding.kept_field].name +
                  " = \"local\", if each system keeps its own";
   return finding;
+}
+
+// Whether all systems of the dataset lack the same letters in the field.
+bool is_narrow_everywhere(const std::vector<SystemFinding>& found, const SystemFinding& one,
+                          const Blueprint& blueprint) {
+  if (!one.finding.narrow_text) return false;
+  const auto has_dataset = [&](const BlueprintSystem& system) {
+    return std::ranges::any_of(system.ports.datasets, [&](const ports::DatasetMapping& mapping) {
+      return mapping.schema->name == one.finding.dataset;
+    });
+  };
+  const auto says_the_same = [&](const SystemFinding& other) {
+    return other.finding.dataset == one.finding.dataset &&
+           other.finding.narrow_text == one.finding.narrow_text;
+  };
+  return std::ranges::count_if(blueprint.systems, has_dataset) ==
+         std::ranges::count_if(found, says_the_same);
 }
 
 std::vector<compare::Side> sides_of(std::vector<OpenSystem>& systems, model::DatasetId dataset) {
@@ -215,7 +233,11 @@ Result<std::vector<SystemFinding>> find_in_systems(const Blueprint& blueprint) {
       }
     }
   }
-  return found;
+  std::vector<SystemFinding> told;
+  std::ranges::copy_if(found, std::back_inserter(told), [&](const SystemFinding& one) {
+    return !is_narrow_everywhere(found, one, blueprint);
+  });
+  return told;
 }
 
 Result<std::vector<SystemFinding>> find_collisions(const std::vector<ComparedDataset>& compared,

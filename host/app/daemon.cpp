@@ -134,7 +134,7 @@ class Daemon {
       const std::lock_guard lock(running_mutex_);
       running_ = nullptr;
     }
-    return closing->runtime().drain_and_stop();
+    return closing->runtime().drain_and_stop(kStopDrainUsMax);
   }
 
   Result<void> reload(bool is_accepted) {

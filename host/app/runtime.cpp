@@ -101,8 +101,8 @@ void RuntimeImpl::stop_captures() {
 }
 
 // Deliveries go on until nothing waits, the time is over, or only what cannot move is left.
-void RuntimeImpl::wait_for_deliveries() {
-  const int64_t deadline_us = parts_.clock.steady_us() + parts_.options.drain_us_max;
+void RuntimeImpl::wait_for_deliveries(int64_t drain_us_max) {
+  const int64_t deadline_us = parts_.clock.steady_us() + drain_us_max;
   uint64_t seen = 0;
   while (parts_.clock.steady_us() < deadline_us && !failure()) {
     bool is_waiting = items_done_ != items_queued_;
@@ -131,10 +131,10 @@ void RuntimeImpl::stop_threads() {
   }
 }
 
-Result<void> RuntimeImpl::drain_and_stop() {
+Result<void> RuntimeImpl::drain_and_stop(int64_t drain_us_max) {
   phase_ = "draining";
   stop_captures();
-  wait_for_deliveries();
+  wait_for_deliveries(drain_us_max);
   stop_threads();
   phase_ = "stopped";
   if (const auto error = failure()) return *error;

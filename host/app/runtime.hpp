@@ -61,6 +61,9 @@ struct RuntimeSystem {
   bool is_written_to(model::DatasetId dataset) const;
 };
 
+inline constexpr int64_t kDrainUsMax = 30'000'000;     // where the systems are compared then
+inline constexpr int64_t kStopDrainUsMax = 1'500'000;  // where somebody waits for the end
+
 struct RuntimeOptions {
   std::string appliance;
   size_t lane_count = model::kLaneCountDefault;
@@ -75,8 +78,7 @@ struct RuntimeOptions {
   uint64_t checkpoint_every_bytes = 64u << 20;  // before sealing
   int64_t checkpoint_every_us = 10'000'000;
   size_t checkpoint_lanes = 8;
-  int64_t drain_us_max = 30'000'000;
-  int64_t stop_save_us_max = 1'000'000;  // for the last checkpoint
+  int64_t stop_save_us_max = 700'000;  // for the last checkpoint
   size_t sync_chunk_rows = 8192;
 };
 
@@ -160,9 +162,9 @@ class Runtime {
   virtual Result<void> wait_for_first_sync() = 0;
   // Ends what waits for reading, also on other threads: drain_and_stop() comes next.
   virtual void stop_reading() = 0;
-  // Stops reading, commits, lets deliveries finish what waits (up to drain_us_max), checkpoints (up
-  // to stop_save_us_max).
-  virtual Result<void> drain_and_stop() = 0;
+  // Stops reading, commits, lets deliveries finish what waits, within that time, and checkpoints
+  // (up to stop_save_us_max). What is left the journal has.
+  virtual Result<void> drain_and_stop(int64_t drain_us_max) = 0;
   // Set when the appliance cannot go on (a failed fsync, a damaged journal).
   virtual std::optional<Error> failure() const = 0;
 

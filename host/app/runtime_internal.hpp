@@ -131,7 +131,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> start() override;
   Result<void> wait_for_first_sync() override;
   void stop_reading() override;
-  Result<void> drain_and_stop() override;
+  Result<void> drain_and_stop(int64_t drain_us_max) override;
   std::optional<Error> failure() const override;
   Status status() const override;
   Result<void> pause(const std::string& name) override;
@@ -171,7 +171,7 @@ class RuntimeImpl final : public Runtime {
   // runtime.cpp
   void start_threads();
   void stop_captures();
-  void wait_for_deliveries();
+  void wait_for_deliveries(int64_t drain_us_max);
   void stop_threads();
   void fail_all(const Error& error);
   Result<void> on_step_thread(std::function<Result<void>(pipeline::Pipeline&)> work);
@@ -248,6 +248,7 @@ class RuntimeImpl final : public Runtime {
   // checkpoint.cpp
   void checkpoint_if_due();
   Result<bool> checkpoint(size_t lane_limit);
+  Result<void> checkpoint_share();
   Result<void> checkpoint_at_stop();
   Result<journal::GroupNumber> load_cursor(const RuntimeSystem& system);
   Result<void> drop_cursor(SystemRun& run);

@@ -68,8 +68,9 @@ struct Delivery::Impl {
   Result<void> write(const std::vector<Transaction>& transactions);
   void settle(const Transaction& transaction, const ports::ApplyResult& result, bool is_apart);
   void finish(const Transaction& transaction, const ports::ApplyResult& applied);
-  bool wait_for_others(const Transaction& transaction, const ports::Poison& poison);
-  void refuse(const Transaction& transaction, const ports::Poison& poison);
+  std::set<const model::Entry*> find_waiting(const Transaction& transaction,
+                                             const std::vector<ports::Poison>& poisons);
+  void refuse(const Transaction& transaction, const ports::ApplyResult& applied);
   Result<void> handle(const Error& error);
   void back_off();
   void publish();
@@ -284,8 +285,8 @@ void Delivery::Impl::settle(const Transaction& transaction, const ports::ApplyRe
     finish(transaction, result);
   } else if (is_apart) {
     writers.go_together();
-  } else if (!wait_for_others(transaction, *result.poison)) {
-    refuse(transaction, *result.poison);
+  } else {
+    refuse(transaction, result);
   }
 }
 
@@ -342,36 +343,54 @@ void Delivery::Impl::finish(const Transaction& transaction, const ports::ApplyRe
   }
 }
 
-// Whether the record that was refused is tried again, for others may be what it needs.
-bool Delivery::Impl::wait_for_others(const Transaction& transaction, const ports::Poison& poison) {
-  if (!poison.may_pass) return false;
-  const model::Entry* refused = transaction.records[poison.write_index].entries.front();
+// The records that are tried again, for others may be what they need; by their first entries.
+std::set<const model::Entry*> Delivery::Impl::find_waiting(
+    const Transaction& transaction, const std::vector<ports::Poison>& poisons) {
+  std::map<const model::Entry*, const ports::Poison*> needy;
+  for (const ports::Poison& poison : poisons) {
+    const auto& entries = transaction.records[poison.write_index].entries;
+    if (poison.may_pass) needy.emplace(entries.front(), &poison);
+  }
+  std::set<const model::Entry*> waiting;
+  if (needy.empty()) return waiting;
   for (const Transaction::Part& part : transaction.parts) {
     const Flow& flow = pending.flows()[part.flow];
-    const auto end = flow.entries.begin() + static_cast<ptrdiff_t>(part.entry_count);
-    const bool is_of_it = std::any_of(
-        flow.entries.begin(), end, [&](const PendingEntry& each) { return each.entry == refused; });
-    if (!is_of_it) continue;
-    if (!holds.wait_for_others(part.flow)) return false;
+    std::vector<const model::Entry*> met;
+    for (size_t i = 0; i < part.entry_count; ++i) {
+      if (needy.contains(flow.entries[i].entry)) met.push_back(flow.entries[i].entry);
+    }
+    if (met.empty() || !holds.wait_for_others(part.flow)) continue;
+    waiting.insert(met.begin(), met.end());
     const std::lock_guard lock(mutex);
     ++stats.retries_total;
-    stats.last_error = to_string(poison.error);
-    return true;
+    stats.last_error = to_string(needy.at(met.front())->error);
   }
-  return false;
+  return waiting;
 }
 
-// The record's entries are reported; none of its flow goes on before the journal holds that.
-void Delivery::Impl::refuse(const Transaction& transaction, const ports::Poison& poison) {
-  SYN_ASSERT(poison.write_index < transaction.records.size());
-  const Transaction::Record& record = transaction.records[poison.write_index];
-  const std::set<const model::Entry*> refused(record.entries.begin(), record.entries.end());
-  for (const Transaction::Part& part : transaction.parts) pending.refuse(part.flow, refused);
-  const std::lock_guard lock(mutex);
-  for (const model::Entry* entry : record.entries) {
-    skips.push_back({options.target, entry->dataset, entry->key_hash, entry->key, entry->sequence,
-                     to_string(poison.error)});
+// The records' entries are reported; none of their flows goes on before the journal holds that.
+void Delivery::Impl::refuse(const Transaction& transaction, const ports::ApplyResult& applied) {
+  std::vector<ports::Poison> poisons = applied.other_poisons;
+  if (applied.poison) poisons.insert(poisons.begin(), *applied.poison);
+  for (const ports::Poison& poison : poisons) {
+    SYN_ASSERT(poison.write_index < transaction.records.size());
   }
+  const auto waiting = find_waiting(transaction, poisons);
+  std::set<const model::Entry*> refused;
+  {
+    const std::lock_guard lock(mutex);
+    for (const ports::Poison& poison : poisons) {
+      const Transaction::Record& record = transaction.records[poison.write_index];
+      if (waiting.contains(record.entries.front())) continue;
+      for (const model::Entry* entry : record.entries) {
+        if (!refused.insert(entry).second) continue;
+        skips.push_back({options.target, entry->dataset, entry->key_hash, entry->key,
+                         entry->sequence, to_string(poison.error)});
+      }
+    }
+  }
+  if (refused.empty()) return;
+  for (const Transaction::Part& part : transaction.parts) pending.refuse(part.flow, refused);
 }
 
 // Sorts an error of the target: what may pass is tried again later, what may not is returned.

@@ -37,6 +37,12 @@ struct TableInfo {
 
 enum class Severity : uint8_t { kNote, kWarning, kStops };
 
+struct NarrowText {
+  model::FieldIndex field = 0;
+  std::string charset;
+  bool operator==(const NarrowText&) const = default;
+};
+
 struct Finding {
   Severity severity = Severity::kNote;
   std::string dataset;  // empty: the whole system
@@ -45,6 +51,9 @@ struct Finding {
   // A field that the system itself sets whenever a row is updated: proposed as `local`, and of no
   // interest where it is. The setting that makes it so is added to fix.
   std::optional<model::FieldIndex> kept_field = std::nullopt;
+  // A field whose column lacks letters that others may have: of no interest where they lack the
+  // same.
+  std::optional<NarrowText> narrow_text = std::nullopt;
 };
 
 class Catalog {

@@ -70,7 +70,17 @@ struct ApplyResult {
   size_t rows_written = 0;
   std::optional<Poison> poison;      // set: nothing was written
   std::vector<DatasetStop> stopped;  // any: nothing was written
+  // Beside poison: what else of the batch would not be taken, as far as it was looked for.
+  std::vector<Poison> other_poisons = {};
 };
+
+// Of records that a target found to be refused. REQUIRES: there is one.
+inline ApplyResult refused_by(std::vector<Poison> poisons) {
+  ApplyResult result{0, std::move(poisons.front()), {}};
+  poisons.erase(poisons.begin());
+  result.other_poisons = std::move(poisons);
+  return result;
+}
 
 struct Checkpoint {
   model::StreamId stream = 0;

@@ -230,7 +230,10 @@ TYPED_TEST_P(ScanSuite, ARowFilterShowsWhatLeavesItAsGoneAndIsNotWrittenPast) {
     ASSERT_TRUE(applied.value().poison.has_value()) << write;
     EXPECT_THAT(applied.value().poison->error.what, testing::HasSubstr("outside the row filter"));
   }
-  EXPECT_EQ("Ann;away", this->user_.ask("SELECT name FROM customer ORDER BY id"));
+  this->user_.run("INSERT INTO customer VALUES (3, 'away', NULL)");
+  const auto both = this->try_apply({"put 2 name=back mail=NULL", "put 3 name=back mail=NULL"});
+  EXPECT_THAT(this->places_refused(both), testing::ElementsAre(0, 1));
+  EXPECT_EQ("Ann;away;away", this->user_.ask("SELECT name FROM customer ORDER BY id"));
 }
 
 TYPED_TEST_P(ScanSuite, ADroppedMappedColumnStopsItsDatasetUntilItIsBack) {

@@ -1,11 +1,17 @@
 #include "drivers/systems/mariadb/detail/bulk.hpp"
 
+#include <mysqld_error.h>
+
 namespace syncline::mariadb {
 namespace {
 
 constexpr size_t kPreparedMax = 512;
 
 }  // namespace
+
+bool Bulk::Outcome::is_clash() const {
+  return number == ER_DUP_ENTRY || number == ER_DUP_ENTRY_WITH_KEY_NAME || number == ER_DUP_KEY;
+}
 
 void ParameterArray::add(Parameter value) {
   values_.push_back(std::move(value));

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <mysqld_error.h>
-
 #include "drivers/systems/mariadb/detail/objects.hpp"
 #include "host/model/key.hpp"
 
@@ -12,7 +10,6 @@ namespace {
 
 constexpr const char* kBegin = "START TRANSACTION";
 constexpr const char* kCommit = "COMMIT";
-constexpr int kDrawsMax = 64;  // of a value that no other record holds
 constexpr const char* kBeforeFill = "SAVEPOINT syncline_fill";
 constexpr const char* kUndoFill = "ROLLBACK TO SAVEPOINT syncline_fill";
 constexpr size_t kFillMin = 64;  // full records, all missing: those that follow may be, too
@@ -22,33 +19,6 @@ Parameter number(uint64_t value) {
   Parameter parameter;
   parameter.integer = static_cast<int64_t>(value);
   return parameter;
-}
-
-bool is_clash(unsigned error) {
-  return error == ER_DUP_ENTRY || error == ER_DUP_ENTRY_WITH_KEY_NAME || error == ER_DUP_KEY;
-}
-
-// "Duplicate entry 'x' for key 'PRIMARY'"; MySQL from 8.0.19 on: 'table.PRIMARY'
-std::string_view key_of(std::string_view message) {
-  constexpr std::string_view kMark = "for key '";
-  const size_t at = message.rfind(kMark);
-  if (at == std::string_view::npos) return {};
-  message.remove_prefix(at + kMark.size());
-  return message.substr(0, message.rfind('\''));
-}
-
-// Whether a clash is about the record's own key, and not about another unique value of it.
-bool is_own_key(const Mapped& mapped, std::string_view index) {
-  return std::any_of(
-      mapped.table.uniques.begin(), mapped.table.uniques.end(), [&](const UniqueSet& unique) {
-        const bool is_it = index == unique.index || index == mapped.table.name + "." + unique.index;
-        if (!is_it || unique.columns.size() != mapped.key_count()) return false;
-        return std::all_of(unique.columns.begin(), unique.columns.end(), [&](const auto& name) {
-          return std::any_of(mapped.columns.begin(),
-                             mapped.columns.begin() + static_cast<ptrdiff_t>(mapped.key_count()),
-                             [&](const Column& key) { return key.name == name; });
-        });
-      });
 }
 
 }  // namespace
@@ -212,7 +182,7 @@ Bulk::Outcome MariadbTarget::insert_missing(Group& group) {
 Bulk::Outcome MariadbTarget::fill(Group& group) {
   Bulk::Outcome outcome = bulk_->run(kBeforeFill);
   if (outcome.is_done) outcome = run_rows(insert_sql(group), group);
-  if (outcome.is_done || !is_clash(outcome.number)) return outcome;
+  if (outcome.is_done || !outcome.is_clash()) return outcome;
   filling_.erase(group.mapped->dataset());
   Bulk::Outcome undone = bulk_->run(kUndoFill);
   return undone.is_done ? outcome : undone;
@@ -232,7 +202,7 @@ Bulk::Outcome MariadbTarget::put(Group& group) {
   if (filling_.contains(dataset)) {
     Bulk::Outcome filled = fill(group);
     if (filled.is_done) filled.matched_count = group.count;
-    if (filled.is_done || !is_clash(filled.number)) return filled;
+    if (filled.is_done || !filled.is_clash()) return filled;
   }
   Bulk::Outcome updated = run_rows(update_sql(group), group);
   if (updated.is_done) updated = clear_kept(group, std::move(updated));
@@ -262,7 +232,8 @@ Bulk::Outcome MariadbTarget::run_group(Group& group) {
 }
 
 // A record larger than the server's messages would break the connection.
-Result<std::optional<ports::Poison>> MariadbTarget::find_too_large(const ports::WriteBatch& batch) {
+std::vector<ports::Poison> MariadbTarget::find_too_large(const ports::WriteBatch& batch) const {
+  std::vector<ports::Poison> poisons;
   for (size_t i = 0; i < batch.writes.size(); ++i) {
     const ports::RecordWrite& write = batch.writes[i];
     size_t size = 2 * write.key.size();
@@ -273,9 +244,9 @@ Result<std::optional<ports::Poison>> MariadbTarget::find_too_large(const ports::
                 "the server's max_allowed_packet is " + std::to_string(packet_size_max_),
                 "SET GLOBAL max_allowed_packet = " + std::to_string(2 * size) +
                     "; then `syncline quarantine retry`"};
-    return std::optional(ports::Poison{i, writer_->refusal(write, std::move(error))});
+    poisons.push_back({i, writer_->refusal(write, std::move(error))});
   }
-  return std::optional<ports::Poison>();
+  return poisons;
 }
 
 // The key of a row that the table's collation takes for this record, and that is another; or empty.
@@ -309,21 +280,26 @@ Error MariadbTarget::taken_for(const Mapped& mapped, const ports::RecordWrite& w
                            Writer::exact_key_sql(mapped) + "; then `syncline quarantine retry`"});
 }
 
-Result<std::optional<ports::Poison>> MariadbTarget::find_alike(const ports::WriteBatch& batch) {
+Result<std::vector<ports::Poison>> MariadbTarget::find_alike(const ports::WriteBatch& batch) {
+  std::vector<ports::Poison> poisons;
   for (size_t i = 0; i < batch.writes.size(); ++i) {
     SYN_TRY(const Mapped* mapped, writer_->find(batch.writes[i].dataset));
     if (!Writer::is_doubtful(*mapped, batch.writes[i])) continue;
     SYN_TRY(const std::string other, alike(*mapped, batch.writes[i]));
     if (other.empty()) continue;
-    return std::optional(ports::Poison{i, taken_for(*mapped, batch.writes[i], other)});
+    poisons.push_back({i, taken_for(*mapped, batch.writes[i], other)});
   }
-  return std::optional<ports::Poison>();
+  return poisons;
+}
+
+Error MariadbTarget::no_connection() const {
+  return {ErrorCode::kSystemOpen, "system " + shared_->config.name + " is not connected",
+          "the connection broke off", "nothing: it is probed, then tried again"};
 }
 
 Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) {
   if (connection_ == nullptr || !connection_->is_usable()) {
-    return fail(ErrorCode::kSystemOpen, "system " + shared_->config.name + " is not connected",
-                "the connection broke off", "nothing: it is probed, then tried again");
+    return no_connection();
   }
   SYN_TRY(look_for_triggers());
   if (writer_ == nullptr) {
@@ -337,13 +313,14 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
   standings_.clear();
   stop_.reset();
   Writer::Plan plan = writer_->plan(batch.writes, {});
-  SYN_TRY(auto unfit, check(batch, plan));
-  if (unfit) return ports::ApplyResult{0, std::move(unfit), {}};
+  if (!plan.poisons.empty()) return ports::refused_by(std::move(plan.poisons));
+  SYN_TRY(auto unfit, check(batch));
+  if (!unfit.empty()) return ports::refused_by(std::move(unfit));
   auto begun = begin_guarded(batch);
-  if (!begun || begun.value()) roll_back();
+  if (!begun || !begun.value().empty()) roll_back();
   if (!begun && stop_) return stop({std::move(*stop_)});
   if (!begun) return begun.error();
-  if (begun.value()) return ports::ApplyResult{0, std::move(begun).value(), {}};
+  if (!begun.value().empty()) return ports::refused_by(std::move(begun).value());
   if (!standings_.empty()) plan = writer_->plan(batch.writes, standings_);
   size_t rows_written = 0;
   for (Group& group : plan.groups) {
@@ -353,8 +330,8 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
       continue;
     }
     roll_back();
-    if (connection_ == nullptr) return outcome.error;
-    if (outcome.is_refusal()) return apply_singly(batch);
+    if (connection_ == nullptr) return no_connection();
+    if (outcome.is_refusal()) return apply_apart(batch);
     if (!is_of_dataset(outcome.error)) return outcome.error;
     return stop({{group.mapped->dataset(), outcome.error}});
   }
@@ -364,26 +341,24 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
 }
 
 // What can be told of the records before anything is begun.
-Result<std::optional<ports::Poison>> MariadbTarget::check(const ports::WriteBatch& batch,
-                                                          Writer::Plan& plan) {
-  if (plan.poison) return std::move(plan.poison);
-  SYN_TRY(auto too_large, find_too_large(batch));
-  if (too_large) return too_large;
+Result<std::vector<ports::Poison>> MariadbTarget::check(const ports::WriteBatch& batch) {
+  auto too_large = find_too_large(batch);
+  if (!too_large.empty()) return too_large;
   return find_alike(batch);
 }
 
-Result<std::optional<ports::Poison>> MariadbTarget::begin_guarded(const ports::WriteBatch& batch) {
+Result<std::vector<ports::Poison>> MariadbTarget::begin_guarded(const ports::WriteBatch& batch) {
   SYN_TRY(begin(batch));
   if (guard_ != nullptr) return guard(batch);
   SYN_TRY(lock_records(batch));
-  return std::optional<ports::Poison>();
+  return std::vector<ports::Poison>();
 }
 
 Result<ports::ApplyResult> MariadbTarget::commit(const ports::WriteBatch& batch,
                                                  size_t rows_written) {
   if (guard_ != nullptr) {
     SYN_TRY(auto outside, keep_echoes(batch));
-    if (outside) return ports::ApplyResult{0, std::move(outside), {}};
+    if (!outside.empty()) return ports::refused_by(std::move(outside));
   }
   const Bulk::Outcome outcome = bulk_->run(kCommit);
   if (!outcome.is_done) return outcome.error;
@@ -394,89 +369,6 @@ Result<ports::ApplyResult> MariadbTarget::commit(const ports::WriteBatch& batch,
 // Not told that a commit failed is not told that it did: then nothing is done on that connection.
 void MariadbTarget::roll_back_unless_lost(const Result<ports::ApplyResult>& done) {
   if (done || done.error().code != ErrorCode::kSystemOpen) roll_back();
-}
-
-Result<MariadbTarget::Singly> MariadbTarget::try_singly(const ports::WriteBatch& batch, Way way) {
-  SYN_TRY(auto outside, begin_guarded(batch));
-  if (outside) return Singly{{0, std::move(outside), {}}, false};
-  size_t rows_written = 0;
-  SYN_TRY(auto refused, write_singly(batch, way, rows_written));
-  if (refused) {
-    return Singly{{0, ports::Poison{refused->index, std::move(refused->error)}, {}},
-                  refused->is_unique};
-  }
-  SYN_TRY(auto done, commit(batch, rows_written));
-  return Singly{std::move(done), false};
-}
-
-// Record by record, to find the one that is refused. Records may swap unique values: where the
-// plain way meets a clash, those are given away first.
-Result<ports::ApplyResult> MariadbTarget::apply_singly(const ports::WriteBatch& batch) {
-  stop_.reset();
-  auto tried = try_singly(batch, Way::kPlain);
-  if (tried && tried.value().is_clash && batch.writes.size() > 1) {
-    roll_back();
-    if (connection_ == nullptr) return std::move(tried).value().result;
-    tried = try_singly(batch, Way::kFreeFirst);
-  }
-  if (!tried && tried.error().code == ErrorCode::kSystemOpen) return tried.error();
-  if (!tried || tried.value().result.poison) roll_back();
-  if (!tried && stop_) return stop({std::move(*stop_)});
-  if (!tried) return tried.error();
-  return std::move(tried).value().result;
-}
-
-Result<std::optional<MariadbTarget::Refused>> MariadbTarget::write_singly(
-    const ports::WriteBatch& batch, Way way, size_t& rows_written) {
-  for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
-    if (step == Step::kFree && way == Way::kPlain) continue;
-    for (size_t i = 0; i < batch.writes.size(); ++i) {
-      const bool is_delete = batch.writes[i].kind == model::EntryKind::kDelete;
-      if (is_delete != (step == Step::kDelete)) continue;
-      SYN_TRY(auto refused, write_one(batch, i, way, step, rows_written));
-      if (refused) return refused;
-    }
-  }
-  return std::optional<Refused>();
-}
-
-Result<std::optional<MariadbTarget::Refused>> MariadbTarget::write_one(
-    const ports::WriteBatch& batch, size_t index, Way way, Step step, size_t& rows_written) {
-  const ports::RecordWrite& write = batch.writes[index];
-  SYN_TRY(auto group, step == Step::kFree
-                          ? writer_->freeing(write, scan::standing_of(standings_, index))
-                          : writer_->single(write, scan::standing_of(standings_, index)));
-  if (!group) return std::optional<Refused>();
-  Bulk::Outcome outcome = run_group(*group);
-  for (int draws = 1; step == Step::kFree && is_clash(outcome.number) && draws < kDrawsMax; ++draws)
-    outcome = run_group(*group);
-  if (outcome.is_done) {
-    if (step != Step::kFree) rows_written += outcome.matched_count;
-    return std::optional<Refused>();
-  }
-  if (!outcome.is_refusal()) {
-    if (is_of_dataset(outcome.error)) stop_ = ports::DatasetStop{write.dataset, outcome.error};
-    return outcome.error;
-  }
-  Error error = outcome.error;
-  const bool is_unique = is_clash(outcome.number);
-  // Another constraint has no room for what was made up: the record keeps its values until its
-  // turn.
-  if (step == Step::kFree && !is_unique) return std::optional<Refused>();
-  if (is_unique && is_own_key(*group->mapped, key_of(outcome.message))) {
-    SYN_TRY(const std::string other, alike(*group->mapped, write));
-    if (!other.empty()) {
-      return std::optional(Refused{index, taken_for(*group->mapped, write, other), false});
-    }
-    if (group->step == Step::kNew) return guard_->was_inserted(write);
-    if (way == Way::kPlain) {  // a user inserted it between our UPDATE and our INSERT
-      error.code = ErrorCode::kSystemBusy;
-      return error;
-    }
-  }
-  error.code = ErrorCode::kSystemRefused;
-  error.fix = "correct the record or the table, then `syncline quarantine retry`";
-  return std::optional(Refused{index, writer_->refusal(write, std::move(error)), is_unique});
 }
 
 }  // namespace syncline::mariadb

@@ -6,18 +6,20 @@
 
 namespace syncline::mariadb {
 
-Result<std::optional<ports::Poison>> MariadbTarget::guard(const ports::WriteBatch& batch) {
+Result<std::vector<ports::Poison>> MariadbTarget::guard(const ports::WriteBatch& batch) {
   SYN_TRY(scan::Present present, look_at(batch));
   SYN_TRY(standings_, guard_->check(batch.writes, present.images));
   return scan::find_outside(*guard_, *writer_, batch.writes, present);
 }
 
-Result<std::optional<ports::Poison>> MariadbTarget::keep_echoes(const ports::WriteBatch& batch) {
+Result<std::vector<ports::Poison>> MariadbTarget::keep_echoes(const ports::WriteBatch& batch) {
   SYN_TRY(scan::Present present, look_at(batch));
-  if (present.outside) return scan::find_outside(*guard_, *writer_, batch.writes, present);
+  if (!present.outside.empty()) {
+    return scan::find_outside(*guard_, *writer_, batch.writes, present);
+  }
   left_ = std::move(present.images);
   SYN_TRY(insert_echoes(batch));
-  return std::optional<ports::Poison>();
+  return std::vector<ports::Poison>();
 }
 
 Result<scan::Present> MariadbTarget::look_at(const ports::WriteBatch& batch) {

@@ -42,10 +42,23 @@ void add_condition(Group& group, GroupSql& out) {
   }
 }
 
-// One below zero.
+// One below zero; of the unsigned the upper half of what an int64 holds. Empty: it is none.
 std::string free_integer(const NativeType& type) {
-  const uint64_t half = uint64_t{1} << (8 * type.size_bytes - 1);
-  return "-1 - CAST(FLOOR(RAND() * " + std::to_string(half) + ") AS SIGNED)";
+  if (type.category != Category::kInteger) return {};
+  const int bits = std::min(8 * type.size_bytes, type.is_unsigned ? 63 : 64);
+  const std::string half = std::to_string(uint64_t{1} << (bits - 1));
+  if (type.is_unsigned) return half + " + CAST(FLOOR(RAND() * " + half + ") AS UNSIGNED)";
+  return "-1 - CAST(FLOOR(RAND() * " + half + ") AS SIGNED)";
+}
+
+bool holds_text(const NativeType& type) {
+  return holds_characters(type) && type.category != Category::kJson;
+}
+
+// Of a column and the type that it is declared to have, of which 0 is any length.
+uint32_t length_of(const NativeType& native, const model::LogicalType& type) {
+  const uint32_t length = native.category == Category::kText ? kFreeTextSize : native.length;
+  return type.length == 0 ? length : std::min(length, type.length);
 }
 
 // Signs that texts seldom consist of.
@@ -57,19 +70,51 @@ std::string free_text(uint32_t length) {
   return sql + ")";
 }
 
-// What hardly another record holds, as SQL, drawn anew each time; empty: nothing can be made up.
-std::string free_value(const Column& column) {
-  if (column.is_nullable) return "NULL";
-  switch (column.type.category) {
-    case Category::kText:
-      return free_text(kFreeTextSize);
-    case Category::kVarchar:
-    case Category::kChar:
-      return free_text(column.type.length);
-    case Category::kInteger:
-      return column.type.is_unsigned ? "" : free_integer(column.type);
+// Of a type that has a form of its own, also where the column keeps it as text: these centuries are
+// seldom spoken of. Empty: it is none of these.
+std::string free_formed(const NativeType& type, model::TypeKind kind) {
+  constexpr const char* kDay = "DATE_ADD('1000-01-01', INTERVAL FLOOR(RAND() * 290000) DAY)";
+  constexpr const char* kMoment =
+      "DATE_ADD('1000-01-01 00:00:00', INTERVAL FLOOR(RAND() * 25000000000) SECOND)";
+  const bool is_text = holds_text(type);
+  const bool is_moment = kind == model::TypeKind::kDatetime || kind == model::TypeKind::kTimestamp;
+  if (type.category == Category::kTimestamp) {
+    return is_moment ? "FROM_UNIXTIME(1 + FLOOR(RAND() * 900000000))" : "";  // before 1999
+  }
+  switch (kind) {
+    case model::TypeKind::kUuid:
+      return type.category == Category::kUuid || is_text ? "UUID()" : "";
+    case model::TypeKind::kDate:
+      return type.category == Category::kDate || type.category == Category::kDatetime || is_text
+                 ? kDay
+                 : "";
+    case model::TypeKind::kDatetime:
+      return type.category == Category::kDatetime || is_text ? kMoment : "";
+    case model::TypeKind::kTimestamp:
+      if (is_text) return "CONCAT(" + std::string(kMoment) + ", 'Z')";
+      return type.category == Category::kDatetime ? kMoment : "";
     default:
       return {};
+  }
+}
+
+// What hardly another record holds, as SQL, drawn anew each time; empty: nothing can be made up.
+std::string free_value(const Mapped& mapped, model::FieldIndex field) {
+  const Column& column = mapped.columns[field];
+  if (column.is_nullable) return "NULL";
+  const model::LogicalType& type = mapped.schema->fields[field].type;
+  switch (type.kind) {
+    case model::TypeKind::kText:
+    case model::TypeKind::kChar:
+      if (!holds_text(column.type)) return free_integer(column.type);
+      return free_text(length_of(column.type, type));
+    case model::TypeKind::kInt64:
+    case model::TypeKind::kDecimal:
+      return free_integer(column.type);
+    case model::TypeKind::kUint64:
+      return column.type.is_unsigned ? free_integer(column.type) : "";
+    default:
+      return free_formed(column.type, type.kind);
   }
 }
 
@@ -140,6 +185,15 @@ void add_to(Group& group, Values values) {
     group.values[i].add(std::move(values.values[i]));
   }
   ++group.count;
+}
+
+bool is_unique(const Mapped& mapped, model::FieldIndex field) {
+  const std::string& name = mapped.columns[field].name;
+  const auto& uniques = mapped.table.uniques;
+  return std::any_of(uniques.begin(), uniques.end(), [&](const UniqueSet& unique) {
+    const auto& columns = unique.columns;
+    return std::find(columns.begin(), columns.end(), name) != columns.end();
+  });
 }
 
 bool is_nothing(const ports::RecordWrite& write, const Values& values, Standing standing) {
@@ -228,8 +282,10 @@ GroupSql insert_sql(Group& group) {
 GroupSql free_sql(Group& group) {
   GroupSql out{"UPDATE " + quoted_name(group.mapped->table.name) + " SET ", {}};
   for (size_t i = 0; i < group.fields.size(); ++i) {
-    const Column& column = group.mapped->columns[group.fields[i]];
-    out.sql += (i == 0 ? "" : ", ") + quoted_name(column.name) + " = " + free_value(column);
+    const Mapped& mapped = *group.mapped;
+    const model::FieldIndex field = group.fields[i];
+    out.sql += (i == 0 ? "" : ", ") + quoted_name(mapped.columns[field].name) + " = " +
+               free_value(mapped, field);
   }
   add_condition(group, out);
   return out;
@@ -263,8 +319,8 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
     const Mapped* mapped = find(writes[i].dataset).value();
     auto read = values_of(*mapped, writes[i]);
     if (!read) {
-      plan.poison = ports::Poison{i, refusal(writes[i], std::move(read).error())};
-      return plan;
+      plan.poisons.push_back({i, refusal(writes[i], std::move(read).error())});
+      continue;
     }
     Values values = std::move(read).value();
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
@@ -279,38 +335,36 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
   return plan;
 }
 
-Result<std::optional<Group>> Writer::single(const ports::RecordWrite& write,
-                                            Standing standing) const {
-  SYN_TRY(const Mapped* mapped, find(write.dataset));
-  SYN_TRY(Values values, values_of(*mapped, write));
-  if (is_nothing(write, values, standing)) return std::optional<Group>();
-  Group group = new_group(*mapped, step_of(write.kind, standing), values);
-  add_to(group, std::move(values));
-  return std::optional(std::move(group));
-}
-
-Result<std::optional<Group>> Writer::freeing(const ports::RecordWrite& write,
-                                             Standing standing) const {
-  SYN_TRY(const Mapped* mapped, find(write.dataset));
-  SYN_TRY(Values values, values_of(*mapped, write));
-  if (write.kind == EntryKind::kDelete || standing == Standing::kAbsent)
-    return std::optional<Group>();
-  std::vector<model::FieldIndex> fields;
-  for (const model::FieldIndex field : values.fields) {
-    const Column& column = mapped->columns[field];
-    const bool is_unique = std::any_of(
-        mapped->table.uniques.begin(), mapped->table.uniques.end(), [&](const UniqueSet& unique) {
-          return std::find(unique.columns.begin(), unique.columns.end(), column.name) !=
-                 unique.columns.end();
-        });
-    if (is_unique && !free_value(column).empty()) fields.push_back(field);
+Result<std::vector<Group>> Writer::freeing(std::span<const ports::RecordWrite> writes,
+                                           const Standings& standings) const {
+  std::map<std::pair<model::DatasetId, std::vector<model::FieldIndex>>, Group> groups;
+  for (size_t i = 0; i < writes.size(); ++i) {
+    const ports::RecordWrite& write = writes[i];
+    const bool is_there =
+        write.kind != EntryKind::kDelete && scan::standing_of(standings, i) != Standing::kAbsent;
+    if (!is_there) continue;
+    SYN_TRY(const Mapped* mapped, find(write.dataset));
+    SYN_TRY(Values values, values_of(*mapped, write));
+    std::vector<model::FieldIndex> fields;
+    for (const model::FieldIndex field : values.fields) {
+      if (is_unique(*mapped, field) && !free_value(*mapped, field).empty()) {
+        fields.push_back(field);
+      }
+    }
+    if (fields.empty()) continue;
+    const auto [at, is_new] = groups.try_emplace({write.dataset, fields}, Group{});
+    if (is_new) {
+      values.fields = std::move(fields);
+      values.kept.clear();
+      at->second = new_group(*mapped, Step::kFree, values);
+      at->second.values.clear();  // they are made up
+    }
+    add_to(at->second, std::move(values));
   }
-  if (fields.empty()) return std::optional<Group>();
-  values.fields = std::move(fields);
-  Group group = new_group(*mapped, Step::kFree, values);
-  group.values.clear();  // they are made up
-  add_to(group, std::move(values));
-  return std::optional(std::move(group));
+  std::vector<Group> freeing;
+  freeing.reserve(groups.size());
+  for (auto& [id, group] : groups) freeing.push_back(std::move(group));
+  return freeing;
 }
 
 bool Writer::is_doubtful(const Mapped& mapped, const ports::RecordWrite& write) {

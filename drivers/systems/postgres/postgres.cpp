@@ -25,12 +25,13 @@ Result<ports::System> make_postgres(const ports::SystemConfig& config, Clock& cl
     system.source = std::make_unique<scan::Source>(
         shared->config, std::make_unique<ScanTables>(shared), known, clock);
     system.target = std::make_unique<PostgresTarget>(
-        shared, std::make_unique<scan::Guard>(shared->config, known), 0);
+        shared, std::make_unique<scan::Guard>(shared->config, known), 0, clock);
   } else {
     system.source = std::make_unique<PostgresSource>(shared, clock);
-    system.target = std::make_unique<PostgresTarget>(shared, nullptr, 0);
+    system.target = std::make_unique<PostgresTarget>(shared, nullptr, 0, clock);
     for (size_t place = 1; place < config.write_connections; ++place) {
-      system.more_targets.push_back(std::make_unique<PostgresTarget>(shared, nullptr, place));
+      system.more_targets.push_back(
+          std::make_unique<PostgresTarget>(shared, nullptr, place, clock));
     }
   }
   system.catalog = std::make_unique<PostgresCatalog>(shared);

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "drivers/systems/postgres/detail/alike.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
-#include "drivers/systems/postgres/detail/scan_tables.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -12,12 +10,7 @@ namespace {
 constexpr std::string_view kReplica = "replica";
 constexpr std::string_view kOrigin = "origin";
 constexpr std::string_view kDivisionByZero = "22012";
-constexpr std::string_view kUniqueViolation = "23505";
-constexpr std::string_view kDataException = "22";  // how its codes begin
-constexpr std::string_view kReferenceViolations[] = {"23503", "23001"};
-constexpr std::string_view kGeneratedAlways = "428C9";
 constexpr size_t kMarkerIndex = 1;  // behind BEGIN
-constexpr int kDrawsMax = 64;       // of a value that no other record holds
 constexpr size_t kFillMin = 64;     // full records, all missing: those that follow may be, too
 
 // Each record of a batch is found by its key's index, however the table's statistics stand: to read
@@ -221,7 +214,7 @@ Result<ports::ApplyResult> PostgresTarget::apply_together(const ports::WriteBatc
                                                           Telling telling) {
   Writer::Plan plan = writer_->plan(batch.writes, {}, filling_);
   if (!plan.stopped.empty()) return stop(std::move(plan.stopped));
-  if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison), {}};
+  if (!plan.poisons.empty()) return ports::refused_by(std::move(plan.poisons));
   if (!may_be_quiet(batch, plan)) telling = Telling::kAloud;
   Script script = make_script(batch, plan, telling);
   brought_ = std::move(plan.brought);
@@ -309,44 +302,7 @@ Result<ports::ApplyResult> PostgresTarget::after_error(
   }
   const bool is_of_row = failed > kMarkerIndex && is_refusal(outcome.sqlstate);
   if (!is_of_row || connection_ == nullptr) return outcome.error;
-  return apply_singly(batch);
-}
-
-// Record by record, each behind a savepoint, to find the one that is refused. Records may swap
-// unique values: where the plain way meets a clash, those are given away first.
-Result<ports::ApplyResult> PostgresTarget::apply_singly(const ports::WriteBatch& batch) {
-  const Pipeline::Outcome begun = pipeline_->run({{"BEGIN", {}},
-                                                  marker(batch, Telling::kAloud),
-                                                  {"SET CONSTRAINTS ALL IMMEDIATE", {}},
-                                                  {"SAVEPOINT syncline_writes", {}}});
-  if (!begun.is_done) return after_error(batch, begun, {});
-  size_t rows_written = 0;
-  stop_.reset();
-  auto refused = write_singly(batch, Way::kPlain, rows_written);
-  if (refused && is_clash(refused.value()) && batch.writes.size() > 1) {
-    if (auto back = connection_->run("ROLLBACK TO SAVEPOINT syncline_writes"); !back) {
-      refused = std::move(back).as_failure();
-    } else {
-      rows_written = 0;
-      refused = write_singly(batch, Way::kFreeFirst, rows_written);
-    }
-  }
-  if (!refused) {
-    roll_back();
-    if (stop_) return stop({std::move(*stop_)});
-    return refused.error();
-  }
-  if (const std::optional<Refused>& found = refused.value(); found.has_value()) {
-    roll_back();
-    return ports::ApplyResult{0, found->poison(), {}};
-  }
-  if (auto committed = connection_->run("COMMIT"); !committed) {
-    // Not told that it failed is not told that it did.
-    if (connection_->sqlstate().empty()) connection_.reset();
-    return std::move(committed).as_failure();
-  }
-  advance_sequences();
-  return ports::ApplyResult{rows_written, {}, {}};
+  return apply_apart(batch);
 }
 
 // The records are committed: what goes wrong here costs a user a number that is taken, no more.
@@ -356,133 +312,6 @@ void PostgresTarget::advance_sequences() {
   const Pipeline::Outcome outcome = pipeline_->run(statements);
   sequences_.done(brought_);
   if (!outcome.is_done && outcome.sqlstate.empty()) connection_.reset();
-}
-
-bool PostgresTarget::is_clash(const std::optional<Refused>& refused) {
-  return refused.has_value() && refused->is_unique;
-}
-
-Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_singly(
-    const ports::WriteBatch& batch, Way way, size_t& rows_written) {
-  role_ = kReplica;
-  std::vector<std::pair<size_t, Step>> late;  // what others of the batch must come before
-  std::optional<Refused> last;
-  const auto write = [&](size_t index, Step step) -> Result<std::optional<Refused>> {
-    SYN_TRY(auto refused, write_one(batch, index, step, rows_written));
-    if (!refused || !refused->is_reference) return refused;
-    SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_write"));
-    late.emplace_back(index, step);
-    last = std::move(refused);
-    return std::optional<Refused>();
-  };
-  for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
-    if (step == Step::kFree && way == Way::kPlain) continue;
-    for (const size_t i : writer_->in_order(batch.writes, step)) {
-      SYN_TRY(auto refused, write(i, step));
-      if (refused) return refused;
-    }
-  }
-  for (size_t count = 0; !late.empty() && late.size() != count;) {
-    count = late.size();
-    for (const auto& [index, step] : std::exchange(late, {})) {
-      SYN_TRY(auto refused, write(index, step));
-      if (refused) return refused;
-    }
-  }
-  return late.empty() ? std::optional<Refused>() : std::move(last);
-}
-
-Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_one(
-    const ports::WriteBatch& batch, size_t index, Step step, size_t& rows_written) {
-  const ports::RecordWrite& write = batch.writes[index];
-  SYN_TRY(auto group, step == Step::kFree
-                          ? writer_->freeing(write, scan::standing_of(standings_, index))
-                          : writer_->single(write, scan::standing_of(standings_, index)));
-  if (!group) return std::optional<Refused>();
-  const Mapped& mapped = *group->mapped;
-  const Step group_step = group->step;
-  std::vector<SqlStatement> statements;
-  if (auto role = role_change(mapped)) statements.push_back({std::move(*role), {}});  // outlasts it
-  statements.push_back({"SAVEPOINT syncline_write", {}});
-  statements.push_back(group->finish());
-  statements.push_back({"RELEASE SAVEPOINT syncline_write", {}});
-  Pipeline::Outcome outcome = pipeline_->run(statements);
-  if (outcome.sqlstate == kUniqueViolation) {
-    const bool is_of_key = is_key_index(mapped, connection_->constraint());
-    SYN_TRY(auto taken, find_alike(mapped, write, index));  // a partition's index has its own name
-    if (taken) return taken;
-    if (is_of_key && group_step == Step::kNew) return guard_->was_inserted(write);
-  }
-  // A user may have inserted it between our UPDATE and our INSERT: the next UPDATE sees it. What is
-  // made up may be what another record holds: the next draw is another.
-  const int tries = group_step == Step::kPut ? 2 : group_step == Step::kFree ? kDrawsMax : 1;
-  for (int tried = 1; outcome.sqlstate == kUniqueViolation && tried < tries; ++tried) {
-    SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_write"));
-    outcome = pipeline_->run(statements);
-  }
-  if (outcome.is_done) {
-    // A full record is written whether it was there or not; the statement counts only the first.
-    const size_t affected = outcome.affected_counts[statements.size() - 2];
-    if (step != Step::kFree) rows_written += write.kind == model::EntryKind::kPut ? 1 : affected;
-    return std::optional<Refused>();
-  }
-  if (!is_refusal(outcome.sqlstate)) {
-    const bool is_known = !outcome.sqlstate.empty() && is_of_dataset(outcome.error);
-    if (is_known) stop_ = ports::DatasetStop{write.dataset, outcome.error};
-    return outcome.error;
-  }
-  const bool is_unique = outcome.sqlstate == kUniqueViolation;
-  if (step == Step::kFree && !is_unique) {
-    // Another constraint has no room for what was made up: the record keeps its values until its
-    // turn.
-    SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_write"));
-    return std::optional<Refused>();
-  }
-  Error error = outcome.error;
-  SYN_TRY(const std::string refused, refused_column(write, outcome.sqlstate));
-  if (!refused.empty()) error.why = "column " + refused + ": " + error.why;
-  error.code = ErrorCode::kSystemRefused;
-  error.fix = "correct the record or the table, then `syncline quarantine retry`";
-  if (outcome.sqlstate == kGeneratedAlways) {
-    for (const Column& column : mapped.columns) {
-      if (column.is_always_identity) error.fix += "; " + identity_sql(mapped.table, column);
-    }
-  }
-  const bool is_reference =
-      std::count(std::begin(kReferenceViolations), std::end(kReferenceViolations),
-                 std::string_view(outcome.sqlstate)) > 0;
-  return std::optional(
-      Refused{index, writer_->refusal(write, std::move(error)), is_unique, is_reference});
-}
-
-// Whether its key clashes with that of another record, which the table takes for this one.
-Result<std::optional<PostgresTarget::Refused>> PostgresTarget::find_alike(
-    const Mapped& mapped, const ports::RecordWrite& write, size_t index) {
-  if (!has_coarse_key(mapped)) return std::optional<Refused>();
-  SYN_TRY(SqlStatement look, writer_->alike(write));
-  std::vector<Parameter> key;
-  key.reserve(look.parameters.size());
-  for (std::string& array : look.parameters) key.emplace_back(std::move(array));
-  SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_write"));
-  SYN_TRY(const Answer rows, connection_->query(look.sql, key));
-  if (rows.row_count() == 0) return std::optional<Refused>();
-  RowCells cells;
-  SYN_TRY(const std::string other, key_of(mapped, rows, 0, cells));
-  return std::optional(Refused{index, writer_->refusal(write, taken_for(mapped, other))});
-}
-
-// The server's word on a value names its type, but not the column that it was meant for: found by
-// having each read alone. Empty: none of them is the cause.
-Result<std::string> PostgresTarget::refused_column(const ports::RecordWrite& write,
-                                                   std::string_view sqlstate) {
-  if (!sqlstate.starts_with(kDataException)) return std::string();
-  const auto readings = writer_->readings(write);
-  std::vector<SqlStatement> statements = {{"ROLLBACK TO SAVEPOINT syncline_write", {}}};
-  for (const Writer::Reading& reading : readings) statements.push_back(reading.statement);
-  const Pipeline::Outcome read = pipeline_->run(statements);
-  const size_t done_count = read.affected_counts.size();
-  if (!read.is_done && (read.sqlstate.empty() || done_count == 0)) return read.error;
-  return read.is_done ? std::string() : readings[done_count - 1].column;
 }
 
 }  // namespace syncline::postgres

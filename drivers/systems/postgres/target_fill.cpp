@@ -5,7 +5,6 @@
 namespace syncline::postgres {
 namespace {
 
-constexpr std::string_view kUniqueViolation = "23505";
 constexpr std::string_view kDivisionByZero = "22012";
 
 }  // namespace
@@ -29,7 +28,7 @@ Result<ports::ApplyResult> PostgresTarget::fill(const ports::WriteBatch& batch,
     connection_.reset();  // not told that a commit failed is not told that it did
     return copied.as_failure();
   }
-  const bool is_there = connection_->sqlstate() == kUniqueViolation;
+  const bool is_of_rows = is_refusal(connection_->sqlstate());  // one is there, or not taken
   const bool was_not_quiet = !script.tables.empty() && connection_->sqlstate() == kDivisionByZero;
   roll_back();
   if (copied.error().code == ErrorCode::kSystemBusy || connection_ == nullptr) {
@@ -41,7 +40,7 @@ Result<ports::ApplyResult> PostgresTarget::fill(const ports::WriteBatch& batch,
   }
   for (const Group& group : script.fills) {
     filling_.erase(group.mapped->dataset());
-    if (!is_there) uncopied_.insert(group.mapped->dataset());
+    if (!is_of_rows) uncopied_.insert(group.mapped->dataset());
   }
   return apply(batch);
 }

@@ -42,20 +42,21 @@ Result<ports::ApplyResult> PostgresTarget::apply_guarded(const ports::WriteBatch
 Result<ports::ApplyResult> PostgresTarget::write_guarded(const ports::WriteBatch& batch) {
   SYN_TRY(scan::Present before, look_at(batch));
   SYN_TRY(standings_, guard_->check(batch.writes, before.images));
-  if (before.outside)
-    return ports::ApplyResult{0, scan::find_outside(*guard_, *writer_, batch.writes, before), {}};
+  if (!before.outside.empty()) {
+    return ports::refused_by(scan::find_outside(*guard_, *writer_, batch.writes, before));
+  }
   Writer::Plan plan = writer_->plan(batch.writes, standings_, {});
-  if (plan.poison) return ports::ApplyResult{0, std::move(plan.poison), {}};
+  if (!plan.poisons.empty()) return ports::refused_by(std::move(plan.poisons));
   brought_ = std::move(plan.brought);
-  size_t rows_written = 0;
-  SYN_TRY(const auto refused, write_groups(batch, plan, rows_written));
-  if (refused) return ports::ApplyResult{0, refused->poison(), {}};
+  SYN_TRY(auto found, write_groups(batch, plan));
+  if (!found.refused.empty()) return result_of(std::move(found));
   SYN_TRY(scan::Present after, look_at(batch));
-  if (after.outside)
-    return ports::ApplyResult{0, scan::find_outside(*guard_, *writer_, batch.writes, after), {}};
+  if (!after.outside.empty()) {
+    return ports::refused_by(scan::find_outside(*guard_, *writer_, batch.writes, after));
+  }
   SYN_TRY(commit_guarded(batch, after));
   guard_->wrote(batch.writes, after.images);
-  return ports::ApplyResult{rows_written, {}, {}};
+  return ports::ApplyResult{found.rows_written, {}, {}};
 }
 
 Result<scan::Present> PostgresTarget::look_at(const ports::WriteBatch& batch) {
@@ -82,45 +83,17 @@ Result<scan::Present> PostgresTarget::look_at(const ports::WriteBatch& batch) {
   return present;
 }
 
-// At once; where something is refused, record by record, to tell which it is.
-Result<std::optional<PostgresTarget::Refused>> PostgresTarget::write_groups(
-    const ports::WriteBatch& batch, Writer::Plan& plan, size_t& rows_written) {
-  constexpr const char* kBack = "ROLLBACK TO SAVEPOINT syncline_writes";
-  std::vector<SqlStatement> statements = {{"SAVEPOINT syncline_writes", {}}};
-  std::vector<size_t> put_counts;
-  std::vector<model::DatasetId> datasets(statements.size());
-  for (Group& group : plan.groups) {
-    const size_t put_count = group.step == Step::kPut ? group.count : 0;
-    const model::DatasetId dataset = group.mapped->dataset();
-    add_group(std::move(group), statements);
-    datasets.resize(statements.size(), dataset);
-    put_counts.resize(statements.size());
-    put_counts.back() = put_count;
+// At once; where something is refused, in parts.
+Result<PostgresTarget::Found> PostgresTarget::write_groups(const ports::WriteBatch& batch,
+                                                           Writer::Plan& plan) {
+  SYN_TRY(const Tried tried, try_groups(std::move(plan.groups), "syncline_writes"));
+  if (tried.is_done) {
+    Found found;
+    found.rows_written = tried.rows_written;
+    return found;
   }
-  put_counts.resize(statements.size());
-  const Pipeline::Outcome outcome = pipeline_->run(statements);
-  if (outcome.is_done) {
-    for (size_t i = 1; i < statements.size(); ++i) {
-      rows_written += put_counts[i] > 0 ? put_counts[i] : outcome.affected_counts[i];
-    }
-    return std::optional<Refused>();
-  }
-  if (outcome.sqlstate.empty()) {
-    connection_.reset();
-    return outcome.error;
-  }
-  if (!is_refusal(outcome.sqlstate)) {
-    const size_t failed = outcome.affected_counts.size();
-    const bool is_known = failed < datasets.size() && is_of_dataset(outcome.error);
-    if (is_known) stop_ = ports::DatasetStop{datasets[failed], outcome.error};
-    return outcome.error;
-  }
-  SYN_TRY(connection_->run(kBack));
-  SYN_TRY(auto refused, write_singly(batch, Way::kPlain, rows_written));
-  if (!is_clash(refused) || batch.writes.size() == 1) return refused;
-  SYN_TRY(connection_->run(kBack));
-  rows_written = 0;
-  return write_singly(batch, Way::kFreeFirst, rows_written);
+  SYN_TRY(connection_->run("ROLLBACK TO SAVEPOINT syncline_writes"));
+  return write_apart(batch);
 }
 
 // What our transaction leaves of each record; and those that are durable go.

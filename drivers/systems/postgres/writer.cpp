@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/systems/postgres/detail/alike.hpp"
+#include "drivers/systems/postgres/detail/made_up.hpp"
 #include "host/base/assert.hpp"
 #include "host/model/key.hpp"
 
@@ -11,8 +12,6 @@ namespace {
 
 using model::EntryKind;
 using scan::Standing;
-
-constexpr uint32_t kFreeTextSize = 12;
 
 Step step_of(EntryKind kind, Standing standing) {
   if (kind == EntryKind::kDelete) return Step::kDelete;
@@ -147,36 +146,11 @@ std::string put_sql(const Group& group) {
          ") NOT IN (TABLE found)";
 }
 
-// Signs that texts seldom consist of.
-std::string free_text(uint32_t length) {
-  std::string sql = "''";
-  for (uint32_t i = 0; i < kFreeTextSize && (i < length || length == 0); ++i) {
-    sql += " || chr(33 + floor(random() * 15)::int)";
-  }
-  return sql;
-}
-
-// What hardly another record holds, as SQL, drawn anew each time; empty: nothing can be made up.
-std::string free_value(const Column& column) {
-  if (column.is_nullable) return "NULL";
-  switch (column.type.category) {
-    case Category::kText:
-    case Category::kVarchar:
-      return free_text(logical_type_of(column.type).length);
-    case Category::kInteger: {
-      const bool is_short = column.type.name == "smallint";
-      return "-(1 + floor(random() * " + std::string(is_short ? "32767" : "2147483647") + "))::int";
-    }
-    default:
-      return {};
-  }
-}
-
 std::string free_sql(const Group& group) {
   std::string sql;
   for (const model::FieldIndex field : group.fields) {
-    const Column& column = group.mapped->columns[field];
-    sql += (sql.empty() ? "" : ", ") + quoted_name(column.name) + " = " + free_value(column);
+    sql += (sql.empty() ? "" : ", ") + quoted_name(group.mapped->columns[field].name) + " = " +
+           free_value(*group.mapped, field);
   }
   return "UPDATE " + group.mapped->table.sql_name() + " AS t SET " + sql + " FROM " +
          values_sql(group.mapped->key_count()) + " WHERE " + key_matches(*group.mapped);
@@ -284,6 +258,15 @@ int64_t place_of(const Mapped& mapped, Step step) {
   return step == Step::kDelete ? -rank : rank;
 }
 
+bool is_unique(const Mapped& mapped, model::FieldIndex field) {
+  const std::string& name = mapped.columns[field].name;
+  const auto& uniques = mapped.table.uniques;
+  return std::any_of(uniques.begin(), uniques.end(), [&](const UniqueSet& unique) {
+    const auto& columns = unique.columns;
+    return std::find(columns.begin(), columns.end(), name) != columns.end();
+  });
+}
+
 bool is_nothing(const ports::RecordWrite& write, const Texts& texts, Standing standing) {
   if (standing == Standing::kAbsent && write.kind != EntryKind::kPut) return true;
   return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && texts.fields.empty());
@@ -384,8 +367,8 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
     const Mapped* mapped = find(writes[i].dataset).value();
     auto texts = texts_of(*mapped, writes[i]);
     if (!texts) {
-      plan.poison = ports::Poison{i, refusal(writes[i], std::move(texts).error())};
-      return plan;
+      plan.poisons.push_back({i, refusal(writes[i], std::move(texts).error())});
+      continue;
     }
     const size_t value_count = mapped->columns.size() - mapped->key_count();
     const bool is_partial =
@@ -420,36 +403,31 @@ std::vector<size_t> Writer::in_order(std::span<const ports::RecordWrite> writes,
   return order;
 }
 
-Result<std::optional<Group>> Writer::single(const ports::RecordWrite& write,
-                                            Standing standing) const {
-  SYN_TRY(const Mapped* mapped, find(write.dataset));
-  SYN_TRY(Texts texts, texts_of(*mapped, write));
-  if (is_nothing(write, texts, standing)) return std::optional<Group>();
-  Group group = new_group(*mapped, step_of(write.kind, standing), std::move(texts.fields));
-  add_to(group, texts.values);
-  return std::optional(std::move(group));
-}
-
-Result<std::optional<Group>> Writer::freeing(const ports::RecordWrite& write,
-                                             Standing standing) const {
-  SYN_TRY(const Mapped* mapped, find(write.dataset));
-  SYN_TRY(const Texts texts, texts_of(*mapped, write));
-  if (write.kind == EntryKind::kDelete || standing == Standing::kAbsent)
-    return std::optional<Group>();
-  std::vector<model::FieldIndex> fields;
-  for (const model::FieldIndex field : texts.fields) {
-    const Column& column = mapped->columns[field];
-    const bool is_unique = std::any_of(
-        mapped->table.uniques.begin(), mapped->table.uniques.end(), [&](const UniqueSet& unique) {
-          return std::find(unique.columns.begin(), unique.columns.end(), column.name) !=
-                 unique.columns.end();
-        });
-    if (is_unique && !free_value(column).empty()) fields.push_back(field);
+Result<std::vector<Group>> Writer::freeing(std::span<const ports::RecordWrite> writes,
+                                           const Standings& standings) const {
+  std::map<std::pair<model::DatasetId, std::vector<model::FieldIndex>>, Group> groups;
+  for (size_t i = 0; i < writes.size(); ++i) {
+    const ports::RecordWrite& write = writes[i];
+    const bool is_there =
+        write.kind != EntryKind::kDelete && scan::standing_of(standings, i) != Standing::kAbsent;
+    if (!is_there) continue;
+    SYN_TRY(const Mapped* mapped, find(write.dataset));
+    SYN_TRY(const Texts texts, texts_of(*mapped, write));
+    std::vector<model::FieldIndex> fields;
+    for (const model::FieldIndex field : texts.fields) {
+      if (is_unique(*mapped, field) && !free_value(*mapped, field).empty()) {
+        fields.push_back(field);
+      }
+    }
+    if (fields.empty()) continue;
+    const auto [at, is_new] = groups.try_emplace({write.dataset, fields}, Group{});
+    if (is_new) at->second = new_group(*mapped, Step::kFree, std::move(fields));
+    add_to(at->second, texts.values);
   }
-  if (fields.empty()) return std::optional<Group>();
-  Group group = new_group(*mapped, Step::kFree, std::move(fields));
-  add_to(group, texts.values);
-  return std::optional(std::move(group));
+  std::vector<Group> freeing;
+  freeing.reserve(groups.size());
+  for (auto& [id, group] : groups) freeing.push_back(std::move(group));
+  return freeing;
 }
 
 }  // namespace syncline::postgres

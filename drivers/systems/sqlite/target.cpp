@@ -170,18 +170,11 @@ Result<void> SqliteTarget::keep_images(const ports::WriteBatch& batch) {
   return success();
 }
 
-// Deletes first, for what they give free; records in the batch's order otherwise.
-Result<ports::ApplyResult> SqliteTarget::write_once(const ports::WriteBatch& batch, Way way,
-                                                    bool& is_unique_clash) {
-  ports::ApplyResult result;
-  is_unique_clash = false;
-  const auto take = [&](size_t index, WriteOutcome&& outcome) {
-    result.rows_written += outcome.rows_written;
-    if (!outcome.refusal) return true;
-    is_unique_clash = outcome.is_unique_clash;
-    result = {0, ports::Poison{index, std::move(*outcome.refusal)}, {}};
-    return false;
-  };
+// Deletes first, for what they give free; records in the batch's order otherwise. Goes on behind
+// one that is refused, for all that are, unless a trigger ended the transaction with it.
+Result<SqliteTarget::Found> SqliteTarget::write_once(const ports::WriteBatch& batch, Way way) {
+  Found found;
+  const bool may_swap = way == Way::kPlain && can_swap(batch);
   enum class Pass : uint8_t { kDeletes, kFreeing, kOthers };
   for (const Pass pass : {Pass::kDeletes, Pass::kFreeing, Pass::kOthers}) {
     if (pass == Pass::kFreeing && way == Way::kPlain) continue;
@@ -189,26 +182,38 @@ Result<ports::ApplyResult> SqliteTarget::write_once(const ports::WriteBatch& bat
       const ports::RecordWrite& write = batch.writes[i];
       const bool is_delete = write.kind == model::EntryKind::kDelete;
       if (is_delete != (pass == Pass::kDeletes)) continue;
-      auto outcome =
-          pass == Pass::kFreeing ? writer_->free_unique_values(write) : writer_->write(write);
-      if (!outcome) return std::move(outcome).as_failure();
-      if (!take(i, std::move(outcome).value())) return result;
+      SYN_TRY(auto outcome,
+              pass == Pass::kFreeing ? writer_->free_unique_values(write) : writer_->write(write));
+      found.rows_written += outcome.rows_written;
+      if (!outcome.refusal) continue;
+      const bool is_over = !connection_->is_in_transaction();
+      // What was made up does not suit another constraint: the record keeps its values for now.
+      if (pass == Pass::kFreeing && !is_over) continue;
+      found.is_unique_clash = found.is_unique_clash || outcome.is_unique_clash;
+      found.refused.push_back({i, std::move(*outcome.refusal)});
+      if (is_over || (found.is_unique_clash && may_swap)) return found;
     }
   }
-  return result;
+  return found;
+}
+
+bool SqliteTarget::can_swap(const ports::WriteBatch& batch) const {
+  return batch.writes.size() > 1 && writer_->has_unique_values(batch.writes);
 }
 
 // Records of one batch may swap unique values: then the plain way meets a clash that is none.
 Result<ports::ApplyResult> SqliteTarget::write_all(const ports::WriteBatch& batch) {
-  const bool can_swap = batch.writes.size() > 1 && writer_->has_unique_values(batch.writes);
-  if (can_swap) {
+  const bool may_swap = can_swap(batch);
+  if (may_swap) {
     SYN_TRY(connection_->execute("SAVEPOINT syncline_writes"));
   }
-  bool is_unique_clash = false;
-  SYN_TRY(auto result, write_once(batch, Way::kPlain, is_unique_clash));
-  if (!is_unique_clash || !can_swap) return result;
-  SYN_TRY(connection_->execute("ROLLBACK TO syncline_writes"));
-  return write_once(batch, Way::kFreeFirst, is_unique_clash);
+  SYN_TRY(auto found, write_once(batch, Way::kPlain));
+  if (found.is_unique_clash && may_swap && connection_->is_in_transaction()) {
+    SYN_TRY(connection_->execute("ROLLBACK TO syncline_writes"));
+    SYN_TRY(found, write_once(batch, Way::kFreeFirst));
+  }
+  if (!found.refused.empty()) return ports::refused_by(std::move(found.refused));
+  return ports::ApplyResult{found.rows_written, {}, {}};
 }
 
 Result<void> SqliteTarget::commit() {

@@ -9,8 +9,8 @@ namespace syncline::sqlite {
 
 Result<ports::ApplyResult> SqliteTarget::write_guarded(const ports::WriteBatch& batch) {
   SYN_TRY(const scan::Present before, look_at(batch));
-  if (before.outside) {
-    return ports::ApplyResult{0, scan::find_outside(*guard_, *writer_, batch.writes, before), {}};
+  if (!before.outside.empty()) {
+    return ports::refused_by(scan::find_outside(*guard_, *writer_, batch.writes, before));
   }
   SYN_TRY(guard_->check(batch.writes, before.images));
   SYN_TRY(auto result, write_all(batch));

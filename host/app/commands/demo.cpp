@@ -162,7 +162,7 @@ Result<ExitStatus> run_demo(const Arguments& arguments) {
   writers.stop();
   SYN_TRY(const double settle_seconds, settle(*appliance, signals));
   const Status status = appliance->runtime().status();
-  SYN_TRY(appliance->runtime().drain_and_stop());
+  SYN_TRY(appliance->runtime().drain_and_stop(kDrainUsMax));
   SYN_TRY(const auto compared, compare_systems(appliance->blueprint(), {}));
   const WriterCounts written = writers.counts();
   const json::object data =

@@ -42,15 +42,21 @@ class PickyTarget final : public ports::Target {
     for (size_t i = 0; i < batch.writes.size(); ++i) {
       if (!poison.contains({batch.writes[i].dataset, std::string(batch.writes[i].key)})) continue;
       ++poisonings;
-      result.poison = {i, {ErrorCode::kSystemRefused, "a check says no", "", ""}};
-      return result;
+      const ports::Poison found{i, {ErrorCode::kSystemRefused, "a check says no", "", ""}};
+      if (result.poison) result.other_poisons.push_back(found);
+      if (!result.poison) result.poison = found;
+      if (!tells_all) break;
     }
+    if (result.poison) return result;
     for (size_t i = 0; i < batch.writes.size(); ++i) {
       const auto& write = batch.writes[i];
       if (!poison_needs.contains({write.dataset, std::string(write.key)})) continue;
-      result.poison = {i, {ErrorCode::kSystemRefused, "it needs what never comes", "", ""}, true};
-      return result;
+      const Error error{ErrorCode::kSystemRefused, "it needs what never comes", "", ""};
+      if (result.poison) result.other_poisons.push_back({i, error, true});
+      if (!result.poison) result.poison = {i, error, true};
+      if (!tells_all) break;
     }
+    if (result.poison) return result;
     for (size_t i = 0; i < batch.writes.size(); ++i) {
       if (!needy.contains(batch.writes[i].dataset) || written[kProduct] > 0) continue;
       ++needs;
@@ -70,6 +76,7 @@ class PickyTarget final : public ports::Target {
   std::set<std::pair<model::DatasetId, std::string>> poison;
   std::set<std::pair<model::DatasetId, std::string>> poison_needs;
   std::set<model::DatasetId> needy;
+  bool tells_all = false;  // not only the first
   std::map<std::pair<model::StreamId, model::LaneIndex>, model::Sequence> applied;
   std::map<model::DatasetId, size_t> written;
   size_t tries = 0, stops = 0, poisonings = 0, needs = 0;
@@ -279,6 +286,28 @@ TEST_F(Holding, OrphansAmongOthersAreWaitedForOnceAndAgainMuchLater) {
   EXPECT_EQ(1U, skips_within(20));
 }
 
+TEST_F(Holding, OrphansThatAreToldAtOnceAreRefusedAtOnceInTheEnd) {
+  start();
+  target_.tells_all = true;
+  for (int key = 1; key <= 9; ++key) target_.poison_needs.emplace(kCustomer, std::to_string(key));
+  for (int i = 0; i < 9; ++i) accept(kCustomer, static_cast<model::LaneIndex>(1 + i % 2));
+  for (int i = 0; i < 29; ++i) {
+    run(2);
+    EXPECT_EQ(0U, journal_skips());
+    clock_.advance_us(1'000'000);
+  }
+  size_t skips = 0;
+  const size_t tries = target_.tries;
+  for (int i = 0; i < 20; ++i) {
+    run(2);
+    skips += journal_skips();
+    clock_.advance_us(1'000'000);
+  }
+  EXPECT_EQ(9U, skips);
+  EXPECT_LE(target_.tries, tries + 8);
+  EXPECT_TRUE(is_done());
+}
+
 TEST_F(Holding, AStreamThatIsStoppedWithARefusedEntryLeavesRoomForTheOthers) {
   start(20);
   target_.poison = {{kCustomer, "1"}};
@@ -315,6 +344,25 @@ TEST_F(Holding, AFlowGoesOnBehindARefusedEntryHoweverMuchWaitsThere) {
   EXPECT_EQ(2U, delivery_->stats().entries_skipped_total);
   EXPECT_EQ(98U, target_.written[kCustomer]);
   EXPECT_EQ(100U, target_.written[kProduct]);
+  EXPECT_TRUE(is_done());
+}
+
+TEST_F(Holding, AllThatATargetNamesInOneTryIsSetApartAndTheRestGoesInTheNext) {
+  start();
+  target_.tells_all = true;
+  target_.poison = {{kCustomer, "2"}, {kCustomer, "4"}};
+  for (int i = 0; i < 8; ++i) {
+    accept(kCustomer, static_cast<model::LaneIndex>(1 + i % 2));
+    accept(kProduct, 3);
+  }
+  run();
+  EXPECT_EQ(2U, target_.tries);  // what stands before them goes at once
+  EXPECT_EQ(4U, journal_skips());
+  run();
+  EXPECT_EQ(3U, target_.tries);
+  EXPECT_EQ(8U, target_.written[kProduct]);
+  EXPECT_EQ(4U, target_.written[kCustomer]);
+  EXPECT_EQ(4U, delivery_->stats().entries_skipped_total);
   EXPECT_TRUE(is_done());
 }
 

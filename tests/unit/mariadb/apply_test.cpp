@@ -176,6 +176,44 @@ TEST_F(Apply, RecordsSwapUniqueValuesThatCannotBeNull) {
   EXPECT_EQ("1|Bob|2;2|Ann|1", customers());
 }
 
+// What is made up meanwhile stands in the log, so it has to be a value of its type.
+TEST_F(Apply, RecordsSwapUniqueValuesOfTypesWithAFormOfTheirOwn) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, u uuid NOT NULL UNIQUE, d date NOT NULL "
+      "UNIQUE, m datetime NOT NULL UNIQUE, z timestamp NOT NULL DEFAULT '2000-01-01' UNIQUE, n "
+      "bigint unsigned NOT NULL UNIQUE, s smallint unsigned NOT NULL UNIQUE, tu char(36) NOT NULL "
+      "UNIQUE, td varchar(10) NOT NULL UNIQUE, tz varchar(40) NOT NULL UNIQUE)");
+  start({make_schema("customer",
+                     "id:int64 u:uuid d:date m:datetime(0) z:timestamp(0) n:int64 s:int64 tu:uuid "
+                     "td:date tz:timestamp(0)")});
+  const auto values = [](const std::string& n) {
+    const std::string uuid = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1" + n;
+    const std::string day = "2026-01-0" + n;
+    const std::string moment = day + "~10:00:00";
+    return " u=" + uuid + " d=" + day + " m=" + moment + " z=" + moment + "Z n=" + n + " s=" + n +
+           " tu=" + uuid + " td=" + day + " tz=" + moment + "Z";
+  };
+  apply({"put 1" + values("1"), "put 2" + values("2"), "put 3" + values("3")});
+  take(4);
+  apply({"set 1" + values("2"), "set 2" + values("3"), "set 3" + values("1")});
+  EXPECT_EQ("2026-01-02;2026-01-03;2026-01-01", user_.ask("SELECT d FROM customer ORDER BY id"));
+  EXPECT_THAT(take(7), testing::SizeIs(7));
+  EXPECT_THAT(rejected_, testing::IsEmpty());
+}
+
+// Half of what can be made up is what others of the batch are to have.
+TEST_F(Apply, RecordsPassOnUniqueValuesThatFillMuchOfTheirType) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, rank tinyint unsigned NOT NULL UNIQUE)");
+  start({make_schema("customer", "id:int64 rank:int64")});
+  user_.run("INSERT INTO customer SELECT seq, seq + 150 FROM seq_1_to_60");
+  std::vector<std::string> texts;
+  for (int id = 1; id <= 60; ++id) {
+    texts.push_back("set " + std::to_string(id) + " rank=" + std::to_string(id % 60 + 151));
+  }
+  apply(texts);
+  EXPECT_EQ("60", user_.ask("SELECT count(*) FROM customer WHERE rank = id % 60 + 151"));
+}
+
 TEST_F(Apply, ManyRecordsPassOnUniqueValuesOfNarrowColumns) {
   user_.run(
       "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(3) NOT NULL UNIQUE, rank tinyint "
@@ -190,6 +228,35 @@ TEST_F(Apply, ManyRecordsPassOnUniqueValuesOfNarrowColumns) {
   apply(texts);
   EXPECT_EQ("40", user_.ask("SELECT count(*) FROM customer WHERE name = id % 40 + 1 AND rank = id "
                             "% 40 + 1"));
+}
+
+TEST_F(Apply, AllThatIsRefusedIsToldAtOnceAndASwapAcrossTheRestIsNone) {
+  start_customers(", CHECK (name <> 'refused')");
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (9000, 'Bob', 'b@x')");
+  expect_all_refused_told_at_once();
+  EXPECT_EQ("98", user_.ask("SELECT count(*) FROM customer"));
+  EXPECT_EQ("b@x;a@x", user_.ask("SELECT mail FROM customer WHERE id IN (1, 9000) ORDER BY id"));
+}
+
+// A server that is far away: what is found within a second is told, and the rest in other tries.
+TEST_F(Apply, ASearchThatTakesLongIsCutAndGoesOnInTheNextTry) {
+  start_customers(", CHECK (name <> 'refused')");
+  ports::SlowClock clock;
+  system_ = {};
+  system_ = make_mariadb(config_, clock).value();
+  expect_ok(system_.target->open());
+  EXPECT_GT(tries_until_written(600, [](int id) { return id % 2 == 0; }), 3);
+  EXPECT_EQ("300", user_.ask("SELECT count(*) FROM customer"));
+}
+
+// Nobody of the batch gives away what they clash with.
+TEST_F(Apply, ManyClashesWithRecordsOutsideAreRefusedAndNoneIsTriedForLong) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (9000, 'Bob', 'b@x')");
+  std::vector<std::string> texts;
+  for (int id = 1; id <= 400; ++id) texts.push_back("put " + std::to_string(id) + " mail=b@x");
+  EXPECT_EQ(400U, places_refused(try_apply(texts)).size());
+  EXPECT_EQ("1", user_.ask("SELECT count(*) FROM customer"));
 }
 
 TEST_F(Apply, ADeleteGivesItsUniqueValueToAPutOfTheSameBatch) {
@@ -246,6 +313,9 @@ TEST_F(Apply, ARecordLargerThanAMessageIsRefusedAndABatchIsSentInSeveral) {
   user_.run("DELETE FROM customer");
   EXPECT_THAT(refused({"put 1 name=" + std::string(1'100'000, 'x')}).error.why,
               HasSubstr("max_allowed_packet"));
+  const std::string too_large = " name=" + std::string(1'100'000, 'y');
+  EXPECT_THAT(places_refused(try_apply({"put 1" + too_large, "put 2" + too_large})),
+              ElementsAre(0, 1));
   user_.run("SET GLOBAL max_allowed_packet = 33554432");
 }
 
@@ -326,6 +396,7 @@ TEST_F(Apply, KeysThatACollationTakesForOneAreNeverWrittenOver) {
   EXPECT_EQ("Müller|1", customers());
   EXPECT_THAT(to_string(refused({"put Mûller n=2"}).error),
               HasSubstr("takes it for the record name=Müller"));
+  EXPECT_THAT(places_refused(try_apply({"put Mûller n=2", "put Mùller n=3"})), ElementsAre(0, 1));
   apply({"set MüLLER n=4"});
   EXPECT_EQ("Müller|4", customers());
   apply({"delete müller"});

@@ -99,6 +99,31 @@ TEST_F(Catalog, KeysAreAsCoarseAsTheirCollation) {
                                  kAsciiCaseInsensitive));
 }
 
+TEST_F(Catalog, AColumnWhoseCharacterSetIsNarrowIsNamedAndTheSqlKeepsAllElseOfIt) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, a varchar(9) CHARACTER SET latin1 COLLATE "
+      "latin1_bin NOT NULL DEFAULT 'x, y' COMMENT 'it''s, said', b text, c varchar(9) CHARACTER "
+      "SET utf8mb4, d char(36) CHARACTER SET ascii, e enum('x', 'y')) CHARACTER SET utf8mb3");
+  describe({make_schema("customer", "id:int64 a:text b:text c:text d:uuid e:text")});
+  std::vector<ports::Finding> narrow;
+  for (const ports::Finding& finding : findings(ports::Severity::kNote)) {
+    if (finding.narrow_text) narrow.push_back(finding);
+  }
+  ASSERT_THAT(narrow, SizeIs(2));
+  EXPECT_EQ(
+      "ALTER TABLE `customer` MODIFY `a` varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT "
+      "NULL DEFAULT 'x, y' COMMENT 'it''s, said';",
+      narrow[0].fix);
+  EXPECT_THAT(narrow[1].what, HasSubstr("column b of customer has the character set utf8mb3"));
+  for (const ports::Finding& finding : narrow) mend(finding.fix);
+  EXPECT_EQ("utf8mb4_bin;utf8mb4_general_ci",
+            user_.ask("SELECT COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = "
+                      "DATABASE() AND COLUMN_NAME IN ('a', 'b') ORDER BY COLUMN_NAME"));
+  for (const ports::Finding& finding : findings(ports::Severity::kNote)) {
+    EXPECT_FALSE(finding.narrow_text) << finding.fix;
+  }
+}
+
 TEST_F(Catalog, APlainUserIsToldEverythingItLacksAndTheSqlMendsIt) {
   user_.run("CREATE OR REPLACE USER plain", "GRANT USAGE ON *.* TO plain",
             "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(20))",

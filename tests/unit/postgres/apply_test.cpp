@@ -131,6 +131,31 @@ TEST_F(Apply, RecordsSwapUniqueValuesThatCannotBeNull) {
   EXPECT_EQ("1|Bob|2;2|Ann|1", customers());
 }
 
+// What is made up meanwhile stands in the log, so it has to be a value of its type.
+TEST_F(Apply, RecordsSwapUniqueValuesOfTypesWithAFormOfTheirOwn) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, u uuid NOT NULL UNIQUE, d date NOT NULL "
+      "UNIQUE, m timestamp(0) NOT NULL UNIQUE, z timestamptz NOT NULL UNIQUE, c char(2) NOT NULL "
+      "UNIQUE, tu varchar(36) NOT NULL UNIQUE, td varchar(10) NOT NULL UNIQUE, tz text NOT NULL "
+      "UNIQUE)");
+  start({make_schema("customer",
+                     "id:int64 u:uuid d:date m:datetime(0) z:timestamp c:char tu:uuid td:date "
+                     "tz:timestamp")});
+  const auto values = [](const std::string& n) {
+    const std::string uuid = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1" + n;
+    const std::string day = "2026-01-0" + n;
+    const std::string moment = day + "~10:00:00";
+    return " u=" + uuid + " d=" + day + " m=" + moment + " z=" + moment + "Z c=" + n +
+           " tu=" + uuid + " td=" + day + " tz=" + moment + "Z";
+  };
+  apply({"put 1" + values("1"), "put 2" + values("2"), "put 3" + values("3")});
+  take(4);
+  apply({"set 1" + values("2"), "set 2" + values("3"), "set 3" + values("1")});
+  EXPECT_EQ("2026-01-02;2026-01-03;2026-01-01", user_.ask("SELECT d FROM customer ORDER BY id"));
+  EXPECT_THAT(take(7), testing::SizeIs(7));
+  EXPECT_THAT(rejected_, testing::IsEmpty());
+}
+
 TEST_F(Apply, ManyRecordsPassOnUniqueValuesOfNarrowColumns) {
   user_.run(
       "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(3) NOT NULL UNIQUE, rank smallint "
@@ -145,6 +170,35 @@ TEST_F(Apply, ManyRecordsPassOnUniqueValuesOfNarrowColumns) {
   apply(texts);
   EXPECT_EQ("400", user_.ask("SELECT count(*) FROM customer WHERE name::int = id % 400 + 1 AND "
                              "rank = id % 400 + 1"));
+}
+
+TEST_F(Apply, AllThatIsRefusedIsToldAtOnceAndASwapAcrossTheRestIsNone) {
+  start_customers(", CHECK (name <> 'refused')");
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (9000, 'Bob', 'b@x')");
+  expect_all_refused_told_at_once();
+  EXPECT_EQ("98", user_.ask("SELECT count(*) FROM customer"));
+  EXPECT_EQ("b@x;a@x", user_.ask("SELECT mail FROM customer WHERE id IN (1, 9000) ORDER BY id"));
+}
+
+// A server that is far away: what is found within a second is told, and the rest in other tries.
+TEST_F(Apply, ASearchThatTakesLongIsCutAndGoesOnInTheNextTry) {
+  start_customers(", CHECK (name <> 'refused')");
+  ports::SlowClock clock;
+  system_ = {};
+  system_ = make_postgres(config_, clock).value();
+  expect_ok(system_.target->open());
+  EXPECT_GT(tries_until_written(600, [](int id) { return id % 2 == 0; }), 3);
+  EXPECT_EQ("300", user_.ask("SELECT count(*) FROM customer"));
+}
+
+// Nobody of the batch gives away what they clash with.
+TEST_F(Apply, ManyClashesWithRecordsOutsideAreRefusedAndNoneIsTriedForLong) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (9000, 'Bob', 'b@x')");
+  std::vector<std::string> texts;
+  for (int id = 1; id <= 400; ++id) texts.push_back("put " + std::to_string(id) + " mail=b@x");
+  EXPECT_EQ(400U, places_refused(try_apply(texts)).size());
+  EXPECT_EQ("1", user_.ask("SELECT count(*) FROM customer"));
 }
 
 TEST_F(Apply, ADeleteGivesItsUniqueValueToAPutOfTheSameBatch) {
@@ -498,6 +552,26 @@ TEST_F(Referring, WhatIsReferredToComesFirstAndGoesLast) {
   all({"customer delete 1", "city delete 8"});
   EXPECT_EQ("NULL", customers());
   EXPECT_EQ("0", user_.ask("SELECT count(*) FROM city"));
+}
+
+// Each customer's city comes with it; one of them is refused, and with it what refers to it waits.
+TEST_F(Referring, AParentThatIsRefusedIsToldBeforeWhatRefersToIt) {
+  begin();
+  user_.run("ALTER TABLE city ADD CHECK (id <> 37)");
+  std::vector<std::string> texts;
+  for (int id = 1; id <= 60; ++id) {
+    const std::string number = std::to_string(id);
+    texts.push_back("customer put " + number + " city=" + std::to_string(61 - id));
+    texts.push_back("city put " + number);
+  }
+  EXPECT_THAT(places_refused(try_both(texts)), ElementsAre(73));
+  texts.erase(texts.begin() + 73);
+  const auto waits = try_both(texts);
+  EXPECT_THAT(places_refused(waits), ElementsAre(46));
+  EXPECT_TRUE(waits.value().poison->may_pass);
+  texts.erase(texts.begin() + 46);
+  EXPECT_THAT(places_refused(try_both(texts)), testing::IsEmpty());
+  EXPECT_EQ("59", user_.ask("SELECT count(*) FROM customer"));
 }
 
 TEST_F(Referring, TheCulpritIsNamedAmongThoseThatReferToEachOther) {

@@ -66,6 +66,15 @@ TEST_F(Apply, RecordsSwapUniqueValuesThatCannotBeNull) {
                                   "ours update 2 name=Ann rank=1"));
 }
 
+TEST_F(Apply, AllThatIsRefusedIsToldAtOnceAndASwapAcrossTheRestIsNone) {
+  start_customers(", CHECK (name <> 'refused')");
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (9000, 'Bob', 'b@x')");
+  drain();
+  expect_all_refused_told_at_once();
+  EXPECT_EQ("98", user_.ask("SELECT count(*) FROM customer"));
+  EXPECT_EQ("b@x;a@x", user_.ask("SELECT mail FROM customer WHERE id IN (1, 9000) ORDER BY id"));
+}
+
 TEST_F(Apply, ADeleteGivesItsUniqueValueToAPutOfTheSameBatch) {
   start_customers();
   user_.run("INSERT INTO customer VALUES (2, 'Bob', 'b@x')");

@@ -52,6 +52,7 @@ class Bulk {
     std::string sqlstate;
     std::string message;
     bool is_refusal() const { return mariadb::is_refusal(number, sqlstate); }
+    bool is_clash() const;  // with a key or a unique value
   };
 
   explicit Bulk(Connection& connection) : connection_(connection) {}

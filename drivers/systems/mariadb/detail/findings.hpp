@@ -22,6 +22,9 @@ Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped
 // What is to be known of a server that is no MariaDB.
 void find_flavour(const Connection& connection, std::vector<ports::Finding>& out);
 Result<void> find_in_server(Connection& connection, std::vector<ports::Finding>& out);
+// Where texts of other systems may not fit.
+Result<void> find_narrow_texts(Connection& connection, const Mapped& mapped,
+                               std::vector<ports::Finding>& out);
 Result<void> find_in_table(Connection& connection, const Mapped& mapped, const Shared& shared,
                            std::vector<ports::Finding>& out);
 

@@ -63,23 +63,20 @@ class Writer {
   }
 
   // All writes, in the order deletes, sets, what is new, puts. stopped: datasets that cannot be
-  // written as their tables are. poison: the first write that cannot be written at all. standings:
+  // written as their tables are. poisons: what cannot be written at all. standings:
   // one a write where they are guarded; of what is absent, a full record is inserted, and for the
   // rest there is nothing to do.
   struct Plan {
     std::vector<Group> groups;
     std::vector<ports::DatasetStop> stopped;
-    std::optional<ports::Poison> poison;
+    std::vector<ports::Poison> poisons;
   };
   using Standings = std::vector<scan::Standing>;
   Plan plan(std::span<const ports::RecordWrite> writes, const Standings& standings) const;
 
-  // One write alone; nothing where there is nothing to do.
-  Result<std::optional<Group>> single(const ports::RecordWrite& write,
-                                      scan::Standing standing) const;
-  // Gives away the unique values that the write is about to change, so that records can swap them.
-  Result<std::optional<Group>> freeing(const ports::RecordWrite& write,
-                                       scan::Standing standing) const;
+  // Give away the unique values that the writes are about to change, so that records can swap them.
+  Result<std::vector<Group>> freeing(std::span<const ports::RecordWrite> writes,
+                                     const Standings& standings) const;
 
   // Whether the key's column might take it for another record's, in letters beyond ASCII, where the
   // condition cannot tell; and the SELECT of the keys that it takes for the same.

@@ -1,8 +1,8 @@
 // The face of a database that is written to: one marked transaction at a time, sent in one
 // pipeline.
 //
-// A record that the server refuses makes the whole transaction fail; it is then tried record by
-// record, to tell which it was. What has just the effects it is written for, and is stored as it is
+// A record that the server refuses makes the whole transaction fail; it is then tried in parts, to
+// tell all that are refused. What has just the effects it is written for, and is stored as it is
 // given, is marked as quiet: the log need not show it, and from 16 on it does not. A connection
 // that breaks leaves the outcome unknown: probe ends the old session first, and only then looks.
 //
@@ -11,12 +11,17 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "drivers/systems/postgres/detail/origins.hpp"
 #include "drivers/systems/postgres/detail/shared.hpp"
 #include "drivers/systems/postgres/detail/triggers.hpp"
 #include "drivers/systems/postgres/detail/writer.hpp"
+#include "host/base/clock.hpp"
 #include "host/ports/target.hpp"
 
 namespace syncline::postgres {
@@ -26,10 +31,11 @@ class PostgresTarget final : public ports::Target {
   // guard: null where the log tells what users do. place: among the connections that the system is
   // written through, from 0.
   PostgresTarget(std::shared_ptr<const Shared> shared, std::unique_ptr<scan::Guard> guard,
-                 size_t place)
+                 size_t place, Clock& clock)
       : shared_(std::move(shared)),
         place_(place),
         guard_(std::move(guard)),
+        clock_(clock),
         sequences_(shared_->config.write_connections) {}
 
   Result<void> open() override;
@@ -52,10 +58,30 @@ class PostgresTarget final : public ports::Target {
     bool is_unique = false;
     bool is_reference = false;  // a foreign key's
 
-    ports::Poison poison() const { return {index, error, is_reference}; }
+    ports::Poison poison() && { return {index, std::move(error), is_reference}; }
   };
+  struct Late {
+    Refused refused;
+    Step step = Step::kSet;
+  };
+  struct Found {  // of a try in parts
+    Way way = Way::kPlain;
+    size_t rows_written = 0;
+    size_t draws_left = 0;  // of values that are made up
+    int64_t due_us = 0;     // steady: when it is told, if anything was found
+    std::vector<Refused> refused;
+    std::vector<Late> late;  // what others of the batch may have to come before
+    size_t late_clashes = 0;
+    // Why it ended before all was written: another way is tried, or enough was found.
+    bool is_over = false;
+    bool is_cut = false;
 
-  static bool is_clash(const std::optional<Refused>& refused);
+    void end();  // what is still late is refused
+  };
+  struct Tried {  // not done: something was refused
+    bool is_done = false;
+    size_t rows_written = 0;
+  };
 
   Result<void> connect();
   Result<void> read_tables();
@@ -94,22 +120,39 @@ class PostgresTarget final : public ports::Target {
   Result<ports::ApplyResult> after_error(const ports::WriteBatch& batch,
                                          const Pipeline::Outcome& outcome,
                                          const std::vector<model::DatasetId>& datasets);
-  Result<ports::ApplyResult> apply_singly(const ports::WriteBatch& batch);
-  Result<std::optional<Refused>> write_singly(const ports::WriteBatch& batch, Way way,
-                                              size_t& rows_written);
+  // target_apart.cpp
+  Result<ports::ApplyResult> apply_apart(const ports::WriteBatch& batch);
+  static ports::ApplyResult result_of(Found&& found);
+  Result<Found> write_apart(const ports::WriteBatch& batch);
+  Result<Found> write_in_order(const ports::WriteBatch& batch, Way way);
+  Result<void> write_late(const ports::WriteBatch& batch, Found& found);
+  Result<void> write_parts(const ports::WriteBatch& batch, std::span<const size_t> indexes,
+                           Step step, Found& found);
+  Result<void> write_part(const ports::WriteBatch& batch, std::span<const size_t> indexes,
+                          Step step, Found& found);
+  Result<std::vector<Group>> groups_of(const ports::WriteBatch& batch,
+                                       std::span<const size_t> indexes, Step step) const;
+  Result<bool> try_part(const ports::WriteBatch& batch, std::span<const size_t> indexes, Step step,
+                        Found& found);
+  Result<Tried> try_groups(std::vector<Group> groups, const std::string& savepoint);
+  Result<void> write_one(const ports::WriteBatch& batch, size_t index, Step step, Found& found);
+  Result<Pipeline::Outcome> try_again(Pipeline::Outcome outcome, Step step,
+                                      const std::vector<SqlStatement>& statements, Found& found);
+  bool is_enough(const Found& found) const;
   Result<std::optional<Refused>> find_alike(const Mapped& mapped, const ports::RecordWrite& write,
                                             size_t index);
+  Result<Refused> refusal_of(const Mapped& mapped, const ports::RecordWrite& write,
+                             const Pipeline::Outcome& outcome);
   Result<std::string> refused_column(const ports::RecordWrite& write, std::string_view sqlstate);
-  Result<std::optional<Refused>> write_one(const ports::WriteBatch& batch, size_t index, Step step,
-                                           size_t& rows_written);
+
   static bool is_of_dataset(const Error& error);
   ports::ApplyResult stop(std::vector<ports::DatasetStop> stopped);
 
+  // target_guarded.cpp
   Result<ports::ApplyResult> apply_guarded(const ports::WriteBatch& batch);
   Result<ports::ApplyResult> write_guarded(const ports::WriteBatch& batch);
   Result<scan::Present> look_at(const ports::WriteBatch& batch);
-  Result<std::optional<Refused>> write_groups(const ports::WriteBatch& batch, Writer::Plan& plan,
-                                              size_t& rows_written);
+  Result<Found> write_groups(const ports::WriteBatch& batch, Writer::Plan& plan);
   SqlStatement echo(const ports::WriteBatch& batch, const scan::Present& present) const;
   Result<void> commit_guarded(const ports::WriteBatch& batch, const scan::Present& present);
   void roll_back();
@@ -120,10 +163,11 @@ class PostgresTarget final : public ports::Target {
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<scan::Guard> guard_;
+  Clock& clock_;
   Writer::Standings standings_;  // of the batch at hand, if it is guarded
   Sequences sequences_;
   Brought brought_;                         // by the batch at hand
-  std::optional<ports::DatasetStop> stop_;  // what ended a try record by record
+  std::optional<ports::DatasetStop> stop_;  // what ended a try in parts
   // Where the last full records were all missing: the next are copied in. If one is there after
   // all, the batch is written again the long way.
   std::set<model::DatasetId> filling_;

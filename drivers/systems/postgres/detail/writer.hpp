@@ -51,13 +51,13 @@ class Writer {
 
   // All writes, in the order deletes, sets, what is new, puts; in each by in_order(). filling:
   // datasets of which full records are thought to be missing. stopped: datasets that cannot be
-  // written as their tables are. poison: the first write that cannot be written at all. standings:
+  // written as their tables are. poisons: what cannot be written at all. standings:
   // one a write where they are guarded; of what is absent, a full record is inserted, and for the
   // rest there is nothing to do.
   struct Plan {
     std::vector<Group> groups;
     std::vector<ports::DatasetStop> stopped;
-    std::optional<ports::Poison> poison;
+    std::vector<ports::Poison> poisons;
     Brought brought;
     bool is_exact = true;  // every value is stored just as it is given
   };
@@ -69,12 +69,9 @@ class Writer {
   // what refers to it, and goes behind it. step: kDelete, or any other for the rest.
   std::vector<size_t> in_order(std::span<const ports::RecordWrite> writes, Step step) const;
 
-  // One write alone; nothing where there is nothing to do.
-  Result<std::optional<Group>> single(const ports::RecordWrite& write,
-                                      scan::Standing standing) const;
-  // Gives away the unique values that the write is about to change, so that records can swap them.
-  Result<std::optional<Group>> freeing(const ports::RecordWrite& write,
-                                       scan::Standing standing) const;
+  // Give away the unique values that the writes are about to change, so that records can swap them.
+  Result<std::vector<Group>> freeing(std::span<const ports::RecordWrite> writes,
+                                     const Standings& standings) const;
 
   // Asks for the keys of rows that the table takes for this record, and that are others.
   Result<SqlStatement> alike(const ports::RecordWrite& write) const;

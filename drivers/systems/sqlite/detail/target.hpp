@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "drivers/scan/guard.hpp"
 #include "drivers/systems/sqlite/detail/shared.hpp"
@@ -35,8 +36,13 @@ class SqliteTarget final : public ports::Target {
   Result<void> keep_images(const ports::WriteBatch& batch);
   enum class Way : uint8_t { kPlain, kFreeFirst };
   Result<ports::ApplyResult> write_all(const ports::WriteBatch& batch);
-  Result<ports::ApplyResult> write_once(const ports::WriteBatch& batch, Way way,
-                                        bool& is_unique_clash);
+  bool can_swap(const ports::WriteBatch& batch) const;
+  struct Found {
+    size_t rows_written = 0;
+    std::vector<ports::Poison> refused;
+    bool is_unique_clash = false;
+  };
+  Result<Found> write_once(const ports::WriteBatch& batch, Way way);
   Result<ports::ApplyResult> write_logged(const ports::WriteBatch& batch);
   // target_guarded.cpp
   Result<ports::ApplyResult> write_guarded(const ports::WriteBatch& batch);

@@ -1,0 +1,80 @@
+// Columns whose character set lacks letters that other systems' texts may have: each record with
+// one is refused.
+#include <algorithm>
+
+#include "drivers/systems/mariadb/detail/findings.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+constexpr std::string_view kWide[] = {"utf8mb4", "utf16", "utf16le", "utf32", "gb18030"};
+
+bool is_narrow(const Column& column, model::TypeKind kind) {
+  const bool is_text = kind == model::TypeKind::kText || kind == model::TypeKind::kChar ||
+                       kind == model::TypeKind::kJson;
+  return is_text && holds_characters(column.type) && !column.is_generated &&
+         std::ranges::find(kWide, column.type.charset) == std::end(kWide);
+}
+
+// The like of a collation: it tells as much apart. Empty: the server's default for the set.
+Result<std::string> wide_collation(Connection& connection, const Column& column) {
+  const size_t end = column.collation.find('_');
+  if (end == std::string::npos) return std::string();
+  const std::string like = "utf8mb4" + column.collation.substr(end);
+  if (like.find("_uca1400_") != std::string::npos) return like;  // of all sets, and listed of none
+  SYN_TRY(const std::string known,
+          connection.query_text("SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE "
+                                "COLLATION_NAME = " +
+                                literal(like)));
+  if (!known.empty()) return known;
+  return std::string(like.ends_with("_cs") ? "utf8mb4_bin" : "utf8mb4_general_ci");
+}
+
+// What SHOW CREATE TABLE says of the column behind its type and character set: whether it may be
+// NULL, its default, its comment.
+std::string rest_of(std::string_view table, const Column& column) {
+  const std::string begin = "\n  " + quoted_name(column.name) + " " + column.type.name;
+  const size_t at = table.find(begin);
+  if (at == std::string_view::npos) return column.is_nullable ? "" : " NOT NULL";
+  std::string_view line = table.substr(at + begin.size());
+  line = line.substr(0, line.find('\n'));
+  if (line.ends_with(',')) line.remove_suffix(1);
+  for (const std::string_view words : {" CHARACTER SET ", " COLLATE "}) {
+    if (!line.starts_with(words)) continue;
+    line.remove_prefix(words.size());
+    line.remove_prefix(std::min(line.find(' '), line.size()));
+  }
+  return std::string(line);
+}
+
+}  // namespace
+
+Result<void> find_narrow_texts(Connection& connection, const Mapped& mapped,
+                               std::vector<ports::Finding>& out) {
+  if (mapped.mapping->direction == ports::Direction::kFrom) return success();
+  const std::string table = quoted_name(mapped.table.name);
+  std::string created;
+  for (size_t i = 0; i < mapped.columns.size(); ++i) {
+    const Column& column = mapped.columns[i];
+    if (!is_narrow(column, mapped.schema->fields[i].type.kind)) continue;
+    if (created.empty()) {
+      SYN_TRY(Answer row, connection.query("SHOW CREATE TABLE " + table));
+      if (row.next()) created = row.text(1);
+    }
+    SYN_TRY(const std::string collation, wide_collation(connection, column));
+    const std::string& charset = column.type.charset;
+    ports::Finding finding{
+        ports::Severity::kNote, mapped.schema->name,
+        "column " + column.name + " of " + mapped.table.name + " has the character set " + charset +
+            ": a record with a letter that it lacks, from another system, is refused and goes to "
+            "quarantine",
+        "ALTER TABLE " + table + " MODIFY " + quoted_name(column.name) + " " + column.type.name +
+            " CHARACTER SET utf8mb4" + (collation.empty() ? "" : " COLLATE " + collation) +
+            rest_of(created, column) + ";"};
+    finding.narrow_text = {static_cast<model::FieldIndex>(i), charset};
+    out.push_back(std::move(finding));
+  }
+  return success();
+}
+
+}  // namespace syncline::mariadb
