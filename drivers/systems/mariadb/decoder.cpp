@@ -57,6 +57,7 @@ void Decoder::stop(Followed& followed, Error error) {
   const bool is_known = !followed.mapped && followed.why_stopped.what == error.what;
   const model::Schema& schema = *followed.mapping->schema;
   followed.mapped.reset();
+  ignore(followed);
   set_links(followed, {});
   followed.why_stopped = error;
   if (!is_known) stops_.push_back({schema.dataset, std::move(error)});
@@ -89,6 +90,16 @@ void Decoder::scan(const Followed& followed) {
   const model::DatasetId dataset = followed.mapping->schema->dataset;
   if (std::find(rescans_.begin(), rescans_.end(), dataset) == rescans_.end()) {
     rescans_.push_back(dataset);
+  }
+}
+
+// Rows of the group at hand may still come; a description that comes again is looked at again.
+void Decoder::ignore(const Followed& followed) {
+  const auto index = static_cast<size_t>(&followed - followed_.data());
+  for (auto& [table, bound] : bound_) {
+    if (bound.meaning != Meaning::kDataset || bound.followed != index) continue;
+    bound.meaning = Meaning::kIgnored;
+    bound.body.clear();
   }
 }
 
@@ -146,7 +157,9 @@ Result<void> Decoder::look(Which which) {
 Result<void> Decoder::look_after(const Statement& statement, std::string_view database) {
   const bool is_of_rows = statement.kind == StatementKind::kRows;
   const bool is_of_contents = statement.kind == StatementKind::kContents;
-  if (!is_of_rows && !is_of_contents && statement.kind != StatementKind::kSchema) return success();
+  const bool is_of_columns = statement.kind == StatementKind::kColumns;
+  const bool is_of_shape = is_of_columns || statement.kind == StatementKind::kSchema;
+  if (!is_of_rows && !is_of_contents && !is_of_shape) return success();
   SYN_TRY(look_below(statement, database));
   for (Followed& followed : followed_) {
     if (!may_touch(statement, database, shared_->endpoint.database, followed.mapping->table)) {
@@ -168,7 +181,9 @@ Result<void> Decoder::look_after(const Statement& statement, std::string_view da
     SYN_TRY(look_at(followed));
     // Foreign keys that went with this statement may have acted before, in log that is read now.
     const bool is_derived = followed.mapping->cascade == ports::Cascade::kDerive;
-    if ((is_of_contents || is_derived) && followed.mapped) rescan(followed);
+    const bool has_other_values =
+        is_of_contents || (is_of_columns && names_any(statement, followed.mapping->columns));
+    if ((has_other_values || is_derived) && followed.mapped) rescan(followed);
   }
   return success();
 }
@@ -272,11 +287,23 @@ Result<void> Decoder::on_in_group(Event event) {
   const bool is_of_rows = event.kind == EventKind::kTableMap || event.kind == EventKind::kRows ||
                           event.kind == EventKind::kUntold;
   if (group_.kind == GroupKind::kPrepared) {
-    if (is_of_rows) held_[group_.xid].events.push_back(std::move(event));
+    const bool is_statement = event.kind == EventKind::kStatement;
+    if (is_of_rows || is_statement) hold_prepared(std::move(event));
     return success();
   }
   if (event.kind == EventKind::kStatement) return on_statement(std::move(event));
   return is_of_rows && !group_.is_shown_before ? hold(std::move(event)) : success();
+}
+
+// It stays undecided for as long as its users like: of one that is large only that it was is kept.
+void Decoder::hold_prepared(Event event) {
+  Held& held = held_[group_.xid];
+  if (held.is_beyond_memory) return;
+  held.size_bytes += event.size + event.rows.images.size();
+  held.events.push_back(std::move(event));
+  if (held.size_bytes <= shared_->limits.prepared_bytes) return;
+  held.is_beyond_memory = true;
+  held.events = {};
 }
 
 Result<void> Decoder::on_table(const Event& event) {
@@ -305,6 +332,7 @@ Result<void> Decoder::on_statement(Event event) {
       held_.erase(group_.xid);
       break;
     case StatementKind::kRollback: {
+      group_.is_undone = true;
       SYN_TRY(show_events());
       roll_back_group();
       break;
@@ -317,22 +345,25 @@ Result<void> Decoder::on_statement(Event event) {
   return end_group();
 }
 
-// The rows that XA PREPARE left are there now. Of one that was prepared before we looked nothing is
-// known but that it was.
+// The rows that XA PREPARE left are there now. Of one that was prepared before we looked, or that
+// was beyond memory, nothing is known but that it was.
 Result<void> Decoder::show_held() {
   const auto found = held_.find(group_.xid);
   if (group_.is_shown_before) {
     if (found != held_.end()) held_.erase(found);
     return success();
   }
-  if (found == held_.end()) {
+  const Held held = found == held_.end() ? Held{} : std::move(found->second);
+  if (found == held_.end() || held.is_beyond_memory) {
     for (const Followed& followed : followed_) rescan(followed);
-    return success();
   }
-  const Held held = std::move(found->second);
-  held_.erase(found);
+  if (found != held_.end()) held_.erase(found);
   for (const Event& event : held.events) {
-    SYN_TRY(on_table(event));
+    if (event.kind == EventKind::kStatement) {
+      SYN_TRY(look_after(read_statement(event.sql), event.database));
+    } else {
+      SYN_TRY(on_table(event));
+    }
   }
   return success();
 }
@@ -353,6 +384,7 @@ Result<void> Decoder::end_group() {
   group_.is_ended = true;
   if (group_.is_read_through) {
     ended_ = group_.mark;
+    is_ended_undone_ = group_.is_undone;
     return success();
   }
   SYN_TRY(show_events());

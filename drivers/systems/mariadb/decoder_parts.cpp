@@ -36,7 +36,10 @@ Result<void> Decoder::hold(Event event) {
   if (group_.is_one || group_.held_bytes < shared_->limits.part_bytes) return success();
   group_.is_one = is_one();
   if (group_.is_one) return success();
-  if (ended_ && is_same_group(*ended_, group_.mark)) return show_part();
+  if (ended_ && is_same_group(*ended_, group_.mark)) {
+    group_.is_undone = is_ended_undone_;
+    return show_part();
+  }
   group_.events = {};
   group_.is_read_through = true;
   return success();
@@ -71,11 +74,12 @@ Result<void> Decoder::show_part() {
 Result<void> Decoder::show_events() {
   group_.held_bytes = 0;
   for (const Event& event : std::exchange(group_.events, {})) {
-    const bool is_given = ++group_.event_count <= group_.given;
+    const bool was_given = ++group_.event_count <= group_.given;
+    const bool is_passed_over = was_given || group_.is_undone;
     if (event.kind == EventKind::kStatement) {
-      if (is_given) continue;
+      if (was_given) continue;
       SYN_TRY(look_after(read_statement(event.sql), event.database));
-    } else if (is_given && event.kind != EventKind::kTableMap) {
+    } else if (is_passed_over && event.kind != EventKind::kTableMap) {
       note_touched(event);
     } else {
       SYN_TRY(on_table(event));

@@ -229,6 +229,9 @@ Result<void> Decoder::show_insert(const Bound& bound, const RowImage& after) {
 
 Result<void> Decoder::show_update(const Bound& bound, const RowImage& before, RowImage& after) {
   if (bound.meaning == Meaning::kCheckpoint) {
+    for (const size_t at : bound.columns) {
+      if (after[at].state == ImageState::kAbsent) after[at] = before[at];
+    }
     show_marker(bound, after);
     return success();
   }

@@ -95,6 +95,34 @@ StatementKind kind_of_xa(std::string_view second) {
   return StatementKind::kBegin;
 }
 
+bool has_any(const std::vector<Word>& words, std::initializer_list<std::string_view> known) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](const Word& word) { return is_in(word.text, known); });
+}
+
+// SET STATEMENT variables FOR what is run.
+void drop_settings(std::vector<Word>& words) {
+  while (words.size() > 2 && is_same(words[0].text, "set") && is_same(words[1].text, "statement")) {
+    const auto end = std::find_if(words.begin() + 2, words.end(),
+                                  [](const Word& word) { return is_same(word.text, "for"); });
+    if (end == words.end()) return;
+    words.erase(words.begin(), end + 1);
+  }
+}
+
+// An ALTER TABLE that may give a column other values, or end rows: a column that goes may be back,
+// and be another, by the time we look.
+bool fills_columns(const std::vector<Word>& words) {
+  if (has_any(words, {"modify", "change"})) return true;
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    const bool is_drop = is_same(words[i].text, "drop");
+    const bool is_of_other = is_in(words[i + 1].text, {"index", "key", "foreign", "primary",
+                                                       "constraint", "check", "default"});
+    if (is_drop && !is_of_other) return true;
+  }
+  return false;
+}
+
 // CREATE and DROP of what: the first word that is no adjective.
 std::string_view object_of(const std::vector<Word>& words) {
   for (size_t i = 1; i < words.size(); ++i) {
@@ -103,11 +131,6 @@ std::string_view object_of(const std::vector<Word>& words) {
     }
   }
   return {};
-}
-
-bool has_any(const std::vector<Word>& words, std::initializer_list<std::string_view> known) {
-  return std::any_of(words.begin(), words.end(),
-                     [&](const Word& word) { return is_in(word.text, known); });
 }
 
 StatementKind kind_of(const std::vector<Word>& words) {
@@ -134,9 +157,11 @@ StatementKind kind_of(const std::vector<Word>& words) {
   }
   if (!is_same(first, "alter")) return StatementKind::kOther;
   if (!has_any(words, {"table"})) return StatementKind::kOther;
-  return has_any(words, {"partition", "partitions", "rename", "discard", "import"})
-             ? StatementKind::kContents
-             : StatementKind::kSchema;
+  if (has_any(words,
+              {"partition", "partitions", "rename", "discard", "import", "ignore", "convert"})) {
+    return StatementKind::kContents;
+  }
+  return fills_columns(words) ? StatementKind::kColumns : StatementKind::kSchema;
 }
 
 }  // namespace
@@ -144,8 +169,14 @@ StatementKind kind_of(const std::vector<Word>& words) {
 Statement read_statement(std::string_view sql) {
   Statement statement;
   statement.words = Words(sql).take();
+  drop_settings(statement.words);
   statement.kind = kind_of(statement.words);
   return statement;
+}
+
+bool names_any(const Statement& statement, const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return has_any(statement.words, {name}); });
 }
 
 bool may_touch(const Statement& statement, std::string_view default_database,

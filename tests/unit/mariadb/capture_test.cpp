@@ -127,6 +127,56 @@ TEST_F(Capture, TruncateAndItsLikeAskForAScan) {
   }
 }
 
+TEST_F(Capture, AlterationsThatMayChangeValuesAskForAScan) {
+  start_customers();
+  const std::vector<std::string> alterations[] = {
+      {"ALTER TABLE customer DROP COLUMN mail, ADD COLUMN mail varchar(200) DEFAULT 'x'"},
+      {"ALTER TABLE customer DROP mail", "ALTER TABLE customer ADD mail varchar(200) DEFAULT 'x'"},
+      {"SET STATEMENT lock_wait_timeout = 5 FOR ALTER TABLE customer DROP mail, ADD mail "
+       "varchar(200) DEFAULT 'x'"}};
+  for (const auto& statements : alterations) {
+    user_.run("REPLACE INTO customer VALUES (1, 'Ann', 'a@x')");
+    for (const std::string& statement : statements) user_.run(statement);
+    poll_until([&] { return !rescans_.empty(); });
+    EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset)) << statements[0];
+    EXPECT_THAT(snapshot(), ElementsAre("snapshot 1 name=Ann mail=x"));
+    rescans_.clear();
+  }
+  user_.run("INSERT INTO customer VALUES (2, 'Ann', NULL)",
+            "ALTER IGNORE TABLE customer ADD UNIQUE i(name)");
+  poll_until([&] { return !rescans_.empty(); });
+  EXPECT_THAT(snapshot(), SizeIs(1));
+}
+
+TEST_F(Capture, AlterationsThatLeaveValuesAsTheyAreAskForNothing) {
+  start_customers();
+  user_.run("ALTER TABLE customer ADD INDEX i(name)", "ALTER TABLE customer DROP INDEX i",
+            "ALTER TABLE customer ALTER name SET DEFAULT 'x', COMMENT = 'customers'",
+            "INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  EXPECT_THAT(take(1), ElementsAre("insert 1 name=Ann mail=NULL"));
+  EXPECT_THAT(rescans_, IsEmpty());
+}
+
+// Set for all sessions that come, ours too.
+TEST_F(Capture, OursIsKnownByAPartialImageToo) {
+  User("").run("SET GLOBAL binlog_row_image = 'MINIMAL'");
+  start_customers();
+  apply({"put 1 name=Ann mail=NULL"});
+  User("").run("SET GLOBAL binlog_row_image = 'FULL'");
+  EXPECT_THAT(take(2), ElementsAre(marker(1), "ours insert 1 name=Ann mail=NULL"));
+}
+
+TEST_F(Capture, AStatementInPlaceOfRowsInsideAPreparedTransactionIsScanned) {
+  start_customers();
+  user_.run("SET SESSION binlog_format = 'STATEMENT'", "XA START 'x5'",
+            "INSERT INTO customer VALUES (1, 'Ann', 'a@x')", "XA END 'x5'", "XA PREPARE 'x5'");
+  take_for(200);
+  EXPECT_THAT(rescans_, IsEmpty());
+  user_.run("XA COMMIT 'x5'");
+  poll_until([&] { return !rescans_.empty(); });
+  EXPECT_THAT(snapshot(), ElementsAre("snapshot 1 name=Ann mail=a@x"));
+}
+
 TEST_F(Capture, StatementsOfOtherTablesAskForNothing) {
   start_customers();
   user_.run("CREATE TABLE other(id int)", "TRUNCATE other", "DROP TABLE other",

@@ -89,15 +89,34 @@ TEST_F(MysqlDecoder, WhatIsPreparedIsShownWhereItIsCommitted) {
 TEST_F(MysqlDecoder, WhatIsTooLargeIsReadAgainAndShownInParts) {
   std::vector<std::string> group = {made::gtid(1, 300), made::query("BEGIN", 400), table()};
   for (int id = 0; id < 100; ++id) group.push_back(insert(id));
-  group.push_back(made::query("ROLLBACK", 9'000));
+  group.push_back(made::xid(9'000));
   EXPECT_THAT(read(group), testing::IsEmpty());
   ASSERT_TRUE(decoder_->is_to_be_read_again());
   begin(decoder_->read());
   EXPECT_THAT(read(group), testing::SizeIs(100));
   EXPECT_TRUE(decoder_->has_shown_part());
-  // Of tables that cannot roll back it did happen.
+  EXPECT_EQ(0U, decode(sink_->position).value().part.taken);
+}
+
+TEST_F(MysqlDecoder, WhatIsTooLargeAndRolledBackIsNotShown) {
+  std::vector<std::string> group = {made::gtid(1, 300), made::query("BEGIN", 400), table()};
+  for (int id = 0; id < 100; ++id) group.push_back(insert(id));
+  group.push_back(made::query("ROLLBACK", 9'000));
+  EXPECT_THAT(read(group), testing::IsEmpty());
+  ASSERT_TRUE(decoder_->is_to_be_read_again());
+  begin(decoder_->read());
+  EXPECT_THAT(read(group), testing::IsEmpty());
+  EXPECT_TRUE(decoder_->has_shown_part());
+  // Of tables that cannot roll back it did happen: the scan finds it.
   EXPECT_THAT(found_.rescan, testing::ElementsAre(schemas_[0].dataset));
   EXPECT_EQ(0U, decode(sink_->position).value().part.taken);
+}
+
+TEST_F(MysqlDecoder, WhatIsRolledBackIsNotShown) {
+  EXPECT_THAT(read({made::gtid(1, 300), made::query("BEGIN", 400), table(), insert(5),
+                    made::query("ROLLBACK", 900)}),
+              testing::IsEmpty());
+  EXPECT_THAT(found_.rescan, testing::ElementsAre(schemas_[0].dataset));
 }
 
 TEST_F(MysqlDecoder, WhatBeginsWithAMarkerIsNeverCut) {

@@ -25,6 +25,7 @@ class Parts : public MariadbTest {
   void open_at(const model::Position& position) {
     Limits limits;
     limits.part_bytes = kPartBytes;
+    limits.prepared_bytes = kPartBytes;
     system_.source = std::make_unique<MariadbSource>(shared_of(config_, limits), clock_);
     expect_ok(system_.source->open(position));
   }
@@ -79,6 +80,15 @@ TEST_F(Parts, ALargeTransactionIsShownInPartsInItsOrder) {
     EXPECT_TRUE(positions.empty() || *positions.rbegin() < read.position.bytes);
     positions.insert(read.position.bytes);
   }
+}
+
+TEST_F(Parts, APreparedTransactionBeyondMemoryIsFoundByAScan) {
+  start_in_parts();
+  user_.run("XA START 'a'", kManyRows, "XA END 'a'", "XA PREPARE 'a'", "XA COMMIT 'a'",
+            "INSERT INTO customer VALUES (9001, 'behind', NULL)");
+  read(1);
+  EXPECT_THAT(lines_, testing::ElementsAre("insert 9001 name=behind mail=NULL"));
+  EXPECT_THAT(rescans_, testing::ElementsAre(schemas_[0].dataset));
 }
 
 TEST_F(Parts, AReadingThatBeginsAnewGoesOnBehindEachPart) {

@@ -129,6 +129,7 @@ class Decoder {
     bool is_one = false;           // it is never cut
     bool is_read_through = false;  // only its end is looked for
     bool is_ended = false;
+    bool is_undone = false;               // it ends with a ROLLBACK: none of its rows is shown
     std::optional<LogPosition> part_end;  // of the part that is shown
     uint64_t event_count = 0;             // that are not held any more
     uint64_t given = 0;                   // of those: before this stream
@@ -136,6 +137,8 @@ class Decoder {
   struct Held {
     GroupMark mark;
     std::vector<Event> events;
+    size_t size_bytes = 0;
+    bool is_beyond_memory = false;
   };
 
   Result<void> take_event(Event event);
@@ -147,6 +150,7 @@ class Decoder {
   Result<void> on_group(const Event& event);
   Result<void> on_in_group(Event event);
   Result<void> on_statement(Event event);
+  void hold_prepared(Event event);
   Result<void> on_table(const Event& event);
   Result<void> on_untold(const Event& event);
   Result<void> on_table_map(const Event& event);
@@ -170,6 +174,7 @@ class Decoder {
   static bool fits(const Mapped& mapped, const TableMap& map, std::vector<size_t>& columns);
   void bind_checkpoint(Bound& bound);
   void unbind(const Followed& followed);
+  void ignore(const Followed& followed);
   const Mapped& mapped_of(const Bound& bound) const;
   void stop(Followed& followed, Error error);
   std::optional<Error> find_still_parent(const Followed& followed, const std::vector<Link>& links);
@@ -223,6 +228,7 @@ class Decoder {
   Place told_;                      // the last that the sink knows of
   std::optional<Place> torn_;       // of a group that has no end
   std::optional<GroupMark> ended_;  // that was read through
+  bool is_ended_undone_ = false;    // by a ROLLBACK
   bool has_shown_part_ = false;
   Group group_;
   std::vector<ReadGroup> groups_;

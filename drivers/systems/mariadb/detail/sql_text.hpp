@@ -18,7 +18,8 @@ enum class StatementKind : uint8_t {
   kXaEnd,
   kXaCommit,
   kXaRollback,
-  kSchema,    // a table's shape may have changed: ALTER, RENAME
+  kSchema,    // a table's shape may have changed: ALTER
+  kColumns,   // likewise, and the values of columns that it names: DROP, MODIFY, CHANGE
   kContents,  // a table's rows may be gone or others: TRUNCATE, DROP, CREATE TABLE, partitions
   kRows,      // INSERT, UPDATE, DELETE, ... : rows changed by statement
   kOther,     // users, views, procedures, indexes, ...
@@ -34,6 +35,9 @@ struct Statement {
   std::vector<Word> words;  // comments and text literals are left out
 };
 Statement read_statement(std::string_view sql);
+
+// Whether it has one of these as a word.
+bool names_any(const Statement& statement, const std::vector<std::string>& names);
 
 // Whether it may have been about this table. default_database: that of the session it ran in.
 bool may_touch(const Statement& statement, std::string_view default_database,
