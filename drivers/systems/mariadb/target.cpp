@@ -299,14 +299,15 @@ Result<std::string> MariadbTarget::alike(const Mapped& mapped, const ports::Reco
   return std::string();
 }
 
-Error MariadbTarget::taken_for(const Mapped& mapped, const ports::RecordWrite& write,
-                               const std::string& other) const {
-  return writer_->refusal(write,
-                          {ErrorCode::kSystemRefused,
-                           "table " + mapped.table.name + " takes it for the record " +
-                               model::describe_key(other, *mapped.schema),
-                           "the collation of its key does not tell the two apart",
-                           Writer::exact_key_sql(mapped) + "; then `syncline quarantine retry`"});
+Result<void> MariadbTarget::taken_for(const Mapped& mapped, const ports::RecordWrite& write,
+                                      const std::string& other, Error& why) {
+  SYN_TRY(const std::string exact, Writer::exact_key_sql(*connection_, mapped));
+  why = writer_->refusal(write, {ErrorCode::kSystemRefused,
+                                 "table " + mapped.table.name + " takes it for the record " +
+                                     model::describe_key(other, *mapped.schema),
+                                 "the collation of its key does not tell the two apart",
+                                 exact + "; then `syncline quarantine retry`"});
+  return success();
 }
 
 Result<std::optional<ports::Poison>> MariadbTarget::find_alike(const ports::WriteBatch& batch) {
@@ -315,7 +316,9 @@ Result<std::optional<ports::Poison>> MariadbTarget::find_alike(const ports::Writ
     if (!Writer::is_doubtful(*mapped, batch.writes[i])) continue;
     SYN_TRY(const std::string other, alike(*mapped, batch.writes[i]));
     if (other.empty()) continue;
-    return std::optional(ports::Poison{i, taken_for(*mapped, batch.writes[i], other)});
+    ports::Poison poison{i, {}};
+    SYN_TRY(taken_for(*mapped, batch.writes[i], other, poison.error));
+    return std::optional(std::move(poison));
   }
   return std::optional<ports::Poison>();
 }
@@ -466,7 +469,8 @@ Result<std::optional<MariadbTarget::Refused>> MariadbTarget::write_one(
   if (is_unique && is_own_key(*group->mapped, key_of(outcome.message))) {
     SYN_TRY(const std::string other, alike(*group->mapped, write));
     if (!other.empty()) {
-      return std::optional(Refused{index, taken_for(*group->mapped, write, other), false});
+      SYN_TRY(taken_for(*group->mapped, write, other, error));
+      return std::optional(Refused{index, std::move(error), false});
     }
     if (group->step == Step::kNew) return guard_->was_inserted(write);
     if (way == Way::kPlain) {  // a user inserted it between our UPDATE and our INSERT

@@ -50,8 +50,9 @@ class MariadbTarget final : public ports::Target {
   Result<std::optional<ports::Poison>> find_too_large(const ports::WriteBatch& batch);
   Result<std::optional<ports::Poison>> find_alike(const ports::WriteBatch& batch);
   Result<std::string> alike(const Mapped& mapped, const ports::RecordWrite& write);
-  Error taken_for(const Mapped& mapped, const ports::RecordWrite& write,
-                  const std::string& other) const;
+  // Why it is refused whose key the table takes for `other`.
+  Result<void> taken_for(const Mapped& mapped, const ports::RecordWrite& write,
+                         const std::string& other, Error& why);
 
   Bulk::Outcome run_group(Group& group);
   Bulk::Outcome run_rows(const GroupSql& statement, const Group& group);
