@@ -22,6 +22,8 @@ Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped
 // What is to be known of a server that is no MariaDB.
 void find_flavour(const Connection& connection, std::vector<ports::Finding>& out);
 Result<void> find_in_server(Connection& connection, std::vector<ports::Finding>& out);
+// Of one whose log is not read.
+Result<void> find_in_scanned_server(Connection& connection, std::vector<ports::Finding>& out);
 Result<void> find_in_table(Connection& connection, const Mapped& mapped, const Shared& shared,
                            std::vector<ports::Finding>& out);
 

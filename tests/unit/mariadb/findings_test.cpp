@@ -1,0 +1,188 @@
+// What stands in the way of syncing a server, each with what mends it.
+#include "drivers/systems/mariadb/detail/rights.hpp"
+#include "tests/unit/mariadb/catalog_fixture.hpp"
+#include "tests/unit/mariadb/node.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+using ports::Severity;
+using testing::Contains, testing::ElementsAre, testing::Field, testing::HasSubstr, testing::IsEmpty,
+    testing::SizeIs;
+
+auto says(const std::string& what) {
+  return Contains(Field(&ports::Finding::what, HasSubstr(what)));
+}
+
+// A server of the test's own, with options that others must not have.
+class ServerFindings : public Catalog {
+ protected:
+  ~ServerFindings() override { system_ = {}; }
+  void start_node(const std::string& options, const std::string& database = "shop") {
+    node_ = std::make_unique<Node>(31, options);
+    node_->start();
+    node_->user().run("CREATE DATABASE IF NOT EXISTS " + database,
+                      "CREATE TABLE " + database + ".customer(id bigint PRIMARY KEY)");
+    configure(node_->url(database), {make_schema("customer", "id:int64")}, "");
+    system_ = make_mariadb(config_, system_clock()).value();
+  }
+  std::unique_ptr<Node> node_;
+};
+
+TEST_F(ServerFindings, ADatabaseThatIsLeftOutOfTheLogStops) {
+  start_node("--binlog-ignore-db=other --binlog-ignore-db=shop");
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_THAT(stops[0].what, HasSubstr("leaves database shop out of its log (binlog_ignore_db"));
+  EXPECT_THAT(stops[0].fix, HasSubstr("take shop out of binlog_ignore_db; then restart it"));
+}
+
+TEST_F(ServerFindings, ADatabaseThatIsNotAmongThoseOfTheLogStops) {
+  start_node("--binlog-do-db=other --binlog-do-db=shop2");
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_THAT(stops[0].fix, HasSubstr("add a line binlog_do_db = shop; then restart it"));
+}
+
+TEST_F(ServerFindings, OfOtherDatabasesNothingIsSaid) {
+  start_node("--binlog-do-db=other --binlog-do-db=shop");
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+TEST_F(ServerFindings, WhatAReplicaDoesNotPassOnStops) {
+  start_node("");
+  EXPECT_THAT(stopping(), IsEmpty());
+  node_->user().run("CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='c'");
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_THAT(stops[0].what, HasSubstr("log_slave_updates is off"));
+  EXPECT_THAT(stops[0].fix, HasSubstr("log_slave_updates = ON; then restart it"));
+}
+
+TEST_F(ServerFindings, WhatAReplicaPassesOnIsRead) {
+  start_node("--log-slave-updates");
+  node_->user().run("CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='c'");
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+TEST_F(Catalog, ALogThatIsKeptForLongIsNotShortened) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY)");
+  describe({make_schema("customer", "id:int64")});
+  const std::string before = user_.ask("SELECT @@global.binlog_expire_logs_seconds");
+  user_.run("SET GLOBAL binlog_expire_logs_seconds = 2592000");
+  for (const auto& finding : findings(Severity::kNote)) {
+    EXPECT_THAT(finding.fix, testing::Not(HasSubstr("864000")));
+  }
+  user_.run("SET GLOBAL binlog_expire_logs_seconds = " + before);
+}
+
+class Rights : public Catalog {
+ protected:
+  Rights() {
+    user_.run("CREATE OR REPLACE USER plain",
+              "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(20))");
+  }
+  ~Rights() override {
+    system_ = {};
+    user_.run("DROP USER plain");
+  }
+  void grant(const std::string& rights) { user_.run("GRANT " + rights + " TO plain"); }
+  void grant_all_but_the_log() {
+    grant("SELECT, INSERT, UPDATE, DELETE, TRIGGER ON customer");
+    grant("SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON syncline_checkpoint");
+  }
+  void describe_as_plain() { describe({make_schema("customer", "id:int64 name:text")}, "plain"); }
+  void scan() {
+    config_.datasets[0].capture = ports::Capture::kScan;
+    system_ = make_mariadb(config_, system_clock()).value();
+  }
+};
+
+TEST_F(Rights, AnotherWhoseNameBeginsTheSameDoesNotReadTheLog) {
+  grant_all_but_the_log();
+  grant("REPLICATION SLAVE ADMIN ON *.*");
+  describe_as_plain();
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_EQ("GRANT REPLICATION SLAVE ON *.* TO 'plain'@'%';", stops[0].fix);
+  mend(stops[0].fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+  EXPECT_THAT(findings(Severity::kNote), says("may not ask whether the server leaves databases"));
+  grant("BINLOG MONITOR ON *.*");
+  EXPECT_THAT(findings(Severity::kNote),
+              testing::Not(says("may not ask whether the server leaves databases")));
+}
+
+TEST_F(Rights, OfAnotherDatabaseOrTableCreateNothingOfOurs) {
+  grant("ALL ON customer");
+  grant("CREATE ON other.*");
+  grant("REPLICATION SLAVE ON *.*");
+  describe_as_plain();
+  auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_THAT(stops[0].what, HasSubstr("may not create the table syncline_checkpoint"));
+  mend(stops[0].fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+  scan();
+  stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_THAT(stops[0].what, HasSubstr("may not create the table syncline_echo"));
+  mend(stops[0].fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+  connect();
+  expect_ok(system_.catalog->detach());
+}
+
+TEST_F(Rights, ATableOfOursThatIsOnlyReadIsNamed) {
+  grant("REPLICATION SLAVE ON *.*");
+  grant("SELECT, INSERT, UPDATE, DELETE, TRIGGER ON customer");
+  describe_as_plain();
+  config_.url = url();
+  connect();
+  user_.run("GRANT SELECT ON syncline_checkpoint TO plain");
+  config_.url = url("plain");
+  system_ = make_mariadb(config_, system_clock()).value();
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_THAT(stops[0].what, HasSubstr("may not read and write the table syncline_checkpoint"));
+  mend(stops[0].fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+TEST_F(Rights, AServerThatIsReadOnlyIsNamedToAnyUser) {
+  grant("REPLICATION SLAVE ON *.*");
+  grant("ALL ON " + database_ + ".*");
+  describe_as_plain();
+  user_.run("SET GLOBAL read_only = 1");
+  EXPECT_THAT(stopping(),
+              ElementsAre(Field(&ports::Finding::fix, HasSubstr("SET GLOBAL read_only = 0;"))));
+  scan();
+  EXPECT_THAT(stopping(),
+              ElementsAre(Field(&ports::Finding::fix, HasSubstr("SET GLOBAL read_only = 0;"))));
+  user_.run("SET GLOBAL read_only = 0");
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+TEST_F(Rights, WithoutAnyOnTheTableTheGrantIsNamed) {
+  grant("REPLICATION SLAVE ON *.*");
+  grant("SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON syncline_checkpoint");
+  describe_as_plain();
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  mend(stops[0].fix.substr(stops[0].fix.find("GRANT ")));
+  EXPECT_THAT(stopping(), ElementsAre(Field(&ports::Finding::what,
+                                            HasSubstr("is not told of triggers on customer"))));
+}
+
+TEST(Grants, OfTheWholeServerAreNamedWhole) {
+  EXPECT_FALSE(
+      grants_everywhere("GRANT REPLICATION SLAVE ADMIN ON *.* TO `a`@`%`\n", "REPLICATION SLAVE"));
+  EXPECT_TRUE(grants_everywhere("GRANT SELECT, REPLICATION SLAVE ON *.* TO `a`@`%`\n",
+                                "REPLICATION SLAVE"));
+  EXPECT_FALSE(grants_everywhere("GRANT ALL PRIVILEGES ON `db`.* TO `a`@`%`\n", "SUPER"));
+  EXPECT_TRUE(
+      grants_everywhere("GRANT ALL PRIVILEGES ON *.* TO `a`@`%` WITH GRANT OPTION", "SUPER"));
+}
+
+}  // namespace
+}  // namespace syncline::mariadb
