@@ -184,5 +184,59 @@ TEST(Grants, OfTheWholeServerAreNamedWhole) {
       grants_everywhere("GRANT ALL PRIVILEGES ON *.* TO `a`@`%` WITH GRANT OPTION", "SUPER"));
 }
 
+// Two systems make records; this is the second.
+class Sequences : public Catalog {
+ protected:
+  void be_one_of(size_t makers, const std::string& fields = "id:int64 name:text") {
+    describe({make_schema("customer", fields)});
+    config_.datasets[0].maker_count = makers;
+    config_.datasets[0].maker_index = makers - 1;
+    system_ = make_mariadb(config_, system_clock()).value();
+  }
+};
+
+TEST_F(Sequences, ThatNumberAKeyAreLookedAtAndMended) {
+  user_.run("CREATE SEQUENCE numbers",
+            "CREATE TABLE customer(id bigint DEFAULT nextval(numbers) "
+            "PRIMARY KEY, name varchar(20))",
+            "INSERT INTO customer(name) VALUES ('a'), ('b')",
+            "INSERT INTO customer VALUES (77, 'c')");
+  for (size_t makers = 2; makers < 4; ++makers) {  // a third one joins
+    be_one_of(makers);
+    const auto stops = stopping();
+    ASSERT_THAT(stops, SizeIs(1));
+    EXPECT_THAT(stops[0].what, HasSubstr("key column id of customer is numbered by sequence `" +
+                                         database_ + "`.`numbers` (it is at "));
+    mend(stops[0].fix.substr(0, stops[0].fix.find(" Or numbers")));
+    EXPECT_THAT(stopping(), IsEmpty());
+  }
+  user_.run("INSERT INTO customer(name) VALUES ('d'), ('e')");
+  EXPECT_EQ("2",
+            user_.ask("SELECT group_concat(DISTINCT id MOD 3) FROM customer WHERE name > 'c'"));
+  EXPECT_EQ("1", user_.ask("SELECT min(id) > 77 FROM customer WHERE name > 'c'"));
+}
+
+TEST_F(Sequences, OfPlansOwnMakingKeepTheColumnsDeclaration) {
+  user_.run(
+      "CREATE TABLE customer(id int unsigned AUTO_INCREMENT COMMENT 'number' PRIMARY KEY, name "
+      "varchar(20))");
+  be_one_of(2);
+  const std::string fix = stopping().at(0).fix;
+  const size_t begin = fix.find("SELECT (AUTO_INCREMENT");
+  mend(fix.substr(begin, fix.find(" Or numbers") - begin));
+  EXPECT_THAT(user_.ask("SHOW CREATE TABLE customer"), HasSubstr(" COMMENT 'number'"));
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+TEST_F(Sequences, OfColumnsThatAreNoKeyAreWarnedOf) {
+  user_.run("CREATE TABLE customer(mail varchar(20) PRIMARY KEY, id bigint AUTO_INCREMENT UNIQUE)");
+  be_one_of(2, "mail:text id:int64");
+  EXPECT_THAT(stopping(), IsEmpty());
+  const auto warned = findings(Severity::kWarning);
+  ASSERT_THAT(warned, SizeIs(1));
+  EXPECT_THAT(warned[0].what, HasSubstr("column id of customer is numbered by this server"));
+  EXPECT_THAT(warned[0].fix, HasSubstr("exclude = [\"id\"]"));
+}
+
 }  // namespace
 }  // namespace syncline::mariadb
