@@ -238,5 +238,47 @@ TEST_F(Sequences, OfColumnsThatAreNoKeyAreWarnedOf) {
   EXPECT_THAT(warned[0].fix, HasSubstr("exclude = [\"id\"]"));
 }
 
+TEST_F(Catalog, AColumnThatNoRecordOfOthersFillsStops) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(20) NOT NULL, tenant int NOT "
+      "NULL, at datetime NOT NULL, code varchar(9) CHARACTER SET latin1 NOT NULL, mood "
+      "enum('a') NOT NULL, half int AS (tenant / 2) STORED, n int NOT NULL DEFAULT 1)");
+  describe({make_schema("customer", "id:int64 name:text")});
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(3));
+  EXPECT_EQ(
+      "column tenant of customer is not synced, takes no NULL and has no default: no record "
+      "of another system's can be inserted",
+      stops[0].what);
+  for (const auto& finding : stops) mend(finding.fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+  connect();
+  apply({"put 1 name=Ann"});
+  EXPECT_EQ("0||a", user_.ask("SELECT tenant, code, mood FROM customer"));
+}
+
+// The client that runs what is printed sends UTF-8, whatever the trigger was made in.
+TEST_F(Catalog, AGuardedTriggerKeepsTheLettersOfItsTexts) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(20))", "SET NAMES latin1",
+            "CREATE TRIGGER fill BEFORE INSERT ON customer FOR EACH ROW SET NEW.name = "
+            "ifnull(NEW.name, 'Z\xfcrich')",
+            "SET NAMES utf8mb4");
+  describe({make_schema("customer", "id:int64 name:text")});
+  config_.datasets[0].triggers = "guarded";
+  system_ = make_mariadb(config_, system_clock()).value();
+  const std::string fix = stopping().at(0).fix;
+  const auto part = [&](const std::string& begin, const std::string& end) {
+    const size_t from = fix.find(begin) + begin.size();
+    return fix.substr(from, fix.find(end, from) - from);
+  };
+  user_.run(part("", ";"), part("; ", ";"), part("DELIMITER //\n", "//\n"));
+  EXPECT_THAT(stopping(), IsEmpty());
+  user_.run("INSERT INTO customer(id) VALUES (1)");
+  EXPECT_EQ("Zürich", user_.ask("SELECT CAST(CONVERT(name USING utf8mb4) AS CHAR) FROM customer"));
+  EXPECT_EQ("latin1_swedish_ci", user_.ask("SELECT COLLATION_CONNECTION FROM "
+                                           "information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = "
+                                           "DATABASE()"));
+}
+
 }  // namespace
 }  // namespace syncline::mariadb
