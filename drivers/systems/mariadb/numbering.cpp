@@ -4,6 +4,7 @@
 #include <set>
 
 #include "drivers/systems/mariadb/declaration.hpp"
+#include "drivers/systems/mariadb/detail/rights.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -113,8 +114,9 @@ class Numbering {
     auto row = connection_.query("SELECT increment, next_not_cached_value FROM " + name);
     if (!row && !connection_.is_usable()) return row.error();
     if (!row || !row.value().next()) {
+      SYN_TRY(const std::string user, account(connection_));
       tell(column, "sequence " + name + ", which cannot be looked at",
-           "GRANT SELECT ON " + name + " TO its user.");
+           "GRANT SELECT ON " + name + " TO " + user + ";");
       return success();
     }
     const int64_t next = row.value().integer(1);

@@ -216,6 +216,25 @@ TEST_F(Sequences, ThatNumberAKeyAreLookedAtAndMended) {
   EXPECT_EQ("1", user_.ask("SELECT min(id) > 77 FROM customer WHERE name > 'c'"));
 }
 
+TEST_F(Sequences, ThatCannotBeLookedAtAreNamedWithTheirGrant) {
+  user_.run("CREATE SEQUENCE numbers",
+            "CREATE TABLE customer(id bigint DEFAULT nextval(numbers) PRIMARY KEY)",
+            "CREATE OR REPLACE USER plain", "GRANT REPLICATION SLAVE ON *.* TO plain",
+            "GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER ON customer TO plain",
+            "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON syncline_checkpoint TO plain");
+  be_one_of(2, "id:int64");
+  config_.url = url("plain");
+  system_ = make_mariadb(config_, system_clock()).value();
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(2));
+  EXPECT_EQ("GRANT SELECT, INSERT ON `" + database_ + "`.`numbers` TO 'plain'@'%';", stops[0].fix);
+  EXPECT_THAT(stops[1].fix, HasSubstr("GRANT SELECT ON `" + database_ + "`.`numbers` TO 'plain'"));
+  mend(stops[0].fix);
+  EXPECT_THAT(stopping(), ElementsAre(Field(&ports::Finding::what, HasSubstr("(it is at "))));
+  system_ = {};
+  user_.run("DROP USER plain");
+}
+
 TEST_F(Sequences, OfPlansOwnMakingKeepTheColumnsDeclaration) {
   user_.run(
       "CREATE TABLE customer(id int unsigned AUTO_INCREMENT COMMENT 'number' PRIMARY KEY, name "
