@@ -65,7 +65,7 @@ Result<std::set<std::string>> numbered_columns(Connection& connection, const Map
 // MySQL has no sequences.
 std::string numbering_fix(const ServerKind& server, const Mapped& mapped, const Column& column,
                           const std::string& declared) {
-  const std::string steps = steps_sql(mapped) + ".";
+  std::string steps = steps_sql(mapped) + ".";
   if (server.is_mysql()) return steps;
   return steps +
          " Where another system lies on this same server, whose settings are one for all: a "

@@ -191,8 +191,9 @@ Result<void> find_table_rights(Connection& connection, const Mapped& mapped,
     std::string fix = "GRANT " + (sequence.empty() ? rights : "SELECT, INSERT");
     fix.append(" ON ").append(sequence.empty() ? table : sequence);
     fix.append(" TO ").append(user).append(";");
-    out.push_back({Severity::kStops, mapped.schema->name,
-                   "user " + user + " may not " + what + mapped.table.name, std::move(fix)});
+    std::string problem = "user " + user;
+    problem.append(" may not ").append(what).append(mapped.table.name);
+    out.push_back({Severity::kStops, mapped.schema->name, std::move(problem), std::move(fix)});
     break;
   }
   return success();
