@@ -7,6 +7,7 @@
 #include "drivers/systems/mariadb/detail/indexes.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
 #include "drivers/systems/mariadb/detail/replica.hpp"
+#include "drivers/systems/mariadb/detail/rights.hpp"
 #include "drivers/systems/mariadb/detail/scan_tables.hpp"
 
 namespace syncline::mariadb {
@@ -65,8 +66,14 @@ Result<std::vector<Finding>> MariadbCatalog::findings() {
   SYN_TRY(auto connection, Connection::open(shared_->access(), Purpose::kSql));
   std::vector<Finding> out;
   find_flavour(*connection, out);
-  if (!shared_->is_scan) {
+  if (shared_->is_scan) {
+    SYN_TRY(find_in_scanned_server(*connection, out));
+  } else {
     SYN_TRY(find_in_server(*connection, out));
+  }
+  SYN_TRY(find_own_table_rights(*connection, kCheckpoint, out));
+  if (shared_->is_scan) {
+    SYN_TRY(find_own_table_rights(*connection, kEcho, out));
   }
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     auto mapped = read_mapped(*connection, mapping);

@@ -45,8 +45,7 @@ struct Trigger {
   std::string body;
   std::string definer;
   std::string sql_mode;
-  std::string charset;  // of its text, and the collation of its literals
-  std::string collation;
+  std::string collation;  // of its literals
 };
 
 // Those of one timing and event stand in the order in which they fire.
@@ -54,7 +53,7 @@ Result<std::vector<Trigger>> read_triggers(Connection& connection, const Mapped&
   SYN_TRY(Answer rows,
           connection.query(
               "SELECT TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION, ACTION_STATEMENT, DEFINER, "
-              "SQL_MODE, CHARACTER_SET_CLIENT, COLLATION_CONNECTION FROM "
+              "SQL_MODE, COLLATION_CONNECTION FROM "
               "information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND "
               "EVENT_OBJECT_TABLE = " +
               literal(mapped.table.name) +
@@ -64,7 +63,7 @@ Result<std::vector<Trigger>> read_triggers(Connection& connection, const Mapped&
     // What it does is not told without the right TRIGGER, which is asked for then.
     if (rows.is_null(3) && mapped.mapping->triggers != "fire") continue;
     const auto text = [&](size_t column) { return std::string(rows.text(column)); };
-    triggers.push_back({text(0), text(1), text(2), text(3), text(4), text(5), text(6), text(7)});
+    triggers.push_back({text(0), text(1), text(2), text(3), text(4), text(5), text(6)});
   }
   return triggers;
 }
@@ -87,12 +86,13 @@ std::string definer_of(std::string_view account) {
   return user + "@" + quoted_name(account.substr(at + 1));
 }
 
-// The trigger with its guard, for the client; its statements may hold semicolons.
+// The trigger with its guard, for the client, which is sent UTF-8 whatever its text was made in;
+// its statements may hold semicolons.
 std::string guarded_sql(const ServerKind& server, const Mapped& mapped, const Trigger& trigger,
                         const std::string& place) {
   const std::string name = quoted_name(trigger.name);
   std::string sql = "SET @mode = @@sql_mode, SESSION sql_mode = " + literal(trigger.sql_mode) +
-                    "; SET NAMES " + trigger.charset + " COLLATE " + trigger.collation +
+                    "; SET NAMES utf8mb4, collation_connection = " + trigger.collation +
                     ";\nDELIMITER //\n";
   sql += server.is_mysql() ? "DROP TRIGGER " + name + "//\nCREATE" : "CREATE OR REPLACE";
   sql += " DEFINER = " + definer_of(trigger.definer) + " TRIGGER " + name + " " + trigger.timing +
@@ -192,6 +192,81 @@ void find_touched(const Mapped& mapped, std::vector<Finding>& out) {
   }
 }
 
+// What a column without a default may be given; empty: nothing that would fit any of its type.
+std::string some_default(const NativeType& type) {
+  switch (type.category) {
+    case Category::kInteger:
+    case Category::kDecimal:
+    case Category::kFloat:
+    case Category::kDouble:
+    case Category::kBit:
+    case Category::kYear:
+      return "0";
+    case Category::kDate:
+    case Category::kTime:
+    case Category::kDatetime:
+    case Category::kTimestamp:
+      return "(current_timestamp())";
+    case Category::kUuid:
+      return "(uuid())";
+    case Category::kJson:
+      return "'null'";
+    case Category::kInet:
+    case Category::kGeometry:
+    case Category::kOther:
+      return {};
+    default:
+      return "''";
+  }
+}
+
+Finding unfilled_column(const Mapped& mapped, const Column& column) {
+  const std::string value = some_default(column.type);
+  const std::string fix = value.empty()
+                              ? ""
+                              : "ALTER TABLE " + quoted_name(mapped.table.name) + " ALTER " +
+                                    quoted_name(column.name) + " SET DEFAULT " + value + ";";
+  return {Severity::kStops, mapped.schema->name,
+          "column " + column.name + " of " + mapped.table.name +
+              " is not synced, takes no NULL and has no default: no record of another system's can "
+              "be inserted",
+          fix.empty() ? "give it a default, or let it take NULL, or sync it"
+                      : fix + " or another default, or let it take NULL, or sync it"};
+}
+
+bool is_filled_by_trigger(const std::vector<Trigger>& triggers, const std::string& column) {
+  return std::any_of(triggers.begin(), triggers.end(), [&](const Trigger& trigger) {
+    return trigger.timing == "BEFORE" && trigger.event == "INSERT" &&
+           ports::assigns_new(trigger.body, column);
+  });
+}
+
+// The first label of an ENUM is its default where it has no other.
+Result<void> find_unfilled(Connection& connection, const Mapped& mapped,
+                           std::vector<Finding>& out) {
+  if (mapped.mapping->direction == ports::Direction::kFrom) return success();
+  SYN_TRY(Answer rows,
+          connection.query("SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA "
+                           "= DATABASE() AND IS_NULLABLE = 'NO' AND COLUMN_DEFAULT IS NULL AND "
+                           "TABLE_NAME = " +
+                           literal(mapped.table.name) + " ORDER BY ORDINAL_POSITION"));
+  std::vector<Trigger> triggers;
+  if (mapped.mapping->triggers == "fire") {
+    SYN_TRY(triggers, read_triggers(connection, mapped));
+  }
+  const auto& synced = mapped.mapping->columns;
+  while (rows.next()) {
+    const Column* column = mapped.table.find(rows.text(0));
+    const bool is_left_out =
+        column != nullptr && std::find(synced.begin(), synced.end(), column->name) == synced.end();
+    if (!is_left_out || column->is_numbered || column->is_generated) continue;
+    if (column->type.category == Category::kEnum) continue;
+    if (is_filled_by_trigger(triggers, column->name)) continue;
+    out.push_back(unfilled_column(mapped, *column));
+  }
+  return success();
+}
+
 }  // namespace
 
 Result<std::string> list_triggers(Connection& connection) {
@@ -244,6 +319,7 @@ Result<void> find_in_table(Connection& connection, const Mapped& mapped, const S
   SYN_TRY(find_underivable(connection, mapped, shared, out));
   find_touched(mapped, out);
   SYN_TRY(find_narrow_texts(connection, mapped, out));
+  SYN_TRY(find_unfilled(connection, mapped, out));
   return find_numbering(connection, mapped, out);
 }
 

@@ -83,7 +83,7 @@ class LinkReader {
     SYN_TRY(const auto parents, read_tables(connection_, key.referenced));
     if (parents.empty()) {
       return keep(cannot(mapped_, key, "table " + key.referenced + " cannot be looked at",
-                         "GRANT SELECT ON " + quoted_name(key.referenced) + " TO " + user_ + ";"),
+                         "GRANT SELECT ON " + of_database(key.referenced) + " TO " + user_ + ";"),
                   out);
     }
     if (auto problem = read_parent(parents[0], link)) return keep(std::move(*problem), out);
@@ -95,6 +95,10 @@ class LinkReader {
   static Result<void> keep(Error problem, Links& out) {
     out.problems.push_back(std::move(problem));
     return success();
+  }
+
+  std::string of_database(const std::string& table) const {
+    return quoted_name(shared_.endpoint.database) + "." + quoted_name(table);
   }
 
   std::optional<Error> read_child(Link& link) {
@@ -125,7 +129,7 @@ class LinkReader {
       const Column* column = parent.find(name);
       if (column == nullptr) {
         return cannot(mapped_, link.key, "column " + name + " of " + parent.name + " is not seen",
-                      "GRANT SELECT ON " + quoted_name(parent.name) + " TO " + user_ + ";");
+                      "GRANT SELECT ON " + of_database(parent.name) + " TO " + user_ + ";");
       }
       link.parent_types.push_back(column->type);
       link.parent_places.push_back(static_cast<size_t>(column - parent.columns.data()));

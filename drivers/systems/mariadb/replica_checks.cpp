@@ -24,13 +24,17 @@ struct CopySetting {
   const char* name;
   const char* wanted;
   const char* why;
+  const char* fix = nullptr;  // where it takes more than setting it
 };
 constexpr CopySetting kCopySettings[] = {
     {"read_only", "1", "users may write to it what the primary has not"},
     {"slave_exec_mode", "STRICT", "what does not fit there is passed over"},
-    {"slave_skip_errors", "OFF", "what fails there is passed over"},
+    {"slave_skip_errors", "OFF", "what fails there is passed over",
+     "take slave_skip_errors out of that server's config and restart it"},
     {"slave_run_triggers_for_rbr", "NO", "triggers there change rows"},
-    {"replicate_events_marked_for_skip", "REPLICATE", "what is marked is passed over"},
+    {"replicate_events_marked_for_skip", "REPLICATE", "what is marked is passed over",
+     "there: STOP SLAVE; SET GLOBAL replicate_events_marked_for_skip = REPLICATE; START SLAVE; and "
+     "in that server's config"},
 };
 
 // "10.11" of "10.11.19-MariaDB-log".
@@ -143,8 +147,9 @@ Result<void> check_writers(Connection& primary, Connection& replica) {
     return unfit(
         replica,
         std::string(setting.name) + " is " + std::string(row.text(2 + i)) + ": " + setting.why,
-        "there: SET GLOBAL " + std::string(setting.name) + " = " + setting.wanted +
-            "; and in that server's config");
+        setting.fix != nullptr ? setting.fix
+                               : "there: SET GLOBAL " + std::string(setting.name) + " = " +
+                                     setting.wanted + "; and in that server's config");
   }
   const auto number = static_cast<uint32_t>(row.integer(0));
   auto own = parse_gtids(row.text(1));

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <limits>
 
+#include "drivers/systems/mariadb/declaration.hpp"
 #include "drivers/systems/mariadb/detail/indexes.hpp"
 #include "drivers/systems/mariadb/detail/rights.hpp"
 #include "drivers/systems/mariadb/detail/scan_tables.hpp"
+#include "host/ports/trigger_text.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -30,15 +32,65 @@ Result<int64_t> oldest_open_us(Connection& connection) {
   return is_any ? row.integer(0) : std::numeric_limits<int64_t>::max();
 }
 
+// The present time in the column's own precision.
+std::string now_of(const Column& column) {
+  const uint16_t digits = column.type.precision;
+  return "current_timestamp(" + (digits == 0 ? "" : std::to_string(digits)) + ")";
+}
+
+// What a user's INSERT leaves out is a change too, and its time is now.
+Result<std::string> not_null_sql(Connection& connection, const Mapped& mapped) {
+  const Column& column = *scan::find_poll_column(mapped);
+  const bool is_clock = scan::is_clock(column.type.category);
+  const std::string table = quoted_name(mapped.table.name);
+  const std::string name = poll_name(mapped);
+  SYN_TRY(std::string declared, read_declaration(connection, mapped.table.name, column));
+  declared = without_null(declared);
+  if (is_clock && !has_default(declared)) declared = with_default(declared, now_of(column));
+  return "UPDATE " + table + " SET " + name + " = " + (is_clock ? "now(6)" : "0") + " WHERE " +
+         name + " IS NULL; ALTER TABLE " + table + " " + modify_sql(column.name, declared) + ";";
+}
+
+Result<bool> is_set_by_trigger(Connection& connection, const Mapped& mapped) {
+  SYN_TRY(Answer rows, connection.query("SELECT ACTION_STATEMENT FROM information_schema.TRIGGERS "
+                                        "WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND ACTION_TIMING "
+                                        "= 'BEFORE' AND EVENT_MANIPULATION = 'UPDATE' AND "
+                                        "EVENT_OBJECT_TABLE = " +
+                                        literal(mapped.table.name)));
+  while (rows.next()) {
+    if (ports::assigns_new(rows.text(0), mapped.mapping->poll_by)) return true;
+  }
+  return false;
+}
+
+// A clock that the server does not set: whoever changes a row without setting it is not seen.
+Result<void> find_still_clock(Connection& connection, const Mapped& mapped,
+                              std::vector<ports::Finding>& out) {
+  const Column* column = scan::find_poll_column(mapped);
+  const bool may_stand =
+      column != nullptr && scan::is_clock(column->type.category) && !column->is_touched_on_update;
+  if (!may_stand) return success();
+  SYN_TRY(const bool is_set, is_set_by_trigger(connection, mapped));
+  if (is_set) return success();
+  SYN_TRY(std::string declared, read_declaration(connection, mapped.table.name, *column));
+  const std::string now = now_of(*column);
+  if (!column->is_nullable && !has_default(declared)) declared = with_default(declared, now);
+  out.push_back({ports::Severity::kWarning, mapped.schema->name,
+                 "neither ON UPDATE nor a trigger sets " + column->name + " of " +
+                     mapped.table.name + " when a row changes: a poll by it misses every change " +
+                     "whose writer does not set it",
+                 "ALTER TABLE " + quoted_name(mapped.table.name) + " " +
+                     modify_sql(column->name, with_on_update(declared, now)) +
+                     "; or nothing, where the application sets it with every change"});
+  return success();
+}
+
 Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& mapped) {
   scan::PollColumn out = scan::describe_poll_column(mapped);
   if (out.type.empty()) return out;
-  const bool is_clock = out.kind == scan::PollColumn::Kind::kClock;
-  const std::string table = quoted_name(mapped.table.name);
-  const std::string name = poll_name(mapped);
-  out.not_null_sql = "UPDATE " + table + " SET " + name + " = " + (is_clock ? "now(6)" : "0") +
-                     " WHERE " + name + " IS NULL; ALTER TABLE " + table + " MODIFY " + name + " " +
-                     out.type + " NOT NULL;";
+  if (out.is_nullable) {
+    SYN_TRY(out.not_null_sql, not_null_sql(connection, mapped));
+  }
   SYN_TRY(out.is_indexed, is_poll_indexed(connection, mapped));
   if (out.is_indexed) return out;
   SYN_TRY(out.index_sql, poll_index_sql(connection, mapped));
@@ -58,7 +110,7 @@ Result<void> find_poll(Connection& connection, const Mapped& mapped,
   SYN_TRY(const bool sees, sees_transactions(connection));
   SYN_TRY(const std::string user, account(connection));
   scan::find_poll(column, sees ? "" : "GRANT PROCESS ON *.* TO " + user + ";", out);
-  return success();
+  return find_still_clock(connection, mapped, out);
 }
 
 // A value from a clock that is ahead does not count before its time: what follows it would never be

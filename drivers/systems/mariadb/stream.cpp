@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "drivers/systems/mariadb/detail/mysql_log.hpp"
+#include "drivers/systems/mariadb/detail/rights.hpp"
 #include "drivers/systems/mariadb/detail/takeover.hpp"
 #include "host/base/bounded_queue.hpp"
 #include "host/base/thread_name.hpp"
@@ -92,6 +93,7 @@ class Stream::Reading {
     for (const char* setting : kSettings) {
       SYN_TRY(connection_->run(setting));
     }
+    SYN_TRY(account_, account(*connection_));
     SYN_TRY(const uint32_t server, server_number(*connection_));
     if (server != start.server) {
       return fail(
@@ -220,7 +222,7 @@ class Stream::Reading {
     Error error = connection_->error_of(number, mysql_sqlstate(handle), message,
                                         "the log of " + connection_->place() + " broke off");
     if (number == ER_SPECIFIC_ACCESS_DENIED_ERROR) {
-      error.fix = "GRANT REPLICATION SLAVE ON *.* TO its user";
+      error.fix = "GRANT REPLICATION SLAVE ON *.* TO " + account_ + ";";
     }
     error.code = ErrorCode::kSystemOpen;
     return error;
@@ -228,6 +230,7 @@ class Stream::Reading {
 
   std::unique_ptr<Connection> connection_;
   std::string system_;
+  std::string account_;  // ours, as a GRANT names it
   std::unique_ptr<MARIADB_RPL, Close> reader_;
   MysqlLog mysql_log_{MysqlLog::Checksums::kCrc32};
   BoundedQueue<Item> queue_;

@@ -4,7 +4,9 @@
 #include <map>
 #include <set>
 
+#include "drivers/systems/mariadb/declaration.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
+#include "drivers/systems/mariadb/detail/rights.hpp"
 #include "host/model/key.hpp"
 
 namespace syncline::mariadb {
@@ -169,18 +171,32 @@ auto schema_error(const ports::DatasetMapping& mapping, std::string what, std::s
               std::move(why), std::move(fix));
 }
 
-Result<void> check_key(const Mapped& mapped) {
+// One on which a user has no right at all is not there for it.
+Result<Mapped> no_table(Connection& connection, const ports::DatasetMapping& mapping) {
+  SYN_TRY(const std::string user, account(connection));
+  SYN_TRY(const std::string database, connection.query_text("SELECT DATABASE()"));
+  return schema_error(mapping, "table " + mapping.table + " is not in " + connection.place(),
+                      "it was dropped or renamed, or the config misspells it, or user " + user +
+                          " has no right on it",
+                      "correct `table` in the config, or bring the table back, or GRANT SELECT, "
+                      "INSERT, UPDATE, DELETE ON " +
+                          quoted_name(database) + "." + quoted_name(mapping.table) + " TO " + user +
+                          ";");
+}
+
+Result<void> check_key(Connection& connection, const Mapped& mapped) {
   std::set<std::string> wanted;
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     const Column& column = mapped.columns[i];
     wanted.insert(column.name);
     if (!column.is_nullable) continue;
+    SYN_TRY(const std::string declared, read_declaration(connection, mapped.table.name, column));
     return fail(ErrorCode::kSystemKey,
                 "dataset " + mapped.schema->name + ": key column " + column.name + " of " +
                     mapped.table.name + " may be NULL",
                 "a record is known by its key, and NULL equals nothing",
-                "ALTER TABLE " + quoted_name(mapped.table.name) + " MODIFY " +
-                    quoted_name(column.name) + " " + column.declaration() + " NOT NULL;");
+                "ALTER TABLE " + quoted_name(mapped.table.name) + " " +
+                    modify_sql(column.name, without_null(declared)) + ";");
   }
   const bool is_unique = std::any_of(
       mapped.table.uniques.begin(), mapped.table.uniques.end(), [&](const UniqueSet& unique) {
@@ -236,11 +252,7 @@ Result<std::vector<Table>> read_tables(Connection& connection,
 
 Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping) {
   SYN_TRY(auto tables, read_tables(connection, mapping.table));
-  if (tables.empty()) {
-    return schema_error(mapping, "table " + mapping.table + " is not in " + connection.place(),
-                        "it was dropped or renamed, or the config misspells it",
-                        "correct `table` in the config, or bring the table back");
-  }
+  if (tables.empty()) return no_table(connection, mapping);
   Mapped mapped{&mapping, mapping.schema, std::move(tables[0]), {}, {}};
   for (const std::string& name : mapping.columns) {
     const Column* column = mapped.table.find(name);
@@ -262,8 +274,22 @@ Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& 
     mapped.columns.push_back(*column);
     mapped.places.push_back(static_cast<size_t>(column - mapped.table.columns.data()));
   }
-  SYN_TRY(check_key(mapped));
+  SYN_TRY(check_key(connection, mapped));
   return mapped;
+}
+
+Result<std::string> read_declaration(Connection& connection, const std::string& table,
+                                     const Column& column) {
+  SYN_TRY(Answer row, connection.query("SHOW CREATE TABLE " + quoted_name(table)));
+  if (row.next()) {
+    if (auto declared = declaration_in(row.text(1), column.name)) return std::move(*declared);
+  }
+  return column.type.name + (column.collation.empty() ? "" : " COLLATE " + column.collation) +
+         (column.is_nullable ? "" : " NOT NULL");
+}
+
+std::string modify_sql(const std::string& column, const std::string& declaration) {
+  return "MODIFY " + quoted_name(column) + " " + declaration;
 }
 
 bool is_same_shape(const Mapped& a, const Mapped& b) {

@@ -270,14 +270,15 @@ Result<std::string> MariadbTarget::alike(const Mapped& mapped, const ports::Reco
   return std::string();
 }
 
-Error MariadbTarget::taken_for(const Mapped& mapped, const ports::RecordWrite& write,
-                               const std::string& other) const {
-  return writer_->refusal(write,
-                          {ErrorCode::kSystemRefused,
-                           "table " + mapped.table.name + " takes it for the record " +
-                               model::describe_key(other, *mapped.schema),
-                           "the collation of its key does not tell the two apart",
-                           Writer::exact_key_sql(mapped) + "; then `syncline quarantine retry`"});
+Result<void> MariadbTarget::taken_for(const Mapped& mapped, const ports::RecordWrite& write,
+                                      const std::string& other, Error& why) {
+  SYN_TRY(const std::string exact, Writer::exact_key_sql(*connection_, mapped));
+  why = writer_->refusal(write, {ErrorCode::kSystemRefused,
+                                 "table " + mapped.table.name + " takes it for the record " +
+                                     model::describe_key(other, *mapped.schema),
+                                 "the collation of its key does not tell the two apart",
+                                 exact + "; then `syncline quarantine retry`"});
+  return success();
 }
 
 Result<std::vector<ports::Poison>> MariadbTarget::find_alike(const ports::WriteBatch& batch) {
@@ -287,7 +288,9 @@ Result<std::vector<ports::Poison>> MariadbTarget::find_alike(const ports::WriteB
     if (!Writer::is_doubtful(*mapped, batch.writes[i])) continue;
     SYN_TRY(const std::string other, alike(*mapped, batch.writes[i]));
     if (other.empty()) continue;
-    poisons.push_back({i, taken_for(*mapped, batch.writes[i], other)});
+    ports::Poison poison{i, {}};
+    SYN_TRY(taken_for(*mapped, batch.writes[i], other, poison.error));
+    poisons.push_back(std::move(poison));
   }
   return poisons;
 }

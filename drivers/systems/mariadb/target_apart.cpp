@@ -220,7 +220,11 @@ Result<ports::Poison> MariadbTarget::poison_of(const Group& group, const ports::
   Error error = outcome.error;
   if (outcome.is_clash() && is_own_key(*group.mapped, key_of(outcome.message))) {
     SYN_TRY(const std::string other, alike(*group.mapped, write));
-    if (!other.empty()) return ports::Poison{0, taken_for(*group.mapped, write, other)};
+    if (!other.empty()) {
+      ports::Poison poison{0, {}};
+      SYN_TRY(taken_for(*group.mapped, write, other, poison.error));
+      return poison;
+    }
     if (group.step == Step::kNew) return guard_->was_inserted(write);
     error.code = ErrorCode::kSystemBusy;  // a user inserted it between our UPDATE and our INSERT
     return error;

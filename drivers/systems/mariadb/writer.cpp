@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "drivers/systems/mariadb/declaration.hpp"
 #include "drivers/systems/mariadb/detail/reads.hpp"
 #include "host/model/key.hpp"
 
@@ -25,6 +26,13 @@ Step step_of(EntryKind kind, Standing standing) {
 bool is_coarse(const NativeType& type) {
   return equivalence_of(type) == model::KeyEquivalence::kAsciiCaseInsensitive ||
          (holds_characters(type) && type.collation.ends_with("_0900_as_cs"));
+}
+
+// One that tells all texts of a character set apart; MySQL has but one without padding.
+std::string finest_collation(const ServerKind& server, const std::string& charset) {
+  if (!server.is_mysql()) return charset + "_nopad_bin";
+  const bool is_new = server.version >= kMysql80 && charset == "utf8mb4";
+  return charset + (is_new ? "_0900_bin" : "_bin");
 }
 
 // `k` = ?, and where its collation is coarser than the dataset's equivalence, that too.
@@ -390,13 +398,15 @@ Result<std::string> Writer::alike_sql(const Mapped& mapped, const ports::RecordW
   return sql;
 }
 
-std::string Writer::exact_key_sql(const Mapped& mapped) {
+Result<std::string> Writer::exact_key_sql(Connection& connection, const Mapped& mapped) {
   std::string changes;
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     const Column& column = mapped.columns[i];
     if (!is_coarse(column.type)) continue;
-    changes += (changes.empty() ? " MODIFY " : ", MODIFY ") + quoted_name(column.name) + " " +
-               column.type.name + " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL";
+    SYN_TRY(const std::string declared, read_declaration(connection, mapped.table.name, column));
+    const std::string finest = finest_collation(connection.kind(), column.type.charset);
+    changes +=
+        (changes.empty() ? " " : ", ") + modify_sql(column.name, with_collation(declared, finest));
   }
   return "ALTER TABLE " + quoted_name(mapped.table.name) + changes;
 }

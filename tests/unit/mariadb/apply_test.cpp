@@ -405,8 +405,8 @@ TEST_F(Apply, KeysThatACollationTakesForOneAreNeverWrittenOver) {
 
 TEST_F(Apply, TheColumnWhoseCollationIsTooCoarseIsTheOneThatIsNamed) {
   user_.run(
-      "CREATE TABLE customer(id int, name varchar(20) COLLATE utf8mb4_general_ci, n int, PRIMARY "
-      "KEY (id, name))");
+      "CREATE TABLE customer(id int, name varchar(20) COLLATE utf8mb4_general_ci DEFAULT 'nobody' "
+      "COMMENT 'who', n int, PRIMARY KEY (id, name))");
   auto schema = make_schema("customer", "id:int64 name:text n:int64", 2);
   schema.key_equivalence = model::KeyEquivalence::kAsciiCaseInsensitive;
   start({schema});
@@ -416,7 +416,7 @@ TEST_F(Apply, TheColumnWhoseCollationIsTooCoarseIsTheOneThatIsNamed) {
   const std::string fix = error.fix.substr(0, error.fix.find("; then"));
   EXPECT_EQ(
       "ALTER TABLE `customer` MODIFY `name` varchar(20) CHARACTER SET utf8mb4 COLLATE "
-      "utf8mb4_bin NOT NULL",
+      "utf8mb4_nopad_bin NOT NULL DEFAULT 'nobody' COMMENT 'who'",
       fix);
   user_.run(fix);
   connect();

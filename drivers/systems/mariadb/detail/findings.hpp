@@ -25,6 +25,8 @@ Result<void> find_in_server(Connection& connection, std::vector<ports::Finding>&
 // Where texts of other systems may not fit.
 Result<void> find_narrow_texts(Connection& connection, const Mapped& mapped,
                                std::vector<ports::Finding>& out);
+// Of one whose log is not read.
+Result<void> find_in_scanned_server(Connection& connection, std::vector<ports::Finding>& out);
 Result<void> find_in_table(Connection& connection, const Mapped& mapped, const Shared& shared,
                            std::vector<ports::Finding>& out);
 

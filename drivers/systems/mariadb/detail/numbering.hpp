@@ -1,4 +1,4 @@
-// Keys that the server numbers, where other systems number theirs too.
+// Columns that the server or a sequence numbers, where other systems number theirs too.
 //
 // Threads: on the connection given. Errors: those of the connection.
 #pragma once

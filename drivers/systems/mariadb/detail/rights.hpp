@@ -19,7 +19,15 @@ Result<std::string> account(Connection& connection);
 bool grants_on_table(std::string_view grants, std::string_view right, std::string_view database,
                      std::string_view table);
 
-Result<void> find_rights(Connection& connection, std::vector<ports::Finding>& out);
+// Likewise of a right on the whole server.
+bool grants_everywhere(std::string_view grants, std::string_view right);
+
+Result<void> find_log_rights(Connection& connection, std::vector<ports::Finding>& out);
+// On a table that we create in the user's database.
+Result<void> find_own_table_rights(Connection& connection, const std::string& table,
+                                   std::vector<ports::Finding>& out);
+// Where the server is read_only.
+Result<bool> may_write_all_the_same(Connection& connection);
 Result<void> find_table_rights(Connection& connection, const Mapped& mapped,
                                std::vector<ports::Finding>& out);
 // Without the right TRIGGER the server tells of no triggers, and all fire unseen.

@@ -24,11 +24,6 @@ struct Column {
   bool is_generated = false;
   bool is_numbered = false;           // AUTO_INCREMENT
   bool is_touched_on_update = false;  // ON UPDATE CURRENT_TIMESTAMP
-
-  // As MODIFY must say it, or the table's collation would become the column's.
-  std::string declaration() const {
-    return type.name + (collation.empty() ? "" : " COLLATE " + collation);
-  }
 };
 
 struct UniqueSet {
@@ -80,6 +75,12 @@ Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& 
 
 // Whether the mapped columns are what they were.
 bool is_same_shape(const Mapped& a, const Mapped& b);
+
+// The column's whole declaration as it is now (declaration.hpp), and the ALTER TABLE of another
+// one.
+Result<std::string> read_declaration(Connection& connection, const std::string& table,
+                                     const Column& column);
+std::string modify_sql(const std::string& column, const std::string& declaration);
 
 std::string column_list(const std::vector<std::string>& names);  // `a`, `b`
 // `a`, `b` of the first `count` columns (0: all).

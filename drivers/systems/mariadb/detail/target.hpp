@@ -60,8 +60,9 @@ class MariadbTarget final : public ports::Target {
   std::vector<ports::Poison> find_too_large(const ports::WriteBatch& batch) const;
   Result<std::vector<ports::Poison>> find_alike(const ports::WriteBatch& batch);
   Result<std::string> alike(const Mapped& mapped, const ports::RecordWrite& write);
-  Error taken_for(const Mapped& mapped, const ports::RecordWrite& write,
-                  const std::string& other) const;
+  // Why it is refused whose key the table takes for `other`.
+  Result<void> taken_for(const Mapped& mapped, const ports::RecordWrite& write,
+                         const std::string& other, Error& why);
 
   Bulk::Outcome run_group(Group& group);
   Bulk::Outcome run_rows(const GroupSql& statement, const Group& group);

@@ -83,7 +83,7 @@ class Writer {
   static bool is_doubtful(const Mapped& mapped, const ports::RecordWrite& write);
   static Result<std::string> alike_sql(const Mapped& mapped, const ports::RecordWrite& write);
   // The statement that has the key's columns tell apart what they take for one.
-  static std::string exact_key_sql(const Mapped& mapped);
+  static Result<std::string> exact_key_sql(Connection& connection, const Mapped& mapped);
 
   Error refusal(const ports::RecordWrite& write, Error error) const;
 
