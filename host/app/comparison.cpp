@@ -155,8 +155,8 @@ Result<std::string> finer_keys(std::vector<OpenSystem>& systems, const model::Sc
         const bool is_coarse =
             column != table->columns.end() && column->equivalence != model::KeyEquivalence::kBytes;
         if (!is_coarse) continue;
-        fixes += (fixes.empty() ? "" : "; ") + ("in " + system.name) + ": " +
-                 row->finer_key(table->name, *column);
+        fixes += "in " + system.name + ": " + row->finer_key(table->name, *column);
+        fixes += fixes.ends_with(';') ? " " : "; ";
       }
     }
   }
@@ -234,7 +234,7 @@ Result<std::vector<SystemFinding>> find_collisions(const std::vector<ComparedDat
       finding.finding.what = keys_text(collision, schema) +
                              " would be one record: the dataset's key does not tell apart " +
                              equivalence_text(schema.key_equivalence);
-      finding.finding.fix = fixes + "; or correct the records";
+      finding.finding.fix = fixes + "or correct the records";
       found.push_back(std::move(finding));
     }
   }
