@@ -145,6 +145,18 @@ class Machine(fixture.Appliance):
         found = [one for one in report["findings"] if one["severity"] == "stops"]
         self.assertEqual([one["about"] for one in found], ["SYN-3001"])
 
+    def test_a_system_that_is_away_hides_no_findings_of_the_others(self):
+        self.init()
+        self.write(self.shop, "CREATE TRIGGER tell AFTER INSERT ON customer BEGIN DELETE FROM "
+                              "customer WHERE points < 0; END")
+        self.change_config("office.db", "nowhere.db")
+        told = self.call("doctor", expect=1).stdout
+        self.assertIn("trigger tell", told)
+        self.assertIn("SYN-3001", told)
+        plan = self.call("plan", expect=4)
+        self.assertIn("trigger tell", plan.stdout)
+        self.assertIn("SYN-3001", plan.stderr)
+
 
 class Running(fixture.Appliance):
     def setUp(self):
