@@ -148,6 +148,7 @@ Result<std::vector<RuntimeSystem>> make_systems(const Blueprint& blueprint, Cloc
     if (const auto away = blueprint.away.find(system.name); away != blueprint.away.end()) {
       system.away = away->second;
     }
+    system.quotes = find_system_row(from.settings->kind)->quotes();
     SYN_TRY(system.ports, make_system(from.settings->kind, from.ports, clock));
     for (const ports::DatasetMapping& mapping : from.ports.datasets) {
       system.schemas.push_back(mapping.schema);

@@ -206,12 +206,23 @@ void take_resolution(config::Resolution&& resolution, Blueprint& blueprint) {
 
 Result<Blueprint> first_error_or_blueprint(Drafted&& drafted) {
   if (drafted.errors.empty()) return std::move(drafted.blueprint);
-  Error first = std::move(drafted.errors.front());
-  const size_t more = drafted.errors.size() - 1;
-  if (more > 0) {
-    first.fix += " (and " + std::to_string(more) + " more: `syncline check` lists them all)";
+  return first_error(drafted);
+}
+
+// What the systems that were read say of their part of each dataset.
+void settle_parts(Drafted& drafted, const std::vector<config::SystemShape>& shapes) {
+  const config::Config& config = *drafted.blueprint.config;
+  for (const config::Dataset& dataset : config.datasets) {
+    auto part = std::make_unique<config::Dataset>(dataset);
+    std::erase_if(part->mappings, [&](const config::Mapping& mapping) {
+      return std::ranges::find(shapes, mapping.system, &config::SystemShape::system) ==
+             shapes.end();
+    });
+    if (part->mappings.empty()) continue;
+    config::Resolution resolution = config::resolve_dataset(config, *part, shapes);
+    if (resolution.errors.empty()) take_resolution(std::move(resolution), drafted.blueprint);
+    drafted.parts.push_back(std::move(part));
   }
-  return first;
 }
 
 Drafted begin_draft(const std::string& config_path) {
@@ -395,11 +406,23 @@ Drafted draft_blueprint(const std::string& config_path, Clock& clock) {
       shapes.push_back(std::move(shape).value());
     }
   }
-  if (!drafted.errors.empty()) return drafted;
+  if (!drafted.errors.empty()) {
+    settle_parts(drafted, shapes);
+    return drafted;
+  }
   config::Resolution resolution = config::resolve(*blueprint.config, shapes);
   drafted.errors = resolution.errors;
-  if (drafted.errors.empty()) take_resolution(std::move(resolution), blueprint);
+  take_resolution(std::move(resolution), blueprint);
   return drafted;
+}
+
+Error first_error(const Drafted& drafted) {
+  Error first = drafted.errors.front();
+  const size_t more = drafted.errors.size() - 1;
+  if (more > 0) {
+    first.fix += " (and " + std::to_string(more) + " more: `syncline check` lists them all)";
+  }
+  return first;
 }
 
 Result<Blueprint> make_blueprint(const std::string& config_path, Clock& clock) {

@@ -41,8 +41,10 @@ struct Blueprint {
 };
 
 struct Drafted {
-  Blueprint blueprint;        // usable only without errors
+  Blueprint blueprint;        // with errors: what can be said all the same, for findings only
   std::vector<Error> errors;  // in the config's order
+  // Datasets without the systems that could not be read, which such a blueprint is made of.
+  std::vector<std::unique_ptr<config::Dataset>> parts = {};
 };
 
 // What this build offers the config.
@@ -50,7 +52,9 @@ config::Offer offer();
 
 // Reads the config and every system's tables.
 Drafted draft_blueprint(const std::string& config_path, Clock& clock);
-// The blueprint, or its first error, which says how many more there are.
+// Its first error, which says how many more there are. REQUIRES: it has one.
+Error first_error(const Drafted& drafted);
+// The blueprint, or its first error.
 Result<Blueprint> make_blueprint(const std::string& config_path, Clock& clock);
 
 // What the daemon runs: a system that is away holds up nobody. Its tables are taken as the data

@@ -37,6 +37,11 @@ Result<std::vector<OpenSystem>> open_systems(const Blueprint& blueprint) {
   return systems;
 }
 
+Result<std::vector<ports::Finding>> find_in_system(const BlueprintSystem& system) {
+  SYN_TRY(const auto made, make_system(system.settings->kind, system.ports, system_clock()));
+  return made.catalog->findings();
+}
+
 // A field that a system sets itself is of no interest once it is `local`; before, that is the fix.
 std::optional<ports::Finding> with_proposal(const Blueprint& blueprint, ports::Finding finding) {
   if (!finding.kept_field) return finding;
@@ -173,8 +178,8 @@ Result<std::string> finer_keys(std::vector<OpenSystem>& systems, const model::Sc
         const bool is_coarse =
             column != table->columns.end() && column->equivalence != model::KeyEquivalence::kBytes;
         if (!is_coarse) continue;
-        fixes += (fixes.empty() ? "" : "; ") + ("in " + system.name) + ": " +
-                 row->finer_key(table->name, *column);
+        fixes += "in " + system.name + ": " + row->finer_key(table->name, *column);
+        fixes += fixes.ends_with(';') ? " " : "; ";
       }
     }
   }
@@ -215,21 +220,34 @@ Result<std::vector<ComparedDataset>> compare_systems(const Blueprint& blueprint,
   std::vector<ComparedDataset> all;
   for (const auto& schema : blueprint.schemas) {
     if (!options.dataset.empty() && schema->name != options.dataset) continue;
-    SYN_TRY(auto one, compare_one(blueprint.rules.at(schema->dataset),
-                                  sides_of(systems, schema->dataset), *dispatcher, options));
-    all.push_back(std::move(one));
+    auto one = compare_one(blueprint.rules.at(schema->dataset), sides_of(systems, schema->dataset),
+                           *dispatcher, options);
+    if (one) {
+      all.push_back(std::move(one).value());
+    } else if (options.on_error) {
+      options.on_error(schema->name, one.error());
+    } else {
+      return std::move(one).as_failure();
+    }
   }
   return all;
 }
 
-Result<std::vector<SystemFinding>> find_in_systems(const Blueprint& blueprint) {
-  SYN_TRY(auto systems, open_systems(blueprint));
+std::vector<SystemFinding> find_in_systems(const Blueprint& blueprint) {
   std::vector<SystemFinding> found;
-  for (OpenSystem& system : systems) {
-    SYN_TRY(const auto findings, system.system.catalog->findings());
-    for (const ports::Finding& finding : findings) {
+  for (const BlueprintSystem& system : blueprint.systems) {
+    if (system.ports.datasets.empty()) continue;
+    const auto findings = find_in_system(system);
+    if (!findings) {
+      const Error& error = findings.error();
+      const std::string why = error.why.empty() ? "" : ": " + error.why;
+      const ports::Finding stop{ports::Severity::kStops, "", error.what + why, error.fix};
+      found.push_back({system.settings->name, stop});
+      continue;
+    }
+    for (const ports::Finding& finding : findings.value()) {
       if (auto proposed = with_proposal(blueprint, finding)) {
-        found.push_back({system.name, std::move(*proposed)});
+        found.push_back({system.settings->name, std::move(*proposed)});
       }
     }
   }
@@ -256,7 +274,7 @@ Result<std::vector<SystemFinding>> find_collisions(const std::vector<ComparedDat
       finding.finding.what = keys_text(collision, schema) +
                              " would be one record: the dataset's key does not tell apart " +
                              equivalence_text(schema.key_equivalence);
-      finding.finding.fix = fixes + "; or correct the records";
+      finding.finding.fix = fixes + "or correct the records";
       found.push_back(std::move(finding));
     }
   }

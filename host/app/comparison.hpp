@@ -3,6 +3,7 @@
 // Opens connections of its own; changes nothing. Threads: one. Errors: those of the systems.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct ComparisonOptions {
   std::string dataset;    // empty: all
   int64_t settle_us = 0;  // look again at what differs until this is over
   bool is_progress_shown = false;
+  // Told of a dataset that cannot be compared, while the others are; without it that is the end.
+  std::function<void(const std::string& dataset, const Error& error)> on_error = {};
 };
 
 struct ComparedDataset {
@@ -34,8 +37,9 @@ struct SystemFinding {
   std::string system;
   ports::Finding finding;
 };
-// What every system's catalog has to say.
-Result<std::vector<SystemFinding>> find_in_systems(const Blueprint& blueprint);
+// What the catalog of every system with datasets has to say. One that cannot say it stops its
+// system, and holds up no other's.
+std::vector<SystemFinding> find_in_systems(const Blueprint& blueprint);
 
 // {"is_equal", "datasets": [{"dataset", "records", "equal", "missing", "different", ...}]}
 // Records of one system that the key of another takes for one: each system's, with some of the keys

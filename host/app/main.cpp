@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "host/app/arguments.hpp"
+#include "host/app/control.hpp"
 
 namespace {
 
@@ -12,8 +13,12 @@ int run(int argc, const char* const* argv) {
   const auto command = syncline::app::find_command(parsed.arguments->command);
   const auto done = command(*parsed.arguments);
   if (done) return static_cast<int>(done.value());
-  std::fprintf(stderr, "syncline: %s\n", syncline::to_string(done.error()).c_str());
-  return static_cast<int>(syncline::exit_status(done.error().code));
+  const syncline::Error& error = done.error();
+  const std::string told = parsed.arguments->is_json
+                               ? syncline::app::pretty(syncline::app::error_to_json(error))
+                               : "syncline: " + syncline::to_string(error);
+  std::fprintf(stderr, "%s\n", told.c_str());
+  return static_cast<int>(syncline::exit_status(error.code));
 }
 
 }  // namespace

@@ -30,6 +30,7 @@
 #include "host/dispatch/dispatcher.hpp"
 #include "host/journal/journal.hpp"
 #include "host/pipeline/pipeline.hpp"
+#include "host/ports/sql_quotes.hpp"
 #include "host/ports/system.hpp"
 #include "host/state/shadow.hpp"
 
@@ -51,6 +52,7 @@ struct RuntimeSystem {
   std::string name;
   model::SystemId id = 0;
   ports::System ports;
+  ports::SqlQuotes quotes = {};               // for what its users are told to run
   std::vector<const model::Schema*> schemas;  // of its datasets
   std::map<model::DatasetId, ports::DatasetMapping> mappings;
   uint64_t log_alarm_bytes = 0;  // of its log kept for us: from here on a warning; 0: none

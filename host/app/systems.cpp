@@ -38,58 +38,74 @@ config::SystemKind mariadb_offer() {
 }
 
 std::string sqlite_finer_key(const std::string& table, const ports::ColumnInfo& column) {
-  return "make table " + table + " anew with " + column.name + " " + column.native_type +
-         " COLLATE BINARY";
+  const ports::SqlQuotes quotes = sqlite::sql_quotes();
+  return "make table " + quotes.table(table) + " anew with " + quotes.name(column.name) + " " +
+         column.native_type + " COLLATE BINARY";
 }
 
+// The type stays, with its length; but citext, which folds case whatever its collation.
 std::string postgres_finer_key(const std::string& table, const ports::ColumnInfo& column) {
-  return "ALTER TABLE " + table + " ALTER COLUMN \"" + column.name + "\" TYPE text COLLATE \"C\";";
+  const ports::SqlQuotes quotes = postgres::sql_quotes();
+  std::string type = "text";
+  if (column.native_type == "varchar" || column.native_type == "bpchar") {
+    const bool is_bounded = column.type.length > 0;
+    type = column.native_type + (is_bounded ? "(" + std::to_string(column.type.length) + ")" : "");
+  }
+  return "ALTER TABLE " + quotes.table(table) + " ALTER COLUMN " + quotes.name(column.name) +
+         " TYPE " + type + " COLLATE \"C\";";
 }
 
 std::string mariadb_finer_key(const std::string& table, const ports::ColumnInfo& column) {
-  return "ALTER TABLE `" + table + "` MODIFY `" + column.name + "` " + column.native_type +
-         " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL;";
+  const ports::SqlQuotes quotes = mariadb::sql_quotes();
+  return "ALTER TABLE " + quotes.table(table) + " MODIFY " + quotes.name(column.name) + " " +
+         column.native_type + " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL;";
 }
 
 using Columns = std::span<const config::ColumnShape* const>;
 
-std::string names_of(Columns columns, char quote) {
+std::string names_of(Columns columns, const ports::SqlQuotes& quotes) {
   std::string names;
   for (const config::ColumnShape* column : columns) {
-    names += (names.empty() ? "" : ", ") + (quote + column->name) + quote;
+    names += (names.empty() ? "" : ", ") + quotes.name(column->name);
   }
   return names;
 }
 
 // It has no statement that takes NULL from a column.
 std::string sqlite_make_key(const std::string& table, Columns columns) {
+  const ports::SqlQuotes quotes = sqlite::sql_quotes();
   std::string nullable;
   for (const config::ColumnShape* column : columns) {
-    if (column->is_nullable) nullable += (nullable.empty() ? "" : ", ") + column->name;
+    if (!column->is_nullable) continue;
+    nullable += (nullable.empty() ? "" : ", ") + quotes.name(column->name);
   }
   const std::string anew =
       nullable.empty() ? "" : "make the table anew with " + nullable + " NOT NULL, then ";
-  return anew + "CREATE UNIQUE INDEX \"" + table + "_syncline_key\" ON \"" + table + "\" (" +
-         names_of(columns, '"') + ");";
+  return anew + "CREATE UNIQUE INDEX " + quotes.name(table + "_syncline_key") + " ON " +
+         quotes.table(table) + " (" + names_of(columns, quotes) + ");";
 }
 
 std::string postgres_make_key(const std::string& table, Columns columns) {
+  const ports::SqlQuotes quotes = postgres::sql_quotes();
+  const std::string name = quotes.table(table);
   std::string statements;
   for (const config::ColumnShape* column : columns) {
     if (!column->is_nullable) continue;
-    statements += "ALTER TABLE " + table + " ALTER COLUMN \"" + column->name + "\" SET NOT NULL; ";
+    statements +=
+        "ALTER TABLE " + name + " ALTER COLUMN " + quotes.name(column->name) + " SET NOT NULL; ";
   }
-  return statements + "CREATE UNIQUE INDEX ON " + table + " (" + names_of(columns, '"') + ");";
+  return statements + "CREATE UNIQUE INDEX ON " + name + " (" + names_of(columns, quotes) + ");";
 }
 
 std::string mariadb_make_key(const std::string& table, Columns columns) {
+  const ports::SqlQuotes quotes = mariadb::sql_quotes();
   std::string changes;
   for (const config::ColumnShape* column : columns) {
     if (!column->is_nullable) continue;
-    changes += "MODIFY `" + column->name + "` " + column->declaration + " NOT NULL, ";
+    changes += "MODIFY " + quotes.name(column->name) + " " + column->declaration + " NOT NULL, ";
   }
-  return "ALTER TABLE `" + table + "` " + changes + "ADD UNIQUE KEY (" + names_of(columns, '`') +
-         ");";
+  return "ALTER TABLE " + quotes.table(table) + " " + changes + "ADD UNIQUE KEY (" +
+         names_of(columns, quotes) + ");";
 }
 
 }  // namespace
@@ -101,17 +117,25 @@ const SystemRow* find_system_row(std::string_view kind) {
 
 const std::vector<SystemRow>& system_table() {
   static const std::vector<SystemRow> kTable = {
-      {"sqlite", {"sqlite"}, sqlite::make_sqlite, sqlite_offer, sqlite_finer_key, sqlite_make_key},
+      {"sqlite",
+       {"sqlite"},
+       sqlite::make_sqlite,
+       sqlite_offer,
+       sqlite::sql_quotes,
+       sqlite_finer_key,
+       sqlite_make_key},
       {"postgres",
        {"postgres", "postgresql"},
        postgres::make_postgres,
        postgres_offer,
+       postgres::sql_quotes,
        postgres_finer_key,
        postgres_make_key},
       {"mariadb",
        {"mariadb", "mysql"},
        mariadb::make_mariadb,
        mariadb_offer,
+       mariadb::sql_quotes,
        mariadb_finer_key,
        mariadb_make_key},
   };

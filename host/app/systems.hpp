@@ -9,6 +9,7 @@
 #include "host/base/result.hpp"
 #include "host/config/config.hpp"
 #include "host/config/resolve.hpp"
+#include "host/ports/sql_quotes.hpp"
 #include "host/ports/system.hpp"
 
 namespace syncline::app {
@@ -18,6 +19,7 @@ struct SystemRow {
   std::vector<std::string_view> schemes;  // of its URLs, for `init`
   Result<ports::System> (*make)(const ports::SystemConfig& config, Clock& clock);
   config::SystemKind (*offer)();  // what its datasets may ask for
+  ports::SqlQuotes (*quotes)();
   // How a key column is made to tell apart what its collation takes for one.
   std::string (*finer_key)(const std::string& table, const ports::ColumnInfo& column);
   config::MakeKey make_key;

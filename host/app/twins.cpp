@@ -13,26 +13,15 @@ constexpr size_t kTwinsAtOnce = 256;  // asked for in one look
 constexpr int64_t kRetryUsMax = 20'000'000;
 constexpr int64_t kPauseUs = 1'000'000;  // before what could not be settled is tried again
 
-std::string sql_name(const std::string& name) {
-  const bool is_plain = std::ranges::all_of(name, [](char letter) {
-    return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '_';
-  });
-  return is_plain ? name : "\"" + name + "\"";
-}
-
-std::string sql_text(const std::string& text) {
-  std::string quoted = "'";
-  for (const char letter : text) quoted.append(letter == '\'' ? 2 : 1, letter);
-  return quoted + "'";
-}
-
-std::string delete_text(const ports::DatasetMapping& mapping, const std::string& key) {
-  std::string sql = "DELETE FROM " + mapping.table + " WHERE ";
+std::string delete_text(const ports::SqlQuotes& quotes, const ports::DatasetMapping& mapping,
+                        const std::string& key) {
+  std::string sql = "DELETE FROM " + quotes.table(mapping.table) + " WHERE ";
   const auto parts = model::split_key(key);
   for (size_t i = 0; i < parts.size(); ++i) {
     const model::LogicalType& type = mapping.schema->fields[i].type;
-    sql += (i == 0 ? "" : " AND ") + sql_name(mapping.columns[i]) + " = " +
-           sql_text(model::text_from_canonical(parts[i], type));
+    const std::string text = model::text_from_canonical(parts[i], type);
+    sql += (i == 0 ? "" : " AND ") + quotes.name(mapping.columns[i]) + " = " +
+           (type.kind == model::TypeKind::kBytes ? quotes.bytes(text) : quotes.text(text));
   }
   return sql;
 }
@@ -49,7 +38,7 @@ Error RuntimeImpl::twins_error(const SystemRun& run, const pipeline::TwinRows& t
   std::string deletes;
   for (size_t i = 1; i < twins.keys.size(); ++i) {
     others += " and " + named(twins.keys[i]);
-    deletes += delete_text(mapping, twins.keys[i]) + "; ";
+    deletes += delete_text(run.system->quotes, mapping, twins.keys[i]) + "; ";
   }
   return {ErrorCode::kTwins,
           "dataset '" + schema.name + "': the rows " + named(twins.keys[0]) + others +

@@ -7,6 +7,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/config/resolve.hpp"
@@ -25,6 +26,9 @@ struct InitSettings {
   std::string appliance = "main";
   std::string data = "syncline-data";
 };
+
+// Whether the config refuses this as a system's name.
+bool is_reserved_system(std::string_view name);
 
 // REQUIRES: at least two systems, with names that the config accepts.
 std::string make_sample(const InitSettings& settings, std::span<const InitSystem> systems);

@@ -4,6 +4,7 @@
 
 #include "host/config/config.hpp"
 #include "host/config/detail/sections.hpp"
+#include "host/config/init.hpp"
 
 namespace syncline::config {
 namespace detail {
@@ -44,8 +45,8 @@ std::string_view name_text(NameOf kind) {
 }
 
 bool is_reserved(NameOf kind, std::string_view name) {
+  if (kind == NameOf::kSystem) return is_reserved_system(name);
   if (name.starts_with("syncline")) return true;
-  if (kind == NameOf::kSystem) return std::ranges::find(kSystemWords, name) != kSystemWords.end();
   if (kind == NameOf::kAppliance) return false;
   return std::ranges::find(kDatasetWords, name) != kDatasetWords.end();
 }
@@ -270,6 +271,11 @@ void check_whole(const Config& config, Problems& problems) {
 }
 
 }  // namespace detail
+
+bool is_reserved_system(std::string_view name) {
+  return name.starts_with("syncline") ||
+         std::ranges::find(detail::kSystemWords, name) != detail::kSystemWords.end();
+}
 
 Parsed parse_config(std::string_view text, std::string_view file, const Offer& offer) {
   Parsed parsed;

@@ -43,6 +43,28 @@ class Help(fixture.Appliance):
         self.call("verify", "--stetle", "1s", expect=2)
         self.assertIn("not a duration", self.call("demo", "--for", "soon", expect=2).stderr)
 
+    def test_init_names_systems_so_that_the_config_takes_them(self):
+        for name in ("newest", "all", "syncline", "s" * 80):
+            shutil.copy(self.path("office.db"), self.path(name + ".db"))
+            self.call("init", name + ".db", "shop.db", "--force")
+            self.call("check")
+
+    def test_init_says_what_a_scheme_was_meant_to_be(self):
+        for scheme, meant in (("postgre", "postgres"), ("POSTGRES", "postgres"),
+                              ("mysq", "mysql")):
+            self.refuse("init", scheme + "://u@h/d", "shop.db", status=3, code="SYN-2003",
+                        says=[f'did you mean "{meant}"'])
+
+    def test_init_of_systems_that_share_no_table_is_no_success(self):
+        self.write(self.path("other.db"), "CREATE TABLE abc (k INT NOT NULL PRIMARY KEY)")
+        self.assertIn("no table to sync", self.call("init", "other.db", "shop.db",
+                                                    expect=1).stdout)
+
+    def test_an_error_is_an_object_where_json_is_asked_for(self):
+        told = json.loads(self.call("status", "--json", "-c", "nowhere.toml", expect=3).stderr)
+        self.assertEqual(told["code"], "SYN-2004")
+        self.assertEqual(set(told), {"code", "what", "why", "fix"})
+
     def test_init_writes_over_nothing(self):
         self.init()
         before = self.config()
@@ -122,6 +144,18 @@ class Machine(fixture.Appliance):
         self.assertFalse(report["is_ready"])
         found = [one for one in report["findings"] if one["severity"] == "stops"]
         self.assertEqual([one["about"] for one in found], ["SYN-3001"])
+
+    def test_a_system_that_is_away_hides_no_findings_of_the_others(self):
+        self.init()
+        self.write(self.shop, "CREATE TRIGGER tell AFTER INSERT ON customer BEGIN DELETE FROM "
+                              "customer WHERE points < 0; END")
+        self.change_config("office.db", "nowhere.db")
+        told = self.call("doctor", expect=1).stdout
+        self.assertIn("trigger tell", told)
+        self.assertIn("SYN-3001", told)
+        plan = self.call("plan", expect=4)
+        self.assertIn("trigger tell", plan.stdout)
+        self.assertIn("SYN-3001", plan.stderr)
 
 
 class Running(fixture.Appliance):

@@ -288,20 +288,21 @@ class Mariadb(Appliance):
         self.call("plan")
 
     def test_the_sql_that_is_printed_makes_a_key(self):
-        self.sql(self.shop, "CREATE TABLE note (place varchar(20) CHARACTER SET latin1, "
+        self.sql(self.shop, "CREATE TABLE `no``te` (`a place` varchar(20) CHARACTER SET latin1, "
                             "`no` int, body text)")
-        self.pg(self.office, "CREATE TABLE note (place varchar(20), no int NOT NULL, body text)")
+        self.pg(self.office, 'CREATE TABLE "A note" ("a place" varchar(20), no int NOT NULL, '
+                             'body text)')
         self.init(self.url_pg(), self.url())
-        self.set_config(self.config() + "\n[datasets.note]\nkey = ['place', 'no']\n"
+        self.set_config(self.config() + "\n[datasets.note]\nkey = ['a place', 'no']\n"
                         f"first = '{self.office}'\n"
-                        f"[datasets.note.on.{self.office}]\ntable = 'public.note'\n"
-                        f"[datasets.note.on.{self.shop}]\ntable = 'note'\n")
+                        f"[datasets.note.on.{self.office}]\ntable = 'public.A note'\n"
+                        f"[datasets.note.on.{self.shop}]\ntable = 'no`te'\n")
         fixes = [error["fix"] for error in self.ask("check", expect=4)["errors"]]
         for make, fix in zip((functools.partial(self.pg, self.office),
                               functools.partial(self.sql, self.shop)), fixes, strict=True):
             statements = fix.removesuffix(" or choose another key").removesuffix(";")
             make(*statements.split("; "))
-        self.assertIn("latin1", self.sql(self.shop, "SHOW CREATE TABLE note")[0][1])
+        self.assertIn("latin1", self.sql(self.shop, "SHOW CREATE TABLE `no``te`")[0][1])
         stops = [one["fix"] for one in self.ask("plan", expect=1)["findings"]
                  if one["severity"] == "stops"]
         self.assertEqual(len(stops), 1)  # the log is to tell records by the new key, too

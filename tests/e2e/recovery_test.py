@@ -612,7 +612,7 @@ class Recovery(Trio):
         self.wait(lambda: len(self.twins()) == 1)
         told = self.twins()[0]["reason"]
         for words in ("dataset 'customer'", "'email=ann@x' and 'email=ANN@x'", self.office,
-                      "DELETE FROM public.customer WHERE email = 'ANN@x'"):
+                      'DELETE FROM "public"."customer" WHERE "email" = \'ANN@x\''):
             self.assertIn(words, told)
         self.see_that_all_goes_on("customer", "product")
         self.do(self.office, "UPDATE customer SET points = 22 WHERE email = 'ANN@x'",

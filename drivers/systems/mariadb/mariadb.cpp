@@ -2,12 +2,30 @@
 
 #include "drivers/scan/settings.hpp"
 #include "drivers/systems/mariadb/detail/catalog.hpp"
+#include "drivers/systems/mariadb/detail/connection.hpp"
 #include "drivers/systems/mariadb/detail/scan_tables.hpp"
 #include "drivers/systems/mariadb/detail/source.hpp"
 #include "drivers/systems/mariadb/detail/target.hpp"
 
 namespace syncline::mariadb {
 namespace {
+
+std::string bytes_text(std::string_view digits) {
+  return "x'" + std::string(digits) + "'";
+}
+
+// What a backslash means is up to the session of whoever runs it.
+std::string text_of(std::string_view text) {
+  if (text.find('\\') == std::string_view::npos) return literal(text);
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string digits;
+  for (const char letter : text) {
+    const auto byte = static_cast<unsigned char>(letter);
+    digits += kDigits[byte >> 4];
+    digits += kDigits[byte & 15];
+  }
+  return "_utf8mb4 " + bytes_text(digits);
+}
 
 Result<std::optional<Endpoint>> replica_of(const ports::SystemConfig& config,
                                            const Shared& shared) {
@@ -45,6 +63,10 @@ Result<ports::System> make_mariadb(const ports::SystemConfig& config, Clock& clo
   }
   system.catalog = std::make_unique<MariadbCatalog>(shared);
   return system;
+}
+
+ports::SqlQuotes sql_quotes() {
+  return {quoted_name, quoted_name, text_of, bytes_text};
 }
 
 }  // namespace syncline::mariadb

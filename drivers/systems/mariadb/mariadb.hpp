@@ -8,6 +8,7 @@
 
 #include "host/base/clock.hpp"
 #include "host/base/result.hpp"
+#include "host/ports/sql_quotes.hpp"
 #include "host/ports/system.hpp"
 
 namespace syncline::mariadb {
@@ -15,5 +16,7 @@ namespace syncline::mariadb {
 // url: mariadb://user@host:3306/database?sslmode=verify-full (detail/endpoint.hpp has the options).
 // Errors: kConfigValue.
 Result<ports::System> make_mariadb(const ports::SystemConfig& config, Clock& clock);
+
+ports::SqlQuotes sql_quotes();
 
 }  // namespace syncline::mariadb

@@ -4,9 +4,23 @@
 #include "drivers/systems/postgres/detail/catalog.hpp"
 #include "drivers/systems/postgres/detail/scan_tables.hpp"
 #include "drivers/systems/postgres/detail/source.hpp"
+#include "drivers/systems/postgres/detail/table.hpp"
 #include "drivers/systems/postgres/detail/target.hpp"
 
 namespace syncline::postgres {
+namespace {
+
+std::string table_text(std::string_view table) {
+  const TableName name = parse_table_name(table);
+  return quoted_name(name.schema) + "." + quoted_name(name.name);
+}
+
+std::string bytes_text(std::string_view digits) {
+  return "'\\x" + std::string(digits) + "'";
+}
+
+}  // namespace
+
 Result<ports::System> make_postgres(const ports::SystemConfig& config, Clock& clock) {
   auto shared = std::make_shared<Shared>();
   SYN_TRY(shared->is_scan, scan::is_scanned(config, "a PostgreSQL database"));
@@ -36,6 +50,10 @@ Result<ports::System> make_postgres(const ports::SystemConfig& config, Clock& cl
   }
   system.catalog = std::make_unique<PostgresCatalog>(shared);
   return system;
+}
+
+ports::SqlQuotes sql_quotes() {
+  return {table_text, quoted_name, literal, bytes_text};
 }
 
 }  // namespace syncline::postgres

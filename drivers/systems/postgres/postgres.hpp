@@ -8,6 +8,7 @@
 
 #include "host/base/clock.hpp"
 #include "host/base/result.hpp"
+#include "host/ports/sql_quotes.hpp"
 #include "host/ports/system.hpp"
 
 namespace syncline::postgres {
@@ -15,5 +16,7 @@ namespace syncline::postgres {
 // url: anything libpq takes: postgres://user@host:5432/database?sslmode=verify-full.
 // Errors: kConfigValue.
 Result<ports::System> make_postgres(const ports::SystemConfig& config, Clock& clock);
+
+ports::SqlQuotes sql_quotes();
 
 }  // namespace syncline::postgres

@@ -2,6 +2,7 @@
 
 #include "drivers/scan/source.hpp"
 #include "drivers/systems/sqlite/detail/catalog.hpp"
+#include "drivers/systems/sqlite/detail/connection.hpp"
 #include "drivers/systems/sqlite/detail/scan_tables.hpp"
 #include "drivers/systems/sqlite/detail/source.hpp"
 #include "drivers/systems/sqlite/detail/target.hpp"
@@ -21,6 +22,10 @@ Result<std::string> path_of(const std::string& url) {
   return fail(ErrorCode::kConfigValue, "\"" + url + "\" names no SQLite file",
               "a SQLite system is a file on this machine",
               "write it as sqlite:///absolute/path/to/file.db");
+}
+
+std::string bytes_text(std::string_view digits) {
+  return "x'" + std::string(digits) + "'";
 }
 
 // One file has one way of being read: markers stand either in the change table or in no log at all.
@@ -67,6 +72,10 @@ Result<ports::System> make_sqlite(const ports::SystemConfig& config, Clock& cloc
   }
   system.catalog = std::make_unique<SqliteCatalog>(shared);
   return system;
+}
+
+ports::SqlQuotes sql_quotes() {
+  return {quoted, quoted, literal, bytes_text};
 }
 
 }  // namespace syncline::sqlite

@@ -8,11 +8,14 @@
 
 #include "host/base/clock.hpp"
 #include "host/base/result.hpp"
+#include "host/ports/sql_quotes.hpp"
 #include "host/ports/system.hpp"
 
 namespace syncline::sqlite {
 
 // url: "sqlite:///absolute/path", "sqlite://relative/path" or a plain path. Errors: kConfigValue.
 Result<ports::System> make_sqlite(const ports::SystemConfig& config, Clock& clock);
+
+ports::SqlQuotes sql_quotes();
 
 }  // namespace syncline::sqlite

@@ -100,11 +100,10 @@ Result<ExitStatus> run_doctor(const Arguments& arguments) {
   look_at_parts(engines, report);
   Drafted drafted = draft_blueprint(arguments.config, system_clock());
   for (const Error& error : drafted.errors) report.add_stop(error);
-  if (drafted.errors.empty()) {
+  if (drafted.blueprint.config != nullptr) {
     look_at_engine(*drafted.blueprint.config, engines, report);
     look_at_data(*drafted.blueprint.config, report);
-    SYN_TRY(const auto found, find_in_systems(drafted.blueprint));
-    for (const SystemFinding& finding : found) {
+    for (const SystemFinding& finding : find_in_systems(drafted.blueprint)) {
       const auto severity = finding.finding.severity;
       report.add(
           severity == ports::Severity::kStops     ? "stops"

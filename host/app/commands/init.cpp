@@ -7,21 +7,36 @@
 
 #include "host/app/command_support.hpp"
 #include "host/app/systems.hpp"
+#include "host/config/nearest.hpp"
 
 namespace syncline::app {
 namespace {
 
+constexpr size_t kNameMax = 48;  // leaves room for a number behind it
+
 // The scheme names the kind; a plain path is a SQLite file.
-std::string kind_of(const std::string& url) {
+Result<std::string> kind_of(const std::string& url) {
   const size_t colon = url.find("://");
   if (colon == std::string::npos) return std::string(system_table().front().kind);
-  std::string scheme = url.substr(0, colon);
+  const std::string scheme = url.substr(0, colon);
+  std::string lower = scheme;
+  std::ranges::transform(lower, lower.begin(), [](char letter) {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  });
+  std::vector<std::string> known;
+  std::string list;
   for (const SystemRow& row : system_table()) {
-    for (const std::string_view known : row.schemes) {
-      if (known == scheme) return std::string(row.kind);
+    for (const std::string_view one : row.schemes) {
+      if (one == scheme) return std::string(row.kind);
+      known.emplace_back(one);
+      list += (list.empty() ? "" : ", ") + std::string(one) + "://";
     }
   }
-  return scheme;
+  const auto meant = std::ranges::find(known, lower);
+  return fail(
+      ErrorCode::kConfigValue, "no system is known by \"" + scheme + "://\"",
+      "this version knows: " + list,
+      meant != known.end() ? "did you mean \"" + *meant + "\"?" : config::suggest(lower, known));
 }
 
 std::string percent_decoded(std::string_view text) {
@@ -93,7 +108,11 @@ std::string name_of(const std::string& url, const std::vector<config::InitSystem
     const bool is_upper = from >= 'A' && from <= 'Z';
     name += is_plain ? from : is_upper ? static_cast<char>(from - 'A' + 'a') : '_';
   }
-  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) name = "system_" + name;
+  name.resize(std::min(name.size(), kNameMax));
+  const bool is_begun_by_digit = !name.empty() && name[0] >= '0' && name[0] <= '9';
+  if (name.empty() || is_begun_by_digit || config::is_reserved_system(name)) {
+    name = "system_" + name;
+  }
   std::string unique = name;
   for (int number = 2;; ++number) {
     bool is_taken = false;
@@ -111,7 +130,7 @@ Result<ExitStatus> run_init(const Arguments& arguments) {
     const std::string password = take_password(url);
     config::InitSystem system;
     system.name = name_of(url, systems);
-    system.kind = kind_of(url);
+    SYN_TRY(system.kind, kind_of(url));
     const bool is_path = url.find("://") == std::string::npos;
     system.url = is_path ? std::filesystem::absolute(url).string() : url;
     ports::SystemConfig bare;
@@ -144,9 +163,13 @@ Result<ExitStatus> run_init(const Arguments& arguments) {
     return fail(ErrorCode::kConfigFile, path + " cannot be written", "",
                 "check the folder's permissions and free space");
   }
-  print(arguments, boost::json::object{{"written", path}},
-        "wrote " + path + "; look it over, then `syncline plan -c " + path + "`\n");
-  return ExitStatus::kOk;
+  const bool has_datasets = text.find("\n[datasets.") != std::string::npos;
+  print(arguments, boost::json::object{{"written", path}, {"has_datasets", has_datasets}},
+        "wrote " + path +
+            (has_datasets ? "; look it over, then `syncline plan -c " + path + "`\n"
+                          : ", but found no table to sync: it says why, and datasets are to be "
+                            "written by hand\n"));
+  return has_datasets ? ExitStatus::kOk : ExitStatus::kDifferent;
 }
 
 }  // namespace syncline::app

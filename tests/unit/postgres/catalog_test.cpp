@@ -87,6 +87,15 @@ TEST_F(Catalog, APlainRoleIsToldEverythingItLacksAndTheSqlMendsIt) {
       "ROLE plain");
 }
 
+TEST_F(Catalog, StatementsForPeopleNameWhatIsMeant) {
+  const ports::SqlQuotes quotes = sql_quotes();
+  user_.run("CREATE TABLE \"Odd one\"(\"user\" text, \"a\"\"b\" bytea)");
+  user_.run("INSERT INTO \"Odd one\" VALUES ('O''Neil\\', '\\x01'), ('admin', '\\x02')");
+  user_.run("DELETE FROM " + quotes.table("Odd one") + " WHERE " + quotes.name("user") + " = " +
+            quotes.text("O'Neil\\") + " AND " + quotes.name("a\"b") + " = " + quotes.bytes("01"));
+  EXPECT_EQ("admin", user_.ask("SELECT \"user\" FROM \"Odd one\""));
+}
+
 TEST_F(Catalog, IdentityFindingsAreMendedByTheirSql) {
   user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, mail text NOT NULL UNIQUE)");
   describe({make_schema("customer", "mail:text id:int64")});
