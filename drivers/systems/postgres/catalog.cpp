@@ -13,6 +13,7 @@
 #include "drivers/systems/postgres/detail/snapshots.hpp"
 #include "drivers/systems/postgres/detail/table.hpp"
 #include "drivers/systems/postgres/detail/triggers.hpp"
+#include "drivers/systems/postgres/detail/whole.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -21,6 +22,7 @@ using ports::Finding, ports::Severity;
 
 constexpr int64_t kMebibyte = 1 << 20;
 constexpr int64_t kRetainedBytesMax = 1024 * kMebibyte;
+constexpr int64_t kMoreAtOnce = 10;  // than a limit of the server that is reached
 
 ports::TableInfo table_info(const Table& table) {
   ports::TableInfo info;
@@ -43,6 +45,15 @@ ports::TableInfo table_info(const Table& table) {
   return info;
 }
 
+// Who owns our schema, where that keeps us from using it.
+constexpr const char* kForeignSchema =
+    "SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace "
+    "= n.oid AND c.relname = 'syncline_checkpoint' WHERE n.nspname = 'syncline' AND NOT "
+    "pg_has_role(n.nspowner, 'USAGE') AND NOT (has_schema_privilege(n.oid, 'USAGE') AND CASE WHEN "
+    "c.oid IS NULL THEN has_schema_privilege(n.oid, 'CREATE') ELSE has_table_privilege(c.oid, "
+    "'SELECT') AND has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') "
+    "END)";
+
 // Whether we may be there at all.
 Result<void> find_in_server(Connection& connection, std::vector<Finding>& out) {
   SYN_TRY(const Answer row,
@@ -50,6 +61,13 @@ Result<void> find_in_server(Connection& connection, std::vector<Finding>& out) {
               "SELECT has_database_privilege(current_database(), 'CREATE'), pg_is_in_recovery(), "
               "current_user, current_database()"));
   const std::string role = quoted_name(row.text(0, 2));
+  SYN_TRY(const std::string owner, connection.query_text(kForeignSchema));
+  if (!owner.empty()) {
+    out.push_back({Severity::kStops, "",
+                   "the schema `syncline` belongs to role " + quoted_name(owner) +
+                       ", and what is in it is not ours to use",
+                   "GRANT " + quoted_name(owner) + " TO " + role + ";"});
+  }
   if (!row.is_true(0, 0)) {
     out.push_back(
         {Severity::kStops, "",
@@ -65,15 +83,18 @@ Result<void> find_in_server(Connection& connection, std::vector<Finding>& out) {
 
 // What the server must be set to so that its log can be read, with the statement that sets it.
 Result<void> find_in_log(Connection& connection, const Shared& shared, std::vector<Finding>& out) {
-  SYN_TRY(const Answer row,
-          connection.query(
-              "SELECT current_setting('wal_level'), r.rolreplication OR r.rolsuper, "
-              "current_setting('max_replication_slots')::int > (SELECT count(*) FROM "
-              "pg_replication_slots WHERE slot_name <> " +
-              literal(shared.object) +
-              "), current_user, current_setting('max_slot_wal_keep_size') FROM pg_roles r WHERE "
-              "r.rolname = current_user"));
-  const std::string role = quoted_name(row.text(0, 3));
+  SYN_TRY(
+      const Answer row,
+      connection.query(
+          "SELECT current_setting('wal_level'), r.rolreplication OR r.rolsuper, "
+          "current_setting('max_replication_slots')::int, (SELECT count(*) FROM "
+          "pg_replication_slots WHERE slot_name <> " +
+          literal(shared.object) +
+          "), current_user, current_setting('max_slot_wal_keep_size'), "
+          "current_setting('max_wal_senders')::int, (SELECT count(*) FROM pg_stat_replication "
+          "WHERE application_name IS DISTINCT FROM " +
+          literal(shared.session("source")) + ") FROM pg_roles r WHERE r.rolname = current_user"));
+  const std::string role = quoted_name(row.text(0, 4));
   const auto stop = [&](std::string what, std::string fix) {
     out.push_back({Severity::kStops, "", std::move(what), std::move(fix)});
   };
@@ -84,11 +105,16 @@ Result<void> find_in_log(Connection& connection, const Shared& shared, std::vect
   if (!row.is_true(0, 1)) {
     stop("role " + role + " may not replicate", "ALTER ROLE " + role + " REPLICATION;");
   }
-  if (!row.is_true(0, 2)) {
-    stop("all replication slots of the server are taken",
-         "ALTER SYSTEM SET max_replication_slots = 20; then restart the server");
-  }
-  if (row.text(0, 4) == "-1") {
+  const auto want_more = [&](const std::string& setting, size_t at) {
+    const int64_t limit = row.integer(0, at);
+    if (row.integer(0, at + 1) < limit) return;
+    stop("all that " + setting + " of the server allows are taken (" + std::to_string(limit) + ")",
+         "ALTER SYSTEM SET " + setting + " = " + std::to_string(limit + kMoreAtOnce) +
+             "; then restart the server");
+  };
+  want_more("max_replication_slots", 2);
+  want_more("max_wal_senders", 6);
+  if (row.text(0, 5) == "-1") {
     out.push_back(
         {Severity::kNote, "",
          "the server keeps its log for our slot without limit while the appliance is away",
@@ -96,6 +122,34 @@ Result<void> find_in_log(Connection& connection, const Shared& shared, std::vect
          "(beyond it the slot is lost and a resync is needed)"});
   }
   return success();
+}
+
+// The owner stays who it is, for it may be the one that users' programs come as. A superuser needs
+// no ownership, and nobody is to be made a member of one.
+std::string owning_sql(const Table& table, const std::string& role) {
+  if (table.is_owners_super) return "ALTER TABLE " + table.sql_name() + " OWNER TO " + role + ";";
+  return "GRANT " + quoted_name(table.owner) + " TO " + role + ";";
+}
+
+// What every new record lacks: neither synced, nor given by the database.
+void find_unfilled(const Mapped& mapped, std::vector<Finding>& out) {
+  if (mapped.mapping->direction == ports::Direction::kFrom) return;
+  const auto& synced = mapped.mapping->columns;
+  const std::string alter = "ALTER TABLE " + mapped.table.sql_name() + " ALTER ";
+  // A trigger that may fire for our writes can give it.
+  const auto severity =
+      mapped.mapping->triggers == "suppress" ? Severity::kStops : Severity::kWarning;
+  for (const Column& column : mapped.table.columns) {
+    if (column.is_nullable || column.has_default || column.is_generated) continue;
+    if (std::find(synced.begin(), synced.end(), column.name) != synced.end()) continue;
+    const std::string name = quoted_name(column.name);
+    out.push_back(
+        {severity, mapped.schema->name,
+         "column " + column.name + " of " + mapped.table.display_name() +
+             " is NOT NULL without a default, and does not travel: every new record "
+             "would be refused",
+         alter + name + " DROP NOT NULL; or " + alter + name + " SET DEFAULT …; or sync it too"});
+  }
 }
 
 void find_rights(const Mapped& mapped, const std::string& role, std::vector<Finding>& out) {
@@ -108,13 +162,20 @@ void find_rights(const Mapped& mapped, const std::string& role, std::vector<Find
     out.push_back({Severity::kStops, dataset,
                    "role " + role + " does not own " + mapped.table.display_name() +
                        ", and only owners may publish a table",
-                   "ALTER TABLE " + table + " OWNER TO " + role +
-                       "; or GRANT its owner's role TO " + role + ";"});
+                   owning_sql(mapped.table, role)});
+  }
+  if (!mapped.table.is_reachable) {
+    out.push_back(
+        {Severity::kStops, dataset,
+         "role " + role + " may not use the schema of " + mapped.table.display_name(),
+         "GRANT USAGE ON SCHEMA " + quoted_name(mapped.table.schema) + " TO " + role + ";"});
   }
   if (!mapped.table.is_readable || (is_written && !mapped.table.is_writable)) {
+    const std::string rights = is_written ? "SELECT, INSERT, UPDATE, DELETE" : "SELECT";
     out.push_back({Severity::kStops, dataset,
-                   "role " + role + " may not read and write " + mapped.table.display_name(),
-                   "GRANT SELECT, INSERT, UPDATE, DELETE ON " + table + " TO " + role + ";"});
+                   "role " + role + " may not read " + (is_written ? "and write " : "") +
+                       mapped.table.display_name(),
+                   "GRANT " + rights + " ON " + table + " TO " + role + ";"});
   }
   if (is_logged && mapped.table.persistence == 'u') {
     out.push_back({Severity::kStops, dataset,
@@ -123,9 +184,26 @@ void find_rights(const Mapped& mapped, const std::string& role, std::vector<Find
   }
 }
 
+// What keeps us from seeing all that becomes of its records.
+Result<void> find_problem(Connection& connection, const Mapped& mapped, std::vector<Finding>& out) {
+  const ports::DatasetMapping& mapping = *mapped.mapping;
+  const bool is_read = mapping.direction != ports::Direction::kTo;
+  std::vector<Error> problems;
+  if (is_read && mapping.capture == ports::Capture::kLog) {
+    SYN_TRY(problems, log_problems(connection, mapped));
+  } else if (auto hidden = hidden_problem(mapped)) {
+    problems.push_back(std::move(*hidden));
+  }
+  for (const Error& problem : problems) {
+    out.push_back({is_read ? Severity::kStops : Severity::kWarning, mapping.schema->name,
+                   problem.what + ": " + problem.why, problem.fix});
+  }
+  return success();
+}
+
 // How its rows will be read. REQUIRES: rights are found already.
 Result<void> find_reads(Connection& connection, const Mapped& mapped, std::vector<Finding>& out) {
-  if (!mapped.table.is_readable) return success();
+  if (!mapped.table.is_readable || !mapped.table.is_reachable) return success();
   const ports::DatasetMapping& mapping = *mapped.mapping;
   if (const auto filter = check_filter(connection, mapped); !filter) {
     const Error& error = filter.error();
@@ -242,12 +320,8 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
     find_rights(mapped.value(), quoted_name(user), out);
     scan::find_unseen(mapping, out);
     SYN_TRY(find_reads(*connection, mapped.value(), out));
-    if (mapping.capture == ports::Capture::kLog && mapping.direction != ports::Direction::kTo) {
-      if (const auto problem = identity_problem(mapped.value())) {
-        out.push_back({Severity::kStops, mapping.schema->name, problem->what + ": " + problem->why,
-                       problem->fix});
-      }
-    }
+    SYN_TRY(find_problem(*connection, mapped.value(), out));
+    find_unfilled(mapped.value(), out);
     SYN_TRY(find_triggers(*connection, mapped.value(), triggers, out));
     SYN_TRY(find_numbering(*connection, mapped.value(), quoted_name(user), out));
   }

@@ -352,6 +352,23 @@ bool Decoder::is_passed_over(std::string_view message) const {
          !held_.contains(relation);
 }
 
+// An old row by a replica identity without the dataset's key, as a single partition may have one:
+// which record it was is not told.
+bool Decoder::stop_if_keyless(const Bound& bound, OldRow kind, const Tuple& old_row) {
+  if (kind != OldRow::kKey) return false;
+  Followed& followed = followed_[bound.followed];
+  for (size_t field = 0; field < followed.mapped.key_count(); ++field) {
+    const size_t at = bound.columns[field];
+    if (at >= old_row.size() || old_row[at].state != TupleState::kNull) continue;
+    stop(followed,
+         identity_error(followed.mapped,
+                        "a replica identity of its partitions is without the key column " +
+                            followed.mapped.columns[field].name));
+    return true;
+  }
+  return false;
+}
+
 Result<void> Decoder::on(const Insert& insert) {
   SYN_TRY(const Bound* bound, bound_of(insert.relation));
   if (bound->meaning == Meaning::kMarkers) return show_marker(*bound, insert.row);
@@ -369,6 +386,7 @@ Result<void> Decoder::on(const Update& update) {
   SYN_TRY(const Bound* bound, bound_of(update.relation));
   if (bound->meaning == Meaning::kMarkers) return show_marker(*bound, update.row);
   if (!is_shown(*bound)) return success();
+  if (stop_if_keyless(*bound, update.old_kind, update.old_row)) return success();
   return show_update(*bound, update);
 }
 
@@ -449,6 +467,7 @@ Result<void> Decoder::complete(const Mapped& mapped) {
 Result<void> Decoder::on(const Delete& gone) {
   SYN_TRY(const Bound* bound, bound_of(gone.relation));
   if (!is_shown(*bound)) return success();
+  if (stop_if_keyless(*bound, gone.old_kind, gone.old_row)) return success();
   const Mapped& mapped = followed_[bound->followed].mapped;
   // A row whose key is none was no record.
   if (fill(*bound, gone.old_row, mapped.key_count(), cells_)) show_delete(mapped, cells_);

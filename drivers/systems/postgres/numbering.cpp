@@ -58,10 +58,12 @@ Result<std::string> owning_sql(Connection& connection, const Mapped& mapped, con
          "; then plan again. Where it numbers other tables too: " + apart;
 }
 
-// Numbers that two systems give must never meet.
-Result<void> find_meeting_keys(Connection& connection, const Mapped& mapped, const Column& column,
-                               std::vector<Finding>& out) {
+// Numbers that two systems give must never meet; those of a field that is no key may be meant to.
+Result<void> find_meeting(Connection& connection, const Mapped& mapped, size_t field,
+                          std::vector<Finding>& out) {
   const ports::DatasetMapping& mapping = *mapped.mapping;
+  const Column& column = mapped.columns[field];
+  const bool is_key = field < mapped.key_count();
   const auto makers = static_cast<int64_t>(mapping.maker_count);
   if (mapping.direction == ports::Direction::kTo || makers < 2) return success();
   const Numbering& numbering = column.numbering;
@@ -69,8 +71,16 @@ Result<void> find_meeting_keys(Connection& connection, const Mapped& mapped, con
   const bool is_own_rest =
       numbering.step % makers == 0 && rest == static_cast<int64_t>(mapping.maker_index);
   if (!numbering.sequence.empty() && !numbering.is_bounded && is_own_rest) return success();
-  const std::string what =
-      "key column " + column.name + " of " + mapped.table.display_name() + " is numbered ";
+  const std::string what = (is_key ? "key column " : "column ") + column.name + " of " +
+                           mapped.table.display_name() + " is numbered ";
+  if (column.is_drawn) {
+    out.push_back(
+        {Severity::kWarning, mapped.schema->name,
+         what + "by what its default makes of a sequence's numbers: see that systems "
+                "never give the same",
+         "numbers = \"apart\" in the dataset's section of this system, if they never do"});
+    return success();
+  }
   if (numbering.sequence.empty()) {
     SYN_TRY(std::string fix, owning_sql(connection, mapped, column));
     out.push_back({Severity::kWarning, mapped.schema->name,
@@ -90,7 +100,7 @@ Result<void> find_meeting_keys(Connection& connection, const Mapped& mapped, con
   if (!numbering.is_writable && numbering.step % makers == 0) return success();  // asked for below
   const std::string steps =
       numbering.is_plain() ? "" : " in steps of " + std::to_string(numbering.step);
-  out.push_back({Severity::kStops, mapped.schema->name,
+  out.push_back({is_key ? Severity::kStops : Severity::kWarning, mapped.schema->name,
                  what + "by this database" + steps +
                      ", and another system makes records too: two would share a number",
                  ranges_sql(mapped, column) + " Or " + apart});
@@ -104,12 +114,10 @@ Result<void> find_numbering(Connection& connection, const Mapped& mapped, const 
   const bool is_written = mapped.mapping->direction != ports::Direction::kFrom;
   for (size_t field = 0; field < mapped.columns.size(); ++field) {
     const Column& column = mapped.columns[field];
-    if (!column.is_numbered) continue;
+    if (!column.is_numbered && !column.is_drawn) continue;
     const bool is_key = field < mapped.key_count();
-    if (is_key) {
-      SYN_TRY(find_meeting_keys(connection, mapped, column, out));
-    }
-    if (!is_written) continue;
+    SYN_TRY(find_meeting(connection, mapped, field, out));
+    if (!is_written || !column.is_numbered) continue;
     if (!is_key && column.is_always_identity) {
       out.push_back({Severity::kStops, mapped.schema->name,
                      "column " + column.name + " of " + mapped.table.display_name() +

@@ -225,7 +225,9 @@ Result<std::vector<std::string>> installed_objects(Connection& connection, const
               "WHERE pubname = " +
               name + " UNION ALL SELECT 'origin ' || roname FROM pg_replication_origin o WHERE " +
               is_ours(shared.object) + " UNION ALL SELECT 'table ' || t FROM unnest(ARRAY['" +
-              kCheckpoint + "', '" + kEcho + "']) AS t WHERE to_regclass(t) IS NOT NULL"));
+              kCheckpoint + "', '" + kEcho +
+              "']) AS t WHERE t IN (SELECT 'syncline.' || c.relname FROM pg_class c JOIN "
+              "pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'syncline')"));
   std::vector<std::string> objects;
   objects.reserve(rows.row_count());
   for (size_t row = 0; row < rows.row_count(); ++row) objects.emplace_back(rows.text(row, 0));

@@ -78,7 +78,10 @@ Result<void> find_poll(Connection& connection, const Mapped& mapped,
   if (!row.is_true(0, 1)) {
     mend = "GRANT pg_read_all_stats TO " + quoted_name(row.text(0, 0)) + ";";
   }
-  if (!row.is_true(0, 2)) mend += "ALTER SYSTEM SET track_activities = on;";
+  if (!row.is_true(0, 2)) {
+    mend += mend.empty() ? "" : " ";
+    mend += "ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();";
+  }
   scan::find_poll(column, mend, out);
   return success();
 }

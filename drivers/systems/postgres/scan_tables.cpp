@@ -4,6 +4,7 @@
 
 #include "drivers/systems/postgres/detail/indexes.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
+#include "drivers/systems/postgres/detail/whole.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -65,6 +66,7 @@ Result<void> ScanTables::install() {
 
 Result<scan::Tables::Look> ScanTables::look(const ports::DatasetMapping& mapping) {
   SYN_TRY(Mapped now, read_mapped(*connection_, mapping));
+  if (auto problem = hidden_problem(now)) return std::move(*problem);
   SYN_TRY(check_filter(*connection_, now));
   if (mapping.capture == ports::Capture::kPoll) {
     SYN_TRY(check_poll(*connection_, now));

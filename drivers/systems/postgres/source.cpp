@@ -6,6 +6,7 @@
 #include "drivers/systems/postgres/detail/failover.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
 #include "drivers/systems/postgres/detail/reads.hpp"
+#include "drivers/systems/postgres/detail/whole.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -157,7 +158,8 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
           problem->code == ErrorCode::kSystemSchema || problem->code == ErrorCode::kSystemKey;
       if (!is_of_table) return std::move(mapped).as_failure();
     } else {
-      problem = identity_problem(mapped.value());
+      SYN_TRY(auto problems, log_problems(*connection, mapped.value()));
+      if (!problems.empty()) problem = std::move(problems.front());
     }
     const Mapped* before = decoder_.find(dataset);
     if (problem) {

@@ -9,9 +9,11 @@
 namespace syncline::postgres {
 namespace {
 
+constexpr const char* kFrom = " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace";
+
 // Users' tables, without partitions: those belong to their root.
 constexpr const char* kOfUsers =
-    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
+    " WHERE c.relkind IN ('r', 'p') "
     "AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', "
     "'syncline') AND c.relpersistence <> 't'";
 
@@ -19,7 +21,18 @@ constexpr const char* kTables =
     "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident, "
     "pg_has_role(c.relowner, 'USAGE'), has_table_privilege(c.oid, 'SELECT'), "
     "has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') AND "
-    "has_table_privilege(c.oid, 'DELETE'), greatest(c.reltuples, 0)::bigint, c.relfilenode";
+    "has_table_privilege(c.oid, 'DELETE'), greatest(c.reltuples, 0)::bigint, c.relfilenode, "
+    "has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), c.relkind = 'r' AND EXISTS "
+    "(SELECT FROM pg_inherits h WHERE h.inhparent = c.oid), current_user, o.rolname, o.rolsuper";
+
+constexpr const char* kOfOwners = " LEFT JOIN pg_roles o ON o.oid = c.relowner";
+
+// Those that hold rows, and have a log: not foreign tables.
+constexpr const char* kLeaves =
+    "WITH RECURSIVE part AS (SELECT $1::oid AS id UNION ALL SELECT i.inhrelid FROM part p JOIN "
+    "pg_inherits i ON i.inhparent = p.id) SELECT c.oid, n.nspname, c.relname, c.relreplident FROM "
+    "part p JOIN pg_class c ON c.oid = p.id AND c.relkind = 'r' JOIN pg_namespace n ON n.oid = "
+    "c.relnamespace ORDER BY n.nspname, c.relname";
 
 // A domain counts as its base type, with the modifier nearest to the column.
 constexpr std::string_view kBases =
@@ -33,11 +46,16 @@ constexpr const char* kColumns =
     "THEN a.atttypmod ELSE b.modifier END, t.typname, t.typtype, format_type(t.oid, NULL), "
     "e.typname, e.typtype, t.typcategory = 'A' AND e.typdelim = ',', a.attnotnull, a.attgenerated "
     "<> '', a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%', a.attidentity "
-    "= 'a', NOT coalesce(l.collisdeterministic, true) OR t.typname = 'citext', a.attnum, a.xmin "
-    "FROM pg_attribute a JOIN base b ON b.declared = a.atttypid JOIN pg_type t ON t.oid = b.type "
+    "= 'a', NOT coalesce(l.collisdeterministic, true) OR t.typname = 'citext', a.attnum, a.xmin, "
+    "a.atthasdef OR a.attidentity <> '' OR g.typdefault IS NOT NULL, EXISTS (SELECT FROM pg_depend "
+    "q JOIN pg_class s ON s.oid = q.refobjid AND s.relkind = 'S' WHERE q.classid = "
+    "'pg_attrdef'::regclass AND q.objid = d.oid AND q.refclassid = 'pg_class'::regclass) AND "
+    "pg_get_expr(d.adbin, d.adrelid) NOT LIKE 'nextval(%' FROM pg_attribute a JOIN base b ON "
+    "b.declared = a.atttypid JOIN pg_type t ON t.oid = b.type "
     "LEFT JOIN pg_type e "
     "ON e.oid = t.typelem LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
-    "LEFT JOIN pg_collation l ON l.oid = a.attcollation WHERE a.attnum > 0 AND NOT a.attisdropped "
+    "LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_type g ON g.oid = a.atttypid "
+    "WHERE a.attnum > 0 AND NOT a.attisdropped "
     "AND a.attrelid = ANY($1::oid[]) ORDER BY a.attrelid, a.attnum";
 
 // What the composites among the columns are made of.
@@ -117,6 +135,8 @@ Column column_of(const Answer& rows, size_t row) {
   if (rows.is_true(row, 15)) column.equivalence = model::KeyEquivalence::kAsciiCaseInsensitive;
   column.number = rows.integer(row, 16);
   column.version = rows.text(row, 17);
+  column.has_default = rows.is_true(row, 18);
+  column.is_drawn = rows.is_true(row, 19);
   return column;
 }
 
@@ -169,6 +189,15 @@ Result<void> read_attributes(Connection& connection, std::span<const Parameter> 
   return success();
 }
 
+Result<void> read_uniques(Connection& connection, const Parameter& tables,
+                          const std::map<int64_t, Table*>& by_oid) {
+  SYN_TRY(const Answer uniques, connection.query(kUniques, std::span(&tables, 1)));
+  for (size_t row = 0; row < uniques.row_count(); ++row) {
+    add_unique(uniques, row, *by_oid.at(uniques.integer(row, 0)));
+  }
+  return success();
+}
+
 Result<void> read_details(Connection& connection, std::vector<Table>& tables) {
   ArrayLiteral oids;
   std::map<int64_t, Table*> by_oid;
@@ -186,10 +215,7 @@ Result<void> read_details(Connection& connection, std::vector<Table>& tables) {
   for (size_t row = 0; row < sequences.row_count(); ++row) {
     add_numbering(sequences, row, *by_oid.at(sequences.integer(row, 0)));
   }
-  SYN_TRY(const Answer uniques, connection.query(kUniques, parameter));
-  for (size_t row = 0; row < uniques.row_count(); ++row) {
-    add_unique(uniques, row, *by_oid.at(uniques.integer(row, 0)));
-  }
+  SYN_TRY(read_uniques(connection, *parameter, by_oid));
   SYN_TRY(const Answer references, connection.query(kReferences, parameter));
   for (size_t row = 0; row < references.row_count(); ++row) {
     by_oid.at(references.integer(row, 0))
@@ -277,7 +303,7 @@ TableName parse_table_name(std::string_view text) {
 
 Result<std::vector<Table>> read_tables(Connection& connection,
                                        const std::optional<TableName>& only) {
-  std::string sql = std::string(kTables) + kOfUsers;
+  std::string sql = std::string(kTables) + kFrom + kOfOwners + kOfUsers;
   if (only) {
     sql += " AND n.nspname = " + literal(only->schema) + " AND c.relname = " + literal(only->name);
   }
@@ -296,10 +322,36 @@ Result<std::vector<Table>> read_tables(Connection& connection,
     table.is_writable = rows.is_true(row, 8);
     table.row_estimate = rows.integer(row, 9);
     table.file = rows.text(row, 10);
+    table.is_reachable = rows.is_true(row, 11);
+    table.is_filtered = rows.is_true(row, 12);
+    table.has_heirs = rows.is_true(row, 13);
+    table.reader = rows.text(row, 14);
+    table.owner = rows.text(row, 15);
+    table.is_owners_super = rows.is_true(row, 16);
   }
   if (tables.empty()) return tables;
   SYN_TRY(read_details(connection, tables));
   return tables;
+}
+
+Result<std::vector<Table>> read_leaves(Connection& connection, const Table& root) {
+  const Parameter parameter[] = {std::to_string(root.oid)};
+  SYN_TRY(const Answer rows, connection.query(kLeaves, parameter));
+  std::vector<Table> leaves(rows.row_count());
+  std::map<int64_t, Table*> by_oid;
+  ArrayLiteral oids;
+  for (size_t row = 0; row < leaves.size(); ++row) {
+    Table& leaf = leaves[row];
+    leaf.oid = static_cast<Oid>(rows.integer(row, 0));
+    leaf.schema = rows.text(row, 1);
+    leaf.name = rows.text(row, 2);
+    leaf.identity = rows.text(row, 3)[0];
+    by_oid[leaf.oid] = &leaf;
+    oids.add(std::to_string(leaf.oid));
+  }
+  if (leaves.empty()) return leaves;
+  SYN_TRY(read_uniques(connection, oids.finish(), by_oid));
+  return leaves;
 }
 
 Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping) {

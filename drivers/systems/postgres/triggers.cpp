@@ -26,7 +26,7 @@ struct Trigger {
 
 // The table's triggers; and those of its partitions and heirs, which fire for each row that a write
 // to the table itself reaches there (an INSERT reaches no heir), unless they are the table's own
-// and enabled as those.
+// and enabled as those. We truncate nothing.
 std::string triggers_sql(const Mapped& mapped) {
   return "WITH RECURSIVE part AS (SELECT " + std::to_string(mapped.table.oid) +
          "::oid AS id, true AS is_root UNION SELECT inhrelid, false FROM part JOIN pg_inherits ON "
@@ -34,7 +34,8 @@ std::string triggers_sql(const Mapped& mapped) {
          "quote_ident(current_user), is_root AND t.tgtype & 19 = 19, (SELECT prosrc FROM pg_proc "
          "WHERE oid = t.tgfoid), pg_get_triggerdef(t.oid), t.tgparentid <> 0, n.nspname, c.relname "
          "FROM part JOIN pg_trigger t ON t.tgrelid = id JOIN pg_class c ON c.oid = id JOIN "
-         "pg_namespace n ON n.oid = c.relnamespace WHERE t.tgenabled <> 'D' AND (is_root OR "
+         "pg_namespace n ON n.oid = c.relnamespace WHERE t.tgenabled <> 'D' AND t.tgtype & 28 <> 0 "
+         "AND (is_root OR "
          "t.tgtype & 1 = 1 AND (c.relispartition OR t.tgtype & 24 <> 0) AND NOT EXISTS (SELECT "
          "FROM pg_trigger o WHERE o.oid = t.tgparentid AND "
          "o.tgenabled = t.tgenabled)) ORDER BY is_root DESC, t.tgisinternal, t.tgname, id";

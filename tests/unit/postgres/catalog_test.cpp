@@ -17,6 +17,10 @@ class Catalog : public PostgresTest {
     config_.url = url(role);
     system_ = make_postgres(config_, system_clock()).value();
   }
+  void forget_role(const std::string& role) {
+    system_ = {};
+    user_.run("DROP OWNED BY \"" + role + "\" CASCADE; DROP ROLE \"" + role + "\"");
+  }
   std::vector<ports::Finding> stopping() {
     auto found = system_.catalog->findings();
     expect_ok(found);
@@ -85,6 +89,114 @@ TEST_F(Catalog, APlainRoleIsToldEverythingItLacksAndTheSqlMendsIt) {
   user_.run(
       "DROP OWNED BY plain; REVOKE SET ON PARAMETER session_replication_role FROM plain; DROP "
       "ROLE plain");
+}
+
+TEST_F(Catalog, AnOwnerStaysWhoItIs) {
+  user_.run("DROP ROLE IF EXISTS plain; DROP ROLE IF EXISTS \"the app\"");
+  user_.run("CREATE ROLE plain LOGIN REPLICATION; CREATE ROLE \"the app\" LOGIN");
+  user_.run("GRANT CREATE ON DATABASE " + database_ + " TO plain");
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY)");
+  user_.run("ALTER TABLE customer OWNER TO \"the app\"");
+  describe({make_schema("customer", "id:int64")}, "plain");
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(2));
+  EXPECT_EQ("GRANT \"the app\" TO \"plain\";", stops[0].fix);
+  user_.run(stops[0].fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+  user_.run("SET ROLE \"the app\"; SELECT * FROM customer; RESET ROLE");
+  forget_role("plain");
+  forget_role("the app");
+}
+
+TEST_F(Catalog, RightsThatADirectionDoesNotNeedAreNotAskedFor) {
+  user_.run("DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN REPLICATION");
+  user_.run("GRANT CREATE ON DATABASE " + database_ + " TO plain");
+  user_.run("CREATE SCHEMA \"Odd\"; CREATE TABLE \"Odd\".customer(id bigint PRIMARY KEY)");
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY)");
+  describe({make_schema("customer", "id:int64")}, "plain");
+  config_.datasets[0].table = "Odd.customer";
+  config_.datasets[0].direction = ports::Direction::kFrom;
+  config_.datasets[0].capture = ports::Capture::kScan;
+  system_ = make_postgres(config_, system_clock()).value();
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(2));
+  EXPECT_EQ("GRANT USAGE ON SCHEMA \"Odd\" TO \"plain\";", stops[0].fix);
+  EXPECT_EQ("GRANT SELECT ON \"Odd\".\"customer\" TO \"plain\";", stops[1].fix);
+  for (const ports::Finding& finding : stops) user_.run(finding.fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+  forget_role("plain");
+}
+
+TEST_F(Catalog, RowsThatRowSecurityHidesStopTheDataset) {
+  user_.run("DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN REPLICATION");
+  user_.run("GRANT CREATE ON DATABASE " + database_ + " TO plain");
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY)");
+  user_.run("ALTER TABLE customer OWNER TO plain; ALTER TABLE customer ENABLE ROW LEVEL SECURITY");
+  user_.run("ALTER TABLE customer FORCE ROW LEVEL SECURITY");
+  user_.run("CREATE POLICY first ON customer USING (id = 1)");
+  describe({make_schema("customer", "id:int64")}, "plain");
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_EQ("ALTER ROLE \"plain\" BYPASSRLS;", stops[0].fix);
+  expect_ok(system_.source->open({}));
+  poll_until([this] { return !stopped_.empty(); });
+  ASSERT_THAT(stopped_, SizeIs(1));
+  EXPECT_EQ(stops[0].fix, stopped_[0].error.fix);
+  user_.run(stops[0].fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+  expect_ok(system_.catalog->detach());
+  forget_role("plain");
+}
+
+TEST_F(Catalog, HeirsStopTheDatasetForTheirLogIsTheirOwn) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY)");
+  user_.run("CREATE TABLE vip(note text) INHERITS (customer)");
+  describe({make_schema("customer", "id:int64")});
+  ASSERT_THAT(stopping(), SizeIs(1));
+  EXPECT_THAT(stopping()[0].what, HasSubstr("public.customer has heirs"));
+  user_.run("ALTER TABLE vip NO INHERIT customer");
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+TEST_F(Catalog, AColumnThatNoRecordOfOursFillsStopsTheDataset) {
+  user_.run("CREATE DOMAIN given AS int DEFAULT 7");
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, \"Tax no\" int NOT NULL, a int NOT NULL "
+      "DEFAULT 1, b int NOT NULL GENERATED ALWAYS AS IDENTITY, c given NOT NULL, d bigint NOT NULL "
+      "GENERATED ALWAYS AS (id) STORED)");
+  describe({make_schema("customer", "id:int64")});
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  user_.run(stops[0].fix.substr(0, stops[0].fix.find("; or")));
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+TEST_F(Catalog, LimitsThatAreReachedAreRaisedNotLowered) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY)");
+  describe({make_schema("customer", "id:int64")});
+  const int limit = std::stoi(user_.ask("SHOW max_replication_slots"));
+  user_.run("SELECT pg_create_physical_replication_slot('taken' || i) FROM generate_series(1, " +
+            std::to_string(limit) + ") i");
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_THAT(stops[0].fix, testing::StartsWith("ALTER SYSTEM SET max_replication_slots = " +
+                                                std::to_string(limit + 10) + ";"));
+}
+
+TEST_F(Catalog, NumbersThatAreNoKeyOrThatADefaultMakesSomethingOfAreWarnedOf) {
+  user_.run(
+      "CREATE SEQUENCE s; CREATE TABLE customer(id text PRIMARY KEY DEFAULT 'A-' || nextval('s'), "
+      "no bigserial)");
+  describe({make_schema("customer", "id:text no:int64")});
+  config_.datasets[0].maker_count = 2;
+  system_ = make_postgres(config_, system_clock()).value();
+  EXPECT_THAT(stopping(), IsEmpty());
+  std::vector<std::string> told;
+  const auto found = system_.catalog->findings().value();
+  for (const ports::Finding& finding : found) {
+    if (finding.what.find("is numbered by") != std::string::npos) told.push_back(finding.what);
+  }
+  EXPECT_THAT(told, ElementsAre(HasSubstr("key column id"), HasSubstr("column no of")));
 }
 
 TEST_F(Catalog, StatementsForPeopleNameWhatIsMeant) {

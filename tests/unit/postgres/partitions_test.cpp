@@ -140,6 +140,31 @@ TEST_F(Partitioned, OneThatIsMadeEmptyAsksForNoScan) {
   expect_nothing_to_read();
 }
 
+// Each has a replica identity of its own, which an ALTER of the table does not reach.
+using Identified = Looked;
+
+TEST_F(Identified, APartitionWhoseIdentityIsWithoutTheKeyStopsUntilItIsMended) {
+  user_.run(
+      "CREATE TABLE customer(mail text NOT NULL, id bigint NOT NULL, UNIQUE (mail)) PARTITION BY "
+      "LIST (mail); CREATE TABLE \"Low\" PARTITION OF customer FOR VALUES IN ('a@x', 'b@x'); "
+      "ALTER TABLE \"Low\" ADD PRIMARY KEY (id); ALTER TABLE customer REPLICA IDENTITY USING INDEX "
+      "customer_mail_key");
+  start({make_schema("customer", "mail:text id:int64")});
+  poll_until([this] { return !stopped_.empty(); });
+  ASSERT_THAT(stopped_, SizeIs(1));
+  const std::string fix = stopped_[0].error.fix;
+  EXPECT_EQ("ALTER TABLE \"public\".\"Low\" REPLICA IDENTITY USING INDEX \"Low_mail_key\";", fix);
+  user_.run(fix);
+  open_with(small(), {}, clock_);
+  user_.run("INSERT INTO customer VALUES ('a@x', 1); DELETE FROM customer");
+  EXPECT_THAT(take(2), ElementsAre("insert a@x id=1", "delete a@x"));
+  stopped_.clear();
+  user_.run("ALTER TABLE \"Low\" REPLICA IDENTITY DEFAULT; INSERT INTO customer VALUES ('b@x', 2)");
+  user_.run("DELETE FROM customer");
+  poll_until([this] { return !stopped_.empty(); });
+  EXPECT_THAT(stopped_, SizeIs(1));
+}
+
 class Rewritten : public Looked {
  protected:
   void begin() {

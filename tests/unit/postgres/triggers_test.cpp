@@ -148,6 +148,16 @@ TEST_F(Triggered, WhatOfAPartitionFiresForNoRowOfTheTableIsNotNamed) {
   EXPECT_EQ("1|Ann", customers());
 }
 
+TEST_F(Triggered, OneThatFiresForTruncateAloneIsNoMatterOfOurs) {
+  make_function();
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");
+  user_.run("CREATE TRIGGER gone BEFORE TRUNCATE ON customer EXECUTE FUNCTION shout()");
+  user_.run("ALTER TABLE customer ENABLE ALWAYS TRIGGER gone");
+  begin();
+  EXPECT_THAT(notes(), IsEmpty());
+  EXPECT_THAT(stops(), IsEmpty());
+}
+
 TEST_F(Triggered, OfAnHeirsThoseAreNamedThatAWriteToTheTableReaches) {
   make_function();
   user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");

@@ -103,6 +103,7 @@ class Decoder {
   Result<void> complete(const Mapped& mapped);
   Result<void> show_update(const Bound& bound, const Update& update);
   bool is_shown(const Bound& bound) const;
+  bool stop_if_keyless(const Bound& bound, OldRow kind, const Tuple& old_row);
   bool is_passed_over(std::string_view message) const;
   void show(const Mapped& mapped, ports::RowOp op, std::span<const model::CellView> old_key);
   void show_delete(const Mapped& mapped, const RowCells& cells);

@@ -36,7 +36,9 @@ struct Column {
   NativeType type;
   bool is_nullable = true;
   bool is_generated = false;
+  bool has_default = false;         // also as an identity, or by its domain
   bool is_numbered = false;         // identity, or nextval() by default
+  bool is_drawn = false;            // its default makes something else of a sequence's numbers
   bool is_always_identity = false;  // GENERATED ALWAYS AS IDENTITY
   Numbering numbering;              // of the sequence that the column owns
   model::KeyEquivalence equivalence = model::KeyEquivalence::kBytes;
@@ -59,7 +61,13 @@ struct Table {
   char kind = 'r';         // r ordinary, p partitioned
   char persistence = 'p';  // p permanent, u unlogged, t temporary
   char identity = 'd';
-  bool is_owned = false;  // by a role that we are a member of
+  std::string reader;  // our role
+  std::string owner;
+  bool is_owners_super = false;
+  bool is_owned = false;     // by a role that we are a member of
+  bool is_reachable = true;  // its schema's USAGE is ours
+  bool is_filtered = false;  // row security hides rows of it from us
+  bool has_heirs = false;    // INHERITS: not of partitions
   bool is_readable = false;
   bool is_writable = false;
   int64_t row_estimate = 0;
@@ -94,6 +102,9 @@ TableName parse_table_name(std::string_view text);
 // Every table of users; or the one of this name.
 Result<std::vector<Table>> read_tables(Connection& connection,
                                        const std::optional<TableName>& only = {});
+
+// The partitions of one that hold rows, without columns.
+Result<std::vector<Table>> read_leaves(Connection& connection, const Table& root);
 
 Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping);
 

@@ -1,0 +1,21 @@
+// Whether a table shows us all of its records, and its log tells all that becomes of them.
+//
+// Threads: on the connection given. Errors: those of the connection.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "drivers/systems/postgres/detail/table.hpp"
+
+namespace syncline::postgres {
+
+// Row security that hides rows from our role, or heirs (INHERITS), whose rows are read with the
+// table's and whose log is their own: the statement that mends it.
+std::optional<Error> hidden_problem(const Mapped& mapped);
+
+// Likewise; and identity_problem() of the table and each of its partitions, for those keep replica
+// identities of their own: one error at the most. Queries of its own where it is partitioned.
+Result<std::vector<Error>> log_problems(Connection& connection, const Mapped& mapped);
+
+}  // namespace syncline::postgres
