@@ -487,16 +487,4 @@ Result<void> PostgresSource::acknowledge(const model::Position& position) {
   return success();
 }
 
-Result<model::Position> PostgresSource::current_position() {
-  SYN_TRY(Connection * connection, connect());
-  SYN_TRY(const std::string text, connection->query_text("SELECT pg_current_wal_flush_lsn()"));
-  SYN_TRY(const Lsn lsn, parse_lsn(text));
-  Place place = given_;
-  begun_ = lsn;
-  place.lsn = before_end(lsn);
-  place.passed = lsn;
-  place.part = {};
-  return position_of(place);
-}
-
 }  // namespace syncline::postgres
