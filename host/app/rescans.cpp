@@ -1,5 +1,7 @@
 // Reading tables whole again, where the log did not tell all: that it is due is durable.
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
@@ -8,6 +10,7 @@ namespace syncline::app {
 namespace {
 
 constexpr int64_t kNoteRetryUs = 200'000;
+constexpr std::chrono::milliseconds kNoteLook{10};
 
 }  // namespace
 
@@ -42,16 +45,19 @@ Result<void> RuntimeImpl::load_rescans(SystemRun& run) {
 // as what comes behind it does. Any other error ends the appliance before the source is read on.
 // REQUIRES: not the step thread.
 Result<void> RuntimeImpl::note(const std::function<Result<void>(pipeline::Pipeline&)>& work) {
-  uint64_t seen = 0;
-  while (true) {
+  for (bool is_told = false;; is_told = true) {
     auto noted = on_step_thread(work);
     if (noted || !is_reading_) return noted;
     if (noted.error().code != ErrorCode::kStorageFull) {
       fail_all(noted.error());
       return noted;
     }
-    parts_.log.error(noted.error());
-    seen = committed_.wait(seen, kNoteRetryUs);
+    if (!is_told) parts_.log.error(noted.error());
+    // The work itself makes the signal that others wait for.
+    const int64_t until_us = parts_.clock.steady_us() + kNoteRetryUs;
+    while (is_reading_ && parts_.clock.steady_us() < until_us) {
+      std::this_thread::sleep_for(kNoteLook);
+    }
   }
 }
 
@@ -74,7 +80,7 @@ Result<void> RuntimeImpl::note_rescans(SystemRun& run,
 // Behind the scans that were told of it. Where a crash forgets it, they are asked for again.
 Result<void> RuntimeImpl::note_layout(SystemRun& run) {
   const std::string& layout = run.system->ports.source->layout();
-  if (layout == run.layout) return success();
+  if (layout.empty() || layout == run.layout) return success();  // it is not known yet, or the same
   SYN_TRY(parts_.shadow.put_item(layout_item(run.system->name), layout));
   run.layout = layout;
   return success();

@@ -47,7 +47,7 @@ std::string sqlite_finer_key(const std::string& table, const ports::ColumnInfo& 
 std::string postgres_finer_key(const std::string& table, const ports::ColumnInfo& column) {
   const ports::SqlQuotes quotes = postgres::sql_quotes();
   std::string type = "text";
-  if (column.native_type == "varchar" || column.native_type == "bpchar") {
+  if (column.native_type == "character varying" || column.native_type == "bpchar") {
     const bool is_bounded = column.type.length > 0;
     type = column.native_type + (is_bounded ? "(" + std::to_string(column.type.length) + ")" : "");
   }
@@ -55,10 +55,14 @@ std::string postgres_finer_key(const std::string& table, const ports::ColumnInfo
          " TYPE " + type + " COLLATE \"C\";";
 }
 
+// MODIFY says a column anew, and this is written without a look at the server.
+constexpr const char* kAndTheRest = " /* and its DEFAULT, ON UPDATE, CHECK and COMMENT, if any */";
+
 std::string mariadb_finer_key(const std::string& table, const ports::ColumnInfo& column) {
   const ports::SqlQuotes quotes = mariadb::sql_quotes();
   return "ALTER TABLE " + quotes.table(table) + " MODIFY " + quotes.name(column.name) + " " +
-         column.native_type + " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL;";
+         column.native_type + " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL" +
+         kAndTheRest + ";";
 }
 
 using Columns = std::span<const config::ColumnShape* const>;
@@ -102,7 +106,8 @@ std::string mariadb_make_key(const std::string& table, Columns columns) {
   std::string changes;
   for (const config::ColumnShape* column : columns) {
     if (!column->is_nullable) continue;
-    changes += "MODIFY " + quotes.name(column->name) + " " + column->declaration + " NOT NULL, ";
+    changes += "MODIFY " + quotes.name(column->name) + " " + column->declaration + " NOT NULL" +
+               kAndTheRest + ", ";
   }
   return "ALTER TABLE " + quotes.table(table) + " " + changes + "ADD UNIQUE KEY (" +
          names_of(columns, quotes) + ");";

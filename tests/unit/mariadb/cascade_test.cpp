@@ -495,16 +495,19 @@ TEST_F(CascadeTest, AParentsDatasetThatStandsStillStopsItsChildrens) {
 
 // No statement in the log says it: what of the child was described before comes behind it.
 TEST_F(CascadeTest, AChildThatStopsWithItsParentIsPassedOverInTheMidstOfTheLog) {
-  user_.run("CREATE TABLE city(id bigint PRIMARY KEY, name varchar(20))",
-            "CREATE TABLE customer(id bigint PRIMARY KEY, city bigint, FOREIGN KEY (city) "
-            "REFERENCES city(id) ON DELETE CASCADE)");
-  derive(
-      {make_schema("city", "id:int64 name:text"), make_schema("customer", "id:int64 city:int64")});
-  user_.run("INSERT INTO city VALUES (1, 'a')", "INSERT INTO customer VALUES (1, 1)");
+  user_.run("CREATE TABLE land(id bigint PRIMARY KEY)",
+            "CREATE TABLE region(id bigint PRIMARY KEY, land bigint, name varchar(20), FOREIGN KEY "
+            "(land) REFERENCES land(id) ON DELETE CASCADE)",
+            "CREATE TABLE shop(id bigint PRIMARY KEY, region bigint, FOREIGN KEY (region) "
+            "REFERENCES region(id) ON DELETE CASCADE)");
+  derive({make_schema("land", "id:int64"), make_schema("region", "id:int64 land:int64 name:text"),
+          make_schema("shop", "id:int64 region:int64")});
+  user_.run("INSERT INTO land VALUES (1)", "INSERT INTO region VALUES (1, 1, 'a')",
+            "INSERT INTO shop VALUES (1, 1)");
   follow();
-  user_.run("SET sql_log_bin = 0", "ALTER TABLE city DROP COLUMN name", "SET sql_log_bin = 1",
-            "BEGIN", "INSERT INTO customer VALUES (2, 1)", "INSERT INTO city VALUES (2)",
-            "INSERT INTO customer VALUES (3, 1)", "COMMIT", "INSERT INTO customer VALUES (4, 1)");
+  user_.run("SET sql_log_bin = 0", "ALTER TABLE region DROP COLUMN name", "SET sql_log_bin = 1",
+            "BEGIN", "INSERT INTO shop VALUES (2, 1)", "INSERT INTO region VALUES (2, 1)",
+            "INSERT INTO shop VALUES (3, 1)", "COMMIT", "INSERT INTO shop VALUES (4, 1)");
   follow();
   EXPECT_THAT(stopped_, SizeIs(2));
 }
