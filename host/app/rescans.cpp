@@ -80,7 +80,7 @@ Result<void> RuntimeImpl::note_rescans(SystemRun& run,
 // Behind the scans that were told of it. Where a crash forgets it, they are asked for again.
 Result<void> RuntimeImpl::note_layout(SystemRun& run) {
   const std::string& layout = run.system->ports.source->layout();
-  if (layout.empty() || layout == run.layout) return success();  // it is not known yet, or the same
+  if (layout.empty() || layout == run.layout) return success();  // not known yet, or as noted
   SYN_TRY(parts_.shadow.put_item(layout_item(run.system->name), layout));
   run.layout = layout;
   return success();

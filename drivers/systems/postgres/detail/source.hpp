@@ -30,7 +30,10 @@ class PostgresSource final : public ports::Source {
  public:
   PostgresSource(std::shared_ptr<const Shared> shared, Clock& clock);
 
-  void compare_with(const std::string& layout) override { seen_ = seen_from(layout); }
+  void compare_with(const std::string& layout) override {
+    seen_ = seen_from(layout);
+    told_layout_ = layout;
+  }
   Result<void> open(const model::Position& position) override;
   Result<ports::PollResult> poll(ports::ChangeSink& sink, size_t row_limit, int wait_ms) override;
   Result<void> acknowledge(const model::Position& position) override;
