@@ -226,10 +226,15 @@ TEST_F(Sequences, ThatCannotBeLookedAtAreNamedWithTheirGrant) {
   config_.url = url("plain");
   system_ = make_mariadb(config_, system_clock()).value();
   const auto stops = stopping();
-  ASSERT_THAT(stops, SizeIs(2));
-  EXPECT_EQ("GRANT SELECT, INSERT ON `" + database_ + "`.`numbers` TO 'plain'@'%';", stops[0].fix);
-  EXPECT_THAT(stops[1].fix, HasSubstr("GRANT SELECT ON `" + database_ + "`.`numbers` TO 'plain'"));
-  mend(stops[0].fix);
+  ASSERT_FALSE(stops.empty());
+  EXPECT_THAT(stops.back().fix,
+              HasSubstr("GRANT SELECT ON `" + database_ + "`.`numbers` TO 'plain'"));
+  // 11.4 does not ask for it before an INSERT that gives the number.
+  const std::string grant = "GRANT SELECT, INSERT ON `" + database_ + "`.`numbers` TO 'plain'@'%';";
+  if (stops.size() > 1) {
+    EXPECT_EQ(grant, stops[0].fix);
+  }
+  mend(grant);
   EXPECT_THAT(stopping(), ElementsAre(Field(&ports::Finding::what, HasSubstr("(it is at "))));
   system_ = {};
   user_.run("DROP USER plain");
