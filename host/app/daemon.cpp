@@ -302,10 +302,10 @@ class Daemon {
         add(named + " is of another kind");
       } else {
         for (const std::string& dataset : more_datasets(*known, before, system)) {
-          add("dataset '" + dataset + "' is new in " + named);
+          add(std::string("dataset '").append(dataset).append("' is new in ").append(named));
         }
         for (const std::string& dataset : more_datasets(system, after, *known)) {
-          add("dataset '" + dataset + "' is gone from " + named);
+          add(std::string("dataset '").append(dataset).append("' is gone from ").append(named));
         }
       }
     }
