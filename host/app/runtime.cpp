@@ -43,7 +43,7 @@ Result<void> RuntimeImpl::recover() {
   SYN_TRY(check_datasets());
   SYN_TRY(load_phases());
   const pipeline::Options options{parts_.options.appliance, parts_.options.lane_count,
-                                  parts_.options.pool, [this] { committed_.raise(); }};
+                                  parts_.options.pool};
   const pipeline::Dependencies dependencies{parts_.clock,   parts_.disk,   parts_.dispatcher,
                                             parts_.journal, parts_.shadow, parts_.rules,
                                             parts_.secret};

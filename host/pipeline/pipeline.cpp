@@ -270,7 +270,6 @@ void PipelineImpl::acknowledge_later(const Group& group) {
 Result<void> PipelineImpl::commit() {
   const std::lock_guard committing(commit_mutex_);
   SYN_TRY(const journal::GroupNumber durable, with_.journal.commit());
-  if (options_.tell_durable && durable > committed_number_) options_.tell_durable();
   while (true) {
     Group group;
     {

@@ -36,8 +36,6 @@ struct Options {
   std::string appliance;
   size_t lane_count = model::kLaneCountDefault;
   WorkPool* pool = nullptr;  // null: lanes are stepped on the calling thread
-  // Called by commit() once groups are durable, before the shadow takes them over; may be null.
-  std::function<void()> tell_durable;
 };
 
 struct Dependencies {
