@@ -119,7 +119,7 @@ Result<void> find_in_log(Connection& connection, const Shared& shared, std::vect
         {Severity::kNote, "",
          "the server keeps its log for our slot without limit while the appliance is away",
          "ALTER SYSTEM SET max_slot_wal_keep_size = '64GB'; SELECT pg_reload_conf(); "
-         "(beyond it the slot is lost and a resync is needed)"});
+         "-- beyond it the slot is lost and a resync is needed"});
   }
   return success();
 }
