@@ -142,13 +142,15 @@ void find_unfilled(const Mapped& mapped, std::vector<Finding>& out) {
   for (const Column& column : mapped.table.columns) {
     if (column.is_nullable || column.has_default || column.is_generated) continue;
     if (std::find(synced.begin(), synced.end(), column.name) != synced.end()) continue;
-    const std::string name = quoted_name(column.name);
-    out.push_back(
-        {severity, mapped.schema->name,
-         "column " + column.name + " of " + mapped.table.display_name() +
-             " is NOT NULL without a default, and does not travel: every new record "
-             "would be refused",
-         alter + name + " DROP NOT NULL; or " + alter + name + " SET DEFAULT …; or sync it too"});
+    const std::string alter_column = alter + quoted_name(column.name);
+    std::string fix = alter_column;
+    fix.append(" DROP NOT NULL; or ").append(alter_column);
+    fix.append(" SET DEFAULT …; or sync it too");
+    out.push_back({severity, mapped.schema->name,
+                   "column " + column.name + " of " + mapped.table.display_name() +
+                       " is NOT NULL without a default, and does not travel: every new record "
+                       "would be refused",
+                   std::move(fix)});
   }
 }
 
