@@ -46,7 +46,7 @@ bool show(SystemView& view, const Run& run, const model::Schema& schema) {
   const uint64_t held = view.generation;
   if (run.kind == EntryKind::kDelete) {
     view.generation = std::max(run.generation, held + held % 2);
-  } else if (run.kind == EntryKind::kPut) {
+  } else if (model::is_whole(run.kind)) {
     view.generation = held % 2 == 1 ? std::max(run.generation, held) : run.generation;
   }
   if (run.kind == EntryKind::kDelete || view.generation % 2 == 0) return false;

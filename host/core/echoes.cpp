@@ -27,7 +27,7 @@ bool Echoes::is_plain(const Row& row, const DatasetRules& rules) const {
   if (role == nullptr || role->is_syncing()) return false;
   const Written& run = at->second;
   if (run.kind == EntryKind::kDelete) return row.op == RowOp::kDelete;
-  if (row.op != RowOp::kUpdate && (row.op != RowOp::kInsert || run.kind != EntryKind::kPut)) {
+  if (row.op != RowOp::kUpdate && (row.op != RowOp::kInsert || !model::is_whole(run.kind))) {
     return false;
   }
   auto sent = run.cells.begin();

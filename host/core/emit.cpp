@@ -39,7 +39,8 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
                          : state.exists() ? EntryKind::kSet
                                           : EntryKind::kNote;
   std::vector<SystemId> targets;
-  std::vector<SystemId> full_targets;  // those that a set is not enough for
+  std::vector<SystemId> full_targets;    // those that a set is not enough for
+  std::vector<SystemId> insert_targets;  // those that it has to be new to
   for (const SystemRole& role : record.rules->systems) {
     if (!takes_writes(role, state)) continue;
     const bool is_writer = role.system == arriving.system;
@@ -54,16 +55,37 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
       if (is_writer && !is_in_flight && !is_writer_behind) continue;
       needs_full = is_in_flight && view->needs_full_write();
       if (!is_in_flight) show_before(record, arriving, old_generation, role);
+      if ((needs_full || is_new_life) && whole_kind(record, role) == EntryKind::kInsert) {
+        // Of what it never had nothing is to be deleted.
+        if (state.exists()) insert_targets.push_back(role.system);
+        if (state.exists() || needs_full) continue;
+      }
     }
     (needs_full && !is_new_life ? full_targets : targets).push_back(role.system);
   }
-  if (!targets.empty() || full_targets.empty()) {
+  if (!insert_targets.empty()) {
+    write(record, EntryKind::kInsert, full_cells(record), insert_targets, arriving.commit_time_us);
+  }
+  if (!targets.empty() || (full_targets.empty() && insert_targets.empty())) {
     write(record, kind, is_new_life ? full_cells(record) : changed_cells(record, arriving),
           std::move(targets), arriving.commit_time_us);
   }
   if (!full_targets.empty()) {
     write(record, full_kind, full_cells(record), std::move(full_targets), arriving.commit_time_us);
   }
+}
+
+// How a record that exists is given to this system whole. REQUIRES: a view.
+EntryKind Step::whole_kind(const Touched& record, const SystemRole& role) {
+  if (record.rules->insert_exists == InsertExists::kMerge) return EntryKind::kPut;
+  if (role.kind == SystemKind::kPeer) return EntryKind::kPut;
+  const SystemView& view = *record.state().view(role.system);
+  bool has_row = view.generation % 2 == 1;
+  for (const InFlight& write : view.flight) {
+    if (write.is_skipped || write.kind == EntryKind::kSet) continue;
+    has_row = write.kind != EntryKind::kDelete;
+  }
+  return has_row ? EntryKind::kPut : EntryKind::kInsert;
 }
 
 // Nothing is in flight to this system yet: what it was shown is the state before this change, or,

@@ -24,8 +24,7 @@ bool is_put_on_its_way(const RecordState& state, const SystemRole& role) {
   const SystemView* view = state.view(role.system);
   if (view == nullptr || view->needs_full_write()) return false;
   return std::any_of(view->flight.begin(), view->flight.end(), [&](const InFlight& write) {
-    return write.kind == EntryKind::kPut && !write.is_skipped &&
-           write.generation == state.generation;
+    return model::is_whole(write.kind) && !write.is_skipped && write.generation == state.generation;
   });
 }
 
@@ -179,7 +178,7 @@ void Step::take_missing(Touched& record, const SystemRole& role) {
     view.cells.clear();
   }
   record.is_dirty = true;
-  write(record, EntryKind::kPut, full_cells(record), {role.system}, input_.now_us);
+  write(record, whole_kind(record, role), full_cells(record), {role.system}, input_.now_us);
 }
 
 void Step::redeliver(Touched& record, const SystemRole& role) {
@@ -191,7 +190,7 @@ void Step::redeliver(Touched& record, const SystemRole& role) {
     view.cells = state.cells;
   }
   record.is_dirty = true;
-  write(record, state.exists() ? EntryKind::kPut : EntryKind::kDelete, full_cells(record),
+  write(record, state.exists() ? whole_kind(record, role) : EntryKind::kDelete, full_cells(record),
         {role.system}, input_.now_us);
 }
 

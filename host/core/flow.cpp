@@ -83,7 +83,7 @@ void Flow::read(ByteReader& in) {
     write.sequence = last += in.varint();
     const uint8_t kind = in.u8();
     if (kind < static_cast<uint8_t>(EntryKind::kSet) ||
-        kind > static_cast<uint8_t>(EntryKind::kNote)) {
+        kind > static_cast<uint8_t>(EntryKind::kInsert)) {
       in.fail();
     }
     write.kind = static_cast<EntryKind>(kind);

@@ -35,6 +35,7 @@ bool has_full_write_waiting(const RecordState& state) {
 bool change_needs_values(const RecordState& state, const DatasetRules& rules,
                          const SystemRole& role, const Row& row) {
   if (has_full_write_waiting(state)) return true;
+  if (may_clash(state, rules, role, row)) return true;
   const Shown shown = shown_to(state, role);
   const bool has_seen_all = shown.view == nullptr && shown.own_only == 0;
   const bool is_life_changing = row.op != RowOp::kUpdate;
@@ -70,7 +71,7 @@ bool is_plain_echo(const RecordState& state, const DatasetRules& rules, const Sy
   for (const InFlight& write : view->flight) {
     if (!is_confirmed(write)) continue;
     if (write.kind == model::EntryKind::kDelete) return false;
-    exists = exists || write.kind == model::EntryKind::kPut;
+    exists = exists || model::is_whole(write.kind);
   }
   if (!exists) return false;
   return std::all_of(row.cells.begin(), row.cells.end(), [&](const RowCell& cell) {

@@ -45,6 +45,7 @@ enum class RowOp : uint8_t {
   kSnapshot,   // a row of a first sync: cells: every value field
   kMissing,    // the end of a first sync: this system does not have this record
   kRedeliver,  // write this record to this system again, whole (repair, retry of a quarantine)
+  kOverwrite,  // the record takes the place of the one that this system has apart (apart.cpp)
 };
 
 struct RowCell {
@@ -105,6 +106,7 @@ struct Counters {
   uint64_t corrections = 0;      // cells that a system stored otherwise than we wrote them
   uint64_t markers_ignored = 0;  // of another epoch, or of a sequence never given out
   uint64_t times_clamped = 0;    // commit times beyond the future limit
+  uint64_t left_apart = 0;       // rows of records that a system has apart
 };
 
 class Lane {

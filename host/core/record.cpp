@@ -27,25 +27,29 @@ class RecordWriter {
 
   void write() {
     gather();
-    const bool has_more = !record_.views.empty() || !record_.met.empty() || !record_.keys.empty();
+    const bool has_tail = !record_.keys.empty() || !record_.apart.empty();
+    const bool has_more = !record_.views.empty() || !record_.met.empty() || has_tail;
     out_.varint(record_.generation << 1 | (has_more ? 1 : 0));
     out_.varint(versions_.size());
     for (const Version* version : versions_) model::encode(*version, out_);
     write_indexes(record_.cells.size());
     if (!has_more) return;
-    out_.varint(record_.views.size() << 1 | (record_.keys.empty() ? 0 : 1));
+    out_.varint(record_.views.size() << 1 | (has_tail ? 1 : 0));
     for (const SystemView& view : record_.views) write_view(view);
     out_.varint(record_.met.size());
     for (const Met& met : record_.met) {
       out_.varint(met.field);
       out_.varint(next_index());
     }
-    if (record_.keys.empty()) return;
+    if (!has_tail) return;
     out_.varint(record_.keys.size());
     for (const OwnKey& own : record_.keys) {
       out_.u32(own.system);
       out_.text(own.key);
     }
+    if (record_.apart.empty()) return;
+    out_.varint(record_.apart.size());
+    for (const model::SystemId system : record_.apart) out_.u32(system);
   }
 
  private:
@@ -159,7 +163,7 @@ class RecordReader {
         met.field = read_field();
         met.version = version_at(in_.varint());
       }
-      if ((views & 1) != 0) read_keys(record);
+      if ((views & 1) != 0) read_tail(record);
     }
     return in_.ok() && in_.at_end() && is_sorted(record);
   }
@@ -211,13 +215,16 @@ class RecordReader {
     for (InFlight& write : view.flight) read_in_flight(write);
   }
 
-  void read_keys(RecordState& record) {
+  void read_tail(RecordState& record) {
     record.keys.resize(read_count());
-    if (record.keys.empty()) in_.fail();
     for (OwnKey& own : record.keys) {
       own.system = in_.u32();
       own.key = in_.text();
     }
+    if (!record.keys.empty() && in_.at_end()) return;
+    record.apart.resize(read_count());
+    if (record.apart.empty()) in_.fail();
+    for (model::SystemId& system : record.apart) system = in_.u32();
   }
 
   void read_in_flight(InFlight& write) {
@@ -225,7 +232,10 @@ class RecordReader {
     const uint8_t kind = in_.u8();
     write.is_skipped = (kind & kSkippedFlag) != 0;
     write.kind = static_cast<model::EntryKind>(kind & ~kSkippedFlag);
-    if (write.kind < model::EntryKind::kSet || write.kind > model::EntryKind::kDelete) in_.fail();
+    const bool is_write = write.kind >= model::EntryKind::kSet &&
+                          write.kind <= model::EntryKind::kInsert &&
+                          write.kind != model::EntryKind::kNote;
+    if (!is_write) in_.fail();
     write.generation = in_.varint();
     write.cells.resize(read_count());
     for (SentCell& cell : write.cells) {
@@ -243,6 +253,7 @@ class RecordReader {
     };
     if (falls(record.views, [](const SystemView& view) { return view.system; })) return false;
     if (falls(record.keys, [](const OwnKey& own) { return own.system; })) return false;
+    if (falls(record.apart, [](model::SystemId system) { return system; })) return false;
     return std::none_of(record.views.begin(), record.views.end(), [&](const SystemView& view) {
       return falls(view.flight, [](const InFlight& write) { return write.sequence; });
     });
@@ -308,6 +319,15 @@ bool RecordState::set_key(model::SystemId system, std::string_view key, std::str
       [](const OwnKey& own, model::SystemId wanted) { return own.system < wanted; });
   keys.insert(at, {system, std::string(key)});
   return true;
+}
+
+bool RecordState::is_apart(model::SystemId system) const {
+  return std::binary_search(apart.begin(), apart.end(), system);
+}
+
+void RecordState::set_apart(model::SystemId system, bool is_apart) {
+  std::erase(apart, system);
+  if (is_apart) apart.insert(std::upper_bound(apart.begin(), apart.end(), system), system);
 }
 
 std::string encode(const RecordState& record) {

@@ -83,6 +83,8 @@ struct RecordState {
   std::vector<SystemView> views;      // sorted by system
   std::vector<Met> met;
   std::vector<OwnKey> keys;  // sorted by system
+  // Systems whose row of this key is another record (apart.cpp), sorted.
+  std::vector<model::SystemId> apart;
 
   bool exists() const { return generation % 2 == 1; }
   SystemView* view(model::SystemId system);  // null: there is none
@@ -91,6 +93,8 @@ struct RecordState {
   SystemView& make_view(model::SystemId system, uint32_t epoch);
   // As the system's row has it, or had it last. folded: the record's folded key.
   std::string_view key_at(model::SystemId system, std::string_view folded) const;
+  bool is_apart(model::SystemId system) const;
+  void set_apart(model::SystemId system, bool is_apart);
   // Whether that is news.
   bool set_key(model::SystemId system, std::string_view key, std::string_view folded);
   bool operator==(const RecordState&) const = default;

@@ -24,6 +24,12 @@ struct FieldPolicy {
 
 enum class DeletePolicy : uint8_t { kDeleteWins, kUpdateWins };
 
+// What becomes of two systems' new rows of one key that differ.
+enum class InsertExists : uint8_t {
+  kMerge,       // they are one record, cell by cell
+  kQuarantine,  // they are two that share a number: neither is written over (core/apart.cpp)
+};
+
 enum class SystemKind : uint8_t {
   kDatabase,  // shows our writes in its log (markers), takes collapsed writes
   kPeer,      // another appliance: takes every entry as it is, never in flight
@@ -64,6 +70,7 @@ struct DatasetRules {
   const model::Schema* schema = nullptr;  // outlives the lane
   std::vector<FieldPolicy> fields;        // one per schema field; those of key fields are not used
   DeletePolicy deletes = DeletePolicy::kDeleteWins;
+  InsertExists insert_exists = InsertExists::kMerge;
   DeleteLimit delete_limit;
   uint32_t policy_number = 1;
   std::vector<SystemRole> systems;  // sorted by id

@@ -12,7 +12,7 @@ namespace {
 using model::Version;
 
 model::ConflictType conflict_type(const RecordState& record, model::EntryKind kind) {
-  if (kind == model::EntryKind::kPut) return model::ConflictType::kInsertExists;
+  if (model::is_whole(kind)) return model::ConflictType::kInsertExists;
   if (kind == model::EntryKind::kDelete) return model::ConflictType::kDeleteOriginDiffers;
   return record.exists() ? model::ConflictType::kUpdateOriginDiffers
                          : model::ConflictType::kUpdateMissing;
@@ -24,10 +24,9 @@ bool is_put_met_early(const RecordState& state, model::SystemId system, const Ro
                       const DatasetRules& rules) {
   const SystemView* view = state.view(system);
   if (view == nullptr) return false;
-  const bool is_put =
-      std::any_of(view->flight.begin(), view->flight.end(), [](const InFlight& write) {
-        return !write.is_skipped && write.kind == model::EntryKind::kPut;
-      });
+  const bool is_put = std::any_of(
+      view->flight.begin(), view->flight.end(),
+      [](const InFlight& write) { return !write.is_skipped && model::is_whole(write.kind); });
   return is_put && std::all_of(row.cells.begin(), row.cells.end(), [&](const RowCell& cell) {
            return !rules.travels(cell.field) || is_on_its_way(state, system, cell);
          });
@@ -62,6 +61,7 @@ Shown shown_to(const RecordState& record, const SystemRole& role) {
 
 bool takes_writes(const SystemRole& role, const RecordState& record) {
   if (!role.is_written_to || role.phase == SyncPhase::kWaiting) return false;
+  if (record.is_apart(role.system)) return false;
   return role.phase != SyncPhase::kReading || record.view(role.system) != nullptr;
 }
 
@@ -144,6 +144,9 @@ void Step::take(const Row& row) {
 }
 
 void Step::take(Touched& record, const SystemRole& role, const Row& row) {
+  if (record.state().is_apart(role.system)) return take_apart(record, role, row);
+  if (clashes(record, role, row)) return set_apart(record, role, row);
+  if (row.op == RowOp::kInsert) forget_refused(record, role);
   switch (row.op) {
     case RowOp::kInsert:
     case RowOp::kUpdate:
@@ -156,6 +159,8 @@ void Step::take(Touched& record, const SystemRole& role, const Row& row) {
       return take_missing(record, role);
     case RowOp::kRedeliver:
       return redeliver(record, role);
+    case RowOp::kOverwrite:  // there is nothing to decide any more
+      return;
   }
 }
 
@@ -196,18 +201,38 @@ void Step::note_unseen(const Touched& record, Arriving& arriving) {
 
 // The entry stays in flight, and that record's next write to this target is a full one.
 void Step::take(const model::Skip& skip) {
+  const size_t place = frame_.skips.size();
   frame_.skips.push_back(skip);
   const DatasetRules* rules = lane_.rules_of(skip.dataset);
   if (rules == nullptr) return;
   Touched& record = touch({skip.dataset, skip.key_hash}, *rules, skip.key);
   SystemView* view = record.state().view(skip.target);
   if (view == nullptr) return;
+  Flow& flow = lane_.flows_[{skip.target, rules->schema->stream}];
+  if (record.state().is_apart(skip.target)) frame_.skips[place].reason.clear();  // it is known why
+  bool is_insert = false;
+  bool is_known = false;  // it was passed over behind an insert
+  bool is_whole_behind = false;
   for (InFlight& write : view->flight) {
-    if (write.sequence != skip.sequence) continue;
+    const bool is_refused = write.sequence == skip.sequence;
+    if (is_refused && write.is_skipped && is_known) frame_.skips[place].reason.clear();
+    is_known = is_known || (write.is_skipped && write.kind == model::EntryKind::kInsert);
+    is_insert = is_insert || (is_refused && write.kind == model::EntryKind::kInsert);
+    // What follows an insert that met another's row is not meant for that row.
+    const bool is_behind = is_insert && write.sequence > skip.sequence && !write.is_skipped;
+    if (!is_refused && !is_behind) continue;
     write.is_skipped = true;
     record.is_dirty = true;
+    flow.skip(write.sequence);
+    if (is_behind) pass_over(record, skip.target, write.sequence);
+    is_whole_behind = is_whole_behind || (is_behind && model::is_whole(write.kind));
   }
-  lane_.flows_[{skip.target, rules->schema->stream}].skip(skip.sequence);
+  const SystemRole* role = rules->role(skip.target);
+  if (!is_insert || role == nullptr) return;
+  // The row that it met has been shown since, as the record's, or has gone since.
+  if (view->generation % 2 == 0 && !is_whole_behind) return;
+  frame_.skips[place].reason.clear();
+  redeliver(record, *role);
 }
 
 // Writes that were on their way behind the skipped one may be too little for a record that the

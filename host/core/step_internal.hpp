@@ -31,6 +31,10 @@ bool is_renamed(const RecordState& state, const SystemRole& role, const Row& row
 // Whether a write of ours whose marker was not read yet set this cell just so.
 bool is_on_its_way(const RecordState& state, model::SystemId system, const RowCell& cell);
 
+// Whether a row may turn out to be another record than the one that its key names (apart.cpp).
+bool may_clash(const RecordState& state, const DatasetRules& rules, const SystemRole& role,
+               const Row& row);
+
 // Whether a view says anything: something is in flight, or a first sync that goes on has been here.
 bool is_kept(SystemView& view, const DatasetRules& rules);
 
@@ -113,6 +117,16 @@ class Step {
   static KeyNews note_key(Touched& record, const SystemRole& role, const Row& row);
   static std::string key_for(Touched& record, const SystemRole& role);
 
+  // Apart (apart.cpp).
+  static bool clashes(const Touched& record, const SystemRole& role, const Row& row);
+  void set_apart(Touched& record, const SystemRole& role, const Row& row);
+  void end_apart(Touched& record, const SystemRole& role);
+  void take_apart(Touched& record, const SystemRole& role, const Row& row);
+  void make_up_for(Touched& record, const SystemRole& role);
+  void overwrite(Touched& record, const SystemRole& role);
+  void forget_refused(const Touched& record, const SystemRole& role);
+  void pass_over(const Touched& record, model::SystemId target, model::Sequence sequence);
+
   // Confirm (confirm.cpp).
   void confirm(Touched& record);
 
@@ -150,6 +164,7 @@ class Step {
   void emit(Touched& record, const Arriving& arriving, uint64_t old_generation);
   void show_before(Touched& record, const Arriving& arriving, uint64_t old_generation,
                    const SystemRole& role);
+  static model::EntryKind whole_kind(const Touched& record, const SystemRole& role);
   model::EntryCell accepted_cell(const Touched& record, model::FieldIndex field) const;
   model::CellList full_cells(const Touched& record) const;
   void write(Touched& record, model::EntryKind kind, model::CellList cells,

@@ -76,6 +76,7 @@ void Pending::take_skips(const model::Frame& frame) {
   for (const model::Skip& skip : frame.skips) {
     const auto stream = streams_.find(skip.dataset);
     if (skip.target != target_ || stream == streams_.end()) continue;
+    if (skip.sequence == model::kApartSequence) continue;
     Flow& flow = flows_[{stream->second, frame.lane}];
     if (skip.sequence <= flow.applied) continue;
     flow.refused.erase(skip.sequence);

@@ -17,6 +17,7 @@ void TransactionBuilder::take(const FlowId& id, const Flow& flow, size_t count) 
 
 Transaction TransactionBuilder::finish(uint32_t epoch) {
   auto& records = transaction_.records;
+  std::erase_if(records, [](const auto& record) { return record.run.is_nothing(); });
   std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) {
     return std::tie(a.last->dataset, a.last->key) < std::tie(b.last->dataset, b.last->key);
   });

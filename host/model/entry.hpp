@@ -29,7 +29,13 @@ enum class EntryKind : uint8_t {
   kPut = 2,     // the whole record: it exists from here on
   kDelete = 3,  // it exists no longer; cells, if any, are the tombstone's, for peers only
   kNote = 4,    // cells of a tombstone changed: for peers only, nothing for a database
+  kInsert = 5,  // as kPut, where nobody's row may be written over: one that is there refuses it
 };
+
+// Whether an entry of this kind gives the record whole.
+constexpr bool is_whole(EntryKind kind) {
+  return kind == EntryKind::kPut || kind == EntryKind::kInsert;
+}
 
 struct EntryCell {
   FieldIndex field = 0;  // into Schema::fields; never a key field
@@ -96,7 +102,7 @@ struct Entry {
   std::string key;  // joined (model/key.hpp), as its origin wrote it
   EntryKind kind = EntryKind::kSet;
   uint64_t generation = 0;
-  CellList cells;                 // kPut: every value field; kSet: the changed; kDelete: none
+  CellList cells;                 // whole: every value field; kSet: the changed; kDelete: none
   std::vector<SystemId> targets;  // the systems it must be written to, sorted
   SystemId origin = 0;            // the system whose log showed it here
   int64_t commit_time_us = 0;     // when its origin committed it; for latency
@@ -109,20 +115,28 @@ struct Collapsed {
   EntryKind kind = EntryKind::kSet;
   uint64_t generation = 0;
   std::vector<CellType> cells;  // ordered by field
+  bool is_new = false;          // it began with an insert: a row that is there is another's
+
+  // Whether nothing is to be done: what the run itself would make is gone again.
+  bool is_nothing() const { return is_new && kind == EntryKind::kDelete; }
 };
 
-// Adds the next entry of the record to what the run has come to so far. A put or delete replaces
-// all before it; a set overlays its cells, except on a delete, where it is nothing. A delete has no
-// cells for a database.
+// Adds the next entry of the record to what the run has come to so far. A put, an insert or a
+// delete replaces all before it; a set overlays its cells, except on a delete, where it is nothing.
+// A delete has no cells for a database. An insert behind the run's own delete or put is a put; a
+// put behind its insert is an insert.
 template <class CellType>
 void collapse_onto(Collapsed<CellType>& run, EntryKind kind, uint64_t generation,
                    std::span<const CellType> cells) {
   run.generation = generation;
   if (kind == EntryKind::kNote) return;
   if (kind != EntryKind::kSet) {
+    run.is_new = run.is_new || (kind == EntryKind::kInsert && run.kind == EntryKind::kSet);
     run.kind = kind;
     run.cells.clear();
-    if (kind == EntryKind::kPut) run.cells.assign(cells.begin(), cells.end());
+    if (!is_whole(kind)) return;
+    run.kind = run.is_new ? EntryKind::kInsert : EntryKind::kPut;
+    run.cells.assign(cells.begin(), cells.end());
     return;
   }
   if (run.kind == EntryKind::kDelete) return;

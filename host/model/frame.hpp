@@ -78,7 +78,9 @@ struct Confirmation {  // the log of `system` showed our marker
   bool operator==(const Confirmation&) const = default;
 };
 
-struct Skip {  // a target would not take this entry; it waits in quarantine
+// A target would not take this entry; it waits in quarantine. No reason: it is passed over, and
+// what was in quarantine of it is gone.
+struct Skip {
   SystemId target = 0;
   DatasetId dataset = 0;
   KeyHash key_hash;
@@ -87,6 +89,9 @@ struct Skip {  // a target would not take this entry; it waits in quarantine
   std::string reason;
   bool operator==(const Skip&) const = default;
 };
+
+// In place of an entry's: the target's row under this key is another record's, none of it is taken.
+inline constexpr Sequence kApartSequence = ~Sequence{0} - 1;
 
 struct TableDelta {  // what detect found, for the fingerprint table of (system, dataset)
   SystemId system = 0;

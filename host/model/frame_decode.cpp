@@ -261,7 +261,7 @@ class FrameDecoder {
         if (count > targets_left) return damaged("targets are missing");
         targets_left -= count;
         for (uint32_t i = 0; i < count; ++i) entry.targets.push_back(targets.next());
-        if (entry.kind < EntryKind::kSet || entry.kind > EntryKind::kNote) {
+        if (entry.kind < EntryKind::kSet || entry.kind > EntryKind::kInsert) {
           return damaged("an entry is of an unknown kind");
         }
         if (!take_cells(shape, entry.cells)) return damaged("a cell is wrong");

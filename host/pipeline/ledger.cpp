@@ -130,7 +130,7 @@ Result<void> record_ledger(const model::Frame& frame, state::Shadow& shadow) {
     SYN_TRY(shadow.put_item(conflict_name(frame, i), encode_conflict(frame.conflicts[i])));
   }
   for (const model::Skip& skip : frame.skips) {
-    SYN_TRY(quarantine(skip, shadow));
+    SYN_TRY(skip.reason.empty() ? forget_quarantined(skip, shadow) : quarantine(skip, shadow));
   }
   return success();
 }

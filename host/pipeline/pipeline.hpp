@@ -130,6 +130,10 @@ class Pipeline {
   // These records are put to the system as accepted (verify --repair).
   virtual Result<void> process_redeliver(model::SystemId system, model::DatasetId dataset,
                                          std::span<const std::string> keys) = 0;
+  // The record takes the place of another one of its number that the system has apart. False: the
+  // record has ended, nothing was done.
+  virtual Result<bool> process_overwrite(model::SystemId system, model::DatasetId dataset,
+                                         const std::string& key) = 0;
 
   // What of the dataset's records the system has lost is let through; it is durable. REQUIRES: a
   // scan (begin_sweep to process_sweep) follows, which finds it, and ends the approval; until then

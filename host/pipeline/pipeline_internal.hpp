@@ -40,6 +40,8 @@ class PipelineImpl final : public Pipeline {
   Result<void> process_sweep(model::SystemId system, model::DatasetId dataset) override;
   Result<void> process_missing(model::SystemId system, model::DatasetId dataset,
                                model::LaneIndex lane) override;
+  Result<bool> process_overwrite(model::SystemId system, model::DatasetId dataset,
+                                 const std::string& key) override;
   Result<void> process_redeliver(model::SystemId system, model::DatasetId dataset,
                                  std::span<const std::string> keys) override;
   Result<void> approve_deletes(model::SystemId system, model::DatasetId dataset) override;

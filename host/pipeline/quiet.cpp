@@ -88,7 +88,7 @@ void PipelineImpl::add_quiet_deltas(LaneWork& work) const {
     const state::FingerprintTable* table = tables_.find(work.input.system, dataset);
     if (rule == with_.rules.end() || table == nullptr) continue;
     std::string& delta = deltas[dataset];
-    if (run.written.kind == model::EntryKind::kPut) {
+    if (model::is_whole(run.written.kind)) {
       append_put(delta, run, *rule->second.schema);
     } else if (run.written.kind == model::EntryKind::kSet) {
       append_sent(delta, run, *rule->second.schema);

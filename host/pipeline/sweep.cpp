@@ -184,6 +184,15 @@ Result<void> PipelineImpl::process_redeliver(model::SystemId system, model::Data
   return process_keys(system, dataset, keys, core::RowOp::kRedeliver);
 }
 
+Result<bool> PipelineImpl::process_overwrite(model::SystemId system, model::DatasetId dataset,
+                                             const std::string& key) {
+  SYN_TRY(commit());
+  SYN_TRY(const bool is_there, exists(dataset, key));
+  if (!is_there) return false;
+  SYN_TRY(process_keys(system, dataset, std::span(&key, 1), core::RowOp::kOverwrite));
+  return true;
+}
+
 Result<void> PipelineImpl::process_keys(model::SystemId system, model::DatasetId dataset,
                                         std::span<const std::string> keys, core::RowOp op) {
   SYN_ASSERT(!is_waiting());

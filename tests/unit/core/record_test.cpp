@@ -28,7 +28,9 @@ std::vector<model::Version> any_versions() {
 InFlight any_in_flight(model::Sequence sequence) {
   InFlight write;
   write.sequence = sequence;
-  write.kind = static_cast<model::EntryKind>(*rc::gen::inRange(1, 4));
+  constexpr model::EntryKind kKinds[] = {model::EntryKind::kSet, model::EntryKind::kPut,
+                                         model::EntryKind::kDelete, model::EntryKind::kInsert};
+  write.kind = kKinds[*rc::gen::inRange(0, 4)];
   write.generation = *rc::gen::inRange<uint64_t>(0, 1000);
   write.is_skipped = *rc::gen::arbitrary<bool>();
   write.cells.resize(*rc::gen::inRange<size_t>(0, 4));
@@ -55,6 +57,9 @@ RecordState any_record() {
   for (Met& met : record.met) met = {*rc::gen::arbitrary<uint16_t>(), any_version()};
   for (uint32_t system = 1; system <= *rc::gen::inRange<uint32_t>(0, 3); ++system) {
     record.keys.push_back({system, *rc::gen::arbitrary<std::string>()});
+  }
+  for (uint32_t system = 1; system <= *rc::gen::inRange<uint32_t>(0, 3); ++system) {
+    if (*rc::gen::arbitrary<bool>()) record.set_apart(system * 7, true);
   }
   return record;
 }

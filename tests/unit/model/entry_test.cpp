@@ -48,6 +48,26 @@ TEST_F(Collapse, a_delete_and_an_insert_are_the_whole_record) {
   expect(EntryKind::kPut, 3, "1a2c");
 }
 
+TEST_F(Collapse, an_insert_stays_one_and_made_and_gone_again_it_is_nothing) {
+  add(EntryKind::kInsert, 1, {{1, "a"}, {2, "b"}});
+  add(EntryKind::kSet, 1, {{2, "c"}});
+  expect(EntryKind::kInsert, 1, "1a2c");
+  add(EntryKind::kPut, 1, {{1, "d"}, {2, "c"}});
+  expect(EntryKind::kInsert, 1, "1d2c");
+  EXPECT_FALSE(run_.is_nothing());
+  add(EntryKind::kDelete, 2, {});
+  EXPECT_TRUE(run_.is_nothing());
+  add(EntryKind::kInsert, 3, {{1, "e"}, {2, "f"}});
+  expect(EntryKind::kInsert, 3, "1e2f");
+}
+
+TEST_F(Collapse, an_insert_behind_a_delete_is_a_put) {
+  add(EntryKind::kDelete, 2, {});
+  add(EntryKind::kInsert, 3, {{1, "a"}, {2, "b"}});
+  expect(EntryKind::kPut, 3, "1a2b");
+  EXPECT_FALSE(run_.is_nothing());
+}
+
 TEST_F(Collapse, a_set_on_a_delete_is_nothing) {
   add(EntryKind::kDelete, 2, {});
   add(EntryKind::kSet, 2, {{1, "a"}});

@@ -67,7 +67,7 @@ class FrameMaker {
     entry.sequence = random_();
     entry.key_hash = hash();
     entry.key = text();
-    entry.kind = static_cast<EntryKind>(1 + below(4));
+    entry.kind = static_cast<EntryKind>(1 + below(5));
     entry.generation = below(5);
     entry.cells = cells();
     for (size_t i = below(3); i > 0; --i) entry.targets.push_back(static_cast<SystemId>(i));

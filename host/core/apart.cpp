@@ -1,0 +1,146 @@
+// Records apart: two systems' new rows of one key that are two records, where the dataset says so,
+// since each system numbers its own. The one that comes first is the record. Of the other row
+// nothing is taken, and nothing is written over it, until it is gone, or says what the record says,
+// or somebody decides that the record takes its place.
+#include <algorithm>
+#include <utility>
+
+#include "host/core/step_internal.hpp"
+
+namespace syncline::core {
+namespace {
+
+std::string why_apart() {
+  return to_string(
+      {ErrorCode::kSystemRefused, "its row is another record of the same number (insert_exists)",
+       "each system gave the number to a record of its own: `syncline conflicts list` shows both",
+       "give one of them another number there; `quarantine retry` writes the record over this "
+       "row"});
+}
+
+bool differs(const Touched& record, const Row& row) {
+  return std::any_of(row.cells.begin(), row.cells.end(), [&](const RowCell& cell) {
+    return record.rules->travels(cell.field) &&
+           record.accepted_value(cell.field) != model::CellView{cell.state, cell.bytes};
+  });
+}
+
+// A system that is not written to knows what it has told.
+bool has_seen(const RecordState& state, const SystemRole& role) {
+  const Shown shown = shown_to(state, role);
+  if (shown.own_only == 0) return shown.generation % 2 == 1;
+  return std::any_of(state.cells.begin(), state.cells.end(), [&](const model::Version& version) {
+    return version.origin == shown.own_only;
+  });
+}
+
+}  // namespace
+
+bool may_clash(const RecordState& state, const DatasetRules& rules, const SystemRole& role,
+               const Row& row) {
+  if (state.is_apart(role.system)) return true;
+  return rules.insert_exists == InsertExists::kQuarantine && row.op == RowOp::kInsert &&
+         !row.is_ours && state.exists();
+}
+
+// What a first sync finds was there before anyone watched: its rule decides.
+bool Step::clashes(const Touched& record, const SystemRole& role, const Row& row) {
+  return may_clash(record.state(), *record.rules, role, row) && !is_read_by(record, role, row) &&
+         !has_seen(record.state(), role) && differs(record, row);
+}
+
+void Step::set_apart(Touched& record, const SystemRole& role, const Row& row) {
+  RecordState& state = record.state();
+  ++lane_.counters_.changes;
+  for (const RowCell& cell : row.cells) {
+    const model::CellView value{cell.state, cell.bytes};
+    if (!record.rules->travels(cell.field) || record.accepted_value(cell.field) == value) continue;
+    add_conflict(record, cell.field, model::ConflictType::kInsertExists,
+                 model::ConflictOutcome::kHeld, accepted_side(record, cell.field),
+                 {role.system, {}, cell.state, std::string(cell.bytes)});
+  }
+  state.set_apart(role.system, true);
+  record.is_dirty = true;
+  frame_.skips.push_back({role.system, record.id.dataset, record.id.key_hash,
+                          std::string(record.key), model::kApartSequence, why_apart()});
+  forget_refused(record, role);
+}
+
+// Inserts that its row refused: what they met is known by now.
+void Step::forget_refused(const Touched& record, const SystemRole& role) {
+  const SystemView* view = record.state().view(role.system);
+  if (view == nullptr || record.rules->insert_exists == InsertExists::kMerge) return;
+  for (const InFlight& write : view->flight) {
+    if (write.is_skipped) pass_over(record, role.system, write.sequence);
+  }
+}
+
+void Step::end_apart(Touched& record, const SystemRole& role) {
+  record.state().set_apart(role.system, false);
+  record.is_dirty = true;
+  pass_over(record, role.system, model::kApartSequence);
+}
+
+// The target leaves it out, and nothing waits in quarantine for it.
+void Step::pass_over(const Touched& record, model::SystemId target, model::Sequence sequence) {
+  frame_.skips.push_back(
+      {target, record.id.dataset, record.id.key_hash, std::string(record.key), sequence, {}});
+}
+
+void Step::take_apart(Touched& record, const SystemRole& role, const Row& row) {
+  const RecordState& state = record.state();
+  switch (row.op) {
+    case RowOp::kInsert:
+    case RowOp::kUpdate:
+    case RowOp::kSnapshot: {
+      const bool is_whole = row.cells.size() == record.rules->schema->value_count();
+      if (row.is_ours || !is_whole || (state.exists() && differs(record, row))) break;
+      end_apart(record, role);
+      Row insert = row;
+      insert.op = RowOp::kInsert;
+      if (insert.commit_time_us == 0) insert.commit_time_us = input_.now_us;
+      return take_change(record, role, insert);
+    }
+    case RowOp::kDelete:
+    case RowOp::kMissing:
+      if (row.is_ours) break;
+      end_apart(record, role);
+      return make_up_for(record, role);
+    case RowOp::kOverwrite:
+      return overwrite(record, role);
+    case RowOp::kRedeliver:
+      break;
+  }
+  ++lane_.counters_.left_apart;
+}
+
+// The system has no row any more, and may have missed changes of the record: whole, also behind an
+// insert that is on its way and may be taken now; or gone, if that one is.
+void Step::make_up_for(Touched& record, const SystemRole& role) {
+  const RecordState& state = record.state();
+  if (!takes_writes(role, state)) return;
+  if (!state.exists()) {
+    SystemView* view = record.state().view(role.system);
+    if (view == nullptr) return;
+    std::erase_if(view->flight, [](const InFlight& write) { return write.is_skipped; });
+    if (!view->is_in_flight()) return;
+    return write(record, model::EntryKind::kDelete, {}, {role.system}, input_.now_us);
+  }
+  SystemView& view = make_view(record, role);
+  if (!view.is_in_flight()) view.generation = state.generation - 1;
+  write(record, whole_kind(record, role), full_cells(record), {role.system}, input_.now_us);
+}
+
+// A record that has ended takes nobody's place.
+void Step::overwrite(Touched& record, const SystemRole& role) {
+  if (!record.state().exists()) return;
+  end_apart(record, role);
+  if (!takes_writes(role, record.state())) return;
+  SystemView& view = make_view(record, role);
+  view.generation = record.state().generation;  // it has a row
+  view.cells = record.state().cells;
+  record.is_dirty = true;
+  write(record, model::EntryKind::kPut, full_cells(record), {role.system}, input_.now_us);
+}
+
+}  // namespace syncline::core

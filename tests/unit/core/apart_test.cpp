@@ -1,0 +1,260 @@
+#include "tests/unit/core/lane_fixture.hpp"
+
+namespace syncline::core {
+namespace {
+
+using model::ConflictOutcome, model::ConflictType, model::EntryKind;
+
+const Cells kAnn = {{kName, "Ann"}, {kPhone, "1"}, {kCity, "Bern"}};
+const Cells kBob = {{kName, "Bob"}, {kPhone, "2"}, {kCity, "Bern"}};
+
+// Systems that number their own records: Ann's is the erp's, the shop gives Bob the same number.
+class Apart : public LaneStory {
+ protected:
+  Apart() {
+    role(kCrm);
+    rules().insert_exists = InsertExists::kQuarantine;
+  }
+  void clash() {
+    step(kErp, {insert(kAnn, 10)});
+    step(kShop, {insert(kBob, 20)});
+  }
+  // Of the last step, by target and sequence; those without a reason leave quarantine.
+  std::map<std::pair<model::SystemId, model::Sequence>, bool> quarantined() const {
+    std::map<std::pair<model::SystemId, model::Sequence>, bool> items;
+    for (const model::Skip& skip : frames_.back().skips) {
+      items[{skip.target, skip.sequence}] = !skip.reason.empty();
+    }
+    return items;
+  }
+  static constexpr model::Sequence kApart = model::kApartSequence;
+};
+
+TEST_F(Apart, a_new_record_is_inserted_where_nobody_has_it) {
+  const model::Frame& frame = step(kErp, {insert(kAnn, 10)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kInsert);
+  EXPECT_EQ(frame.entries[0].targets, (Systems{kShop, kCrm}));
+  EXPECT_EQ(cells_of(frame.entries[0]), kAnn);
+  confirm_all();
+  EXPECT_EQ(step(kErp, {update({{kPhone, "3"}}, 20)}).entries.at(0).kind, EntryKind::kSet);
+}
+
+TEST_F(Apart, of_a_row_with_the_same_number_nothing_is_taken_and_nothing_is_written_over_it) {
+  clash();
+  const model::Frame& frame = frames_.back();
+  EXPECT_TRUE(frame.entries.empty());
+  EXPECT_EQ(accepted(), kAnn);
+  EXPECT_TRUE(state().is_apart(kShop));
+  ASSERT_EQ(frame.conflicts.size(), 2u);  // the city is the same
+  EXPECT_EQ(frame.conflicts[0].type, ConflictType::kInsertExists);
+  EXPECT_EQ(frame.conflicts[0].outcome, ConflictOutcome::kHeld);
+  EXPECT_EQ(frame.conflicts[0].winner.bytes, "Ann");
+  EXPECT_EQ(frame.conflicts[0].loser.bytes, "Bob");
+  EXPECT_EQ(frame.conflicts[0].loser.system, kShop);
+  EXPECT_TRUE(quarantined().at({kShop, kApart}));
+  // What either side does to its own stays there.
+  EXPECT_TRUE(step(kShop, {update({{kPhone, "7"}}, 30)}).entries.empty());
+  const model::Frame& others = step(kErp, {update({{kPhone, "8"}}, 40)});
+  ASSERT_EQ(others.entries.size(), 1u);
+  EXPECT_EQ(others.entries[0].targets, Systems{kCrm});
+  EXPECT_EQ(accepted().at(kPhone), "8");
+}
+
+TEST_F(Apart, what_follows_a_refused_insert_is_passed_over_too) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kErp, {update({{kPhone, "3"}}, 20)});
+  step(kErp, {removal(30)});
+  step(kShop, {}, {skip(kShop, 1)});
+  EXPECT_EQ(frames_.back().skips.size(), 3u);
+  EXPECT_TRUE(quarantined().at({kShop, 1}));
+  EXPECT_FALSE(quarantined().at({kShop, 2}));
+  EXPECT_FALSE(quarantined().at({kShop, 3}));
+  EXPECT_TRUE(frames_.back().entries.empty());
+  step(kShop, {}, {skip(kShop, 2)});  // refused with it, as one write
+  EXPECT_FALSE(quarantined().at({kShop, 2}));
+  EXPECT_EQ(lane_.skipped(kShop, kStream), (std::vector<model::Sequence>{1, 2, 3}));
+  EXPECT_TRUE(lane_.skipped(kCrm, kStream).empty());
+}
+
+TEST_F(Apart, until_the_row_is_seen_only_inserts_go_there) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kShop, {}, {skip(kShop, 1)});
+  const model::Frame& changed = step(kErp, {update({{kPhone, "3"}}, 20)});
+  ASSERT_EQ(changed.entries.size(), 2u);
+  EXPECT_EQ(changed.entries[0].kind, EntryKind::kInsert);
+  EXPECT_EQ(changed.entries[0].targets, Systems{kShop});
+  EXPECT_EQ(changed.entries[1].kind, EntryKind::kSet);
+  EXPECT_EQ(changed.entries[1].targets, Systems{kCrm});
+  step(kShop, {}, {skip(kShop, lane_.last_sequence(kStream) - 1)});
+  const model::Frame& removed = step(kErp, {removal(30)});
+  ASSERT_EQ(removed.entries.size(), 1u);
+  EXPECT_EQ(removed.entries[0].targets, Systems{kCrm});
+}
+
+TEST_F(Apart, a_refusal_has_one_item_whether_the_row_is_seen_before_it_or_behind) {
+  clash();
+  step(kShop, {}, {skip(kShop, 1)});
+  EXPECT_FALSE(quarantined().at({kShop, 1}));
+  step(kShop, {removal(25)});
+  step(kErp, {removal(26)});
+  confirm_all();
+  step(kErp, {insert(kAnn, 30)});
+  const model::Sequence refused = lane_.last_sequence(kStream);
+  step(kShop, {}, {skip(kShop, refused)});
+  EXPECT_TRUE(quarantined().at({kShop, refused}));
+  step(kShop, {insert(kBob, 40)});
+  EXPECT_FALSE(quarantined().at({kShop, refused}));
+  EXPECT_TRUE(quarantined().at({kShop, kApart}));
+}
+
+TEST_F(Apart, a_row_that_goes_makes_room_for_the_record) {
+  clash();
+  step(kShop, {}, {skip(kShop, 1)});
+  step(kErp, {update({{kPhone, "3"}}, 30)});
+  const model::Frame& frame = step(kShop, {removal(40)});
+  EXPECT_FALSE(quarantined().at({kShop, kApart}));
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kInsert);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+  EXPECT_EQ(cells_of(frame.entries[0]), (Cells{{kName, "Ann"}, {kPhone, "3"}, {kCity, "Bern"}}));
+  EXPECT_FALSE(state().is_apart(kShop));
+  confirm_all();
+  EXPECT_TRUE(state().views.empty());
+  EXPECT_EQ(step(kShop, {update({{kPhone, "4"}}, 50)}).entries.at(0).targets,
+            (Systems{kErp, kCrm}));
+}
+
+TEST_F(Apart, a_row_that_goes_before_our_insert_comes_makes_room_for_it_and_what_followed) {
+  clash();
+  step(kErp, {update({{kPhone, "3"}}, 30)});
+  const model::Frame& frame = step(kShop, {removal(40)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kPut);
+  EXPECT_EQ(cells_of(frame.entries[0]).at(kPhone), "3");
+  confirm_all();
+  EXPECT_TRUE(state().views.empty());
+  EXPECT_FALSE(state().is_apart(kShop));
+}
+
+TEST_F(Apart, a_row_that_went_behind_the_refusal_costs_one_more_try) {
+  clash();
+  step(kShop, {removal(30)});
+  const model::Frame& frame = step(kShop, {}, {skip(kShop, 1)});
+  EXPECT_FALSE(quarantined().at({kShop, 1}));
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kInsert);
+  const model::Sequence again = frame.entries[0].sequence;
+  EXPECT_TRUE(step(kShop, {}, {skip(kShop, again)}).entries.empty());
+  EXPECT_TRUE(quarantined().at({kShop, again}));
+}
+
+TEST_F(Apart, an_insert_that_comes_behind_the_end_of_the_record_is_followed_by_a_delete) {
+  clash();
+  step(kErp, {removal(30)});
+  const model::Frame& frame = step(kShop, {removal(40)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kDelete);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+  confirm_all();
+  EXPECT_TRUE(state().views.empty());
+  step(kShop, {insert(kBob, 50)});
+  EXPECT_EQ(accepted(), kBob);
+  EXPECT_TRUE(state().exists());
+}
+
+TEST_F(Apart, a_row_that_says_the_same_is_the_record) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kShop, {}, {skip(kShop, 1)});
+  const model::Frame& frame = step(kShop, {insert(kAnn, 20)});
+  EXPECT_FALSE(state().is_apart(kShop));
+  EXPECT_TRUE(frame.conflicts.empty());
+  EXPECT_FALSE(quarantined().at({kShop, 1}));
+  confirm_all();
+  EXPECT_EQ(step(kErp, {update({{kPhone, "3"}}, 30)}).entries.back().targets.front(), kShop);
+}
+
+TEST_F(Apart, an_insert_refused_for_a_row_that_is_known_by_then_is_followed_by_the_record) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kShop, {insert(kAnn, 20)});
+  step(kErp, {update({{kPhone, "3"}}, 30)});
+  const model::Frame& frame = step(kShop, {}, {skip(kShop, 1)});
+  EXPECT_FALSE(quarantined().at({kShop, 1}));
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kPut);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+  EXPECT_EQ(cells_of(frame.entries[0]).at(kPhone), "3");
+}
+
+TEST_F(Apart, somebody_may_decide_for_the_record_and_a_repair_does_not) {
+  clash();
+  step(kShop, {}, {skip(kShop, 1)});
+  EXPECT_TRUE(step(kShop, {row(RowOp::kRedeliver, {}, 0)}).entries.empty());
+  EXPECT_TRUE(state().is_apart(kShop));
+  const model::Frame& frame = step(kShop, {row(RowOp::kOverwrite, {}, 0)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kPut);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+  EXPECT_FALSE(quarantined().at({kShop, kApart}));
+  EXPECT_FALSE(state().is_apart(kShop));
+  confirm_all();
+  EXPECT_TRUE(state().views.empty());
+  // There is nothing to decide any more, and nothing left of a record that has ended.
+  EXPECT_TRUE(step(kShop, {row(RowOp::kOverwrite, {}, 0)}).entries.empty());
+}
+
+TEST_F(Apart, a_record_that_has_ended_takes_nobodys_place) {
+  clash();
+  step(kShop, {}, {skip(kShop, 1)});
+  step(kErp, {removal(30)});
+  EXPECT_TRUE(step(kShop, {row(RowOp::kOverwrite, {}, 0)}).entries.empty());
+  EXPECT_TRUE(state().is_apart(kShop));
+  // Inserted anew, the row is a record of its own.
+  step(kShop, {removal(40)});
+  EXPECT_FALSE(state().is_apart(kShop));
+  const model::Frame& frame = step(kShop, {insert(kBob, 50)});
+  EXPECT_EQ(accepted(), kBob);
+  EXPECT_TRUE(state().exists());
+  EXPECT_EQ(frame.entries.at(0).targets, (Systems{kErp, kCrm}));
+}
+
+TEST_F(Apart, a_system_that_is_only_read_may_have_one_too) {
+  role(kShop).is_written_to = false;
+  clash();
+  EXPECT_TRUE(state().is_apart(kShop));
+  EXPECT_EQ(accepted(), kAnn);
+  step(kErp, {removal(30)});
+  step(kShop, {removal(40)});
+  step(kShop, {insert(kBob, 50)});
+  EXPECT_EQ(accepted(), kBob);
+  EXPECT_TRUE(step(kShop, {insert(kAnn, 60)}).conflicts.empty()) << "its own record, told again";
+}
+
+TEST_F(Apart, a_record_made_again_by_who_deleted_it_goes_whole_over_the_delete) {
+  step(kErp, {insert(kAnn, 10)});
+  confirm_all();
+  step(kErp, {removal(20)});
+  const model::Frame& frame = step(kErp, {insert(kBob, 30)});
+  EXPECT_EQ(frame.entries.at(0).kind, EntryKind::kInsert);
+  confirm_all();
+  EXPECT_TRUE(state().views.empty());
+  EXPECT_EQ(accepted(), kBob);
+}
+
+TEST_F(Apart, is_known_to_a_new_epoch) {
+  clash();
+  lane_.set_epoch(kShop, kEpoch + 1);
+  EXPECT_TRUE(state().is_apart(kShop));
+  EXPECT_TRUE(step(kShop, {update({{kPhone, "7"}}, 30)}).entries.empty());
+}
+
+TEST_F(Apart, where_keys_say_which_record_is_meant_they_are_one) {
+  rules().insert_exists = InsertExists::kMerge;
+  clash();
+  EXPECT_FALSE(state().is_apart(kShop));
+  EXPECT_EQ(accepted(), kBob);
+  EXPECT_EQ(frames_.front().entries.at(0).kind, EntryKind::kPut);
+}
+
+}  // namespace
+}  // namespace syncline::core
