@@ -18,6 +18,12 @@ Error Guard::outside_filter(model::DatasetId dataset) const {
           "widen the filter in the config, or correct the record"};
 }
 
+Error another_is_there() {
+  return {ErrorCode::kSystemRefused, "another record has this key there (insert_exists)",
+          "both systems gave the number, each to a record of its own",
+          "give one of the two another number"};
+}
+
 Lookup::Lookup(const Guard& guard, std::span<const ports::RecordWrite> writes,
                model::DatasetId dataset)
     : guard_(guard), writes_(writes), dataset_(dataset) {

@@ -86,6 +86,9 @@ class Guard {
   std::unordered_map<model::DatasetId, const ports::DatasetMapping*> guarded_;
 };
 
+// Why an insert is refused (EntryKind::kInsert).
+Error another_is_there();
+
 // Of the write at a place, where the batch is guarded.
 inline Standing standing_of(const std::vector<Standing>& standings, size_t index) {
   return index < standings.size() ? standings[index] : Standing::kUnguarded;

@@ -215,7 +215,8 @@ class SystemTest : public testing::Test {
     expect_ok(system_.source->acknowledge(sink_->position));
   }
 
-  // "set 1 name=Ann", "put 1 name=Ann mail=NULL", "delete 1"; '~' stands for a space in values.
+  // "set 1 name=Ann", "put 1 name=Ann mail=NULL", "insert" likewise, "delete 1"; '~' stands for a
+  // space in values.
   struct Writes {
     std::vector<RecordWrite> views;
     std::deque<std::string> keys;
@@ -250,9 +251,10 @@ class SystemTest : public testing::Test {
       }
       cells.push_back(std::move(out));
     }
-    const auto entry_kind = kind == "put"   ? model::EntryKind::kPut
-                            : kind == "set" ? model::EntryKind::kSet
-                                            : model::EntryKind::kDelete;
+    const auto entry_kind = kind == "put"      ? model::EntryKind::kPut
+                            : kind == "insert" ? model::EntryKind::kInsert
+                            : kind == "set"    ? model::EntryKind::kSet
+                                               : model::EntryKind::kDelete;
     writes.keys.push_back(key_of(schema, key));
     writes.views.push_back({schema.dataset, writes.keys.back(), entry_kind, cells});
   }

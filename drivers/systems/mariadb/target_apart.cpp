@@ -225,7 +225,11 @@ Result<ports::Poison> MariadbTarget::poison_of(const Group& group, const ports::
       SYN_TRY(taken_for(*group.mapped, write, other, poison.error));
       return poison;
     }
-    if (group.step == Step::kNew) return guard_->was_inserted(write);
+    const bool is_guarded = guard_ != nullptr && guard_->is_guarded(write.dataset);
+    if (group.step == Step::kNew && is_guarded) return guard_->was_inserted(write);
+    if (write.kind == model::EntryKind::kInsert) {
+      return ports::Poison{0, writer_->refusal(write, scan::another_is_there())};
+    }
     error.code = ErrorCode::kSystemBusy;  // a user inserted it between our UPDATE and our INSERT
     return error;
   }

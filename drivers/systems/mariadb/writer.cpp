@@ -17,6 +17,7 @@ constexpr uint32_t kFreeTextSize = 12;
 
 Step step_of(EntryKind kind, Standing standing) {
   if (kind == EntryKind::kDelete) return Step::kDelete;
+  if (kind == EntryKind::kInsert) return Step::kNew;
   if (kind != EntryKind::kPut) return Step::kSet;
   return standing == Standing::kAbsent ? Step::kNew : Step::kPut;
 }
@@ -205,7 +206,7 @@ bool is_unique(const Mapped& mapped, model::FieldIndex field) {
 }
 
 bool is_nothing(const ports::RecordWrite& write, const Values& values, Standing standing) {
-  if (standing == Standing::kAbsent && write.kind != EntryKind::kPut) return true;
+  if (standing == Standing::kAbsent && !model::is_whole(write.kind)) return true;
   return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && values.fields.empty());
 }
 
@@ -348,9 +349,9 @@ Result<std::vector<Group>> Writer::freeing(std::span<const ports::RecordWrite> w
   std::map<std::pair<model::DatasetId, std::vector<model::FieldIndex>>, Group> groups;
   for (size_t i = 0; i < writes.size(); ++i) {
     const ports::RecordWrite& write = writes[i];
-    const bool is_there =
-        write.kind != EntryKind::kDelete && scan::standing_of(standings, i) != Standing::kAbsent;
-    if (!is_there) continue;
+    const bool is_new = write.kind == EntryKind::kDelete || write.kind == EntryKind::kInsert ||
+                        scan::standing_of(standings, i) == Standing::kAbsent;
+    if (is_new) continue;
     SYN_TRY(const Mapped* mapped, find(write.dataset));
     SYN_TRY(Values values, values_of(*mapped, write));
     std::vector<model::FieldIndex> fields;
@@ -360,8 +361,8 @@ Result<std::vector<Group>> Writer::freeing(std::span<const ports::RecordWrite> w
       }
     }
     if (fields.empty()) continue;
-    const auto [at, is_new] = groups.try_emplace({write.dataset, fields}, Group{});
-    if (is_new) {
+    const auto [at, is_first] = groups.try_emplace({write.dataset, fields}, Group{});
+    if (is_first) {
       values.fields = std::move(fields);
       values.kept.clear();
       at->second = new_group(*mapped, Step::kFree, values);

@@ -262,11 +262,11 @@ PostgresTarget::Script PostgresTarget::make_script(const ports::WriteBatch& batc
       continue;
     }
     Put put{0, group.mapped->dataset(), group.count};
-    const bool is_put = group.step == Step::kPut;
+    const bool is_whole = group.step == Step::kPut || group.step == Step::kNew;
     add_group(std::move(group), script.statements);
     script.datasets.resize(script.statements.size(), put.dataset);
     put.statement = script.statements.size() - 1;
-    if (is_put) script.puts.push_back(put);
+    if (is_whole) script.puts.push_back(put);
   }
   if (telling == Telling::kQuietly && script.fills.empty()) end_quiet(script);
   return script;

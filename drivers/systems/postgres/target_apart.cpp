@@ -241,13 +241,19 @@ Result<void> PostgresTarget::write_one(const ports::WriteBatch& batch, size_t in
       found.refused.push_back(std::move(*taken));
       return success();
     }
-    if (is_of_key && group.step == Step::kNew) return guard_->was_inserted(write);
+    const bool is_guarded = guard_ != nullptr && guard_->is_guarded(write.dataset);
+    if (is_of_key && group.step == Step::kNew && is_guarded) return guard_->was_inserted(write);
+    if (is_of_key && write.kind == model::EntryKind::kInsert) {
+      SYN_TRY(connection_->run(kUndoPart));
+      found.refused.push_back(
+          {index, writer_->refusal(write, scan::another_is_there()), false, false});
+      return success();
+    }
   }
   SYN_TRY(outcome, try_again(std::move(outcome), group.step, statements, found));
   if (outcome.is_done) {
     const size_t affected = outcome.affected_counts[statements.size() - 2];
-    const bool is_put = write.kind == model::EntryKind::kPut;
-    if (step != Step::kFree) found.rows_written += is_put ? 1 : affected;
+    if (step != Step::kFree) found.rows_written += model::is_whole(write.kind) ? 1 : affected;
     return success();
   }
   if (!is_refusal(outcome.sqlstate)) {

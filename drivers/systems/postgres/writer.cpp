@@ -15,6 +15,7 @@ using scan::Standing;
 
 Step step_of(EntryKind kind, Standing standing) {
   if (kind == EntryKind::kDelete) return Step::kDelete;
+  if (kind == EntryKind::kInsert) return Step::kNew;
   if (kind != EntryKind::kPut) return Step::kSet;
   return standing == Standing::kAbsent ? Step::kNew : Step::kPut;
 }
@@ -268,7 +269,7 @@ bool is_unique(const Mapped& mapped, model::FieldIndex field) {
 }
 
 bool is_nothing(const ports::RecordWrite& write, const Texts& texts, Standing standing) {
-  if (standing == Standing::kAbsent && write.kind != EntryKind::kPut) return true;
+  if (standing == Standing::kAbsent && !model::is_whole(write.kind)) return true;
   return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && texts.fields.empty());
 }
 
@@ -372,12 +373,13 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
     }
     const size_t value_count = mapped->columns.size() - mapped->key_count();
     const bool is_partial =
-        writes[i].kind == EntryKind::kPut && texts.value().fields.size() < value_count;
+        model::is_whole(writes[i].kind) && texts.value().fields.size() < value_count;
     plan.is_exact = plan.is_exact && texts.value().is_exact && !is_partial;
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], texts.value(), standing)) continue;
     Step step = step_of(writes[i].kind, standing);
-    if (step == Step::kPut && filling.contains(writes[i].dataset)) step = Step::kFill;
+    const bool may_fill = step == Step::kPut || writes[i].kind == EntryKind::kInsert;
+    if (may_fill && filling.contains(writes[i].dataset)) step = Step::kFill;
     const auto [at, is_new] = groups.try_emplace(
         {step, place_of(*mapped, step), writes[i].dataset, texts.value().fields}, Group{});
     if (is_new) at->second = new_group(*mapped, step, texts.value().fields);
@@ -408,9 +410,9 @@ Result<std::vector<Group>> Writer::freeing(std::span<const ports::RecordWrite> w
   std::map<std::pair<model::DatasetId, std::vector<model::FieldIndex>>, Group> groups;
   for (size_t i = 0; i < writes.size(); ++i) {
     const ports::RecordWrite& write = writes[i];
-    const bool is_there =
-        write.kind != EntryKind::kDelete && scan::standing_of(standings, i) != Standing::kAbsent;
-    if (!is_there) continue;
+    const bool is_new = write.kind == EntryKind::kDelete || write.kind == EntryKind::kInsert ||
+                        scan::standing_of(standings, i) == Standing::kAbsent;
+    if (is_new) continue;
     SYN_TRY(const Mapped* mapped, find(write.dataset));
     SYN_TRY(const Texts texts, texts_of(*mapped, write));
     std::vector<model::FieldIndex> fields;
@@ -420,8 +422,8 @@ Result<std::vector<Group>> Writer::freeing(std::span<const ports::RecordWrite> w
       }
     }
     if (fields.empty()) continue;
-    const auto [at, is_new] = groups.try_emplace({write.dataset, fields}, Group{});
-    if (is_new) at->second = new_group(*mapped, Step::kFree, std::move(fields));
+    const auto [at, is_first] = groups.try_emplace({write.dataset, fields}, Group{});
+    if (is_first) at->second = new_group(*mapped, Step::kFree, std::move(fields));
     add_to(at->second, texts.values);
   }
   std::vector<Group> freeing;

@@ -67,6 +67,7 @@ Result<std::optional<Writer::Prepared>> Writer::prepare(const ports::RecordWrite
                                                         WriteOutcome& outcome) {
   Prepared prepared;
   SYN_TRY(prepared.mapped, find(write.dataset));
+  prepared.is_insert = write.kind == model::EntryKind::kInsert;
   key_ = write.key;
   auto key = native_key(*prepared.mapped, write.key);
   if (!key) {
@@ -151,7 +152,7 @@ std::string Writer::insert_sql(const Prepared& prepared) const {
 }
 
 Result<void> Writer::put(const Prepared& prepared, WriteOutcome& outcome) {
-  if (prepared.fields.empty()) {
+  if (prepared.fields.empty() && !prepared.is_insert) {
     const std::string sql = "SELECT 1 FROM " + quoted(prepared.mapped->table.name) + " WHERE " +
                             key_condition(*prepared.mapped, 1);
     SYN_TRY(Statement * query, statement(sql));
@@ -161,7 +162,7 @@ Result<void> Writer::put(const Prepared& prepared, WriteOutcome& outcome) {
     }
     SYN_TRY(const bool is_there, connection_.next(*query));
     if (is_there) return success();
-  } else {
+  } else if (!prepared.is_insert) {
     SYN_TRY(const bool is_taken, run(update_sql(prepared), prepared, true, outcome));
     if (!is_taken) return success();
     outcome.rows_written = static_cast<size_t>(connection_.changed_rows());
@@ -213,7 +214,7 @@ Result<WriteOutcome> Writer::write(const ports::RecordWrite& write) {
     if (is_taken) outcome.rows_written = static_cast<size_t>(connection_.changed_rows());
     return outcome;
   }
-  if (write.kind == model::EntryKind::kPut) {
+  if (model::is_whole(write.kind)) {
     SYN_TRY(put(*prepared, outcome));
   } else if (!prepared->fields.empty()) {
     SYN_TRY(const bool is_taken, run(update_sql(*prepared), *prepared, true, outcome));
@@ -226,7 +227,8 @@ Result<WriteOutcome> Writer::write(const ports::RecordWrite& write) {
 Result<WriteOutcome> Writer::free_unique_values(const ports::RecordWrite& write) {
   WriteOutcome outcome;
   SYN_TRY(const auto prepared, prepare(write, outcome));
-  if (!prepared || write.kind == model::EntryKind::kDelete) return outcome;
+  const bool is_new = write.kind == model::EntryKind::kDelete || (prepared && prepared->is_insert);
+  if (!prepared || is_new) return outcome;
   const Mapped& mapped = *prepared->mapped;
   std::vector<const Column*> to_free;
   for (const model::FieldIndex field : prepared->fields) {

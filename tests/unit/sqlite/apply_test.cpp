@@ -38,6 +38,31 @@ TEST_F(Apply, PutWritesEveryMappedColumnAndKeepsTheOthers) {
   EXPECT_EQ("1|Anna|NULL|mine;2|Bob|b@x|kept", user_.ask("SELECT * FROM customer ORDER BY id"));
 }
 
+TEST_F(Apply, AnInsertWritesOverNobodysRow) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'theirs', 'a@x')");
+  apply({"insert 2 name=Bob mail=b@x", "set 1 name=Ann"});
+  EXPECT_EQ("1|Ann|a@x;2|Bob|b@x", user_.ask("SELECT * FROM customer ORDER BY 1"));
+  std::vector<std::string> texts = {"put 1 name=Anna mail=a@x", "set 2 name=Bobby"};
+  for (int id = 3; id < 40; ++id) {
+    texts.push_back("insert " + std::to_string(id) + " name=ours mail=NULL");
+  }
+  apply(texts);
+  EXPECT_EQ("37", user_.ask("SELECT count(*) FROM customer WHERE name = 'ours'"));
+  texts = {"set 1 name=Ann", "insert 2 name=ours mail=c@x", "insert 50 name=ours mail=NULL",
+           "insert 9 name=other mail=d@x"};
+  const std::string before = user_.ask("SELECT * FROM customer ORDER BY 1");
+  const auto applied = try_apply(texts);
+  expect_ok(applied);
+  ASSERT_TRUE(applied.value().poison.has_value());
+  std::set<size_t> refused = {applied.value().poison->write_index};
+  for (const ports::Poison& poison : applied.value().other_poisons) {
+    refused.insert(poison.write_index);
+  }
+  EXPECT_EQ((std::set<size_t>{1, 3}), refused);
+  EXPECT_EQ(before, user_.ask("SELECT * FROM customer ORDER BY 1"));
+}
+
 TEST_F(Apply, ATableOfNothingButItsKey) {
   user_.run("CREATE TABLE tag(name TEXT PRIMARY KEY NOT NULL)");
   start({make_schema("tag", "name:text")});

@@ -57,6 +57,7 @@ class Writer {
     std::vector<NativeCell> key;
     std::vector<model::FieldIndex> fields;
     std::vector<NativeCell> cells;
+    bool is_insert = false;  // a row that is there refuses it
   };
 
   Result<std::optional<Prepared>> prepare(const ports::RecordWrite& write, WriteOutcome& outcome);
