@@ -68,6 +68,18 @@ int64_t first_rank(const config::Dataset& dataset, size_t index) {
   return is_first ? count + 1 : count - static_cast<int64_t>(index);
 }
 
+core::InsertExists insert_exists(const config::ResolvedDataset& resolved) {
+  switch (resolved.dataset->conflict.insert_exists) {
+    case config::InsertExists::kMerge:
+      return core::InsertExists::kMerge;
+    case config::InsertExists::kQuarantine:
+      return core::InsertExists::kQuarantine;
+    case config::InsertExists::kAsNumbered:
+      break;
+  }
+  return resolved.is_numbered_apart ? core::InsertExists::kQuarantine : core::InsertExists::kMerge;
+}
+
 core::DatasetRules dataset_rules(const config::ResolvedDataset& resolved,
                                  const model::Schema& schema) {
   core::DatasetRules rules;
@@ -81,6 +93,7 @@ core::DatasetRules dataset_rules(const config::ResolvedDataset& resolved,
   rules.delete_limit.records = limit.records;
   rules.delete_limit.percent = limit.percent;
   rules.deletes = update_wins ? core::DeletePolicy::kUpdateWins : core::DeletePolicy::kDeleteWins;
+  rules.insert_exists = insert_exists(resolved);
   for (size_t i = 0; i < resolved.dataset->mappings.size(); ++i) {
     const config::Mapping& mapping = resolved.dataset->mappings[i];
     core::SystemRole role;
@@ -387,7 +400,7 @@ std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& t
       shape.columns.push_back({column.name, column.type, column.is_nullable, column.is_generated,
                                column.equivalence, column.may_be,
                                column.is_of_own_kind ? column.native_type : std::string(),
-                               declaration_of(column)});
+                               declaration_of(column), column.is_numbered});
     }
   }
   return shapes;

@@ -28,6 +28,7 @@ json::object column_to_json(const ColumnShape& column) {
                          {"equivalence", static_cast<int64_t>(column.equivalence)}};
   if (column.may_be) object["may_be"] = model::to_string(*column.may_be);
   if (!column.own_type.empty()) object["own_type"] = column.own_type;
+  if (column.is_numbered) object["numbered"] = true;
   return object;
 }
 
@@ -59,6 +60,7 @@ std::optional<ColumnShape> column_from_json(const json::value& from) {
   column.is_generated = object.at("generated").as_bool();
   column.equivalence = static_cast<model::KeyEquivalence>(object.at("equivalence").as_int64());
   column.own_type = text_in(object, "own_type");
+  column.is_numbered = object.contains("numbered");
   const std::string other = text_in(object, "may_be");
   if (other.empty()) return column;
   auto may_be = model::parse_type(other);

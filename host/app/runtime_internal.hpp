@@ -199,6 +199,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> settle_twins(SystemRun& run, std::span<const pipeline::TwinRows> due);
   std::vector<pipeline::TwinRows> due_twins(SystemRun& run);
   void settle_due_twins(SystemRun& run);
+  Result<void> retry_apart(const model::Skip& skip);
   Result<void> retry_twins(const model::Skip& skip, const std::string& item);
 
   // sync_order.cpp

@@ -241,9 +241,22 @@ Result<void> RuntimeImpl::retry(const model::Skip& skip, const std::string& item
     return on_step_thread_in_time(
         [this, item](pipeline::Pipeline&) { return parts_.shadow.put_item(item, {}); });
   }
+  if (skip.sequence == model::kApartSequence) return retry_apart(skip);
   return on_step_thread_in_time([this, skip, item](pipeline::Pipeline& pipeline) -> Result<void> {
     SYN_TRY(pipeline.process_redeliver(skip.target, skip.dataset, std::span(&skip.key, 1)));
     return parts_.shadow.put_item(item, {});
+  });
+}
+
+// The item goes with the frame that says so.
+Result<void> RuntimeImpl::retry_apart(const model::Skip& skip) {
+  const std::string system = find(skip.target)->system->name;
+  return on_step_thread_in_time([skip, system](pipeline::Pipeline& pipeline) -> Result<void> {
+    SYN_TRY(const bool is_done, pipeline.process_overwrite(skip.target, skip.dataset, skip.key));
+    if (is_done) return success();
+    return fail(ErrorCode::kInvalidArgument, "there is no record to take the place of this row",
+                "the record of this number was deleted meanwhile",
+                "delete the row in system '" + system + "' and insert it anew there");
   });
 }
 

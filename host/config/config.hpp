@@ -114,8 +114,12 @@ struct Policy {
 
 enum class DeletePolicy : uint8_t { kDeleteWins, kUpdateWins };
 
+// What becomes of two systems' new records of one key that differ.
+enum class InsertExists : uint8_t { kAsNumbered, kMerge, kQuarantine };
+
 struct Conflict {
   Policy default_policy;
+  InsertExists insert_exists = InsertExists::kAsNumbered;  // kQuarantine where both number keys
   DeletePolicy deletes = DeletePolicy::kDeleteWins;
   std::map<std::string, Policy> fields;
 };

@@ -97,6 +97,7 @@ class DatasetResolver {
   void check_key_of(const Side& side);
   KeyEquivalence choose_equivalence();
   ResolvedDataset make_schema();
+  bool is_numbered_apart() const;
   model::Field make_field(const std::string& name);
   model::LogicalType find_type(const std::string& name);
   bool are_zero_dates_null(const model::Field& field);
@@ -368,7 +369,18 @@ ResolvedDataset DatasetResolver::make_schema() {
     }
     resolved.mappings.push_back(std::move(mapping));
   }
+  resolved.is_numbered_apart = is_numbered_apart();
   return resolved;
+}
+
+bool DatasetResolver::is_numbered_apart() const {
+  const auto numbers = std::ranges::count_if(sides_, [&](const Side& side) {
+    const bool is_maker = side.mapping->direction != Direction::kTo;
+    return is_maker && std::ranges::any_of(dataset_.key, [&](const std::string& field) {
+             return side.columns.at(field)->is_numbered;
+           });
+  });
+  return numbers > 1;
 }
 
 void DatasetResolver::choose_policies(ResolvedDataset& resolved) {

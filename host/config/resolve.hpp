@@ -33,6 +33,7 @@ struct ColumnShape {
   // As its system calls it, where only systems of the same kind understand its text ("money").
   std::string own_type = {};
   std::string declaration = {};  // its type and collation, as its system declares them
+  bool is_numbered = false;      // the system gives new rows numbers here
 };
 
 struct TableShape {
@@ -62,6 +63,8 @@ struct ResolvedDataset {
   model::Schema schema;
   std::vector<ResolvedMapping> mappings;  // as Dataset::mappings
   std::vector<Policy> policies;           // per schema field; those of key fields are not used
+  // Systems that make records give them numbers for keys, each its own.
+  bool is_numbered_apart = false;
 };
 
 struct Resolution {

@@ -25,6 +25,7 @@ struct ColumnInfo {
   std::optional<model::LogicalType> may_be = std::nullopt;
   bool is_of_own_kind = false;  // only systems of this kind understand its text
   std::string collation = {};   // its name, where it must be said when the column is declared anew
+  bool is_numbered = false;     // the system gives new rows numbers here
 };
 
 struct TableInfo {

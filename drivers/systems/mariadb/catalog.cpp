@@ -23,7 +23,7 @@ ports::TableInfo table_info(const Table& table) {
   for (const Column& column : table.columns) {
     info.columns.push_back({column.name, logical_type_of(column.type), column.type.name,
                             column.is_nullable, column.is_generated, equivalence_of(column.type),
-                            std::nullopt, false, column.collation});
+                            std::nullopt, false, column.collation, column.is_numbered});
   }
   for (const UniqueSet& unique : table.uniques) {
     const bool is_usable =

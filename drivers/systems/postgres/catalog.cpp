@@ -33,6 +33,7 @@ ports::TableInfo table_info(const Table& table) {
     info.columns.push_back({column.name, logical_type_of(column.type), column.type.name,
                             column.is_nullable, column.is_generated, column.equivalence,
                             other_type_of(column.type), is_understood_here_only(column.type)});
+    info.columns.back().is_numbered = column.is_numbered || column.is_drawn;
   }
   for (const UniqueSet& unique : table.uniques) {
     const bool is_usable =

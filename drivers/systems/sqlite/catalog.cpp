@@ -45,6 +45,7 @@ Result<ports::TableInfo> table_info(Connection& connection, const Table& table) 
                             column.declared_type,
                             column.is_nullable && column.primary_key_place == 0,
                             column.is_generated, equivalence_of(column.collation)});
+    SYN_TRY(info.columns.back().is_numbered, is_numbered(connection, table, column));
   }
   for (const UniqueSet& unique : table.uniques) {
     if (is_usable_key(table, unique)) info.keys.push_back(unique.columns);

@@ -8,15 +8,6 @@ using ports::Finding, ports::Severity;
 // Above what sequences of other systems come to, and exact in a float64: JSON takes it.
 constexpr int64_t kRangeSize = 1'000'000'000'000'000;
 
-// An INTEGER PRIMARY KEY: the only one without an index of its own.
-Result<bool> is_numbered(Connection& connection, const Mapped& mapped, const Column& column) {
-  if (column.primary_key_place != 1 || mapped.table.is_without_rowid) return false;
-  SYN_TRY(const int64_t count,
-          connection.query_integer("SELECT count(*) FROM pragma_index_list(" +
-                                   literal(mapped.table.name) + ") WHERE origin = 'pk'"));
-  return count == 0;
-}
-
 // A table of AUTOINCREMENT alone can begin elsewhere than above its highest row; where that is not
 // sure, nothing is printed.
 Result<bool> has_start(Connection& connection, const Mapped& mapped) {
@@ -39,12 +30,20 @@ std::string range_sql(const Mapped& mapped) {
 
 }  // namespace
 
+Result<bool> is_numbered(Connection& connection, const Table& table, const Column& column) {
+  if (column.primary_key_place != 1 || table.is_without_rowid) return false;
+  SYN_TRY(const int64_t count,
+          connection.query_integer("SELECT count(*) FROM pragma_index_list(" + literal(table.name) +
+                                   ") WHERE origin = 'pk'"));
+  return count == 0;
+}
+
 Result<void> find_numbering(Connection& connection, const Mapped& mapped,
                             std::vector<Finding>& out) {
   const ports::DatasetMapping& mapping = *mapped.mapping;
   if (mapping.direction == ports::Direction::kTo || mapping.maker_count < 2) return success();
   for (size_t i = 0; i < mapped.key_count(); ++i) {
-    SYN_TRY(const bool has_numbers, is_numbered(connection, mapped, mapped.columns[i]));
+    SYN_TRY(const bool has_numbers, is_numbered(connection, mapped.table, mapped.columns[i]));
     if (!has_numbers) continue;
     SYN_TRY(const bool can_begin, has_start(connection, mapped));
     std::string fix =

@@ -61,6 +61,10 @@ constexpr std::array kDeletes = {
     Choice<DeletePolicy>{"delete_wins", DeletePolicy::kDeleteWins},
     Choice<DeletePolicy>{"update_wins", DeletePolicy::kUpdateWins},
 };
+constexpr std::array kInsertExists = {
+    Choice<InsertExists>{"merge", InsertExists::kMerge},
+    Choice<InsertExists>{"quarantine", InsertExists::kQuarantine},
+};
 constexpr std::string_view kOwnTables = "syncline_";
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
@@ -261,6 +265,7 @@ void read_conflict(TableReader& parent, Dataset& dataset) {
     dataset.conflict.default_policy = read_policy(*policy, PolicyUse::kDefault, systems, reader);
   }
   reader.choice("delete", kDeletes, dataset.conflict.deletes);
+  reader.choice("insert_exists", kInsertExists, dataset.conflict.insert_exists);
   if (const Member* home = reader.find("home", Need::kOptional)) {
     reader.refuse_unbuilt(home->value, "home", "set");
   }

@@ -10,6 +10,8 @@
 
 namespace syncline::sqlite {
 
+// Whether it is an INTEGER PRIMARY KEY: the only one without an index of its own.
+Result<bool> is_numbered(Connection& connection, const Table& table, const Column& column);
 // SQLite counts in no steps, and always above what others have brought: whoever lets it number keys
 // beside another system must say so in the config.
 Result<void> find_numbering(Connection& connection, const Mapped& mapped,
