@@ -59,7 +59,7 @@ void Step::set_apart(Touched& record, const SystemRole& role, const Row& row) {
                  model::ConflictOutcome::kHeld, accepted_side(record, cell.field),
                  {role.system, {}, cell.state, std::string(cell.bytes)});
   }
-  state.set_apart(role.system, true);
+  state.set_apart(role.system);
   record.is_dirty = true;
   frame_.skips.push_back({role.system, record.id.dataset, record.id.key_hash,
                           std::string(record.key), model::kApartSequence, why_apart()});
@@ -76,7 +76,7 @@ void Step::forget_refused(const Touched& record, const SystemRole& role) {
 }
 
 void Step::end_apart(Touched& record, const SystemRole& role) {
-  record.state().set_apart(role.system, false);
+  record.state().end_apart(role.system);
   record.is_dirty = true;
   pass_over(record, role.system, model::kApartSequence);
 }

@@ -325,9 +325,13 @@ bool RecordState::is_apart(model::SystemId system) const {
   return std::binary_search(apart.begin(), apart.end(), system);
 }
 
-void RecordState::set_apart(model::SystemId system, bool is_apart) {
+void RecordState::set_apart(model::SystemId system) {
+  if (is_apart(system)) return;
+  apart.insert(std::upper_bound(apart.begin(), apart.end(), system), system);
+}
+
+void RecordState::end_apart(model::SystemId system) {
   std::erase(apart, system);
-  if (is_apart) apart.insert(std::upper_bound(apart.begin(), apart.end(), system), system);
 }
 
 std::string encode(const RecordState& record) {

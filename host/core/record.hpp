@@ -94,7 +94,8 @@ struct RecordState {
   // As the system's row has it, or had it last. folded: the record's folded key.
   std::string_view key_at(model::SystemId system, std::string_view folded) const;
   bool is_apart(model::SystemId system) const;
-  void set_apart(model::SystemId system, bool is_apart);
+  void set_apart(model::SystemId system);
+  void end_apart(model::SystemId system);
   // Whether that is news.
   bool set_key(model::SystemId system, std::string_view key, std::string_view folded);
   bool operator==(const RecordState&) const = default;

@@ -59,7 +59,7 @@ RecordState any_record() {
     record.keys.push_back({system, *rc::gen::arbitrary<std::string>()});
   }
   for (uint32_t system = 1; system <= *rc::gen::inRange<uint32_t>(0, 3); ++system) {
-    if (*rc::gen::arbitrary<bool>()) record.set_apart(system * 7, true);
+    if (*rc::gen::arbitrary<bool>()) record.set_apart(system * 7);
   }
   return record;
 }
