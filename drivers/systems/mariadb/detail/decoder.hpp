@@ -124,8 +124,8 @@ class Decoder {
     size_t size_bytes = 0;
     std::vector<size_t> touched;  // followed ones
 
-    std::vector<Event> events;  // held
-    size_t held_bytes = 0;
+    std::vector<Event> events;     // held
+    size_t held_bytes = 0;         // of a prepared one: with what others hold
     bool is_one = false;           // it is never cut
     bool is_read_through = false;  // only its end is looked for
     bool is_ended = false;
