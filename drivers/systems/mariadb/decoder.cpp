@@ -189,6 +189,7 @@ Result<void> Decoder::look_after(const Statement& statement, std::string_view da
 }
 
 Result<void> Decoder::take(Event event) {
+  if (event.end != 0 && !event.is_artificial) event.end = whole_end(event.end);
   const uint64_t end = event.end;
   SYN_TRY(take_event(std::move(event)));
   if (end != 0 && !is_in_group()) {
@@ -220,6 +221,7 @@ void Decoder::on_rotate(const Event& event) {
   const auto name = parse_file_name(event.file);
   if (!name) return;
   file_ = *name;
+  file_end_ = 0;
 }
 
 // A file is known by when it was begun: after RESET MASTER one of the same name is another.
