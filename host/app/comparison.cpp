@@ -8,6 +8,7 @@
 #include <boost/json/array.hpp>
 
 #include "host/app/engines.hpp"
+#include "host/app/narrow_columns.hpp"
 #include "host/app/render.hpp"
 #include "host/app/systems.hpp"
 #include "host/base/random.hpp"
@@ -255,6 +256,7 @@ std::vector<SystemFinding> find_in_systems(const Blueprint& blueprint) {
   std::ranges::copy_if(found, std::back_inserter(told), [&](const SystemFinding& one) {
     return !is_narrow_everywhere(found, one, blueprint);
   });
+  std::ranges::move(find_narrow_columns(blueprint), std::back_inserter(told));
   return told;
 }
 

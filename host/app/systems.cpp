@@ -113,6 +113,26 @@ std::string mariadb_make_key(const std::string& table, Columns columns) {
          names_of(columns, quotes) + ");";
 }
 
+// Of lengths and ranges it knows none.
+model::Extent sqlite_extent_of(const ports::ColumnInfo& column) {
+  return {.type = column.type};
+}
+
+// It has no statement that gives a column another type; what it is declared as bounds the others.
+Result<std::vector<std::string>> sqlite_widening_sql(const ports::SystemConfig& /*config*/,
+                                                     std::span<const ports::Widening> columns) {
+  const ports::SqlQuotes quotes = sqlite::sql_quotes();
+  std::vector<std::string> statements;
+  for (const ports::Widening& column : columns) {
+    const bool is_declared = column.wanted.type.kind != model::TypeKind::kInt64;
+    statements.push_back(is_declared ? "make table " + quotes.table(column.table) + " anew with " +
+                                           quotes.name(column.column) + " " +
+                                           model::to_string(column.wanted.type)
+                                     : "");
+  }
+  return statements;
+}
+
 }  // namespace
 
 const SystemRow* find_system_row(std::string_view kind) {
@@ -128,21 +148,27 @@ const std::vector<SystemRow>& system_table() {
        sqlite_offer,
        sqlite::sql_quotes,
        sqlite_finer_key,
-       sqlite_make_key},
+       sqlite_make_key,
+       sqlite_extent_of,
+       sqlite_widening_sql},
       {"postgres",
        {"postgres", "postgresql"},
        postgres::make_postgres,
        postgres_offer,
        postgres::sql_quotes,
        postgres_finer_key,
-       postgres_make_key},
+       postgres_make_key,
+       postgres::extent_of,
+       postgres::widening_sql},
       {"mariadb",
        {"mariadb", "mysql"},
        mariadb::make_mariadb,
        mariadb_offer,
        mariadb::sql_quotes,
        mariadb_finer_key,
-       mariadb_make_key},
+       mariadb_make_key,
+       mariadb::extent_of,
+       mariadb::widening_sql},
   };
   return kTable;
 }

@@ -1,6 +1,7 @@
 // The table of system kinds. A new connector is one row here.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "host/config/resolve.hpp"
 #include "host/ports/sql_quotes.hpp"
 #include "host/ports/system.hpp"
+#include "host/ports/widening.hpp"
 
 namespace syncline::app {
 
@@ -23,6 +25,11 @@ struct SystemRow {
   // How a key column is made to tell apart what its collation takes for one.
   std::string (*finer_key)(const std::string& table, const ports::ColumnInfo& column);
   config::MakeKey make_key;
+  // What a column holds, and per column the statement after which it holds what is wanted; empty
+  // where there is none.
+  model::Extent (*extent_of)(const ports::ColumnInfo& column);
+  Result<std::vector<std::string>> (*widening_sql)(const ports::SystemConfig& config,
+                                                   std::span<const ports::Widening> columns);
 };
 
 const std::vector<SystemRow>& system_table();

@@ -309,6 +309,42 @@ class Mariadb(Appliance):
         self.pg(self.office, stops[0])
         self.call("plan")
 
+    def narrow_columns(self):
+        return [one for one in self.ask("plan")["findings"]
+                if one["dataset"] == "gauge" and one["what"].startswith("field ")]
+
+    def test_the_sql_that_is_printed_widens_what_is_narrow(self):
+        self.sql(self.shop, "CREATE TABLE gauge (id int PRIMARY KEY, seen datetime NOT NULL "
+                            "DEFAULT current_timestamp() COMMENT 'as it is', price decimal(10,2), "
+                            "code varchar(40), n smallint unsigned NOT NULL DEFAULT 7)")
+        self.pg(self.office, 'CREATE TABLE gauge (id int PRIMARY KEY, seen timestamp, price '
+                             'numeric(14,4), code varchar(20) COLLATE "C", n bigint)',
+                "INSERT INTO gauge VALUES (1, '2026-01-02 03:04:05.678901', 1234567890.1234, 'c', "
+                "1234567890)")
+        self.init(self.url_pg(), self.url())
+        found = self.narrow_columns()
+        self.assertEqual([(one["system"], one["severity"], one["what"].split()[1].rstrip(":"))
+                          for one in found],
+                         [(self.shop, "warning", "seen"), (self.shop, "warning", "price"),
+                          (self.office, "note", "code"), (self.shop, "note", "n")])
+        self.assertEqual(found[1]["what"],
+                         f"field price: {self.shop}.gauge.price is decimal(10,2), {self.office}."
+                         "public.gauge.price is numeric(14,4): numbers are rounded to 2 digits "
+                         "behind the point; numbers of more than 8 digits before the point go to "
+                         "quarantine")
+        config = self.config()
+        self.set_config(config + "\n[datasets.gauge.types]\nprice = 'decimal(10,2)'\n")
+        self.assertEqual(self.narrow_columns(), [one for one in found if one != found[1]])
+        self.set_config(config)
+        for one in found:
+            (self.pg if one["system"] == self.office else self.sql)(one["system"], one["fix"])
+        self.assertIn("`seen` datetime(6) NOT NULL DEFAULT current_timestamp(6) COMMENT 'as it is'",
+                      self.sql(self.shop, "SHOW CREATE TABLE gauge")[0][1])
+        self.assertEqual(self.narrow_columns(), [])
+        self.start()
+        self.wait(lambda: self.sql(self.shop, "SELECT * FROM gauge") ==
+                  self.pg(self.office, "SELECT * FROM gauge"))
+
     def test_what_changed_while_a_dataset_stood_still_is_found_after_a_restart(self):
         for ask, database in ((self.sql, self.shop), (self.pg, self.office)):
             ask(database, "CREATE TABLE note (id int PRIMARY KEY, text varchar(40))")

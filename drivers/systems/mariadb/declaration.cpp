@@ -109,6 +109,21 @@ std::optional<std::string> declaration_in(std::string_view create, std::string_v
   return std::nullopt;
 }
 
+// A clock with fewer digits than its column is refused.
+std::string with_type(std::string_view declaration, const std::string& type) {
+  Parts parts(declaration);
+  const auto charset = std::find(parts.type.begin(), parts.type.end(), "CHARACTER");
+  parts.type.erase(parts.type.begin(), charset);
+  parts.type.insert(parts.type.begin(), type);
+  const bool is_clock = type.starts_with("timestamp(") || type.starts_with("datetime(");
+  for (std::string& word : parts.attributes) {
+    const bool is_now =
+        word.starts_with("current_timestamp") || word.starts_with("CURRENT_TIMESTAMP");
+    if (is_clock && is_now) word = "current_timestamp" + type.substr(type.find('('));
+  }
+  return parts.text();
+}
+
 std::string without_null(std::string_view declaration) {
   Parts parts(declaration);
   const size_t by_default = parts.find("DEFAULT");

@@ -189,6 +189,7 @@ Result<void> Decoder::look_after(const Statement& statement, std::string_view da
 }
 
 Result<void> Decoder::take(Event event) {
+  if (event.end != 0 && !event.is_artificial) event.end = whole_end(event.end);
   const uint64_t end = event.end;
   SYN_TRY(take_event(std::move(event)));
   if (end != 0 && !is_in_group()) {
@@ -220,6 +221,7 @@ void Decoder::on_rotate(const Event& event) {
   const auto name = parse_file_name(event.file);
   if (!name) return;
   file_ = *name;
+  file_end_ = 0;
 }
 
 // A file is known by when it was begun: after RESET MASTER one of the same name is another.
@@ -274,7 +276,10 @@ Result<void> Decoder::on_group(const Event& event) {
   }
   group_.kind = event.group;
   group_.xid = event.xid;
-  if (group_.kind == GroupKind::kPrepared) held_[group_.xid] = {group_.mark, {}};
+  if (group_.kind == GroupKind::kPrepared) {
+    held_[group_.xid] = {group_.mark, {}};
+    for (const auto& [xid, held] : held_) group_.held_bytes += held.size_bytes;
+  }
   return success();
 }
 
@@ -295,14 +300,18 @@ Result<void> Decoder::on_in_group(Event event) {
   return is_of_rows && !group_.is_shown_before ? hold(std::move(event)) : success();
 }
 
-// It stays undecided for as long as its users like: of one that is large only that it was is kept.
+// It stays undecided for as long as its users like: of one that is too large, or one too many, only
+// that it was is kept.
 void Decoder::hold_prepared(Event event) {
   Held& held = held_[group_.xid];
   if (held.is_beyond_memory) return;
-  held.size_bytes += event.size + event.rows.images.size();
+  const size_t size = event.size + event.rows.images.size();
+  held.size_bytes += size;
+  group_.held_bytes += size;
   held.events.push_back(std::move(event));
-  if (held.size_bytes <= shared_->limits.prepared_bytes) return;
+  if (group_.held_bytes <= shared_->limits.prepared_bytes) return;
   held.is_beyond_memory = true;
+  held.size_bytes = 0;
   held.events = {};
 }
 

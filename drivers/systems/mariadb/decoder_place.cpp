@@ -6,6 +6,7 @@ namespace syncline::mariadb {
 namespace {
 
 constexpr uint64_t kFileHeaderSize = 4;
+constexpr uint64_t kToldMax = 0xffff'ffff;  // of a place: in an event, and where a stream begins
 
 }  // namespace
 
@@ -31,6 +32,7 @@ void Decoder::begin_stream(LogPosition position, uint32_t server) {
   is_verified_ = false;
   file_ = {position.base, is_moved_ ? 0 : position.from.place.file};
   file_began_s_ = 0;
+  file_end_ = 0;
   told_ = position.place;
   reached_ = {};
   read_ = std::move(position);
@@ -62,10 +64,20 @@ bool Decoder::is_as_expected(const GroupMark& mark) const {
 LogPosition Decoder::position_of(const GroupMark& mark) const {
   LogPosition position{mark.place, mark, file_.base, {}, {}};
   if (is_history_known_) position.history = {server_, has_domains_, mark.gtid};
+  const bool is_in_reach = mark.place.offset <= kToldMax || read_.place.turn != turn_;
+  if (!is_in_reach) position.from = read_.from;
   for (const auto& [xid, held] : held_) {
     if (held.mark.place < position.from.place) position.from = held.mark;
   }
   return position;
+}
+
+// An event tells 32 bits of where it ends, and a file is as large as its last transactions make it.
+uint64_t Decoder::whole_end(uint64_t end) {
+  uint64_t whole = (file_end_ & ~kToldMax) | end;
+  if (whole + kToldMax / 2 < file_end_) whole += kToldMax + 1;
+  file_end_ = std::max(file_end_, whole);
+  return whole;
 }
 
 }  // namespace syncline::mariadb

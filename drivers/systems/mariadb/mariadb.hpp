@@ -6,10 +6,15 @@
 // and is not possible is in README.md beside this file.
 #pragma once
 
+#include <span>
+#include <string>
+#include <vector>
+
 #include "host/base/clock.hpp"
 #include "host/base/result.hpp"
 #include "host/ports/sql_quotes.hpp"
 #include "host/ports/system.hpp"
+#include "host/ports/widening.hpp"
 
 namespace syncline::mariadb {
 
@@ -18,5 +23,12 @@ namespace syncline::mariadb {
 Result<ports::System> make_mariadb(const ports::SystemConfig& config, Clock& clock);
 
 ports::SqlQuotes sql_quotes();
+
+// What the column holds.
+model::Extent extent_of(const ports::ColumnInfo& column);
+// Per column the statement after which it holds what is wanted, or as much of it as one here can;
+// empty where it holds that already.
+Result<std::vector<std::string>> widening_sql(const ports::SystemConfig& config,
+                                              std::span<const ports::Widening> columns);
 
 }  // namespace syncline::mariadb

@@ -22,6 +22,15 @@ bool is_in(std::string_view word, std::initializer_list<std::string_view> words)
                      [&](std::string_view known) { return is_same(word, known); });
 }
 
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char letter) { return static_cast<uint8_t>(letter) < 0x80; });
+}
+
+bool may_be(std::string_view word, std::string_view name) {
+  return is_same(word, name) || (!is_ascii(word) && !is_ascii(name));
+}
+
 class Words {
  public:
   explicit Words(std::string_view sql) : sql_(sql) {}
@@ -29,10 +38,11 @@ class Words {
   std::vector<Word> take() {
     std::vector<Word> words;
     bool is_behind_dot = false;
-    const auto add = [&](std::string text) {
+    const auto add = [&](std::string text) -> Word& {
       std::string qualifier = is_behind_dot && !words.empty() ? words.back().text : "";
       is_behind_dot = false;
       words.push_back({std::move(text), std::move(qualifier)});
+      return words.back();
     };
     while (at_ < sql_.size()) {
       const char letter = sql_[at_];
@@ -43,7 +53,7 @@ class Words {
       } else if (letter == '#' || starts("-- ")) {
         skip_behind("\n");
       } else if (letter == '`' || letter == '"') {
-        add(quoted(letter));
+        add(quoted(letter)).is_quoted = true;
       } else if (letter == '\'') {
         quoted(letter);
       } else if (is_word_letter(letter)) {
@@ -95,19 +105,30 @@ StatementKind kind_of_xa(std::string_view second) {
   return StatementKind::kBegin;
 }
 
-bool has_any(const std::vector<Word>& words, std::initializer_list<std::string_view> known) {
-  return std::any_of(words.begin(), words.end(),
-                     [&](const Word& word) { return is_in(word.text, known); });
+bool is_keyword(const Word& word, std::initializer_list<std::string_view> known) {
+  return !word.is_quoted && is_in(word.text, known);
 }
 
-// SET STATEMENT variables FOR what is run.
-void drop_settings(std::vector<Word>& words) {
+auto find_keyword(const std::vector<Word>& words, std::initializer_list<std::string_view> known) {
+  return std::find_if(words.begin(), words.end(),
+                      [&](const Word& word) { return is_keyword(word, known); });
+}
+
+bool has_any(const std::vector<Word>& words, std::initializer_list<std::string_view> known) {
+  return find_keyword(words, known) != words.end();
+}
+
+// What runs another statement: SET STATEMENT variables FOR it, ANALYZE FORMAT=JSON it.
+void drop_wrappers(std::vector<Word>& words) {
   while (words.size() > 2 && is_same(words[0].text, "set") && is_same(words[1].text, "statement")) {
-    const auto end = std::find_if(words.begin() + 2, words.end(),
-                                  [](const Word& word) { return is_same(word.text, "for"); });
+    const auto end = find_keyword(words, {"for"});
     if (end == words.end()) return;
     words.erase(words.begin(), end + 1);
   }
+  if (words.size() < 2 || !is_same(words[0].text, "analyze")) return;
+  if (is_in(words[1].text, {"table", "tables", "local", "no_write_to_binlog"})) return;
+  words.erase(words.begin(),
+              find_keyword(words, {"insert", "update", "delete", "replace", "select", "with"}));
 }
 
 // An ALTER TABLE that may give a column other values, or end rows: a column that goes may be back,
@@ -115,12 +136,19 @@ void drop_settings(std::vector<Word>& words) {
 bool fills_columns(const std::vector<Word>& words) {
   if (has_any(words, {"modify", "change"})) return true;
   for (size_t i = 0; i + 1 < words.size(); ++i) {
-    const bool is_drop = is_same(words[i].text, "drop");
-    const bool is_of_other = is_in(words[i + 1].text, {"index", "key", "foreign", "primary",
-                                                       "constraint", "check", "default"});
+    const bool is_drop = is_keyword(words[i], {"drop"});
+    const bool is_of_other = is_keyword(
+        words[i + 1], {"index", "key", "foreign", "primary", "constraint", "check", "default"});
     if (is_drop && !is_of_other) return true;
   }
   return false;
+}
+
+// An engine that keeps no rows, or not for long, may be gone again by the time we look.
+bool sets_other_engine(const std::vector<Word>& words) {
+  const auto engine = find_keyword(words, {"engine"});
+  return engine != words.end() && engine + 1 != words.end() &&
+         !is_same((engine + 1)->text, "innodb");
 }
 
 // CREATE and DROP of what: the first word that is no adjective.
@@ -157,10 +185,10 @@ StatementKind kind_of(const std::vector<Word>& words) {
   }
   if (!is_same(first, "alter")) return StatementKind::kOther;
   if (!has_any(words, {"table"})) return StatementKind::kOther;
-  if (has_any(words,
-              {"partition", "partitions", "rename", "discard", "import", "ignore", "convert"})) {
-    return StatementKind::kContents;
-  }
+  const bool is_of_contents = has_any(words, {"partition", "partitions", "rename", "discard",
+                                              "import", "ignore", "convert"}) ||
+                              sets_other_engine(words);
+  if (is_of_contents) return StatementKind::kContents;
   return fills_columns(words) ? StatementKind::kColumns : StatementKind::kSchema;
 }
 
@@ -169,14 +197,16 @@ StatementKind kind_of(const std::vector<Word>& words) {
 Statement read_statement(std::string_view sql) {
   Statement statement;
   statement.words = Words(sql).take();
-  drop_settings(statement.words);
+  drop_wrappers(statement.words);
   statement.kind = kind_of(statement.words);
   return statement;
 }
 
 bool names_any(const Statement& statement, const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(),
-                     [&](const std::string& name) { return has_any(statement.words, {name}); });
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return std::any_of(statement.words.begin(), statement.words.end(),
+                       [&](const Word& word) { return may_be(word.text, name); });
+  });
 }
 
 bool may_touch(const Statement& statement, std::string_view default_database,
@@ -184,10 +214,11 @@ bool may_touch(const Statement& statement, std::string_view default_database,
   const bool mentions_table =
       std::any_of(statement.words.begin(), statement.words.end(), [&](const Word& word) {
         const std::string_view of = word.qualifier.empty() ? default_database : word.qualifier;
-        return is_same(word.text, table) && is_same(of, database);
+        return may_be(word.text, table) && may_be(of, database);
       });
   if (mentions_table) return true;
-  return statement.kind == StatementKind::kContents && has_any(statement.words, {database}) &&
+  return statement.kind == StatementKind::kContents &&
+         names_any(statement, {std::string(database)}) &&
          is_in(object_of(statement.words), {"database", "schema"});
 }
 

@@ -200,6 +200,44 @@ TEST_F(Capture, AStatementInPlaceOfRowsIsSaidAndScanned) {
   EXPECT_THAT(take(1), ElementsAre("update 1 name=Anna mail=a@x"));
 }
 
+TEST_F(Capture, AnAnalyzedStatementIsOneInPlaceOfRows) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");
+  take(1);
+  user_.run("SET SESSION binlog_format = 'STATEMENT'",
+            "ANALYZE FORMAT=JSON UPDATE customer SET name = 'Anna'");
+  poll_until([&] { return !rescans_.empty(); });
+  EXPECT_THAT(snapshot(), ElementsAre("snapshot 1 name=Anna mail=NULL"));
+}
+
+// The server logs it for what cannot be rolled back with it.
+TEST_F(Capture, WhatIsRolledBackIsNotShownWhereTheLogHasIt) {
+  start_customers();
+  user_.run("FLUSH BINARY LOGS", "SET SESSION binlog_format = 'MIXED'", "BEGIN",
+            "INSERT INTO customer VALUES (1, uuid(), NULL)",
+            "CREATE TEMPORARY TABLE x AS SELECT * FROM customer", "ROLLBACK");
+  User(database_).run("INSERT INTO customer VALUES (2, 'Bob', NULL)");
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=Bob mail=NULL"));
+  const std::string log = user_.ask("SHOW MASTER STATUS");
+  EXPECT_THAT(user_.ask("SHOW BINLOG EVENTS IN '" + log.substr(0, log.find('|')) + "'"),
+              HasSubstr("|ROLLBACK"));
+  EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset));
+}
+
+// Statements stand in the log as their session spelled them.
+TEST_F(Capture, ANameBeyondAsciiIsKnownInAnyCharacterSet) {
+  user_.run("CREATE TABLE `M\xc3\xbcller`(id bigint PRIMARY KEY, `n\xc3\xa9` varchar(20))");
+  start({make_schema("M\xc3\xbcller", "id:int64 n\xc3\xa9:text")});
+  for (const char* statement :
+       {"TRUNCATE `M\xfcller`", "ALTER TABLE `M\xfcller` DROP `n\xe9`, ADD `n\xe9` varchar(20)"}) {
+    user_.run("SET NAMES utf8mb4", "REPLACE INTO `M\xc3\xbcller` VALUES (1, 'Ann')",
+              "SET NAMES latin1", statement);
+    poll_until([&] { return !rescans_.empty(); });
+    EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset)) << statement;
+    rescans_.clear();
+  }
+}
+
 TEST_F(Capture, PreparedTransactionsPlaceAtTheirCommit) {
   start_customers();
   user_.run("XA START 'x1', 'b'", "INSERT INTO customer VALUES (1, 'Ann', NULL)",

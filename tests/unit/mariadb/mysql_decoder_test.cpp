@@ -119,6 +119,24 @@ TEST_F(MysqlDecoder, WhatIsRolledBackIsNotShown) {
   EXPECT_THAT(found_.rescan, testing::ElementsAre(schemas_[0].dataset));
 }
 
+// An event tells 32 bits of its place. A stream begins below that: a position there is one to read
+// on from, beginning with the group before.
+TEST_F(MysqlDecoder, AFileBeyondFourGigabytesIsReadOn) {
+  const std::vector<std::string> large = {made::gtid(1, 2'000'000'000), made::query("BEGIN", 0),
+                                          table(), insert(5), made::xid(4'294'967'200)};
+  const std::vector<std::string> behind = {made::gtid(2, 100), made::query("BEGIN", 0), table(),
+                                           insert(6), made::xid(900)};
+  const std::vector<std::string> last = {made::gtid(3, 1'000), made::query("BEGIN", 0), table(),
+                                         insert(7), made::xid(1'900)};
+  EXPECT_THAT(read(large), testing::ElementsAre("insert 5 name=Ann"));
+  EXPECT_THAT(read(behind), testing::ElementsAre("insert 6 name=Ann"));
+  EXPECT_EQ((Place{0, 1, (uint64_t{1} << 32) + 900}), decoder_->reached());
+  begin(decode(sink_->position).value());
+  EXPECT_THAT(read(large), testing::IsEmpty());
+  EXPECT_THAT(read(behind), testing::IsEmpty());
+  EXPECT_THAT(read(last), testing::ElementsAre("insert 7 name=Ann"));
+}
+
 TEST_F(MysqlDecoder, WhatBeginsWithAMarkerIsNeverCut) {
   std::vector<std::string> group = {made::gtid(1, 300), made::query("BEGIN", 400),
                                     table(made::Sum::kCrc32, "syncline_checkpoint"), table()};

@@ -91,6 +91,29 @@ TEST_F(Parts, APreparedTransactionBeyondMemoryIsFoundByAScan) {
   EXPECT_THAT(rescans_, testing::ElementsAre(schemas_[0].dataset));
 }
 
+// Each is small enough alone.
+TEST_F(Parts, PreparedTransactionsTogetherAreBoundedToo) {
+  start_in_parts();
+  constexpr size_t kRows = 100;
+  std::vector<std::unique_ptr<User>> users;
+  for (const std::string number : {"1", "2", "3", "4"}) {
+    users.push_back(std::make_unique<User>(database_));
+    std::string insert = "INSERT INTO customer SELECT seq, repeat('-', 50), NULL FROM seq_";
+    insert.append(number).append("00_to_").append(number).append("99");
+    users.back()->run("XA START '" + number + "'", insert, "XA END '" + number + "'",
+                      "XA PREPARE '" + number + "'");
+  }
+  users[0]->run("XA COMMIT '1'");
+  read(kRows);
+  EXPECT_THAT(rescans_, IsEmpty());
+  users[3]->run("XA COMMIT '4'");
+  poll_until([&] { return !rescans_.empty(); });
+  EXPECT_THAT(lines_, SizeIs(kRows));
+  EXPECT_THAT(rescans_, testing::ElementsAre(schemas_[0].dataset));
+  users[1]->run("XA ROLLBACK '2'");
+  users[2]->run("XA ROLLBACK '3'");
+}
+
 TEST_F(Parts, AReadingThatBeginsAnewGoesOnBehindEachPart) {
   start_in_parts();
   user_.run(kManyRows, "UPDATE customer SET mail = 'a@x' WHERE id = 7");

@@ -124,8 +124,8 @@ class Decoder {
     size_t size_bytes = 0;
     std::vector<size_t> touched;  // followed ones
 
-    std::vector<Event> events;  // held
-    size_t held_bytes = 0;
+    std::vector<Event> events;     // held
+    size_t held_bytes = 0;         // of a prepared one: with what others hold
     bool is_one = false;           // it is never cut
     bool is_read_through = false;  // only its end is looked for
     bool is_ended = false;
@@ -166,6 +166,7 @@ class Decoder {
   void roll_back_group();
   void open_in_sink();
   LogPosition position_of(const GroupMark& mark) const;
+  uint64_t whole_end(uint64_t end);
 
   Result<void> look_at(Followed& followed);
   Result<void> look_after(const Statement& statement, std::string_view database);
@@ -221,6 +222,7 @@ class Decoder {
   bool is_history_known_ = false;
   FileName file_;
   uint32_t file_began_s_ = 0;
+  uint64_t file_end_ = 0;  // of what was met of it
   GroupMark expected_;
   bool is_verified_ = false;
   LogPosition read_;  // the last group that was passed

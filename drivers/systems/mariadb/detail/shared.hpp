@@ -18,7 +18,7 @@ struct Limits {
   int replica_ms = 5'000;  // for a replica to come to where the primary is
   // Of a transaction's events, as they are shown at once. A larger one is taken in parts.
   size_t part_bytes = size_t{4} << 20;
-  // Of a prepared transaction (XA), which stays undecided for as long as its users like.
+  // Of all prepared transactions (XA), which stay undecided for as long as their users like.
   size_t prepared_bytes = size_t{64} << 20;
 };
 

@@ -25,9 +25,10 @@ enum class StatementKind : uint8_t {
   kOther,     // users, views, procedures, indexes, ...
 };
 
-struct Word {  // without quotes
-  std::string text;
+struct Word {
+  std::string text;       // without quotes
   std::string qualifier;  // what stands before it and a dot
+  bool is_quoted = false;
 };
 
 struct Statement {
@@ -35,6 +36,8 @@ struct Statement {
   std::vector<Word> words;  // comments and text literals are left out
 };
 Statement read_statement(std::string_view sql);
+
+// Statements are in their session's character set: names beyond ASCII are all alike below.
 
 // Whether it has one of these as a word.
 bool names_any(const Statement& statement, const std::vector<std::string>& names);

@@ -1,0 +1,227 @@
+// What columns hold, and the ALTER TABLE after which one holds more.
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "drivers/systems/mariadb/declaration.hpp"
+#include "drivers/systems/mariadb/detail/table.hpp"
+#include "drivers/systems/mariadb/mariadb.hpp"
+
+namespace syncline::mariadb {
+namespace {
+
+using model::Extent, model::LogicalType, model::TypeKind;
+
+constexpr uint64_t kIndexBytesMax = 3072;
+constexpr uint64_t kCharacterBytesMax = 4;
+constexpr uint64_t kDecimalDigitsMax = 65;
+constexpr uint64_t kScaleMax = 30;  // MySQL's, too
+constexpr uint32_t kCharMax = 255;
+
+struct IntegerName {
+  std::string_view name;
+  unsigned bits;
+};
+constexpr std::array kIntegers = {IntegerName{"tinyint", 8}, IntegerName{"smallint", 16},
+                                  IntegerName{"mediumint", 24}, IntegerName{"int", 32},
+                                  IntegerName{"bigint", 64}};
+
+struct LargeName {
+  std::string_view text;
+  std::string_view bytes;
+  uint64_t size_bytes_max;
+};
+// The largest hold more than any other system's do.
+constexpr std::array kLarge = {LargeName{"tinytext", "tinyblob", 255},
+                               LargeName{"text", "blob", 65'535},
+                               LargeName{"mediumtext", "mediumblob", 16'777'215}};
+
+struct Range {
+  int64_t least;
+  uint64_t most;
+};
+
+Range range_of(unsigned bits, bool is_unsigned) {
+  const uint64_t all = ~uint64_t{0} >> (64 - bits);
+  if (is_unsigned) return {0, all};
+  return {-static_cast<int64_t>(all >> 1) - 1, all >> 1};
+}
+
+// "varbinary(40)": 40.
+uint64_t number_in(std::string_view type) {
+  uint64_t number = 0;
+  const size_t at = std::min(type.find('('), type.size() - 1) + 1;
+  std::from_chars(type.data() + at, type.data() + type.size(), number);
+  return number;
+}
+
+std::string sized(std::string_view name, uint64_t size) {
+  return std::string(name) + "(" + std::to_string(size) + ")";
+}
+
+std::string integer_type(const Extent& wanted, const std::string& now) {
+  const bool is_unsigned = wanted.least >= 0;
+  for (const IntegerName& known : kIntegers) {
+    const Range range = range_of(known.bits, is_unsigned);
+    if (range.least > wanted.least || range.most < wanted.most) continue;
+    const bool is_filled = is_unsigned && now.ends_with(" zerofill");
+    return std::string(known.name) + (is_unsigned ? " unsigned" : "") +
+           (is_filled ? " zerofill" : "");
+  }
+  return "";
+}
+
+// Of numbers with any count of digits: as many as there can be.
+std::string decimal_type(const LogicalType& wanted, const Column& column) {
+  const uint64_t whole_now = column.type.precision - column.type.scale;
+  uint64_t precision = wanted.precision;
+  uint64_t scale = wanted.scale;
+  if (precision == 0 || precision > kDecimalDigitsMax || scale > kScaleMax) {
+    precision = kDecimalDigitsMax;
+    scale = std::min(kScaleMax, kDecimalDigitsMax - whole_now);
+  }
+  return "decimal(" + std::to_string(precision) + "," + std::to_string(scale) + ")" +
+         (column.type.is_unsigned ? " unsigned" : "");
+}
+
+std::string large_type(uint64_t size_bytes, bool is_text) {
+  for (const LargeName& known : kLarge) {
+    if (size_bytes == 0 || size_bytes > known.size_bytes_max) continue;
+    return std::string(is_text ? known.text : known.bytes);
+  }
+  return is_text ? "longtext" : "longblob";
+}
+
+// The bytes that its indexes leave it; nothing where none has it whole.
+Result<std::optional<uint64_t>> find_room(Connection& connection, const std::string& table,
+                                          const Column& column) {
+  const std::string name = literal(column.name);
+  SYN_TRY(const std::string taken,
+          connection.query_text(
+              "SELECT MAX(taken) FROM (SELECT SUM(IF(s.COLUMN_NAME = " + name +
+              ", 0, COALESCE(s.SUB_PART * 4, c.CHARACTER_OCTET_LENGTH, 16))) AS taken FROM "
+              "information_schema.STATISTICS s JOIN information_schema.COLUMNS c ON c.TABLE_SCHEMA "
+              "= s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME "
+              "WHERE s.TABLE_SCHEMA = DATABASE() AND s.TABLE_NAME = " +
+              literal(table) + " GROUP BY s.INDEX_NAME HAVING SUM(s.COLUMN_NAME = " + name +
+              " AND s.SUB_PART IS NULL) > 0) AS indexes"));
+  if (taken.empty()) return std::optional<uint64_t>();
+  uint64_t bytes = 0;
+  std::from_chars(taken.data(), taken.data() + taken.size(), bytes);
+  return std::optional(kIndexBytesMax - std::min(kIndexBytesMax, bytes));
+}
+
+uint64_t character_bytes(const Column& column) {
+  if (column.type.charset == "latin1" || column.type.charset == "ascii") return 1;
+  return column.type.charset == "utf8mb3" || column.type.charset == "utf8" ? 3 : kCharacterBytesMax;
+}
+
+// room: in bytes.
+std::string text_type(const Extent& wanted, const Column& column, std::optional<uint64_t> room) {
+  uint64_t length = wanted.type.length;
+  if (room) {
+    const uint64_t most = *room / character_bytes(column);
+    length = length == 0 ? most : std::min(length, most);
+    if (length <= column.type.length) return "";
+  }
+  if (length == 0) return large_type(wanted.size_bytes_max, true);
+  const bool is_char = column.type.category == Category::kChar && length <= kCharMax;
+  return sized(is_char ? "char" : "varchar", length);
+}
+
+std::string bytes_type(const Extent& wanted, const Column& column, std::optional<uint64_t> room) {
+  if (!room) return large_type(wanted.size_bytes_max, false);
+  const uint64_t now = number_in(column.type.name);
+  const uint64_t size = wanted.size_bytes_max == 0 ? *room : std::min(wanted.size_bytes_max, *room);
+  return size > now ? sized("varbinary", size) : "";
+}
+
+Result<std::string> type_for(Connection& connection, const std::string& table, const Column& column,
+                             const Extent& wanted) {
+  switch (wanted.type.kind) {
+    case TypeKind::kInt64:
+    case TypeKind::kUint64:
+      return integer_type(wanted, column.type.name);
+    case TypeKind::kDecimal:
+      return decimal_type(wanted.type, column);
+    case TypeKind::kFloat64:
+      return std::string("double");
+    case TypeKind::kDatetime:
+    case TypeKind::kTimestamp:
+    case TypeKind::kTime: {
+      const std::string& now = column.type.name;
+      return sized(now.substr(0, now.find('(')), wanted.type.precision);
+    }
+    case TypeKind::kText:
+    case TypeKind::kChar: {
+      SYN_TRY(const auto room, find_room(connection, table, column));
+      return text_type(wanted, column, room);
+    }
+    case TypeKind::kBytes: {
+      SYN_TRY(const auto room, find_room(connection, table, column));
+      return bytes_type(wanted, column, room);
+    }
+    default:
+      return std::string();
+  }
+}
+
+// The foreign keys that hold its type to another column's.
+Result<std::string> holding_keys(Connection& connection, const std::string& table,
+                                 const std::string& column) {
+  return connection.query_text(
+      "SELECT GROUP_CONCAT(DISTINCT CONSTRAINT_NAME ORDER BY CONSTRAINT_NAME SEPARATOR ', ') FROM "
+      "information_schema.KEY_COLUMN_USAGE WHERE (TABLE_SCHEMA = DATABASE() AND TABLE_NAME = " +
+      literal(table) + " AND COLUMN_NAME = " + literal(column) +
+      " AND REFERENCED_TABLE_NAME IS NOT NULL) OR (REFERENCED_TABLE_SCHEMA = DATABASE() AND "
+      "REFERENCED_TABLE_NAME = " +
+      literal(table) + " AND REFERENCED_COLUMN_NAME = " + literal(column) + ")");
+}
+
+Result<std::string> widen(Connection& connection, const ports::Widening& wanted) {
+  SYN_TRY(const auto tables, read_tables(connection, wanted.table));
+  const Column* column = tables.empty() ? nullptr : tables.front().find(wanted.column);
+  if (column == nullptr) return std::string();
+  SYN_TRY(const std::string type, type_for(connection, wanted.table, *column, wanted.wanted));
+  if (type.empty() || type == column->type.name) return std::string();
+  SYN_TRY(const std::string declared, read_declaration(connection, wanted.table, *column));
+  SYN_TRY(const std::string keys, holding_keys(connection, wanted.table, wanted.column));
+  return "ALTER TABLE " + quoted_name(wanted.table) + " " +
+         modify_sql(wanted.column, with_type(declared, type)) + ";" +
+         (keys.empty() ? ""
+                       : " -- when the foreign keys " + keys +
+                             " are dropped; widen their other columns too, and add them again");
+}
+
+}  // namespace
+
+Extent extent_of(const ports::ColumnInfo& column) {
+  Extent extent{.type = column.type};
+  const std::string_view declared = column.native_type;
+  const std::string_view name = declared.substr(0, declared.find_first_of("( "));
+  for (const IntegerName& known : kIntegers) {
+    if (known.name != name) continue;
+    const Range range = range_of(known.bits, declared.find("unsigned") != std::string_view::npos);
+    extent.least = range.least;
+    extent.most = range.most;
+  }
+  for (const LargeName& known : kLarge) {
+    if (known.text == name || known.bytes == name) extent.size_bytes_max = known.size_bytes_max;
+  }
+  if (name == "varbinary") extent.size_bytes_max = number_in(declared);
+  return extent;
+}
+
+Result<std::vector<std::string>> widening_sql(const ports::SystemConfig& config,
+                                              std::span<const ports::Widening> columns) {
+  SYN_TRY(const Endpoint endpoint, parse_endpoint(config.name, config.url));
+  SYN_TRY(auto connection,
+          Connection::open({config.name, endpoint, config.password}, Purpose::kSql));
+  std::vector<std::string> statements;
+  for (const ports::Widening& column : columns) {
+    SYN_TRY(statements.emplace_back(), widen(*connection, column));
+  }
+  return statements;
+}
+
+}  // namespace syncline::mariadb

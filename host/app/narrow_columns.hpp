@@ -1,0 +1,16 @@
+// Columns that hold less of a field than those of other systems, as findings: for plan and doctor.
+//
+// Opens connections of its own; changes nothing. Threads: one.
+#pragma once
+
+#include <vector>
+
+#include "host/app/comparison.hpp"
+
+namespace syncline::app {
+
+// Each with the statement that widens the column. Of systems whose tables cannot be read nothing is
+// said.
+std::vector<SystemFinding> find_narrow_columns(const Blueprint& blueprint);
+
+}  // namespace syncline::app
