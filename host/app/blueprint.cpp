@@ -99,6 +99,7 @@ core::DatasetRules dataset_rules(const config::ResolvedDataset& resolved,
     core::SystemRole role;
     role.system = mapping.id;
     role.is_written_to = mapping.direction != config::Direction::kFrom;
+    role.is_read = mapping.direction != config::Direction::kTo;
     role.first_rank = first_rank(*resolved.dataset, i);
     rules.systems.push_back(role);
   }

@@ -225,7 +225,13 @@ Result<void> RuntimeImpl::retry(const model::Skip& skip, const std::string& item
   }
   if (const auto held = find_held(rule->second.schema->name)) return *held;
   if (skip.sequence == pipeline::kTwinSequence) return retry_twins(skip, item);
-  if (skip.sequence != 0 && !run->system->is_written_to(skip.dataset)) {
+  const bool is_written_to = run->system->is_written_to(skip.dataset);
+  if (skip.sequence == model::kApartSequence && !is_written_to) {
+    return fail(ErrorCode::kInvalidArgument, "the record cannot take the place of this row",
+                "system '" + run->system->name + "' is only read",
+                "give the row another number there, or delete it");
+  }
+  if (skip.sequence != 0 && !is_written_to) {
     return fail(
         ErrorCode::kInvalidArgument, "this item can go nowhere",
         "by the config its dataset is no longer written to system '" + run->system->name + "'",

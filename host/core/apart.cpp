@@ -26,9 +26,12 @@ bool differs(const Touched& record, const Row& row) {
 }
 
 // A system that is not written to knows what it has told.
-bool has_seen(const RecordState& state, const SystemRole& role) {
+bool has_seen(const RecordState& state, const SystemRole& role, const DatasetRules& rules) {
+  const bool updates_win = rules.deletes == DeletePolicy::kUpdateWins;
   const Shown shown = shown_to(state, role);
-  if (shown.own_only == 0) return shown.generation % 2 == 1;
+  // Where updates win, it may have made its own record again before it heard that it lives on.
+  if (shown.own_only == 0)
+    return shown.generation % 2 == 1 || (updates_win && shown.generation > 0);
   return std::any_of(state.cells.begin(), state.cells.end(), [&](const model::Version& version) {
     return version.origin == shown.own_only;
   });
@@ -45,8 +48,10 @@ bool may_clash(const RecordState& state, const DatasetRules& rules, const System
 
 // What a first sync finds was there before anyone watched: its rule decides.
 bool Step::clashes(const Touched& record, const SystemRole& role, const Row& row) {
-  return may_clash(record.state(), *record.rules, role, row) && !is_read_by(record, role, row) &&
-         !has_seen(record.state(), role) && differs(record, row);
+  const RecordState& state = record.state();
+  if (!may_clash(state, *record.rules, role, row) || is_read_by(record, role, row)) return false;
+  if (row.is_read && is_put_met_early(state, role.system, row, *record.rules)) return false;
+  return !has_seen(state, role, *record.rules) && differs(record, row);
 }
 
 void Step::set_apart(Touched& record, const SystemRole& role, const Row& row) {
@@ -64,6 +69,29 @@ void Step::set_apart(Touched& record, const SystemRole& role, const Row& row) {
   frame_.skips.push_back({role.system, record.id.dataset, record.id.key_hash,
                           std::string(record.key), model::kApartSequence, why_apart()});
   forget_refused(record, role);
+  SystemView* view = state.view(role.system);
+  if (view == nullptr) return;
+  for (InFlight& write : view->flight) {  // of before it was known that there are two
+    if (write.kind != model::EntryKind::kInsert) skip(record, role.system, write);
+  }
+}
+
+void Step::skip(const Touched& record, model::SystemId target, InFlight& write) {
+  if (write.is_skipped) return;
+  write.is_skipped = true;
+  lane_.flows_[{target, record.rules->schema->stream}].skip(write.sequence);
+  pass_over(record, target, write.sequence);
+}
+
+// The row is the record's though an insert is on its way yet, which it will refuse: with a delete
+// behind that it would come to nothing.
+void Step::pass_over_inserts(Touched& record, const SystemRole& role) {
+  SystemView* view = record.state().view(role.system);
+  if (view == nullptr || view->generation % 2 == 0) return;
+  auto at = std::find_if(view->flight.begin(), view->flight.end(), [](const InFlight& write) {
+    return write.kind == model::EntryKind::kInsert && !write.is_skipped;
+  });
+  for (; at != view->flight.end(); ++at) skip(record, role.system, *at);
 }
 
 // Inserts that its row refused: what they met is known by now.
@@ -94,8 +122,10 @@ void Step::take_apart(Touched& record, const SystemRole& role, const Row& row) {
     case RowOp::kUpdate:
     case RowOp::kSnapshot: {
       const bool is_whole = row.cells.size() == record.rules->schema->value_count();
+      if (is_whole && row.is_ours) return overwrite(record, role);  // it was written over before
       if (row.is_ours || !is_whole || (state.exists() && differs(record, row))) break;
       end_apart(record, role);
+      mark_read(record, role);
       Row insert = row;
       insert.op = RowOp::kInsert;
       if (insert.commit_time_us == 0) insert.commit_time_us = input_.now_us;
@@ -103,7 +133,6 @@ void Step::take_apart(Touched& record, const SystemRole& role, const Row& row) {
     }
     case RowOp::kDelete:
     case RowOp::kMissing:
-      if (row.is_ours) break;
       end_apart(record, role);
       return make_up_for(record, role);
     case RowOp::kOverwrite:
@@ -112,6 +141,27 @@ void Step::take_apart(Touched& record, const SystemRole& role, const Row& row) {
       break;
   }
   ++lane_.counters_.left_apart;
+}
+
+// A new row of a system that was not told of the record's end, for it was never given the record,
+// is no late news of the one that ended.
+void Step::begin_anew(Touched& record, const SystemRole& role, const Row& row) {
+  const RecordState& state = record.state();
+  if (record.rules->insert_exists == InsertExists::kMerge || row.op != RowOp::kInsert) return;
+  if (row.is_ours || state.exists() || state.generation == 0) return;
+  SystemView* view = record.state().view(role.system);
+  if (view == nullptr || !view->is_in_flight() || view->generation % 2 == 1) return;
+  std::erase_if(view->flight, [](const InFlight& write) { return write.is_skipped; });
+  view->generation = state.generation;
+  record.is_dirty = true;
+}
+
+bool is_worth_a_try(const SystemView& view, model::Sequence refused) {
+  const auto at =
+      std::find_if(view.flight.begin(), view.flight.end(),
+                   [refused](const InFlight& write) { return write.sequence == refused; });
+  if (at == view.flight.end() || at->kind != model::EntryKind::kInsert) return false;
+  return view.generation % 2 == 1 || at + 1 != view.flight.end();
 }
 
 // The system has no row any more, and may have missed changes of the record: whole, also behind an

@@ -42,6 +42,7 @@ Run take_confirmed(SystemView& view, model::Sequence up_to) {
 
 // Returns whether the record is there at that system, as far as it was shown.
 bool show(SystemView& view, const Run& run, const model::Schema& schema) {
+  if (run.is_nothing()) return false;  // it met another's row, or none
   // The highest life it was shown; a stale row over its own delete is the old life again.
   const uint64_t held = view.generation;
   if (run.kind == EntryKind::kDelete) {

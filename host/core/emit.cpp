@@ -55,6 +55,7 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
       if (is_writer && !is_in_flight && !is_writer_behind) continue;
       needs_full = is_in_flight && view->needs_full_write();
       if (!is_in_flight) show_before(record, arriving, old_generation, role);
+      if (!state.exists()) pass_over_inserts(record, role);
       if ((needs_full || is_new_life) && whole_kind(record, role) == EntryKind::kInsert) {
         // Of what it never had nothing is to be deleted.
         if (state.exists()) insert_targets.push_back(role.system);
@@ -78,7 +79,7 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
 // How a record that exists is given to this system whole. REQUIRES: a view.
 EntryKind Step::whole_kind(const Touched& record, const SystemRole& role) {
   if (record.rules->insert_exists == InsertExists::kMerge) return EntryKind::kPut;
-  if (role.kind == SystemKind::kPeer) return EntryKind::kPut;
+  if (role.kind == SystemKind::kPeer || !role.is_read) return EntryKind::kPut;
   const SystemView& view = *record.state().view(role.system);
   bool has_row = view.generation % 2 == 1;
   for (const InFlight& write : view.flight) {

@@ -190,6 +190,11 @@ void Step::redeliver(Touched& record, const SystemRole& role) {
     view.cells = state.cells;
   }
   record.is_dirty = true;
+  // Of what it never had nothing is to be deleted.
+  if (!state.exists() && view.is_in_flight() && whole_kind(record, role) == EntryKind::kInsert) {
+    std::erase_if(view.flight, [](const InFlight& write) { return write.is_skipped; });
+    return;
+  }
   write(record, state.exists() ? whole_kind(record, role) : EntryKind::kDelete, full_cells(record),
         {role.system}, input_.now_us);
 }

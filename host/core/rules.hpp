@@ -47,6 +47,7 @@ struct SystemRole {
   model::SystemId system = 0;
   SystemKind kind = SystemKind::kDatabase;
   bool is_written_to = true;  // direction "both" or "to"
+  bool is_read = true;        // direction "both" or "from"
   SyncPhase phase = SyncPhase::kLive;
 
   // Whether which of its records were read is still told apart, for a sync that is broken off.

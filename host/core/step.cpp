@@ -18,6 +18,8 @@ model::ConflictType conflict_type(const RecordState& record, model::EntryKind ki
                          : model::ConflictType::kUpdateMissing;
 }
 
+}  // namespace
+
 // Whether a reading met a record that we put there, before the log has shown the marker: with what
 // we wrote, to the last cell. REQUIRES: the row was read.
 bool is_put_met_early(const RecordState& state, model::SystemId system, const Row& row,
@@ -31,8 +33,6 @@ bool is_put_met_early(const RecordState& state, model::SystemId system, const Ro
            return !rules.travels(cell.field) || is_on_its_way(state, system, cell);
          });
 }
-
-}  // namespace
 
 bool is_on_its_way(const RecordState& state, model::SystemId system, const RowCell& cell) {
   const SystemView* view = state.view(system);
@@ -199,7 +199,8 @@ void Step::note_unseen(const Touched& record, Arriving& arriving) {
   }
 }
 
-// The entry stays in flight, and that record's next write to this target is a full one.
+// The entry stays in flight, and that record's next write to this target is a full one. What
+// follows an insert is not meant for the row that the insert met.
 void Step::take(const model::Skip& skip) {
   const size_t place = frame_.skips.size();
   frame_.skips.push_back(skip);
@@ -207,32 +208,29 @@ void Step::take(const model::Skip& skip) {
   if (rules == nullptr) return;
   Touched& record = touch({skip.dataset, skip.key_hash}, *rules, skip.key);
   SystemView* view = record.state().view(skip.target);
-  if (view == nullptr) return;
-  Flow& flow = lane_.flows_[{skip.target, rules->schema->stream}];
-  if (record.state().is_apart(skip.target)) frame_.skips[place].reason.clear();  // it is known why
+  if (view != nullptr) lane_.flows_[{skip.target, rules->schema->stream}].skip(skip.sequence);
+  bool has_reason = rules->insert_exists == InsertExists::kMerge;
+  bool is_passed_over = false;  // it stands behind an insert that was refused
   bool is_insert = false;
-  bool is_known = false;  // it was passed over behind an insert
-  bool is_whole_behind = false;
-  for (InFlight& write : view->flight) {
-    const bool is_refused = write.sequence == skip.sequence;
-    if (is_refused && write.is_skipped && is_known) frame_.skips[place].reason.clear();
-    is_known = is_known || (write.is_skipped && write.kind == model::EntryKind::kInsert);
-    is_insert = is_insert || (is_refused && write.kind == model::EntryKind::kInsert);
-    // What follows an insert that met another's row is not meant for that row.
-    const bool is_behind = is_insert && write.sequence > skip.sequence && !write.is_skipped;
-    if (!is_refused && !is_behind) continue;
-    write.is_skipped = true;
-    record.is_dirty = true;
-    flow.skip(write.sequence);
-    if (is_behind) pass_over(record, skip.target, write.sequence);
-    is_whole_behind = is_whole_behind || (is_behind && model::is_whole(write.kind));
+  bool is_any_behind = false;
+  for (size_t i = 0; view != nullptr && i < view->flight.size(); ++i) {
+    InFlight& write = view->flight[i];
+    if (write.sequence == skip.sequence) {
+      has_reason = has_reason || !is_passed_over || !write.is_skipped;
+      is_insert = write.kind == model::EntryKind::kInsert;
+      write.is_skipped = true;
+      record.is_dirty = true;
+    } else if (is_insert) {
+      this->skip(record, skip.target, write);
+      is_any_behind = true;
+    }
+    is_passed_over =
+        write.is_skipped && (is_passed_over || write.kind == model::EntryKind::kInsert);
   }
-  const SystemRole* role = rules->role(skip.target);
-  if (!is_insert || role == nullptr) return;
-  // The row that it met has been shown since, as the record's, or has gone since.
-  if (view->generation % 2 == 0 && !is_whole_behind) return;
-  frame_.skips[place].reason.clear();
-  redeliver(record, *role);
+  const bool is_told_apart = record.state().is_apart(skip.target);
+  const bool is_over = is_insert && (!record.state().exists() || is_any_behind ||
+                                     view->generation % 2 == 1);  // or follow_up() tries again
+  if (!has_reason || is_told_apart || is_over) frame_.skips[place].reason.clear();
 }
 
 // Writes that were on their way behind the skipped one may be too little for a record that the
@@ -247,7 +245,7 @@ void Step::follow_up(const model::Skip& skip) {
   const bool is_followed = std::any_of(
       view->flight.begin(), view->flight.end(),
       [&](const InFlight& write) { return !write.is_skipped && write.sequence > skip.sequence; });
-  if (is_followed) redeliver(record, *role);
+  if (is_followed || is_worth_a_try(*view, skip.sequence)) redeliver(record, *role);
 }
 
 // Whether this cell says nothing new: our own write come back, or stored otherwise than we wrote
@@ -303,6 +301,7 @@ void Step::take_change(Touched& record, const SystemRole& role, const Row& row) 
     ++lane_.counters_.echoes_dropped;
     return;
   }
+  begin_anew(record, role, row);
   Arriving& arriving = arriving_;
   arriving.begin(input_.system, model::ConflictType::kUpdateOriginDiffers, row.commit_time_us);
   for (const RowCell& cell : row.cells) {

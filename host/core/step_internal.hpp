@@ -31,6 +31,13 @@ bool is_renamed(const RecordState& state, const SystemRole& role, const Row& row
 // Whether a write of ours whose marker was not read yet set this cell just so.
 bool is_on_its_way(const RecordState& state, model::SystemId system, const RowCell& cell);
 
+// Whether a reading met a record that we put there, before the log has shown the marker.
+bool is_put_met_early(const RecordState& state, model::SystemId system, const Row& row,
+                      const DatasetRules& rules);
+
+// Whether what an insert met when it was refused may be gone, or the record's own, by now.
+bool is_worth_a_try(const SystemView& view, model::Sequence refused);
+
 // Whether a row may turn out to be another record than the one that its key names (apart.cpp).
 bool may_clash(const RecordState& state, const DatasetRules& rules, const SystemRole& role,
                const Row& row);
@@ -122,8 +129,11 @@ class Step {
   void set_apart(Touched& record, const SystemRole& role, const Row& row);
   void end_apart(Touched& record, const SystemRole& role);
   void take_apart(Touched& record, const SystemRole& role, const Row& row);
+  void pass_over_inserts(Touched& record, const SystemRole& role);
+  void begin_anew(Touched& record, const SystemRole& role, const Row& row);
   void make_up_for(Touched& record, const SystemRole& role);
   void overwrite(Touched& record, const SystemRole& role);
+  void skip(const Touched& record, model::SystemId target, InFlight& write);
   void forget_refused(const Touched& record, const SystemRole& role);
   void pass_over(const Touched& record, model::SystemId target, model::Sequence sequence);
 

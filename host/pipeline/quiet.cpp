@@ -87,6 +87,7 @@ void PipelineImpl::add_quiet_deltas(LaneWork& work) const {
     const auto rule = with_.rules.find(dataset);
     const state::FingerprintTable* table = tables_.find(work.input.system, dataset);
     if (rule == with_.rules.end() || table == nullptr) continue;
+    if (run.written.is_nothing()) continue;
     std::string& delta = deltas[dataset];
     if (model::is_whole(run.written.kind)) {
       append_put(delta, run, *rule->second.schema);

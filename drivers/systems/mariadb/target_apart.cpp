@@ -204,7 +204,7 @@ Result<void> MariadbTarget::write_one(const ports::WriteBatch& batch, size_t ind
   // What was made up does not suit another constraint, or there is none left: the record keeps its
   // values until its turn.
   if (step == Step::kFree) return success();
-  SYN_TRY(auto poison, poison_of(group, write, outcome));
+  SYN_TRY(auto poison, poison_of(group, write, scan::standing_of(standings_, index), outcome));
   poison.write_index = index;
   const bool may_swap = outcome.is_clash() && !is_own_key(*group.mapped, key_of(outcome.message));
   const bool is_swap = may_swap && batch.writes.size() > 1;
@@ -216,6 +216,7 @@ Result<void> MariadbTarget::write_one(const ports::WriteBatch& batch, size_t ind
 
 // An error: a record that somebody has just inserted.
 Result<ports::Poison> MariadbTarget::poison_of(const Group& group, const ports::RecordWrite& write,
+                                               scan::Standing standing,
                                                const Bulk::Outcome& outcome) {
   Error error = outcome.error;
   if (outcome.is_clash() && is_own_key(*group.mapped, key_of(outcome.message))) {
@@ -225,8 +226,7 @@ Result<ports::Poison> MariadbTarget::poison_of(const Group& group, const ports::
       SYN_TRY(taken_for(*group.mapped, write, other, poison.error));
       return poison;
     }
-    const bool is_guarded = guard_ != nullptr && guard_->is_guarded(write.dataset);
-    if (group.step == Step::kNew && is_guarded) return guard_->was_inserted(write);
+    if (standing == scan::Standing::kAbsent) return guard_->was_inserted(write);
     if (write.kind == model::EntryKind::kInsert) {
       return ports::Poison{0, writer_->refusal(write, scan::another_is_there())};
     }

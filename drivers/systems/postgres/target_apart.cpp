@@ -241,8 +241,8 @@ Result<void> PostgresTarget::write_one(const ports::WriteBatch& batch, size_t in
       found.refused.push_back(std::move(*taken));
       return success();
     }
-    const bool is_guarded = guard_ != nullptr && guard_->is_guarded(write.dataset);
-    if (is_of_key && group.step == Step::kNew && is_guarded) return guard_->was_inserted(write);
+    const bool was_absent = scan::standing_of(standings_, index) == scan::Standing::kAbsent;
+    if (is_of_key && group.step == Step::kNew && was_absent) return guard_->was_inserted(write);
     if (is_of_key && write.kind == model::EntryKind::kInsert) {
       SYN_TRY(connection_->run(kUndoPart));
       found.refused.push_back(

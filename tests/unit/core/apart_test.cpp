@@ -67,12 +67,13 @@ TEST_F(Apart, what_follows_a_refused_insert_is_passed_over_too) {
   step(kErp, {removal(30)});
   step(kShop, {}, {skip(kShop, 1)});
   EXPECT_EQ(frames_.back().skips.size(), 3u);
-  EXPECT_TRUE(quarantined().at({kShop, 1}));
+  EXPECT_FALSE(quarantined().at({kShop, 1})) << "there is no record any more";
   EXPECT_FALSE(quarantined().at({kShop, 2}));
   EXPECT_FALSE(quarantined().at({kShop, 3}));
   EXPECT_TRUE(frames_.back().entries.empty());
   step(kShop, {}, {skip(kShop, 2)});  // refused with it, as one write
   EXPECT_FALSE(quarantined().at({kShop, 2}));
+  EXPECT_TRUE(state().view(kShop) == nullptr) << "nothing is to go there any more";
   EXPECT_EQ(lane_.skipped(kShop, kStream), (std::vector<model::Sequence>{1, 2, 3}));
   EXPECT_TRUE(lane_.skipped(kCrm, kStream).empty());
 }
@@ -228,6 +229,110 @@ TEST_F(Apart, a_system_that_is_only_read_may_have_one_too) {
   step(kShop, {insert(kBob, 50)});
   EXPECT_EQ(accepted(), kBob);
   EXPECT_TRUE(step(kShop, {insert(kAnn, 60)}).conflicts.empty()) << "its own record, told again";
+}
+
+TEST_F(Apart, a_row_met_by_a_record_that_has_ended_since_is_a_record_of_its_own) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kShop, {}, {skip(kShop, 1)});
+  step(kErp, {removal(30)});
+  const model::Frame& frame = step(kShop, {insert(kBob, 20)});
+  EXPECT_TRUE(state().exists());
+  EXPECT_EQ(accepted(), kBob);
+  EXPECT_TRUE(frame.conflicts.empty());
+  EXPECT_EQ(frame.entries.at(0).targets, (Systems{kErp, kCrm}));
+}
+
+TEST_F(Apart, so_is_one_that_is_seen_before_the_marker_of_what_came_to_nothing) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kErp, {removal(30)});
+  step(kShop, {insert(kBob, 20)});
+  EXPECT_EQ(accepted(), kBob);
+  step(kShop, {marker(2)});
+  EXPECT_TRUE(state().exists());
+  const model::Frame& frame = step(kShop, {update({{kPhone, "7"}}, 40)});
+  EXPECT_EQ(accepted().at(kPhone), "7");
+  EXPECT_TRUE(frame.conflicts.empty());
+}
+
+TEST_F(Apart, a_whole_row_behind_the_end_of_the_record_is_one_too) {
+  clash();
+  step(kShop, {}, {skip(kShop, 1)});
+  step(kErp, {removal(30)});
+  const Cells changed = {{kName, "Rob"}, {kPhone, "3"}, {kCity, "Basel"}};
+  step(kShop, {update(changed, 40)});
+  EXPECT_FALSE(state().is_apart(kShop));
+  EXPECT_TRUE(state().exists());
+  EXPECT_EQ(accepted(), changed);
+}
+
+TEST_F(Apart, a_reading_behind_the_end_of_the_record_deletes_nothing) {
+  clash();
+  step(kShop, {}, {skip(kShop, 1)});
+  step(kErp, {removal(30)});
+  lane_.set_epoch(kShop, kEpoch + 1);
+  role(kShop).phase = SyncPhase::kReading;
+  Row read = snapshot(kBob);
+  read.is_read = true;
+  const model::Frame& frame = step(kShop, {read});
+  EXPECT_TRUE(state().exists());
+  EXPECT_EQ(accepted(), kBob);
+  for (const model::Entry& entry : frame.entries) EXPECT_NE(entry.kind, EntryKind::kDelete);
+}
+
+TEST_F(Apart, our_own_row_read_early_is_not_another) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kErp, {update({{kPhone, "3"}}, 20)});
+  Row read = insert(kAnn, 30);
+  read.is_read = true;
+  step(kShop, {read});
+  EXPECT_FALSE(state().is_apart(kShop));
+  EXPECT_TRUE(frames_.back().conflicts.empty());
+}
+
+TEST_F(Apart, the_end_of_a_record_that_both_made_comes_though_an_insert_is_on_its_way_yet) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kShop, {insert(kAnn, 20)});
+  const model::Frame& frame = step(kErp, {removal(30)});
+  EXPECT_FALSE(quarantined().at({kShop, 1}));
+  EXPECT_EQ(lane_.skipped(kShop, kStream).front(), 1u);
+  EXPECT_EQ(frame.entries.back().kind, EntryKind::kDelete);
+  EXPECT_EQ(frame.entries.back().targets.at(1), kShop);
+}
+
+TEST_F(Apart, an_insert_that_was_refused_for_what_is_mended_behind_it_is_tried_again) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kErp, {update({{kCity, "Basel"}}, 20)});
+  const model::Frame& frame = step(kShop, {}, {skip(kShop, 1)});
+  ASSERT_EQ(frame.entries.size(), 1u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kInsert);
+  EXPECT_EQ(cells_of(frame.entries[0]).at(kCity), "Basel");
+  const model::Sequence again = frame.entries[0].sequence;
+  EXPECT_TRUE(step(kShop, {}, {skip(kShop, again)}).entries.empty());
+  EXPECT_TRUE(quarantined().at({kShop, again}));
+}
+
+TEST_F(Apart, what_was_on_its_way_before_does_not_come_over_the_row) {
+  rules().insert_exists = InsertExists::kMerge;
+  step(kErp, {insert(kAnn, 10)});
+  rules().insert_exists = InsertExists::kQuarantine;
+  step(kShop, {insert(kBob, 20)});
+  EXPECT_TRUE(state().is_apart(kShop));
+  EXPECT_FALSE(quarantined().at({kShop, 1}));
+  EXPECT_EQ(lane_.skipped(kShop, kStream), std::vector<model::Sequence>{1});
+  // It was written over all the same, before that was journalled.
+  const model::Frame& frame = step(kShop, {marker(1), ours(update(kAnn, 30))});
+  EXPECT_FALSE(state().is_apart(kShop));
+  EXPECT_EQ(frame.entries.at(0).kind, EntryKind::kPut);
+}
+
+TEST_F(Apart, a_system_that_is_not_read_has_no_records_of_its_own) {
+  role(kCrm).is_read = false;
+  const model::Frame& frame = step(kErp, {insert(kAnn, 10)});
+  ASSERT_EQ(frame.entries.size(), 2u);
+  EXPECT_EQ(frame.entries[0].kind, EntryKind::kInsert);
+  EXPECT_EQ(frame.entries[0].targets, Systems{kShop});
+  EXPECT_EQ(frame.entries[1].kind, EntryKind::kPut);
+  EXPECT_EQ(frame.entries[1].targets, Systems{kCrm});
 }
 
 TEST_F(Apart, a_record_made_again_by_who_deleted_it_goes_whole_over_the_delete) {

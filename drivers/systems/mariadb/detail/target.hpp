@@ -92,7 +92,7 @@ class MariadbTarget final : public ports::Target {
                         Found& found);
   Result<void> write_one(const ports::WriteBatch& batch, size_t index, Step step, Found& found);
   Result<ports::Poison> poison_of(const Group& group, const ports::RecordWrite& write,
-                                  const Bulk::Outcome& outcome);
+                                  scan::Standing standing, const Bulk::Outcome& outcome);
   bool is_enough(const Found& found) const;
 
   static bool is_of_dataset(const Error& error);
