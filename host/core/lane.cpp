@@ -261,11 +261,14 @@ void Lane::confirm(Flow& flow, model::Sequence sequence) {
 
 void Lane::replay(const model::Frame& frame) {
   frame_number_ = frame.number;
-  for (const model::Skip& skip : frame.skips) {
-    if (const DatasetRules* rules = rules_of(skip.dataset)) {
-      flows_[{skip.target, rules->schema->stream}].skip(skip.sequence);
+  const auto skip_all = [&] {
+    for (const model::Skip& skip : frame.skips) {
+      if (const DatasetRules* rules = rules_of(skip.dataset)) {
+        flows_[{skip.target, rules->schema->stream}].skip(skip.sequence);
+      }
     }
-  }
+  };
+  skip_all();
   for (const model::Confirmation& confirmation : frame.confirmations) {
     const uint32_t epoch = std::max(epochs_[confirmation.system], confirmation.epoch);
     set_epoch(confirmation.system, epoch);
@@ -280,6 +283,7 @@ void Lane::replay(const model::Frame& frame) {
     sequences_[rules->schema->stream] = entry.sequence;
     send_to_targets(entry, *rules, Limit::kNone);
   }
+  skip_all();        // also of what the frame itself sends
   renewed_.clear();  // the journal tells it
 }
 

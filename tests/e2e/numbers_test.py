@@ -26,6 +26,9 @@ class Numbers(Trio):
         super().setUp()
         self.make(office=(*OFFICE, ORDERS["office"]), shop=(*SHOP, ORDERS["shop"]),
                   till=(*TILL, ORDERS["till"]))
+        if self.way:
+            self.do(self.shop, "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON "
+                               f"{self.shop}.syncline_echo TO keeper@localhost")
         path = self.path("syncline.toml")
         with open(path, encoding="utf-8") as file:
             config = file.read()

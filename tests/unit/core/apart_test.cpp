@@ -346,6 +346,18 @@ TEST_F(Apart, a_record_made_again_by_who_deleted_it_goes_whole_over_the_delete) 
   EXPECT_EQ(accepted(), kBob);
 }
 
+TEST_F(Apart, is_replayed_as_it_was) {
+  clash();
+  step(kErp, {update({{kPhone, "3"}}, 30)});
+  step(kShop, {removal(40), insert(kBob, 50)});  // in one transaction
+  EXPECT_TRUE(state().is_apart(kShop));
+  Lane again(0, rules_, secret_);
+  for (const model::SystemId system : {kErp, kShop, kCrm}) again.set_epoch(system, kEpoch);
+  for (const model::Frame& frame : frames_) again.replay(frame);
+  EXPECT_EQ(again.skipped(kShop, kStream), lane_.skipped(kShop, kStream));
+  EXPECT_FALSE(lane_.skipped(kShop, kStream).empty());
+}
+
 TEST_F(Apart, is_known_to_a_new_epoch) {
   clash();
   lane_.set_epoch(kShop, kEpoch + 1);
