@@ -284,4 +284,23 @@ CASCADES = [
              caught="FAILED.*RestrictMakesNothingUp"),
 ]
 
-MUTATIONS = MARKERS + ORDER + VERDICTS + LINKS + CASCADES
+# Records that share a number.
+APART = [
+    mutation("a row of the same number is the record's",
+             ("host/core/apart.cpp",
+              "return !has_seen(state, role, *record.rules) && differs(record, row);",
+              "return has_seen(state, role, *record.rules) && differs(record, row);"),
+             caught="Apart.of_a_row_with_the_same_number", by=unit("core", "Apart.of_a_row*")),
+    mutation("what is apart is written over",
+             ("host/core/step.cpp",
+              "if (record.is_apart(role.system)) return false;",
+              "if (record.is_apart(0)) return false;"),
+             caught="Apart.of_a_row_with_the_same_number", by=unit("core", "Apart.of_a_row*")),
+    mutation("what follows a refused insert goes on",
+             ("host/core/step.cpp",
+              "} else if (is_insert) {",
+              "} else if (is_insert && is_any_behind) {"),
+             caught="Apart.what_follows", by=unit("core", "Apart.what_follows*")),
+]
+
+MUTATIONS = MARKERS + ORDER + VERDICTS + LINKS + CASCADES + APART
