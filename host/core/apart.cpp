@@ -14,8 +14,8 @@ std::string why_apart() {
   return to_string(
       {ErrorCode::kSystemRefused, "its row is another record of the same number (insert_exists)",
        "each system gave the number to a record of its own: `syncline conflicts list` shows both",
-       "give one of them another number there; `quarantine retry` writes the record over this "
-       "row"});
+       "give this row another number in its system; `quarantine retry` writes the record over "
+       "it"});
 }
 
 bool differs(const Touched& record, const Row& row) {
