@@ -2,7 +2,6 @@
 // journal may go; and what happens to the slowest target where that is not enough.
 #include <algorithm>
 
-#include "host/app/memory.hpp"
 #include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
 #include "host/base/bytes.hpp"
@@ -102,7 +101,6 @@ void RuntimeImpl::checkpoint_if_due() {
   checkpoint_due_us_ = now_us + parts_.options.checkpoint_every_us;
   checkpoint_due_bytes_ = journalled + parts_.options.checkpoint_every_bytes;
   const auto saved = checkpoint_share();
-  release_free_memory();
   if (saved) return;
   if (saved.error().code == ErrorCode::kStorageFull) {
     parts_.log.error(saved.error());  // the journal keeps what a restart needs; tried again

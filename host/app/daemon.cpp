@@ -10,6 +10,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "host/app/memory.hpp"
 #include "host/app/render.hpp"
 #include "host/app/resync.hpp"
 #include "host/model/key.hpp"
@@ -433,6 +434,7 @@ Result<json::value> answer_request(Appliance& appliance, const json::object& req
 }
 
 Result<void> run_daemon(const DaemonOptions& options, Log& log) {
+  give_back_free_memory();
   const sigset_t signals = block_signals();
   Daemon daemon(options, log);
   SYN_TRY(Blueprint blueprint, make_blueprint_to_run(options.config_path, system_clock()));

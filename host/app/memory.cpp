@@ -1,7 +1,5 @@
 #include "host/app/memory.hpp"
 
-#include <cstddef>
-
 #ifdef SYN_TCMALLOC
 #include <gperftools/malloc_extension.h>
 #endif
@@ -9,15 +7,11 @@
 namespace syncline::app {
 
 #ifdef SYN_TCMALLOC
-void release_free_memory() {
-  constexpr size_t kReserveBytes = 48u << 20;
-  MallocExtension& malloc = *MallocExtension::instance();
-  size_t free_bytes = 0;
-  if (!malloc.GetNumericProperty("tcmalloc.pageheap_free_bytes", &free_bytes)) return;
-  if (free_bytes > kReserveBytes) malloc.ReleaseToSystem(free_bytes - kReserveBytes);
+void give_back_free_memory() {
+  MallocExtension::instance()->SetNumericProperty("tcmalloc.aggressive_memory_decommit", 1);
 }
 #else
-void release_free_memory() {}
+void give_back_free_memory() {}
 #endif
 
 }  // namespace syncline::app

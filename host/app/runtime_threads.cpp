@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "host/app/memory.hpp"
 #include "host/app/resync.hpp"
 #include "host/app/runtime_internal.hpp"
 #include "host/model/key.hpp"
@@ -16,7 +15,6 @@ constexpr int64_t kBackoffUsMax = 5'000'000;
 constexpr int64_t kIdleUs = 20'000;
 constexpr int64_t kRoomRetryUs = 200'000;
 constexpr int64_t kLagEveryUs = 500'000;
-constexpr uint64_t kReleaseEvery = 4;  // steps: each may have freed the frames of many rows
 
 }  // namespace
 
@@ -349,7 +347,7 @@ void RuntimeImpl::step_loop() {
     if (state == QueueState::kDone) {
       const auto done = step(item);
       item = StepItem{};
-      if (++items_done_ % kReleaseEvery == 0) release_free_memory();
+      ++items_done_;
       if (!done) {
         fail_all(done.error());
         break;
