@@ -30,8 +30,9 @@ bool has_seen(const RecordState& state, const SystemRole& role, const DatasetRul
   const bool updates_win = rules.deletes == DeletePolicy::kUpdateWins;
   const Shown shown = shown_to(state, role);
   // Where updates win, it may have made its own record again before it heard that it lives on.
-  if (shown.own_only == 0)
+  if (shown.own_only == 0) {
     return shown.generation % 2 == 1 || (updates_win && shown.generation > 0);
+  }
   return std::any_of(state.cells.begin(), state.cells.end(), [&](const model::Version& version) {
     return version.origin == shown.own_only;
   });
@@ -140,7 +141,6 @@ void Step::take_apart(Touched& record, const SystemRole& role, const Row& row) {
     case RowOp::kRedeliver:
       break;
   }
-  ++lane_.counters_.left_apart;
 }
 
 // A new row of a system that was not told of the record's end, for it was never given the record,

@@ -106,7 +106,6 @@ struct Counters {
   uint64_t corrections = 0;      // cells that a system stored otherwise than we wrote them
   uint64_t markers_ignored = 0;  // of another epoch, or of a sequence never given out
   uint64_t times_clamped = 0;    // commit times beyond the future limit
-  uint64_t left_apart = 0;       // rows of records that a system has apart
 };
 
 class Lane {
