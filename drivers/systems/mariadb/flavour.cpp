@@ -34,11 +34,6 @@ constexpr const char* kMysql80Writes =
     "SET SESSION innodb_lock_wait_timeout = 1, lock_wait_timeout = 1, foreign_key_checks = 0, "
     "unique_checks = 1, max_execution_time = 0, @syncline = 1";
 
-constexpr const char* kMariadbJson =
-    "(SELECT count(*) FROM information_schema.CHECK_CONSTRAINTS k WHERE k.CONSTRAINT_SCHEMA = "
-    "c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME AND k.CHECK_CLAUSE = concat('json_valid(`', "
-    "c.COLUMN_NAME, '`)'))";
-
 // The server tells when a transaction began as a local time, in whole seconds. Where the clock is
 // set back, an hour comes twice: of the two the earlier one is taken.
 constexpr const char* kMariadbOldest =
@@ -61,15 +56,15 @@ constexpr uint32_t kMysql57 = 50'703;
 // The last that fits a server is its own.
 constexpr std::array kDialects = {
     Dialect{Flavour::kMariadb, 0, "MariaDB", kMariadbSession, kMariadbWrites,
-            "SET SESSION lock_wait_timeout = 20, max_statement_time = 0", kGeneration, kMariadbJson,
+            "SET SESSION lock_wait_timeout = 20, max_statement_time = 0", kGeneration, true,
             kNoWait, true, kMariadbOldest},
     Dialect{Flavour::kMysql, kMysql56, "MySQL", kMysql56Session, kMysql56Writes,
-            "SET SESSION lock_wait_timeout = 20", "''", "0", kWait, false, kMysqlOldest},
+            "SET SESSION lock_wait_timeout = 20", "''", false, kWait, false, kMysqlOldest},
     Dialect{Flavour::kMysql, kMysql57, "MySQL", kMysql56Session, kMysql56Writes,
-            "SET SESSION lock_wait_timeout = 20", kGeneration, "0", kWait, true, kMysqlOldest},
+            "SET SESSION lock_wait_timeout = 20", kGeneration, false, kWait, true, kMysqlOldest},
     Dialect{Flavour::kMysql, kMysql80, "MySQL", kMysql80Session, kMysql80Writes,
-            "SET SESSION lock_wait_timeout = 20, max_execution_time = 0", kGeneration, "0", kNoWait,
-            true, kMysqlOldest},
+            "SET SESSION lock_wait_timeout = 20, max_execution_time = 0", kGeneration, false,
+            kNoWait, true, kMysqlOldest},
 };
 
 }  // namespace

@@ -31,7 +31,28 @@ bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-Column column_of(const Answer& row) {
+// What the catalog says beside the columns. Joined to them, the server looks it all up for each.
+struct Around {
+  std::map<std::string, uint32_t, std::less<>> collations;    // their numbers
+  std::set<std::pair<std::string, std::string>> json_checks;  // of a table: what they say
+};
+
+Result<Around> read_around(Connection& connection, const std::optional<std::string>& only) {
+  Around around;
+  SYN_TRY(Answer collations, connection.query("SELECT COLLATION_NAME, ID FROM "
+                                              "information_schema.COLLATIONS"));
+  while (collations.next()) {
+    around.collations.emplace(collations.text(0), static_cast<uint32_t>(collations.integer(1)));
+  }
+  if (!connection.dialect().has_json_checks) return around;
+  SYN_TRY(Answer checks, connection.query("SELECT TABLE_NAME, CHECK_CLAUSE FROM "
+                                          "information_schema.CHECK_CONSTRAINTS" +
+                                          where("CONSTRAINT_SCHEMA", "TABLE_NAME", only)));
+  while (checks.next()) around.json_checks.emplace(checks.text(0), checks.text(1));
+  return around;
+}
+
+Column column_of(const Answer& row, const Around& around) {
   Column column;
   column.name = row.text(1);
   Declaration declared;
@@ -39,38 +60,38 @@ Column column_of(const Answer& row) {
   declared.column_type = row.text(3);
   declared.charset = row.text(4);
   declared.collation = row.text(5);
-  declared.collation_id = static_cast<uint32_t>(row.integer(6));
-  declared.length = static_cast<uint32_t>(row.integer(7));
-  declared.precision = static_cast<uint16_t>(row.is_null(10) ? row.integer(8) : row.integer(10));
-  declared.scale = static_cast<uint16_t>(row.integer(9));
+  const auto collation = around.collations.find(row.text(5));
+  if (collation != around.collations.end()) declared.collation_id = collation->second;
+  declared.length = static_cast<uint32_t>(row.integer(6));
+  declared.precision = static_cast<uint16_t>(row.is_null(9) ? row.integer(7) : row.integer(9));
+  declared.scale = static_cast<uint16_t>(row.integer(8));
   column.collation = declared.collation;
-  column.is_nullable = row.text(11) == "YES";
-  const std::string_view extra = row.text(12);
+  column.is_nullable = row.text(10) == "YES";
+  const std::string_view extra = row.text(11);
   column.is_numbered = contains(extra, "auto_increment");
   column.is_touched_on_update = contains(extra, "on update");
-  column.is_generated = !row.is_null(13) && !row.text(13).empty();
-  declared.is_json = row.integer(14) > 0;
+  column.is_generated = !row.is_null(12) && !row.text(12).empty();
+  declared.is_json = around.json_checks.contains(
+      {std::string(row.text(0)), "json_valid(" + quoted_name(column.name) + ")"});
   column.type = native_type_of(declared);
   return column;
 }
 
 Result<void> read_columns(Connection& connection, const std::optional<std::string>& only,
                           const ByName& tables) {
-  const Dialect& dialect = connection.dialect();
-  SYN_TRY(
-      Answer rows,
-      connection.query(
-          "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, "
-          "c.CHARACTER_SET_NAME, c.COLLATION_NAME, l.ID, c.CHARACTER_MAXIMUM_LENGTH, "
-          "c.NUMERIC_PRECISION, c.NUMERIC_SCALE, c.DATETIME_PRECISION, c.IS_NULLABLE, c.EXTRA, " +
-          std::string(dialect.generation) + ", " + dialect.json_checks +
-          " FROM "
-          "information_schema.COLUMNS c LEFT JOIN information_schema.COLLATIONS l ON "
-          "l.COLLATION_NAME = c.COLLATION_NAME" +
-          where("c.TABLE_SCHEMA", "c.TABLE_NAME", only) +
-          " ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION"));
+  SYN_TRY(const Around around, read_around(connection, only));
+  SYN_TRY(Answer rows,
+          connection.query(
+              "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, "
+              "c.CHARACTER_SET_NAME, c.COLLATION_NAME, c.CHARACTER_MAXIMUM_LENGTH, "
+              "c.NUMERIC_PRECISION, c.NUMERIC_SCALE, c.DATETIME_PRECISION, c.IS_NULLABLE, "
+              "c.EXTRA, " +
+              std::string(connection.dialect().generation) + " FROM information_schema.COLUMNS c" +
+              where("c.TABLE_SCHEMA", "c.TABLE_NAME", only) +
+              " ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION"));
   while (rows.next()) {
-    if (Table* table = find_table(tables, rows.text(0))) table->columns.push_back(column_of(rows));
+    if (Table* table = find_table(tables, rows.text(0)))
+      table->columns.push_back(column_of(rows, around));
   }
   return success();
 }

@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
+#include <optional>
+#include <set>
 
 #include "drivers/systems/mariadb/declaration.hpp"
 #include "drivers/systems/mariadb/detail/table.hpp"
@@ -166,32 +169,74 @@ Result<std::string> type_for(Connection& connection, const std::string& table, c
   }
 }
 
-// The foreign keys that hold its type to another column's.
-Result<std::string> holding_keys(Connection& connection, const std::string& table,
-                                 const std::string& column) {
-  return connection.query_text(
-      "SELECT GROUP_CONCAT(DISTINCT CONSTRAINT_NAME ORDER BY CONSTRAINT_NAME SEPARATOR ', ') FROM "
-      "information_schema.KEY_COLUMN_USAGE WHERE (TABLE_SCHEMA = DATABASE() AND TABLE_NAME = " +
-      literal(table) + " AND COLUMN_NAME = " + literal(column) +
-      " AND REFERENCED_TABLE_NAME IS NOT NULL) OR (REFERENCED_TABLE_SCHEMA = DATABASE() AND "
-      "REFERENCED_TABLE_NAME = " +
-      literal(table) + " AND REFERENCED_COLUMN_NAME = " + literal(column) + ")");
-}
+// Of the whole database: the catalog is slow to ask, and columns are many.
+class Widener {
+ public:
+  explicit Widener(Connection& connection) : connection_(connection) {}
 
-Result<std::string> widen(Connection& connection, const ports::Widening& wanted) {
-  SYN_TRY(const auto tables, read_tables(connection, wanted.table));
-  const Column* column = tables.empty() ? nullptr : tables.front().find(wanted.column);
-  if (column == nullptr) return std::string();
-  SYN_TRY(const std::string type, type_for(connection, wanted.table, *column, wanted.wanted));
-  if (type.empty() || type == column->type.name) return std::string();
-  SYN_TRY(const std::string declared, read_declaration(connection, wanted.table, *column));
-  SYN_TRY(const std::string keys, holding_keys(connection, wanted.table, wanted.column));
-  return "ALTER TABLE " + quoted_name(wanted.table) + " " +
-         modify_sql(wanted.column, with_type(declared, type)) + ";" +
-         (keys.empty() ? ""
-                       : " -- when the foreign keys " + keys +
-                             " are dropped; widen their other columns too, and add them again");
-}
+  Result<std::string> widen(const ports::Widening& wanted) {
+    SYN_TRY(const Table* table, table_of(wanted.table));
+    const Column* column = table == nullptr ? nullptr : table->find(wanted.column);
+    if (column == nullptr) return std::string();
+    SYN_TRY(const std::string type, type_for(connection_, wanted.table, *column, wanted.wanted));
+    if (type.empty() || type == column->type.name) return std::string();
+    SYN_TRY(const std::string declared, read_declaration(connection_, wanted.table, *column));
+    SYN_TRY(const std::string keys, holding_keys(wanted.table, wanted.column));
+    return "ALTER TABLE " + quoted_name(wanted.table) + " " +
+           modify_sql(wanted.column, with_type(declared, type)) + ";" +
+           (keys.empty() ? ""
+                         : " -- when the foreign keys " + keys +
+                               " are dropped; widen their other columns too, and add them again");
+  }
+
+ private:
+  using ColumnName = std::pair<std::string, std::string>;  // of a table
+  using Holding = std::map<ColumnName, std::set<std::string>>;
+
+  Result<const Table*> table_of(const std::string& name) {
+    const auto known = tables_.find(name);
+    if (known != tables_.end()) return known->second ? &*known->second : nullptr;
+    SYN_TRY(auto read, read_tables(connection_, name));
+    std::optional<Table>& table = tables_[name];
+    if (!read.empty()) table = std::move(read.front());
+    return table ? &*table : nullptr;
+  }
+
+  // The foreign keys that hold its type to another column's.
+  Result<std::string> holding_keys(const std::string& table, const std::string& column) {
+    if (!holding_) {
+      SYN_TRY(holding_, read_holding());
+    }
+    std::string names;
+    const auto found = holding_->find({table, column});
+    if (found == holding_->end()) return names;
+    for (const std::string& name : found->second) names += (names.empty() ? "" : ", ") + name;
+    return names;
+  }
+
+  Result<Holding> read_holding() {
+    SYN_TRY(Answer rows, connection_.query(
+                             "SELECT CONSTRAINT_NAME, TABLE_NAME, COLUMN_NAME, "
+                             "REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME, TABLE_SCHEMA = "
+                             "DATABASE(), REFERENCED_TABLE_SCHEMA = DATABASE() FROM "
+                             "information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_NAME IS "
+                             "NOT NULL AND DATABASE() IN (TABLE_SCHEMA, REFERENCED_TABLE_SCHEMA)"));
+    Holding holding;
+    while (rows.next()) {
+      const std::string name(rows.text(0));
+      const auto add = [&](size_t at) {
+        holding[{std::string(rows.text(at)), std::string(rows.text(at + 1))}].insert(name);
+      };
+      if (rows.integer(5) != 0) add(1);
+      if (rows.integer(6) != 0) add(3);
+    }
+    return holding;
+  }
+
+  Connection& connection_;
+  std::map<std::string, std::optional<Table>> tables_;
+  std::optional<Holding> holding_;
+};
 
 }  // namespace
 
@@ -217,9 +262,10 @@ Result<std::vector<std::string>> widening_sql(const ports::SystemConfig& config,
   SYN_TRY(const Endpoint endpoint, parse_endpoint(config.name, config.url));
   SYN_TRY(auto connection,
           Connection::open({config.name, endpoint, config.password}, Purpose::kSql));
+  Widener widener(*connection);
   std::vector<std::string> statements;
   for (const ports::Widening& column : columns) {
-    SYN_TRY(statements.emplace_back(), widen(*connection, column));
+    SYN_TRY(statements.emplace_back(), widener.widen(column));
   }
   return statements;
 }

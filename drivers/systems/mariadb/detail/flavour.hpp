@@ -29,7 +29,7 @@ struct Dialect {
   const char* write_session = "";
   const char* read_session = "";
   const char* generation = "";   // of column c: what computes it
-  const char* json_checks = "";  // of column c: how many declare it to be JSON
+  bool has_json_checks = false;  // JSON is a text with a check that it is
   const char* lock = "";         // behind a SELECT
   bool looks_up_rows = true;     // (a, b) IN ((1, 2)) goes by an index
   const char* oldest_open = "";  // in microseconds: when the oldest open transaction began
