@@ -39,6 +39,12 @@ std::string DeleteGuard::snapshot() const {
     out.varint(peak.now);
     out.varint(peak.before);
   }
+  out.varint(begins_.size());
+  for (const auto& [id, group] : begins_) {
+    out.u32(id.first);
+    out.u32(id.second);
+    out.varint(group);
+  }
   return bytes;
 }
 
@@ -52,6 +58,12 @@ void DeleteGuard::restore(std::string_view bytes) {
     peak.now = in.varint();
     peak.before = in.varint();
     if (in.ok()) peaks_[{system, dataset}] = peak;
+  }
+  for (uint64_t count = in.varint(); count > 0 && in.ok(); --count) {
+    const model::SystemId system = in.u32();
+    const model::DatasetId dataset = in.u32();
+    const journal::GroupNumber group = in.varint();
+    if (in.ok()) begins_[{system, dataset}] = group;
   }
 }
 

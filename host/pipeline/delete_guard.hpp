@@ -4,7 +4,7 @@
 // that we delete there ourselves.
 //
 // Threads: the step thread's own. The same inputs give the same answers; the highest numbers are
-// stored with each checkpoint, so that a restart does not begin to count anew.
+// stored before the tables are, so that a restart does not begin to count anew.
 #pragma once
 
 #include <map>
@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "host/core/rules.hpp"
+#include "host/journal/journal.hpp"
 
 namespace syncline::pipeline {
 
@@ -30,7 +31,16 @@ class DeleteGuard {
   Loss look(const Id& id, uint64_t record_count, int64_t lost, int64_t now_us);
   // Records that are gone by our own writes, or by ones that were approved.
   void forgive(const Id& id, uint64_t count);
-  void forget(const Id& id) { peaks_.erase(id); }
+  // It begins to count anew, behind this group of the journal.
+  void forget(const Id& id, journal::GroupNumber group) {
+    peaks_.erase(id);
+    begins_[id] = group;
+  }
+  // Whether what a group of the journal took away is to be counted when it is replayed.
+  bool counts(const Id& id, journal::GroupNumber group) const {
+    const auto begin = begins_.find(id);
+    return begin == begins_.end() || group > begin->second;
+  }
 
   std::string snapshot() const;
   void restore(std::string_view bytes);
@@ -42,6 +52,7 @@ class DeleteGuard {
     uint64_t before = 0;
   };
   std::map<Id, Peak> peaks_;
+  std::map<Id, journal::GroupNumber> begins_;
 };
 
 }  // namespace syncline::pipeline

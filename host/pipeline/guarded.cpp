@@ -12,7 +12,7 @@
 namespace syncline::pipeline {
 namespace {
 
-constexpr const char* kPeaksItem = "pipeline/delete peaks";
+constexpr const char* kPeaksFile = "delete-peaks";
 constexpr std::string_view kApproved = "approved";
 
 // The approved one's number of records follows as the held one's does; it is missing in folders of
@@ -66,8 +66,11 @@ Result<void> Pipeline::forget_held_deletes(state::Shadow& shadow, model::SystemI
 }
 
 Result<void> PipelineImpl::load_guard() {
-  SYN_TRY(const std::string peaks, with_.shadow.get_item(kPeaksItem));
-  guard_.restore(peaks);
+  SYN_TRY(const bool has_peaks, with_.disk.exists(kPeaksFile));
+  if (has_peaks) {
+    SYN_TRY(saved_peaks_, with_.disk.read_all(kPeaksFile));
+    guard_.restore(saved_peaks_);
+  }
   for (const auto& [dataset, rule] : with_.rules) {
     for (const core::SystemRole& role : rule.systems) {
       const DeleteGuard::Id id{role.system, dataset};
@@ -78,8 +81,46 @@ Result<void> PipelineImpl::load_guard() {
   return success();
 }
 
+// A file of its own: a lane's tables are durable before the shadow is, and from then on only the
+// peaks know what those tables have lost.
 Result<void> PipelineImpl::save_guard() {
-  return with_.shadow.put_item(kPeaksItem, guard_.snapshot());
+  std::string peaks = guard_.snapshot();
+  if (peaks == saved_peaks_) return success();
+  SYN_TRY(with_.disk.replace(kPeaksFile, peaks));
+  saved_peaks_ = std::move(peaks);
+  return success();
+}
+
+// Nor does a restart count what is in the journal up to here.
+Result<void> PipelineImpl::forget_losses(const DeleteGuard::Id& id) {
+  {
+    const std::lock_guard lock(mutex_);
+    guard_.forget(id, appended_number_);
+  }
+  return save_guard();
+}
+
+// What the frame took away counts as it did when it was new: what no user's delete is in it for was
+// our own doing.
+Result<void> PipelineImpl::replay_tables(const model::Frame& frame, journal::GroupNumber group) {
+  std::map<DeleteGuard::Id, uint64_t> before;
+  for (const model::TableDelta& delta : frame.deltas) {
+    const state::FingerprintTable* table = tables_.find(delta.system, delta.dataset);
+    if (table == nullptr || !guard_.counts({delta.system, delta.dataset}, group)) continue;
+    before[{delta.system, delta.dataset}] = table->record_count();
+  }
+  for (const auto& [id, count] : before) guard_.look(id, count, 0, with_.clock.now_us());
+  SYN_TRY(tables_.replay(frame));
+  for (const auto& [id, count] : before) {
+    const uint64_t left = tables_.at(id.first, id.second).record_count();
+    const auto is_users = [&id](const model::Entry& entry) {
+      return entry.kind == model::EntryKind::kDelete && entry.origin == id.first &&
+             entry.dataset == id.second;
+    };
+    const auto by_users = static_cast<uint64_t>(std::ranges::count_if(frame.entries, is_users));
+    if (count > left + by_users) guard_.forgive(id, count - left - by_users);
+  }
+  return success();
 }
 
 // Whether it is beyond the limit; then it is held, durably.
@@ -156,7 +197,7 @@ Result<bool> PipelineImpl::hold_sweep_if_beyond(const DeleteGuard::Id& id) {
 Result<void> PipelineImpl::end_approval(const DeleteGuard::Id& id) {
   if (!is_approved(id)) return success();
   SYN_TRY(commit());
-  guard_.forget(id);
+  SYN_TRY(forget_losses(id));
   SYN_TRY(with_.shadow.put_item(held_item(id), {}));
   const std::lock_guard lock(mutex_);
   held_.erase(id);

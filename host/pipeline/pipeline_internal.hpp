@@ -119,6 +119,8 @@ class PipelineImpl final : public Pipeline {
 
   Result<void> load_guard();
   Result<void> save_guard();
+  Result<void> forget_losses(const DeleteGuard::Id& id);
+  Result<void> replay_tables(const model::Frame& frame, journal::GroupNumber group);
   Result<std::set<model::DatasetId>> guard_deletes(const capture::Captured& captured);
   capture::Captured without_users_rows(const capture::Captured& captured,
                                        const std::set<model::DatasetId>& held) const;
@@ -184,6 +186,7 @@ class PipelineImpl final : public Pipeline {
   std::vector<std::map<FlowId, model::Confirmation>> confirmed_;  // durably, per lane
 
   DeleteGuard guard_;
+  std::string saved_peaks_;
   std::set<model::DatasetId> unfolded_;  // whose keys were ever written otherwise than folded
 
   std::optional<Group> waiting_;  // decided, not yet in the journal

@@ -131,7 +131,7 @@ Result<void> PipelineImpl::replay_frame(const model::FramePointer& frame,
   }
   core::Lane& lane = lanes_[frame->lane];
   if (frame->number > lane.last_frame_number()) lane.replay(*frame);
-  SYN_TRY(tables_.replay(*frame));
+  SYN_TRY(replay_tables(*frame, group));
   if (frame->number > applied_[frame->lane]) {
     with_.shadow.stage(frame);
     SYN_TRY(record_ledger(*frame, with_.shadow));
@@ -149,6 +149,7 @@ Result<void> PipelineImpl::replay_frame(const model::FramePointer& frame,
 Result<void> PipelineImpl::checkpoint_lane(model::LaneIndex lane) {
   const uint64_t frame_number = lanes_[lane].last_frame_number();
   if (frame_number != checkpoints_[lane].frame_number) {
+    SYN_TRY(save_guard());
     SYN_TRY(tables_.save(lane, frame_number));
     lane_snapshots_[lane] = lanes_[lane].snapshot();
   }
@@ -199,7 +200,6 @@ Result<void> PipelineImpl::end_round() {
     }
   }
   SYN_TRY(with_.shadow.put_item(kProgressItem, progress));
-  SYN_TRY(save_guard());
   SYN_TRY(with_.shadow.flush());
   lane_snapshots_.clear();
   released_ = oldest;

@@ -77,8 +77,7 @@ void PipelineImpl::begin_sweep(model::SystemId system, model::DatasetId dataset)
 Result<void> PipelineImpl::begin_first_sweep(model::SystemId system, model::DatasetId dataset,
                                              size_t row_estimate) {
   tables_.expect(dataset, row_estimate);
-  guard_.forget({system, dataset});
-  SYN_TRY(save_guard());
+  SYN_TRY(forget_losses({system, dataset}));
   begin_sweep(system, dataset);
   return success();
 }

@@ -46,8 +46,19 @@ TEST(DeleteGuard, ARestartGoesOnCounting) {
   EXPECT_EQ(300U, guard.look(kId, 800, 100, kStartUs + 1).lost);
   guard.restore(before.snapshot().substr(0, 5));  // of another version: counted anew
   guard.restore("");
-  guard.forget(kId);
+  guard.forget(kId, 0);
   EXPECT_EQ(100U, guard.look(kId, 800, 100, kStartUs + 1).lost);
+}
+
+TEST(DeleteGuard, WhatItForgotIsNotCountedByARestart) {
+  DeleteGuard before;
+  before.look(kId, 1000, 0, kStartUs);
+  before.forget(kId, 7);
+  DeleteGuard guard;
+  guard.restore(before.snapshot());
+  EXPECT_FALSE(guard.counts(kId, 7));
+  EXPECT_TRUE(guard.counts(kId, 8));
+  EXPECT_TRUE(guard.counts({9, 9}, 1));
 }
 
 TEST(DeleteLimit, IsAPartAndAtLeastAThousandOrANumber) {

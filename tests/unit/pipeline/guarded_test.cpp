@@ -45,10 +45,17 @@ class GuardedStory : public PipelineStory {
         {CellState::kValue, id}, {CellState::kValue, name}, {CellState::kValue, note}};
     builder_->add_row(op, true, ordinal_++, cells);
   }
-  void deleted(const std::string& id) {
+  void deleted(const std::string& id, bool is_ours = false) {
     const model::CellView key{CellState::kValue, id};
-    builder_->add_key_row(SYN_OP_DELETE, false, ordinal_++, std::span(&key, 1));
+    builder_->add_key_row(SYN_OP_DELETE, is_ours, ordinal_++, std::span(&key, 1));
   }
+  // The shop's users delete these, in one transaction.
+  void lose(std::initializer_list<const char*> ids) {
+    begin();
+    for (const char* id : ids) deleted(id);
+    end();
+  }
+  bool is_held() const { return !pipeline_->held_deletes().empty(); }
   void end() {
     poll_.batches.push_back(builder_->finish());
     ASSERT_TRUE(pipeline_->process(poll_).has_value());
@@ -140,6 +147,51 @@ TEST_F(GuardedStory, our_own_writes_behind_the_deletes_are_known_when_they_are_a
   Writes written = written_to(kErp);
   std::sort(written.begin(), written.end());
   EXPECT_EQ(written, (Writes{"delete 1", "delete 2", "delete 3"}));
+}
+
+// However much of a checkpoint there was: where disks are slow a stop does not wait for the whole.
+class GuardedRestart : public GuardedStory, public testing::WithParamInterface<size_t> {};
+
+TEST_P(GuardedRestart, it_goes_on_counting) {
+  lose({"1", "2"});
+  for (size_t lane = 0; lane < GetParam(); ++lane) {
+    ASSERT_TRUE(pipeline_->checkpoint(1, {}).has_value());
+  }
+  ASSERT_FALSE(is_held());
+  crash();
+  lose({"3"});
+  EXPECT_TRUE(is_held());
+}
+
+INSTANTIATE_TEST_SUITE_P(SavedLanes, GuardedRestart, testing::Range(size_t{0}, kLanes + 1));
+
+TEST_F(GuardedStory, a_restart_does_not_count_what_we_deleted) {
+  for (const char* id : {"1", "2"}) take(kErp, Kind::kLog, SYN_OP_DELETE, id, {}, {});
+  begin();
+  confirm_all();
+  for (const char* id : {"1", "2"}) deleted(id, true);
+  end();
+  crash();
+  lose({"3", "4"});
+  EXPECT_FALSE(is_held());
+  lose({"5"});
+  EXPECT_TRUE(is_held());
+}
+
+TEST_F(GuardedStory, a_restart_does_not_count_what_was_approved) {
+  lose({"1", "2", "3"});
+  ASSERT_TRUE(is_held());
+  ASSERT_TRUE(pipeline_->approve_deletes(kShop, schema_.dataset).has_value());
+  pipeline_->begin_sweep(kShop, schema_.dataset);
+  for (const char* id : {"4", "5"}) {
+    take(kShop, Kind::kRescan, SYN_OP_SNAPSHOT, id, "Ann", "erp");
+  }
+  ASSERT_TRUE(pipeline_->process_sweep(kShop, schema_.dataset).has_value());
+  ASSERT_FALSE(is_held());
+  ASSERT_TRUE(shadow_->flush().has_value());  // as for another dataset's
+  crash();
+  lose({"4"});
+  EXPECT_FALSE(is_held());
 }
 
 }  // namespace
