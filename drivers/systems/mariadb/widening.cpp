@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -195,11 +196,11 @@ class Widener {
 
   Result<const Table*> table_of(const std::string& name) {
     const auto known = tables_.find(name);
-    if (known != tables_.end()) return known->second ? &*known->second : nullptr;
+    if (known != tables_.end()) return known->second.get();
     SYN_TRY(auto read, read_tables(connection_, name));
-    std::optional<Table>& table = tables_[name];
-    if (!read.empty()) table = std::move(read.front());
-    return table ? &*table : nullptr;
+    std::unique_ptr<Table>& table = tables_[name];
+    if (!read.empty()) table = std::make_unique<Table>(std::move(read.front()));
+    return table.get();
   }
 
   // The foreign keys that hold its type to another column's.
@@ -234,7 +235,7 @@ class Widener {
   }
 
   Connection& connection_;
-  std::map<std::string, std::optional<Table>> tables_;
+  std::map<std::string, std::unique_ptr<Table>> tables_;  // null: it is not there
   std::optional<Holding> holding_;
 };
 
