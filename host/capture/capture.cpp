@@ -101,6 +101,7 @@ class Capture::Sink final : public ports::ChangeSink {
     BatchBuilder& builder = builder_of(row.dataset);
     builder.add_row(static_cast<uint8_t>(op), row.is_ours, ordinal_++, row.cells);
     if (!old_key.empty()) builder.set_old_key(old_key);
+    note_move(builder, schema, row);
   }
 
   // A record that is there, though nothing but its key can be told: it is not gone.
@@ -120,6 +121,7 @@ class Capture::Sink final : public ports::ChangeSink {
       for (const HeldDelete& held : all) add_delete(id.first, held);
     }
     deletes_.clear();
+    moves_.clear();
   }
 
   void take(Captured& out) {
@@ -142,6 +144,7 @@ class Capture::Sink final : public ports::ChangeSink {
   void discard() {
     Captured dropped;
     deletes_.clear();
+    moves_.clear();
     take(dropped);
   }
 
@@ -149,15 +152,31 @@ class Capture::Sink final : public ports::ChangeSink {
   struct HeldDelete {
     bool is_ours = false;
     std::string joined_key;
+    uint32_t ordinal = 0;
+    bool is_overtaken = false;  // a row of the same record has come behind it
   };
 
   // Deletes wait for the end of their transaction: a record that is deleted and inserted in one is
-  // updated.
+  // updated. They keep their places.
   void hold_delete(const model::Schema& schema, bool is_ours, std::span<const CellView> key) {
     std::string joined = model::join_key(key);
     auto& all = deletes_[{schema.dataset, model::fold_key(joined, schema)}];
     std::erase_if(all, [&](const HeldDelete& held) { return held.joined_key == joined; });
-    all.push_back({is_ours, std::move(joined)});
+    all.push_back({is_ours, std::move(joined), ordinal_++});
+  }
+
+  // Of the row that was added last.
+  void note_move(BatchBuilder& builder, const model::Schema& schema, const ports::ChangeRow& row) {
+    const auto before = row.old_key.empty() ? row.moved_from : row.old_key;
+    if (before.empty()) return;
+    const auto hash_of = [&schema](std::span<const CellView> key) {
+      return model::record_hash(model::join_key(key), schema);
+    };
+    const model::KeyHash from = hash_of(before);
+    const model::KeyHash to = hash_of(row.cells.first(schema.key_count));
+    if (from == to) return;
+    builder.set_moved_with(from);
+    moves_[{schema.dataset, from}] = to;
   }
 
   // Returns the key that the record had, if that was written otherwise.
@@ -167,6 +186,7 @@ class Capture::Sink final : public ports::ChangeSink {
     const auto found = deletes_.find({schema.dataset, model::fold_key(joined, schema)});
     if (found == deletes_.end()) return {};
     std::vector<HeldDelete>& all = found->second;
+    for (HeldDelete& held : all) held.is_overtaken = true;
     const auto find_key = [&all](const std::string& wanted) {
       return std::find_if(all.begin(), all.end(),
                           [&](const HeldDelete& held) { return held.joined_key == wanted; });
@@ -175,10 +195,11 @@ class Capture::Sink final : public ports::ChangeSink {
     if (at == all.end() && op != ports::RowOp::kInsert) return {};
     if (at == all.end()) at = find_key(model::join_key(row.old_key));
     if (at == all.end()) at = all.begin();
-    const HeldDelete held = std::move(*at);
+    HeldDelete held = std::move(*at);
     all.erase(at);
     if (all.empty()) deletes_.erase(found);
     if (held.is_ours != row.is_ours) {
+      held.is_overtaken = false;  // the row is yet to be added
       add_delete(schema.dataset, held);
       return {};
     }
@@ -190,7 +211,13 @@ class Capture::Sink final : public ports::ChangeSink {
     for (const std::string_view bytes : model::split_key(held.joined_key)) {
       key.push_back({model::CellState::kValue, bytes});
     }
-    builder_of(dataset).add_key_row(SYN_OP_DELETE, held.is_ours, ordinal_++, key);
+    BatchBuilder& builder = builder_of(dataset);
+    const uint32_t ordinal = held.is_overtaken ? ordinal_++ : held.ordinal;
+    builder.add_key_row(SYN_OP_DELETE, held.is_ours, ordinal, key);
+    if (moves_.empty()) return;
+    const model::Schema& schema = *schemas_.at(dataset);
+    const auto moved = moves_.find({dataset, model::record_hash(held.joined_key, schema)});
+    if (moved != moves_.end()) builder.set_moved_with(moved->second);
   }
 
   // A batch knows the transactions that it has rows of, and no others: most are of other datasets.
@@ -210,6 +237,7 @@ class Capture::Sink final : public ports::ChangeSink {
   std::map<model::DatasetId, const model::Schema*> schemas_;
   // By folded key; never empty lists.
   std::map<std::pair<model::DatasetId, std::string>, std::vector<HeldDelete>> deletes_;
+  std::map<std::pair<model::DatasetId, model::KeyHash>, model::KeyHash> moves_;  // from, to
   std::vector<CapturedMarker> markers_;
   model::BatchTransaction transaction_;
   uint64_t transaction_number_ = 0;  // from 1

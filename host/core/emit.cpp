@@ -2,6 +2,7 @@
 // back to its own behind whatever is in flight there, which would otherwise overwrite it.
 #include <algorithm>
 #include <map>
+#include <span>
 #include <utility>
 
 #include <boost/container/small_vector.hpp>
@@ -34,6 +35,7 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
   const RecordState& state = record.state();
   const bool is_new_life = state.generation != old_generation;
   const bool is_writer_behind = state.generation > arriving.generation;
+  const size_t first_entry = frame_.entries.size();
   const EntryKind full_kind = state.exists() ? EntryKind::kPut : EntryKind::kDelete;
   const EntryKind kind = is_new_life      ? full_kind
                          : state.exists() ? EntryKind::kSet
@@ -73,6 +75,10 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
   }
   if (!full_targets.empty()) {
     write(record, full_kind, full_cells(record), std::move(full_targets), arriving.commit_time_us);
+  }
+  if (!is_new_life || arriving.moved_with.is_none()) return;
+  for (model::Entry& entry : std::span(frame_.entries).subspan(first_entry)) {
+    if (entry.kind == full_kind) entry.moved_with = arriving.moved_with;
   }
 }
 

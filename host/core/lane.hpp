@@ -71,6 +71,7 @@ struct Row {
   bool is_read = false;
   int64_t commit_time_us = 0;
   int64_t time_resolution_us = 1;
+  model::KeyHash moved_with = {};  // as an entry has it
   std::vector<RowCell> cells;
 };
 

@@ -38,6 +38,7 @@ void Arriving::begin(model::SystemId writer, ConflictType type, int64_t commit_u
   unseen.clear();
   conflict_type = type;
   commit_time_us = commit_us;
+  moved_with = {};
 }
 
 ArrivingCell& Arriving::add(model::FieldIndex field, const model::CellView& cell,

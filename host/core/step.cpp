@@ -172,6 +172,7 @@ void Step::take(const Joined& joined) {
   Arriving& arriving = arriving_;
   arriving.begin(input_.system, conflict_type(record.state(), entry.kind), entry.commit_time_us);
   arriving.generation = entry.generation;
+  arriving.moved_with = entry.moved_with;
   for (const model::EntryCell& cell : entry.cells) {
     if (!rules->travels(cell.field) || cell.version.is_none()) continue;
     const model::CellView value{cell.state, cell.bytes};
@@ -304,6 +305,7 @@ void Step::take_change(Touched& record, const SystemRole& role, const Row& row) 
   begin_anew(record, role, row);
   Arriving& arriving = arriving_;
   arriving.begin(input_.system, model::ConflictType::kUpdateOriginDiffers, row.commit_time_us);
+  arriving.moved_with = row.moved_with;
   for (const RowCell& cell : row.cells) {
     if (!record.rules->travels(cell.field)) continue;
     if (compare_with_written(record, row, cell)) continue;
@@ -380,6 +382,7 @@ void Step::take_delete(Touched& record, const SystemRole& role, const Row& row) 
   ++lane_.counters_.changes;
   Arriving& arriving = arriving_;
   arriving.begin(input_.system, model::ConflictType::kDeleteOriginDiffers, row.commit_time_us);
+  arriving.moved_with = row.moved_with;
   for (size_t value = 0; state.exists() && value < state.cells.size(); ++value) {
     if (state.cells[value].compare_write(shown.version(value)) <= 0) continue;
     if (!was_read && state.cells[value].policy_number == 0) continue;  // of a first sync

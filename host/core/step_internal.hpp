@@ -65,6 +65,7 @@ struct Arriving {
   std::vector<model::FieldIndex> unseen;  // accepted cells that a delete's writer had not seen
   model::ConflictType conflict_type = model::ConflictType::kUpdateOriginDiffers;
   int64_t commit_time_us = 0;
+  model::KeyHash moved_with;
 
   // Begins another change in the memory of the last.
   void begin(model::SystemId writer, model::ConflictType type, int64_t commit_us);

@@ -6,6 +6,7 @@
 
 #include "host/base/assert.hpp"
 #include "host/delivery/holds.hpp"
+#include "host/delivery/moves.hpp"
 #include "host/delivery/pending.hpp"
 #include "host/delivery/room.hpp"
 #include "host/delivery/transaction.hpp"
@@ -51,8 +52,7 @@ struct Delivery::Impl {
   Result<std::vector<ports::Checkpoint>> probe();
   Result<size_t> read_on();
   bool is_full() const {
-    return pending.entry_count() >= options.pending_entries_max ||
-           pending.size_bytes() >= options.pending_bytes_max;
+    return pending.is_full(options.pending_entries_max, options.pending_bytes_max);
   }
   Result<size_t> read_aside(model::StreamId stream, const std::set<FlowId>& flows);
   void set_stuck_aside();
@@ -179,8 +179,7 @@ Result<size_t> Delivery::Impl::read_on() {
   }
   if (is_full()) set_stuck_aside();
   size_t waiting = 0;
-  for (size_t i = 0; i < kGroupsPerRun; ++i) {
-    if (is_full()) break;
+  for (size_t i = 0; i < kGroupsPerRun && !is_full(); ++i) {
     SYN_TRY(const journal::GroupPointer group, cursor->next());
     if (!group) break;
     waiting += pending.add(group);
@@ -205,20 +204,23 @@ bool Delivery::Impl::take_alone(TransactionBuilder& builder) {
   return false;
 }
 
-// From every flow of the share in turn, beginning behind the one that came last, up to the batch's
-// limit.
+// Of every flow of the share in turn, behind the one that came last, up to the batch's limit.
 void Delivery::Impl::take_share(TransactionBuilder& builder, size_t share, size_t share_count) {
   Room room(options.batch_entries_max, options.first_sync_share);
   auto& flows = pending.flows();
-  FlowId& last_flow = last_flows[share];
-  auto at = flows.upper_bound(last_flow);
+  const auto may_go = [this](const FlowId& id) { return !holds.is_alone(id) && !is_blocked(id); };
+  if (pending.moved_count() > 0) {
+    const Taken taken = take_whole_groups(flows, options.batch_entries_max, may_go);
+    for (const auto& [id, count] : taken) builder.take(id, flows[id], count);
+    return;
+  }
+  auto at = flows.upper_bound(last_flows[share]);
   for (size_t i = 0; i < flows.size() && !room.is_full(); ++i, ++at) {
     if (at == flows.end()) at = flows.begin();
     const auto& [id, flow] = *at;
-    if (id.second % share_count != share) continue;
-    if (flow.entries.empty() || holds.is_alone(id) || is_blocked(id)) continue;
+    if (id.second % share_count != share || flow.entries.empty() || !may_go(id)) continue;
     builder.take(id, flow, room.take(flow));
-    last_flow = id;
+    last_flows[share] = id;
   }
 }
 
@@ -244,7 +246,8 @@ std::vector<Transaction> Delivery::Impl::next_transactions() {
     add(alone);
     return transactions;
   }
-  const size_t share_count = writers.share(pending.entry_count(), options.share_entries_min);
+  const size_t entry_count = pending.moved_count() > 0 ? 0 : pending.entry_count();
+  const size_t share_count = writers.share(entry_count, options.share_entries_min);
   for (size_t share = 0; share < share_count; ++share) {
     TransactionBuilder builder;
     take_share(builder, share, share_count);

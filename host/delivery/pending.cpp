@@ -5,6 +5,13 @@
 #include "host/base/assert.hpp"
 
 namespace syncline::delivery {
+namespace {
+
+bool is_moved(const model::Entry& entry) {
+  return !entry.moved_with.is_none();
+}
+
+}  // namespace
 
 Pending::Pending(model::SystemId target, const std::vector<const model::Schema*>& schemas)
     : target_(target) {
@@ -63,6 +70,7 @@ size_t Pending::take(const model::FramePointer& frame, journal::GroupNumber grou
     flow.entries.push_back({group, frame, &entry, state, share});
     flow.size_bytes += share;
     size_bytes_ += share;
+    if (is_moved(entry)) ++moved_count_;
     ++waiting;
   }
   entry_count_ += waiting;
@@ -94,6 +102,7 @@ void Pending::set_aside(const FlowId& id) {
   Flow& flow = flows_[id];
   for (const PendingEntry& entry : flow.entries) {
     behind = std::min(behind, entry.group - 1);
+    if (is_moved(*entry.entry)) --moved_count_;
     leave_group(entry.group);
   }
   entry_count_ -= flow.entries.size();
@@ -160,6 +169,7 @@ void Pending::finish(const FlowId& id, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     const PendingEntry& first = flow.entries.front();
     flow.applied = std::max(flow.applied, first.entry->sequence);
+    if (is_moved(*first.entry)) --moved_count_;
     leave_group(first.group);
     flow.size_bytes -= first.size_bytes;
     size_bytes_ -= first.size_bytes;

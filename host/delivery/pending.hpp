@@ -81,8 +81,13 @@ class Pending {
   size_t set_applied(const FlowId& flow, model::Sequence applied);
 
   std::map<FlowId, Flow>& flows() { return flows_; }
+  const std::map<FlowId, Flow>& flows() const { return flows_; }
   size_t entry_count() const { return entry_count_; }
-  size_t size_bytes() const { return size_bytes_; }  // of the memory that entries keep
+  size_t moved_count() const { return moved_count_; }  // of those, of rows whose key was changed
+  size_t size_bytes() const { return size_bytes_; }    // of the memory that entries keep
+  bool is_full(size_t entries_max, size_t size_bytes_max) const {
+    return entry_count_ >= entries_max || size_bytes_ >= size_bytes_max;
+  }
   // Every group up to here has nothing left for this target.
   journal::GroupNumber done() const;
   // Nothing of the flows that count.
@@ -101,6 +106,7 @@ class Pending {
   std::map<journal::GroupNumber, size_t> open_groups_;  // entries left
   std::map<FlowId, journal::GroupNumber> aside_;        // up to here it was read
   size_t entry_count_ = 0;
+  size_t moved_count_ = 0;
   size_t size_bytes_ = 0;
   journal::GroupNumber read_ = 0;
 };

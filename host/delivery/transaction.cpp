@@ -5,6 +5,13 @@
 #include <utility>
 
 namespace syncline::delivery {
+namespace {
+
+model::KeyHash place_before(const model::Entry& entry) {
+  return model::is_whole(entry.kind) ? entry.moved_with : model::KeyHash();
+}
+
+}  // namespace
 
 void TransactionBuilder::take(const FlowId& id, const Flow& flow, size_t count) {
   if (count == 0) return;
@@ -17,20 +24,36 @@ void TransactionBuilder::take(const FlowId& id, const Flow& flow, size_t count) 
 
 Transaction TransactionBuilder::finish(uint32_t epoch) {
   auto& records = transaction_.records;
+  for (Transaction::Record& record : records) record.row_key = key_of_row(record);
   std::erase_if(records, [](const auto& record) { return record.run.is_nothing(); });
   std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) {
     return std::tie(a.last->dataset, a.last->key) < std::tie(b.last->dataset, b.last->key);
   });
   transaction_.batch.epoch = epoch;
   for (const Transaction::Record& record : records) {
-    transaction_.batch.writes.push_back(
-        {record.last->dataset, record.last->key, record.run.kind, record.run.cells});
+    transaction_.batch.writes.push_back({record.last->dataset, record.last->key, record.run.kind,
+                                         record.run.cells, record.row_key});
   }
   auto& moves = transaction_.batch.moves;
   std::sort(moves.begin(), moves.end(), [](const auto& a, const auto& b) {
     return std::tie(a.stream, a.lane) < std::tie(b.stream, b.lane);
   });
   return std::move(transaction_);
+}
+
+// Of the row that was another record's before the batch, and whose key is to be changed.
+std::string_view TransactionBuilder::key_of_row(const Transaction::Record& record) const {
+  if (record.run.kind != model::EntryKind::kPut) return {};
+  model::KeyHash from = record.moved_from;
+  for (size_t hops = 0; !from.is_none() && hops < transaction_.records.size(); ++hops) {
+    const auto place = places_.find({record.last->dataset, from});
+    if (place == places_.end()) return {};
+    const Transaction::Record& old = transaction_.records[place->second];
+    if (old.run.kind != model::EntryKind::kDelete) return {};
+    if (old.first_from.is_none()) return old.last->key;
+    from = old.first_from;
+  }
+  return {};
 }
 
 void TransactionBuilder::add(const PendingEntry& pending) {
@@ -42,10 +65,12 @@ void TransactionBuilder::add(const PendingEntry& pending) {
   if (entry.kind == model::EntryKind::kNote) return;
   const auto [place, is_new] =
       places_.emplace(RecordKey{entry.dataset, entry.key_hash}, transaction_.records.size());
-  if (is_new) transaction_.records.emplace_back();
+  if (is_new) transaction_.records.emplace_back().first_from = place_before(entry);
   Transaction::Record& record = transaction_.records[place->second];
   record.last = &entry;
   record.entries.push_back(&entry);
+  const bool is_over = model::is_whole(entry.kind) || entry.kind == model::EntryKind::kDelete;
+  if (is_over) record.moved_from = place_before(entry);
   model::collapse_onto<model::EntryCell>(record.run, entry.kind, entry.generation, entry.cells);
 }
 

@@ -4,6 +4,7 @@
 // Threads: values; a builder is its thread's own. Errors: none.
 #pragma once
 
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -16,6 +17,10 @@ struct Transaction {
   struct Record {
     const model::Entry* last = nullptr;
     model::Collapsed<model::EntryCell> run;
+    // The records that its row was: when the run began, and now. None: of none.
+    model::KeyHash first_from;
+    model::KeyHash moved_from;
+    std::string_view row_key;  // of the row that becomes its own; finish() finds it
     std::vector<const model::Entry*> entries;
   };
   struct Part {
@@ -46,6 +51,7 @@ class TransactionBuilder {
   };
 
   void add(const PendingEntry& pending);
+  std::string_view key_of_row(const Transaction::Record& record) const;
 
   Transaction transaction_;
   std::unordered_map<RecordKey, size_t, RecordKeyHasher> places_;

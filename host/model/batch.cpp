@@ -37,6 +37,13 @@ std::string_view Batch::old_key(size_t row) const {
   return as_text(ByteView(arena_).subspan(at->offset, at->length));
 }
 
+KeyHash Batch::moved_with(size_t row) const {
+  const auto at =
+      std::lower_bound(moves_.begin(), moves_.end(), row,
+                       [](const Move& move, size_t wanted) { return move.row < wanted; });
+  return at == moves_.end() || at->row != row ? KeyHash{} : at->with;
+}
+
 CellView Batch::cell(size_t row, FieldIndex field) const {
   const size_t index = row * schema_->fields.size() + field;
   const uint32_t length = cell_length_[index];
@@ -85,6 +92,11 @@ void BatchBuilder::set_old_key(std::string_view joined) {
       {static_cast<uint32_t>(row_count() - 1), offset, static_cast<uint32_t>(joined.size())});
 }
 
+void BatchBuilder::set_moved_with(const KeyHash& record) {
+  SYN_ASSERT(row_count() > 0);
+  batch_.moves_.push_back({static_cast<uint32_t>(row_count() - 1), record});
+}
+
 Batch BatchBuilder::finish() {
   Batch full = std::exchange(batch_, Batch{});
   if (!spares_.empty()) {
@@ -109,6 +121,7 @@ void BatchBuilder::recycle(Batch&& batch) {
   spare.joined_offset_.clear();
   spare.joined_length_.clear();
   spare.old_keys_.clear();
+  spare.moves_.clear();
   spare.cell_offset_.clear();
   spare.cell_length_.clear();
   spare.arena_.clear();

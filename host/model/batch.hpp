@@ -44,6 +44,9 @@ class Batch {
   // The joined key that this row had before, where it is another one and yet the same record by the
   // dataset's key; else empty.
   std::string_view old_key(size_t row) const;
+  // Where the row's key was changed, its other record: that it was until then, or, of a delete,
+  // that it is from then on. Else none.
+  KeyHash moved_with(size_t row) const;
   CellView cell(size_t row, FieldIndex field) const;
   const BatchTransaction& transaction(size_t row) const {
     return transactions_[transaction_of_row_[row]];
@@ -71,6 +74,11 @@ class Batch {
     uint32_t length = 0;
   };
   std::vector<OldKey> old_keys_;  // by row; of few
+  struct Move {
+    uint32_t row = 0;
+    KeyHash with;
+  };
+  std::vector<Move> moves_;  // likewise
   std::vector<uint32_t> cell_offset_;
   std::vector<uint32_t> cell_length_;
   std::vector<uint8_t> arena_;
@@ -92,6 +100,7 @@ class BatchBuilder {
 
   // Of the last row (Batch::old_key). REQUIRES: there is one.
   void set_old_key(std::string_view joined);
+  void set_moved_with(const KeyHash& record);  // likewise
 
   size_t row_count() const { return batch_.row_count(); }
   size_t size_bytes() const { return batch_.size_bytes(); }
@@ -126,6 +135,7 @@ Batch copy_rows(const Batch& batch, size_t lane_count, const IsKept& is_kept) {
     builder.begin_transaction(batch.transaction(row));
     builder.add_row(batch.op(row), batch.is_ours(row), batch.ordinal(row), cells);
     if (const auto old_key = batch.old_key(row); !old_key.empty()) builder.set_old_key(old_key);
+    if (const auto other = batch.moved_with(row); !other.is_none()) builder.set_moved_with(other);
   }
   return builder.finish();
 }

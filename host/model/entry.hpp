@@ -106,6 +106,10 @@ struct Entry {
   std::vector<SystemId> targets;  // the systems it must be written to, sorted
   SystemId origin = 0;            // the system whose log showed it here
   int64_t commit_time_us = 0;     // when its origin committed it; for latency
+  // Where a row's key was changed: of a kPut the record that the row was until then, of a kDelete
+  // the one that it is from then on. A target that is given both at once may change the key of its
+  // row, with all that is not synced. None: nothing is known of that.
+  KeyHash moved_with = {};
   bool operator==(const Entry&) const = default;
 };
 

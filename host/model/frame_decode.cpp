@@ -244,6 +244,7 @@ class FrameDecoder {
     Numbers<uint64_t> times(column(FrameColumn::kEntryCommitTime));
     Numbers<uint32_t> target_counts(column(FrameColumn::kEntryTargetCount));
     Numbers<uint32_t> targets(column(FrameColumn::kEntryTarget));
+    ByteReader moved_with(column(FrameColumn::kEntryMovedWith));
     uint64_t targets_left = targets.count();
     for (size_t f = 0; f < frames_.size(); ++f) {
       frames_[f]->entries.resize(counts_[f][kPartEntries]);
@@ -253,7 +254,9 @@ class FrameDecoder {
         entry.sequence = sequences.next();
         entry.key_hash = read_hash(hashes.raw(16));
         entry.key = keys.next();
-        entry.kind = static_cast<EntryKind>(kinds.next());
+        const uint8_t kind = kinds.next();
+        entry.kind = static_cast<EntryKind>(kind & ~kEntryIsMoved);
+        if ((kind & kEntryIsMoved) != 0) entry.moved_with = read_hash(moved_with.raw(16));
         entry.generation = generations.next();
         entry.origin = origins.next();
         entry.commit_time_us = static_cast<int64_t>(times.next());
@@ -267,10 +270,10 @@ class FrameDecoder {
         if (!take_cells(shape, entry.cells)) return damaged("a cell is wrong");
       }
     }
-    const bool is_complete = sequences.is_at_end() && hashes.ok() && hashes.at_end() &&
-                             keys.is_at_end() && kinds.is_at_end() && generations.is_at_end() &&
-                             origins.is_at_end() && times.is_at_end() &&
-                             target_counts.is_at_end() && targets.is_at_end();
+    const bool is_complete =
+        sequences.is_at_end() && hashes.ok() && hashes.at_end() && keys.is_at_end() &&
+        kinds.is_at_end() && generations.is_at_end() && origins.is_at_end() && times.is_at_end() &&
+        target_counts.is_at_end() && targets.is_at_end() && moved_with.ok() && moved_with.at_end();
     if (!is_complete) return damaged("the entries' columns differ in length");
     return success();
   }

@@ -129,14 +129,17 @@ class FrameEncoder {
   void write_entries() {
     std::vector<uint32_t> shapes, origins, target_counts, targets;
     std::vector<uint64_t> sequences, generations, commit_times;
-    std::string hashes, kinds;
+    std::string hashes, kinds, moved_with;
     Texts keys;
     each_entry([&](const Entry& entry) {
       shapes.push_back(shape_of_list_[list_index_++]);
       sequences.push_back(entry.sequence);
       write_hash(entry.key_hash, hashes);
       keys.add(entry.key);
-      kinds.push_back(static_cast<char>(entry.kind));
+      const bool is_moved = !entry.moved_with.is_none();
+      kinds.push_back(
+          static_cast<char>(static_cast<uint8_t>(entry.kind) | (is_moved ? kEntryIsMoved : 0)));
+      if (is_moved) write_hash(entry.moved_with, moved_with);
       generations.push_back(entry.generation);
       origins.push_back(entry.origin);
       commit_times.push_back(static_cast<uint64_t>(entry.commit_time_us));
@@ -155,6 +158,7 @@ class FrameEncoder {
     add(FrameColumn::kEntryCommitTime, commit_times);
     add(FrameColumn::kEntryTargetCount, target_counts);
     add(FrameColumn::kEntryTarget, targets);
+    add(FrameColumn::kEntryMovedWith, std::move(moved_with));
   }
 
   void write_records() {

@@ -24,6 +24,7 @@ enum class FrameColumn : uint16_t {
   kEntryCommitTime = 18,
   kEntryTargetCount = 19,
   kEntryTarget = 20,
+  kEntryMovedWith = 21,
 
   kCellVersion = 30,
   kCellBase = 31,
@@ -65,6 +66,9 @@ inline constexpr uint32_t kOwnColumnsMax = 1000;
 inline constexpr uint32_t kOwnColumnCells = 64;
 
 inline constexpr uint8_t kFrameFormat = 2;
+
+// Beside an entry's kind: it has a moved_with.
+inline constexpr uint8_t kEntryIsMoved = 0x80;
 
 // Record flags. Permanent values.
 inline constexpr uint8_t kRecordIsFull = 1;

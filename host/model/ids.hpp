@@ -27,6 +27,7 @@ struct KeyHash {
   uint64_t high = 0;
   uint64_t low = 0;
   auto operator<=>(const KeyHash&) const = default;
+  bool is_none() const { return high == 0 && low == 0; }
 };
 
 struct KeyHashHasher {

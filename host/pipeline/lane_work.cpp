@@ -115,6 +115,7 @@ class Splitter {
     out.is_read = captured_.kind != Kind::kLog;
     out.commit_time_us = batch.transaction(row).commit_time_us;
     out.time_resolution_us = batch.transaction(row).time_resolution_us;
+    out.moved_with = batch.moved_with(row);
     // Older than everything in any log: the order of the systems decides, not the time of reading.
     if (*op == core::RowOp::kSnapshot) out.commit_time_us = 0;
     if (*op != core::RowOp::kDelete) add_cells(batch, examined, row, out);

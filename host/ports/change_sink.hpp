@@ -42,6 +42,8 @@ struct ChangeRow {
   std::span<const model::CellView> cells;  // every schema field, key first; unchanged where unknown
   // An update that changed the key: the key cells before it. Empty otherwise.
   std::span<const model::CellView> old_key;
+  // Likewise, where a delete under that key is shown by itself.
+  std::span<const model::CellView> moved_from = {};
 };
 
 class ChangeSink {

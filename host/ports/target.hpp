@@ -7,6 +7,7 @@
 // tables are (they are looked at anew at the next try), or the row that the system will not take.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <set>
@@ -26,7 +27,16 @@ struct RecordWrite {
   std::string_view key;                            // joined key (model/key.hpp)
   model::EntryKind kind = model::EntryKind::kSet;  // kSet, kPut or kDelete
   std::span<const model::EntryCell> cells;         // kPut: every value field; kSet: only these
+  // Of a kPut: the joined key of the row that becomes this record's, if that is there and none is
+  // under the key; the batch deletes it. What of it is not synced stays as it is. Else empty.
+  std::string_view moved_from = {};
 };
+
+// Whether rows are to get other keys.
+inline bool has_moves(std::span<const RecordWrite> writes) {
+  return std::ranges::any_of(writes,
+                             [](const RecordWrite& write) { return !write.moved_from.empty(); });
+}
 
 // The datasets of these writes for which find(dataset), a Result, has an error.
 template <class Find>

@@ -215,8 +215,8 @@ class SystemTest : public testing::Test {
     expect_ok(system_.source->acknowledge(sink_->position));
   }
 
-  // "set 1 name=Ann", "put 1 name=Ann mail=NULL", "insert" likewise, "delete 1"; '~' stands for a
-  // space in values.
+  // "set 1 name=Ann", "put 1 name=Ann mail=NULL", "insert" likewise, "delete 1"; "put 2<1 name=Ann"
+  // moves the row of 1; '~' stands for a space in values.
   struct Writes {
     std::vector<RecordWrite> views;
     std::deque<std::string> keys;
@@ -255,8 +255,13 @@ class SystemTest : public testing::Test {
                             : kind == "insert" ? model::EntryKind::kInsert
                             : kind == "set"    ? model::EntryKind::kSet
                                                : model::EntryKind::kDelete;
-    writes.keys.push_back(key_of(schema, key));
-    writes.views.push_back({schema.dataset, writes.keys.back(), entry_kind, cells});
+    const size_t from = key.find('<');
+    writes.keys.push_back(key_of(schema, key.substr(0, from)));
+    RecordWrite& write = writes.views.emplace_back();
+    write = {schema.dataset, writes.keys.back(), entry_kind, cells};
+    if (from == std::string::npos) return;
+    writes.keys.push_back(key_of(schema, key.substr(from + 1)));
+    write.moved_from = writes.keys.back();
   }
   // A marked transaction with the next sequence in lane 0 of the first dataset's stream.
   Result<ApplyResult> try_apply(const std::vector<std::string>& texts, size_t schema_index = 0) {

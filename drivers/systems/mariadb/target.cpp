@@ -217,6 +217,8 @@ Bulk::Outcome MariadbTarget::put(Group& group) {
 
 Bulk::Outcome MariadbTarget::run_group(Group& group) {
   switch (group.step) {
+    case Step::kMove:
+      return run_rows(move_sql(group), group);
     case Step::kDelete:
       return run_rows(delete_sql(group), group);
     case Step::kFree:

@@ -149,6 +149,7 @@ Result<std::vector<Group>> MariadbTarget::groups_of(const ports::WriteBatch& bat
   Writer::Standings standings;
   for (const size_t index : indexes) {
     writes.push_back(batch.writes[index]);
+    writes.back().moved_from = {};  // the deletes have gone before
     standings.push_back(scan::standing_of(standings_, index));
   }
   if (step == Step::kFree) return writer_->freeing(writes, standings);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include <boost/algorithm/string/join.hpp>
+
 #include "drivers/systems/mariadb/declaration.hpp"
 #include "drivers/systems/mariadb/detail/reads.hpp"
 #include "host/model/key.hpp"
@@ -37,17 +39,16 @@ std::string finest_collation(const ServerKind& server, const std::string& charse
 }
 
 // `k` = ?, and where its collation is coarser than the dataset's equivalence, that too.
-void add_condition(Group& group, GroupSql& out) {
-  const Mapped& mapped = *group.mapped;
+void add_condition(const Mapped& mapped, std::vector<ParameterArray>& keys, GroupSql& out) {
   out.sql += " WHERE ";
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     const Column& column = mapped.columns[i];
     const std::string name = quoted_name(column.name);
     out.sql += (i == 0 ? "" : " AND ") + name + " = ?";
-    out.arrays.push_back(&group.keys[i]);
+    out.arrays.push_back(&keys[i]);
     if (!is_coarse(column.type)) continue;
     out.sql += " AND LOWER(CONVERT(" + name + " USING utf8mb4)) COLLATE utf8mb4_bin = LOWER(?)";
-    out.arrays.push_back(&group.keys[i]);
+    out.arrays.push_back(&keys[i]);
   }
 }
 
@@ -179,6 +180,8 @@ Group new_group(const Mapped& mapped, Step step, const Values& values) {
   group.step = step;
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     group.keys.emplace_back(parameter_kind_of(mapped.columns[i].type));
+    if (step != Step::kMove) continue;
+    group.old_keys.emplace_back(parameter_kind_of(mapped.columns[i].type));
   }
   for (const model::FieldIndex field : values.fields) {
     group.values.emplace_back(parameter_kind_of(mapped.columns[field].type));
@@ -188,8 +191,10 @@ Group new_group(const Mapped& mapped, Step step, const Values& values) {
   return group;
 }
 
-void add_to(Group& group, Values values) {
+// old_keys: of a kMove.
+void add_to(Group& group, Values values, std::vector<Parameter> old_keys = {}) {
   for (size_t i = 0; i < group.keys.size(); ++i) group.keys[i].add(std::move(values.keys[i]));
+  for (size_t i = 0; i < group.old_keys.size(); ++i) group.old_keys[i].add(std::move(old_keys[i]));
   for (size_t i = 0; i < group.values.size(); ++i) {
     group.values[i].add(std::move(values.values[i]));
   }
@@ -223,36 +228,65 @@ std::string itself(const Column& column) {
 size_t Group::size_bytes(size_t row) const {
   size_t size = 0;
   for (const ParameterArray& array : keys) size += 2 * array.size_bytes(row);
+  for (const ParameterArray& array : old_keys) size += 2 * array.size_bytes(row);
   for (const ParameterArray& array : values) size += array.size_bytes(row);
   return size;
 }
 
 GroupSql delete_sql(Group& group) {
   GroupSql out{"DELETE FROM " + quoted_name(group.mapped->table.name), {}};
-  add_condition(group, out);
+  add_condition(*group.mapped, group.keys, out);
   return out;
 }
 
-// A column that the server would touch by itself stays as it is, unless it is kept there alone. A
-// record of nothing but its key is only looked for.
-GroupSql update_sql(Group& group) {
+namespace {
+
+// A column that the server would touch by itself stays as it is, unless it is kept there alone.
+std::vector<std::string> changes_of(Group& group, GroupSql& out) {
   const Mapped& mapped = *group.mapped;
-  GroupSql out;
-  std::string changes;
+  std::vector<std::string> changes;
   for (size_t i = 0; i < group.fields.size(); ++i) {
     if (is_among(group.kept, group.fields[i])) continue;
-    changes +=
-        (changes.empty() ? "" : ", ") + quoted_name(mapped.columns[group.fields[i]].name) + " = ?";
+    changes.push_back(quoted_name(mapped.columns[group.fields[i]].name) + " = ?");
     out.arrays.push_back(&group.values[i]);
   }
-  if (changes.empty()) changes = itself(mapped.columns[0]);
   for (size_t field = mapped.key_count(); field < mapped.columns.size(); ++field) {
     const Column& column = mapped.columns[field];
     if (!column.is_touched_on_update || is_among(group.fields, field)) continue;
-    changes += ", " + itself(column);
+    changes.push_back(itself(column));
   }
-  out.sql = "UPDATE " + quoted_name(mapped.table.name) + " SET " + changes;
-  add_condition(group, out);
+  return changes;
+}
+
+}  // namespace
+
+// A record of nothing but its key is only looked for.
+GroupSql update_sql(Group& group) {
+  const Mapped& mapped = *group.mapped;
+  GroupSql out;
+  std::vector<std::string> changes = changes_of(group, out);
+  if (changes.empty()) changes.push_back(itself(mapped.columns[0]));
+  out.sql =
+      "UPDATE " + quoted_name(mapped.table.name) + " SET " + boost::algorithm::join(changes, ", ");
+  add_condition(mapped, group.keys, out);
+  return out;
+}
+
+// A table that is written to may be asked only behind a LIMIT.
+GroupSql move_sql(Group& group) {
+  const Mapped& mapped = *group.mapped;
+  const std::string table = quoted_name(mapped.table.name);
+  GroupSql out;
+  std::vector<std::string> changes = changes_of(group, out);
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    changes.push_back(quoted_name(mapped.columns[i].name) + " = ?");
+    out.arrays.push_back(&group.keys[i]);
+  }
+  out.sql = "UPDATE " + table + " SET " + boost::algorithm::join(changes, ", ");
+  add_condition(mapped, group.old_keys, out);
+  out.sql += " AND NOT EXISTS (SELECT 1 FROM (SELECT 1 FROM " + table;
+  add_condition(mapped, group.keys, out);
+  out.sql += " LIMIT 1) AS taken)";
   return out;
 }
 
@@ -263,7 +297,7 @@ GroupSql clear_sql(Group& group, model::FieldIndex field) {
   for (const Column& column : mapped.columns) {
     if (column.is_touched_on_update) out.sql += ", " + itself(column);
   }
-  add_condition(group, out);
+  add_condition(*group.mapped, group.keys, out);
   out.sql +=
       " AND YEAR(" + name + ") <> 0 AND MONTH(" + name + ") <> 0 AND DAYOFMONTH(" + name + ") <> 0";
   return out;
@@ -296,7 +330,7 @@ GroupSql free_sql(Group& group) {
     out.sql += (i == 0 ? "" : ", ") + quoted_name(mapped.columns[field].name) + " = " +
                free_value(mapped, field);
   }
-  add_condition(group, out);
+  add_condition(*group.mapped, group.keys, out);
   return out;
 }
 
@@ -335,10 +369,20 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], values, standing)) continue;
     const Step step = step_of(writes[i].kind, standing);
-    const auto [at, is_new] =
-        groups.try_emplace({step, writes[i].dataset, values.fields, values.kept}, Group{});
-    if (is_new) at->second = new_group(*mapped, step, values);
-    add_to(at->second, std::move(values));
+    const auto group_of = [&](Step of) -> Group& {
+      const auto [at, is_new] =
+          groups.try_emplace({of, writes[i].dataset, values.fields, values.kept}, Group{});
+      if (is_new) at->second = new_group(*mapped, of, values);
+      return at->second;
+    };
+    const bool is_moved = step == Step::kPut && !writes[i].moved_from.empty();
+    if (is_moved && standing == Standing::kUnguarded) {
+      auto old =
+          values_of(*mapped, {writes[i].dataset, writes[i].moved_from, EntryKind::kDelete, {}});
+      if (old) add_to(group_of(Step::kMove), values, std::move(old).value().keys);
+    }
+    Group& group = group_of(step);
+    add_to(group, std::move(values));
   }
   for (auto& [id, group] : groups) plan.groups.push_back(std::move(group));
   return plan;

@@ -165,6 +165,7 @@ Result<std::vector<Group>> PostgresTarget::groups_of(const ports::WriteBatch& ba
   Writer::Standings standings;
   for (const size_t index : indexes) {
     writes.push_back(batch.writes[index]);
+    writes.back().moved_from = {};  // the deletes have gone before
     standings.push_back(scan::standing_of(standings_, index));
   }
   if (step == Step::kFree) return writer_->freeing(writes, standings);

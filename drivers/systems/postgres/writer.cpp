@@ -40,21 +40,23 @@ std::string cast(const Column& column, size_t number) {
 }
 
 // What the table takes for the same key: more than the record itself, where its columns are coarse.
-std::string key_seems(const Mapped& mapped) {
+// first: of the arguments that are the key.
+std::string key_seems(const Mapped& mapped, size_t first = 0) {
   std::string sql;
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     sql += (i == 0 ? "" : " AND ") + std::string("t.") + quoted_name(mapped.columns[i].name) +
-           " = " + cast(mapped.columns[i], i);
+           " = " + cast(mapped.columns[i], first + i);
   }
   return sql;
 }
 
-std::string key_matches(const Mapped& mapped) {
-  std::string sql = key_seems(mapped);
+std::string key_matches(const Mapped& mapped, size_t first = 0) {
+  std::string sql = key_seems(mapped, first);
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     const Column& column = mapped.columns[i];
     if (!is_coarse(column)) continue;
-    sql += " AND " + folded("t." + quoted_name(column.name)) + " = " + folded(cast(column, i));
+    sql +=
+        " AND " + folded("t." + quoted_name(column.name)) + " = " + folded(cast(column, first + i));
   }
   return sql;
 }
@@ -147,6 +149,26 @@ std::string put_sql(const Group& group) {
          ") NOT IN (TABLE found)";
 }
 
+// Whether rows may get other keys: what no UPDATE may name stays as it is.
+bool may_move(const Mapped& mapped) {
+  return std::none_of(mapped.columns.begin(), mapped.columns.end(),
+                      [](const Column& column) { return column.is_always_identity; });
+}
+
+std::string move_sql(const Group& group) {
+  const Mapped& mapped = *group.mapped;
+  const std::string table = mapped.table.sql_name();
+  const size_t old_key = mapped.key_count() + group.fields.size();
+  std::string changes = assignments(group);
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    changes += (changes.empty() ? "" : ", ") + quoted_name(mapped.columns[i].name) + " = " +
+               cast(mapped.columns[i], i);
+  }
+  return "UPDATE " + table + " AS t SET " + changes + " FROM " +
+         values_sql(old_key + mapped.key_count()) + " WHERE " + key_matches(mapped, old_key) +
+         " AND NOT EXISTS (SELECT 1 FROM " + table + " AS t WHERE " + key_seems(mapped) + ")";
+}
+
 std::string free_sql(const Group& group) {
   std::string sql;
   for (const model::FieldIndex field : group.fields) {
@@ -200,7 +222,8 @@ Group new_group(const Mapped& mapped, Step step, std::vector<model::FieldIndex> 
   Group group;
   group.mapped = &mapped;
   group.step = step;
-  const size_t value_count = step == Step::kFree ? 0 : fields.size();
+  size_t value_count = step == Step::kFree ? 0 : fields.size();
+  if (step == Step::kMove) value_count += mapped.key_count();
   if (step != Step::kFill) group.arrays.resize(mapped.key_count() + value_count);
   group.fields = std::move(fields);
   return group;
@@ -279,6 +302,9 @@ SqlStatement Group::finish() {
   SYN_ASSERT(step != Step::kFill);
   SqlStatement statement;
   switch (step) {
+    case Step::kMove:
+      statement.sql = move_sql(*this);
+      break;
     case Step::kDelete:
       statement.sql = delete_sql(*this);
       break;
@@ -378,12 +404,25 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], texts.value(), standing)) continue;
     Step step = step_of(writes[i].kind, standing);
-    const bool may_fill = step == Step::kPut || writes[i].kind == EntryKind::kInsert;
+    const auto group_of = [&](Step of) -> Group& {
+      const auto [at, is_new] = groups.try_emplace(
+          {of, place_of(*mapped, of), writes[i].dataset, texts.value().fields}, Group{});
+      if (is_new) at->second = new_group(*mapped, of, texts.value().fields);
+      return at->second;
+    };
+    const bool is_moved = step == Step::kPut && !writes[i].moved_from.empty() && may_move(*mapped);
+    if (is_moved && standing == Standing::kUnguarded) {
+      const auto old_key =
+          texts_of(*mapped, {writes[i].dataset, writes[i].moved_from, EntryKind::kDelete, {}});
+      std::vector<Parameter> values = texts.value().values;
+      if (old_key) {
+        values.insert(values.end(), old_key.value().values.begin(), old_key.value().values.end());
+        add_to(group_of(Step::kMove), values);
+      }
+    }
+    const bool may_fill = (step == Step::kPut || writes[i].kind == EntryKind::kInsert) && !is_moved;
     if (may_fill && filling.contains(writes[i].dataset)) step = Step::kFill;
-    const auto [at, is_new] = groups.try_emplace(
-        {step, place_of(*mapped, step), writes[i].dataset, texts.value().fields}, Group{});
-    if (is_new) at->second = new_group(*mapped, step, texts.value().fields);
-    add_to(at->second, texts.value().values);
+    add_to(group_of(step), texts.value().values);
     if (step >= Step::kNew) note_numbers(*mapped, texts.value(), plan.brought);
   }
   for (auto& [id, group] : groups) plan.groups.push_back(std::move(group));

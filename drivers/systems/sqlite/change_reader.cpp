@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include "drivers/systems/sqlite/detail/emitter.hpp"
 
@@ -61,6 +62,7 @@ ChangeReader::Row ChangeReader::current_row(size_t key_count_max) {
   row.dataset = static_cast<model::DatasetId>(rows_.integer(4));
   row.change.at_ms = rows_.integer(5);
   if (!is_record_op(row.change.op)) row.change.payload = rows_.blob(6);
+  row.is_moved = row.change.op == ChangeOp::kInsert && !rows_.blob(6).empty();
   const auto found = reader_of_.find(row.dataset);
   const size_t key_count =
       found == reader_of_.end() ? 0 : readers_[found->second].mapped().key_count();
@@ -159,10 +161,12 @@ std::optional<size_t> ChangeReader::record_number(const Row& row, bool is_added,
 }
 
 void ChangeReader::add_to_window(Row&& row, ReadRun& run) {
+  const std::optional<size_t> before = std::exchange(last_record_, std::nullopt);
   if (row.change.op != ChangeOp::kMarker && row.change.op != ChangeOp::kOrigin) {
-    const auto number = record_number(row, true, &run);
-    if (!number) return;
-    row.change.record = *number;
+    last_record_ = record_number(row, true, &run);
+    if (!last_record_) return;
+    row.change.record = *last_record_;
+    if (row.is_moved) row.change.moved_from = before;
   }
   window_.add(std::move(row.change));
 }
@@ -195,6 +199,7 @@ Result<ReadRun> ChangeReader::read(const Place& after, size_t row_limit, ports::
   window_ = {};
   records_.clear();
   record_numbers_.clear();
+  last_record_.reset();
   const size_t size = run_size(rows, fitting_count, behind);
   const Place end = rows.back().place;
   run.is_empty = false;
@@ -216,7 +221,8 @@ Result<ReadRun> ChangeReader::read(const Place& after, size_t row_limit, ports::
     const Record& record = records_[item.record];
     RecordReader& reader = readers_[record.reader];
     const EmittedRecord shown{reader.mapped(), record.key,
-                              decode_key(record.native_key, reader.mapped().key_count())};
+                              decode_key(record.native_key, reader.mapped().key_count()),
+                              item.moved_from ? records_[*item.moved_from].key : std::string()};
     auto result = emitter.show_record(item, window_.items(), shown, reader);
     reader.release();
     if (!result) return std::move(result).error();

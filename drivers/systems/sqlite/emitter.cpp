@@ -71,7 +71,12 @@ Result<void> Emitter::show_written(const Item& item, const std::vector<Item>& it
 
 void Emitter::show_row(const Item& item, const EmittedRecord& record, ports::RowOp op) {
   begin_at(item.at_ms);
-  sink_.row({record.mapped.dataset(), op, item.is_ours, cells_.views(), {}});
+  ports::ChangeRow row{record.mapped.dataset(), op, item.is_ours, cells_.views(), {}};
+  if (!record.moved_from.empty()) {
+    old_cells_.fill_key(record.mapped, record.moved_from);
+    row.moved_from = old_cells_.views().first(record.mapped.key_count());
+  }
+  sink_.row(row);
   ++row_count_;
 }
 

@@ -32,11 +32,12 @@ std::string op_text(ChangeOp op) {
 }
 
 // INSERT INTO syncline_changes … SELECT … (the caller adds FROM or WHERE).
-std::string log_row(const Mapped& mapped, const std::string& op, std::string_view prefix) {
-  return "INSERT INTO syncline_changes(applying, op, dataset, at, " +
-         key_columns(mapped.key_count()) + ") SELECT (SELECT applying FROM syncline_state), " + op +
-         ", " + std::to_string(mapped.dataset()) + ", " + std::string(kNowMs) + ", " +
-         listed(key_names(mapped, prefix), ", ");
+std::string log_row(const Mapped& mapped, ChangeOp op, std::string_view prefix,
+                    std::string_view payload = "NULL") {
+  return "INSERT INTO syncline_changes(applying, op, dataset, at, payload, " +
+         key_columns(mapped.key_count()) + ") SELECT (SELECT applying FROM syncline_state), " +
+         op_text(op) + ", " + std::to_string(mapped.dataset()) + ", " + std::string(kNowMs) + ", " +
+         std::string(payload) + ", " + listed(key_names(mapped, prefix), ", ");
 }
 
 std::string trigger_sql(const std::string& name, const std::string& when, const std::string& body) {
@@ -51,7 +52,7 @@ std::string log_clashing(const Mapped& mapped, const UniqueSet& unique) {
     conditions.push_back("t." + column + " = NEW." + column + " COLLATE " +
                          quoted(unique.collations[i]));
   }
-  return log_row(mapped, op_text(ChangeOp::kTouched), "t.") + " FROM " + quoted(mapped.table.name) +
+  return log_row(mapped, ChangeOp::kTouched, "t.") + " FROM " + quoted(mapped.table.name) +
          " AS t WHERE " + listed(conditions, " AND ");
 }
 
@@ -96,12 +97,6 @@ std::string key_differs(const Mapped& mapped) {
     conditions.push_back("OLD." + column + " IS NOT NEW." + column);
   }
   return listed(conditions, " OR ");
-}
-
-// A record that an update has given its key is new under that key.
-std::string op_of_update(const Mapped& mapped) {
-  return "CASE WHEN " + key_differs(mapped) + " THEN " + op_text(ChangeOp::kInsert) + " ELSE " +
-         op_text(ChangeOp::kUpdate) + " END";
 }
 
 Result<void> add_key_columns(Connection& connection, size_t needed) {
@@ -213,13 +208,15 @@ std::vector<Trigger> triggers_of(const Mapped& mapped) {
     const std::string name = prefix + suffix;
     triggers.push_back({name, trigger_sql(name, when, body)});
   };
-  add("_insert", "AFTER INSERT ON " + table, log_row(mapped, op_text(ChangeOp::kInsert), "NEW."));
-  add("_update", "AFTER UPDATE ON " + table, log_row(mapped, op_of_update(mapped), "NEW."));
-  add("_delete", "AFTER DELETE ON " + table, log_row(mapped, op_text(ChangeOp::kDelete), "OLD."));
-  add("_rekey",
-      "AFTER UPDATE OF " + listed(key_names(mapped, ""), ", ") + " ON " + table + " WHEN " +
-          key_differs(mapped),
-      log_row(mapped, op_text(ChangeOp::kDelete), "OLD."));
+  const std::string differs = key_differs(mapped);
+  add("_insert", "AFTER INSERT ON " + table, log_row(mapped, ChangeOp::kInsert, "NEW."));
+  add("_update", "AFTER UPDATE ON " + table + " WHEN NOT (" + differs + ")",
+      log_row(mapped, ChangeOp::kUpdate, "NEW."));
+  add("_delete", "AFTER DELETE ON " + table, log_row(mapped, ChangeOp::kDelete, "OLD."));
+  // A record that an update has given its key is new under that key.
+  add("_rekey", "AFTER UPDATE ON " + table + " WHEN " + differs,
+      log_row(mapped, ChangeOp::kDelete, "OLD.") + "; " +
+          log_row(mapped, ChangeOp::kInsert, "NEW.", "x'01'"));
   add_replace_triggers(mapped, prefix, triggers);
   return triggers;
 }

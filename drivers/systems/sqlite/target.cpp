@@ -170,10 +170,27 @@ Result<void> SqliteTarget::keep_images(const ports::WriteBatch& batch) {
   return success();
 }
 
+// A row that cannot be moved is deleted and inserted after all, unless a trigger ended the
+// transaction with it.
+Result<void> SqliteTarget::move_rows(const ports::WriteBatch& batch, Found& found) {
+  for (size_t i = 0; i < batch.writes.size(); ++i) {
+    if (batch.writes[i].moved_from.empty()) continue;
+    SYN_TRY(auto outcome, writer_->move(batch.writes[i]));
+    if (connection_->is_in_transaction()) continue;
+    found.refused.push_back({i, std::move(*outcome.refusal)});
+    return success();
+  }
+  return success();
+}
+
 // Deletes first, for what they give free; records in the batch's order otherwise. Goes on behind
 // one that is refused, for all that are, unless a trigger ended the transaction with it.
 Result<SqliteTarget::Found> SqliteTarget::write_once(const ports::WriteBatch& batch, Way way) {
   Found found;
+  if (guard_ == nullptr && ports::has_moves(batch.writes)) {
+    SYN_TRY(move_rows(batch, found));
+    if (!found.refused.empty()) return found;
+  }
   const bool may_swap = way == Way::kPlain && can_swap(batch);
   enum class Pass : uint8_t { kDeletes, kFreeing, kOthers };
   for (const Pass pass : {Pass::kDeletes, Pass::kFreeing, Pass::kOthers}) {

@@ -46,16 +46,28 @@ void Window::look_ahead(ChangeRecord&& change) {
 }
 
 void Window::add_user_row(ChangeRecord&& change) {
+  std::optional<size_t> moved_from = first_place(change);
   Progress& known = progress(change.record);
   ports::RowOp first_op = row_op(change.op);
   if (known.users != kNone) {
-    items_[known.users].is_dropped = true;
-    first_op = items_[known.users].op;
+    Item& before = items_[known.users];
+    before.is_dropped = true;
+    first_op = before.op;
+    if (change.op != ChangeOp::kInsert) moved_from = before.moved_from;
   }
   if (known.ours != kNone) items_[known.ours].values = Values::kWritten;
   known.ours = kNone;
   known.users = push(change);
   items_.back().op = first_op;
+  items_.back().moved_from = moved_from;
+}
+
+// The record whose row it was before the run, also where the row has moved more than once.
+std::optional<size_t> Window::first_place(const ChangeRecord& change) {
+  if (!change.moved_from) return std::nullopt;
+  const Progress& from = progress(*change.moved_from);
+  if (from.users == kNone || !items_[from.users].moved_from) return change.moved_from;
+  return items_[from.users].moved_from;
 }
 
 void Window::add_image(ChangeRecord&& change) {

@@ -202,6 +202,32 @@ Result<void> Writer::check_filter(const Prepared& prepared, WriteOutcome& outcom
   return success();
 }
 
+Result<WriteOutcome> Writer::move(const ports::RecordWrite& write) {
+  WriteOutcome outcome;
+  SYN_TRY(auto prepared, prepare(write, outcome));
+  if (!prepared) return outcome;
+  const Mapped& mapped = *prepared->mapped;
+  const auto old_key = native_key(mapped, write.moved_from);
+  if (!old_key) return outcome;
+  const std::string table = quoted(mapped.table.name);
+  const size_t value_count = mapped.key_count() + prepared->fields.size();
+  std::string changes;
+  for (size_t i = 0; i < value_count; ++i) {
+    const size_t field = i < mapped.key_count() ? i : prepared->fields[i - mapped.key_count()];
+    changes +=
+        (i == 0 ? "" : ", ") + quoted(mapped.columns[field].name) + " = ?" + std::to_string(i + 1);
+  }
+  const std::string sql = "UPDATE " + conflict_clause(mapped) + table + " SET " + changes +
+                          " WHERE " + key_condition(mapped, value_count + 1) +
+                          " AND NOT EXISTS (SELECT 1 FROM " + table + " WHERE " +
+                          key_condition(mapped, 1) + ")";
+  const auto& old_cells = old_key.value().cells;
+  prepared->cells.insert(prepared->cells.end(), old_cells.begin(), old_cells.end());
+  SYN_TRY(const bool is_taken, run(sql, *prepared, true, outcome));
+  if (is_taken) outcome.rows_written = static_cast<size_t>(connection_.changed_rows());
+  return outcome;
+}
+
 Result<WriteOutcome> Writer::write(const ports::RecordWrite& write) {
   WriteOutcome outcome;
   SYN_TRY(const auto prepared, prepare(write, outcome));

@@ -20,7 +20,7 @@ constexpr int64_t kCommitUs = 5'000'000;
 constexpr int64_t kResolutionUs = 1'000'000;  // as MariaDB's log has it
 
 // Gives transactions "1".."9", one row each, from wherever it is told to begin.
-class RepeatingSource final : public ports::Source {
+class RepeatingSource : public ports::Source {
  public:
   explicit RepeatingSource(const model::Schema& schema)
       : dataset(schema.dataset), schema_(schema) {}
@@ -75,6 +75,37 @@ class CaptureTest : public testing::Test {
   RepeatingSource source{schema};
   Capture capture{1, source, {&schema}, 4, system_clock()};
 };
+
+// One transaction, in which the row of 1 gets the key 2.
+class MovingSource final : public RepeatingSource {
+ public:
+  using RepeatingSource::RepeatingSource;
+  Result<ports::PollResult> poll(ports::ChangeSink& sink, size_t, int) override {
+    const model::CellView old_key[] = {{model::CellState::kValue, "1"}};
+    const model::CellView cells[] = {{model::CellState::kValue, "2"},
+                                     {model::CellState::kNull, {}}};
+    sink.begin({model::Position{"1"}, kCommitUs, kResolutionUs});
+    sink.row({dataset, ports::RowOp::kUpdate, false, cells, old_key});
+    sink.end();
+    return ports::PollResult{};
+  }
+};
+
+TEST(CaptureMoves, ARowUnderAnotherKeyTellsWhoseItWas) {
+  const model::Schema schema = make_schema();
+  MovingSource source{schema};
+  Capture capture{1, source, {&schema}, 4, system_clock()};
+  const Captured captured = capture.run_once(9, 0).value();
+  ASSERT_EQ(captured.row_count(), 2u);
+  const model::Batch copy =
+      model::copy_rows(captured.batches.at(0), 4, [](size_t) { return true; });
+  for (const model::Batch* batch : {&captured.batches[0], &copy}) {
+    EXPECT_EQ(batch->op(0), SYN_OP_INSERT);
+    EXPECT_EQ(batch->moved_with(0), batch->key_hash(1));
+    EXPECT_EQ(batch->op(1), SYN_OP_DELETE);
+    EXPECT_EQ(batch->moved_with(1), batch->key_hash(0));
+  }
+}
 
 TEST_F(CaptureTest, PassesOverWhatALogGivesAgain) {
   EXPECT_EQ(read(3).row_count(), 3u);

@@ -73,6 +73,7 @@ class FrameMaker {
     for (size_t i = below(3); i > 0; --i) entry.targets.push_back(static_cast<SystemId>(i));
     entry.origin = static_cast<SystemId>(below(4));
     entry.commit_time_us = static_cast<int64_t>(random_());
+    if (below(3) == 0) entry.moved_with = hash();
     return entry;
   }
 

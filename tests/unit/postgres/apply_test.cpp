@@ -48,6 +48,18 @@ TEST_F(Apply, PutUpdatesWhatIsThereAndInsertsWhatIsNot) {
   EXPECT_EQ("1|Anna|NULL|mine;2|Bob|b@x|kept", customers());
 }
 
+TEST_F(Apply, ARowWhoseKeyChangesKeepsWhatIsNotSynced) {
+  start_customers(", note text DEFAULT 'new'");
+  user_.run(
+      "INSERT INTO customer VALUES (1, 'Ann', 'a@x', 'mine'), (2, 'Bob', NULL, 'his'), "
+      "(3, 'Cid', NULL, 'theirs')");
+  apply({"delete 1", "put 10<1 name=Ann mail=a@x", "delete 2", "put 20<2 name=Bobby mail=b@x"});
+  EXPECT_EQ("3|Cid|NULL|theirs;10|Ann|a@x|mine;20|Bobby|b@x|his", customers());
+  // Where a row is under the new key already it becomes the record; where none was, one is made.
+  apply({"delete 10", "put 3<10 name=Ann mail=NULL", "delete 4", "put 40<4 name=Dan mail=NULL"});
+  EXPECT_EQ("3|Ann|NULL|theirs;20|Bobby|b@x|his;40|Dan|NULL|new", customers());
+}
+
 TEST_F(Apply, AnInsertWritesOverNobodysRow) {
   start_customers();
   user_.run("INSERT INTO customer VALUES (1, 'theirs', 'a@x')");
@@ -516,6 +528,35 @@ TEST_F(Apply, ADatasetThatWantsItsTriggersHasThem) {
   apply({"put 1 name=Ann"});
   EXPECT_EQ("1|ANN", customers());
   EXPECT_THAT(take(2), ElementsAre(marker(1), "ours insert 1 name=ANN"));
+}
+
+// Where referential actions run for our writes, a delete would take the children.
+TEST_F(Apply, ARowWhoseKeyChangesKeepsItsChildren) {
+  start_customers();
+  user_.run(
+      "CREATE TABLE line(id bigint PRIMARY KEY, customer bigint REFERENCES customer ON DELETE "
+      "CASCADE ON UPDATE CASCADE)");
+  config_.datasets[0].triggers = "fire";
+  connect();
+  apply({"put 1 name=Ann mail=NULL"});
+  user_.run("INSERT INTO line VALUES (1, 1), (2, 1)");
+  apply({"delete 1", "put 10<1 name=Anna mail=NULL"});
+  EXPECT_EQ("10|Anna|NULL", customers());
+  EXPECT_EQ("1|10;2|10", user_.ask("SELECT * FROM line"));
+}
+
+// What is refused in moving is told of its record alone.
+TEST_F(Apply, ARefusedMoveIsOneRefusedRecord) {
+  start_customers(", CHECK (name <> 'taboo' OR mail IS NOT NULL)");
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x'), (2, 'Bob', NULL)");
+  const auto refused = try_apply(
+      {"delete 1", "put 10<1 name=taboo mail=NULL", "delete 2", "put 20<2 name=Bob mail=NULL"});
+  expect_ok(refused);
+  ASSERT_TRUE(refused.value().poison.has_value());
+  EXPECT_EQ(1u, refused.value().poison->write_index);
+  EXPECT_TRUE(refused.value().other_poisons.empty());
+  apply({"delete 1", "delete 2", "put 20<2 name=Bob mail=NULL"});
+  EXPECT_EQ("20|Bob|NULL", customers());
 }
 
 class Referring : public Apply {

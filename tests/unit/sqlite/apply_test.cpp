@@ -38,6 +38,20 @@ TEST_F(Apply, PutWritesEveryMappedColumnAndKeepsTheOthers) {
   EXPECT_EQ("1|Anna|NULL|mine;2|Bob|b@x|kept", user_.ask("SELECT * FROM customer ORDER BY id"));
 }
 
+TEST_F(Apply, ARowWhoseKeyChangesKeepsWhatIsNotSynced) {
+  start_customers(", note TEXT DEFAULT 'new'");
+  user_.run(
+      "INSERT INTO customer VALUES (1, 'Ann', 'a@x', 'mine'), (2, 'Bob', NULL, 'his'), "
+      "(3, 'Cid', NULL, 'theirs')");
+  apply({"delete 1", "put 10<1 name=Ann mail=a@x", "delete 2", "put 20<2 name=Bobby mail=b@x"});
+  EXPECT_EQ("3|Cid|NULL|theirs;10|Ann|a@x|mine;20|Bobby|b@x|his",
+            user_.ask("SELECT * FROM customer ORDER BY id"));
+  // Where a row is under the new key already it becomes the record; where none was, one is made.
+  apply({"delete 10", "put 3<10 name=Ann mail=NULL", "delete 4", "put 40<4 name=Dan mail=NULL"});
+  EXPECT_EQ("3|Ann|NULL|theirs;20|Bobby|b@x|his;40|Dan|NULL|new",
+            user_.ask("SELECT * FROM customer ORDER BY id"));
+}
+
 TEST_F(Apply, AnInsertWritesOverNobodysRow) {
   start_customers();
   user_.run("INSERT INTO customer VALUES (1, 'theirs', 'a@x')");

@@ -22,17 +22,20 @@
 
 namespace syncline::mariadb {
 
-enum class Step : uint8_t { kDelete, kFree, kSet, kNew, kPut };
+// kMove: rows get the keys and values of the records that they become, unless one is there already;
+// kPut follows.
+enum class Step : uint8_t { kMove, kDelete, kFree, kSet, kNew, kPut };
 
 // Writes of one table and one set of columns, growing.
 struct Group {
   const Mapped* mapped = nullptr;
   Step step = Step::kSet;
   std::vector<model::FieldIndex> fields;
-  // Of a kPut: dates with NULL in every row, of which a zero date that is there is kept.
+  // Of a kPut or kMove: dates with NULL in every row, of which a zero date that is there is kept.
   std::vector<model::FieldIndex> kept;
   std::vector<ParameterArray> keys;
-  std::vector<ParameterArray> values;  // of the fields
+  std::vector<ParameterArray> old_keys;  // of a kMove
+  std::vector<ParameterArray> values;    // of the fields
   size_t count = 0;
 
   size_t size_bytes(size_t row) const;
@@ -46,6 +49,7 @@ struct GroupSql {
 GroupSql delete_sql(Group& group);
 GroupSql update_sql(Group& group);
 GroupSql insert_sql(Group& group);
+GroupSql move_sql(Group& group);
 GroupSql free_sql(Group& group);
 // NULL for a kept field that holds no zero date: strict mode takes no `c = CASE ... THEN c`.
 GroupSql clear_sql(Group& group, model::FieldIndex field);
@@ -62,10 +66,10 @@ class Writer {
     return ports::stopped_among(writes, [this](model::DatasetId dataset) { return find(dataset); });
   }
 
-  // All writes, in the order deletes, sets, what is new, puts. stopped: datasets that cannot be
-  // written as their tables are. poisons: what cannot be written at all. standings:
-  // one a write where they are guarded; of what is absent, a full record is inserted, and for the
-  // rest there is nothing to do.
+  // All writes, in the order moves, deletes, sets, what is new, puts. stopped: datasets that cannot
+  // be written as their tables are. poisons: what cannot be written at all. standings: one a write
+  // where they are guarded; of what is absent, a full record is inserted, and for the rest there is
+  // nothing to do.
   struct Plan {
     std::vector<Group> groups;
     std::vector<ports::DatasetStop> stopped;

@@ -21,15 +21,16 @@
 
 namespace syncline::postgres {
 
-// kNew: full records of which none is there. kFill: the same, as it is thought.
-enum class Step : uint8_t { kDelete, kFree, kSet, kNew, kFill, kPut };
+// kMove: rows get the keys and values of the records that they become, unless one is there already;
+// kPut follows. kNew: full records of which none is there. kFill: the same, as it is thought.
+enum class Step : uint8_t { kMove, kDelete, kFree, kSet, kNew, kFill, kPut };
 
 // Writes of one table and one set of columns, growing.
 struct Group {
   const Mapped* mapped = nullptr;
   Step step = Step::kSet;
   std::vector<model::FieldIndex> fields;
-  std::vector<ArrayLiteral> arrays;  // key columns, then fields; none of kFill
+  std::vector<ArrayLiteral> arrays;  // key columns, fields, of kMove the old keys; none of kFill
   std::string rows;                  // of kFill: COPY's text
   size_t count = 0;
 
@@ -49,11 +50,11 @@ class Writer {
     return ports::stopped_among(writes, [this](model::DatasetId dataset) { return find(dataset); });
   }
 
-  // All writes, in the order deletes, sets, what is new, puts; in each by in_order(). filling:
-  // datasets of which full records are thought to be missing. stopped: datasets that cannot be
-  // written as their tables are. poisons: what cannot be written at all. standings:
-  // one a write where they are guarded; of what is absent, a full record is inserted, and for the
-  // rest there is nothing to do.
+  // All writes, in the order moves, deletes, sets, what is new, puts; in each by in_order().
+  // filling: datasets of which full records are thought to be missing. stopped: datasets that
+  // cannot be written as their tables are. poisons: what cannot be written at all. standings: one a
+  // write where they are guarded; of what is absent, a full record is inserted, and for the rest
+  // there is nothing to do.
   struct Plan {
     std::vector<Group> groups;
     std::vector<ports::DatasetStop> stopped;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -52,7 +53,8 @@ class ChangeReader {
     Place place;
     model::DatasetId dataset = 0;
     ChangeRecord change;
-    std::string key;  // native values, encoded
+    std::string key;        // native values, encoded
+    bool is_moved = false;  // the row of the record in the row before it
   };
   struct Record {
     size_t reader = 0;
@@ -80,6 +82,7 @@ class ChangeReader {
   Window window_;
   std::vector<Record> records_;
   std::unordered_map<std::string, size_t> record_numbers_;
+  std::optional<size_t> last_record_;  // of the last row that the window was given, if it has one
 };
 
 }  // namespace syncline::sqlite

@@ -17,6 +17,7 @@ struct EmittedRecord {
   const Mapped& mapped;
   const std::string& key;  // joined
   std::vector<NativeValue> native_key;
+  std::string moved_from = {};  // joined: of the record whose row it was before; or empty
 };
 
 class Emitter {
@@ -45,6 +46,7 @@ class Emitter {
   model::Position position_;
   std::vector<ports::RejectedRow>& rejected_;
   RecordCells cells_;
+  RecordCells old_cells_;
   bool is_open_ = false;
   int64_t at_ms_ = 0;
   size_t row_count_ = 0;

@@ -22,7 +22,7 @@ namespace syncline::sqlite {
 
 // The op column of syncline_changes. Permanent values: triggers in users' databases write them.
 enum class ChangeOp : uint8_t {
-  kInsert = 1,
+  kInsert = 1,  // payload not NULL: the row of the record in the row of changes before it
   kUpdate = 2,
   kDelete = 3,
   kTouched = 4,  // a row that a REPLACE may be about to remove

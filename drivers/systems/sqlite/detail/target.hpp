@@ -42,6 +42,7 @@ class SqliteTarget final : public ports::Target {
     std::vector<ports::Poison> refused;
     bool is_unique_clash = false;
   };
+  Result<void> move_rows(const ports::WriteBatch& batch, Found& found);
   Result<Found> write_once(const ports::WriteBatch& batch, Way way);
   Result<ports::ApplyResult> write_logged(const ports::WriteBatch& batch);
   // target_guarded.cpp

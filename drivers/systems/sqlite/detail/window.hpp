@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,6 +29,7 @@ struct ChangeRecord {
   ChangeOp op = ChangeOp::kUpdate;
   size_t record = 0;  // the caller's number of the record, from 0 on; unused for markers
   std::string payload;
+  std::optional<size_t> moved_from = {};  // of a kInsert: the record whose row it was until then
 };
 
 enum class Values : uint8_t {
@@ -46,6 +48,7 @@ struct Item {
   size_t record = 0;
   size_t marker = 0;  // index of the transaction's marker among items, for kWritten
   std::string payload;
+  std::optional<size_t> moved_from = {};  // the record whose row it was before
 };
 
 class Window {
@@ -69,6 +72,7 @@ class Window {
   void add_user_row(ChangeRecord&& change);
   void add_our_row(ChangeRecord&& change);
   void add_image(ChangeRecord&& change);
+  std::optional<size_t> first_place(const ChangeRecord& change);
   Progress& progress(size_t record);
   size_t push(const ChangeRecord& change);
 

@@ -42,6 +42,9 @@ class Writer {
   bool has_unique_values(std::span<const ports::RecordWrite> writes) const;
 
   Result<WriteOutcome> write(const ports::RecordWrite& write);
+  // Changes the key of the row that becomes this record's (RecordWrite::moved_from), and its cells,
+  // if none is under the new one yet; write() comes behind it, whether it was moved or not.
+  Result<WriteOutcome> move(const ports::RecordWrite& write);
   // Gives away the unique values of a record that is about to get others, so that records can swap
   // them. Nothing for tables without unique columns beyond the key.
   Result<WriteOutcome> free_unique_values(const ports::RecordWrite& write);

@@ -1,0 +1,87 @@
+// Which rows a marked transaction moves: by what becomes of the records that it covers.
+#include "host/delivery/transaction.hpp"
+
+#include <gtest/gtest.h>
+
+namespace syncline::delivery {
+namespace {
+
+using model::EntryKind;
+
+class Moving : public testing::Test {
+ protected:
+  void take(EntryKind kind, const std::string& key, const std::string& from = "") {
+    auto entry = std::make_shared<model::Entry>();
+    entry->dataset = 1;
+    entry->sequence = flow_.entries.size() + 1;
+    entry->key = key;
+    entry->key_hash = model::hash_key(key);
+    entry->kind = kind;
+    if (!from.empty()) entry->moved_with = model::hash_key(from);
+    entries_.push_back(entry);
+    flow_.entries.push_back({1, nullptr, entry.get()});
+  }
+  // "b<a": the row of a becomes b's.
+  std::vector<std::string> moves() {
+    TransactionBuilder builder;
+    builder.take({1, 0}, flow_, flow_.entries.size());
+    std::vector<std::string> moves;
+    for (const ports::RecordWrite& write : builder.finish(1).batch.writes) {
+      if (write.moved_from.empty()) continue;
+      moves.push_back(std::string(write.key) + "<" + std::string(write.moved_from));
+    }
+    return moves;
+  }
+
+  std::vector<std::shared_ptr<model::Entry>> entries_;
+  Flow flow_;
+};
+using Moves = std::vector<std::string>;
+
+TEST_F(Moving, the_row_of_a_record_that_ends_becomes_the_new_ones) {
+  take(EntryKind::kDelete, "a");
+  take(EntryKind::kPut, "b", "a");
+  EXPECT_EQ(moves(), Moves{"b<a"});
+}
+
+TEST_F(Moving, what_is_changed_behind_it_changes_nothing_of_that) {
+  take(EntryKind::kPut, "b", "a");
+  take(EntryKind::kSet, "b");
+  take(EntryKind::kDelete, "a");
+  EXPECT_EQ(moves(), Moves{"b<a"});
+}
+
+TEST_F(Moving, a_record_that_does_not_end_here_keeps_its_row) {
+  take(EntryKind::kPut, "b", "a");
+  EXPECT_EQ(moves(), Moves{});
+  take(EntryKind::kDelete, "a");
+  take(EntryKind::kPut, "a");
+  EXPECT_EQ(moves(), Moves{});
+}
+
+TEST_F(Moving, a_row_that_moves_twice_moves_from_where_it_was) {
+  take(EntryKind::kDelete, "a");
+  take(EntryKind::kPut, "b", "a");
+  take(EntryKind::kDelete, "b");
+  take(EntryKind::kPut, "c", "b");
+  EXPECT_EQ(moves(), Moves{"c<a"});
+}
+
+TEST_F(Moving, a_row_that_moves_and_comes_back_stays) {
+  take(EntryKind::kDelete, "a");
+  take(EntryKind::kPut, "b", "a");
+  take(EntryKind::kDelete, "b");
+  take(EntryKind::kPut, "a", "b");
+  EXPECT_EQ(moves(), Moves{});
+}
+
+TEST_F(Moving, a_record_that_is_made_anew_is_nobodys) {
+  take(EntryKind::kDelete, "a");
+  take(EntryKind::kPut, "b", "a");
+  take(EntryKind::kDelete, "b");
+  take(EntryKind::kPut, "b");
+  EXPECT_EQ(moves(), Moves{});
+}
+
+}  // namespace
+}  // namespace syncline::delivery
