@@ -176,7 +176,7 @@ class Capture::Sink final : public ports::ChangeSink {
     const model::KeyHash to = hash_of(row.cells.first(schema.key_count));
     if (from == to) return;
     builder.set_moved_with(from);
-    moves_[{schema.dataset, from}] = to;
+    moves_.try_emplace({schema.dataset, from}, to);  // what comes back there is another row
   }
 
   // Returns the key that the record had, if that was written otherwise.

@@ -76,7 +76,8 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
   if (!full_targets.empty()) {
     write(record, full_kind, full_cells(record), std::move(full_targets), arriving.commit_time_us);
   }
-  if (!is_new_life || arriving.moved_with.is_none()) return;
+  const bool is_taken = state.exists() == (arriving.generation % 2 == 1);
+  if (!is_new_life || !is_taken || arriving.moved_with.is_none()) return;
   for (model::Entry& entry : std::span(frame_.entries).subspan(first_entry)) {
     if (entry.kind == full_kind) entry.moved_with = arriving.moved_with;
   }

@@ -59,6 +59,7 @@ struct Delivery::Impl {
   std::map<model::StreamId, std::set<FlowId>> find_to_take_up() const;
   bool is_blocked(const FlowId& flow) const;
   bool is_moving(const FlowId& flow) const;
+  bool may_go(const FlowId& id) const { return !holds.is_alone(id) && !is_blocked(id); }
   std::vector<Transaction> next_transactions();
   bool take_alone(TransactionBuilder& builder);
   void take_share(TransactionBuilder& builder, size_t share, size_t share_count);
@@ -208,17 +209,17 @@ bool Delivery::Impl::take_alone(TransactionBuilder& builder) {
 void Delivery::Impl::take_share(TransactionBuilder& builder, size_t share, size_t share_count) {
   Room room(options.batch_entries_max, options.first_sync_share);
   auto& flows = pending.flows();
-  const auto may_go = [this](const FlowId& id) { return !holds.is_alone(id) && !is_blocked(id); };
-  if (pending.moved_count() > 0) {
-    const Taken taken = take_whole_groups(flows, options.batch_entries_max, may_go);
-    for (const auto& [id, count] : taken) builder.take(id, flows[id], count);
-    return;
-  }
+  const auto streams = moving_streams(pending, [this](const FlowId& id) { return may_go(id); });
+  const auto moves = [&](const FlowId& id) { return streams.contains(id.first) && may_go(id); };
+  const auto taken =
+      share == 0 ? take_whole_groups(flows, options.batch_entries_max, moves) : Taken();
+  for (const auto& [id, count] : taken) builder.take(id, flows[id], count);
   auto at = flows.upper_bound(last_flows[share]);
   for (size_t i = 0; i < flows.size() && !room.is_full(); ++i, ++at) {
     if (at == flows.end()) at = flows.begin();
     const auto& [id, flow] = *at;
     if (id.second % share_count != share || flow.entries.empty() || !may_go(id)) continue;
+    if (streams.contains(id.first)) continue;
     builder.take(id, flow, room.take(flow));
     last_flows[share] = id;
   }
@@ -246,8 +247,7 @@ std::vector<Transaction> Delivery::Impl::next_transactions() {
     add(alone);
     return transactions;
   }
-  const size_t entry_count = pending.moved_count() > 0 ? 0 : pending.entry_count();
-  const size_t share_count = writers.share(entry_count, options.share_entries_min);
+  const size_t share_count = writers.share(pending.entry_count(), options.share_entries_min);
   for (size_t share = 0; share < share_count; ++share) {
     TransactionBuilder builder;
     take_share(builder, share, share_count);

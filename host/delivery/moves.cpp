@@ -20,6 +20,16 @@ struct Front {
 
 }  // namespace
 
+std::set<model::StreamId> moving_streams(const Pending& pending,
+                                         const std::function<bool(const FlowId&)>& may_go) {
+  std::set<model::StreamId> streams;
+  if (pending.moved_count() == 0) return streams;
+  for (const auto& [id, flow] : pending.flows()) {
+    if (flow.moved_count > 0 && may_go(id)) streams.insert(id.first);
+  }
+  return streams;
+}
+
 Taken take_whole_groups(const std::map<FlowId, Flow>& flows, size_t entries_max,
                         const std::function<bool(const FlowId&)>& may_go) {
   std::vector<Front> fronts;

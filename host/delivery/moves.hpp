@@ -7,10 +7,15 @@
 
 #include <functional>
 #include <map>
+#include <set>
 
 #include "host/delivery/pending.hpp"
 
 namespace syncline::delivery {
+
+// Those of which rows that may go have moved.
+std::set<model::StreamId> moving_streams(const Pending& pending,
+                                         const std::function<bool(const FlowId&)>& may_go);
 
 using Taken = std::map<FlowId, size_t>;  // how many of each flow's first entries
 

@@ -5,14 +5,6 @@
 #include "host/base/assert.hpp"
 
 namespace syncline::delivery {
-namespace {
-
-bool is_moved(const model::Entry& entry) {
-  return !entry.moved_with.is_none();
-}
-
-}  // namespace
-
 Pending::Pending(model::SystemId target, const std::vector<const model::Schema*>& schemas)
     : target_(target) {
   for (const model::Schema* schema : schemas) streams_.emplace(schema->dataset, schema->stream);
@@ -70,7 +62,7 @@ size_t Pending::take(const model::FramePointer& frame, journal::GroupNumber grou
     flow.entries.push_back({group, frame, &entry, state, share});
     flow.size_bytes += share;
     size_bytes_ += share;
-    if (is_moved(entry)) ++moved_count_;
+    note_move(flow, entry, 1);
     ++waiting;
   }
   entry_count_ += waiting;
@@ -102,7 +94,7 @@ void Pending::set_aside(const FlowId& id) {
   Flow& flow = flows_[id];
   for (const PendingEntry& entry : flow.entries) {
     behind = std::min(behind, entry.group - 1);
-    if (is_moved(*entry.entry)) --moved_count_;
+    note_move(flow, *entry.entry, -1);
     leave_group(entry.group);
   }
   entry_count_ -= flow.entries.size();
@@ -169,7 +161,7 @@ void Pending::finish(const FlowId& id, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     const PendingEntry& first = flow.entries.front();
     flow.applied = std::max(flow.applied, first.entry->sequence);
-    if (is_moved(*first.entry)) --moved_count_;
+    note_move(flow, *first.entry, -1);
     leave_group(first.group);
     flow.size_bytes -= first.size_bytes;
     size_bytes_ -= first.size_bytes;
@@ -187,6 +179,12 @@ size_t Pending::set_applied(const FlowId& id, model::Sequence applied) {
   while (count < flow.entries.size() && flow.entries[count].entry->sequence <= applied) ++count;
   finish(id, count);
   return count;
+}
+
+void Pending::note_move(Flow& flow, const model::Entry& entry, int change) {
+  if (entry.moved_with.is_none()) return;
+  flow.moved_count += static_cast<size_t>(change);
+  moved_count_ += static_cast<size_t>(change);
 }
 
 void Pending::leave_group(journal::GroupNumber group) {

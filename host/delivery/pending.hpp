@@ -42,6 +42,7 @@ struct PendingEntry {
 struct Flow {
   std::deque<PendingEntry> entries;
   size_t size_bytes = 0;
+  size_t moved_count = 0;  // of entries of rows whose key was changed
   model::Sequence applied = 0;
   std::set<model::Sequence> refused;
   std::set<model::Sequence> refused_before;
@@ -83,7 +84,7 @@ class Pending {
   std::map<FlowId, Flow>& flows() { return flows_; }
   const std::map<FlowId, Flow>& flows() const { return flows_; }
   size_t entry_count() const { return entry_count_; }
-  size_t moved_count() const { return moved_count_; }  // of those, of rows whose key was changed
+  size_t moved_count() const { return moved_count_; }  // of entries of rows whose key was changed
   size_t size_bytes() const { return size_bytes_; }    // of the memory that entries keep
   bool is_full(size_t entries_max, size_t size_bytes_max) const {
     return entry_count_ >= entries_max || size_bytes_ >= size_bytes_max;
@@ -98,6 +99,7 @@ class Pending {
   size_t take(const model::FramePointer& frame, journal::GroupNumber group,
               const std::set<FlowId>* only);
   void take_skips(const model::Frame& frame);
+  void note_move(Flow& flow, const model::Entry& entry, int change);
   void leave_group(journal::GroupNumber group);
 
   model::SystemId target_;

@@ -7,8 +7,17 @@
 namespace syncline::delivery {
 namespace {
 
-model::KeyHash place_before(const model::Entry& entry) {
-  return model::is_whole(entry.kind) ? entry.moved_with : model::KeyHash();
+void follow_row(Transaction::Record& record, const model::Entry& entry) {
+  const bool is_first = record.entries.empty();
+  if (entry.kind == model::EntryKind::kDelete) {
+    if (!std::exchange(record.has_ended, true)) record.first_to = entry.moved_with;
+    record.is_there = false;
+    record.moved_from = {};
+    return;
+  }
+  if (!record.is_there && model::is_whole(entry.kind)) record.moved_from = entry.moved_with;
+  if (is_first) record.first_from = record.moved_from;
+  record.is_there = true;
 }
 
 }  // namespace
@@ -41,16 +50,19 @@ Transaction TransactionBuilder::finish(uint32_t epoch) {
   return std::move(transaction_);
 }
 
-// Of the row that was another record's before the batch, and whose key is to be changed.
+// Of the row that was another record's before the batch, and whose key is to be changed. That it is
+// the same row is known where each of the two names the other.
 std::string_view TransactionBuilder::key_of_row(const Transaction::Record& record) const {
   if (record.run.kind != model::EntryKind::kPut) return {};
+  model::KeyHash to = record.last->key_hash;
   model::KeyHash from = record.moved_from;
   for (size_t hops = 0; !from.is_none() && hops < transaction_.records.size(); ++hops) {
     const auto place = places_.find({record.last->dataset, from});
     if (place == places_.end()) return {};
     const Transaction::Record& old = transaction_.records[place->second];
-    if (old.run.kind != model::EntryKind::kDelete) return {};
+    if (old.run.kind != model::EntryKind::kDelete || old.first_to != to) return {};
     if (old.first_from.is_none()) return old.last->key;
+    to = from;
     from = old.first_from;
   }
   return {};
@@ -65,12 +77,11 @@ void TransactionBuilder::add(const PendingEntry& pending) {
   if (entry.kind == model::EntryKind::kNote) return;
   const auto [place, is_new] =
       places_.emplace(RecordKey{entry.dataset, entry.key_hash}, transaction_.records.size());
-  if (is_new) transaction_.records.emplace_back().first_from = place_before(entry);
+  if (is_new) transaction_.records.emplace_back();
   Transaction::Record& record = transaction_.records[place->second];
   record.last = &entry;
+  follow_row(record, entry);
   record.entries.push_back(&entry);
-  const bool is_over = model::is_whole(entry.kind) || entry.kind == model::EntryKind::kDelete;
-  if (is_over) record.moved_from = place_before(entry);
   model::collapse_onto<model::EntryCell>(record.run, entry.kind, entry.generation, entry.cells);
 }
 

@@ -17,9 +17,14 @@ struct Transaction {
   struct Record {
     const model::Entry* last = nullptr;
     model::Collapsed<model::EntryCell> run;
-    // The records that its row was: when the run began, and now. None: of none.
+    // Where a row's key was changed (Entry::moved_with): the record that its row was, if it has
+    // come here with the run; that which its first row here became; and that which the one it has
+    // now was. None: none.
     model::KeyHash first_from;
+    model::KeyHash first_to;
     model::KeyHash moved_from;
+    bool is_there = false;     // it has a row, as far as the run knows
+    bool has_ended = false;    // its first one is gone
     std::string_view row_key;  // of the row that becomes its own; finish() finds it
     std::vector<const model::Entry*> entries;
   };

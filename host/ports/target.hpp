@@ -7,7 +7,6 @@
 // tables are (they are looked at anew at the next try), or the row that the system will not take.
 #pragma once
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <set>
@@ -32,10 +31,13 @@ struct RecordWrite {
   std::string_view moved_from = {};
 };
 
-// Whether rows are to get other keys.
-inline bool has_moves(std::span<const RecordWrite> writes) {
-  return std::ranges::any_of(writes,
-                             [](const RecordWrite& write) { return !write.moved_from.empty(); });
+// Those of the writes whose rows are to get other keys.
+inline std::vector<size_t> moved_among(std::span<const RecordWrite> writes) {
+  std::vector<size_t> moved;
+  for (size_t i = 0; i < writes.size(); ++i) {
+    if (!writes[i].moved_from.empty()) moved.push_back(i);
+  }
+  return moved;
 }
 
 // The datasets of these writes for which find(dataset), a Result, has an error.

@@ -199,7 +199,7 @@ Bulk::Outcome MariadbTarget::clear_kept(Group& group, Bulk::Outcome done) {
 
 Bulk::Outcome MariadbTarget::put(Group& group) {
   const model::DatasetId dataset = group.mapped->dataset();
-  if (filling_.contains(dataset)) {
+  if (filling_.contains(dataset) && !group.is_moved) {
     Bulk::Outcome filled = fill(group);
     if (filled.is_done) filled.matched_count = group.count;
     if (filled.is_done || !filled.is_clash()) return filled;
@@ -238,7 +238,7 @@ std::vector<ports::Poison> MariadbTarget::find_too_large(const ports::WriteBatch
   std::vector<ports::Poison> poisons;
   for (size_t i = 0; i < batch.writes.size(); ++i) {
     const ports::RecordWrite& write = batch.writes[i];
-    size_t size = 2 * write.key.size();
+    size_t size = 5 * write.key.size() + 2 * write.moved_from.size();
     for (const model::EntryCell& cell : write.cells) size += cell.bytes.size();
     if (connection_->kind().is_mysql()) size *= 2;  // as text
     if (size + kPacketMargin < packet_size_max_) continue;
@@ -336,7 +336,8 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
     }
     roll_back();
     if (connection_ == nullptr) return no_connection();
-    if (outcome.is_refusal()) return apply_apart(batch);
+    const bool is_move = group.step == Step::kMove && is_of_dataset(outcome.error);
+    if (outcome.is_refusal() || is_move) return apply_apart(batch);
     if (!is_of_dataset(outcome.error)) return outcome.error;
     return stop({{group.mapped->dataset(), outcome.error}});
   }

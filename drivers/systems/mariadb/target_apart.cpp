@@ -82,6 +82,7 @@ Result<MariadbTarget::Apart> MariadbTarget::try_apart(const ports::WriteBatch& b
 }
 
 Result<void> MariadbTarget::write_in_order(const ports::WriteBatch& batch, Found& found) {
+  SYN_TRY(move_rows(batch, ports::moved_among(batch.writes)));
   for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
     if (step == Step::kFree && found.way == Way::kPlain) continue;
     std::vector<size_t> indexes;
@@ -149,11 +150,37 @@ Result<std::vector<Group>> MariadbTarget::groups_of(const ports::WriteBatch& bat
   Writer::Standings standings;
   for (const size_t index : indexes) {
     writes.push_back(batch.writes[index]);
-    writes.back().moved_from = {};  // the deletes have gone before
+    if (step != Step::kMove) writes.back().moved_from = {};
     standings.push_back(scan::standing_of(standings_, index));
   }
   if (step == Step::kFree) return writer_->freeing(writes, standings);
-  return writer_->plan(writes, standings).groups;
+  auto groups = writer_->plan(writes, standings).groups;
+  if (step == Step::kMove) {
+    std::erase_if(groups, [](const Group& group) { return group.step != Step::kMove; });
+  }
+  return groups;
+}
+
+// What cannot be moved, for whatever is said of it, is deleted and inserted.
+Result<void> MariadbTarget::move_rows(const ports::WriteBatch& batch,
+                                      std::span<const size_t> indexes) {
+  if (indexes.empty()) return success();
+  SYN_TRY(auto groups, groups_of(batch, indexes, Step::kMove));
+  if (const auto saved = bulk_->run(kBeforePart); !saved.is_done) return saved.error;
+  bool is_done = true;
+  for (Group& group : groups) {
+    const Bulk::Outcome outcome = run_group(group);
+    if (outcome.is_done) continue;
+    if (!outcome.is_refusal() && !is_of_dataset(outcome.error)) return outcome.error;
+    is_done = false;
+    break;
+  }
+  if (is_done) return success();
+  if (const auto undone = bulk_->run(kUndoPart); !undone.is_done) return undone.error;
+  if (indexes.size() == 1) return success();
+  const size_t half = indexes.size() / 2;
+  SYN_TRY(move_rows(batch, indexes.first(half)));
+  return move_rows(batch, indexes.subspan(half));
 }
 
 // False: something of it was refused, and nothing of it was done.

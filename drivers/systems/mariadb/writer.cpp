@@ -210,6 +210,15 @@ bool is_unique(const Mapped& mapped, model::FieldIndex field) {
   });
 }
 
+// Of a kMove; nothing where the row is deleted and inserted.
+std::optional<std::vector<Parameter>> old_keys_of(const Mapped& mapped,
+                                                  const ports::RecordWrite& write) {
+  if (write.moved_from.empty()) return std::nullopt;
+  auto old = values_of(mapped, {write.dataset, write.moved_from, EntryKind::kDelete, {}});
+  if (!old) return std::nullopt;
+  return std::move(old).value().keys;
+}
+
 bool is_nothing(const ports::RecordWrite& write, const Values& values, Standing standing) {
   if (standing == Standing::kAbsent && !model::is_whole(write.kind)) return true;
   return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && values.fields.empty());
@@ -357,7 +366,7 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
   plan.stopped = stopped(writes);
   if (!plan.stopped.empty()) return plan;
   using Fields = std::vector<model::FieldIndex>;
-  std::map<std::tuple<Step, model::DatasetId, Fields, Fields>, Group> groups;
+  std::map<std::tuple<Step, model::DatasetId, bool, Fields, Fields>, Group> groups;
   for (size_t i = 0; i < writes.size(); ++i) {
     const Mapped* mapped = find(writes[i].dataset).value();
     auto read = values_of(*mapped, writes[i]);
@@ -369,18 +378,17 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], values, standing)) continue;
     const Step step = step_of(writes[i].kind, standing);
+    const auto old_keys = step == Step::kPut && standing == Standing::kUnguarded
+                              ? old_keys_of(*mapped, writes[i])
+                              : std::nullopt;
     const auto group_of = [&](Step of) -> Group& {
-      const auto [at, is_new] =
-          groups.try_emplace({of, writes[i].dataset, values.fields, values.kept}, Group{});
+      const auto [at, is_new] = groups.try_emplace(
+          {of, writes[i].dataset, old_keys.has_value(), values.fields, values.kept}, Group{});
       if (is_new) at->second = new_group(*mapped, of, values);
+      at->second.is_moved = old_keys.has_value();
       return at->second;
     };
-    const bool is_moved = step == Step::kPut && !writes[i].moved_from.empty();
-    if (is_moved && standing == Standing::kUnguarded) {
-      auto old =
-          values_of(*mapped, {writes[i].dataset, writes[i].moved_from, EntryKind::kDelete, {}});
-      if (old) add_to(group_of(Step::kMove), values, std::move(old).value().keys);
-    }
+    if (old_keys) add_to(group_of(Step::kMove), values, *old_keys);
     Group& group = group_of(step);
     add_to(group, std::move(values));
   }

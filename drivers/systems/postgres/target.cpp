@@ -232,7 +232,7 @@ Result<ports::ApplyResult> PostgresTarget::apply_together(const ports::WriteBatc
     SYN_TRY(read_tables());
     return apply_together(batch, *other);
   }
-  if (!is_written) return after_error(batch, outcome, script.datasets);
+  if (!is_written) return after_error(batch, outcome, script);
   size_t rows_written = 0;
   for (size_t i = 0; i < end; ++i) {
     if (script.datasets[i] != 0) rows_written += outcome.affected_counts[i];
@@ -263,10 +263,13 @@ PostgresTarget::Script PostgresTarget::make_script(const ports::WriteBatch& batc
     }
     Put put{0, group.mapped->dataset(), group.count};
     const bool is_whole = group.step == Step::kPut || group.step == Step::kNew;
+    const bool tells_missing = is_whole && !group.is_moved;
+    const bool is_move = group.step == Step::kMove;
     add_group(std::move(group), script.statements);
     script.datasets.resize(script.statements.size(), put.dataset);
     put.statement = script.statements.size() - 1;
-    if (is_whole) script.puts.push_back(put);
+    if (tells_missing) script.puts.push_back(put);
+    if (is_move) script.moves.insert(put.statement);
   }
   if (telling == Telling::kQuietly && script.fills.empty()) end_quiet(script);
   return script;
@@ -286,9 +289,10 @@ size_t PostgresTarget::note_puts(const std::vector<Put>& puts, const Pipeline::O
   return found;
 }
 
-Result<ports::ApplyResult> PostgresTarget::after_error(
-    const ports::WriteBatch& batch, const Pipeline::Outcome& outcome,
-    const std::vector<model::DatasetId>& datasets) {
+Result<ports::ApplyResult> PostgresTarget::after_error(const ports::WriteBatch& batch,
+                                                       const Pipeline::Outcome& outcome,
+                                                       const Script& script) {
+  const std::vector<model::DatasetId>& datasets = script.datasets;
   if (outcome.sqlstate.empty()) {
     connection_.reset();
     return outcome.error;
@@ -297,6 +301,10 @@ Result<ports::ApplyResult> PostgresTarget::after_error(
   const size_t failed = outcome.affected_counts.size();
   const bool is_write = failed < datasets.size() && datasets[failed] != 0;
   if (failed <= kMarkerIndex && outcome.sqlstate == kDivisionByZero) return marker_moved(batch);
+  const bool is_known = is_refusal(outcome.sqlstate) || is_of_dataset(outcome.error);
+  if (is_known && script.moves.contains(failed) && connection_ != nullptr) {
+    return apply_apart(batch);
+  }
   if (is_write && !is_refusal(outcome.sqlstate) && is_of_dataset(outcome.error)) {
     return stop({{datasets[failed], outcome.error}});
   }

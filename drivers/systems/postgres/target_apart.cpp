@@ -91,6 +91,7 @@ Result<PostgresTarget::Found> PostgresTarget::write_in_order(const ports::WriteB
   found.way = way;
   found.draws_left = kDrawsAllMax;
   found.due_us = clock_.steady_us() + kSearchUsMax;
+  SYN_TRY(move_rows(batch, ports::moved_among(batch.writes)));
   for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
     if (step == Step::kFree && way == Way::kPlain) continue;
     SYN_TRY(write_parts(batch, writer_->in_order(batch.writes, step), step, found));
@@ -165,11 +166,31 @@ Result<std::vector<Group>> PostgresTarget::groups_of(const ports::WriteBatch& ba
   Writer::Standings standings;
   for (const size_t index : indexes) {
     writes.push_back(batch.writes[index]);
-    writes.back().moved_from = {};  // the deletes have gone before
+    if (step != Step::kMove) writes.back().moved_from = {};
     standings.push_back(scan::standing_of(standings_, index));
   }
   if (step == Step::kFree) return writer_->freeing(writes, standings);
-  return writer_->plan(writes, standings, {}).groups;
+  auto groups = writer_->plan(writes, standings, {}).groups;
+  if (step == Step::kMove) {
+    std::erase_if(groups, [](const Group& group) { return group.step != Step::kMove; });
+  }
+  return groups;
+}
+
+// What cannot be moved, for whatever is said of it, is deleted and inserted.
+Result<void> PostgresTarget::move_rows(const ports::WriteBatch& batch,
+                                       std::span<const size_t> indexes) {
+  if (indexes.empty()) return success();
+  SYN_TRY(auto groups, groups_of(batch, indexes, Step::kMove));
+  const std::string_view role = role_;
+  SYN_TRY(const Tried tried, try_groups(std::move(groups), "syncline_part"));
+  if (tried.is_done) return success();
+  SYN_TRY(connection_->run(kUndoPart));
+  role_ = role;
+  if (indexes.size() == 1) return success();
+  const size_t half = indexes.size() / 2;
+  SYN_TRY(move_rows(batch, indexes.first(half)));
+  return move_rows(batch, indexes.subspan(half));
 }
 
 // False: something of it was refused, and nothing of it was done.
@@ -193,6 +214,7 @@ Result<PostgresTarget::Tried> PostgresTarget::try_groups(std::vector<Group> grou
   std::vector<SqlStatement> statements = {{"SAVEPOINT " + savepoint, {}}};
   std::vector<model::DatasetId> datasets(1);  // of the statements that write
   std::vector<size_t> put_counts(1);
+  const bool is_move = !groups.empty() && groups.front().step == Step::kMove;
   for (Group& group : groups) {
     const size_t put_count = group.step == Step::kPut ? group.count : 0;
     const model::DatasetId dataset = group.mapped->dataset();
@@ -209,6 +231,7 @@ Result<PostgresTarget::Tried> PostgresTarget::try_groups(std::vector<Group> grou
     const size_t failed = outcome.affected_counts.size();
     const bool is_write = failed < datasets.size() && datasets[failed] != 0;
     const bool is_known = !outcome.sqlstate.empty() && is_of_dataset(outcome.error);
+    if (is_move && is_known) return Tried{};
     if (is_write && is_known) stop_ = ports::DatasetStop{datasets[failed], outcome.error};
     return outcome.error;
   }

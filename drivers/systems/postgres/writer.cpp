@@ -81,7 +81,7 @@ std::string assignments(const Group& group) {
     const Column& column = mapped.columns[group.fields[i]];
     if (is_fixed(group, column)) continue;
     const size_t number = mapped.key_count() + i;
-    const bool may_be_kept = group.step == Step::kPut &&
+    const bool may_be_kept = (group.step == Step::kPut || group.step == Step::kMove) &&
                              mapped.schema->fields[group.fields[i]].are_zero_dates_null &&
                              is_date(column.type);
     sql += (sql.empty() ? "" : ", ") + quoted_name(column.name) + " = " +
@@ -291,6 +291,19 @@ bool is_unique(const Mapped& mapped, model::FieldIndex field) {
   });
 }
 
+// Of a kMove; nothing where the row is deleted and inserted.
+std::optional<std::vector<Parameter>> moved_values(const Mapped& mapped,
+                                                   const ports::RecordWrite& write,
+                                                   const Texts& texts) {
+  if (write.moved_from.empty() || !may_move(mapped)) return std::nullopt;
+  const auto old_key = texts_of(mapped, {write.dataset, write.moved_from, EntryKind::kDelete, {}});
+  if (!old_key) return std::nullopt;
+  std::vector<Parameter> values = texts.values;
+  const auto& keys = old_key.value().values;
+  values.insert(values.end(), keys.begin(), keys.end());
+  return values;
+}
+
 bool is_nothing(const ports::RecordWrite& write, const Texts& texts, Standing standing) {
   if (standing == Standing::kAbsent && !model::is_whole(write.kind)) return true;
   return write.kind == EntryKind::kNote || (write.kind == EntryKind::kSet && texts.fields.empty());
@@ -388,7 +401,7 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
   Plan plan;
   plan.stopped = stopped(writes);
   if (!plan.stopped.empty()) return plan;
-  using Place = std::tuple<Step, int64_t, model::DatasetId, std::vector<model::FieldIndex>>;
+  using Place = std::tuple<Step, int64_t, model::DatasetId, bool, std::vector<model::FieldIndex>>;
   std::map<Place, Group> groups;
   for (size_t i = 0; i < writes.size(); ++i) {
     const Mapped* mapped = find(writes[i].dataset).value();
@@ -404,23 +417,19 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], texts.value(), standing)) continue;
     Step step = step_of(writes[i].kind, standing);
+    const auto moved = step == Step::kPut && standing == Standing::kUnguarded
+                           ? moved_values(*mapped, writes[i], texts.value())
+                           : std::nullopt;
     const auto group_of = [&](Step of) -> Group& {
       const auto [at, is_new] = groups.try_emplace(
-          {of, place_of(*mapped, of), writes[i].dataset, texts.value().fields}, Group{});
+          {of, place_of(*mapped, of), writes[i].dataset, moved.has_value(), texts.value().fields},
+          Group{});
       if (is_new) at->second = new_group(*mapped, of, texts.value().fields);
+      at->second.is_moved = moved.has_value();
       return at->second;
     };
-    const bool is_moved = step == Step::kPut && !writes[i].moved_from.empty() && may_move(*mapped);
-    if (is_moved && standing == Standing::kUnguarded) {
-      const auto old_key =
-          texts_of(*mapped, {writes[i].dataset, writes[i].moved_from, EntryKind::kDelete, {}});
-      std::vector<Parameter> values = texts.value().values;
-      if (old_key) {
-        values.insert(values.end(), old_key.value().values.begin(), old_key.value().values.end());
-        add_to(group_of(Step::kMove), values);
-      }
-    }
-    const bool may_fill = (step == Step::kPut || writes[i].kind == EntryKind::kInsert) && !is_moved;
+    if (moved) add_to(group_of(Step::kMove), *moved);
+    const bool may_fill = (step == Step::kPut || writes[i].kind == EntryKind::kInsert) && !moved;
     if (may_fill && filling.contains(writes[i].dataset)) step = Step::kFill;
     add_to(group_of(step), texts.value().values);
     if (step >= Step::kNew) note_numbers(*mapped, texts.value(), plan.brought);

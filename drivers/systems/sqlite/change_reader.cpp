@@ -129,9 +129,12 @@ size_t ChangeReader::run_size(std::span<const Row> rows, size_t fitting, Behind 
     if (is_sure(at)) return at;
   }
   for (size_t at = fitting; at < rows.size(); ++at) {
-    if (is_sure(at) || !rows[at].change.is_ours) return at;
+    if (is_sure(at) || (!rows[at].change.is_ours && !rows[at].is_moved)) return at;
   }
-  return rows.size();
+  // What follows may be where the last row's record has moved.
+  const bool may_have_moved = behind == Behind::kMore && !rows.back().change.is_ours &&
+                              rows.back().change.op == ChangeOp::kDelete && rows.size() > 1;
+  return rows.size() - (may_have_moved ? 1 : 0);
 }
 
 // The record a row touches, or nothing: the dataset is not captured any more, the key is none, or

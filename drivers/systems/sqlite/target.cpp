@@ -170,14 +170,20 @@ Result<void> SqliteTarget::keep_images(const ports::WriteBatch& batch) {
   return success();
 }
 
-// A row that cannot be moved is deleted and inserted after all, unless a trigger ended the
-// transaction with it.
+// A row that cannot be moved is deleted and inserted after all. A trigger that ends the transaction
+// with it ends all moves of the batch.
 Result<void> SqliteTarget::move_rows(const ports::WriteBatch& batch, Found& found) {
-  for (size_t i = 0; i < batch.writes.size(); ++i) {
-    if (batch.writes[i].moved_from.empty()) continue;
-    SYN_TRY(auto outcome, writer_->move(batch.writes[i]));
-    if (connection_->is_in_transaction()) continue;
-    found.refused.push_back({i, std::move(*outcome.refusal)});
+  for (const size_t index : ports::moved_among(batch.writes)) {
+    SYN_TRY(auto outcome, writer_->move(batch.writes[index]));
+    if (connection_->is_in_transaction()) {
+      if (outcome.rows_written == 0) continue;
+      found.moved.insert(index);
+      found.rows_written += outcome.rows_written;
+      if (outcome.refusal) found.refused.push_back({index, std::move(*outcome.refusal)});
+      continue;
+    }
+    are_moves_off_ = true;
+    found.refused.push_back({index, std::move(*outcome.refusal)});
     return success();
   }
   return success();
@@ -187,9 +193,9 @@ Result<void> SqliteTarget::move_rows(const ports::WriteBatch& batch, Found& foun
 // one that is refused, for all that are, unless a trigger ended the transaction with it.
 Result<SqliteTarget::Found> SqliteTarget::write_once(const ports::WriteBatch& batch, Way way) {
   Found found;
-  if (guard_ == nullptr && ports::has_moves(batch.writes)) {
+  if (guard_ == nullptr && !are_moves_off_) {
     SYN_TRY(move_rows(batch, found));
-    if (!found.refused.empty()) return found;
+    if (are_moves_off_) return found;
   }
   const bool may_swap = way == Way::kPlain && can_swap(batch);
   enum class Pass : uint8_t { kDeletes, kFreeing, kOthers };
@@ -198,7 +204,7 @@ Result<SqliteTarget::Found> SqliteTarget::write_once(const ports::WriteBatch& ba
     for (size_t i = 0; i < batch.writes.size(); ++i) {
       const ports::RecordWrite& write = batch.writes[i];
       const bool is_delete = write.kind == model::EntryKind::kDelete;
-      if (is_delete != (pass == Pass::kDeletes)) continue;
+      if (is_delete != (pass == Pass::kDeletes) || found.moved.contains(i)) continue;
       SYN_TRY(auto outcome,
               pass == Pass::kFreeing ? writer_->free_unique_values(write) : writer_->write(write));
       found.rows_written += outcome.rows_written;
@@ -276,6 +282,12 @@ Result<ports::ApplyResult> SqliteTarget::write_logged(const ports::WriteBatch& b
 Result<ports::ApplyResult> SqliteTarget::apply(const ports::WriteBatch& batch) {
   const std::lock_guard lock(shared_->writing);
   const auto held = guard_ != nullptr ? guard_->hold() : std::unique_lock<std::mutex>();
+  are_moves_off_ = false;
+  auto result = write_batch(batch);
+  return are_moves_off_ ? write_batch(batch) : result;
+}
+
+Result<ports::ApplyResult> SqliteTarget::write_batch(const ports::WriteBatch& batch) {
   if (connection_ == nullptr || is_lost_ || !connection_->is_same_file()) {
     SYN_TRY(connect());
   }

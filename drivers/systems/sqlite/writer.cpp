@@ -225,6 +225,9 @@ Result<WriteOutcome> Writer::move(const ports::RecordWrite& write) {
   prepared->cells.insert(prepared->cells.end(), old_cells.begin(), old_cells.end());
   SYN_TRY(const bool is_taken, run(sql, *prepared, true, outcome));
   if (is_taken) outcome.rows_written = static_cast<size_t>(connection_.changed_rows());
+  if (outcome.rows_written > 0) {
+    SYN_TRY(check_filter(*prepared, outcome));
+  }
   return outcome;
 }
 

@@ -10,14 +10,15 @@ using model::EntryKind;
 
 class Moving : public testing::Test {
  protected:
-  void take(EntryKind kind, const std::string& key, const std::string& from = "") {
+  // with: of a put whose row it was, of a delete whose it becomes.
+  void take(EntryKind kind, const std::string& key, const std::string& with = "") {
     auto entry = std::make_shared<model::Entry>();
     entry->dataset = 1;
     entry->sequence = flow_.entries.size() + 1;
     entry->key = key;
     entry->key_hash = model::hash_key(key);
     entry->kind = kind;
-    if (!from.empty()) entry->moved_with = model::hash_key(from);
+    if (!with.empty()) entry->moved_with = model::hash_key(with);
     entries_.push_back(entry);
     flow_.entries.push_back({1, nullptr, entry.get()});
   }
@@ -39,7 +40,7 @@ class Moving : public testing::Test {
 using Moves = std::vector<std::string>;
 
 TEST_F(Moving, the_row_of_a_record_that_ends_becomes_the_new_ones) {
-  take(EntryKind::kDelete, "a");
+  take(EntryKind::kDelete, "a", "b");
   take(EntryKind::kPut, "b", "a");
   EXPECT_EQ(moves(), Moves{"b<a"});
 }
@@ -47,39 +48,78 @@ TEST_F(Moving, the_row_of_a_record_that_ends_becomes_the_new_ones) {
 TEST_F(Moving, what_is_changed_behind_it_changes_nothing_of_that) {
   take(EntryKind::kPut, "b", "a");
   take(EntryKind::kSet, "b");
-  take(EntryKind::kDelete, "a");
+  take(EntryKind::kPut, "b");
+  take(EntryKind::kDelete, "a", "b");
   EXPECT_EQ(moves(), Moves{"b<a"});
 }
 
 TEST_F(Moving, a_record_that_does_not_end_here_keeps_its_row) {
   take(EntryKind::kPut, "b", "a");
   EXPECT_EQ(moves(), Moves{});
-  take(EntryKind::kDelete, "a");
+  take(EntryKind::kDelete, "a", "b");
   take(EntryKind::kPut, "a");
   EXPECT_EQ(moves(), Moves{});
 }
 
 TEST_F(Moving, a_row_that_moves_twice_moves_from_where_it_was) {
-  take(EntryKind::kDelete, "a");
+  take(EntryKind::kDelete, "a", "b");
   take(EntryKind::kPut, "b", "a");
-  take(EntryKind::kDelete, "b");
+  take(EntryKind::kDelete, "b", "c");
   take(EntryKind::kPut, "c", "b");
   EXPECT_EQ(moves(), Moves{"c<a"});
 }
 
 TEST_F(Moving, a_row_that_moves_and_comes_back_stays) {
-  take(EntryKind::kDelete, "a");
+  take(EntryKind::kDelete, "a", "b");
   take(EntryKind::kPut, "b", "a");
-  take(EntryKind::kDelete, "b");
+  take(EntryKind::kDelete, "b", "a");
   take(EntryKind::kPut, "a", "b");
   EXPECT_EQ(moves(), Moves{});
 }
 
 TEST_F(Moving, a_record_that_is_made_anew_is_nobodys) {
-  take(EntryKind::kDelete, "a");
+  take(EntryKind::kDelete, "a", "b");
   take(EntryKind::kPut, "b", "a");
   take(EntryKind::kDelete, "b");
   take(EntryKind::kPut, "b");
+  EXPECT_EQ(moves(), Moves{});
+}
+
+TEST_F(Moving, of_two_that_leave_one_key_only_the_first_had_its_row) {
+  take(EntryKind::kDelete, "draft", "900");
+  take(EntryKind::kPut, "900", "draft");
+  take(EntryKind::kPut, "draft");
+  take(EntryKind::kDelete, "draft", "1a");
+  take(EntryKind::kPut, "1a", "draft");
+  EXPECT_EQ(moves(), Moves{"900<draft"});
+}
+
+TEST_F(Moving, the_row_of_a_record_that_was_deleted_becomes_nobodys) {
+  take(EntryKind::kDelete, "a");
+  take(EntryKind::kPut, "a");
+  take(EntryKind::kDelete, "a", "b");
+  take(EntryKind::kPut, "b", "a");
+  EXPECT_EQ(moves(), Moves{});
+}
+
+TEST_F(Moving, a_row_that_ends_on_its_way_does_not_become_the_next_ones) {
+  take(EntryKind::kDelete, "a", "b");
+  take(EntryKind::kPut, "b", "a");
+  take(EntryKind::kDelete, "b");
+  take(EntryKind::kDelete, "x", "b");
+  take(EntryKind::kPut, "b", "x");
+  take(EntryKind::kDelete, "b", "c");
+  take(EntryKind::kPut, "c", "b");
+  EXPECT_EQ(moves(), Moves{});
+}
+
+TEST_F(Moving, nor_does_the_one_that_stood_there_before) {
+  take(EntryKind::kSet, "b");
+  take(EntryKind::kDelete, "b");
+  take(EntryKind::kDelete, "a", "b");
+  take(EntryKind::kPut, "b", "a");
+  take(EntryKind::kDelete, "b", "c");
+  take(EntryKind::kPut, "c", "b");
   EXPECT_EQ(moves(), Moves{});
 }
 

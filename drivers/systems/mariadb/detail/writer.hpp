@@ -30,6 +30,7 @@ enum class Step : uint8_t { kMove, kDelete, kFree, kSet, kNew, kPut };
 struct Group {
   const Mapped* mapped = nullptr;
   Step step = Step::kSet;
+  bool is_moved = false;  // of a kPut: a kMove of the same rows comes before it
   std::vector<model::FieldIndex> fields;
   // Of a kPut or kMove: dates with NULL in every row, of which a zero date that is there is kept.
   std::vector<model::FieldIndex> kept;

@@ -93,6 +93,7 @@ class PostgresTarget final : public ports::Target {
     std::vector<Put> puts;
     std::vector<Group> fills;                   // to be copied in behind the statements
     std::map<std::string, std::string> tables;  // that a quiet one writes to, with their shapes
+    std::set<size_t> moves;                     // the statements that move rows
     size_t look = 0;                            // the statement that says whether it was
     std::vector<size_t> asides;                 // those by which it is under our origin
     void add(SqlStatement statement) {
@@ -116,15 +117,14 @@ class PostgresTarget final : public ports::Target {
   void add_group(Group group, std::vector<SqlStatement>& statements);
   std::string_view role_for(const Mapped& mapped) const;
   std::optional<std::string> role_change(const Mapped& mapped);
-  // datasets: of the statements that write.
   Result<ports::ApplyResult> after_error(const ports::WriteBatch& batch,
-                                         const Pipeline::Outcome& outcome,
-                                         const std::vector<model::DatasetId>& datasets);
+                                         const Pipeline::Outcome& outcome, const Script& script);
   // target_apart.cpp
   Result<ports::ApplyResult> apply_apart(const ports::WriteBatch& batch);
   static ports::ApplyResult result_of(Found&& found);
   Result<Found> write_apart(const ports::WriteBatch& batch);
   Result<Found> write_in_order(const ports::WriteBatch& batch, Way way);
+  Result<void> move_rows(const ports::WriteBatch& batch, std::span<const size_t> indexes);
   Result<void> write_late(const ports::WriteBatch& batch, Found& found);
   Result<void> write_parts(const ports::WriteBatch& batch, std::span<const size_t> indexes,
                            Step step, Found& found);

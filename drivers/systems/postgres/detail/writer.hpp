@@ -29,6 +29,7 @@ enum class Step : uint8_t { kMove, kDelete, kFree, kSet, kNew, kFill, kPut };
 struct Group {
   const Mapped* mapped = nullptr;
   Step step = Step::kSet;
+  bool is_moved = false;  // of a kPut: a kMove of the same rows comes before it
   std::vector<model::FieldIndex> fields;
   std::vector<ArrayLiteral> arrays;  // key columns, fields, of kMove the old keys; none of kFill
   std::string rows;                  // of kFill: COPY's text

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "drivers/scan/guard.hpp"
@@ -40,10 +41,12 @@ class SqliteTarget final : public ports::Target {
   struct Found {
     size_t rows_written = 0;
     std::vector<ports::Poison> refused;
+    std::set<size_t> moved;  // writes that are done with that
     bool is_unique_clash = false;
   };
   Result<void> move_rows(const ports::WriteBatch& batch, Found& found);
   Result<Found> write_once(const ports::WriteBatch& batch, Way way);
+  Result<ports::ApplyResult> write_batch(const ports::WriteBatch& batch);
   Result<ports::ApplyResult> write_logged(const ports::WriteBatch& batch);
   // target_guarded.cpp
   Result<ports::ApplyResult> write_guarded(const ports::WriteBatch& batch);
@@ -63,6 +66,7 @@ class SqliteTarget final : public ports::Target {
   TouchedRecords touched_;
   std::vector<std::string> imaged_;  // by the transaction at hand
   int64_t forgotten_to_ = 0;         // by the transaction at hand
+  bool are_moves_off_ = false;       // a trigger ended the transaction with one
   int64_t schema_version_ = -1;
   bool is_lost_ = false;  // a commit's outcome is unknown: only a new connection tells
 };

@@ -43,7 +43,7 @@ class Writer {
 
   Result<WriteOutcome> write(const ports::RecordWrite& write);
   // Changes the key of the row that becomes this record's (RecordWrite::moved_from), and its cells,
-  // if none is under the new one yet; write() comes behind it, whether it was moved or not.
+  // if none is under the new one yet. Where it wrote no row, write() has to.
   Result<WriteOutcome> move(const ports::RecordWrite& write);
   // Gives away the unique values of a record that is about to get others, so that records can swap
   // them. Nothing for tables without unique columns beyond the key.
