@@ -44,9 +44,10 @@ class Notebook final : public ChangeSink {
     std::string line = row.is_ours ? "ours " : "";
     line += name_of(row.op);
     EXPECT_EQ(schema.fields.size(), row.cells.size());
-    std::string old_key = row.old_key.empty() ? "" : "old";
-    for (size_t i = 0; i < row.old_key.size(); ++i) {
-      old_key += " " + model::text_from_canonical(row.old_key[i].bytes, schema.fields[i].type);
+    std::string old_key = row.old_key.empty() ? row.moved_from.empty() ? "" : "was" : "old";
+    const auto before = row.old_key.empty() ? row.moved_from : row.old_key;
+    for (size_t i = 0; i < before.size(); ++i) {
+      old_key += " " + model::text_from_canonical(before[i].bytes, schema.fields[i].type);
     }
     old_keys.push_back(old_key);
     for (size_t i = 0; i < row.cells.size(); ++i) {

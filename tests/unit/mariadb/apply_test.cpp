@@ -98,10 +98,11 @@ TEST_F(Apply, ARowWhoseKeyChangesKeepsWhatIsNotSynced) {
 TEST_F(Apply, ARowThatIsMovedBesideAClashKeepsWhatIsNotSynced) {
   start_customers(", note varchar(9) DEFAULT 'new'");
   user_.run("CREATE UNIQUE INDEX one ON customer(mail)");
-  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x', 'mine'), (2, 'Bob', 'b@x', 'his'), "
-            "(3, 'Cid', 'c@x', 'theirs'), (4, 'Dan', NULL, 'lost')");
-  apply({"delete 1", "put 10<1 name=Ann mail=NULL", "set 2 mail=c@x", "set 3 mail=b@x",
-         "delete 4", "put 40<4 name=Dan mail=c@y"});
+  user_.run(
+      "INSERT INTO customer VALUES (1, 'Ann', 'a@x', 'mine'), (2, 'Bob', 'b@x', 'his'), "
+      "(3, 'Cid', 'c@x', 'theirs'), (4, 'Dan', NULL, 'lost')");
+  apply({"delete 1", "put 10<1 name=Ann mail=NULL", "set 2 mail=c@x", "set 3 mail=b@x", "delete 4",
+         "put 40<4 name=Dan mail=c@y"});
   EXPECT_EQ("2|Bob|c@x|his;3|Cid|b@x|theirs;10|Ann|NULL|mine;40|Dan|c@y|lost", customers());
 }
 

@@ -210,6 +210,9 @@ TEST_F(OtherTypes, AWholeRecordLeavesADateOfWhichNullIsKnown) {
       user_.ask("SELECT * FROM t ORDER BY id"));
   apply({"set 3 i=NULL"});
   EXPECT_EQ("NULL", user_.ask("SELECT i FROM t WHERE id = 3")) << "a change of that field";
+  apply({"delete 1", "put 11<1 d=NULL c=NULL i=NULL n=3"});
+  EXPECT_EQ("11|infinity|0044-03-15 00:00:00 BC|-infinity|3",
+            user_.ask("SELECT * FROM t WHERE id = 11"));
 }
 
 TEST_F(OtherTypes, WhatNoDateHoldsIsRejectedElsewhere) {

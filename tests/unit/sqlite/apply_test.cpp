@@ -56,17 +56,20 @@ TEST_F(Apply, ARowWhoseKeyChangesKeepsWhatIsNotSynced) {
 TEST_F(Apply, ARowThatIsMovedBesideAClashKeepsWhatIsNotSynced) {
   start_customers(", note TEXT DEFAULT 'new'");
   user_.run("CREATE UNIQUE INDEX one ON customer(mail)");
-  user_.run("INSERT INTO customer VALUES (1, 'Ann', 'a@x', 'mine'), (2, 'Bob', 'b@x', 'his'), "
-            "(3, 'Cid', 'c@x', 'theirs'), (4, 'Dan', NULL, 'lost')");
-  apply({"delete 1", "put 10<1 name=Ann mail=NULL", "set 2 mail=c@x", "set 3 mail=b@x",
-         "delete 4", "put 40<4 name=Dan mail=c@y"});
-  EXPECT_EQ("2|Bob|c@x|his;3|Cid|b@x|theirs;10|Ann|NULL|mine;40|Dan|c@y|lost", user_.ask("SELECT * FROM customer ORDER BY id"));
+  user_.run(
+      "INSERT INTO customer VALUES (1, 'Ann', 'a@x', 'mine'), (2, 'Bob', 'b@x', 'his'), "
+      "(3, 'Cid', 'c@x', 'theirs'), (4, 'Dan', NULL, 'lost')");
+  apply({"delete 1", "put 10<1 name=Ann mail=NULL", "set 2 mail=c@x", "set 3 mail=b@x", "delete 4",
+         "put 40<4 name=Dan mail=c@y"});
+  EXPECT_EQ("2|Bob|c@x|his;3|Cid|b@x|theirs;10|Ann|NULL|mine;40|Dan|c@y|lost",
+            user_.ask("SELECT * FROM customer ORDER BY id"));
 }
 
 TEST_F(Apply, ATriggerThatForbidsAnotherKeyIsObeyed) {
   start_customers(", note TEXT DEFAULT 'new'");
-  user_.run("CREATE TRIGGER fixed BEFORE UPDATE OF id ON customer BEGIN SELECT RAISE(ROLLBACK, "
-            "'fixed'); END");
+  user_.run(
+      "CREATE TRIGGER fixed BEFORE UPDATE OF id ON customer BEGIN SELECT RAISE(ROLLBACK, "
+      "'fixed'); END");
   config_.datasets[0].triggers = "fire";
   connect();
   user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL, 'mine')");
@@ -77,8 +80,9 @@ TEST_F(Apply, ATriggerThatForbidsAnotherKeyIsObeyed) {
 // What a user's trigger counts is one change.
 TEST_F(Apply, ARowThatIsMovedIsUpdatedOnce) {
   start_customers(", changes INTEGER DEFAULT 0");
-  user_.run("CREATE TRIGGER counting AFTER UPDATE ON customer BEGIN UPDATE customer SET changes = "
-            "changes + 1 WHERE id = NEW.id AND changes = OLD.changes; END");
+  user_.run(
+      "CREATE TRIGGER counting AFTER UPDATE ON customer BEGIN UPDATE customer SET changes = "
+      "changes + 1 WHERE id = NEW.id AND changes = OLD.changes; END");
   config_.datasets[0].triggers = "fire";
   connect();
   user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL, 0)");

@@ -24,6 +24,45 @@ TEST_F(SqliteTest, ShowsTheNetEffectOfManyChangesOnce) {
   EXPECT_THAT(poll(), ElementsAre("update 1 name=New mail=NULL"));
 }
 
+TEST_F(SqliteTest, ARowUnderAnotherKeyTellsWhoseItWas) {
+  start_customers();
+  user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL), (2, 'Bob', NULL), (3, 'Cid', NULL)");
+  drain();
+  sink_->old_keys.clear();
+  user_.run(
+      "UPDATE customer SET id = 10 WHERE id = 1; UPDATE customer SET id = 11 WHERE id = 10; "
+      "UPDATE customer SET name = 'Anna' WHERE id = 11; DELETE FROM customer WHERE id = 2; "
+      "INSERT INTO customer VALUES (2, 'Bea', NULL); UPDATE customer SET id = 20 WHERE id = 3; "
+      "DELETE FROM customer WHERE id = 20; INSERT INTO customer VALUES (20, 'Dan', NULL)");
+  EXPECT_THAT(poll(), ElementsAre("delete 1", "delete 10", "insert 11 name=Anna mail=NULL",
+                                  "update 2 name=Bea mail=NULL", "delete 3",
+                                  "insert 20 name=Dan mail=NULL"));
+  EXPECT_THAT(sink_->old_keys, ElementsAre("", "", "was 1", "", "", ""));
+}
+
+// The rows of changes are read in runs, none of which ends between the two of a move.
+TEST_F(SqliteTest, ARowUnderAnotherKeyIsKnownWhereARunEnds) {
+  start_customers();
+  user_.run(
+      "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 40000) "
+      "INSERT INTO customer SELECT i, 'Ann', NULL FROM n");
+  for (size_t seen = 0; seen < 40000; expect_ok(system_.source->acknowledge(sink_->position))) {
+    seen += poll().size();
+  }
+  for (const char* first : {"", "UPDATE customer SET name = 'Bob' WHERE id % 99999 = 1; "}) {
+    sink_->old_keys.clear();
+    user_.run(std::string(first) + "UPDATE customer SET id = id + 100000");
+    size_t inserted = 0;
+    while (inserted < 40000) {
+      for (const std::string& line : poll()) inserted += line.starts_with("insert") ? 1 : 0;
+      expect_ok(system_.source->acknowledge(sink_->position));
+    }
+    EXPECT_EQ(40000, std::ranges::count_if(sink_->old_keys, [](const std::string& key) {
+                return key.starts_with("was ");
+              }));
+  }
+}
+
 TEST_F(SqliteTest, NothingOfAnOpenOrRolledBackTransactionIsShown) {
   start_customers();
   user_.run("BEGIN; INSERT INTO customer VALUES (1, 'Ann', NULL)");
