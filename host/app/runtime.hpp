@@ -71,8 +71,9 @@ struct RuntimeOptions {
   size_t lane_count = model::kLaneCountDefault;
   WorkPool* pool = nullptr;  // for lanes and blocks; null: the step thread does them alone
   size_t poll_rows_max = 16'384;
-  size_t queue_polls_max = 8;          // polls between captures and the step thread
-  size_t queue_bytes_max = 16u << 20;  // likewise, of their cells
+  size_t queue_polls_max = 8;                // polls between captures and the step thread
+  size_t queue_bytes_max = 16u << 20;        // likewise, of their cells
+  size_t uncommitted_bytes_max = 32u << 20;  // of frames between the step thread and the commits
   int poll_wait_ms = 20;
   // A checkpoint saves some lanes. One is due when so much was journalled since the last, and, so
   // that a quiet appliance restarts at once, when so much time has gone by; a restart reads at most

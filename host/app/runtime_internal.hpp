@@ -292,6 +292,7 @@ class RuntimeImpl final : public Runtime {
   void report_deliveries(SystemRun& run);
   void report_not_written(SystemRun& run);
   void step_loop();
+  void wait_for_commits();
   Result<void> step(StepItem& item);
   void report_locals();
   Result<void> run_to_its_end(const std::function<Result<void>(pipeline::Pipeline&)>& work);

@@ -14,6 +14,8 @@ constexpr int64_t kBackoffUsMin = 5'000;
 constexpr int64_t kBackoffUsMax = 5'000'000;
 constexpr int64_t kIdleUs = 20'000;
 constexpr int64_t kRoomRetryUs = 200'000;
+constexpr int64_t kCommitWaitUsMax = 1'000'000;
+constexpr int64_t kCommitLookUs = 2'000;
 constexpr int64_t kLagEveryUs = 500'000;
 
 }  // namespace
@@ -342,6 +344,7 @@ void RuntimeImpl::report_not_written(SystemRun& run) {
 void RuntimeImpl::step_loop() {
   StepItem item;
   while (true) {
+    wait_for_commits();
     const QueueState state = queue_.pop(item, kIdleUs);
     if (state == QueueState::kClosed) break;
     if (state == QueueState::kDone) {
@@ -362,6 +365,17 @@ void RuntimeImpl::step_loop() {
           fail(ErrorCode::kNotRunning, "the appliance is stopping", "", "start it again"));
     }
     ++items_done_;
+  }
+}
+
+// What is decided faster than it is made durable waits in memory. Where commits are held up, the
+// commands behind what waits are not.
+void RuntimeImpl::wait_for_commits() {
+  const int64_t end_us = parts_.clock.steady_us() + kCommitWaitUsMax;
+  uint64_t seen = 0;
+  while (pipeline_->uncommitted_bytes() > parts_.options.uncommitted_bytes_max && is_reading_ &&
+         parts_.clock.steady_us() < end_us) {
+    seen = committed_.wait(seen, kCommitLookUs);
   }
 }
 

@@ -189,10 +189,12 @@ Result<void> PipelineImpl::append_waiting() {
   for (const model::FramePointer& frame : group.frames) {
     SYN_TRY(tables_.apply(*frame));
     with_.shadow.stage(frame);
+    group.size_bytes += model::memory_size(*frame);
   }
   publish(group);
   const std::lock_guard lock(mutex_);
   appended_number_ = group.number;
+  appended_bytes_ += group.size_bytes;
   appended_.push_back(std::move(group));
   return success();
 }
@@ -263,7 +265,7 @@ void PipelineImpl::acknowledge_later(const Group& group) {
     acknowledgements_[group.system] = group.position;
     return;
   }
-  appended_.push_back(group);
+  appended_.push_back(group);  // without frames
   appended_.back().number = appended_number_;
 }
 
@@ -281,6 +283,7 @@ Result<void> PipelineImpl::commit() {
     // again, and what was taken over before is passed over.
     SYN_TRY(commit_group(group));
     const std::lock_guard lock(mutex_);
+    appended_bytes_ -= group.size_bytes;
     appended_.pop_front();
   }
   const std::lock_guard lock(mutex_);

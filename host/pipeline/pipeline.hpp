@@ -198,6 +198,8 @@ class Pipeline {
   virtual model::Sequence confirmed(model::SystemId system, model::StreamId stream,
                                     model::LaneIndex lane) const = 0;
   virtual size_t table_size_bytes() const = 0;
+  // Of the frames that the next commits take over, nearly.
+  virtual size_t uncommitted_bytes() const = 0;
   virtual size_t table_record_count(model::SystemId system, model::DatasetId dataset) const = 0;
 };
 

@@ -73,6 +73,10 @@ class PipelineImpl final : public Pipeline {
   model::Sequence confirmed(model::SystemId system, model::StreamId stream,
                             model::LaneIndex lane) const override;
   size_t table_size_bytes() const override;
+  size_t uncommitted_bytes() const override {
+    const std::lock_guard lock(mutex_);
+    return appended_bytes_;
+  }
   size_t table_record_count(model::SystemId system, model::DatasetId dataset) const override;
 
  private:
@@ -82,6 +86,7 @@ class PipelineImpl final : public Pipeline {
     model::SystemId system = 0;
     model::Position position;  // acknowledged with its commit
     std::vector<model::FramePointer> frames;
+    size_t size_bytes = 0;  // of them
   };
   struct TableUse {
     size_t record_count = 0;
@@ -193,6 +198,7 @@ class PipelineImpl final : public Pipeline {
   std::mutex commit_mutex_;
   mutable std::mutex mutex_;  // guards what follows
   std::deque<Group> appended_;
+  size_t appended_bytes_ = 0;
   journal::GroupNumber appended_number_ = 0;
   journal::GroupNumber committed_number_ = 0;
   std::map<model::SystemId, model::Position> acknowledgements_;

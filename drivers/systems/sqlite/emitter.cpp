@@ -55,7 +55,7 @@ void Emitter::show_values(const Item& item, const EmittedRecord& record,
 Result<void> Emitter::show_written(const Item& item, const std::vector<Item>& items,
                                    const EmittedRecord& record) {
   if (item.marker >= items.size()) return success();
-  if (item.marker != written_marker_) {
+  if (item.marker != written_marker_ || !written_) {
     SYN_TRY(const MarkerPayload payload, read_marker_payload(items[item.marker].payload));
     written_.emplace(payload);
     written_marker_ = item.marker;

@@ -21,6 +21,7 @@ std::string listed(const std::vector<std::string>& parts, std::string_view betwe
 
 std::vector<std::string> key_names(const Mapped& mapped, std::string_view prefix) {
   std::vector<std::string> names;
+  names.reserve(mapped.key_count());
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     names.push_back(std::string(prefix) + quoted(mapped.columns[i].name));
   }
@@ -49,8 +50,9 @@ std::string log_clashing(const Mapped& mapped, const UniqueSet& unique) {
   std::vector<std::string> conditions;
   for (size_t i = 0; i < unique.columns.size(); ++i) {
     const std::string column = quoted(unique.columns[i]);
-    conditions.push_back("t." + column + " = NEW." + column + " COLLATE " +
-                         quoted(unique.collations[i]));
+    std::string& condition = conditions.emplace_back("t.");
+    condition.append(column).append(" = NEW.").append(column);
+    condition.append(" COLLATE ").append(quoted(unique.collations[i]));
   }
   return log_row(mapped, ChangeOp::kTouched, "t.") + " FROM " + quoted(mapped.table.name) +
          " AS t WHERE " + listed(conditions, " AND ");
@@ -60,7 +62,7 @@ std::string is_other_record(const Mapped& mapped) {
   std::vector<std::string> conditions;
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     const std::string column = quoted(mapped.columns[i].name);
-    conditions.push_back("t." + column + " IS NOT OLD." + column);
+    conditions.emplace_back("t.").append(column).append(" IS NOT OLD.").append(column);
   }
   return " AND (" + listed(conditions, " OR ") + ")";
 }
@@ -94,7 +96,7 @@ std::string key_differs(const Mapped& mapped) {
   std::vector<std::string> conditions;
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     const std::string column = quoted(mapped.columns[i].name);
-    conditions.push_back("OLD." + column + " IS NOT NEW." + column);
+    conditions.emplace_back("OLD.").append(column).append(" IS NOT NEW.").append(column);
   }
   return listed(conditions, " OR ");
 }

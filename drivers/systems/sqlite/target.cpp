@@ -183,7 +183,7 @@ Result<void> SqliteTarget::move_rows(const ports::WriteBatch& batch, Found& foun
       continue;
     }
     are_moves_off_ = true;
-    found.refused.push_back({index, std::move(*outcome.refusal)});
+    if (outcome.refusal) found.refused.push_back({index, std::move(*outcome.refusal)});
     return success();
   }
   return success();

@@ -28,7 +28,7 @@ class Moved : public testing::Test {
   void accept(EntryKind kind, const std::string& key) {
     auto group = std::make_shared<journal::Group>();
     add(*group, kind, key);
-    commit(std::move(group));
+    commit(group);
   }
   void add(journal::Group& group, EntryKind kind, const std::string& key,
            const std::string& with = "") {
@@ -44,7 +44,7 @@ class Moved : public testing::Test {
     if (!with.empty()) entry.moved_with = model::hash_key(with);
     group.frames.push_back(std::move(frame));
   }
-  void commit(std::shared_ptr<journal::Group> group) {
+  void commit(const std::shared_ptr<journal::Group>& group) {
     group->number = ++group_;
     pending_.add(group);
   }
@@ -52,7 +52,7 @@ class Moved : public testing::Test {
     auto group = std::make_shared<journal::Group>();
     add(*group, EntryKind::kDelete, from, to);
     add(*group, EntryKind::kPut, to, from);
-    commit(std::move(group));
+    commit(group);
   }
   void fill(model::LaneIndex lane, size_t count) {
     for (size_t i = 0; i < count; ++i) accept(EntryKind::kPut, key_in(lane));
