@@ -92,7 +92,8 @@ class Capture::Sink final : public ports::ChangeSink {
     const auto key = row.cells.first(schema.key_count);
     if (!row.old_key.empty()) hold_delete(schema, row.is_ours, row.old_key);
     if (row.op == ports::RowOp::kDelete) {
-      hold_delete(schema, row.is_ours, key);
+      HeldDelete& held = hold_delete(schema, row.is_ours, key);
+      if (!row.moved_with.empty()) held.moved_with = hash_of(schema, row.moved_with);
       return;
     }
     const ports::RowOp op = row.old_key.empty() ? row.op : ports::RowOp::kInsert;
@@ -154,26 +155,29 @@ class Capture::Sink final : public ports::ChangeSink {
     std::string joined_key;
     uint32_t ordinal = 0;
     bool is_overtaken = false;  // a row of the same record has come behind it
+    model::KeyHash moved_with = {};
   };
 
   // Deletes wait for the end of their transaction: a record that is deleted and inserted in one is
   // updated. They keep their places.
-  void hold_delete(const model::Schema& schema, bool is_ours, std::span<const CellView> key) {
+  HeldDelete& hold_delete(const model::Schema& schema, bool is_ours,
+                          std::span<const CellView> key) {
     std::string joined = model::join_key(key);
     auto& all = deletes_[{schema.dataset, model::fold_key(joined, schema)}];
     std::erase_if(all, [&](const HeldDelete& held) { return held.joined_key == joined; });
-    all.push_back({is_ours, std::move(joined), ordinal_++});
+    return all.emplace_back(HeldDelete{is_ours, std::move(joined), ordinal_++});
+  }
+
+  static model::KeyHash hash_of(const model::Schema& schema, std::span<const CellView> key) {
+    return model::record_hash(model::join_key(key), schema);
   }
 
   // Of the row that was added last.
   void note_move(BatchBuilder& builder, const model::Schema& schema, const ports::ChangeRow& row) {
-    const auto before = row.old_key.empty() ? row.moved_from : row.old_key;
+    const auto before = row.old_key.empty() ? row.moved_with : row.old_key;
     if (before.empty()) return;
-    const auto hash_of = [&schema](std::span<const CellView> key) {
-      return model::record_hash(model::join_key(key), schema);
-    };
-    const model::KeyHash from = hash_of(before);
-    const model::KeyHash to = hash_of(row.cells.first(schema.key_count));
+    const model::KeyHash from = hash_of(schema, before);
+    const model::KeyHash to = hash_of(schema, row.cells.first(schema.key_count));
     if (from == to) return;
     builder.set_moved_with(from);
     moves_.try_emplace({schema.dataset, from}, to);  // what comes back there is another row
@@ -214,6 +218,7 @@ class Capture::Sink final : public ports::ChangeSink {
     BatchBuilder& builder = builder_of(dataset);
     const uint32_t ordinal = held.is_overtaken ? ordinal_++ : held.ordinal;
     builder.add_key_row(SYN_OP_DELETE, held.is_ours, ordinal, key);
+    if (!held.moved_with.is_none()) return builder.set_moved_with(held.moved_with);
     if (moves_.empty()) return;
     const model::Schema& schema = *schemas_.at(dataset);
     const auto moved = moves_.find({dataset, model::record_hash(held.joined_key, schema)});

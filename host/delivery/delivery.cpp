@@ -62,8 +62,8 @@ struct Delivery::Impl {
   bool may_go(const FlowId& id) const { return !holds.is_alone(id) && !is_blocked(id); }
   std::vector<Transaction> next_transactions();
   bool take_alone(TransactionBuilder& builder);
-  void take_share(TransactionBuilder& builder, size_t share, size_t share_count);
-  bool may_be_quiet(const Transaction& transaction) const;
+  void take_share(TransactionBuilder& builder, size_t share, size_t share_count,
+                  const std::set<model::StreamId>& streams);
   void hold(const Transaction& transaction, const ports::ApplyResult& applied);
   void meet_busy(const Transaction& transaction);
   Result<void> write(const std::vector<Transaction>& transactions);
@@ -206,10 +206,10 @@ bool Delivery::Impl::take_alone(TransactionBuilder& builder) {
 }
 
 // Of every flow of the share in turn, behind the one that came last, up to the batch's limit.
-void Delivery::Impl::take_share(TransactionBuilder& builder, size_t share, size_t share_count) {
+void Delivery::Impl::take_share(TransactionBuilder& builder, size_t share, size_t share_count,
+                                const std::set<model::StreamId>& streams) {
   Room room(options.batch_entries_max, options.first_sync_share);
   auto& flows = pending.flows();
-  const auto streams = moving_streams(pending, [this](const FlowId& id) { return may_go(id); });
   const auto moves = [&](const FlowId& id) { return streams.contains(id.first) && may_go(id); };
   const auto taken =
       share == 0 ? take_whole_groups(flows, options.batch_entries_max, moves) : Taken();
@@ -225,21 +225,17 @@ void Delivery::Impl::take_share(TransactionBuilder& builder, size_t share, size_
   }
 }
 
-bool Delivery::Impl::may_be_quiet(const Transaction& transaction) const {
-  const auto& moves = transaction.batch.moves;
-  return options.may_be_quiet != nullptr &&
-         std::all_of(moves.begin(), moves.end(), [this](const ports::MarkerMove& move) {
-           return options.may_be_quiet(move.stream, move.lane, move.previous);
-         });
-}
-
 // Of one round. None is empty.
 std::vector<Transaction> Delivery::Impl::next_transactions() {
   std::vector<Transaction> transactions;
   const auto add = [&](TransactionBuilder& builder) {
     Transaction transaction = builder.finish(options.epoch);
     if (transaction.entry_count == 0) return;
-    transaction.batch.may_be_quiet = may_be_quiet(transaction);
+    transaction.batch.may_be_quiet =
+        options.may_be_quiet != nullptr &&
+        std::ranges::all_of(transaction.batch.moves, [this](const ports::MarkerMove& move) {
+          return options.may_be_quiet(move.stream, move.lane, move.previous);
+        });
     transactions.push_back(std::move(transaction));
   };
   TransactionBuilder alone;
@@ -248,9 +244,10 @@ std::vector<Transaction> Delivery::Impl::next_transactions() {
     return transactions;
   }
   const size_t share_count = writers.share(pending.entry_count(), options.share_entries_min);
+  const auto streams = moving_streams(pending, [this](const FlowId& id) { return may_go(id); });
   for (size_t share = 0; share < share_count; ++share) {
     TransactionBuilder builder;
-    take_share(builder, share, share_count);
+    take_share(builder, share, share_count, streams);
     add(builder);
   }
   return transactions;

@@ -42,8 +42,9 @@ struct ChangeRow {
   std::span<const model::CellView> cells;  // every schema field, key first; unchanged where unknown
   // An update that changed the key: the key cells before it. Empty otherwise.
   std::span<const model::CellView> old_key;
-  // Likewise, where a delete under that key is shown by itself.
-  std::span<const model::CellView> moved_from = {};
+  // Where both ends of such a change are shown by themselves: the key cells of the other record
+  // that the row was until then, or, of a delete, is from then on.
+  std::span<const model::CellView> moved_with = {};
 };
 
 class ChangeSink {

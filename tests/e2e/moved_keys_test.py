@@ -5,6 +5,7 @@
 
 Needs psycopg2 and pymysql, so it runs under the Python that Debian packages them for.
 """
+import threading
 import unittest
 
 from trio import OFFICE, SHOP, TILL, Trio
@@ -75,6 +76,15 @@ class MovedKeys(Trio):
                 "UPDATE article SET code = 'g', name = 'last' WHERE code = 'f'")
         move("d0", "g", "last")
         self.start()
+        self.expect(articles)
+        self.call("pause")  # a row that is changed again, in what is read at once
+        for statement in ("UPDATE article SET code = 'h' WHERE code = 'a7'",
+                          "UPDATE article SET code = 'i' WHERE code = 'h'",
+                          "UPDATE article SET name = 'again' WHERE code = 'i'"):
+            self.do(self.till, statement)
+            threading.Event().wait(0.01)
+        move("a7", "i", "again")
+        self.call("resume")
         self.expect(articles)
         self.assertTrue(self.ask("verify")["is_equal"])
 

@@ -44,8 +44,9 @@ class Notebook final : public ChangeSink {
     std::string line = row.is_ours ? "ours " : "";
     line += name_of(row.op);
     EXPECT_EQ(schema.fields.size(), row.cells.size());
-    std::string old_key = row.old_key.empty() ? row.moved_from.empty() ? "" : "was" : "old";
-    const auto before = row.old_key.empty() ? row.moved_from : row.old_key;
+    const char* other = row.op == RowOp::kDelete ? "to" : "was";
+    std::string old_key = row.old_key.empty() ? row.moved_with.empty() ? "" : other : "old";
+    const auto before = row.old_key.empty() ? row.moved_with : row.old_key;
     for (size_t i = 0; i < before.size(); ++i) {
       old_key += " " + model::text_from_canonical(before[i].bytes, schema.fields[i].type);
     }

@@ -331,7 +331,7 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
   for (Group& group : plan.groups) {
     const Bulk::Outcome outcome = run_group(group);
     if (outcome.is_done) {
-      rows_written += outcome.matched_count;
+      if (group.step != Step::kMove) rows_written += outcome.matched_count;
       continue;
     }
     roll_back();

@@ -15,6 +15,7 @@
 namespace syncline::mariadb {
 namespace {
 
+constexpr size_t kMoveTriesMax = 64;
 constexpr size_t kPartsMax = 16;  // that one is cut into
 constexpr int64_t kSearchUsMax = 1'000'000;
 constexpr int kDrawsMax = 64;          // of a value that no other record holds
@@ -82,7 +83,8 @@ Result<MariadbTarget::Apart> MariadbTarget::try_apart(const ports::WriteBatch& b
 }
 
 Result<void> MariadbTarget::write_in_order(const ports::WriteBatch& batch, Found& found) {
-  SYN_TRY(move_rows(batch, ports::moved_among(batch.writes)));
+  size_t tries_left = kMoveTriesMax;
+  SYN_TRY(move_rows(batch, ports::moved_among(batch.writes), tries_left));
   for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
     if (step == Step::kFree && found.way == Way::kPlain) continue;
     std::vector<size_t> indexes;
@@ -161,26 +163,29 @@ Result<std::vector<Group>> MariadbTarget::groups_of(const ports::WriteBatch& bat
   return groups;
 }
 
-// What cannot be moved, for whatever is said of it, is deleted and inserted.
+// What cannot be moved, for whatever is said of it, is deleted and inserted. Few are looked for.
 Result<void> MariadbTarget::move_rows(const ports::WriteBatch& batch,
-                                      std::span<const size_t> indexes) {
-  if (indexes.empty()) return success();
+                                      std::span<const size_t> indexes, size_t& tries_left) {
+  if (indexes.empty() || tries_left == 0) return success();
+  --tries_left;
   SYN_TRY(auto groups, groups_of(batch, indexes, Step::kMove));
   if (const auto saved = bulk_->run(kBeforePart); !saved.is_done) return saved.error;
   bool is_done = true;
+  bool may_be_cut = true;
   for (Group& group : groups) {
     const Bulk::Outcome outcome = run_group(group);
     if (outcome.is_done) continue;
     if (!outcome.is_refusal() && !is_of_dataset(outcome.error)) return outcome.error;
     is_done = false;
+    may_be_cut = outcome.is_refusal();
     break;
   }
   if (is_done) return success();
   if (const auto undone = bulk_->run(kUndoPart); !undone.is_done) return undone.error;
-  if (indexes.size() == 1) return success();
+  if (indexes.size() == 1 || !may_be_cut) return success();
   const size_t half = indexes.size() / 2;
-  SYN_TRY(move_rows(batch, indexes.first(half)));
-  return move_rows(batch, indexes.subspan(half));
+  SYN_TRY(move_rows(batch, indexes.first(half), tries_left));
+  return move_rows(batch, indexes.subspan(half), tries_left);
 }
 
 // False: something of it was refused, and nothing of it was done.

@@ -27,6 +27,7 @@ constexpr const char* kReleasePart = "RELEASE SAVEPOINT syncline_part";
 constexpr const char* kUndoPart =
     "ROLLBACK TO SAVEPOINT syncline_part; RELEASE SAVEPOINT syncline_part";
 constexpr const char* kUndoAll = "ROLLBACK TO SAVEPOINT syncline_writes";
+constexpr size_t kMoveTriesMax = 64;
 constexpr size_t kPartsMax = 16;  // that one is cut into
 constexpr int64_t kSearchUsMax = 1'000'000;
 constexpr int kDrawsMax = 64;          // of a value that no other record holds
@@ -91,7 +92,8 @@ Result<PostgresTarget::Found> PostgresTarget::write_in_order(const ports::WriteB
   found.way = way;
   found.draws_left = kDrawsAllMax;
   found.due_us = clock_.steady_us() + kSearchUsMax;
-  SYN_TRY(move_rows(batch, ports::moved_among(batch.writes)));
+  size_t tries_left = kMoveTriesMax;
+  SYN_TRY(move_rows(batch, ports::moved_among(batch.writes), tries_left));
   for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
     if (step == Step::kFree && way == Way::kPlain) continue;
     SYN_TRY(write_parts(batch, writer_->in_order(batch.writes, step), step, found));
@@ -177,20 +179,21 @@ Result<std::vector<Group>> PostgresTarget::groups_of(const ports::WriteBatch& ba
   return groups;
 }
 
-// What cannot be moved, for whatever is said of it, is deleted and inserted.
+// What cannot be moved, for whatever is said of it, is deleted and inserted. Few are looked for.
 Result<void> PostgresTarget::move_rows(const ports::WriteBatch& batch,
-                                       std::span<const size_t> indexes) {
-  if (indexes.empty()) return success();
+                                       std::span<const size_t> indexes, size_t& tries_left) {
+  if (indexes.empty() || tries_left == 0) return success();
+  --tries_left;
   SYN_TRY(auto groups, groups_of(batch, indexes, Step::kMove));
   const std::string_view role = role_;
   SYN_TRY(const Tried tried, try_groups(std::move(groups), "syncline_part"));
   if (tried.is_done) return success();
   SYN_TRY(connection_->run(kUndoPart));
   role_ = role;
-  if (indexes.size() == 1) return success();
+  if (indexes.size() == 1 || !tried.may_be_cut) return success();
   const size_t half = indexes.size() / 2;
-  SYN_TRY(move_rows(batch, indexes.first(half)));
-  return move_rows(batch, indexes.subspan(half));
+  SYN_TRY(move_rows(batch, indexes.first(half), tries_left));
+  return move_rows(batch, indexes.subspan(half), tries_left);
 }
 
 // False: something of it was refused, and nothing of it was done.
@@ -231,11 +234,11 @@ Result<PostgresTarget::Tried> PostgresTarget::try_groups(std::vector<Group> grou
     const size_t failed = outcome.affected_counts.size();
     const bool is_write = failed < datasets.size() && datasets[failed] != 0;
     const bool is_known = !outcome.sqlstate.empty() && is_of_dataset(outcome.error);
-    if (is_move && is_known) return Tried{};
+    if (is_move && is_known) return Tried{false, false, 0};
     if (is_write && is_known) stop_ = ports::DatasetStop{datasets[failed], outcome.error};
     return outcome.error;
   }
-  Tried tried{true, 0};
+  Tried tried{true, true, 0};
   for (size_t i = 1; i < datasets.size(); ++i) {
     if (datasets[i] == 0) continue;
     tried.rows_written += put_counts[i] > 0 ? put_counts[i] : outcome.affected_counts[i];

@@ -225,7 +225,8 @@ Result<ReadRun> ChangeReader::read(const Place& after, size_t row_limit, ports::
     RecordReader& reader = readers_[record.reader];
     const EmittedRecord shown{reader.mapped(), record.key,
                               decode_key(record.native_key, reader.mapped().key_count()),
-                              item.moved_from ? records_[*item.moved_from].key : std::string()};
+                              item.moved_from ? records_[*item.moved_from].key : std::string(),
+                              item.moved_to ? records_[*item.moved_to].key : std::string()};
     auto result = emitter.show_record(item, window_.items(), shown, reader);
     reader.release();
     if (!result) return std::move(result).error();

@@ -72,9 +72,10 @@ Result<void> Emitter::show_written(const Item& item, const std::vector<Item>& it
 void Emitter::show_row(const Item& item, const EmittedRecord& record, ports::RowOp op) {
   begin_at(item.at_ms);
   ports::ChangeRow row{record.mapped.dataset(), op, item.is_ours, cells_.views(), {}};
-  if (!record.moved_from.empty() && op != ports::RowOp::kDelete) {
-    old_cells_.fill_key(record.mapped, record.moved_from);
-    row.moved_from = old_cells_.views().first(record.mapped.key_count());
+  const std::string& other = op == ports::RowOp::kDelete ? record.moved_to : record.moved_from;
+  if (!other.empty()) {
+    other_cells_.fill_key(record.mapped, other);
+    row.moved_with = other_cells_.views().first(record.mapped.key_count());
   }
   sink_.row(row);
   ++row_count_;

@@ -47,12 +47,15 @@ void Window::look_ahead(ChangeRecord&& change) {
 
 void Window::add_user_row(ChangeRecord&& change) {
   std::optional<size_t> moved_from = first_place(change);
+  if (moved_from) tell_place(*moved_from, *change.moved_from, change.record);
+  std::optional<size_t> moved_to;
   Progress& known = progress(change.record);
   ports::RowOp first_op = row_op(change.op);
   if (known.users != kNone) {
     Item& before = items_[known.users];
     before.is_dropped = true;
     first_op = before.op;
+    moved_to = before.moved_to;
     if (change.op != ChangeOp::kInsert) moved_from = before.moved_from;
   }
   if (known.ours != kNone) items_[known.ours].values = Values::kWritten;
@@ -60,6 +63,16 @@ void Window::add_user_row(ChangeRecord&& change) {
   known.users = push(change);
   items_.back().op = first_op;
   items_.back().moved_from = moved_from;
+  items_.back().moved_to = moved_to;
+}
+
+// The first row of a key tells where it went, however often it moved; those that came behind it
+// there were not in the run before.
+void Window::tell_place(size_t origin, size_t before, size_t now) {
+  const Progress& from = progress(origin);
+  if (from.users == kNone) return;
+  std::optional<size_t>& to = items_[from.users].moved_to;
+  if (!to || *to == before) to = now;
 }
 
 // The record whose row it was before the run, also where the row has moved more than once.

@@ -80,6 +80,7 @@ class PostgresTarget final : public ports::Target {
   };
   struct Tried {  // not done: something was refused
     bool is_done = false;
+    bool may_be_cut = true;  // some of it might be done
     size_t rows_written = 0;
   };
 
@@ -124,7 +125,8 @@ class PostgresTarget final : public ports::Target {
   static ports::ApplyResult result_of(Found&& found);
   Result<Found> write_apart(const ports::WriteBatch& batch);
   Result<Found> write_in_order(const ports::WriteBatch& batch, Way way);
-  Result<void> move_rows(const ports::WriteBatch& batch, std::span<const size_t> indexes);
+  Result<void> move_rows(const ports::WriteBatch& batch, std::span<const size_t> indexes,
+                         size_t& tries_left);
   Result<void> write_late(const ports::WriteBatch& batch, Found& found);
   Result<void> write_parts(const ports::WriteBatch& batch, std::span<const size_t> indexes,
                            Step step, Found& found);

@@ -17,7 +17,10 @@ struct EmittedRecord {
   const Mapped& mapped;
   const std::string& key;  // joined
   std::vector<NativeValue> native_key;
-  std::string moved_from = {};  // joined: of the record whose row it was before; or empty
+  // Joined keys: of the record whose row it was before; of that which its first row is now. Or
+  // empty.
+  std::string moved_from = {};
+  std::string moved_to = {};
 };
 
 class Emitter {
@@ -46,7 +49,7 @@ class Emitter {
   model::Position position_;
   std::vector<ports::RejectedRow>& rejected_;
   RecordCells cells_;
-  RecordCells old_cells_;
+  RecordCells other_cells_;
   bool is_open_ = false;
   int64_t at_ms_ = 0;
   size_t row_count_ = 0;

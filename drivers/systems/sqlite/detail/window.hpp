@@ -49,6 +49,7 @@ struct Item {
   size_t marker = 0;  // index of the transaction's marker among items, for kWritten
   std::string payload;
   std::optional<size_t> moved_from = {};  // the record whose row it was before
+  std::optional<size_t> moved_to = {};    // the record whose row its first one is now
 };
 
 class Window {
@@ -73,6 +74,7 @@ class Window {
   void add_our_row(ChangeRecord&& change);
   void add_image(ChangeRecord&& change);
   std::optional<size_t> first_place(const ChangeRecord& change);
+  void tell_place(size_t origin, size_t before, size_t now);
   Progress& progress(size_t record);
   size_t push(const ChangeRecord& change);
 
