@@ -47,7 +47,9 @@ void Window::look_ahead(ChangeRecord&& change) {
 
 void Window::add_user_row(ChangeRecord&& change) {
   std::optional<size_t> moved_from = first_place(change);
-  if (moved_from) tell_place(*moved_from, *change.moved_from, change.record);
+  if (moved_from && change.moved_from) {
+    tell_place(*moved_from, *change.moved_from, change.record);
+  }
   std::optional<size_t> moved_to;
   Progress& known = progress(change.record);
   ports::RowOp first_op = row_op(change.op);
