@@ -167,7 +167,6 @@ class Failover(Appliance):
         self.first.sql("erp", "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
         self.wait(lambda: self.status_of("erp")["state"] == "retrying")
         self.assertIn("synchronized_standby_slots names gone,", self.status_of("erp")["error"])
-        self.assertEqual(self.rows(self.office), [])
         mend = "ALTER SYSTEM SET synchronized_standby_slots = second; SELECT pg_reload_conf();"
         self.assertIn(mend, self.status_of("erp")["error"])
         self.assertIn(mend, "".join(one["fix"] for one in self.findings()))
