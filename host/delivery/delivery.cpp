@@ -211,9 +211,10 @@ void Delivery::Impl::take_share(TransactionBuilder& builder, size_t share, size_
   Room room(options.batch_entries_max, options.first_sync_share);
   auto& flows = pending.flows();
   const auto moves = [&](const FlowId& id) { return streams.contains(id.first) && may_go(id); };
-  const auto taken =
-      share == 0 ? take_whole_groups(flows, options.batch_entries_max, moves) : Taken();
-  for (const auto& [id, count] : taken) builder.take(id, flows[id], count);
+  if (share == 0 && !streams.empty()) {
+    const Taken taken = take_whole_groups(flows, options.batch_entries_max, moves);
+    for (const auto& [id, count] : taken) builder.take(id, flows[id], count);
+  }
   auto at = flows.upper_bound(last_flows[share]);
   for (size_t i = 0; i < flows.size() && !room.is_full(); ++i, ++at) {
     if (at == flows.end()) at = flows.begin();

@@ -77,7 +77,7 @@ class MovedKeys(Trio):
         move("d0", "g", "last")
         self.start()
         self.expect(articles)
-        self.call("pause")  # a row that is changed again, in what is read at once
+        self.call("pause")  # changed again in other milliseconds, and read at once
         for statement in ("UPDATE article SET code = 'h' WHERE code = 'a7'",
                           "UPDATE article SET code = 'i' WHERE code = 'h'",
                           "UPDATE article SET name = 'again' WHERE code = 'i'"):

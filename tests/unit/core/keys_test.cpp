@@ -1,4 +1,5 @@
-// Keys that are one by the dataset's key, and written otherwise from system to system.
+// Keys that are one by the dataset's key, and written otherwise from system to system; and rows
+// whose key changes.
 #include "host/model/key.hpp"
 #include "tests/unit/core/lane_fixture.hpp"
 
@@ -74,6 +75,28 @@ TEST_F(KeyStory, folded_keys_take_no_room) {
   EXPECT_EQ(decode_record(states_.at(id)).value().keys.size(), 1u);
   step(kShop, {at("ann", RowOp::kUpdate, {}, 3)});
   EXPECT_TRUE(decode_record(states_.at(id)).value().keys.empty());
+}
+
+TEST_F(LaneStory, a_row_under_another_key_tells_whose_it_was) {
+  const Cells ann = {{kName, "Ann"}, {kPhone, "1"}, {kCity, "Bern"}};
+  settle_on(ann, 10);
+  Row moved = row(RowOp::kInsert, ann, 20, "c2");
+  moved.moved_with = hash_of("c1");
+  Row gone = removal(20);
+  gone.moved_with = hash_of("c2");
+  const model::Frame& frame = step(kErp, {gone, moved});
+  ASSERT_EQ(frame.entries.size(), 2u);
+  EXPECT_EQ(frame.entries[0].kind, model::EntryKind::kDelete);
+  EXPECT_EQ(frame.entries[0].moved_with, hash_of("c2"));
+  EXPECT_EQ(frame.entries[1].kind, model::EntryKind::kPut);
+  EXPECT_EQ(frame.entries[1].moved_with, hash_of("c1"));
+  confirm_all();
+  // What is there already only gets these values.
+  Row met = row(RowOp::kInsert, {{kName, "Bob"}}, 30, "c2");
+  met.moved_with = hash_of("c3");
+  const model::Frame& other = step(kShop, {met});
+  ASSERT_EQ(other.entries.size(), 1u);
+  EXPECT_TRUE(other.entries[0].moved_with.is_none());
 }
 
 }  // namespace

@@ -23,27 +23,6 @@ TEST_F(LaneStory, an_insert_goes_whole_to_the_other_system) {
   EXPECT_EQ(accepted(), kAnn);
 }
 
-TEST_F(LaneStory, a_row_under_another_key_tells_whose_it_was) {
-  settle_on(kAnn, 10);
-  Row moved = row(RowOp::kInsert, kAnn, 20, "c2");
-  moved.moved_with = hash_of("c1");
-  Row gone = removal(20);
-  gone.moved_with = hash_of("c2");
-  const model::Frame& frame = step(kErp, {gone, moved});
-  ASSERT_EQ(frame.entries.size(), 2u);
-  EXPECT_EQ(frame.entries[0].kind, EntryKind::kDelete);
-  EXPECT_EQ(frame.entries[0].moved_with, hash_of("c2"));
-  EXPECT_EQ(frame.entries[1].kind, EntryKind::kPut);
-  EXPECT_EQ(frame.entries[1].moved_with, hash_of("c1"));
-  confirm_all();
-  // What is there already only gets these values.
-  Row met = row(RowOp::kInsert, {{kName, "Bob"}}, 30, "c2");
-  met.moved_with = hash_of("c3");
-  const model::Frame& other = step(kShop, {met});
-  ASSERT_EQ(other.entries.size(), 1u);
-  EXPECT_TRUE(other.entries[0].moved_with.is_none());
-}
-
 TEST_F(LaneStory, an_update_travels_alone) {
   settle_on(kAnn, 10);
   const model::Frame& frame = step(kShop, {update({{kPhone, "2"}}, 20)});

@@ -165,6 +165,17 @@ TEST_P(GuardedRestart, it_goes_on_counting) {
 
 INSTANTIATE_TEST_SUITE_P(SavedLanes, GuardedRestart, testing::Range(size_t{0}, kLanes + 1));
 
+TEST_F(GuardedStory, what_awaits_its_commit_is_told_by_size) {
+  EXPECT_EQ(pipeline_->uncommitted_bytes(), 0u);
+  begin();
+  deleted("1");
+  poll_.batches.push_back(builder_->finish());
+  ASSERT_TRUE(pipeline_->process(poll_).has_value());
+  EXPECT_GT(pipeline_->uncommitted_bytes(), 100u);
+  ASSERT_TRUE(pipeline_->commit().has_value());
+  EXPECT_EQ(pipeline_->uncommitted_bytes(), 0u);
+}
+
 TEST_F(GuardedStory, a_restart_does_not_count_what_we_deleted) {
   for (const char* id : {"1", "2"}) take(kErp, Kind::kLog, SYN_OP_DELETE, id, {}, {});
   begin();
