@@ -16,14 +16,17 @@ constexpr int kEndTriesMax = 100;
 constexpr std::string_view kSlotPatience = "'30s'";
 constexpr std::string_view kCanceled = "57014";
 
-// Moved by every transaction of ours: room on its pages keeps those moves in place (HOT).
+// Moved by every transaction of ours: room on its pages keeps those moves in place (HOT). bucket is
+// seq / 4,096: while somebody holds an old snapshot, the versions of a row pile up under its key,
+// and each move looks at all of them; so the key moves on from time to time, and leaves them
+// behind.
 constexpr const char* kCreate =
     "CREATE SCHEMA IF NOT EXISTS syncline; CREATE TABLE IF NOT EXISTS syncline.syncline_checkpoint("
     "appliance text NOT NULL, system text NOT NULL, epoch bigint NOT NULL, stream bigint NOT NULL, "
-    "lane integer NOT NULL, seq bigint NOT NULL, quiet boolean NOT NULL DEFAULT false, PRIMARY KEY "
-    "(appliance, system, epoch, stream, lane)) WITH (fillfactor = 20, "
-    "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold "
-    "= 1000)";
+    "lane integer NOT NULL, seq bigint NOT NULL, quiet boolean NOT NULL DEFAULT false, "
+    "bucket bigint NOT NULL DEFAULT 0, PRIMARY KEY (appliance, system, epoch, stream, lane, "
+    "bucket)) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, "
+    "autovacuum_vacuum_threshold = 1000)";
 
 // Rows live for a moment: written by a transaction of ours, removed by a later one.
 constexpr const char* kCreateEcho =
@@ -81,12 +84,16 @@ Result<void> install_checkpoint(Connection& connection) {
   if (!is_installed) return connection.run(kCreate);
   SYN_TRY(const bool is_of_now,
           is_there(connection,
-                   "SELECT 1 FROM pg_attribute WHERE attname = 'quiet' AND attrelid = "
+                   "SELECT 1 FROM pg_attribute WHERE attname = 'bucket' AND attrelid = "
                    "to_regclass('" +
                        std::string(kCheckpoint) + "')"));
   if (is_of_now) return success();
-  const std::string mend = "ALTER TABLE " + std::string(kCheckpoint) +
-                           " ADD COLUMN IF NOT EXISTS quiet boolean NOT NULL DEFAULT false";
+  const std::string mend =
+      "ALTER TABLE " + std::string(kCheckpoint) +
+      " ADD COLUMN IF NOT EXISTS quiet boolean NOT NULL DEFAULT false, ADD COLUMN IF NOT EXISTS "
+      "bucket bigint NOT NULL DEFAULT 0, DROP CONSTRAINT IF EXISTS syncline_checkpoint_pkey, ADD "
+      "CONSTRAINT syncline_checkpoint_pkey PRIMARY KEY (appliance, system, epoch, stream, lane, "
+      "bucket)";
   auto mended = connection.run(mend);
   if (mended) return success();
   Error error = std::move(mended).error();

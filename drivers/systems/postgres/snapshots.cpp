@@ -45,8 +45,7 @@ Finding oldest(const Answer& row) {
   what.append(row.text(0, 0)).append(", ");
   what += is_timed ? "open for " + std::to_string(seconds) + " s"
                    : std::to_string(transactions) + " transactions old";
-  what +=
-      ": while it lasts, nothing newer is vacuumed, and our checkpoint row grows slower to move";
+  what += ": while it lasts, nothing newer is vacuumed, and tables that change much grow";
   std::string fix = is_old ? "" : "if it does not end by itself: ";
   return {is_old ? Severity::kWarning : Severity::kNote, "", std::move(what),
           fix.append(row.text(0, 1))};

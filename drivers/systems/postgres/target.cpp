@@ -13,21 +13,25 @@ constexpr std::string_view kDivisionByZero = "22012";
 constexpr size_t kMarkerIndex = 1;  // behind BEGIN
 constexpr size_t kFillMin = 64;     // full records, all missing: those that follow may be, too
 
-// Each record of a batch is found by its key's index, however the table's statistics stand: to read
-// the table whole for a batch costs more the larger it is.
+// Each record of a batch, and each checkpoint row, is found by its key's index, however the table's
+// statistics stand: to read the table whole for a batch costs more the larger it is.
 constexpr const char* kPlanByKey =
-    "SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = "
-    "force_generic_plan";
+    "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; "
+    "SET plan_cache_mode = force_generic_plan";
 
-// Moves every row or fails: what follows it in the pipeline is then not run.
+// Moves every row or fails: what follows it in the pipeline is then not run. A row is found by its
+// whole key, bucket and all, however many versions of it some old snapshot keeps: those of its
+// numbers before are under other keys.
 constexpr const char* kMove =
-    "WITH moved AS (UPDATE syncline.syncline_checkpoint AS c SET seq = m.next, quiet = $9::boolean "
-    "FROM "
-    "unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[]) AS m(stream, lane, previous, "
-    "next) "
-    "WHERE c.appliance = $5 AND c.system = $6 AND c.epoch = $7::bigint AND c.stream = m.stream AND "
-    "c.lane = m.lane AND c.seq = m.previous RETURNING 1) SELECT 1 / (CASE WHEN (SELECT count(*) "
-    "FROM moved) = $8::bigint THEN 1 ELSE 0 END)";
+    "WITH m AS (SELECT * FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[]) AS "
+    "m(stream, lane, previous, next)), "
+    "moved AS (UPDATE syncline.syncline_checkpoint AS c SET seq = m.next, bucket = m.next >> 12, "
+    "quiet = $9::boolean FROM m WHERE c.ctid = ANY(ARRAY(SELECT place.ctid FROM m, LATERAL "
+    "(SELECT k.ctid FROM syncline.syncline_checkpoint AS k WHERE k.appliance = $5 AND "
+    "k.system = $6 AND k.epoch = $7::bigint AND k.stream = m.stream AND k.lane = m.lane AND "
+    "k.bucket = m.previous >> 12 OFFSET 0) AS place)) AND c.stream = m.stream AND "
+    "c.lane = m.lane AND c.seq = m.previous RETURNING 1) "
+    "SELECT 1 / (CASE WHEN (SELECT count(*) FROM moved) = $8::bigint THEN 1 ELSE 0 END)";
 
 // What is taken as applied must outlive a crash of the server, whatever the role is set to.
 Result<void> set_durable(Connection& connection) {
@@ -103,15 +107,18 @@ Result<void> PostgresTarget::open_epoch(uint32_t epoch, std::span<const model::S
   SYN_TRY(set_durable(*connection));
   for (const model::StreamId stream : streams) wanted.add(std::to_string(stream));
   const std::string ours = " WHERE appliance = " + literal(shared_->config.appliance) +
-                           " AND system = " + literal(shared_->config.name) + " AND epoch < " +
-                           std::to_string(epoch);
+                           " AND system = " + literal(shared_->config.name) + " AND epoch ";
+  const std::string table = kCheckpoint;
   return connection->run(
-      "BEGIN; DELETE FROM " + std::string(kCheckpoint) + ours + "; INSERT INTO " + kCheckpoint +
-      "(appliance, system, epoch, stream, lane, seq) SELECT " + literal(shared_->config.appliance) +
-      ", " + literal(shared_->config.name) + ", " + std::to_string(epoch) +
-      ", stream, lane, 0 FROM unnest(" + literal(wanted.finish()) +
+      "BEGIN; DELETE FROM " + table + ours + "< " + std::to_string(epoch) + "; INSERT INTO " +
+      table + "(appliance, system, epoch, stream, lane, seq) SELECT " +
+      literal(shared_->config.appliance) + ", " + literal(shared_->config.name) + ", " +
+      std::to_string(epoch) + ", stream, lane, 0 FROM unnest(" + literal(wanted.finish()) +
       "::bigint[]) AS stream, generate_series(0, " + std::to_string(lane_count) +
-      " - 1) AS lane ON CONFLICT DO NOTHING; COMMIT");
+      " - 1) AS lane WHERE NOT EXISTS (SELECT FROM " + table + " AS c" + ours + "= " +
+      std::to_string(epoch) +
+      " AND c.stream = stream.stream AND c.lane = lane.lane) ON CONFLICT "
+      "DO NOTHING; COMMIT");
 }
 
 // An older session could still commit while it lives; once it is gone, what the rows say is final.
@@ -119,12 +126,16 @@ Result<std::vector<ports::Checkpoint>> PostgresTarget::probe(uint32_t epoch) {
   connection_.reset();
   SYN_TRY(auto looker, Connection::open(shared_->access("look"), Purpose::kSql));
   SYN_TRY(end_sessions(*looker, shared_->writers()));
+  const std::string ours = " WHERE appliance = " + literal(shared_->config.appliance) +
+                           " AND system = " + literal(shared_->config.name) +
+                           " AND epoch = " + std::to_string(epoch);
   SYN_TRY(looker->run("BEGIN"));
+  // A version before buckets, or a user, moved rows without them.
+  SYN_TRY(looker->run("UPDATE " + std::string(kCheckpoint) + " SET bucket = seq >> 12" + ours +
+                      " AND bucket <> seq >> 12"));
   SYN_TRY(const Answer rows,
-          looker->query("SELECT stream, lane, seq FROM " + std::string(kCheckpoint) +
-                        " WHERE appliance = " + literal(shared_->config.appliance) +
-                        " AND system = " + literal(shared_->config.name) + " AND epoch = " +
-                        std::to_string(epoch) + " ORDER BY stream, lane FOR UPDATE"));
+          looker->query("SELECT stream, lane, seq FROM " + std::string(kCheckpoint) + ours +
+                        " ORDER BY stream, lane FOR UPDATE"));
   SYN_TRY(looker->run("COMMIT"));
   std::vector<ports::Checkpoint> checkpoints;
   checkpoints.reserve(rows.row_count());
