@@ -228,6 +228,7 @@ class Daemon {
         end_waiting();
         break;
       }
+      give_back_free_memory();
       const std::lock_guard lock(mutex_);
       if (signal == SIGHUP) {
         const auto reloaded = reload(false);
@@ -434,7 +435,6 @@ Result<json::value> answer_request(Appliance& appliance, const json::object& req
 }
 
 Result<void> run_daemon(const DaemonOptions& options, Log& log) {
-  give_back_free_memory();
   const sigset_t signals = block_signals();
   Daemon daemon(options, log);
   SYN_TRY(Blueprint blueprint, make_blueprint_to_run(options.config_path, system_clock()));
