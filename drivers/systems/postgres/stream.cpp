@@ -1,6 +1,8 @@
 #include "drivers/systems/postgres/detail/stream.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include <poll.h>
 
@@ -13,6 +15,9 @@ constexpr int64_t kEpochUs = 946'684'800'000'000;
 constexpr uint32_t kMessagesPerLook = 64;  // at the clock
 constexpr size_t kDataHeaderSize = 24;     // start, end, time behind the letter
 constexpr size_t kKeepaliveSize = 17;
+constexpr int64_t kPaceUsMin = 2000;  // what the pace is measured over, at least
+constexpr int64_t kFloodMessagesPerMs = 20;
+constexpr std::chrono::microseconds kGather{1000};
 constexpr int kStreaming = 140000;  // the first version that streams transactions in progress
 
 uint64_t number_at(std::string_view bytes, size_t at) {
@@ -87,7 +92,20 @@ Result<void> Stream::confirm(Lsn flushed) {
   return send_status();
 }
 
+// The server sends each message by itself. While they come thick and fast, to be woken for each of
+// them costs both sides more than the messages: a moment's are read together.
+void Stream::let_them_gather(int64_t deadline_us) {
+  const int64_t passed_us = now_us_ - pace_since_us_;
+  if (passed_us >= kPaceUsMin) {
+    is_flood_ = message_count_ * 1000 >= kFloodMessagesPerMs * passed_us;
+    message_count_ = 0;
+    pace_since_us_ = now_us_;
+  }
+  if (is_flood_ && deadline_us - now_us_ > kGather.count()) std::this_thread::sleep_for(kGather);
+}
+
 Result<bool> Stream::wait_for_input(int64_t deadline_us) {
+  let_them_gather(deadline_us);
   const int64_t left_us = std::max<int64_t>(0, deadline_us - clock_.steady_us());
   pollfd socket{PQsocket(connection_->handle()), POLLIN, 0};
   const int ready = ::poll(&socket, 1, static_cast<int>((left_us + 999) / 1000));
@@ -152,6 +170,7 @@ Result<std::optional<std::string_view>> Stream::next(int wait_ms, Patience patie
     buffer_ = nullptr;
     const int size = PQgetCopyData(connection_->handle(), &buffer_, 1);
     if (size > 0) {
+      ++message_count_;
       SYN_TRY(const auto taken, take({buffer_, static_cast<size_t>(size)}));
       if (taken) return taken;
       if (patience == Patience::kSinceLastSign) deadline_us.reset();

@@ -69,6 +69,7 @@ class Stream {
         timeline_(timeline),
         read_(after) {}
 
+  void let_them_gather(int64_t deadline_us);
   Result<bool> wait_for_input(int64_t deadline_us);
   Result<std::optional<std::string_view>> take(std::string_view bytes);
   enum class Reply : uint8_t { kNone = 0, kWanted = 1 };  // the protocol's values
@@ -89,6 +90,9 @@ class Stream {
   int64_t sent_time_us_ = 0;  // by the server
   int64_t now_us_ = 0;
   uint32_t messages_since_look_ = 0;
+  int64_t message_count_ = 0;  // since pace_since_us_
+  int64_t pace_since_us_ = 0;
+  bool is_flood_ = false;
   bool is_answer_wanted_ = false;  // by the last keepalive
 };
 
