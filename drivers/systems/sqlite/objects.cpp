@@ -74,10 +74,15 @@ void add_replace_triggers(const Mapped& mapped, const std::string& prefix,
   std::vector<std::string> on_insert;
   std::vector<std::string> on_update;
   std::vector<std::string> columns;
+  bool has_generated = false;  // which no UPDATE names, and others change
   for (const UniqueSet& unique : mapped.table.uniques) {
     on_insert.push_back(log_clashing(mapped, unique));
     on_update.push_back(log_clashing(mapped, unique) + is_other_record(mapped));
-    for (const std::string& column : unique.columns) columns.push_back(quoted(column));
+    for (const std::string& name : unique.columns) {
+      columns.push_back(quoted(name));
+      const Column* column = mapped.table.find(name);
+      has_generated = has_generated || (column != nullptr && column->is_generated);
+    }
   }
   std::sort(columns.begin(), columns.end());
   columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
@@ -86,10 +91,9 @@ void add_replace_triggers(const Mapped& mapped, const std::string& prefix,
   out.push_back({insert_name,
                  trigger_sql(insert_name, "BEFORE INSERT ON " + table, listed(on_insert, "; "))});
   const std::string update_name = prefix + "_before_update";
-  out.push_back(
-      {update_name,
-       trigger_sql(update_name, "BEFORE UPDATE OF " + listed(columns, ", ") + " ON " + table,
-                   listed(on_update, "; "))});
+  const std::string of = has_generated ? "" : "OF " + listed(columns, ", ") + " ";
+  out.push_back({update_name, trigger_sql(update_name, "BEFORE UPDATE " + of + "ON " + table,
+                                          listed(on_update, "; "))});
 }
 
 std::string key_differs(const Mapped& mapped) {

@@ -24,6 +24,17 @@ TEST_F(SqliteTest, UpdateOrReplaceOnASecondaryUniqueShowsTheRowItRemoves) {
   EXPECT_THAT(poll(), ElementsAre("delete 2", "update 1 name=Ann mail=b@x"));
 }
 
+// Generated columns are named by no UPDATE: the columns that they come from are.
+TEST_F(SqliteTest, UpdateOrReplaceOnAGeneratedUniqueShowsTheRowItRemoves) {
+  user_.run(
+      "CREATE TABLE customer(id INTEGER PRIMARY KEY, mail TEXT, low AS (lower(mail)) UNIQUE)");
+  user_.run("INSERT INTO customer(id, mail) VALUES (1, 'a'), (2, 'b')");
+  start({make_schema("customer", "id:int64 mail:text")});
+  drain();
+  user_.run("UPDATE OR REPLACE customer SET mail = 'A' WHERE id = 2");
+  EXPECT_THAT(poll(), ElementsAre("delete 1", "update 2 mail=A"));
+}
+
 TEST_F(SqliteTest, ReplaceByTheRowidOfATableKeyedOtherwise) {
   user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY, mail TEXT NOT NULL UNIQUE, name TEXT)");
   start({make_schema("customer", "mail:text name:text")});
