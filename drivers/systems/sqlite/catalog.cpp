@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include "drivers/systems/sqlite/detail/column_findings.hpp"
+#include "drivers/systems/sqlite/detail/index_findings.hpp"
 #include "drivers/systems/sqlite/detail/numbering.hpp"
 #include "drivers/systems/sqlite/detail/objects.hpp"
 #include "drivers/systems/sqlite/detail/triggers.hpp"
@@ -127,41 +129,15 @@ Result<void> find_cascades(Connection& connection, const Mapped& mapped,
   return success();
 }
 
-void find_in_columns(const Mapped& mapped, std::vector<Finding>& out) {
-  const model::Schema& schema = *mapped.schema;
-  constexpr uint16_t kDecimalDigitsOfReal = 15;
-  for (size_t i = 0; i < mapped.columns.size(); ++i) {
-    const Column& column = mapped.columns[i];
-    const model::LogicalType& type = schema.fields[i].type;
-    const bool is_exact = column.affinity == Affinity::kText || column.affinity == Affinity::kNone;
-    if (type.kind == model::TypeKind::kDecimal && !is_exact &&
-        (type.precision == 0 || type.precision > kDecimalDigitsOfReal)) {
-      out.push_back({Severity::kWarning, schema.name,
-                     "column " + column.name + " (" + column.declared_type +
-                         ") keeps 15 digits of a " + model::to_string(type) +
-                         "; longer values go to quarantine",
-                     "declare " + quoted(column.name) + " TEXT in " + mapped.table.name});
-    }
-    const bool is_coarser = i < schema.key_count &&
-                            schema.key_equivalence != model::KeyEquivalence::kBytes &&
-                            column.collation == "BINARY" && column.affinity == Affinity::kText;
-    if (is_coarser) {
-      const bool is_case = schema.key_equivalence == model::KeyEquivalence::kAsciiCaseInsensitive;
-      out.push_back({Severity::kStops, schema.name,
-                     "key column " + column.name +
-                         " tells keys apart that another system takes "
-                         "for one",
-                     "declare " + quoted(column.name) + " " + column.declared_type + " COLLATE " +
-                         (is_case ? "NOCASE" : "RTRIM") + " in " + mapped.table.name});
-    }
-  }
-  if (mapped.table.has_unique_expression) {
-    out.push_back({Severity::kWarning, schema.name,
-                   mapped.table.name + " has a unique index on an expression: rows that REPLACE "
-                                       "removes because of it are not captured",
-                   "avoid REPLACE on this table, or run `syncline verify --repair` from time to "
-                   "time"});
-  }
+Result<Finding> unmapped_finding(Connection& connection, const ports::DatasetMapping& mapping,
+                                 const Error& error) {
+  Finding finding{Severity::kStops, mapping.schema->name, error.what + ": " + error.why, error.fix};
+  if (error.code != ErrorCode::kSystemKey) return finding;
+  SYN_TRY(const auto table, read_table(connection, mapping.table));
+  if (!table) return finding;
+  SYN_TRY(finding.fix,
+          key_sql(connection, *table, std::span(mapping.columns).first(mapping.schema->key_count)));
+  return finding;
 }
 
 }  // namespace
@@ -193,14 +169,14 @@ Result<std::vector<Finding>> SqliteCatalog::findings() {
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     auto mapped = read_mapped(*connection, mapping);
     if (!mapped) {
-      const Error& error = mapped.error();
-      out.push_back(
-          {Severity::kStops, mapping.schema->name, error.what + ": " + error.why, error.fix});
+      SYN_TRY(auto unmapped, unmapped_finding(*connection, mapping, mapped.error()));
+      out.push_back(std::move(unmapped));
       continue;
     }
     SYN_TRY(find_triggers(*connection, *shared_, mapped.value(), out));
     SYN_TRY(find_cascades(*connection, mapped.value(), out));
-    find_in_columns(mapped.value(), out);
+    SYN_TRY(find_in_columns(*connection, mapped.value(), out));
+    SYN_TRY(find_in_indexes(*connection, *shared_, mapped.value(), out));
     SYN_TRY(find_numbering(*connection, mapped.value(), out));
     if (mapping.direction != ports::Direction::kTo) {
       captured.push_back(std::move(mapped).value());

@@ -51,6 +51,7 @@ constexpr std::array kDeclaredNames = {
     DeclaredName{"BOOL", TypeKind::kBool},
     DeclaredName{"BOOLEAN", TypeKind::kBool},
     DeclaredName{"DECIMAL", TypeKind::kDecimal},
+    DeclaredName{"DECIMAL TEXT", TypeKind::kDecimal},  // whose affinity keeps all digits
     DeclaredName{"NUMERIC", TypeKind::kDecimal},
     DeclaredName{"NUMBER", TypeKind::kDecimal},
     DeclaredName{"MONEY", TypeKind::kDecimal},

@@ -23,7 +23,8 @@ bool is_same_name(std::string_view left, std::string_view right) {
 
 Result<void> read_columns(Connection& connection, Table& table) {
   SYN_TRY(Statement rows,
-          connection.prepare("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(" +
+          connection.prepare("SELECT name, type, \"notnull\", pk, hidden, dflt_value IS NOT "
+                             "NULL FROM pragma_table_xinfo(" +
                              literal(table.name) + ") ORDER BY cid"));
   constexpr int64_t kHiddenGenerated = 2;  // 2: virtual, 3: stored
   while (true) {
@@ -34,9 +35,11 @@ Result<void> read_columns(Connection& connection, Table& table) {
     column.declared_type = rows.text(1);
     column.collation = "BINARY";
     column.affinity = affinity_of(column.declared_type);
+    if (table.is_strict && upper(column.declared_type) == "ANY") column.affinity = Affinity::kNone;
     column.is_nullable = rows.integer(2) == 0;
     column.primary_key_place = static_cast<int>(rows.integer(3));
     column.is_generated = rows.integer(4) >= kHiddenGenerated;
+    column.has_default = rows.integer(5) != 0;
     table.columns.push_back(std::move(column));
   }
 }
@@ -138,11 +141,12 @@ const Column* Table::find(std::string_view column) const {
 }
 
 Result<std::optional<Table>> read_table(Connection& connection, const std::string& name) {
-  SYN_TRY(Statement row,
-          connection.prepare("SELECT l.name, l.type, l.wr, s.sql FROM pragma_table_list l "
-                             "LEFT JOIN sqlite_master s ON s.name = l.name WHERE l.schema = 'main' "
-                             "AND l.name = " +
-                             literal(name) + " COLLATE NOCASE"));
+  SYN_TRY(
+      Statement row,
+      connection.prepare("SELECT l.name, l.type, l.wr, s.sql, l.strict FROM pragma_table_list l "
+                         "LEFT JOIN sqlite_master s ON s.name = l.name WHERE l.schema = 'main' "
+                         "AND l.name = " +
+                         literal(name) + " COLLATE NOCASE"));
   const int code = row.step();
   if (code == SQLITE_DONE) return std::optional<Table>();
   if (code != SQLITE_ROW) return connection.error(code, "cannot read the schema of " + name);
@@ -156,6 +160,7 @@ Result<std::optional<Table>> read_table(Connection& connection, const std::strin
   }
   table.is_without_rowid = row.integer(2) != 0;
   table.sql = row.text(3);
+  table.is_strict = row.integer(4) != 0;
   table.declares_conflicts = upper(table.sql).find("ON CONFLICT") != std::string::npos;
   SYN_TRY(read_columns(connection, table));
   SYN_TRY(read_uniques(connection, table));

@@ -32,6 +32,16 @@ void show(const Mapped& mapped, const RecordCells& cells, ports::ChangeSink& sin
 
 }  // namespace
 
+Result<bool> is_key_ordered(Connection& connection, const Mapped& mapped) {
+  SYN_TRY(Statement plan, connection.prepare("EXPLAIN QUERY PLAN " + chunk_sql(mapped, true)));
+  constexpr int kDetail = 3;
+  while (true) {
+    SYN_TRY(const bool has_row, connection.next(plan));
+    if (!has_row) return true;
+    if (plan.text(kDetail) == "USE TEMP B-TREE FOR ORDER BY") return false;
+  }
+}
+
 Result<void> reject_null_keys(Connection& connection, const Mapped& mapped,
                               std::vector<ports::RejectedRow>& rejected) {
   std::string absent;

@@ -271,7 +271,7 @@ TEST_F(Catalog, AKeyFinerThanTheDatasetsIsNamedWithItsDdl) {
   model::Schema schema = make_schema("customer", "mail:text");
   schema.key_equivalence = model::KeyEquivalence::kAsciiCaseInsensitive;
   start({schema});
-  EXPECT_THAT(findings(), Contains(HasSubstr("declare \"mail\" TEXT COLLATE NOCASE")));
+  EXPECT_THAT(findings(), Contains(HasSubstr("(mail TEXT COLLATE NOCASE PRIMARY KEY NOT NULL)")));
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ struct Column {
   Affinity affinity = Affinity::kNone;
   bool is_nullable = true;
   bool is_generated = false;
+  bool has_default = false;
   int primary_key_place = 0;  // from 1; 0: not in the primary key
 };
 
@@ -36,6 +37,7 @@ struct Table {
   std::vector<Column> columns;
   std::vector<UniqueSet> uniques;  // the primary key first
   bool is_without_rowid = false;
+  bool is_strict = false;
   bool has_unique_expression = false;  // an index that REPLACE may empty rows by, unseen by us
   bool declares_conflicts = false;     // an ON CONFLICT clause of its own
 

@@ -17,6 +17,9 @@ Result<std::string> read_chunk(Connection& connection, const Mapped& mapped,
                                const std::string& cursor, size_t row_limit,
                                const std::function<void(const std::vector<NativeValue>&)>& take);
 
+// Whether an index has the order of the key, so that a chunk is read without sorting the table.
+Result<bool> is_key_ordered(Connection& connection, const Mapped& mapped);
+
 // Rows whose key is NULL in part, as one rejection; nothing if there are none.
 Result<void> reject_null_keys(Connection& connection, const Mapped& mapped,
                               std::vector<ports::RejectedRow>& rejected);

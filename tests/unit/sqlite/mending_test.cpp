@@ -1,0 +1,274 @@
+// What a finding prints is run as it is printed: the finding is gone then, and all else is there.
+#include <functional>
+
+#include "drivers/systems/sqlite/detail/table_text.hpp"
+#include "tests/unit/sqlite/sqlite_fixture.hpp"
+
+namespace syncline::sqlite {
+namespace {
+
+using testing::HasSubstr, testing::StartsWith;
+
+TEST(TableText, ChangesOneColumnAndKeepsTheRestAsItWasWritten) {
+  const std::string create =
+      "CREATE TABLE \"t (1)\"(id INTEGER PRIMARY KEY, -- ours, \"mail\"\n mail varchar ( 20 ) "
+      "DEFAULT (upper('a, b)')) /* COLLATE x, */ COLLATE nocase NULL CHECK (mail COLLATE rtrim <> "
+      "'NOT NULL'), [by \"who\"] REFERENCES p(a) ON DELETE SET NULL, note DEFAULT NULL CONSTRAINT "
+      "nn NOT NULL ON CONFLICT IGNORE, PRIMARY KEY (id)) STRICT";
+  const auto changed = [&](const ColumnChange& change) {
+    return create_changed(create, "new", std::vector{change});
+  };
+  EXPECT_THAT(changed({.column = "MAIL", .type = "TEXT", .collation = "BINARY"}),
+              HasSubstr("\"new\"(id INTEGER PRIMARY KEY, -- ours, \"mail\"\n mail TEXT DEFAULT "
+                        "(upper('a, b)')) /* COLLATE x, */ COLLATE BINARY NULL CHECK (mail COLLATE "
+                        "rtrim <>"));
+  EXPECT_THAT(changed({.column = "mail", .null = ColumnChange::Null::kRefused}),
+              HasSubstr("COLLATE nocase NOT NULL CHECK"));
+  EXPECT_THAT(changed({.column = "by \"who\"", .type = "INT", .collation = "RTRIM"}),
+              HasSubstr("[by \"who\"] INT COLLATE RTRIM REFERENCES"));
+  EXPECT_THAT(changed({.column = "by \"who\"", .null = ColumnChange::Null::kRefused}),
+              HasSubstr("[by \"who\"] NOT NULL REFERENCES p(a) ON DELETE SET NULL,"));
+  EXPECT_THAT(changed({.column = "note", .null = ColumnChange::Null::kRefused}),
+              HasSubstr("note DEFAULT NULL CONSTRAINT nn NOT NULL ON CONFLICT IGNORE,"));
+  EXPECT_THAT(changed({.column = "note", .null = ColumnChange::Null::kAllowed}),
+              HasSubstr("note DEFAULT NULL CONSTRAINT nn , PRIMARY KEY (id)) STRICT"));
+  EXPECT_THAT(changed({.column = "id", .numbers = ColumnChange::Numbers::kNeverTwice}),
+              HasSubstr("id INTEGER PRIMARY KEY AUTOINCREMENT, -- ours"));
+  EXPECT_EQ("", changed({.column = "primary", .type = "TEXT"}));
+  EXPECT_EQ("CREATE TABLE \"u\"(id INTEGER, PRIMARY KEY(id AUTOINCREMENT))",
+            create_changed("CREATE TABLE t(id INTEGER, PRIMARY KEY(id))", "u",
+                           std::vector<ColumnChange>{
+                               {.column = "id", .numbers = ColumnChange::Numbers::kNeverTwice}}));
+}
+
+TEST(TableText, TermsOfAnIndexStandForThemselves) {
+  const IndexText index = index_text(
+      "CREATE UNIQUE INDEX \"a b\" ON t (lower(x, ','), y COLLATE nocase DESC, x + 1 ASC) WHERE z");
+  EXPECT_THAT(index.terms, testing::ElementsAre("lower(x, ',')", "y", "x + 1"));
+  const std::vector<std::string> terms = {"\"v\"", "y", "\"w\""};
+  EXPECT_EQ("CREATE INDEX \"c\" ON t (\"v\", y COLLATE nocase DESC, \"w\" ASC) WHERE z",
+            index.with("", "c", terms));
+}
+
+class Mending : public SqliteTest {
+ protected:
+  // A customer with all that a table can carry, and others that refer to it.
+  void create_customers(const std::string& columns, const std::string& options = "") {
+    user_.run("CREATE TABLE customer(" + columns + ", note TEXT DEFAULT ('x, y')" + options);
+    user_.run("CREATE INDEX by_note ON customer(note COLLATE NOCASE) WHERE note IS NOT NULL");
+    user_.run("CREATE TABLE audit(what TEXT)");
+    user_.run(
+        "CREATE TRIGGER told AFTER UPDATE ON customer BEGIN\n  -- ;\n  INSERT INTO audit VALUES "
+        "('it''s ' || NEW.note); END");
+    user_.run("CREATE VIEW seen AS SELECT note FROM customer");
+    user_.run("CREATE TRIGGER heard AFTER INSERT ON audit BEGIN SELECT note FROM customer; END");
+  }
+  void look(std::vector<model::Schema> schemas,
+            model::KeyEquivalence equivalence = model::KeyEquivalence::kBytes) {
+    for (model::Schema& schema : schemas) schema.key_equivalence = equivalence;
+    start(std::move(schemas));
+    expect_ok(system_.catalog->detach());
+    set([](ports::DatasetMapping& mapping) { mapping.triggers = "fire"; });
+  }
+  void set(const std::function<void(ports::DatasetMapping&)>& how) {
+    for (ports::DatasetMapping& mapping : config_.datasets) how(mapping);
+    system_ = make_sqlite(config_, system_clock()).value();
+  }
+  // Empty where there is no such finding.
+  std::string fix_of(const std::string& what) {
+    const auto found = system_.catalog->findings();
+    expect_ok(found);
+    for (const ports::Finding& finding : found.value()) {
+      if (finding.what.find(what) != std::string::npos) return finding.fix;
+    }
+    return {};
+  }
+  std::string objects() {
+    return user_.ask(
+        "SELECT type, name, sql FROM sqlite_master WHERE name <> 'customer' AND type <> 'table' "
+        "ORDER BY type, name");
+  }
+  std::string declared() {
+    return user_.ask("SELECT sql FROM sqlite_master WHERE name = 'customer'");
+  }
+  // The finding is there, and after its SQL nothing but it is not.
+  void mend(const std::string& what, const std::string& rows = "SELECT * FROM customer") {
+    const std::string before = objects();
+    const std::string rows_before = user_.ask(rows);
+    const std::string sql = fix_of(what);
+    ASSERT_NE("", sql) << what;
+    user_.run(sql);
+    EXPECT_EQ("", fix_of(what)) << sql;
+    EXPECT_EQ(before, objects()) << sql;
+    EXPECT_EQ(rows_before, user_.ask(rows)) << sql;
+    EXPECT_EQ("ok", user_.ask("PRAGMA integrity_check"));
+    user_.run("UPDATE customer SET note = note");
+    EXPECT_EQ("0", user_.ask("SELECT count(*) FROM sqlite_temp_master"));
+  }
+};
+
+TEST_F(Mending, AKeyFinerThanTheDatasetsTakesItsCollation) {
+  create_customers("mail TEXT PRIMARY KEY NOT NULL", ")");
+  user_.run("INSERT INTO customer(rowid, mail) VALUES (7, 'a'), (3, 'b')");
+  look({make_schema("customer", "mail:text note:text")},
+       model::KeyEquivalence::kAsciiCaseInsensitive);
+  mend("tells keys apart", "SELECT rowid, * FROM customer ORDER BY rowid");
+  EXPECT_EQ(
+      "CREATE TABLE \"customer\"(mail TEXT COLLATE NOCASE PRIMARY KEY NOT NULL, note TEXT "
+      "DEFAULT ('x, y'))",
+      declared());
+  EXPECT_EQ(SQLITE_CONSTRAINT, user_.code_of("INSERT INTO customer(mail) VALUES ('A')"));
+}
+
+TEST_F(Mending, KeysThatDifferInTrailingSpacesTakeRtrim) {
+  create_customers("mail TEXT NOT NULL", ", PRIMARY KEY (mail)) WITHOUT ROWID");
+  user_.run("INSERT INTO customer(mail) VALUES ('a'), ('b')");
+  look({make_schema("customer", "mail:text note:text")}, model::KeyEquivalence::kTrailingSpaces);
+  mend("tells keys apart");
+  EXPECT_EQ(SQLITE_CONSTRAINT, user_.code_of("INSERT INTO customer(mail) VALUES ('a ')"));
+  EXPECT_THAT(declared(), HasSubstr(") WITHOUT ROWID"));
+}
+
+TEST_F(Mending, DecimalsOfManyDigitsKeepTheirType) {
+  create_customers("id INTEGER PRIMARY KEY AUTOINCREMENT, price DECIMAL(20,2) NOT NULL", ")");
+  user_.run("INSERT INTO customer(id, price) VALUES (1, 1.5), (9, 2)");
+  user_.run("DELETE FROM customer WHERE id = 9");
+  look({make_schema("customer", "id:int64 price:decimal(20,2) note:text")});
+  mend("keeps 15 digits of a decimal(20,2)", "SELECT id, price + 0, note FROM customer");
+  EXPECT_THAT(declared(), HasSubstr("price DECIMAL TEXT(20,2) NOT NULL"));
+  EXPECT_EQ("decimal(20,2)",
+            model::to_string(system_.catalog->tables().value()[1].columns[1].type));
+  user_.run("INSERT INTO customer(price) VALUES ('123456789012345678.25')");
+  EXPECT_EQ("10|123456789012345678.25", user_.ask("SELECT id, price FROM customer WHERE id <> 1"));
+}
+
+TEST_F(Mending, ColumnsOfAnotherAffinityTakeTheRightOne) {
+  create_customers("id INTEGER PRIMARY KEY, code STRING, big REAL, ratio TEXT", ")");
+  user_.run("INSERT INTO customer(code, big, ratio) VALUES ('abc', 7, '0.5')");
+  look({make_schema("customer", "id:int64 code:text big:int64 ratio:float64 note:text")});
+  EXPECT_THAT(fix_of("column big (REAL) keeps doubles"), StartsWith("PRAGMA foreign_keys = OFF;"));
+  EXPECT_EQ(fix_of("column ratio (TEXT)"), fix_of("column big (REAL)"));
+  mend("column code (STRING) keeps a text that looks like a number",
+       "SELECT id, code, CAST(big AS INTEGER), ratio + 0, note FROM customer");
+  EXPECT_THAT(declared(), HasSubstr("code TEXT, big INTEGER, ratio REAL"));
+  EXPECT_EQ("", fix_of("column "));
+}
+
+TEST_F(Mending, AStrictTableTakesWhatItRefused) {
+  create_customers("id INTEGER PRIMARY KEY, raw TEXT, born INTEGER, code ANY", ") STRICT");
+  look({make_schema("customer", "id:int64 raw:bytes born:date code:text note:text")});
+  EXPECT_EQ("", fix_of("column code"));
+  EXPECT_THAT(fix_of("column born (INTEGER): its table is STRICT and refuses texts"),
+              HasSubstr("raw BLOB, born TEXT, code ANY"));
+  mend("column raw (TEXT): its table is STRICT and refuses bytes");
+  EXPECT_THAT(declared(), HasSubstr(") STRICT"));
+}
+
+TEST_F(Mending, RowsWithoutAKeyAreGivenOne) {
+  create_customers("mail TEXT, number INT", ", PRIMARY KEY (mail, number))");
+  look({make_schema("customer", "mail:text number:int64 note:text", 2)});
+  EXPECT_THAT(fix_of("key column mail of customer may be NULL"), HasSubstr("mail TEXT NOT NULL"));
+  user_.run("INSERT INTO customer VALUES (NULL, NULL, 'x'), (NULL, 4, 'y'), ('a', 5, 'z')");
+  const std::string sql = fix_of("key column mail of customer is NULL in 2 rows");
+  EXPECT_EQ(sql, fix_of("key column number of customer is NULL in 1 row"));
+  user_.run(sql);
+  EXPECT_EQ("", fix_of("key column"));
+  EXPECT_EQ("2|2|3", user_.ask("SELECT count(*) FILTER (WHERE mail GLOB 'key-*'), count(*) FILTER "
+                               "(WHERE number IN (4, 6)), count(*) FROM customer"));
+}
+
+TEST_F(Mending, AColumnThatNobodyFillsMayBeNull) {
+  create_customers(
+      "id INTEGER PRIMARY KEY, owner TEXT CONSTRAINT n NOT NULL ON CONFLICT ABORT, "
+      "state TEXT NOT NULL DEFAULT 'new'",
+      ")");
+  user_.run("INSERT INTO customer(owner) VALUES ('me')");
+  look({make_schema("customer", "id:int64 note:text")});
+  EXPECT_EQ("", fix_of("column state"));
+  mend("column owner of customer is not synced, takes no NULL and has no default");
+  connect();
+  apply({"put 2 note=Ben"});
+  EXPECT_EQ("2|NULL|new|Ben", user_.ask("SELECT * FROM customer WHERE id = 2"));
+}
+
+TEST_F(Mending, AKeyThatTheFileDoesNotKeepIsMadeOne) {
+  create_customers("mail TEXT, name TEXT", ")");
+  user_.run("INSERT INTO customer(mail) VALUES ('a'), ('b')");
+  look({});
+  model::Schema schema = make_schema("customer", "mail:text note:text");
+  ports::DatasetMapping mapping;
+  mapping.schema = &schema;
+  mapping.table = "customer";
+  mapping.columns = {"mail", "note"};
+  mapping.triggers = "fire";
+  config_.datasets = {mapping};
+  system_ = make_sqlite(config_, system_clock()).value();
+  user_.run(fix_of("does not keep its key (\"mail\") unique"));
+  EXPECT_EQ("", fix_of("does not keep its key"));
+  EXPECT_THAT(declared(), HasSubstr("mail TEXT NOT NULL, name TEXT"));
+  EXPECT_THAT(objects(), HasSubstr("CREATE UNIQUE INDEX \"customer_syncline_key\""));
+  EXPECT_THAT(objects(), HasSubstr("by_note"));
+  EXPECT_EQ("2", user_.ask("SELECT count(*) FROM customer"));
+}
+
+TEST_F(Mending, AKeyWithoutAnIndexInItsOrderIsGivenOne) {
+  user_.run("CREATE TABLE customer(a TEXT NOT NULL, b TEXT NOT NULL, PRIMARY KEY (a, b))");
+  look({make_schema("customer", "b:text a:text", 2)});
+  user_.run(fix_of("no index has the order of the dataset's key in customer"));
+  EXPECT_EQ("", fix_of("no index has the order"));
+}
+
+TEST_F(Mending, WhatReplaceRemovesByAnExpressionIsCapturedThen) {
+  user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY, mail TEXT, note TEXT)");
+  user_.run("CREATE UNIQUE INDEX lower_mail ON customer(lower(mail) DESC, id > 0) WHERE id < 9");
+  user_.run("INSERT INTO customer VALUES (1, 'a', 'x'), (2, 'b', 'y')");
+  look({make_schema("customer", "id:int64 mail:text note:text")});
+  set([](ports::DatasetMapping& mapping) { mapping.capture = ports::Capture::kScan; });
+  EXPECT_EQ("", fix_of("unique index on an expression"));
+  set([](ports::DatasetMapping& mapping) { mapping.capture = ports::Capture::kLog; });
+  user_.run(fix_of("unique index on an expression (lower_mail)"));
+  EXPECT_EQ("", fix_of("unique index on an expression"));
+  EXPECT_THAT(
+      user_.ask("EXPLAIN QUERY PLAN SELECT 1 FROM customer WHERE lower(mail) = 'a' AND id < "
+                "9"),
+      HasSubstr("lower_mail_search"));
+}
+
+// Between plan and script somebody adds a column: nothing is lost, and it says so.
+TEST_F(Mending, AScriptForATableAsItWasChangesNothing) {
+  create_customers("id INTEGER PRIMARY KEY, price DECIMAL(20,2)", ")");
+  look({make_schema("customer", "id:int64 price:decimal(20,2) note:text")});
+  const std::string sql = fix_of("keeps 15 digits");
+  user_.run("ALTER TABLE customer ADD COLUMN more TEXT");
+  user_.run("INSERT INTO customer(more) VALUES ('kept')");
+  EXPECT_EQ(SQLITE_CONSTRAINT, user_.code_of(sql));
+  user_.run("ROLLBACK");
+  EXPECT_EQ("kept", user_.ask("SELECT more FROM customer"));
+  mend("keeps 15 digits");
+}
+
+// Two rows of a coarser key: the script ends there, and the table stays.
+TEST_F(Mending, AScriptThatTheRowsDoNotAllowChangesNothing) {
+  create_customers("mail TEXT PRIMARY KEY NOT NULL", ")");
+  user_.run("INSERT INTO customer(mail) VALUES ('a'), ('A')");
+  look({make_schema("customer", "mail:text note:text")},
+       model::KeyEquivalence::kAsciiCaseInsensitive);
+  EXPECT_EQ(SQLITE_CONSTRAINT, user_.code_of(fix_of("tells keys apart")));
+  user_.run("ROLLBACK");
+  EXPECT_EQ("2", user_.ask("SELECT count(*) FROM customer"));
+}
+
+// What was written while our triggers were gone is read by the scan that follows.
+TEST_F(Mending, ATableMadeAnewWhileItIsReadIsScanned) {
+  create_customers("id INTEGER PRIMARY KEY, owner TEXT NOT NULL", ")");
+  start({make_schema("customer", "id:int64 note:text")});
+  user_.run(fix_of("column owner of customer is not synced"));
+  user_.run("INSERT INTO customer(owner) VALUES ('unseen')");
+  poll();
+  EXPECT_THAT(last_poll_.rescan, testing::ElementsAre(schemas_[0].dataset));
+  user_.run("INSERT INTO customer(note) VALUES ('seen')");
+  EXPECT_THAT(poll(), testing::ElementsAre("insert 2 note=seen"));
+}
+
+}  // namespace
+}  // namespace syncline::sqlite
