@@ -197,8 +197,13 @@ Result<config::SystemShape> read_shape(const BlueprintSystem& system, Clock& clo
   SYN_TRY(auto made, make_system(system.settings->kind, system.ports, clock));
   SYN_TRY(const auto tables, made.catalog->tables());
   const std::string& kind = system.settings->kind;
-  return config::SystemShape{system.settings->name, shapes_of(tables, kind),
-                             find_system_row(kind)->make_key};
+  const SystemRow* row = find_system_row(kind);
+  return config::SystemShape{
+      system.settings->name, shapes_of(tables, kind),
+      [row, config = system.ports](const std::string& table,
+                                   std::span<const config::ColumnShape* const> columns) {
+        return row->make_key(config, table, columns);
+      }};
 }
 
 void take_resolution(config::Resolution&& resolution, Blueprint& blueprint) {

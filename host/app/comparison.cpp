@@ -173,15 +173,17 @@ Result<std::string> finer_keys(std::vector<OpenSystem>& systems, const model::Sc
       if (mapping.schema->dataset != schema.dataset) continue;
       const auto table = std::ranges::find(tables, mapping.table, &ports::TableInfo::name);
       if (table == tables.end()) continue;
+      std::vector<const ports::ColumnInfo*> coarse;
       for (size_t key = 0; key < schema.key_count; ++key) {
         const auto column =
             std::ranges::find(table->columns, mapping.columns[key], &ports::ColumnInfo::name);
         const bool is_coarse =
             column != table->columns.end() && column->equivalence != model::KeyEquivalence::kBytes;
-        if (!is_coarse) continue;
-        fixes += "in " + system.name + ": " + row->finer_key(table->name, *column);
-        fixes += fixes.ends_with(';') ? " " : "; ";
+        if (is_coarse) coarse.push_back(&*column);
       }
+      if (coarse.empty()) continue;
+      fixes += "-- in " + system.name + ":\n" +
+               row->finer_key(system.from->ports, table->name, coarse) + "\n";
     }
   }
   return fixes;
@@ -276,7 +278,7 @@ Result<std::vector<SystemFinding>> find_collisions(const std::vector<ComparedDat
       finding.finding.what = keys_text(collision, schema) +
                              " would be one record: the dataset's key does not tell apart " +
                              equivalence_text(schema.key_equivalence);
-      finding.finding.fix = fixes + "or correct the records";
+      finding.finding.fix = fixes + "-- or correct the records";
       found.push_back(std::move(finding));
     }
   }

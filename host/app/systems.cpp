@@ -37,10 +37,37 @@ config::SystemKind mariadb_offer() {
           true};
 }
 
-std::string sqlite_finer_key(const std::string& table, const ports::ColumnInfo& column) {
-  const ports::SqlQuotes quotes = sqlite::sql_quotes();
-  return "make table " + quotes.table(table) + " anew with " + quotes.name(column.name) + " " +
-         column.native_type + " COLLATE BINARY";
+template <class Column>
+std::vector<std::string> names_in(std::span<const Column* const> columns) {
+  std::vector<std::string> names;
+  names.reserve(columns.size());
+  for (const Column* column : columns) names.push_back(column->name);
+  return names;
+}
+
+std::string sql_or_error(const Result<std::string>& sql) {
+  return sql ? sql.value() : to_string(sql.error());
+}
+
+std::string sqlite_finer_key(const ports::SystemConfig& config, const std::string& table,
+                             std::span<const ports::ColumnInfo* const> columns) {
+  return sql_or_error(sqlite::finer_key_sql(config, table, names_in(columns)));
+}
+
+std::string sqlite_make_key(const ports::SystemConfig& config, const std::string& table,
+                            std::span<const config::ColumnShape* const> columns) {
+  return sql_or_error(sqlite::make_key_sql(config, table, names_in(columns)));
+}
+
+// Where the column says all that its statement needs.
+template <std::string (*kFinerKey)(const std::string&, const ports::ColumnInfo&)>
+std::string finer_keys(const ports::SystemConfig& /*config*/, const std::string& table,
+                       std::span<const ports::ColumnInfo* const> columns) {
+  std::string sql;
+  for (const ports::ColumnInfo* column : columns) {
+    sql += (sql.empty() ? "" : " ") + kFinerKey(table, *column);
+  }
+  return sql;
 }
 
 // The type stays, with its length; but citext, which folds case whatever its collation.
@@ -75,21 +102,8 @@ std::string names_of(Columns columns, const ports::SqlQuotes& quotes) {
   return names;
 }
 
-// It has no statement that takes NULL from a column.
-std::string sqlite_make_key(const std::string& table, Columns columns) {
-  const ports::SqlQuotes quotes = sqlite::sql_quotes();
-  std::string nullable;
-  for (const config::ColumnShape* column : columns) {
-    if (!column->is_nullable) continue;
-    nullable += (nullable.empty() ? "" : ", ") + quotes.name(column->name);
-  }
-  const std::string anew =
-      nullable.empty() ? "" : "make the table anew with " + nullable + " NOT NULL, then ";
-  return anew + "CREATE UNIQUE INDEX " + quotes.name(table + "_syncline_key") + " ON " +
-         quotes.table(table) + " (" + names_of(columns, quotes) + ");";
-}
-
-std::string postgres_make_key(const std::string& table, Columns columns) {
+std::string postgres_make_key(const ports::SystemConfig& /*config*/, const std::string& table,
+                              Columns columns) {
   const ports::SqlQuotes quotes = postgres::sql_quotes();
   const std::string name = quotes.table(table);
   std::string statements;
@@ -101,7 +115,8 @@ std::string postgres_make_key(const std::string& table, Columns columns) {
   return statements + "CREATE UNIQUE INDEX ON " + name + " (" + names_of(columns, quotes) + ");";
 }
 
-std::string mariadb_make_key(const std::string& table, Columns columns) {
+std::string mariadb_make_key(const ports::SystemConfig& /*config*/, const std::string& table,
+                             Columns columns) {
   const ports::SqlQuotes quotes = mariadb::sql_quotes();
   std::string changes;
   for (const config::ColumnShape* column : columns) {
@@ -116,21 +131,6 @@ std::string mariadb_make_key(const std::string& table, Columns columns) {
 // Of lengths and ranges it knows none.
 model::Extent sqlite_extent_of(const ports::ColumnInfo& column) {
   return {.type = column.type};
-}
-
-// It has no statement that gives a column another type; what it is declared as bounds the others.
-Result<std::vector<std::string>> sqlite_widening_sql(const ports::SystemConfig& /*config*/,
-                                                     std::span<const ports::Widening> columns) {
-  const ports::SqlQuotes quotes = sqlite::sql_quotes();
-  std::vector<std::string> statements;
-  for (const ports::Widening& column : columns) {
-    const bool is_declared = column.wanted.type.kind != model::TypeKind::kInt64;
-    statements.push_back(is_declared ? "make table " + quotes.table(column.table) + " anew with " +
-                                           quotes.name(column.column) + " " +
-                                           model::to_string(column.wanted.type)
-                                     : "");
-  }
-  return statements;
 }
 
 }  // namespace
@@ -150,13 +150,13 @@ const std::vector<SystemRow>& system_table() {
        sqlite_finer_key,
        sqlite_make_key,
        sqlite_extent_of,
-       sqlite_widening_sql},
+       sqlite::widening_sql},
       {"postgres",
        {"postgres", "postgresql"},
        postgres::make_postgres,
        postgres_offer,
        postgres::sql_quotes,
-       postgres_finer_key,
+       finer_keys<postgres_finer_key>,
        postgres_make_key,
        postgres::extent_of,
        postgres::widening_sql},
@@ -165,7 +165,7 @@ const std::vector<SystemRow>& system_table() {
        mariadb::make_mariadb,
        mariadb_offer,
        mariadb::sql_quotes,
-       mariadb_finer_key,
+       finer_keys<mariadb_finer_key>,
        mariadb_make_key,
        mariadb::extent_of,
        mariadb::widening_sql},

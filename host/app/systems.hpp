@@ -22,9 +22,12 @@ struct SystemRow {
   Result<ports::System> (*make)(const ports::SystemConfig& config, Clock& clock);
   config::SystemKind (*offer)();  // what its datasets may ask for
   ports::SqlQuotes (*quotes)();
-  // How a key column is made to tell apart what its collation takes for one.
-  std::string (*finer_key)(const std::string& table, const ports::ColumnInfo& column);
-  config::MakeKey make_key;
+  // How these key columns are made to tell apart what their collations take for one, and how they
+  // are made a key; a system that must be looked at for that and is not there says so instead.
+  std::string (*finer_key)(const ports::SystemConfig& config, const std::string& table,
+                           std::span<const ports::ColumnInfo* const> columns);
+  std::string (*make_key)(const ports::SystemConfig& config, const std::string& table,
+                          std::span<const config::ColumnShape* const> columns);
   // What a column holds, and per column the statement after which it holds what is wanted; empty
   // where there is none.
   model::Extent (*extent_of)(const ports::ColumnInfo& column);

@@ -251,9 +251,9 @@ void DatasetResolver::check_key_of(const Side& side) {
   for (const auto& key : side.table->keys) keys += (keys.empty() ? "(" : ", (") + joined(key) + ")";
   add(side.mapping->place, ErrorCode::kSystemKey, "(" + joined(columns) + ") is no key of " + table,
       keys.empty() ? "the table has no key" : "its keys are " + keys,
-      (side.system->make_key == nullptr ? "make them NOT NULL and unique together"
-                                        : side.system->make_key(side.mapping->table, shapes)) +
-          " or choose another key");
+      side.system->make_key == nullptr
+          ? "make them NOT NULL and unique together or choose another key"
+          : side.system->make_key(side.mapping->table, shapes) + " -- or choose another key");
 }
 
 KeyEquivalence DatasetResolver::choose_equivalence() {

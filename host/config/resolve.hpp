@@ -5,11 +5,12 @@
 // type is the coarsest among the systems (docs/types.md), or what the config says. Key fields come
 // first, in the config's order; the others in the order of the first system's table.
 //
-// Threads: pure functions. Errors: kSystemSchema, kSystemKey, kConfigUnknown; `what` begins with
-// the place in the config.
+// Threads: pure functions, but for MakeKey. Errors: kSystemSchema, kSystemKey, kConfigUnknown;
+// `what` begins with the place in the config.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -43,9 +44,9 @@ struct TableShape {
   std::string kind = {};                       // of its system; empty: not known
 };
 
-// The statements that make these columns a key of that table.
-using MakeKey = std::string (*)(const std::string& table,
-                                std::span<const ColumnShape* const> columns);
+// The statements that make these columns a key of that table, which may look at its system.
+using MakeKey = std::function<std::string(const std::string& table,
+                                          std::span<const ColumnShape* const> columns)>;
 
 struct SystemShape {
   std::string system;

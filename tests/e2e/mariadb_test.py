@@ -300,7 +300,7 @@ class Mariadb(Appliance):
         fixes = [error["fix"] for error in self.ask("check", expect=4)["errors"]]
         for make, fix in zip((functools.partial(self.pg, self.office),
                               functools.partial(self.sql, self.shop)), fixes, strict=True):
-            statements = fix.removesuffix(" or choose another key").removesuffix(";")
+            statements = fix.removesuffix(" -- or choose another key").removesuffix(";")
             make(*statements.split("; "))
         self.assertIn("latin1", self.sql(self.shop, "SHOW CREATE TABLE `no``te`")[0][1])
         stops = [one["fix"] for one in self.ask("plan", expect=1)["findings"]

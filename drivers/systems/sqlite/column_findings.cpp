@@ -136,9 +136,10 @@ class Search {
     const Column& column = mapped_.columns[field];
     const Unfit found = unfit(type_of(field), column, table_);
     if (found.type.empty() || !is_written()) return;
+    const bool is_decimal = type_of(field).kind == TypeKind::kDecimal;
     tell(Severity::kWarning,
          "column " + column.name + " (" + column.declared_type + ")" + found.what,
-         {.column = column.name, .type = found.type});
+         {.column = column.name, .type = found.type}, is_decimal ? kTextMind : "");
   }
 
   void look_at_collation(size_t field) {

@@ -2,7 +2,9 @@
 
 #include "drivers/scan/source.hpp"
 #include "drivers/systems/sqlite/detail/catalog.hpp"
+#include "drivers/systems/sqlite/detail/column_findings.hpp"
 #include "drivers/systems/sqlite/detail/connection.hpp"
+#include "drivers/systems/sqlite/detail/rebuild.hpp"
 #include "drivers/systems/sqlite/detail/scan_tables.hpp"
 #include "drivers/systems/sqlite/detail/source.hpp"
 #include "drivers/systems/sqlite/detail/target.hpp"
@@ -52,7 +54,77 @@ Result<bool> is_scanned(const ports::SystemConfig& config) {
       "a SQLite file is read in one of the two ways", "give all its datasets the same `capture`");
 }
 
+// A table as it is now, on a connection that has nothing else to do.
+struct Look {
+  std::unique_ptr<Connection> connection;
+  Table table;
+};
+
+Result<Look> look_at(const ports::SystemConfig& config, const std::string& name) {
+  SYN_TRY(const std::string path, path_of(config.url));
+  Look look;
+  SYN_TRY(look.connection, Connection::open(path, Access::kRead, "NORMAL", kLockWaitMs));
+  SYN_TRY(auto table, read_table(*look.connection, name));
+  if (!table) {
+    return fail(ErrorCode::kSystemSchema, path + " has no table " + name,
+                "it was dropped or renamed", "bring it back");
+  }
+  look.table = std::move(*table);
+  return look;
+}
+
+// A decimal of more digits than a double has is kept as text.
+bool is_kept_as_text(const model::LogicalType& type) {
+  constexpr uint16_t kDecimalDigitsOfReal = 15;
+  return type.kind == model::TypeKind::kDecimal &&
+         (type.precision == 0 || type.precision > kDecimalDigitsOfReal);
+}
+
 }  // namespace
+
+Result<std::string> finer_key_sql(const ports::SystemConfig& config, const std::string& table,
+                                  std::span<const std::string> columns) {
+  SYN_TRY(const Look look, look_at(config, table));
+  Rebuild rebuild;
+  for (const std::string& column : columns) {
+    add_change(rebuild.changes, {.column = column, .collation = "BINARY"});
+  }
+  return rebuild_sql(*look.connection, look.table, rebuild);
+}
+
+Result<std::string> make_key_sql(const ports::SystemConfig& config, const std::string& table,
+                                 std::span<const std::string> columns) {
+  SYN_TRY(const Look look, look_at(config, table));
+  return key_sql(*look.connection, look.table, columns);
+}
+
+// Integers of SQLite hold all that there are of them.
+Result<std::vector<std::string>> widening_sql(const ports::SystemConfig& config,
+                                              std::span<const ports::Widening> columns) {
+  std::vector<std::string> statements(columns.size());
+  for (size_t first = 0; first < columns.size(); ++first) {
+    if (!statements[first].empty()) continue;
+    SYN_TRY(const Look look, look_at(config, columns[first].table));
+    Rebuild rebuild;
+    std::vector<size_t> of_table;
+    for (size_t at = first; at < columns.size(); ++at) {
+      const bool is_declared = columns[at].wanted.type.kind != model::TypeKind::kInt64;
+      if (!is_declared || columns[at].table != columns[first].table) continue;
+      const model::LogicalType& type = columns[at].wanted.type;
+      add_change(rebuild.changes,
+                 {.column = columns[at].column,
+                  .type = is_kept_as_text(type) ? decimal_declaration(type, look.table)
+                                                : model::to_string(type)});
+      of_table.push_back(at);
+    }
+    if (of_table.empty()) continue;
+    SYN_TRY(const std::string script, rebuild_sql(*look.connection, look.table, rebuild));
+    for (const size_t at : of_table) {
+      statements[at] = script + (is_kept_as_text(columns[at].wanted.type) ? kTextMind : "");
+    }
+  }
+  return statements;
+}
 
 Result<ports::System> make_sqlite(const ports::SystemConfig& config, Clock& clock) {
   auto shared = std::make_shared<Shared>();

@@ -6,10 +6,15 @@
 // system. What SQLite can and cannot do is in README.md beside this file.
 #pragma once
 
+#include <span>
+#include <string>
+#include <vector>
+
 #include "host/base/clock.hpp"
 #include "host/base/result.hpp"
 #include "host/ports/sql_quotes.hpp"
 #include "host/ports/system.hpp"
+#include "host/ports/widening.hpp"
 
 namespace syncline::sqlite {
 
@@ -17,5 +22,15 @@ namespace syncline::sqlite {
 Result<ports::System> make_sqlite(const ports::SystemConfig& config, Clock& clock);
 
 ports::SqlQuotes sql_quotes();
+
+// For these columns of a table the statements after which they tell apart what their collations
+// take for one; and those after which they are a key that the file keeps. Errors: as of the file.
+Result<std::string> finer_key_sql(const ports::SystemConfig& config, const std::string& table,
+                                  std::span<const std::string> columns);
+Result<std::string> make_key_sql(const ports::SystemConfig& config, const std::string& table,
+                                 std::span<const std::string> columns);
+// Per column the statements after which it holds what is wanted, the same for all of one table.
+Result<std::vector<std::string>> widening_sql(const ports::SystemConfig& config,
+                                              std::span<const ports::Widening> columns);
 
 }  // namespace syncline::sqlite

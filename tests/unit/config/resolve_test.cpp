@@ -240,7 +240,7 @@ TEST_F(ResolveTest, KeyMustBeAKeyOfTheTable) {
   const Error& error = resolution_.errors[0];
   EXPECT_EQ(error.code, ErrorCode::kSystemKey);
   EXPECT_THAT(error.why, HasSubstr("its keys are (id)"));
-  EXPECT_EQ(error.fix, "MAKE t(name) A KEY; or choose another key") << "in its system's words";
+  EXPECT_EQ(error.fix, "MAKE t(name) A KEY; -- or choose another key") << "in its system's words";
   EXPECT_EQ(resolution_.errors[1].fix,
             "make them NOT NULL and unique together or choose another key");
 }

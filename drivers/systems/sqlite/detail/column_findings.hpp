@@ -17,7 +17,9 @@ namespace syncline::sqlite {
 Result<void> find_in_columns(Connection& connection, const Mapped& mapped,
                              std::vector<ports::Finding>& out);
 
-// A decimal's declaration that keeps all of its digits.
+// A decimal's declaration that keeps all of its digits; and what becomes of the user's own SQL.
+inline constexpr const char* kTextMind =
+    " -- mind: it compares and sorts as text then, and by CAST(... AS NUMERIC) as a number";
 std::string decimal_declaration(const model::LogicalType& type, const Table& table);
 
 // The statements after which these columns are a key that the file itself keeps.
