@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "drivers/systems/sqlite/detail/column_findings.hpp"
@@ -61,6 +62,18 @@ Result<ports::TableInfo> table_info(Connection& connection, const Table& table) 
   return info;
 }
 
+// The file stays its owner's, whose programs write there too.
+std::string writable_by_us(const std::string& place) {
+  std::string shown = "'";
+  for (const char letter : place) shown += letter == '\'' ? "'\\''" : std::string(1, letter);
+  shown += "'";
+  struct stat info{};
+  if (stat(place.c_str(), &info) == 0 && info.st_uid == geteuid()) {
+    return "chmod u+w " + shown;
+  }
+  return "sudo setfacl -m u:" + std::to_string(geteuid()) + ":rwX " + shown;
+}
+
 Result<void> find_in_file(Connection& connection, std::vector<Finding>& out) {
   SYN_TRY(const std::string mode, connection.query_text("PRAGMA journal_mode"));
   if (mode != "wal") {
@@ -74,20 +87,60 @@ Result<void> find_in_file(Connection& connection, std::vector<Finding>& out) {
       path.find('/') == std::string::npos ? "." : path.substr(0, path.rfind('/') + 1);
   for (const std::string& place : {path, folder}) {
     if (access(place.c_str(), W_OK) != 0) {
-      out.push_back({Severity::kStops, "", place + " cannot be written by this user",
-                     "chmod or chown " + place + " so that the appliance's user can write there"});
+      out.push_back(
+          {Severity::kStops, "", place + " cannot be written by this user", writable_by_us(place)});
     }
   }
   return success();
 }
 
-// What the first start will create, announced before it does.
+// A file keeps the change log of one appliance.
+Result<void> find_owner(Connection& connection, const Shared& shared,
+                        const std::vector<std::string>& present, std::vector<Finding>& out) {
+  SYN_TRY(const std::string owner,
+          connection.query_text("SELECT appliance FROM syncline_state WHERE id = 1"));
+  if (owner == shared.config.appliance) return success();
+  std::string sql = "BEGIN IMMEDIATE; ";
+  for (const std::string& object : present) {
+    const size_t space = object.find(' ');
+    sql += "DROP " + object.substr(0, space) + " " + quoted(object.substr(space + 1)) + "; ";
+  }
+  out.push_back(
+      {Severity::kStops, "", connection.path() + " is captured by the appliance " + owner,
+       "-- `syncline detach` there; or, where that appliance is no more:\n" + sql + "COMMIT;"});
+  return success();
+}
+
+// Triggers that a start makes, and those that went since, with a table that was made anew.
+Result<void> find_triggers_of_ours(Connection& connection, const Mapped& mapped,
+                                   std::vector<Finding>& out) {
+  SYN_TRY(const auto present, present_triggers(connection));
+  std::string names;
+  for (const Trigger& trigger : triggers_of(mapped)) {
+    const auto found = present.find(trigger.name);
+    if (found != present.end() && found->second == trigger.sql) continue;
+    names += (names.empty() ? "" : ", ") + trigger.name;
+  }
+  if (names.empty()) return success();
+  out.push_back({Severity::kWarning, mapped.schema->name,
+                 "triggers of ours on " + mapped.table.name +
+                     " are missing or not as they should "
+                     "be: " +
+                     names + "; what users write there is not seen",
+                 "syncline run # makes them anew, and reads the table whole"});
+  return success();
+}
+
+// What the first start will create, announced before it does; and what is no longer as it was made.
 Result<void> find_objects(Connection& connection, const Shared& shared,
                           const std::vector<Mapped>& captured, std::vector<Finding>& out) {
   SYN_TRY(const auto present, installed_objects(connection));
   std::string missing;
+  const auto is_there = [&](const std::string& object) {
+    return std::find(present.begin(), present.end(), object) != present.end();
+  };
   const auto need = [&](const std::string& object) {
-    if (std::find(present.begin(), present.end(), object) != present.end()) return;
+    if (is_there(object)) return;
     missing += (missing.empty() ? "" : ", ") + object;
   };
   need("table syncline_checkpoint");
@@ -100,8 +153,17 @@ Result<void> find_objects(Connection& connection, const Shared& shared,
     need("table syncline_state");
     need("table syncline_changes");
   }
+  const bool is_captured =
+      !shared.is_scan && is_there("table syncline_state") && is_there("table syncline_changes");
+  if (is_captured) {
+    SYN_TRY(find_owner(connection, shared, present, out));
+  }
   for (const Mapped& mapped : captured) {
     if (shared.is_scan) break;
+    if (is_captured) {
+      SYN_TRY(find_triggers_of_ours(connection, mapped, out));
+      continue;
+    }
     for (const Trigger& trigger : triggers_of(mapped)) need("trigger " + trigger.name);
   }
   if (missing.empty()) return success();
@@ -189,12 +251,7 @@ Result<std::vector<Finding>> SqliteCatalog::findings() {
 Result<std::vector<std::string>> SqliteCatalog::detach() {
   const std::lock_guard lock(shared_->writing);
   SYN_TRY(auto connection, Connection::open(shared_->path, Access::kWrite, "FULL", kInstallWaitMs));
-  SYN_TRY(const auto guarded, triggers_that_need_state(*connection));
-  if (!guarded.empty()) {
-    return fail(ErrorCode::kSystemRefused, "cannot detach from " + shared_->path,
-                "trigger " + guarded.front() + " asks syncline_state, and would fail without it",
-                "make it anew without that condition, then detach");
-  }
+  SYN_TRY(check_nobody_asks(*connection));
   return remove_objects(*connection);
 }
 

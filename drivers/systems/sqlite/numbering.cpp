@@ -1,5 +1,7 @@
 #include "drivers/systems/sqlite/detail/numbering.hpp"
 
+#include "drivers/systems/sqlite/detail/rebuild.hpp"
+
 namespace syncline::sqlite {
 namespace {
 
@@ -8,8 +10,7 @@ using ports::Finding, ports::Severity;
 // Above what sequences of other systems come to, and exact in a float64: JSON takes it.
 constexpr int64_t kRangeSize = 1'000'000'000'000'000;
 
-// A table of AUTOINCREMENT alone can begin elsewhere than above its highest row; where that is not
-// sure, nothing is printed.
+// A table of AUTOINCREMENT alone can begin elsewhere than above its highest row.
 Result<bool> has_start(Connection& connection, const Mapped& mapped) {
   SYN_TRY(const int64_t count,
           connection.query_integer(
@@ -26,6 +27,15 @@ std::string range_sql(const Mapped& mapped) {
          ", 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = " + name +
          "); UPDATE sqlite_sequence SET seq = max(seq, " + std::to_string(place * kRangeSize) +
          ") WHERE name = " + name + ";";
+}
+
+Result<std::string> begin_sql(Connection& connection, const Mapped& mapped, const Column& key) {
+  SYN_TRY(const bool can_begin, has_start(connection, mapped));
+  if (can_begin) return range_sql(mapped);
+  Rebuild rebuild;
+  rebuild.after = range_sql(mapped) + " ";
+  add_change(rebuild.changes, {.column = key.name, .numbers = ColumnChange::Numbers::kNeverTwice});
+  return rebuild_sql(connection, mapped.table, rebuild);
 }
 
 }  // namespace
@@ -45,17 +55,13 @@ Result<void> find_numbering(Connection& connection, const Mapped& mapped,
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     SYN_TRY(const bool has_numbers, is_numbered(connection, mapped.table, mapped.columns[i]));
     if (!has_numbers) continue;
-    SYN_TRY(const bool can_begin, has_start(connection, mapped));
-    std::string fix =
-        "direction = \"to\" in the dataset's section of every system but one; or numbers = "
-        "\"apart\" in that of this system, where the program gives the keys itself (UUIDs, numbers "
-        "in steps of its own)";
-    if (can_begin) {
-      fix +=
-          ", or every other system that makes records is PostgreSQL, whose sequences in "
-          "steps do not follow, with a key of 64 bits, and a range of its own was begun here: " +
-          range_sql(mapped);
-    }
+    SYN_TRY(std::string fix, begin_sql(connection, mapped, mapped.columns[i]));
+    fix +=
+        "\n-- and numbers = \"apart\" in the dataset's section of this system, where every other "
+        "system that makes records is PostgreSQL, whose sequences in steps do not follow, with a "
+        "key of 64 bits. Elsewhere: direction = \"to\" in the section of every system but one; or "
+        "numbers = \"apart\" alone, where the program gives the keys itself (UUIDs, numbers in "
+        "steps of its own)";
     out.push_back({Severity::kStops, mapped.schema->name,
                    "key column " + mapped.columns[i].name + " of " + mapped.table.name +
                        " is numbered by SQLite, one above the highest that is there, and another "

@@ -1,7 +1,6 @@
 #include "drivers/systems/sqlite/detail/objects.hpp"
 
 #include <algorithm>
-#include <map>
 
 namespace syncline::sqlite {
 namespace {
@@ -123,18 +122,6 @@ Result<void> check_owner(Connection& connection, const std::string& appliance) {
               connection.path() + " is captured by the appliance " + owner,
               "a SQLite file keeps the change log of one appliance",
               "run `syncline detach` at " + owner + ", or sync with that appliance");
-}
-
-Result<std::map<std::string, std::string>> present_triggers(Connection& connection) {
-  SYN_TRY(Statement rows,
-          connection.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name "
-                             "LIKE 'syncline\\_%' ESCAPE '\\'"));
-  std::map<std::string, std::string> triggers;
-  while (true) {
-    SYN_TRY(const bool has_row, connection.next(rows));
-    if (!has_row) return triggers;
-    triggers.emplace(rows.text(0), rows.text(1));
-  }
 }
 
 struct Difference {
@@ -260,6 +247,18 @@ Result<std::vector<model::DatasetId>> install(Connection& connection, const std:
   }
   SYN_TRY(transaction.commit());
   return std::move(difference.rebuilt);
+}
+
+Result<std::map<std::string, std::string>> present_triggers(Connection& connection) {
+  SYN_TRY(Statement rows,
+          connection.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name "
+                             "LIKE 'syncline\\_%' ESCAPE '\\'"));
+  std::map<std::string, std::string> triggers;
+  while (true) {
+    SYN_TRY(const bool has_row, connection.next(rows));
+    if (!has_row) return triggers;
+    triggers.emplace(rows.text(0), rows.text(1));
+  }
 }
 
 Result<std::vector<std::string>> installed_objects(Connection& connection) {

@@ -27,7 +27,7 @@ constexpr const char* kUsersTriggers =
 // The table first: users write between this and our first start.
 std::string guarded_sql(const Shared& shared, const Trigger& trigger) {
   const std::string anew = ports::with_condition(trigger.sql, "BEGIN", kIsNotOurs, kLexis);
-  if (anew.empty()) return std::string("DROP and CREATE it with WHEN ") + kIsNotOurs;
+  if (anew.empty()) return std::string("-- DROP and CREATE it with WHEN ") + kIsNotOurs;
   return "BEGIN; " + create_state_sql(shared.config.appliance) + " DROP TRIGGER " +
          quoted(trigger.name) + "; " + anew + "; COMMIT;";
 }
@@ -46,10 +46,14 @@ Finding trigger_finding(const Shared& shared, const Mapped& mapped, const Trigge
     return {Severity::kNote, mapped.schema->name, std::move(what),
             "nothing: triggers = \"fire\" accepts it"};
   }
-  std::string fix = "triggers = \"fire\" in the dataset's section accepts that";
+  std::string fix =
+      "triggers = \"fire\" in the dataset's section accepts it as it is; or DROP TRIGGER " +
+      quoted(trigger.name) + ";";
   if (!shared.is_scan) {
-    fix += "; or let it leave our writes alone: triggers = \"guarded\" there, and " +
-           guarded_sql(shared, trigger);
+    fix = guarded_sql(shared, trigger) + "\n-- " +
+          (accepted == "guarded" ? "or "
+                                 : "and triggers = \"guarded\" in the dataset's section; or ") +
+          fix;
   }
   return {Severity::kStops, mapped.schema->name, std::move(what), std::move(fix)};
 }
@@ -163,13 +167,25 @@ Result<std::vector<Error>> trigger_problems(Connection& connection, const Shared
   return problems;
 }
 
-Result<std::vector<std::string>> triggers_that_need_state(Connection& connection) {
+Result<void> check_nobody_asks(Connection& connection) {
   SYN_TRY(const auto triggers, read_triggers(connection, ""));
-  std::vector<std::string> found;
   for (const Trigger& trigger : triggers) {
-    if (ports::names(trigger.sql, kState, kLexis)) found.push_back(trigger.name);
+    if (!ports::names(trigger.sql, kState, kLexis)) continue;
+    std::string sql = trigger.sql;
+    for (size_t at = sql.find(kIsNotOurs); at != std::string::npos; at = sql.find(kIsNotOurs)) {
+      sql.replace(at, std::string_view(kIsNotOurs).size(), "TRUE");
+    }
+    std::string fix = "BEGIN; DROP TRIGGER " + quoted(trigger.name) + "; ";
+    if (ports::names(sql, kState, kLexis)) {
+      fix += "COMMIT; -- and make it anew without that condition, then detach";
+    } else {
+      fix.append(sql).append("; COMMIT; -- then detach");
+    }
+    return fail(ErrorCode::kSystemRefused, "cannot detach from " + connection.path(),
+                "trigger " + trigger.name + " asks syncline_state, and would fail without it",
+                std::move(fix));
   }
-  return found;
+  return success();
 }
 
 }  // namespace syncline::sqlite

@@ -234,6 +234,20 @@ TEST_F(Mending, WhatReplaceRemovesByAnExpressionIsCapturedThen) {
       HasSubstr("lower_mail_search"));
 }
 
+TEST_F(Mending, ARangeOfItsOwnBeginsWhereNumbersNeverComeTwice) {
+  create_customers("number INTEGER", ", PRIMARY KEY (number))");
+  user_.run("INSERT INTO customer(number) VALUES (4)");
+  look({make_schema("customer", "number:int64 note:text")});
+  set([](ports::DatasetMapping& mapping) { mapping.maker_count = 2; });
+  const std::string what = "key column number of customer is numbered by SQLite";
+  const std::string sql = fix_of(what);
+  EXPECT_THAT(sql, HasSubstr("numbers = \"apart\""));
+  user_.run(sql);
+  EXPECT_THAT(fix_of(what), StartsWith("INSERT INTO sqlite_sequence"));
+  user_.run("INSERT INTO customer(note) VALUES ('own')");
+  EXPECT_EQ("4;1000000000000001", user_.ask("SELECT number FROM customer"));
+}
+
 // Between plan and script somebody adds a column: nothing is lost, and it says so.
 TEST_F(Mending, AScriptForATableAsItWasChangesNothing) {
   create_customers("id INTEGER PRIMARY KEY, price DECIMAL(20,2)", ")");
@@ -264,7 +278,9 @@ TEST_F(Mending, ATableMadeAnewWhileItIsReadIsScanned) {
   start({make_schema("customer", "id:int64 note:text")});
   user_.run(fix_of("column owner of customer is not synced"));
   user_.run("INSERT INTO customer(owner) VALUES ('unseen')");
+  EXPECT_THAT(fix_of("triggers of ours on customer are missing"), StartsWith("syncline run"));
   poll();
+  EXPECT_EQ("", fix_of("triggers of ours"));
   EXPECT_THAT(last_poll_.rescan, testing::ElementsAre(schemas_[0].dataset));
   user_.run("INSERT INTO customer(note) VALUES ('seen')");
   EXPECT_THAT(poll(), testing::ElementsAre("insert 2 note=seen"));

@@ -12,6 +12,7 @@
 // another appliance captures from the file.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,9 @@ Result<void> install_scan_tables(Connection& connection);
 // is anything to do. Returns the datasets whose triggers were missing or not as they should be.
 Result<std::vector<model::DatasetId>> install(Connection& connection, const std::string& appliance,
                                               const std::vector<Mapped>& captured);
+
+// Our triggers that are there: each one's text by its name.
+Result<std::map<std::string, std::string>> present_triggers(Connection& connection);
 
 // Names of all that is there of ours, triggers first.
 Result<std::vector<std::string>> installed_objects(Connection& connection);

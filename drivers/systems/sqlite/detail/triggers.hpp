@@ -19,7 +19,7 @@ Result<void> find_triggers(Connection& connection, const Shared& shared, const M
 Result<std::vector<Error>> trigger_problems(Connection& connection, const Shared& shared,
                                             const Mapped& mapped);
 
-// Users' triggers that ask for our mark, and would fail without its table.
-Result<std::vector<std::string>> triggers_that_need_state(Connection& connection);
+// kSystemRefused where a user's trigger asks for our mark, and would fail without its table.
+Result<void> check_nobody_asks(Connection& connection);
 
 }  // namespace syncline::sqlite
