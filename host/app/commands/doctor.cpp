@@ -91,6 +91,26 @@ void look_at_data(const config::Config& config, Report& report) {
   }
 }
 
+// What keeps a running appliance from a system, or a dataset there: it alone knows where it was in
+// that system's log. Nothing is said where none runs.
+void look_at_running(const Arguments& arguments, Report& report) {
+  const auto status = ask(arguments, {{"command", "status"}});
+  if (!status) return;
+  const auto tell = [&](const std::string& about, const json::object& of, const char* state) {
+    if (!of.contains("error")) return;
+    const bool is_stopped = of.at(state).as_string() == "stopped";
+    report.add(is_stopped ? "stops" : "warning", about, of.at("error").as_string().c_str(), "");
+  };
+  for (const json::value& one : status.value().at("systems").as_array()) {
+    const json::object& system = one.as_object();
+    const std::string name = system.at("name").as_string().c_str();
+    tell(name, system, "state");
+    for (const json::value& dataset : system.at("datasets").as_array()) {
+      tell(name + "." + dataset.at("name").as_string().c_str(), dataset.as_object(), "phase");
+    }
+  }
+}
+
 }  // namespace
 
 Result<ExitStatus> run_doctor(const Arguments& arguments) {
@@ -112,6 +132,7 @@ Result<ExitStatus> run_doctor(const Arguments& arguments) {
           finding.system + (finding.finding.dataset.empty() ? "" : "." + finding.finding.dataset),
           finding.finding.what, finding.finding.fix);
     }
+    look_at_running(arguments, report);
   }
   print(arguments, json::object{{"findings", report.findings}, {"is_ready", !report.is_bad}},
         report.text);

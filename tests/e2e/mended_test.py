@@ -1,0 +1,190 @@
+#!/usr/bin/python3
+"""What plan, check and doctor print is run as it is printed, in the sqlite3 shell.
+
+    mended_test.py PATH/TO/syncline
+"""
+import os
+import shutil
+import subprocess
+import unittest
+
+import fixture
+
+ROUNDS_MAX = 20
+OBJECTS = ("SELECT type, name, sql FROM sqlite_master WHERE type IN ('index', 'trigger', 'view') "
+           "AND sql IS NOT NULL ORDER BY name")
+LINES = ("CREATE TABLE line (id TEXT PRIMARY KEY NOT NULL, item TEXT REFERENCES item (code) "
+         "ON DELETE CASCADE, amount INTEGER)")
+
+
+class Mended(fixture.Appliance):
+    def mend(self, path, sql):
+        """As a user would who takes it from the screen into the shell; its errors."""
+        done = subprocess.run(["sqlite3", path], input=sql, capture_output=True, text=True,
+                              timeout=60, check=False)
+        return done.stderr
+
+    def findings(self):
+        return self.ask("plan", expect=None)["findings"]
+
+    def objects(self, path):
+        user = fixture.connect(path)
+        found = {row[1]: row for row in user.execute(OBJECTS)}
+        user.close()
+        return found
+
+    def mend_all(self):
+        """What was found, until nothing is left that SQL can mend. One script mends a table."""
+        told = set()
+        for _ in range(ROUNDS_MAX):
+            left = [one for one in self.findings() if one["fix"].startswith(
+                ("PRAGMA ", "BEGIN", "CREATE ", "INSERT ", "-- in "))]
+            if not left:
+                return told
+            one = left[0]
+            told.update((found["system"], found["what"]) for found in left)
+            path = self.path(one["system"] + ".db")
+            for system in ("office", "shop"):
+                if one["fix"].startswith(f"-- in {system}:"):
+                    path = self.path(system + ".db")
+            self.assertEqual(self.mend(path, one["fix"]), "", one)
+        self.fail(f"it does not end: {left}")
+
+    def test_all_that_plan_prints_until_it_is_content(self):
+        self.write(self.office, "PRAGMA journal_mode = DELETE", LINES,
+                   "CREATE TABLE item (code TEXT COLLATE NOCASE PRIMARY KEY, name STRING, price "
+                   "DECIMAL(20,2) DEFAULT ('1, 2'), -- a comment;\n owner TEXT NOT NULL CHECK "
+                   "(owner <> 'NOT NULL'))",
+                   "CREATE INDEX by_name ON item (name COLLATE NOCASE) WHERE name IS NOT NULL",
+                   "CREATE UNIQUE INDEX once ON item (lower(name))",
+                   "CREATE VIEW seen AS SELECT code FROM item",
+                   "CREATE TABLE audit (id INTEGER PRIMARY KEY, what TEXT)",
+                   "CREATE TRIGGER told AFTER UPDATE ON item BEGIN\n"
+                   "  INSERT INTO audit(what) VALUES (NEW.code || ';'); -- kept\nEND")
+        self.write(self.shop, LINES,
+                   "CREATE TABLE item (code TEXT PRIMARY KEY, name TEXT, price DECIMAL(9,4))")
+        self.write(self.office, "INSERT INTO item VALUES ('a', 'Pen', 1.5, 'me')",
+                   "INSERT INTO item VALUES (NULL, 'Ink', 2.5, 'me')",
+                   "INSERT INTO line VALUES ('l', 'a', 3)")
+        self.init()
+        self.change_config('table = "item"\n', 'table = "item"\ntriggers = "guarded"\n')
+        before = self.objects(self.office)
+        told = "\n".join(f"{system} {what}" for system, what in self.mend_all())
+        for words in ("office " + self.office + " is in journal mode delete",
+                      "office column name (STRING)", "office column owner of item is not synced",
+                      "office key column code of item is NULL in 1 row",
+                      "shop key column code tells keys apart",
+                      "office item has a unique index on an expression (once)",
+                      "office trigger told on item fires"):
+            self.assertIn(words, told)
+        self.assertNotIn("stops", [one["severity"] for one in self.findings()
+                                   if one["dataset"] == "item"])
+        after = self.objects(self.office)
+        for name in ("by_name", "seen"):
+            self.assertEqual(before[name], after[name])
+        self.assertIn("-- kept", after["told"][2])
+        self.assertEqual(self.one(self.office, "SELECT count(*) FROM item"), 2)
+        self.assertEqual(self.one(self.office, "SELECT count(*) FROM line"), 1)
+        self.assertEqual(self.one(self.office, "PRAGMA integrity_check"), "ok")
+
+    def test_tables_without_a_key_are_given_one(self):
+        for path in (self.office, self.shop):
+            self.write(path, "CREATE TABLE note (a TEXT, b TEXT)",
+                       "INSERT INTO note VALUES ('x', 'kept')")
+        self.init()
+        self.set_config(self.config() + '\n[datasets.note]\nkey = ["a"]\nfirst = "office"\n'
+                        '[datasets.note.on.office]\ntable = "note"\n'
+                        '[datasets.note.on.shop]\ntable = "note"\n')
+        errors = self.ask("check", expect=4)["errors"]
+        for path, error in zip((self.office, self.shop), errors, strict=True):
+            self.assertEqual(self.mend(path, error["fix"]), "")
+            self.assertEqual(self.rows(path, "note"), [("x", "kept")])
+        self.call("check")
+        self.call("plan")
+
+    def test_what_fails_in_the_middle_leaves_the_table(self):
+        """The shell goes on behind an error, but not within a line."""
+        self.write(self.office, "CREATE TABLE note (a TEXT, b TEXT)",
+                   "INSERT INTO note VALUES (NULL, 'kept')")
+        self.write(self.shop, "CREATE TABLE note (a TEXT PRIMARY KEY NOT NULL, b TEXT)")
+        self.init()
+        self.set_config(self.config() + '\n[datasets.note]\nkey = ["a"]\nfirst = "office"\n'
+                        '[datasets.note.on.office]\ntable = "note"\n'
+                        '[datasets.note.on.shop]\ntable = "note"\n')
+        fix = self.ask("check", expect=4)["errors"][0]["fix"]
+        self.assertIn("NOT NULL constraint failed", self.mend(self.office, fix))
+        self.assertEqual(self.rows(self.office, "note"), [(None, "kept")])
+        self.write(self.office, "UPDATE note SET a = 'x'", "ALTER TABLE note ADD COLUMN c")
+        self.assertIn("is not as it was: ask `syncline plan` again", self.mend(self.office, fix))
+        self.assertEqual(self.rows(self.office, "note"), [("x", "kept", None)])
+
+    def test_a_column_that_holds_less_than_anothers_is_widened(self):
+        self.write(self.office, "CREATE TABLE gauge (id TEXT PRIMARY KEY NOT NULL, price "
+                                "DECIMAL(9,2) CHECK (price > 0), seen DATETIME(0))",
+                   "INSERT INTO gauge VALUES ('a', 1.5, '2026-01-05 10:00:00')")
+        self.write(self.shop, "CREATE TABLE gauge (id TEXT PRIMARY KEY NOT NULL, price "
+                              "DECIMAL TEXT(20,4), seen DATETIME)")
+        self.init()
+        self.assertEqual({what.split(":")[0] for _, what in self.mend_all()},
+                         {"field price", "field seen"})
+        self.assertEqual(self.findings_of("gauge"), [])
+        self.start()
+        last = ("b", "1234567890123456.0625", "2026-01-05 10:00:00.000125")
+        self.write(self.shop, f"INSERT INTO gauge VALUES {last}")
+        self.wait(lambda: self.rows(self.office, "gauge")[1:] == [last])
+        self.assertTrue(self.ask("verify")["is_equal"])
+
+    def findings_of(self, dataset):
+        return [one for one in self.findings() if one["dataset"] == dataset]
+
+
+class Doctor(fixture.Appliance):
+    def told(self, words):
+        return [one for one in self.ask("doctor", expect=None)["findings"] if words in one["what"]]
+
+    def test_a_restored_file_is_named_with_the_command_that_mends_it(self):
+        self.init()
+        self.start()
+        self.write(self.office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
+        self.expect_equal()
+        self.stop()
+        for end in ("", "-wal", "-shm"):
+            if os.path.exists(self.office + end):
+                shutil.copy(self.office + end, self.path("backup" + end))
+        self.start()
+        self.write(self.office, "INSERT INTO customer VALUES ('bob@x', 'Bob', 2)")
+        self.expect_equal()
+        self.stop()
+        for end in ("", "-wal", "-shm"):
+            if os.path.exists(self.office + end):
+                os.remove(self.office + end)
+            if os.path.exists(self.path("backup" + end)):
+                shutil.copy(self.path("backup" + end), self.office + end)
+        self.start()
+        self.wait(lambda: self.status_of("office")["state"] == "stopped")
+        found = self.told("SYN-3005")
+        self.assertEqual([(one["about"], one["severity"]) for one in found], [("office", "stops")])
+        self.assertIn("syncline resync", found[0]["what"])
+        self.call("resync", "--system", "office", "--yes")
+        self.expect_equal()
+        self.assertEqual(self.told("SYN-3005"), [])
+
+    def test_triggers_that_went_with_their_table_are_named(self):
+        self.init()
+        self.start()
+        self.write(self.office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
+        self.expect_equal()
+        self.stop()
+        self.write(self.office, "ALTER TABLE customer RENAME TO before", fixture.TABLES[0],
+                   "INSERT INTO customer SELECT * FROM before", "DROP TABLE before",
+                   "INSERT INTO customer VALUES ('bob@x', 'Bob', 2)")
+        found = self.told("triggers of ours on customer are missing")
+        self.assertEqual([one["about"] for one in found], ["office.customer"])
+        self.assertIn("syncline run", found[0]["fix"])
+        self.start()
+        self.expect_equal()
+        self.assertEqual(self.told("triggers of ours"), [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
