@@ -1,6 +1,8 @@
 // What a finding prints is run as it is printed: the finding is gone then, and all else is there.
 #include <functional>
+#include <sstream>
 
+#include "drivers/systems/sqlite/detail/connection.hpp"
 #include "drivers/systems/sqlite/detail/table_text.hpp"
 #include "tests/unit/sqlite/sqlite_fixture.hpp"
 
@@ -48,6 +50,84 @@ TEST(TableText, TermsOfAnIndexStandForThemselves) {
   const std::vector<std::string> terms = {"\"v\"", "y", "\"w\""};
   EXPECT_EQ("CREATE INDEX \"c\" ON t (\"v\", y COLLATE nocase DESC, \"w\" ASC) WHERE z",
             index.with("", "c", terms));
+}
+
+// SQLite itself says what a changed text declares: the column as it is wanted, and no other.
+class Declared : public SqliteTest {
+ protected:
+  // Each column's name, type, NOT NULL and collation; of one column only its name.
+  std::vector<std::string> columns(const std::string& table, const std::string& but) {
+    std::vector<std::string> lines;
+    const std::string names = user_.ask("SELECT name FROM pragma_table_xinfo('" + table + "')");
+    std::istringstream in(names);
+    for (std::string name; std::getline(in, name, ';');) {
+      std::string line = name;
+      if (name != but) {
+        line += "|" +
+                user_.ask(
+                    "SELECT type, \"notnull\", pk, dflt_value, hidden FROM "
+                    "pragma_table_xinfo('" +
+                    table + "') WHERE name = '" + name + "'") +
+                "|" + collation(table, name);
+      }
+      lines.push_back(line);
+    }
+    return lines;
+  }
+  std::string collation(const std::string& table, const std::string& column) {
+    auto opened = Connection::open(path_, Access::kRead, "NORMAL", 0);
+    return opened.value()->column_collation(table, column).value();
+  }
+  std::string about(const std::string& column, const std::string& what) {
+    return user_.ask("SELECT " + what + " FROM pragma_table_xinfo('b') WHERE name = '" + column +
+                     "'");
+  }
+  // The table b, as table a with the change.
+  void change(const ColumnChange& wanted) {
+    user_.run("DROP TABLE IF EXISTS b");
+    const std::string create = user_.ask("SELECT sql FROM sqlite_master WHERE name = 'a'");
+    user_.run(create_changed(create, "b", std::vector{wanted}));
+  }
+  void change_each_column() {
+    std::istringstream in(user_.ask("SELECT name FROM pragma_table_info('a') WHERE pk = 0"));
+    for (std::string name; std::getline(in, name, ';');) {
+      SCOPED_TRACE(name);
+      change({.column = name, .type = "INT", .collation = "RTRIM"});
+      EXPECT_EQ("INT", about(name, "type"));
+      EXPECT_EQ("RTRIM", collation("b", name));
+      EXPECT_EQ(columns("a", name), columns("b", name));
+      change({.column = name, .null = ColumnChange::Null::kRefused});
+      EXPECT_EQ("1", about(name, "\"notnull\""));
+      EXPECT_EQ(columns("a", name), columns("b", name));
+      change({.column = name, .null = ColumnChange::Null::kAllowed});
+      EXPECT_EQ("0", about(name, "\"notnull\""));
+      EXPECT_EQ(columns("a", name), columns("b", name));
+    }
+  }
+};
+
+TEST_F(Declared, EveryChangeOfEveryColumnChangesItAlone) {
+  for (
+      const char* create : {
+          "CREATE TABLE a(x)",
+          "CREATE TABLE a(x,y,z)",
+          "CREATE TABLE IF NOT EXISTS main . a (x UNSIGNED BIG INT NOT NULL UNIQUE,y TEXT NULL)",
+          "CREATE TABLE \"a\"(\"x, y\" TEXT DEFAULT 'COLLATE (', [check] INT, `primary` REAL)",
+          "CREATE TABLE a(x VARCHAR(20, 3) NOT NULL ON CONFLICT REPLACE DEFAULT 7,\n y/**/TEXT--\n"
+          "COLLATE/* ) */NOCASE DEFAULT -1.5 NOT NULL CHECK (y IN ('a', 'b') AND y NOT NULL))",
+          "CREATE TABLE a(k INTEGER PRIMARY KEY DESC, x 'long type' CONSTRAINT c UNIQUE CONSTRAINT "
+          "d NOT NULL CONSTRAINT e DEFAULT (1 + (2)), CONSTRAINT f CHECK (x > 0) UNIQUE (x))",
+          "CREATE TABLE a(k TEXT, x DEFAULT NULL REFERENCES p ON UPDATE SET NULL DEFERRABLE "
+          "INITIALLY DEFERRED NOT NULL, y DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (k COLLATE "
+          "NOCASE), FOREIGN KEY (y) REFERENCES q(z)) WITHOUT ROWID",
+          "CREATE TABLE a(k INT PRIMARY KEY NOT NULL, x ANY, g TEXT GENERATED ALWAYS AS (x || ',') "
+          "STORED, y BLOB DEFAULT x'00') STRICT, WITHOUT ROWID",
+      }) {
+    SCOPED_TRACE(create);
+    user_.run("DROP TABLE IF EXISTS a");
+    user_.run(create);
+    change_each_column();
+  }
 }
 
 class Mending : public SqliteTest {
