@@ -13,9 +13,9 @@ constexpr int64_t kForgetRowsMax = 10'000;  // of one transaction, so that no us
 constexpr int kSchemaTriesMax = 8;
 constexpr uint64_t kChangeRowSizeBytes = 48;  // about what one takes in the file
 
-auto lost(const std::string& path, std::string why) {
-  return fail(ErrorCode::kSystemLost, path + " has lost its change log", std::move(why),
-              "run `syncline resync` for this system");
+auto lost(const Shared& shared, std::string why) {
+  return fail(ErrorCode::kSystemLost, shared.path + " has lost its change log", std::move(why),
+              "run " + resync_command(shared));
 }
 
 Result<int64_t> run_query(Connection& connection, Statement& query) {
@@ -60,7 +60,7 @@ Result<void> SqliteSource::open(const model::Position& position) {
             reader_->query_integer("SELECT count(*) FROM sqlite_master WHERE name = "
                                    "'syncline_changes'"));
     if (has_log == 0) {
-      return lost(shared_->path,
+      return lost(*shared_,
                   "syncline_changes is not in the file: an older copy was restored, "
                   "or `syncline detach` was run");
     }
@@ -95,8 +95,7 @@ void SqliteSource::keep_mapped(std::vector<Mapped>& captured, Mapped&& now) {
           *now.mapping,
           {ErrorCode::kSystemSchema,
            "dataset " + now.schema->name + ": table " + now.table.name + " was changed", difference,
-           "check the dataset's types in the config, then `syncline resync` it for this "
-           "system"});
+           "check the dataset's types in the config, then run " + resync_command(*shared_)});
     }
   }
   stopped_.erase(now.dataset());
@@ -146,7 +145,7 @@ Result<Place> SqliteSource::last_place() {
   SYN_TRY(Statement query,
           reader_->prepare("SELECT id, nonce FROM syncline_changes ORDER BY id DESC LIMIT 1"));
   SYN_TRY(const bool has_row, reader_->next(query));
-  if (!has_row) return lost(shared_->path, "syncline_changes was emptied by someone else");
+  if (!has_row) return lost(*shared_, "syncline_changes was emptied by someone else");
   return Place{query.integer(0), query.integer(1)};
 }
 
@@ -156,7 +155,7 @@ Result<void> SqliteSource::check_place() {
   place_query_.bind(1, last_.id);
   SYN_TRY(const bool has_row, reader_->next(place_query_));
   if (has_row && place_query_.integer(0) == last_.nonce) return success();
-  return lost(shared_->path,
+  return lost(*shared_,
               "the last change that was read is not in the file any more: an older "
               "copy was restored");
 }

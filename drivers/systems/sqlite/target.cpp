@@ -11,13 +11,13 @@ namespace {
 
 constexpr int64_t kForgetRowsMax = 4096;  // of one marked transaction
 
-auto marker_moved(const std::string& path, const ports::MarkerMove& move) {
+auto marker_moved(const Shared& shared, const ports::MarkerMove& move) {
   return fail(ErrorCode::kMarkerMoved,
               "the checkpoint of stream " + std::to_string(move.stream) + ", lane " +
-                  std::to_string(move.lane) + " in " + path + " is not " +
+                  std::to_string(move.lane) + " in " + shared.path + " is not " +
                   std::to_string(move.previous),
               "another appliance of this name writes here, or the file was restored",
-              "stop the other one, or run `syncline resync` for this system");
+              "stop the other one, or run " + resync_command(shared));
 }
 
 }  // namespace
@@ -133,7 +133,7 @@ Result<void> SqliteTarget::move_markers(const ports::WriteBatch& batch) {
     move_.bind(5, static_cast<int64_t>(move.previous));
     const int code = move_.run();
     if (code != SQLITE_DONE) return connection_->error(code, "cannot move a checkpoint");
-    if (connection_->changed_rows() != 1) return marker_moved(connection_->path(), move);
+    if (connection_->changed_rows() != 1) return marker_moved(*shared_, move);
   }
   return success();
 }

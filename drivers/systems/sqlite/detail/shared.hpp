@@ -27,6 +27,11 @@ struct Shared {
   std::atomic<int64_t> first_kept_id = 0;
 };
 
+// What starts this system anew.
+inline std::string resync_command(const Shared& shared) {
+  return "`syncline resync --system " + shared.config.name + " --yes`";
+}
+
 // How long a transaction of ours waits for a lock that a user holds.
 inline constexpr int kLockWaitMs = 25;
 inline constexpr int kInstallWaitMs = 2000;
