@@ -145,10 +145,12 @@ class Search {
   void look_at_collation(size_t field) {
     const Column& column = mapped_.columns[field];
     const auto equivalence = mapped_.schema->key_equivalence;
-    const bool is_finer = equivalence != model::KeyEquivalence::kBytes &&
-                          column.collation == "BINARY" && column.affinity == Affinity::kText;
-    if (!is_finer) return;
     const bool is_case = equivalence == model::KeyEquivalence::kAsciiCaseInsensitive;
+    const bool is_finer =
+        equivalence != model::KeyEquivalence::kBytes &&
+        (column.collation == "BINARY" || (is_case && column.collation == "RTRIM"));
+    const bool is_text = column.affinity == Affinity::kText || is_label(type_of(field).kind);
+    if (!is_finer || !is_text) return;
     tell(Severity::kStops,
          "key column " + column.name +
              " tells keys apart that another system takes "

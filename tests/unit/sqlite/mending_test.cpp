@@ -200,6 +200,14 @@ TEST_F(Mending, AKeyFinerThanTheDatasetsTakesItsCollation) {
   EXPECT_EQ(SQLITE_CONSTRAINT, user_.code_of("INSERT INTO customer(mail) VALUES ('A')"));
 }
 
+TEST_F(Mending, AKeyWithoutATypeOrOfAnotherCollationTakesItToo) {
+  user_.run("CREATE TABLE customer(a NOT NULL, b TEXT NOT NULL COLLATE RTRIM, PRIMARY KEY (a, b))");
+  look({make_schema("customer", "a:text b:text", 2)}, model::KeyEquivalence::kAsciiCaseInsensitive);
+  user_.run(fix_of("key column b tells keys apart"));
+  EXPECT_EQ("", fix_of("tells keys apart"));
+  EXPECT_THAT(declared(), HasSubstr("(a COLLATE NOCASE NOT NULL, b TEXT NOT NULL COLLATE NOCASE,"));
+}
+
 TEST_F(Mending, KeysThatDifferInTrailingSpacesTakeRtrim) {
   create_customers("mail TEXT NOT NULL", ", PRIMARY KEY (mail)) WITHOUT ROWID");
   user_.run("INSERT INTO customer(mail) VALUES ('a'), ('b')");
@@ -295,6 +303,9 @@ TEST_F(Mending, AKeyWithoutAnIndexInItsOrderIsGivenOne) {
   user_.run("CREATE TABLE customer(a TEXT NOT NULL, b TEXT NOT NULL, PRIMARY KEY (a, b))");
   look({make_schema("customer", "b:text a:text", 2)});
   user_.run(fix_of("no index has the order of the dataset's key in customer"));
+  EXPECT_EQ("", fix_of("no index has the order"));
+  user_.run("CREATE INDEX by_a ON customer(a)");  // which the filter may well be looked up in
+  set([](ports::DatasetMapping& mapping) { mapping.where = "a = 'x'"; });
   EXPECT_EQ("", fix_of("no index has the order"));
 }
 
