@@ -135,6 +135,29 @@ class Mended(fixture.Appliance):
         self.wait(lambda: self.rows(self.office, "gauge")[1:] == [last])
         self.assertTrue(self.ask("verify")["is_equal"])
 
+    def test_a_table_made_anew_while_it_is_synced_goes_on_after_the_resync_that_is_named(self):
+        for path in (self.office, self.shop):
+            self.write(path, "CREATE TABLE gauge (id TEXT PRIMARY KEY NOT NULL, price "
+                             "DECIMAL(20,2))", "INSERT INTO gauge VALUES ('a', 1.5)")
+        self.init()
+        self.start()
+        self.expect_equal("gauge")
+        fix = next(one["fix"] for one in self.findings_of("gauge") if one["system"] == "office")
+        self.assertEqual(self.mend(self.office, fix), "")
+        self.write(self.office, "INSERT INTO gauge VALUES ('b', '123456789012345678.25')")
+        self.wait(lambda: self.phase_of("office", "gauge")["phase"] == "stopped")
+        found = [one for one in self.ask("doctor", expect=1)["findings"]
+                 if one["about"] == "office.gauge" and one["severity"] == "stops"]
+        self.call(*re.search("`syncline (.*?)`", found[0]["what"])[1].split())
+        self.wait(lambda: self.phase_of("office", "gauge")["phase"] == "live")
+        fix = next(one["fix"] for one in self.findings_of("gauge") if one["system"] == "shop")
+        self.assertEqual(self.mend(self.shop, fix), "")
+        self.wait(lambda: self.phase_of("shop", "gauge")["phase"] == "stopped")
+        self.call("resync", "--system", "shop", "--yes")
+        self.wait(lambda: self.rows(self.shop, "gauge")[1:] == [("b", "123456789012345678.25")])
+        self.write(self.shop, "UPDATE gauge SET price = '2.25' WHERE id = 'b'")
+        self.expect_equal("gauge")
+
     def findings_of(self, dataset):
         return [one for one in self.findings() if one["dataset"] == dataset]
 
