@@ -193,16 +193,31 @@ std::vector<BlueprintSystem> bare_systems(const config::Config& config,
   return systems;
 }
 
+// The columns as the catalog knows them.
+std::vector<const ports::ColumnInfo*> infos_of(
+    const std::vector<ports::TableInfo>& tables, const std::string& table,
+    std::span<const config::ColumnShape* const> columns) {
+  std::vector<const ports::ColumnInfo*> infos;
+  const auto& known = std::ranges::find(tables, table, &ports::TableInfo::name)->columns;
+  for (const config::ColumnShape* column : columns) {
+    infos.push_back(&*std::ranges::find(known, column->name, &ports::ColumnInfo::name));
+  }
+  return infos;
+}
+
 Result<config::SystemShape> read_shape(const BlueprintSystem& system, Clock& clock) {
   SYN_TRY(auto made, make_system(system.settings->kind, system.ports, clock));
   SYN_TRY(const auto tables, made.catalog->tables());
   const std::string& kind = system.settings->kind;
   const SystemRow* row = find_system_row(kind);
+  using Columns = std::span<const config::ColumnShape* const>;
   return config::SystemShape{
       system.settings->name, shapes_of(tables, kind),
-      [row, config = system.ports](const std::string& table,
-                                   std::span<const config::ColumnShape* const> columns) {
+      [row, config = system.ports](const std::string& table, Columns columns) {
         return row->make_key(config, table, columns);
+      },
+      [row, config = system.ports, tables](const std::string& table, Columns columns) {
+        return row->finer_key(config, table, infos_of(tables, table, columns));
       }};
 }
 

@@ -16,6 +16,14 @@ using model::TypeKind;
 constexpr TypeKind kNoKeys[] = {TypeKind::kFloat32, TypeKind::kFloat64, TypeKind::kJson,
                                 TypeKind::kSpatial};
 
+// From fine to coarse; the enumeration's numbers are permanent and not in this order.
+constexpr KeyEquivalence kCoarser[] = {KeyEquivalence::kBytes, KeyEquivalence::kTrailingSpaces,
+                                       KeyEquivalence::kAsciiCaseInsensitive};
+
+auto rank(KeyEquivalence equivalence) {
+  return std::ranges::find(kCoarser, equivalence) - kCoarser;
+}
+
 // A mapping with its table: which column holds which field.
 struct Side {
   const Mapping* mapping = nullptr;
@@ -95,6 +103,7 @@ class DatasetResolver {
   bool travels(const std::string& field);
   void check_keys();
   void check_key_of(const Side& side);
+  std::string finer_keys(KeyEquivalence wanted) const;
   KeyEquivalence choose_equivalence();
   ResolvedDataset make_schema();
   bool is_numbered_apart() const;
@@ -256,11 +265,25 @@ void DatasetResolver::check_key_of(const Side& side) {
           : side.system->make_key(side.mapping->table, shapes) + " -- or choose another key");
 }
 
+// What makes all key columns tell keys apart as the dataset does, system by system.
+std::string DatasetResolver::finer_keys(KeyEquivalence wanted) const {
+  std::string fix;
+  for (const Side& side : sides_) {
+    std::vector<const ColumnShape*> coarse;
+    for (const std::string& field : dataset_.key) {
+      const ColumnShape* column = side.columns.at(field);
+      if (rank(column->equivalence) > rank(wanted)) coarse.push_back(column);
+    }
+    if (coarse.empty()) continue;
+    fix += "-- in " + side.mapping->system + ":\n";
+    fix += side.system->finer_key == nullptr
+               ? "-- give the column a binary collation\n"
+               : side.system->finer_key(side.mapping->table, coarse) + "\n";
+  }
+  return fix + "-- or remove the line";
+}
+
 KeyEquivalence DatasetResolver::choose_equivalence() {
-  // From fine to coarse; the enumeration's numbers are permanent and not in this order.
-  constexpr KeyEquivalence kCoarser[] = {KeyEquivalence::kBytes, KeyEquivalence::kTrailingSpaces,
-                                         KeyEquivalence::kAsciiCaseInsensitive};
-  const auto rank = [&](KeyEquivalence e) { return std::ranges::find(kCoarser, e) - kCoarser; };
   KeyEquivalence needed = KeyEquivalence::kBytes;
   std::string needed_by;
   for (const Side& side : sides_) {
@@ -276,7 +299,7 @@ KeyEquivalence DatasetResolver::choose_equivalence() {
     add(dataset_.place, ErrorCode::kSystemKey,
         "\"key_equivalence\" of dataset \"" + dataset_.name + "\" is finer than its systems",
         needed_by + " takes keys for equal that the config tells apart",
-        "remove the line, or give the column a binary collation");
+        finer_keys(*dataset_.key_equivalence));
   }
   return *dataset_.key_equivalence;
 }

@@ -5,7 +5,7 @@
 // type is the coarsest among the systems (docs/types.md), or what the config says. Key fields come
 // first, in the config's order; the others in the order of the first system's table.
 //
-// Threads: pure functions, but for MakeKey. Errors: kSystemSchema, kSystemKey, kConfigUnknown;
+// Threads: pure functions, but for KeySql. Errors: kSystemSchema, kSystemKey, kConfigUnknown;
 // `what` begins with the place in the config.
 #pragma once
 
@@ -44,14 +44,16 @@ struct TableShape {
   std::string kind = {};                       // of its system; empty: not known
 };
 
-// The statements that make these columns a key of that table, which may look at its system.
-using MakeKey = std::function<std::string(const std::string& table,
-                                          std::span<const ColumnShape* const> columns)>;
+// The statements that make these columns a key of that table, or tell apart what their collations
+// take for one. It may look at the table's system.
+using KeySql = std::function<std::string(const std::string& table,
+                                         std::span<const ColumnShape* const> columns)>;
 
 struct SystemShape {
   std::string system;
   std::vector<TableShape> tables;
-  MakeKey make_key = nullptr;  // null: it is said in words
+  KeySql make_key = nullptr;  // null: it is said in words
+  KeySql finer_key = nullptr;
 };
 
 struct ResolvedMapping {

@@ -103,6 +103,19 @@ class Mended(fixture.Appliance):
         self.call("check")
         self.call("plan")
 
+    def test_a_key_that_is_coarser_than_the_config_wants_is_made_finer(self):
+        self.write(self.shop, "DROP TABLE customer", "CREATE TABLE customer (email TEXT PRIMARY "
+                   "KEY COLLATE NOCASE NOT NULL, name TEXT, points INTEGER)",
+                   "INSERT INTO customer VALUES ('Ann@x', 'Ann', 1)")
+        self.init()
+        self.change_config('key   = ["email"]', 'key = ["email"]\nkey_equivalence = "bytes"')
+        error = self.ask("check", expect=4)["errors"][0]
+        self.assertIn("is finer than its systems", error["what"])
+        self.assertEqual(self.mend(self.shop, error["fix"]), "")
+        self.call("check")
+        self.write(self.shop, "INSERT INTO customer VALUES ('ann@x', 'Anna', 2)")
+        self.assertEqual(self.findings_of("customer"), [])
+
     def test_what_fails_in_the_middle_leaves_the_table(self):
         """The shell goes on behind an error, but not within a line."""
         self.write(self.office, "CREATE TABLE note (a TEXT, b TEXT)",

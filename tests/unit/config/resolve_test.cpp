@@ -31,6 +31,10 @@ std::string make_key(const std::string& table, std::span<const ColumnShape* cons
   return "MAKE " + table + "(" + columns.front()->name + ") A KEY;";
 }
 
+std::string finer_key(const std::string& table, std::span<const ColumnShape* const> columns) {
+  return "MAKE " + table + "." + columns.front()->name + " FINER;";
+}
+
 // Two systems a and b, each with a table t; a dataset d over both.
 class ResolveTest : public testing::Test {
  protected:
@@ -57,7 +61,7 @@ class ResolveTest : public testing::Test {
     Parsed parsed = parse_config(text, "x.toml", offer);
     for (const Error& error : parsed.errors) ADD_FAILURE() << to_string(error);
     config_ = std::move(parsed.config);
-    const SystemShape shapes[] = {{"a", {a_, extra_}, make_key}, {"b", {b_}}};
+    const SystemShape shapes[] = {{"a", {a_, extra_}, make_key, finer_key}, {"b", {b_}}};
     resolution_ = resolve(config_, shapes);
   }
 
@@ -202,8 +206,12 @@ TEST_F(ResolveTest, KeyEquivalenceIsTheCoarsestUnlessSaidCoarser) {
   EXPECT_EQ(schema().key_equivalence, KeyEquivalence::kTrailingSpaces);
   configure("key = [\"name\"]\nkey_equivalence = \"ascii_case_insensitive\"", "", "");
   EXPECT_EQ(schema().key_equivalence, KeyEquivalence::kAsciiCaseInsensitive);
+  b_.columns[1].equivalence = KeyEquivalence::kAsciiCaseInsensitive;
   configure("key = [\"name\"]\nkey_equivalence = \"bytes\"", "", "");
-  EXPECT_THAT(error(), HasSubstr("a.t.name takes keys for equal"));
+  EXPECT_EQ(resolution_.errors.at(0).fix,
+            "-- in a:\nMAKE t.name FINER;\n-- in b:\n-- give the column a binary collation\n-- "
+            "or remove the line");
+  EXPECT_THAT(error(), HasSubstr("b.t.name takes keys for equal"));
 }
 
 TEST_F(ResolveTest, PoliciesFollowTheFields) {

@@ -61,16 +61,10 @@ class Declared : public SqliteTest {
     const std::string names = user_.ask("SELECT name FROM pragma_table_xinfo('" + table + "')");
     std::istringstream in(names);
     for (std::string name; std::getline(in, name, ';');) {
-      std::string line = name;
-      if (name != but) {
-        line += "|" +
-                user_.ask(
-                    "SELECT type, \"notnull\", pk, dflt_value, hidden FROM "
-                    "pragma_table_xinfo('" +
-                    table + "') WHERE name = '" + name + "'") +
-                "|" + collation(table, name);
-      }
-      lines.push_back(line);
+      std::string& line = lines.emplace_back(name);
+      if (name == but) continue;
+      line.append("|").append(collation(table, name));
+      line.append("|").append(about(table, name, "type, \"notnull\", pk, dflt_value, hidden"));
     }
     return lines;
   }
@@ -78,9 +72,9 @@ class Declared : public SqliteTest {
     auto opened = Connection::open(path_, Access::kRead, "NORMAL", 0);
     return opened.value()->column_collation(table, column).value();
   }
-  std::string about(const std::string& column, const std::string& what) {
-    return user_.ask("SELECT " + what + " FROM pragma_table_xinfo('b') WHERE name = '" + column +
-                     "'");
+  std::string about(const std::string& table, const std::string& column, const std::string& what) {
+    return user_.ask("SELECT " + what + " FROM pragma_table_xinfo('" + table + "') WHERE name = '" +
+                     column + "'");
   }
   // The table b, as table a with the change.
   void change(const ColumnChange& wanted) {
@@ -93,14 +87,14 @@ class Declared : public SqliteTest {
     for (std::string name; std::getline(in, name, ';');) {
       SCOPED_TRACE(name);
       change({.column = name, .type = "INT", .collation = "RTRIM"});
-      EXPECT_EQ("INT", about(name, "type"));
+      EXPECT_EQ("INT", about("b", name, "type"));
       EXPECT_EQ("RTRIM", collation("b", name));
       EXPECT_EQ(columns("a", name), columns("b", name));
       change({.column = name, .null = ColumnChange::Null::kRefused});
-      EXPECT_EQ("1", about(name, "\"notnull\""));
+      EXPECT_EQ("1", about("b", name, "\"notnull\""));
       EXPECT_EQ(columns("a", name), columns("b", name));
       change({.column = name, .null = ColumnChange::Null::kAllowed});
-      EXPECT_EQ("0", about(name, "\"notnull\""));
+      EXPECT_EQ("0", about("b", name, "\"notnull\""));
       EXPECT_EQ(columns("a", name), columns("b", name));
     }
   }
