@@ -322,7 +322,7 @@ void Delivery::Impl::finish(const Transaction& transaction, const ports::ApplyRe
   const int64_t now_us = clock.now_us();
   {
     const std::lock_guard lock(mutex);
-    size_t written = 0;
+    size_t written = transaction.nothing_count;
     for (const Transaction::Record& record : transaction.records) {
       written += record.entries.size();
       for (const model::Entry* entry : record.entries) {

@@ -34,7 +34,11 @@ void TransactionBuilder::take(const FlowId& id, const Flow& flow, size_t count) 
 Transaction TransactionBuilder::finish(uint32_t epoch) {
   auto& records = transaction_.records;
   for (Transaction::Record& record : records) record.row_key = key_of_row(record);
-  std::erase_if(records, [](const auto& record) { return record.run.is_nothing(); });
+  std::erase_if(records, [this](const Transaction::Record& record) {
+    if (!record.run.is_nothing()) return false;
+    transaction_.nothing_count += record.entries.size();
+    return true;
+  });
   std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) {
     return std::tie(a.last->dataset, a.last->key) < std::tie(b.last->dataset, b.last->key);
   });

@@ -37,6 +37,7 @@ struct Transaction {
   ports::WriteBatch batch;
   size_t entry_count = 0;
   size_t skipped_count = 0;
+  size_t nothing_count = 0;  // of the runs that make a record and end it: nothing is written
 };
 
 // Collects entries; finish() lays out moves and writes in the order the target wants them.

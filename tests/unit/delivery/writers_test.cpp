@@ -203,5 +203,26 @@ TEST_F(WritersTest, a_commit_whose_answer_is_lost_is_found_and_not_done_again) {
   EXPECT_TRUE(second_.is_open);
 }
 
+TEST_F(WritersTest, what_makes_a_record_and_ends_it_is_delivered_without_a_write) {
+  auto frame = std::make_shared<model::Frame>();
+  frame->number = ++frames_[frame->lane];
+  for (const model::EntryKind kind : {model::EntryKind::kInsert, model::EntryKind::kDelete}) {
+    model::Entry& entry = frame->entries.emplace_back();
+    entry.dataset = kCustomer;
+    entry.sequence = frame->entries.size();
+    entry.key = "1";
+    entry.kind = kind;
+    entry.targets = {kTarget};
+  }
+  commit(std::move(frame));
+  start();
+  run();
+  const Stats stats = delivery_->stats();
+  EXPECT_EQ(2U, stats.entries_read_total);
+  EXPECT_EQ(2U, stats.entries_delivered_total);
+  EXPECT_EQ(2U, stats.entries_superseded_total);
+  EXPECT_EQ(0U, stats.rows_written_total);
+}
+
 }  // namespace
 }  // namespace syncline::delivery
