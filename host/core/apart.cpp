@@ -85,12 +85,16 @@ void Step::skip(const Touched& record, model::SystemId target, InFlight& write) 
 }
 
 // The row is the record's though an insert is on its way yet, which it will refuse: with a delete
-// behind that it would come to nothing.
+// behind that it would come to nothing. One behind the delete of that row is taken.
 void Step::pass_over_inserts(Touched& record, const SystemRole& role) {
   SystemView* view = record.state().view(role.system);
-  if (view == nullptr || view->generation % 2 == 0) return;
-  auto at = std::find_if(view->flight.begin(), view->flight.end(), [](const InFlight& write) {
-    return write.kind == model::EntryKind::kInsert && !write.is_skipped;
+  if (view == nullptr) return;
+  bool has_row = view->generation % 2 == 1;
+  auto at = std::find_if(view->flight.begin(), view->flight.end(), [&](const InFlight& write) {
+    if (write.is_skipped || write.kind == model::EntryKind::kSet) return false;
+    const bool is_refused = has_row && write.kind == model::EntryKind::kInsert;
+    has_row = write.kind != model::EntryKind::kDelete;
+    return is_refused;
   });
   for (; at != view->flight.end(); ++at) skip(record, role.system, *at);
 }
@@ -153,7 +157,25 @@ void Step::begin_anew(Touched& record, const SystemRole& role, const Row& row) {
   if (view == nullptr || !view->is_in_flight() || view->generation % 2 == 1) return;
   std::erase_if(view->flight, [](const InFlight& write) { return write.is_skipped; });
   view->generation = state.generation;
+  view->cells = state.cells;  // its values are newer than all that there was
   record.is_dirty = true;
+}
+
+// A change of the record that had the number before, by who had not heard of its end: what it was
+// shown of the new one stays as it was. Where updates win that record may be the one that lives on.
+bool Step::is_of_ended(const Touched& record, const Arriving& arriving) {
+  const RecordState& state = record.state();
+  if (record.rules->insert_exists == InsertExists::kMerge) return false;
+  if (record.rules->deletes == DeletePolicy::kUpdateWins || !state.exists()) return false;
+  return arriving.generation % 2 == 1 && arriving.generation < state.generation;
+}
+
+void Step::lose_change(const Touched& record, const Arriving& arriving) {
+  for (const ArrivingCell& cell : arriving.cells) {
+    add_conflict(record, cell.field, model::ConflictType::kUpdateMissing,
+                 model::ConflictOutcome::kRecordEnds, {},
+                 {arriving.system, {}, cell.cell.state, std::string(cell.cell.bytes)});
+  }
 }
 
 bool is_worth_a_try(const SystemView& view, model::Sequence refused) {

@@ -213,15 +213,16 @@ void Step::take(const model::Skip& skip) {
   bool has_reason = rules->insert_exists == InsertExists::kMerge;
   bool is_passed_over = false;  // it stands behind an insert that was refused
   bool is_insert = false;
+  bool is_repeated = false;  // what followed since is meant for the row that it met
   bool is_any_behind = false;
   for (size_t i = 0; view != nullptr && i < view->flight.size(); ++i) {
     InFlight& write = view->flight[i];
     if (write.sequence == skip.sequence) {
       has_reason = has_reason || !is_passed_over || !write.is_skipped;
       is_insert = write.kind == model::EntryKind::kInsert;
-      write.is_skipped = true;
+      is_repeated = std::exchange(write.is_skipped, true);
       record.is_dirty = true;
-    } else if (is_insert) {
+    } else if (is_insert && !is_repeated) {
       this->skip(record, skip.target, write);
       is_any_behind = true;
     }
@@ -326,6 +327,7 @@ void Step::take_change(Touched& record, const SystemRole& role, const Row& row) 
   arriving.conflict_type =
       conflict_type(record.state(), is_insert || row.op == RowOp::kInsert ? model::EntryKind::kPut
                                                                           : model::EntryKind::kSet);
+  if (is_of_ended(record, arriving)) return lose_change(record, arriving);
   set_versions(record, shown, row, arriving);
   if (is_insert) mark_read(record, role);
   if (!is_insert && !was_shown && takes_writes(role, record.state())) {

@@ -132,6 +132,8 @@ class Step {
   void take_apart(Touched& record, const SystemRole& role, const Row& row);
   void pass_over_inserts(Touched& record, const SystemRole& role);
   void begin_anew(Touched& record, const SystemRole& role, const Row& row);
+  static bool is_of_ended(const Touched& record, const Arriving& arriving);
+  void lose_change(const Touched& record, const Arriving& arriving);
   void make_up_for(Touched& record, const SystemRole& role);
   void overwrite(Touched& record, const SystemRole& role);
   void skip(const Touched& record, model::SystemId target, InFlight& write);

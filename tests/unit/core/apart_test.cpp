@@ -187,6 +187,20 @@ TEST_F(Apart, an_insert_refused_for_a_row_that_is_known_by_then_is_followed_by_t
   EXPECT_EQ(cells_of(frame.entries[0]).at(kPhone), "3");
 }
 
+TEST_F(Apart, a_refusal_that_is_told_again_passes_over_nothing_that_followed_it) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kShop, {insert(kAnn, 20)});
+  step(kErp, {update({{kPhone, "3"}}, 30)});
+  step(kShop, {}, {skip(kShop, 1)});
+  const model::Sequence whole = frames_.back().entries.at(0).sequence;
+  const auto passed_over = lane_.skipped(kShop, kStream);
+  EXPECT_TRUE(step(kShop, {}, {skip(kShop, 1)}).entries.empty());
+  EXPECT_EQ(lane_.skipped(kShop, kStream), passed_over);
+  step(kShop, {marker(whole), ours(update({{kName, "Ann"}, {kPhone, "3"}, {kCity, "Bern"}}, 40))});
+  EXPECT_TRUE(frames_.back().entries.empty());
+  EXPECT_EQ(lane_.in_flight_count(kShop, kStream), 0u);
+}
+
 TEST_F(Apart, somebody_may_decide_for_the_record_and_a_repair_does_not) {
   clash();
   step(kShop, {}, {skip(kShop, 1)});
@@ -335,6 +349,31 @@ TEST_F(Apart, a_system_that_is_not_read_has_no_records_of_its_own) {
   EXPECT_EQ(frame.entries[1].targets, Systems{kCrm});
 }
 
+TEST_F(Apart, of_a_record_that_has_ended_no_value_comes_back_in_a_new_one) {
+  step(kErp, {insert(kAnn, 30)});
+  step(kErp, {removal(40)});
+  const model::Frame& frame = step(kShop, {insert(kBob, 20)});  // made before it, read behind it
+  EXPECT_TRUE(frame.conflicts.empty());
+  EXPECT_EQ(accepted(), kBob);
+  EXPECT_TRUE(state().exists());
+}
+
+TEST_F(Apart, a_late_change_of_a_record_that_has_ended_is_none_of_the_new_ones) {
+  step(kErp, {insert(kAnn, 10)});
+  confirm_all();
+  step(kCrm, {removal(20)});
+  step(kCrm, {insert(kBob, 30)});
+  const model::Frame& frame = step(kErp, {update({{kPhone, "9"}}, 40)});
+  EXPECT_EQ(accepted(), kBob);
+  EXPECT_TRUE(frame.entries.empty()) << "the delete and the new record are on their way there";
+  ASSERT_EQ(frame.conflicts.size(), 1u);
+  EXPECT_EQ(frame.conflicts[0].type, ConflictType::kUpdateMissing);
+  EXPECT_EQ(frame.conflicts[0].outcome, ConflictOutcome::kRecordEnds);
+  EXPECT_EQ(frame.conflicts[0].loser.bytes, "9");
+  confirm_all();
+  EXPECT_TRUE(state().views.empty());
+}
+
 TEST_F(Apart, a_record_made_again_by_who_deleted_it_goes_whole_over_the_delete) {
   step(kErp, {insert(kAnn, 10)});
   confirm_all();
@@ -344,6 +383,19 @@ TEST_F(Apart, a_record_made_again_by_who_deleted_it_goes_whole_over_the_delete) 
   confirm_all();
   EXPECT_TRUE(state().views.empty());
   EXPECT_EQ(accepted(), kBob);
+}
+
+TEST_F(Apart, an_insert_behind_the_delete_of_what_stands_there_is_not_passed_over) {
+  step(kErp, {insert(kAnn, 10)});
+  confirm_all();
+  step(kErp, {removal(20)});
+  step(kErp, {insert(kBob, 30)});
+  const model::Sequence taken = lane_.last_sequence(kStream);
+  step(kErp, {removal(40)});
+  EXPECT_TRUE(lane_.skipped(kShop, kStream).empty());
+  // It was taken, so its user has changed what was deleted elsewhere.
+  step(kShop, {marker(taken), ours(update(kBob, 41)), update({{kPhone, "9"}}, 42)});
+  EXPECT_FALSE(state().exists());
 }
 
 TEST_F(Apart, is_replayed_as_it_was) {
