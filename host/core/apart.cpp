@@ -27,14 +27,34 @@ bool differs(const Touched& record, const Row& row) {
 
 // A system that is not written to knows what it has told.
 bool has_seen(const RecordState& state, const SystemRole& role, const DatasetRules& rules) {
-  const bool updates_win = rules.deletes == DeletePolicy::kUpdateWins;
   const Shown shown = shown_to(state, role);
-  // Where updates win, it may have made its own record again before it heard that it lives on.
-  if (shown.own_only == 0) {
-    return shown.generation % 2 == 1 || (updates_win && shown.generation > 0);
+  const auto any_cell = [&state](const auto& holds) {
+    for (size_t value = 0; value < state.cells.size(); ++value) {
+      if (holds(value, state.cells[value])) return true;
+    }
+    return false;
+  };
+  if (shown.own_only != 0) {
+    return any_cell(
+        [&](size_t, const model::Version& version) { return version.origin == shown.own_only; });
   }
-  return std::any_of(state.cells.begin(), state.cells.end(), [&](const model::Version& version) {
-    return version.origin == shown.own_only;
+  if (shown.generation % 2 == 1) return true;
+  // Where updates win, it may have made its own record again before it heard that it lives on.
+  if (rules.deletes != DeletePolicy::kUpdateWins || shown.generation == 0) return false;
+  return any_cell([&](size_t value, const model::Version& version) {
+    return !version.is_none() && version.is_same_write(shown.version(value));
+  });
+}
+
+bool shows(const Row& row, const InFlight& write) {
+  const bool is_gone = row.op == RowOp::kDelete;
+  if (is_gone || write.kind == model::EntryKind::kDelete) {
+    return is_gone && write.kind == model::EntryKind::kDelete;
+  }
+  return std::all_of(write.cells.begin(), write.cells.end(), [&](const auto& sent) {
+    return std::any_of(row.cells.begin(), row.cells.end(), [&](const RowCell& cell) {
+      return cell.field == sent.field && cell.fingerprint == sent.fingerprint;
+    });
   });
 }
 
@@ -106,6 +126,21 @@ void Step::forget_refused(const Touched& record, const SystemRole& role) {
   for (const InFlight& write : view->flight) {
     if (write.is_skipped) pass_over(record, role.system, write.sequence);
   }
+}
+
+// A write may have been done when it was passed over: then the log shows a row of ours that is as
+// it would be behind it.
+void Step::find_done(Touched& record, const Row& row) {
+  SystemView* view = record.state().view(input_.system);
+  if (view == nullptr || record.rules->insert_exists == InsertExists::kMerge) return;
+  const model::Sequence up_to = lane_.confirmed(input_.system, record.rules->schema->stream);
+  bool is_any = false;
+  for (InFlight& write : view->flight) {
+    if (write.sequence > up_to || !write.is_skipped || !shows(row, write)) continue;
+    write.is_skipped = false;
+    is_any = true;
+  }
+  if (is_any) confirm(record);
 }
 
 void Step::end_apart(Touched& record, const SystemRole& role) {

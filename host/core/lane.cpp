@@ -185,7 +185,8 @@ std::vector<RecordId> Lane::value_needs(const Input& input, const RecordSet& rec
     }
     const model::Sequence up_to = confirmed.up_to(rules.schema->stream);
     const bool is_first = !changed.contains(&record);
-    if (is_first && is_plain_echo(state, rules, *role, row, up_to)) return false;
+    const bool may_be_plain = is_first && !state.is_apart(role->system);
+    if (may_be_plain && is_plain_echo(state, rules, *role, row, up_to)) return false;
     changed.insert(&record);
     const SystemView* view = state.view(role->system);
     const bool is_whole_due = view != nullptr && view->is_in_flight() && !state.cells.empty() &&

@@ -144,6 +144,7 @@ void Step::take(const Row& row) {
 }
 
 void Step::take(Touched& record, const SystemRole& role, const Row& row) {
+  if (row.is_ours) find_done(record, row);
   if (record.state().is_apart(role.system)) return take_apart(record, role, row);
   if (clashes(record, role, row)) return set_apart(record, role, row);
   if (row.op == RowOp::kInsert) forget_refused(record, role);

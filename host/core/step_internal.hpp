@@ -128,6 +128,7 @@ class Step {
   // Apart (apart.cpp).
   static bool clashes(const Touched& record, const SystemRole& role, const Row& row);
   void set_apart(Touched& record, const SystemRole& role, const Row& row);
+  void find_done(Touched& record, const Row& row);
   void end_apart(Touched& record, const SystemRole& role);
   void take_apart(Touched& record, const SystemRole& role, const Row& row);
   void pass_over_inserts(Touched& record, const SystemRole& role);

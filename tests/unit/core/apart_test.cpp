@@ -385,6 +385,48 @@ TEST_F(Apart, a_record_made_again_by_who_deleted_it_goes_whole_over_the_delete) 
   EXPECT_EQ(accepted(), kBob);
 }
 
+TEST_F(Apart, where_updates_win_a_number_that_another_gave_anew_is_anothers_too) {
+  rules().deletes = DeletePolicy::kUpdateWins;
+  step(kErp, {insert(kAnn, 10)});
+  step(kErp, {removal(20)});
+  confirm_all();
+  step(kErp, {insert({{kName, "Cid"}, {kPhone, "3"}, {kCity, "Basel"}}, 30)});
+  step(kShop, {insert(kBob, 40)});
+  EXPECT_TRUE(state().is_apart(kShop));
+  EXPECT_EQ(accepted().at(kName), "Cid");
+}
+
+TEST_F(Apart, an_insert_that_is_taken_after_all_takes_the_rows_place) {
+  const Cells cid = {{kName, "Cid"}, {kPhone, "5"}, {kCity, "Basel"}};
+  step(kErp, {insert(kAnn, 10)});
+  step(kErp, {removal(20)});
+  step(kErp, {insert(cid, 30)});
+  step(kShop, {insert(kBob, 25)});
+  EXPECT_TRUE(state().is_apart(kShop));
+  step(kShop, {marker(3), ours(insert(cid, 40))});
+  EXPECT_FALSE(state().is_apart(kShop));
+  confirm_all();
+  EXPECT_TRUE(state().views.empty());
+  EXPECT_EQ(accepted(), cid);
+}
+
+TEST_F(Apart, what_was_passed_over_when_it_was_done_already_is_no_users_change) {
+  const Cells cid = {{kName, "Cid"}, {kPhone, "5"}, {kCity, "Basel"}};
+  step(kErp, {insert(kAnn, 10)});
+  confirm_all();
+  step(kErp, {update({{kPhone, "3"}}, 15)});
+  const model::Sequence set = lane_.last_sequence(kStream);
+  step(kErp, {removal(20)});
+  const model::Sequence ended = lane_.last_sequence(kStream);
+  step(kErp, {insert(cid, 30)});
+  step(kShop, {removal(40), insert(kBob, 41)});  // before it was told of any of this
+  EXPECT_TRUE(state().is_apart(kShop));
+  step(kShop, {marker(set), ours(update({{kName, "Bob"}, {kPhone, "3"}, {kCity, "Bern"}}, 42))});
+  step(kShop, {marker(ended), ours(removal(43))});
+  EXPECT_TRUE(state().exists());
+  EXPECT_EQ(accepted(), cid);
+}
+
 TEST_F(Apart, an_insert_behind_the_delete_of_what_stands_there_is_not_passed_over) {
   step(kErp, {insert(kAnn, 10)});
   confirm_all();
