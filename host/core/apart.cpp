@@ -129,14 +129,21 @@ void Step::forget_refused(const Touched& record, const SystemRole& role) {
 }
 
 // A write may have been done when it was passed over: then the log shows a row of ours that is as
-// it would be behind it.
+// it would be behind it. Where nothing else of ours has made that row, the last that gave it whole
+// has, however its system stores that.
 void Step::find_done(Touched& record, const Row& row) {
   SystemView* view = record.state().view(input_.system);
   if (view == nullptr || record.rules->insert_exists == InsertExists::kMerge) return;
   const model::Sequence up_to = lane_.confirmed(input_.system, record.rules->schema->stream);
+  const InFlight* last_whole = nullptr;
+  for (const InFlight& write : view->flight) {
+    if (write.sequence <= up_to && model::is_whole(write.kind)) last_whole = &write;
+  }
+  if (row.op == RowOp::kDelete || !record.written.empty()) last_whole = nullptr;
   bool is_any = false;
   for (InFlight& write : view->flight) {
-    if (write.sequence > up_to || !write.is_skipped || !shows(row, write)) continue;
+    const bool is_done = &write == last_whole || shows(row, write);
+    if (write.sequence > up_to || !write.is_skipped || !is_done) continue;
     write.is_skipped = false;
     is_any = true;
   }
@@ -244,8 +251,7 @@ void Step::overwrite(Touched& record, const SystemRole& role) {
   end_apart(record, role);
   if (!takes_writes(role, record.state())) return;
   SystemView& view = make_view(record, role);
-  view.generation = record.state().generation;  // it has a row
-  view.cells = record.state().cells;
+  view.generation = record.state().generation;  // it has a row, but nobody there saw the record
   record.is_dirty = true;
   write(record, model::EntryKind::kPut, full_cells(record), {role.system}, input_.now_us);
 }

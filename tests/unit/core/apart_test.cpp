@@ -218,6 +218,16 @@ TEST_F(Apart, somebody_may_decide_for_the_record_and_a_repair_does_not) {
   EXPECT_TRUE(step(kShop, {row(RowOp::kOverwrite, {}, 0)}).entries.empty());
 }
 
+TEST_F(Apart, who_has_not_heard_that_the_record_took_its_place_has_not_seen_it) {
+  clash();
+  step(kShop, {}, {skip(kShop, 1)});
+  step(kShop, {row(RowOp::kOverwrite, {}, 0)});
+  const model::Frame& frame = step(kShop, {update({{kPhone, "7"}}, 30)});
+  ASSERT_EQ(frame.conflicts.size(), 1u);
+  EXPECT_EQ(frame.conflicts[0].outcome, ConflictOutcome::kArrivingWins);
+  EXPECT_EQ(frame.conflicts[0].loser.bytes, "1");
+}
+
 TEST_F(Apart, a_record_that_has_ended_takes_nobodys_place) {
   clash();
   step(kShop, {}, {skip(kShop, 1)});
