@@ -71,6 +71,7 @@ void Appliance::stop() {
   pipeline_.reset();
   journal_.reset();
   reported_.clear();
+  unreported_.clear();
 }
 
 // Whatever was acknowledged must be known from the disk alone.
@@ -226,8 +227,10 @@ Result<bool> Appliance::report_skips(size_t system) {
     reported_.insert(reported_.end(), skips.begin(), skips.end());
   }
   if (!is_news && !reported_.empty()) skips = std::exchange(reported_, {});
-  if (skips.empty()) return false;
-  SYN_TRY(pipeline_->process_skips(skips));
+  unreported_.insert(unreported_.end(), skips.begin(), skips.end());
+  if (unreported_.empty()) return false;
+  SYN_TRY(pipeline_->process_skips(unreported_));
+  unreported_.clear();
   return is_news;
 }
 

@@ -122,7 +122,8 @@ class Appliance {
   std::map<size_t, uint64_t> acknowledged_;                 // by system; outlives the memory
   std::map<size_t, journal::GroupNumber> acknowledged_to_;  // by peer; outlives the memory
   uint64_t joined_count_ = 0;
-  std::vector<model::Skip> reported_;  // reported before, to be reported again
+  std::vector<model::Skip> reported_;    // reported before, to be reported again
+  std::vector<model::Skip> unreported_;  // until the disk has room for all of them
 };
 
 }  // namespace syncline::simulation

@@ -33,7 +33,11 @@ class RecordCheck {
   bool find_accepted() {
     for (const auto& system : rest_.systems) {
       if (system->plan().poison_modulus != 0 && !system->takes_everything) continue;
+      if (rest_.is_apart(*system, key_)) continue;
       accepted_ = system->row(key_);
+      for (size_t field = 0; accepted_ != nullptr && field < kFieldsMax; ++field) {
+        lines_.merge(rest_.history.lines_of(key_, field, (*accepted_)[field].tag));
+      }
       return true;
     }
     return false;
@@ -62,6 +66,10 @@ class RecordCheck {
 
   void check_equal() {
     for (const auto& system : rest_.systems) {
+      if (rest_.is_apart(*system, key_)) {
+        check_apart(*system);
+        continue;
+      }
       if (is_excused(*system)) continue;
       const StoredRow* row = system->row(key_);
       if ((row == nullptr) != (accepted_ == nullptr)) {
@@ -76,12 +84,53 @@ class RecordCheck {
     }
   }
 
+  // Its own users wrote all of it, and others, too, made such a record.
+  void check_apart(const ModelSystem& system) {
+    const StoredRow* row = system.row(key_);
+    bool has_others = false;
+    bool is_own = row != nullptr;
+    for (size_t field = 0; field < kFieldsMax; ++field) {
+      const auto& writes = record_.writes[field];
+      has_others = has_others || std::any_of(writes.begin(), writes.end(), [&](const Write& write) {
+                     return write.system != system.index();
+                   });
+      const auto write = is_own ? (*row)[field].write : std::nullopt;
+      is_own = write && writes[*write].system == system.index();
+    }
+    if (!is_own && !rest_.lineage.is_overrun(system.index(), key_)) {
+      violation("another record is written over", system.plan().name + " is apart");
+    }
+    if (!has_others) violation("apart from nobody", system.plan().name);
+  }
+
+  // Whether a row that is apart holds it.
+  bool is_held_apart(size_t field, size_t write) const {
+    return std::any_of(rest_.systems.begin(), rest_.systems.end(), [&](const auto& system) {
+      const StoredRow* row = system->row(key_);
+      return row != nullptr && (*row)[field].write == write && rest_.is_apart(*system, key_);
+    });
+  }
+
+  // Whether it may be of the row that stands, and not of another that had its number.
+  template <class Deed>
+  bool may_be_of_record(const Deed& deed) const {
+    if (accepted_ == nullptr || dataset_.insert_exists == core::InsertExists::kMerge) return true;
+    return deed.line == 0 || lines_.contains(0) || lines_.contains(deed.line);
+  }
+
+  // Whether it surely is. Whoever gives a number again at once may go on with the record.
+  template <class Deed>
+  bool is_of_record(const Deed& deed) const {
+    return may_be_of_record(deed) && (dataset_.insert_exists == core::InsertExists::kMerge ||
+                                      !rest_.lineage.is_reused(deed.system, key_));
+  }
+
   // What newer writes replaced for sure. Those that no log ever showed (made and deleted between
   // two reads of a log of net effects) replaced nothing that anybody else could know of.
   WriteSet replaced_surely(size_t field) const {
     WriteSet set;
     for (const Write& write : record_.writes[field]) {
-      if (write.shown_at) set |= write.past_sure;
+      if (write.shown_at && is_of_record(write)) set |= write.past_sure;
     }
     return set;
   }
@@ -103,7 +152,8 @@ class RecordCheck {
     for (const Write& write : writes) {
       if (old[write.index] || standing[write.index]) continue;
       if (record_.deleted_maybe[field][write.index]) continue;
-      if (is_recorded(field, write.tag)) continue;
+      if (is_recorded(field, write.tag) || is_held_apart(field, write.index)) continue;
+      if (rest_.lineage.lines()[write.line].is_overrun) continue;
       if (record_.candidates(field, write.tag).count() > 1) continue;  // equal values agree
       violation("silent loss", "field " + std::to_string(field) + " tag " +
                                    std::to_string(write.tag) + " of " +
@@ -133,6 +183,7 @@ class RecordCheck {
   // coarse or so far ahead that it is clamped: authority, whose order needs no clock.
   void check_policy(size_t field, const WriteSet& standing) {
     if (dataset_.policy != core::Policy::kAuthority || !record_.deletes.empty()) return;
+    if (dataset_.insert_exists == core::InsertExists::kQuarantine) return;
     const auto& writes = record_.writes[field];
     const WriteSet old = replaced_maybe(field);
     const Write* best = nullptr;
@@ -168,23 +219,41 @@ class RecordCheck {
     if (accepted_ == nullptr) return;
     std::array<WriteSet, kFieldsMax> heads;
     for (size_t field = 0; field < kFieldsMax; ++field) {
-      for (const Write& write : record_.writes[field]) heads[field].set(write.index);
+      for (const Write& write : record_.writes[field]) {
+        if (may_be_of_record(write)) heads[field].set(write.index);
+      }
       heads[field] &= ~replaced_surely(field);
     }
     for (const Removal& removal : record_.deletes) {
-      if (removal.shown_at && all_within(removal.seen, heads)) {
+      if (removal.shown_at && is_of_record(removal) && all_within(removal.seen, heads) &&
+          !is_revived(removal, heads)) {
         violation("it came back by itself", "a user deleted all of it");
       }
     }
     if (dataset_.deletes == core::DeletePolicy::kUpdateWins) return;
-    const bool is_made = std::any_of(record_.inserts.begin(), record_.inserts.end(),
-                                     [this](const auto& insert) { return !is_ended(insert); });
+    const bool is_made =
+        std::any_of(record_.inserts.begin(), record_.inserts.end(), [this](const auto& insert) {
+          return may_be_of_record(record_.writes[0][*insert[0]]) && !is_ended(insert);
+        });
     if (!is_made) violation("it came back by itself", "every insert was deleted");
+  }
+
+  // Where updates win, an appliance that was told of a delete which had not seen all revives the
+  // record, and does not let go of it again for one behind that which had.
+  bool is_revived(const Removal& removal, const std::array<WriteSet, kFieldsMax>& heads) const {
+    if (dataset_.deletes == core::DeletePolicy::kDeleteWins) return false;
+    const auto appliance_of = [&](const Removal& each) {
+      return rest_.plan.systems[each.system].appliance;
+    };
+    return std::any_of(record_.deletes.begin(), record_.deletes.end(), [&](const Removal& each) {
+      return appliance_of(each) != appliance_of(removal) && !all_within(each.seen, heads);
+    });
   }
 
   bool is_ended(const std::array<std::optional<size_t>, kFieldsMax>& insert) const {
     return std::any_of(record_.deletes.begin(), record_.deletes.end(), [&](const Removal& each) {
-      for (size_t field = 0; each.shown_at && field < kFieldsMax; ++field) {
+      const bool counts = each.shown_at && is_of_record(each);
+      for (size_t field = 0; counts && field < kFieldsMax; ++field) {
         if (insert[field] && each.row[field][*insert[field]]) return true;
       }
       return false;
@@ -196,6 +265,7 @@ class RecordCheck {
   const RecordHistory& record_;
   const DatasetPlan& dataset_;
   const StoredRow* accepted_ = nullptr;
+  std::set<size_t> lines_;  // of the rows that its values were written to
 };
 
 // Every system stands at the last entry that was meant for it, in every flow.

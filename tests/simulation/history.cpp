@@ -1,6 +1,7 @@
 #include "tests/simulation/history.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace syncline::simulation {
 
@@ -67,12 +68,21 @@ void History::look(size_t system, const RecordKey& key, const StoredRow& row) {
 }
 
 void History::write(size_t system, const RecordKey& key, size_t field, int form, int64_t time_us,
-                    StoredCell& cell) {
+                    StoredRow& row) {
+  StoredCell& cell = row[field];
   RecordHistory& record = records_[key];
   Seen& seen = record.seen[system];
   const size_t index = record.writes[field].size();
-  record.writes[field].push_back(
-      {index, cell.tag, form, system, time_us, seen.sure[field], seen.maybe[field], {}});
+  record.writes[field].push_back({index,
+                                  cell.tag,
+                                  form,
+                                  system,
+                                  row.line,
+                                  row.is_own,
+                                  time_us,
+                                  seen.sure[field],
+                                  seen.maybe[field],
+                                  {}});
   seen.sure[field].set(index);
   seen.maybe[field].set(index);
   cell.write = index;
@@ -86,7 +96,7 @@ void History::insert(const RecordKey& key, const StoredRow& row) {
 
 size_t History::remove(size_t system, const RecordKey& key, const StoredRow& row) {
   RecordHistory& record = records_[key];
-  Removal removal{system, record.seen[system].sure, {}, {}};
+  Removal removal{system, row.line, record.seen[system].sure, {}, {}};
   for (size_t field = 0; field < kFieldsMax; ++field) {
     removal.row[field] = origin_of(record, field, row[field]).sure;
     record.deleted_maybe[field] |= record.seen[system].maybe[field];
@@ -113,6 +123,33 @@ void History::forget_shown(size_t system, uint64_t place) {
     }
     std::for_each(record.deletes.begin(), record.deletes.end(), forget);
   }
+}
+
+Knowledge History::knowledge(size_t system, const RecordKey& key) const {
+  const auto found = records_.find(key);
+  if (found == records_.end()) return Knowledge::kWhole;
+  const auto seen = found->second.seen.find(system);
+  for (size_t field = 0; field < kFieldsMax; ++field) {
+    const size_t count = found->second.writes[field].size();
+    const size_t known = seen == found->second.seen.end() ? 0 : seen->second.sure[field].count();
+    if (known != count) return Knowledge::kPart;
+  }
+  return Knowledge::kWhole;
+}
+
+std::vector<Write> History::writes_of(const RecordKey& key, size_t field, int64_t tag) const {
+  std::vector<Write> found;
+  const auto record = records_.find(key);
+  if (record == records_.end()) return found;
+  std::copy_if(record->second.writes[field].begin(), record->second.writes[field].end(),
+               std::back_inserter(found), [tag](const Write& write) { return write.tag == tag; });
+  return found;
+}
+
+std::set<size_t> History::lines_of(const RecordKey& key, size_t field, int64_t tag) const {
+  std::set<size_t> lines;
+  for (const Write& write : writes_of(key, field, tag)) lines.insert(write.line);
+  return lines;
 }
 
 bool History::has_room(const RecordKey& key) const {

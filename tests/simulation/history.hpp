@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,13 +39,25 @@ struct StoredCell {
   std::optional<size_t> write;
 };
 
-using StoredRow = std::array<StoredCell, kFieldsMax>;
+struct StoredRow {
+  std::array<StoredCell, kFieldsMax> cells;
+  int64_t kept = 0;     // a column that is not synced: its value is no other row's
+  size_t line = 0;      // which user's row it is (lineage.hpp); 0: not known
+  bool is_own = false;  // its system's users made it where it had no row before
+
+  StoredCell& operator[](size_t field) { return cells[field]; }
+  const StoredCell& operator[](size_t field) const { return cells[field]; }
+};
+
+enum class Knowledge : uint8_t { kWhole, kPart };
 
 struct Write {
   size_t index = 0;
   int64_t tag = 0;
   int form = 0;
   size_t system = 0;
+  size_t line = 0;      // of the row that it was written to
+  bool is_own = false;  // as of that row
   int64_t time_us = 0;
   WriteSet past_sure;
   WriteSet past_maybe;
@@ -56,6 +69,7 @@ struct Write {
 // A user's delete, of this system's row.
 struct Removal {
   size_t system = 0;
+  size_t line = 0;
   CellSets seen;                     // what that user had seen for sure, ever
   CellSets row;                      // what the row had been made from, for sure
   std::optional<uint64_t> shown_at;  // as a write's
@@ -82,9 +96,9 @@ class History {
  public:
   // The users of a system see the row as it stands.
   void look(size_t system, const RecordKey& record, const StoredRow& row);
-  // A user writes this cell, having seen all that was shown there. Fills cell.write.
+  // A user writes this cell, having seen all that was shown there. Fills the cell's write.
   void write(size_t system, const RecordKey& record, size_t field, int form, int64_t time_us,
-             StoredCell& cell);
+             StoredRow& row);
   void insert(const RecordKey& record, const StoredRow& row);
   // Returns which of the record's deletes it is.
   size_t remove(size_t system, const RecordKey& record, const StoredRow& row);
@@ -95,6 +109,13 @@ class History {
   // A reader lost what it had read of a system's log behind this place. What it will be shown when
   // it reads on may be less: of an update and a delete behind it, read together, the delete alone.
   void forget_shown(size_t system, uint64_t place);
+
+  // What the users of a system know for sure of all that was ever written to the record.
+  Knowledge knowledge(size_t system, const RecordKey& record) const;
+  // The writes that this value may be of.
+  std::vector<Write> writes_of(const RecordKey& record, size_t field, int64_t tag) const;
+  // The lines of the rows that they were written to.
+  std::set<size_t> lines_of(const RecordKey& record, size_t field, int64_t tag) const;
 
   bool has_room(const RecordKey& record) const;
   bool knows(const RecordKey& record, size_t field, int64_t tag) const;

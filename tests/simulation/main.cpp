@@ -95,6 +95,8 @@ int run(const Arguments& arguments) {
     sum.conflicts += figures.conflicts;
     sum.crashes += figures.crashes;
     sum.joined_entries += figures.joined_entries;
+    sum.moved_rows += figures.moved_rows;
+    sum.rows_apart += figures.rows_apart;
     if (report.is_clean()) continue;
     print_failure(seed, report);
     if (++failures == arguments.failures_max) break;
@@ -103,7 +105,7 @@ int run(const Arguments& arguments) {
   std::printf(
       "%llu runs, %llu failed, %.1f seeds/s; %llu user transactions, %llu marked "
       "transactions (%llu of them quiet), %llu entries (%llu more joined from peers), %llu "
-      "conflicts, %llu crashes\n",
+      "conflicts, %llu crashes, %llu rows moved, %llu set apart\n",
       static_cast<unsigned long long>(runs), static_cast<unsigned long long>(failures),
       static_cast<double>(runs) / took.count(),
       static_cast<unsigned long long>(sum.user_transactions),
@@ -111,7 +113,9 @@ int run(const Arguments& arguments) {
       static_cast<unsigned long long>(sum.quiet_transactions),
       static_cast<unsigned long long>(sum.entries),
       static_cast<unsigned long long>(sum.joined_entries),
-      static_cast<unsigned long long>(sum.conflicts), static_cast<unsigned long long>(sum.crashes));
+      static_cast<unsigned long long>(sum.conflicts), static_cast<unsigned long long>(sum.crashes),
+      static_cast<unsigned long long>(sum.moved_rows),
+      static_cast<unsigned long long>(sum.rows_apart));
   return failures == 0 ? 0 : 1;
 }
 

@@ -36,6 +36,7 @@ class ModelSource final : public ports::Source {
  private:
   void go_back();
   void emit(std::span<const LoggedTransaction* const> stretch, ports::ChangeSink& sink);
+  void emit_logged(const LoggedRow& row, ports::ChangeSink& sink);
   void emit_row(const LoggedRow& row, ImageStyle images, ports::ChangeSink& sink);
   void emit_markers(const LoggedTransaction& transaction, ports::ChangeSink& sink);
 

@@ -93,6 +93,7 @@ namespace {
 std::vector<LoggedRow> net_effect(std::span<const LoggedTransaction* const> stretch) {
   struct Net {
     std::optional<std::array<model::Cell, kFieldsMax>> before;  // where it was there
+    int64_t kept_before = 0;
     LoggedRow last;
   };
   std::map<RecordKey, Net> nets;
@@ -101,17 +102,28 @@ std::vector<LoggedRow> net_effect(std::span<const LoggedTransaction* const> stre
     for (const LoggedRow& row : transaction->rows) {
       const auto [net, is_new] = nets.try_emplace(row.record);
       if (is_new) net->second.before = row.before;
+      if (is_new) net->second.kept_before = row.kept_before;
       net->second.last = row;
       std::erase(order, row.record);
       order.push_back(row.record);
     }
+  }
+  std::map<int64_t, std::string> first_keys, last_keys;  // of rows, by what they keep
+  for (const auto& [record, net] : nets) {
+    first_keys[net.kept_before] = last_keys[net.last.kept] = record.key;
   }
   std::vector<LoggedRow> rows;
   for (const RecordKey& record : order) {
     const Net& net = nets[record];
     LoggedRow row = net.last;
     const bool is_there = row.op != RowOp::kDelete;
+    row.moved_with.clear();
     if (!net.before && !is_there) continue;
+    const bool is_other = is_there && row.kept != net.kept_before;
+    if (is_other && first_keys.contains(row.kept)) row.moved_with = first_keys.at(row.kept);
+    if (!is_there && last_keys.contains(net.kept_before)) {
+      row.moved_with = last_keys.at(net.kept_before);
+    }
     if (is_there) row.op = net.before ? RowOp::kUpdate : RowOp::kInsert;
     for (size_t field = 0; net.before && is_there && field < kFieldsMax; ++field) {
       if ((*net.before)[field] == row.cells[field]) row.writes[field].reset();
@@ -142,7 +154,7 @@ void ModelSource::emit(std::span<const LoggedTransaction* const> stretch, ports:
     }
   } else {
     for (const LoggedRow& row : last.rows) {
-      if (!last.is_quiet) emit_row(row, system_.plan().image_style, sink);
+      if (!last.is_quiet) emit_logged(row, sink);
       system_.show(row, last.number);
     }
   }
@@ -164,6 +176,19 @@ void ModelSource::emit_markers(const LoggedTransaction& transaction, ports::Chan
   }
 }
 
+// A log of rows tells of a changed key as of one update; that of net effects, as what it read, of
+// the two ends, and of our own without saying that they are one row's.
+void ModelSource::emit_logged(const LoggedRow& row, ports::ChangeSink& sink) {
+  LoggedRow shown = row;
+  if (system_.plan().log_style == LogStyle::kNet) {
+    shown.moved_with.clear();
+  } else if (!row.moved_with.empty()) {
+    if (row.op == RowOp::kDelete) return;
+    shown.op = RowOp::kUpdate;
+  }
+  emit_row(shown, system_.plan().image_style, sink);
+}
+
 void ModelSource::emit_row(const LoggedRow& row, ImageStyle images, ports::ChangeSink& sink) {
   std::array<CellView, 1 + kFieldsMax> cells;
   cells[0] = {CellState::kValue, row.record.key};
@@ -178,6 +203,11 @@ void ModelSource::emit_row(const LoggedRow& row, ImageStyle images, ports::Chang
   change.op = row.op;
   change.is_ours = row.is_ours;
   change.cells = cells;
+  const CellView other{CellState::kValue, row.moved_with};
+  if (!row.moved_with.empty()) {
+    const bool is_one = row.op == RowOp::kUpdate && system_.plan().log_style == LogStyle::kRows;
+    (is_one ? change.old_key : change.moved_with) = std::span(&other, 1);
+  }
   sink.row(change);
 }
 

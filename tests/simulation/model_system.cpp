@@ -12,8 +12,13 @@ using model::EntryKind;
 using ports::RowOp;
 
 ModelSystem::ModelSystem(const Plan& plan, size_t index, SimClock& clock, History& history,
-                         Report& report)
-    : plan_(plan), index_(index), clock_(clock), history_(history), report_(report) {}
+                         Lineage& lineage, Report& report)
+    : plan_(plan),
+      index_(index),
+      clock_(clock),
+      history_(history),
+      lineage_(lineage),
+      report_(report) {}
 
 int64_t ModelSystem::commit_time_us() const {
   const int64_t time_us = clock_us();
@@ -42,7 +47,10 @@ void ModelSystem::user_op(const UserOp& op, int64_t time_us, LoggedTransaction& 
   const auto found = rows_.find(op.record);
   if ((found == rows_.end()) != (op.verb == UserVerb::kInsert)) return;
   if (found != rows_.end()) history_.look(index_, op.record, found->second);
-  if (op.verb == UserVerb::kDelete) {
+  if (op.verb == UserVerb::kMove) {
+    user_move(op, time_us, transaction);
+  } else if (op.verb == UserVerb::kDelete) {
+    lineage_.remove(found->second.line, op.record);
     LoggedRow logged = logged_row(op.record, RowOp::kDelete, false);
     logged.removal = history_.remove(index_, op.record, found->second);
     transaction.rows.push_back(logged);
@@ -51,10 +59,11 @@ void ModelSystem::user_op(const UserOp& op, int64_t time_us, LoggedTransaction& 
     user_put(op, time_us, transaction);
   }
   if (report_.is_traced()) {
-    static const char* const kVerbs[] = {"insert", "update", "delete", "replace", "touch"};
+    static const char* const kVerbs[] = {"insert", "update", "delete", "replace", "touch", "move"};
     const StoredRow* now = row(op.record);
     report_.trace(plan().name + " user " + kVerbs[static_cast<size_t>(op.verb)] + " " +
-                  (now != nullptr ? describe(plan_, op.record, *now) : describe(plan_, op.record)));
+                  (now != nullptr ? describe(plan_, op.record, *now) : describe(plan_, op.record)) +
+                  (op.new_key.empty() ? "" : " to " + op.new_key));
   }
 }
 
@@ -67,20 +76,31 @@ void ModelSystem::user_put(const UserOp& op, int64_t time_us, LoggedTransaction&
   }
   const bool is_new = op.verb == UserVerb::kInsert;
   StoredRow& row = rows_[op.record];
+  if (is_new) {
+    begin_row(op.record, row);
+  } else {
+    lineage_.update(op.record);
+  }
+  if (op.verb == UserVerb::kReplace) {
+    lineage_.renew(row.line);
+    row.kept = ++last_kept_;
+  }
   for (size_t field = 0; field < kFieldsMax; ++field) {
     const model::TypeKind kind = plan_.datasets[op.record.dataset].kind(field);
-    const Cell next = op.cells[field] ? stored(kind, plan().rounding, *op.cells[field]) : Cell();
+    const std::optional<Cell>& wanted = op.cells[field];
+    const Cell next = wanted ? stored(kind, plan().rounding, *wanted) : Cell();
     // Writing what the row holds already changes nothing that anybody could see.
-    const bool is_change = op.cells[field] && (is_new || next != row[field].cell);
+    const bool is_change = wanted && (is_new || next != row[field].cell);
     if (is_change) {
       row[field].cell = next;
       row[field].tag = tag_of(kind, row[field].cell);
-      history_.write(index_, op.record, field, form_of(kind, row[field].cell), time_us, row[field]);
+      history_.write(index_, op.record, field, form_of(kind, row[field].cell), time_us, row);
     }
-    logged.is_touched[field] = op.cells[field].has_value() || is_insert;
+    logged.is_touched[field] = wanted.has_value() || is_insert;
     logged.cells[field] = row[field].cell;
     logged.writes[field] = row[field].write;
   }
+  logged.kept = row.kept;
   if (op.verb == UserVerb::kInsert) history_.insert(op.record, row);
   transaction.rows.push_back(logged);
 }
@@ -113,7 +133,11 @@ Session ModelSystem::make_session(const ports::WriteBatch& batch) const {
     const size_t dataset = plan_.dataset_index(write.dataset);
     session.writes.push_back({{dataset, std::string(model::split_key(write.key)[0])},
                               write.kind,
-                              {write.cells.begin(), write.cells.end()}});
+                              {write.cells.begin(), write.cells.end()},
+                              {}});
+    if (write.moved_from.empty()) continue;
+    session.writes.back().moved_from = {dataset,
+                                        std::string(model::split_key(write.moved_from)[0])};
   }
   return session;
 }
@@ -141,13 +165,10 @@ CommitOutcome ModelSystem::commit(const Session& session) {
     return outcome;
   }
   for (size_t index = 0; index < session.writes.size(); ++index) {
-    const Session::OwnedWrite& write = session.writes[index];
-    for (const model::EntryCell& cell : write.cells) {
-      if (!refuses({cell.state, cell.bytes}, write.record.dataset, cell.field - 1u)) continue;
-      checkpoints_ = before;
-      outcome.poison = index;
-      return outcome;
-    }
+    if (!has_refusal(session.writes[index])) continue;
+    checkpoints_ = before;
+    outcome.poison = index;
+    return outcome;
   }
   for (const ports::MarkerMove& move : session.moves) {
     const auto row = before.find({session.epoch, move.stream, move.lane});
@@ -158,7 +179,13 @@ CommitOutcome ModelSystem::commit(const Session& session) {
     }
   }
   transaction.is_quiet = session.is_quiet;
-  for (const Session::OwnedWrite& write : session.writes) write_ours(write, transaction);
+  std::set<RecordKey> moved;
+  for (const Session::OwnedWrite& write : session.writes) {
+    if (move_ours(write, transaction)) moved.insert(write.record);
+  }
+  for (const Session::OwnedWrite& write : session.writes) {
+    if (!moved.contains(write.record)) write_ours(write, transaction);
+  }
   outcome.rows_written = transaction.rows.size();
   ++marked_commits;
   if (session.is_quiet) ++quiet_commits;
@@ -196,6 +223,7 @@ void ModelSystem::write_ours(const Session::OwnedWrite& write, LoggedTransaction
   const auto found = rows_.find(write.record);
   const bool is_there = found != rows_.end();
   if (is_there) history_.look(index_, write.record, found->second);
+  if (is_there) check_whose(write, found->second);
   if (write.kind == EntryKind::kDelete) {
     if (!is_there) return;
     transaction.rows.push_back(logged_row(write.record, RowOp::kDelete, true));
@@ -213,6 +241,9 @@ void ModelSystem::write_ours(const Session::OwnedWrite& write, LoggedTransaction
     row[field] = arrived(write.record, field, cell);
     logged.is_touched[field] = true;
   }
+  if (!is_there) take_in(write.record, row);
+  follow_line(write.record, row);
+  logged.kept = row.kept;
   for (size_t field = 0; field < kFieldsMax; ++field) logged.cells[field] = row[field].cell;
   history_.look(index_, write.record, row);
   transaction.rows.push_back(logged);
@@ -226,13 +257,16 @@ LoggedRow ModelSystem::logged_row(const RecordKey& record, RowOp op, bool is_our
   logged.record = record;
   logged.op = op;
   logged.is_ours = is_ours;
-  if (const StoredRow* now = row(record)) logged.before = {(*now)[0].cell, (*now)[1].cell};
+  if (const StoredRow* now = row(record)) {
+    logged.before = {(*now)[0].cell, (*now)[1].cell};
+    logged.kept_before = now->kept;
+  }
   return logged;
 }
 
 void ModelSystem::show(const LoggedRow& row, uint64_t place) {
   for (size_t field = 0; field < kFieldsMax; ++field) {
-    if (row.writes[field]) history_.show(row.record, field, *row.writes[field], place);
+    if (const auto write = row.writes[field]) history_.show(row.record, field, *write, place);
   }
   if (row.removal) history_.show_delete(row.record, *row.removal, place);
 }
@@ -274,7 +308,7 @@ std::string describe(const Plan& plan, const RecordKey& record, const StoredRow&
     text += (field == 0 ? "" : ", ") + std::to_string(row[field].tag) + "." +
             std::to_string(form_of(kind, row[field].cell));
   }
-  return text + ")";
+  return text + "; keeps " + std::to_string(row.kept) + ")";
 }
 
 }  // namespace syncline::simulation

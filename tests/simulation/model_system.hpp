@@ -19,6 +19,7 @@
 #include "host/ports/target.hpp"
 #include "tests/simulation/dice.hpp"
 #include "tests/simulation/history.hpp"
+#include "tests/simulation/lineage.hpp"
 #include "tests/simulation/plan.hpp"
 #include "tests/simulation/report.hpp"
 #include "tests/simulation/sim_clock.hpp"
@@ -31,6 +32,7 @@ enum class UserVerb : uint8_t {
   kDelete,
   kReplace,  // delete and insert in one transaction: an update of every cell
   kTouch,    // an update that changes nothing
+  kMove,     // an update of the key, perhaps of cells too
 };
 
 struct UserOp {
@@ -38,6 +40,7 @@ struct UserOp {
   RecordKey record;
   // What to write, by field; inserts and replaces want every one.
   std::array<std::optional<model::Cell>, kFieldsMax> cells;
+  std::string new_key = {};  // of a move
 };
 
 struct LoggedMarker {
@@ -57,6 +60,11 @@ struct LoggedRow {
   std::array<std::optional<size_t>, kFieldsMax> writes;       // which users' writes the row holds
   std::optional<size_t> removal;                              // which user's delete it is
   std::optional<std::array<model::Cell, kFieldsMax>> before;  // the row before it, if there was one
+  int64_t kept_before = 0;  // by that row, and by the one behind it; 0: there is none
+  int64_t kept = 0;
+  // One that moves is logged as two rows, side by side: a delete and an insert, each of which names
+  // the other's key.
+  std::string moved_with = {};
 };
 
 struct LoggedTransaction {
@@ -74,6 +82,7 @@ struct Session {
     RecordKey record;
     model::EntryKind kind = model::EntryKind::kSet;
     std::vector<model::EntryCell> cells;
+    std::optional<RecordKey> moved_from;
   };
   uint32_t epoch = 0;
   bool is_quiet = false;
@@ -89,7 +98,8 @@ struct CommitOutcome {
 
 class ModelSystem {
  public:
-  ModelSystem(const Plan& plan, size_t index, SimClock& clock, History& history, Report& report);
+  ModelSystem(const Plan& plan, size_t index, SimClock& clock, History& history, Lineage& lineage,
+              Report& report);
 
   // What users do and see.
   void user_transaction(std::span<const UserOp> ops);
@@ -129,17 +139,26 @@ class ModelSystem {
   bool is_full = false;
   int64_t clock_jump_us = 0;      // on top of what its clock is always off by
   bool takes_everything = false;  // what was poison is mended
+  bool was_busy = false;          // it sent a transaction of ours away, ever
   uint64_t stray_commits = 0;     // transactions that committed after their session was cut off
   uint64_t marked_commits = 0;
   uint64_t quiet_commits = 0;  // of those
   uint64_t rows_written_by_us = 0;
+  uint64_t rows_moved_by_us = 0;
 
  private:
   using CheckpointKey = std::tuple<uint32_t, model::StreamId, model::LaneIndex>;
   void user_op(const UserOp& op, int64_t time_us, LoggedTransaction& transaction);
   void user_put(const UserOp& op, int64_t time_us, LoggedTransaction& transaction);
   bool move_markers(const Session& session, LoggedTransaction& transaction);
+  void user_move(const UserOp& op, int64_t time_us, LoggedTransaction& transaction);
+  void begin_row(const RecordKey& record, StoredRow& row);
+  void take_in(const RecordKey& record, StoredRow& row);
+  void follow_line(const RecordKey& record, StoredRow& row) const;
+  bool has_refusal(const Session::OwnedWrite& write) const;
   void write_ours(const Session::OwnedWrite& write, LoggedTransaction& transaction);
+  bool move_ours(const Session::OwnedWrite& write, LoggedTransaction& transaction);
+  void check_whose(const Session::OwnedWrite& write, const StoredRow& row);
   StoredCell arrived(const RecordKey& record, size_t field, const model::EntryCell& cell);
   void log(LoggedTransaction&& transaction);
   int64_t clock_us() const { return clock_.true_us() + plan().skew_us + clock_jump_us; }
@@ -150,8 +169,11 @@ class ModelSystem {
   size_t index_;
   SimClock& clock_;
   History& history_;
+  Lineage& lineage_;
   Report& report_;
   std::map<RecordKey, StoredRow> rows_;
+  std::set<RecordKey> known_keys_;  // that ever had a row here
+  int64_t last_kept_ = 0;
   std::map<CheckpointKey, model::Sequence> checkpoints_;
   std::vector<LoggedTransaction> log_;
   std::deque<Session> cut_sessions_;

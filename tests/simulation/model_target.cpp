@@ -41,6 +41,7 @@ Result<ports::ApplyResult> ModelTarget::apply(const ports::WriteBatch& batch) {
   check_batch(batch);
   if (system_.is_full) return fail(ErrorCode::kSystemFull, "the simulated system is full");
   if (dice_.chance(weather_.faults.busy)) {
+    system_.was_busy = true;
     return fail(ErrorCode::kSystemBusy, "the simulated system is busy");
   }
   Session session = system_.make_session(batch);
@@ -81,7 +82,7 @@ void ModelTarget::check_batch(const ports::WriteBatch& batch) {
   if (batch.moves.empty()) report_.violation("effect twice", name + " gets an unmarked write");
   for (const ports::RecordWrite& write : batch.writes) {
     if (write.kind == EntryKind::kNote) report_.violation("order", name + " gets a note");
-    if (write.kind == EntryKind::kPut && write.cells.size() != kFieldsMax) {
+    if (model::is_whole(write.kind) && write.cells.size() != kFieldsMax) {
       report_.violation("an unknown column becomes NULL", name + " gets half a record");
     }
     for (const model::EntryCell& cell : write.cells) {

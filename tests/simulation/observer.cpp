@@ -59,12 +59,7 @@ void Observer::take(const model::Frame& frame) {
     if (report_.is_traced()) trace_entry(entry, frame.lane);
   }
   for (const model::Conflict& conflict : frame.conflicts) take_conflict(conflict);
-  for (const model::Skip& skip : frame.skips) {
-    skipped[{skip.target, skip.dataset}].insert(skip.key);
-    report_.trace("skip of " + std::to_string(skip.sequence) +
-                  " journalled: " + std::string(model::split_key(skip.key)[0]) + " lane " +
-                  std::to_string(frame.lane) + " at " + plan_.name_of(skip.target));
-  }
+  for (const model::Skip& skip : frame.skips) take_skip(skip, frame.lane);
   for (const model::LocalCell& local : frame.locals) {
     const auto key = keys_.find(local.key_hash);
     if (key == keys_.end()) continue;
@@ -73,8 +68,23 @@ void Observer::take(const model::Frame& frame) {
   }
 }
 
+// One without a reason leaves quarantine.
+void Observer::take_skip(const model::Skip& skip, model::LaneIndex lane) {
+  skipped[{skip.target, skip.dataset}].insert(skip.key);
+  const RecordKey record = {plan_.dataset_index(skip.dataset),
+                            std::string(model::split_key(skip.key)[0])};
+  if (skip.sequence == model::kApartSequence && skip.reason.empty()) {
+    apart.erase({skip.target, record});
+  } else if (skip.sequence == model::kApartSequence) {
+    apart_count += apart.insert({skip.target, record}).second ? 1 : 0;
+  }
+  report_.trace("skip of " + std::to_string(skip.sequence) + " journalled: " + record.key +
+                " lane " + std::to_string(lane) + " at " + plan_.name_of(skip.target) +
+                (skip.reason.empty() ? " over" : ""));
+}
+
 void Observer::trace_entry(const model::Entry& entry, model::LaneIndex lane) {
-  static const char* const kKinds[] = {"?", "set", "put", "delete", "note"};
+  static const char* const kKinds[] = {"?", "set", "put", "delete", "note", "insert"};
   const DatasetPlan& dataset = plan_.datasets[plan_.dataset_index(entry.dataset)];
   std::string line = "entry " + std::to_string(entry.sequence) + " lane " + std::to_string(lane) +
                      " " + dataset.schema->name + "/" +

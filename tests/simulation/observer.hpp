@@ -38,6 +38,9 @@ class Observer {
   std::set<CellKey> locals;
   // Joined keys that a system would not take, by (system, dataset).
   std::map<std::pair<model::SystemId, model::DatasetId>, std::set<std::string>> skipped;
+  // Rows that quarantine holds as other records of the same number, by system.
+  std::set<std::pair<model::SystemId, RecordKey>> apart;
+  size_t apart_count = 0;  // ever
   std::map<std::tuple<model::SystemId, model::StreamId, model::LaneIndex>, model::Sequence>
       last_targeted;  // the last sequence that a target must have passed
   std::map<model::SystemId, journal::GroupNumber> last_group_targeted;  // that has entries for it
@@ -48,6 +51,7 @@ class Observer {
  private:
   void take(const model::Frame& frame);
   void trace_entry(const model::Entry& entry, model::LaneIndex lane);
+  void take_skip(const model::Skip& skip, model::LaneIndex lane);
   void take_conflict(const model::Conflict& conflict);
   CellKey cell_key(model::DatasetId dataset, const std::string& joined_key,
                    model::FieldIndex field) const;

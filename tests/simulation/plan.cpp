@@ -106,6 +106,16 @@ void roll_appliances(Dice& dice, Plan& plan) {
   plan.links.assign(links.begin(), links.end());
 }
 
+// By dice of their own, so that what users do to keys changes nothing else of a seed. The rows of
+// several appliances are merged whatever is said of them, and what a system refuses is no clash.
+void roll_keys(Plan& plan) {
+  Dice dice(plan.seed * 0xd6e8feb86659fd93 + 11);
+  if (dice.chance(0.5)) plan.move_chance = 0.3;
+  if (plan.appliances.size() > 1 || !dice.chance(0.4)) return;
+  dice.pick(plan.datasets).insert_exists = core::InsertExists::kQuarantine;
+  for (SystemPlan& system : plan.systems) system.poison_modulus = 0;
+}
+
 core::FieldPolicy make_policy(const Plan& plan, const DatasetPlan& dataset) {
   core::FieldPolicy policy;
   policy.policy = dataset.policy;
@@ -128,6 +138,7 @@ void make_rules(Plan& plan) {
       rules.schema = dataset.schema.get();
       rules.fields.assign(dataset.schema->fields.size(), make_policy(plan, dataset));
       rules.deletes = dataset.deletes;
+      rules.insert_exists = dataset.insert_exists;
       for (const size_t system : plan.systems_of(index)) {
         rules.systems.push_back({.system = plan.systems[system].id});
       }
@@ -169,6 +180,7 @@ Plan make_plan(uint64_t seed) {
   plan.journal.recent_size_bytes = dice.chance(0.5) ? 4u << 10 : 1u << 20;
   plan.journal.retain_us = dice.chance(0.5) ? 0 : 3600 * kSecondUs;
   plan.journal.heads_every_blocks = dice.chance(0.5) ? 10 : 1000;
+  roll_keys(plan);
   make_rules(plan);
   return plan;
 }
@@ -261,9 +273,11 @@ std::string describe(const Plan& plan) {
             (system.quietness > 0 ? " quiet" : "") +
             (system.poison_modulus > 0 ? " poison " + std::to_string(system.poison_modulus) : "");
   }
+  if (plan.move_chance > 0) text += "; keys change";
   for (const DatasetPlan& dataset : plan.datasets) {
     text += "; " + dataset.schema->name + " " + kPolicies[static_cast<size_t>(dataset.policy)] +
-            (dataset.deletes == core::DeletePolicy::kUpdateWins ? " update_wins" : " delete_wins");
+            (dataset.deletes == core::DeletePolicy::kUpdateWins ? " update_wins" : " delete_wins") +
+            (dataset.insert_exists == core::InsertExists::kQuarantine ? " apart" : "");
     if (dataset.policy != core::Policy::kAuthority) continue;
     for (const size_t system : dataset.authority) text += " " + plan.systems[system].name;
   }

@@ -53,6 +53,7 @@ struct DatasetPlan {
   core::Policy policy = core::Policy::kNewest;
   std::vector<size_t> authority;  // systems by rank, best first; the unlisted rank below
   core::DeletePolicy deletes = core::DeletePolicy::kDeleteWins;
+  core::InsertExists insert_exists = core::InsertExists::kMerge;
   size_t key_count = 3;
 
   model::TypeKind kind(size_t field) const { return schema->fields[1 + field].type.kind; }
@@ -82,6 +83,7 @@ struct Plan {
   uint64_t seed = 0;
   size_t step_count = 0;
   double delete_chance = 0;
+  double move_chance = 0;  // that a user changes rows' keys
   std::vector<AppliancePlan> appliances;
   std::vector<std::pair<size_t, size_t>> links;  // pairs of appliances: a tree, or with cycles
   std::vector<SystemPlan> systems;               // each appliance has at least one

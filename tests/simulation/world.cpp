@@ -33,7 +33,8 @@ World::World(Plan plan, Report& report)
       full_until_us_(plan_.systems.size()) {
   make_rules(plan_);
   for (size_t index = 0; index < plan_.systems.size(); ++index) {
-    systems_.push_back(std::make_unique<ModelSystem>(plan_, index, clock_, history_, report));
+    systems_.push_back(
+        std::make_unique<ModelSystem>(plan_, index, clock_, history_, lineage_, report));
   }
   for (size_t index = 0; index < plan_.appliances.size(); ++index) {
     machines_.push_back(std::make_unique<Machine>(plan_, index, clock_, report));
@@ -59,6 +60,7 @@ void World::run() {
   if (!settle()) return;
   check();
   mend_poison();
+  if (report_.is_clean()) mend_apart();
   if (!report_.is_clean()) return;
   stay_idle();
   restart_cleanly();
@@ -125,52 +127,6 @@ void World::change_system(ModelSystem& system) {
   if (dice_.chance(weather_.faults.clock_jump)) {
     system.clock_jump_us = dice_.between(-600, 600) * kSecondUs;
   }
-}
-
-UserOp World::roll_op(size_t system, const RecordKey& record) {
-  UserOp op;
-  op.record = record;
-  if (systems_[system]->row(record) == nullptr) {
-    op.verb = UserVerb::kInsert;
-  } else if (dice_.chance(plan_.delete_chance)) {
-    op.verb = dice_.chance(0.15) ? UserVerb::kReplace : UserVerb::kDelete;
-  } else if (dice_.chance(0.03)) {
-    op.verb = UserVerb::kTouch;
-  }
-  if (op.verb == UserVerb::kDelete || op.verb == UserVerb::kTouch) return op;
-  const int64_t tag = next_tag();
-  const size_t only = dice_.chance(0.8) ? dice_.below(kFieldsMax) : kFieldsMax;
-  for (size_t field = 0; field < kFieldsMax; ++field) {
-    if (op.verb == UserVerb::kUpdate && only != kFieldsMax && only != field) continue;
-    const model::TypeKind kind = plan_.datasets[record.dataset].kind(field);
-    op.cells[field] = make_value(kind, dice_.chance(0.03) ? kNullTag : tag,
-                                 static_cast<int>(dice_.below(kFormCount)));
-    // Now and then the same value as an older one of this record.
-    if (dice_.chance(0.03) && tag > 2) {
-      const int64_t old_tag = dice_.between(1, tag - 1);
-      if (history_.knows(record, field, old_tag)) {
-        op.cells[field] = make_value(kind, old_tag, static_cast<int>(dice_.below(kFormCount)));
-      }
-    }
-  }
-  return op;
-}
-
-void World::user_step() {
-  const size_t system = dice_.below(systems_.size());
-  std::vector<UserOp> ops;
-  const size_t op_count = dice_.chance(0.75) ? 1 : 1 + dice_.below(4);
-  for (size_t index = 0; index < op_count; ++index) {
-    const size_t dataset = dice_.below(plan_.datasets.size());
-    const size_t key_count = plan_.datasets[dataset].key_count;
-    const RecordKey record = {dataset, "k" + std::to_string(dice_.below(key_count))};
-    const bool is_twice = std::any_of(ops.begin(), ops.end(),
-                                      [&record](const UserOp& op) { return op.record == record; });
-    if (!is_twice && history_.has_room(record)) ops.push_back(roll_op(system, record));
-  }
-  if (ops.empty()) return;
-  systems_[system]->user_transaction(ops);
-  ++user_transactions_;
 }
 
 void World::appliance_step(Machine& machine) {
@@ -350,9 +306,10 @@ int64_t World::wait_us() const {
 }
 
 void World::check() {
-  AtRest rest{plan_, history_, systems_, {}, report_};
+  AtRest rest{plan_, history_, lineage_, systems_, {}, report_};
   for (const auto& machine : machines_) rest.observers.push_back(&machine->observer);
   check_promises(rest);
+  check_rows(rest);
   for (const auto& machine : machines_) check(*machine);
 }
 
@@ -464,13 +421,19 @@ RunFigures World::figures() const {
   uint64_t conflict_count = 0;
   uint64_t joined_count = 0;
   uint64_t quiet_count = 0;
-  for (const auto& system : systems_) quiet_count += system->quiet_commits;
+  uint64_t moved_count = 0;
+  uint64_t apart_count = 0;
+  for (const auto& system : systems_) {
+    quiet_count += system->quiet_commits;
+    moved_count += system->rows_moved_by_us;
+  }
   for (const auto& machine : machines_) {
+    apart_count += machine->observer.apart_count;
     conflict_count += machine->observer.conflict_count;
     joined_count += machine->appliance->joined_count();
   }
-  return {user_transactions_, marked_commits(), quiet_count, entry_count(),
-          conflict_count,     crashes_,         joined_count};
+  return {user_transactions_, marked_commits(), quiet_count, entry_count(), conflict_count,
+          crashes_,           joined_count,     moved_count, apart_count};
 }
 
 RunFigures run_seed(uint64_t seed, Report& report) {

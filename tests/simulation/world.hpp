@@ -21,6 +21,8 @@ struct RunFigures {
   uint64_t conflicts = 0;
   uint64_t crashes = 0;
   uint64_t joined_entries = 0;  // that came from peers
+  uint64_t moved_rows = 0;      // whose keys we changed
+  uint64_t rows_apart = 0;      // that were set apart
 };
 
 class World {
@@ -82,12 +84,18 @@ class World {
   void change_machine(Machine& machine);
   void change_system(ModelSystem& system);
   void user_step();
+  void key_step(size_t system);
   UserOp roll_op(size_t system, const RecordKey& record);
+  RecordKey roll_row(size_t system, size_t dataset, const RecordKey& otherwise);
+  std::vector<RecordKey> rows_of(size_t system, size_t dataset) const;
+  std::string fresh_key();
+  void change_too(UserOp& move);
   void appliance_step(Machine& machine);
   Result<void> link_step(Machine& machine);
   Result<void> checkpoint_step(Machine& machine);
   void handle(const Machine& machine, const Error& error);
   void mend_poison();
+  void mend_apart();
   uint64_t marked_commits() const;
 
   Plan plan_;
@@ -95,11 +103,13 @@ class World {
   Dice dice_;
   SimClock clock_;
   History history_;
+  Lineage lineage_;
   Weather weather_;
   Network network_;
   std::vector<std::unique_ptr<ModelSystem>> systems_;
   std::vector<std::unique_ptr<Machine>> machines_;
   int64_t last_tag_ = 0;
+  int64_t last_key_ = 0;
   uint64_t user_transactions_ = 0;
   uint64_t crashes_ = 0;
   std::optional<SimDisk::Loss> loss_;
