@@ -298,9 +298,23 @@ APART = [
              caught="Apart.of_a_row_with_the_same_number", by=unit("core", "Apart.of_a_row*")),
     mutation("what follows a refused insert goes on",
              ("host/core/step.cpp",
-              "} else if (is_insert) {",
-              "} else if (is_insert && is_any_behind) {"),
+              "} else if (is_insert && !is_repeated) {",
+              "} else if (is_insert && is_repeated) {"),
              caught="Apart.what_follows", by=unit("core", "Apart.what_follows*")),
+    mutation("two rows of a number are one record, by the simulator",
+             ("host/core/apart.cpp",
+              "return !has_seen(state, role, *record.rules) && differs(record, row);",
+              "return row.key.empty() && !has_seen(state, role, *record.rules);"),
+             caught="another record is written over"),
 ]
 
-MUTATIONS = MARKERS + ORDER + VERDICTS + LINKS + CASCADES + APART
+# Rows whose keys change.
+MOVES = [
+    mutation("no entry tells that a row moved",
+             ("host/core/emit.cpp",
+              "if (entry.kind == full_kind) entry.moved_with = arriving.moved_with;",
+              "if (entry.kind != full_kind) entry.moved_with = arriving.moved_with;"),
+             caught="a private cell is lost"),
+]
+
+MUTATIONS = MARKERS + ORDER + VERDICTS + LINKS + CASCADES + APART + MOVES
