@@ -93,7 +93,9 @@ void Step::set_apart(Touched& record, const SystemRole& role, const Row& row) {
   SystemView* view = state.view(role.system);
   if (view == nullptr) return;
   for (InFlight& write : view->flight) {  // of before it was known that there are two
-    if (write.kind != model::EntryKind::kInsert) skip(record, role.system, write);
+    const bool is_insert = write.kind == model::EntryKind::kInsert;
+    if (is_insert && !write.is_skipped) break;  // what follows it ends as it does
+    if (!is_insert) skip(record, role.system, write);
   }
 }
 

@@ -406,6 +406,19 @@ TEST_F(Apart, where_updates_win_a_number_that_another_gave_anew_is_anothers_too)
   EXPECT_EQ(accepted().at(kName), "Cid");
 }
 
+TEST_F(Apart, an_insert_and_its_end_that_came_to_nothing_there_have_made_no_row) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kErp, {removal(20)});
+  step(kErp, {insert({{kName, "Cid"}, {kPhone, "5"}, {kCity, "Basel"}}, 30)});
+  step(kShop, {insert(kBob, 25)});
+  EXPECT_TRUE(state().is_apart(kShop));
+  step(kShop, {marker(2)});
+  step(kErp, {removal(40)});
+  step(kShop, {update(kBob, 26)});  // there is no record any more: it becomes the next
+  EXPECT_TRUE(state().exists());
+  EXPECT_EQ(accepted(), kBob);
+}
+
 TEST_F(Apart, an_insert_that_is_taken_after_all_takes_the_rows_place) {
   const Cells cid = {{kName, "Cid"}, {kPhone, "5"}, {kCity, "Basel"}};
   step(kErp, {insert(kAnn, 10)});
@@ -452,6 +465,7 @@ TEST_F(Apart, an_insert_behind_the_delete_of_what_stands_there_is_not_passed_ove
 
 TEST_F(Apart, is_replayed_as_it_was) {
   clash();
+  step(kShop, {}, {skip(kShop, 1)});
   step(kErp, {update({{kPhone, "3"}}, 30)});
   step(kShop, {removal(40), insert(kBob, 50)});  // in one transaction
   EXPECT_TRUE(state().is_apart(kShop));
