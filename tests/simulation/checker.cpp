@@ -111,6 +111,12 @@ class RecordCheck {
     });
   }
 
+  // Whether what was on its way to another row may have met the one that it was written to.
+  bool is_overrun(const Write& write) const {
+    return rest_.lineage.lines()[write.line].is_overrun ||
+           rest_.lineage.is_overrun(write.system, key_);
+  }
+
   // Whether it may be of the row that stands, and not of another that had its number.
   template <class Deed>
   bool may_be_of_record(const Deed& deed) const {
@@ -153,7 +159,7 @@ class RecordCheck {
       if (old[write.index] || standing[write.index]) continue;
       if (record_.deleted_maybe[field][write.index]) continue;
       if (is_recorded(field, write.tag) || is_held_apart(field, write.index)) continue;
-      if (rest_.lineage.lines()[write.line].is_overrun) continue;
+      if (is_overrun(write)) continue;
       if (record_.candidates(field, write.tag).count() > 1) continue;  // equal values agree
       violation("silent loss", "field " + std::to_string(field) + " tag " +
                                    std::to_string(write.tag) + " of " +

@@ -53,11 +53,12 @@ void Lineage::move(size_t line, const RecordKey& from, const RecordKey& to, Know
     spoil(to);
   }
   moved.path.push_back(to);
+  moved.left.erase(to);
   leave(line, from);
 }
 
 void Lineage::overrun(size_t system, const RecordKey& record, size_t line) {
-  lines_[line].is_overrun = true;
+  lines_[line].is_overrun = line != 0;
   overrun_.emplace(system, record);
 }
 
@@ -65,12 +66,17 @@ bool Lineage::is_overrun(size_t system, const RecordKey& record) const {
   return overrun_.contains({system, record});
 }
 
+bool Lineage::is_overrun(const RecordKey& record) const {
+  return std::any_of(overrun_.begin(), overrun_.end(),
+                     [&record](const auto& each) { return each.second == record; });
+}
+
 bool Lineage::is_reused(size_t system, const RecordKey& record) const {
   return reused_.contains({system, record});
 }
 
 bool Lineage::has_left(size_t line, const RecordKey& record) const {
-  return lines_[line].is_deleted || lines_[line].left.contains(record);
+  return line != 0 && (lines_[line].is_deleted || lines_[line].left.contains(record));
 }
 
 void Lineage::arrive(size_t system, const RecordKey& record, int64_t kept) {

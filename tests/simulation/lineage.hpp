@@ -47,6 +47,7 @@ class Lineage {
   // Whether any user wants it to be at this key no longer.
   bool has_left(size_t line, const RecordKey& record) const;
   bool is_overrun(size_t system, const RecordKey& record) const;
+  bool is_overrun(const RecordKey& record) const;  // in any system
   bool is_reused(size_t system, const RecordKey& record) const;
   const std::vector<RowLine>& lines() const { return lines_; }
 

@@ -26,6 +26,8 @@ void ModelSystem::user_move(const UserOp& op, int64_t time_us, LoggedTransaction
   const auto found = rows_.find(op.record);
   if (rows_.contains(to)) return;
   StoredRow row = found->second;
+  // Back at a key that it had, it may meet what was on its way to itself there.
+  if (lineage_.has_left(row.line, to)) lineage_.overrun(index_, to, row.line);
   lineage_.move(row.line, op.record, to, history_.knowledge(index_, op.record));
   LoggedRow gone = logged_row(op.record, RowOp::kDelete, false);
   gone.moved_with = to.key;
@@ -101,25 +103,27 @@ void ModelSystem::check_whose(const Session::OwnedWrite& write, const StoredRow&
   const DatasetPlan& dataset = plan_.datasets[write.record.dataset];
   if (dataset.insert_exists == core::InsertExists::kMerge) return;
   if (lineage_.has_left(row.line, write.record)) return;
+  // What met another row may pass for the record's by now, for what its users do to it, too.
+  const bool is_untouched = row.is_own && !lineage_.is_overrun(write.record);
   const bool is_sure = dataset.deletes == core::DeletePolicy::kDeleteWins;
   bool is_over = write.kind == EntryKind::kDelete;
-  bool is_promised = is_sure;
+  bool is_promised = is_sure && is_over;
   for (const model::EntryCell& cell : write.cells) {
     const size_t field = cell.field - 1u;
     const int64_t tag = tag_of(dataset.kind(field), {cell.state, cell.bytes});
     const std::vector<Write> writes = history_.writes_of(write.record, field, tag);
-    const bool is_its = std::any_of(writes.begin(), writes.end(), [&](const Write& each) {
-      return each.line == row.line || each.line == 0;
-    });
-    if (is_its) continue;
+    const auto is_its = [&row](const Write& each) { return each.line == row.line; };
+    if (std::any_of(writes.begin(), writes.end(), is_its)) continue;
     is_over = true;
     is_promised = is_promised || std::all_of(writes.begin(), writes.end(), [&](const Write& each) {
-                    return each.is_own && !lineage_.has_left(each.line, write.record);
+                    const bool is_first =
+                        each.is_own && !lineage_.has_left(each.line, write.record);
+                    return each.line != 0 && (is_sure || is_first);
                   });
   }
   if (!is_over) return;
   lineage_.overrun(index_, write.record, row.line);
-  if (!row.is_own || !is_promised) return;
+  if (!is_untouched || !is_promised) return;
   report_.violation("another record is written over",
                     plan().name + " held " + describe(plan_, write.record, row));
 }
