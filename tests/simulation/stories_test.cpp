@@ -43,6 +43,11 @@ class Simulation : public testing::Test {
   void remove(size_t system, const std::string& key) {
     user(system, {UserVerb::kDelete, {0, key}, {}});
   }
+  void move(size_t system, const std::string& key, const std::string& new_key) {
+    UserOp op{UserVerb::kMove, {0, key}, {}};
+    op.new_key = new_key;
+    user(system, op);
+  }
   void user(size_t system, const UserOp& op) {
     world_->system(system).user_transaction({&op, 1});
     world_->clock().advance(kSecondUs);
@@ -203,6 +208,42 @@ TEST_F(Simulation, what_was_deleted_behind_a_cut_link_does_not_come_back) {
   const int64_t again = insert(1, "k");
   settle();
   expect_everywhere("k", 0, again);
+  world_->check();
+}
+
+TEST_F(Simulation, a_row_whose_key_changes_keeps_what_is_not_synced) {
+  begin(make_calm_plan(3, 2));
+  const int64_t made = insert(0, "k");
+  settle();
+  std::vector<int64_t> kept;
+  for (const auto& system : world_->systems()) kept.push_back(system->row({0, "k"})->kept);
+  move(1, "k", "l");
+  move(1, "l", "m");
+  settle();
+  expect_everywhere("m", 0, made);
+  for (const auto& system : world_->systems()) {
+    EXPECT_EQ(system->row({0, "m"})->kept, kept[system->index()]) << system->plan().name;
+    EXPECT_EQ(system->row({0, "k"}), nullptr) << system->plan().name;
+  }
+  world_->check();
+}
+
+TEST_F(Simulation, two_rows_of_a_number_stay_until_one_gets_another) {
+  Plan plan = make_calm_plan(3);
+  plan.datasets[0].insert_exists = core::InsertExists::kQuarantine;
+  begin(std::move(plan));
+  const int64_t first = insert(0, "k");
+  const int64_t second = insert(1, "k");
+  settle();
+  EXPECT_EQ((*world_->system(0).row({0, "k"}))[0].tag, first);
+  EXPECT_EQ((*world_->system(1).row({0, "k"}))[0].tag, second);
+  EXPECT_EQ(world_->observer().apart.size(), 1u);
+  world_->check();
+  move(1, "k", "l");
+  settle();
+  expect_everywhere("k", 0, first);
+  expect_everywhere("l", 0, second);
+  EXPECT_TRUE(world_->observer().apart.empty());
   world_->check();
 }
 
