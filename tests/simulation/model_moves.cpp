@@ -104,7 +104,7 @@ void ModelSystem::check_whose(const Session::OwnedWrite& write, const StoredRow&
   if (dataset.insert_exists == core::InsertExists::kMerge) return;
   if (lineage_.has_left(row.line, write.record)) return;
   // What met another row may pass for the record's by now, for what its users do to it, too.
-  const bool is_untouched = row.is_own && !lineage_.is_overrun(write.record);
+  const bool is_untouched = row.is_own && row.line != 0 && !lineage_.is_overrun(write.record);
   const bool is_sure = dataset.deletes == core::DeletePolicy::kDeleteWins;
   bool is_over = write.kind == EntryKind::kDelete;
   bool is_promised = is_sure && is_over;
