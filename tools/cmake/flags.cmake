@@ -35,7 +35,8 @@ target_compile_options(syn_flags INTERFACE
   -fno-strict-overflow -fno-omit-frame-pointer)
 target_link_options(syn_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen -Wl,--as-needed)
 if(SYN_SANITIZE)
-  add_compile_options(-fsanitize=${SYN_SANITIZE} -fno-sanitize-recover=all)
+  # gcc follows values less well through what a sanitizer adds, and warns of some that are never read.
+  add_compile_options(-fsanitize=${SYN_SANITIZE} -fno-sanitize-recover=all -Wno-maybe-uninitialized)
   add_link_options(-fsanitize=${SYN_SANITIZE})
 else()
   target_compile_definitions(syn_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2> _GLIBCXX_ASSERTIONS)
