@@ -63,7 +63,7 @@ Result<void> Source::open(const model::Position& position) {
         dataset.is_polled() && from != place.from.end() && from->second.column == mapping->poll_by;
     if (has_place) dataset.place.begin(from->second.value);
     if (!position.is_start() && !has_place) rescans_to_report_.insert(dataset.id());
-    dataset.next_us = clock_.steady_us() + (dataset.is_polled() ? 0 : tables_->rest_us());
+    dataset.next_us = clock_.steady_us() + (dataset.is_polled() ? 0 : rest_us(dataset));
   }
   SYN_TRY(tables_->connect());
   SYN_TRY(tables_->install());
@@ -159,13 +159,19 @@ void Source::wait_for_work(int wait_ms) {
   shared_->known.wait(wait_us);
 }
 
+// Until the first scan, and until a table that is as it was is asked for again.
+int64_t Source::rest_us(const Dataset& dataset) const {
+  const int64_t every_us = dataset.mapping->every_us;
+  return every_us > 0 ? std::min(every_us, tables_->rest_us()) : tables_->rest_us();
+}
+
 // Where nothing was committed since it was last read, there is nothing to be read.
 Result<void> Source::put_off_unchanged() {
   Dataset* due = due_now();
   if (due == nullptr || due->is_due || due->is_polled()) return success();
   SYN_TRY(due->stamp, tables_->stamp());
   if (!due->stamp || due->stamp != due->read_stamp) return success();
-  due->next_us = clock_.steady_us() + tables_->rest_us();
+  due->next_us = clock_.steady_us() + rest_us(*due);
   return success();
 }
 

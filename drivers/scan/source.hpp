@@ -96,6 +96,7 @@ class Source final : public ports::Source {
   Dataset* next_due();
   Dataset* due_now();
   bool is_work_due();
+  int64_t rest_us(const Dataset& dataset) const;
   Result<void> put_off_unchanged();
   void wait_for_work(int wait_ms);
   Result<void> read(Look& look, size_t row_limit);

@@ -78,6 +78,19 @@ TYPED_TEST_P(ScanSuite, ShowsAllOnceThenOnlyWhatDiffers) {
   EXPECT_THAT(this->scan(), testing::IsEmpty());
 }
 
+TYPED_TEST_P(ScanSuite, ScansComeAsOftenAsTheConfigSaysFromTheFirstOn) {
+  this->config_.datasets[0].every_us = 1'000'000;
+  this->reopen({});
+  EXPECT_THAT(this->look(), testing::IsEmpty());
+  for (const char* name : {"Anna", "Anne"}) {
+    this->user_.run("UPDATE customer SET name = '" + std::string(name) + "' WHERE id = 1");
+    this->clock_.pass_seconds(1);
+    EXPECT_THAT(this->look(), testing::Contains(testing::HasSubstr(name)));
+    this->clock_.pass_seconds(1);
+    EXPECT_THAT(this->look(), testing::IsEmpty());
+  }
+}
+
 TYPED_TEST_P(ScanSuite, ReadsLargeTablesInChunks) {
   for (int id = 3; id <= 300; ++id) {
     this->user_.run("INSERT INTO customer VALUES (" + std::to_string(id) + ", 'n', NULL)");
@@ -350,8 +363,9 @@ TYPED_TEST_P(ScanSuite, AKeyInAnotherSpellingIsNoRecord) {
 
 REGISTER_TYPED_TEST_SUITE_P(
     ScanSuite, ShowsAllOnceThenOnlyWhatDiffers, AKeyInAnotherSpellingIsNoRecord,
-    ReadsLargeTablesInChunks, OurWritesAreEchoedBehindTheirMarkerAndNotAgain,
-    OfSeveralWritesOfARecordTheLastIsEchoed, AUserWhoWritesTheOldValueBackMakesAChange,
+    ScansComeAsOftenAsTheConfigSaysFromTheFirstOn, ReadsLargeTablesInChunks,
+    OurWritesAreEchoedBehindTheirMarkerAndNotAgain, OfSeveralWritesOfARecordTheLastIsEchoed,
+    AUserWhoWritesTheOldValueBackMakesAChange,
     AnEditBetweenALookAndAWriteIsShownAndDurableBeforeItIsWrittenOver,
     AnUnseenInsertAndAnUnseenDeleteAreGuardedToo, NothingIsWrittenOverBeforeItWasShownAndIsDurable,
     BeforeTheFirstScanEndedARecordThatIsAbsentIsAskedFor,
