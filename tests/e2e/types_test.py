@@ -22,7 +22,6 @@ from typed_systems import SYSTEMS
 
 SEED = int(os.environ.get("SYNCLINE_TYPES_SEED", "1"))
 ROWS = int(os.environ.get("SYNCLINE_TYPES_ROWS", "2"))
-PAIRS = ("pm", "ps", "ms", "pms")
 PART = 1_000_000  # where the numbers of a system's rows begin, times its place
 COPY = 100_000    # how far behind a row its copy by another system is, times its place from one on
 STILL_SECONDS = 3
@@ -38,9 +37,10 @@ class Row:
 
 
 class Table:
-    def __init__(self, pair, fields=FIELDS, kind="types"):
-        self.pair, self.name = pair, f"{pair}_{kind}"
-        self.fields = {f"{pair}_{field.name}": field for field in fields
+    def __init__(self, pair, fields=FIELDS, kind="types", share=1):
+        """share: it has one in so many of the values."""
+        self.pair, self.name, self.share = pair, f"{pair}_{kind}", share
+        self.fields = {f"{self.name}_{field.name}": field for field in fields
                        if set(pair) <= set(field.columns) and field.without != pair}
 
     def first(self, letter):
@@ -69,8 +69,8 @@ class Table:
                     refused.append((what, value.refused))
                 else:
                     held.append((what, ""))
-            if len(self.pair) > 2:  # the pairs have all of them
-                held = dice.sample(held, (len(held) + 2) // 3)
+            if self.share > 1:
+                held = dice.sample(held, (len(held) + self.share - 1) // self.share)
             # Each refusal costs another transaction: with few rows, one field in three has one.
             refused = dice.sample(refused, min(len(refused), ROWS // 8 or dice.randrange(3) // 2))
             for what, by in held + refused:
@@ -140,19 +140,26 @@ class Types(WithSystems):
     # The tables, the config, and what users insert.
 
     def make(self):
-        zeros = Table("pm", ZERO_DATES, "zeros")
-        self.tables = [*map(Table, PAIRS), zeros]
+        self.tables = self.choose()
         for table in self.tables:
             for letter in table.pair:
                 self.systems[letter].create(table.name, table.columns(letter))
         self.init(*[system.url for system in self.systems.values()])
-        for table in self.tables:
-            self.declare(table)
-        self.change_config(f"[datasets.{zeros.name}]\n",
-                           f"[datasets.{zeros.name}]\nzero_dates = \"null\"\n")
+        self.configure()
         self.assertNotIn("exclude", self.config())
         self.rows = {(table, letter): table.make_rows(letter)
                      for table in self.tables for letter in table.pair}
+
+    def choose(self):
+        """The pairs have all values, and so all three need not."""
+        return [*map(Table, ("pm", "ps", "ms")), Table("pms", share=3),
+                Table("pm", ZERO_DATES, "zeros")]
+
+    def configure(self):
+        for table in self.tables:
+            self.declare(table)
+        self.change_config("[datasets.pm_zeros]\n",
+                           "[datasets.pm_zeros]\nzero_dates = \"null\"\n")
 
     def declare(self, table):
         """What the columns alone do not say, and init left out for that."""
@@ -162,7 +169,8 @@ class Types(WithSystems):
             names = ", ".join(f'"{name}"' for name in sorted(types))
             self.change_config(f"exclude = [{names}]\n", "")
             if table.pair == "pm":
-                self.refuse("plan", status=4, code="SYN-3003", says=["pm_xml is xml", "exclude"])
+                self.refuse("plan", status=4, code="SYN-3003",
+                            says=[f"{table.name}_xml is xml", "exclude"])
             self.set_config(self.config() + f"[datasets.{table.name}.types]\n" + "".join(
                 f'{name} = "{kind}"\n' for name, kind in types.items()))
 
