@@ -1,6 +1,8 @@
 // Columns whose character set lacks letters that other systems' texts may have: each record with
 // one is refused.
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "drivers/systems/mariadb/detail/findings.hpp"
 
@@ -16,18 +18,23 @@ bool is_narrow(const Column& column, model::TypeKind kind) {
          std::ranges::find(kWide, column.type.charset) == std::end(kWide);
 }
 
+Result<std::set<std::string>> read_wide_collations(Connection& connection) {
+  SYN_TRY(Answer rows,
+          connection.query("SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE "
+                           "CHARACTER_SET_NAME = 'utf8mb4'"));
+  std::set<std::string> names;
+  while (rows.next()) names.emplace(rows.text(0));
+  return names;
+}
+
 // The like of a collation: it tells as much apart. Empty: the server's default for the set.
-Result<std::string> wide_collation(Connection& connection, const Column& column) {
+std::string wide_collation(const std::set<std::string>& known, const Column& column) {
   const size_t end = column.collation.find('_');
-  if (end == std::string::npos) return std::string();
-  const std::string like = "utf8mb4" + column.collation.substr(end);
-  if (like.find("_uca1400_") != std::string::npos) return like;  // of all sets, and listed of none
-  SYN_TRY(const std::string known,
-          connection.query_text("SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE "
-                                "COLLATION_NAME = " +
-                                literal(like)));
-  if (!known.empty()) return known;
-  return std::string(like.ends_with("_cs") ? "utf8mb4_bin" : "utf8mb4_general_ci");
+  if (end == std::string::npos) return "";
+  std::string like = "utf8mb4" + column.collation.substr(end);
+  // Of all sets, and listed of none.
+  if (like.find("_uca1400_") != std::string::npos || known.contains(like)) return like;
+  return like.ends_with("_cs") ? "utf8mb4_bin" : "utf8mb4_general_ci";
 }
 
 // What SHOW CREATE TABLE says of the column behind its type and character set: whether it may be
@@ -54,14 +61,15 @@ Result<void> find_narrow_texts(Connection& connection, const Mapped& mapped,
   if (mapped.mapping->direction == ports::Direction::kFrom) return success();
   const std::string table = quoted_name(mapped.table.name);
   std::string created;
+  std::set<std::string> known;
   for (size_t i = 0; i < mapped.columns.size(); ++i) {
     const Column& column = mapped.columns[i];
     if (!is_narrow(column, mapped.schema->fields[i].type.kind)) continue;
     if (created.empty()) {
-      SYN_TRY(Answer row, connection.query("SHOW CREATE TABLE " + table));
-      if (row.next()) created = row.text(1);
+      SYN_TRY(created, read_created(connection, mapped.table.name));
+      SYN_TRY(known, read_wide_collations(connection));
     }
-    SYN_TRY(const std::string collation, wide_collation(connection, column));
+    const std::string collation = wide_collation(known, column);
     const std::string& charset = column.type.charset;
     ports::Finding finding{
         ports::Severity::kNote, mapped.schema->name,

@@ -299,14 +299,21 @@ Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& 
   return mapped;
 }
 
-Result<std::string> read_declaration(Connection& connection, const std::string& table,
-                                     const Column& column) {
+Result<std::string> read_created(Connection& connection, const std::string& table) {
   SYN_TRY(Answer row, connection.query("SHOW CREATE TABLE " + quoted_name(table)));
-  if (row.next()) {
-    if (auto declared = declaration_in(row.text(1), column.name)) return std::move(*declared);
-  }
+  return row.next() ? std::string(row.text(1)) : std::string();
+}
+
+std::string declaration_of(std::string_view created, const Column& column) {
+  if (auto declared = declaration_in(created, column.name)) return std::move(*declared);
   return column.type.name + (column.collation.empty() ? "" : " COLLATE " + column.collation) +
          (column.is_nullable ? "" : " NOT NULL");
+}
+
+Result<std::string> read_declaration(Connection& connection, const std::string& table,
+                                     const Column& column) {
+  SYN_TRY(const std::string created, read_created(connection, table));
+  return declaration_of(created, column);
 }
 
 std::string modify_sql(const std::string& column, const std::string& declaration) {

@@ -96,23 +96,50 @@ std::string large_type(uint64_t size_bytes, bool is_text) {
   return is_text ? "longtext" : "longblob";
 }
 
+struct Indexed {
+  std::string index;
+  std::string column;
+  bool is_whole = true;     // not the first characters alone
+  uint64_t size_bytes = 0;  // of an entry
+};
+
+// What is asked of a table once, for all its columns.
+struct Asked {
+  Table table;
+  std::string created;  // SHOW CREATE TABLE
+  std::vector<Indexed> indexed;
+};
+
+Result<std::vector<Indexed>> read_indexed(Connection& connection, const std::string& table) {
+  SYN_TRY(Answer rows,
+          connection.query(
+              "SELECT s.INDEX_NAME, s.COLUMN_NAME, s.SUB_PART IS NULL, COALESCE(s.SUB_PART * 4, "
+              "c.CHARACTER_OCTET_LENGTH, 16) FROM information_schema.STATISTICS s JOIN "
+              "information_schema.COLUMNS c ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = "
+              "s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME WHERE s.TABLE_SCHEMA = DATABASE() "
+              "AND s.TABLE_NAME = " +
+              literal(table)));
+  std::vector<Indexed> indexed;
+  while (rows.next()) {
+    indexed.push_back({std::string(rows.text(0)), std::string(rows.text(1)), rows.integer(2) != 0,
+                       static_cast<uint64_t>(rows.integer(3))});
+  }
+  return indexed;
+}
+
 // The bytes that its indexes leave it; nothing where none has it whole.
-Result<std::optional<uint64_t>> find_room(Connection& connection, const std::string& table,
-                                          const Column& column) {
-  const std::string name = literal(column.name);
-  SYN_TRY(const std::string taken,
-          connection.query_text(
-              "SELECT MAX(taken) FROM (SELECT SUM(IF(s.COLUMN_NAME = " + name +
-              ", 0, COALESCE(s.SUB_PART * 4, c.CHARACTER_OCTET_LENGTH, 16))) AS taken FROM "
-              "information_schema.STATISTICS s JOIN information_schema.COLUMNS c ON c.TABLE_SCHEMA "
-              "= s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME "
-              "WHERE s.TABLE_SCHEMA = DATABASE() AND s.TABLE_NAME = " +
-              literal(table) + " GROUP BY s.INDEX_NAME HAVING SUM(s.COLUMN_NAME = " + name +
-              " AND s.SUB_PART IS NULL) > 0) AS indexes"));
-  if (taken.empty()) return std::optional<uint64_t>();
-  uint64_t bytes = 0;
-  std::from_chars(taken.data(), taken.data() + taken.size(), bytes);
-  return std::optional(kIndexBytesMax - std::min(kIndexBytesMax, bytes));
+std::optional<uint64_t> room_of(std::span<const Indexed> indexed, const Column& column) {
+  std::optional<uint64_t> room;
+  for (const Indexed& one : indexed) {
+    if (one.column != column.name || !one.is_whole) continue;
+    uint64_t taken = 0;
+    for (const Indexed& other : indexed) {
+      if (other.index == one.index && other.column != one.column) taken += other.size_bytes;
+    }
+    const uint64_t left = kIndexBytesMax - std::min(kIndexBytesMax, taken);
+    room = std::min(room.value_or(left), left);
+  }
+  return room;
 }
 
 uint64_t character_bytes(const Column& column) {
@@ -140,8 +167,7 @@ std::string bytes_type(const Extent& wanted, const Column& column, std::optional
   return size > now ? sized("varbinary", size) : "";
 }
 
-Result<std::string> type_for(Connection& connection, const std::string& table, const Column& column,
-                             const Extent& wanted) {
+std::string type_for(const Asked& asked, const Column& column, const Extent& wanted) {
   switch (wanted.type.kind) {
     case TypeKind::kInt64:
     case TypeKind::kUint64:
@@ -149,7 +175,7 @@ Result<std::string> type_for(Connection& connection, const std::string& table, c
     case TypeKind::kDecimal:
       return decimal_type(wanted.type, column);
     case TypeKind::kFloat64:
-      return std::string("double");
+      return "double";
     case TypeKind::kDatetime:
     case TypeKind::kTimestamp:
     case TypeKind::kTime: {
@@ -157,16 +183,12 @@ Result<std::string> type_for(Connection& connection, const std::string& table, c
       return sized(now.substr(0, now.find('(')), wanted.type.precision);
     }
     case TypeKind::kText:
-    case TypeKind::kChar: {
-      SYN_TRY(const auto room, find_room(connection, table, column));
-      return text_type(wanted, column, room);
-    }
-    case TypeKind::kBytes: {
-      SYN_TRY(const auto room, find_room(connection, table, column));
-      return bytes_type(wanted, column, room);
-    }
+    case TypeKind::kChar:
+      return text_type(wanted, column, room_of(asked.indexed, column));
+    case TypeKind::kBytes:
+      return bytes_type(wanted, column, room_of(asked.indexed, column));
     default:
-      return std::string();
+      return "";
   }
 }
 
@@ -176,12 +198,12 @@ class Widener {
   explicit Widener(Connection& connection) : connection_(connection) {}
 
   Result<std::string> widen(const ports::Widening& wanted) {
-    SYN_TRY(const Table* table, table_of(wanted.table));
-    const Column* column = table == nullptr ? nullptr : table->find(wanted.column);
+    SYN_TRY(const Asked* asked, ask(wanted.table));
+    const Column* column = asked == nullptr ? nullptr : asked->table.find(wanted.column);
     if (column == nullptr) return std::string();
-    SYN_TRY(const std::string type, type_for(connection_, wanted.table, *column, wanted.wanted));
+    const std::string type = type_for(*asked, *column, wanted.wanted);
     if (type.empty() || type == column->type.name) return std::string();
-    SYN_TRY(const std::string declared, read_declaration(connection_, wanted.table, *column));
+    const std::string declared = declaration_of(asked->created, *column);
     SYN_TRY(const std::string keys, holding_keys(wanted.table, wanted.column));
     return "ALTER TABLE " + quoted_name(wanted.table) + " " +
            modify_sql(wanted.column, with_type(declared, type)) + ";" +
@@ -194,13 +216,17 @@ class Widener {
   using ColumnName = std::pair<std::string, std::string>;  // of a table
   using Holding = std::map<ColumnName, std::set<std::string>>;
 
-  Result<const Table*> table_of(const std::string& name) {
+  Result<const Asked*> ask(const std::string& name) {
     const auto known = tables_.find(name);
     if (known != tables_.end()) return known->second.get();
     SYN_TRY(auto read, read_tables(connection_, name));
-    std::unique_ptr<Table>& table = tables_[name];
-    if (!read.empty()) table = std::make_unique<Table>(std::move(read.front()));
-    return table.get();
+    std::unique_ptr<Asked>& asked = tables_[name];
+    if (read.empty()) return asked.get();
+    SYN_TRY(std::string created, read_created(connection_, name));
+    SYN_TRY(auto indexed, read_indexed(connection_, name));
+    asked = std::make_unique<Asked>(
+        Asked{std::move(read.front()), std::move(created), std::move(indexed)});
+    return asked.get();
   }
 
   // The foreign keys that hold its type to another column's.
@@ -235,7 +261,7 @@ class Widener {
   }
 
   Connection& connection_;
-  std::map<std::string, std::unique_ptr<Table>> tables_;  // null: it is not there
+  std::map<std::string, std::unique_ptr<Asked>> tables_;  // null: it is not there
   std::optional<Holding> holding_;
 };
 

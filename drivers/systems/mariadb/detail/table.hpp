@@ -76,8 +76,11 @@ Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& 
 // Whether the mapped columns are what they were.
 bool is_same_shape(const Mapped& a, const Mapped& b);
 
+// SHOW CREATE TABLE; empty where there is none. Ask once for all columns.
+Result<std::string> read_created(Connection& connection, const std::string& table);
 // The column's whole declaration as it is now (declaration.hpp), and the ALTER TABLE of another
 // one.
+std::string declaration_of(std::string_view created, const Column& column);
 Result<std::string> read_declaration(Connection& connection, const std::string& table,
                                      const Column& column);
 std::string modify_sql(const std::string& column, const std::string& declaration);
