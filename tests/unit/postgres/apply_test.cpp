@@ -72,6 +72,32 @@ TEST_F(Apply, ARowThatIsMovedBesideAClashKeepsWhatIsNotSynced) {
   EXPECT_EQ("2|Bob|c@x|his;3|Cid|b@x|theirs;10|Ann|NULL|mine;40|Dan|c@y|lost", customers());
 }
 
+// A sequence goes on where what asked it is rolled back.
+TEST_F(Apply, WhatCannotBeMovedIsNotLookedForWithoutEnd) {
+  start_customers();
+  user_.run("INSERT INTO customer SELECT g, 'n', NULL FROM generate_series(1, 300) g");
+  user_.run(
+      "CREATE SEQUENCE tries; CREATE FUNCTION try() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "PERFORM nextval('tries'); RETURN NULL; END $$; CREATE FUNCTION refuse() RETURNS trigger "
+      "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'keys stay'; END $$; "
+      "CREATE TRIGGER try BEFORE UPDATE OF id ON customer EXECUTE FUNCTION try(); "
+      "CREATE TRIGGER stays BEFORE UPDATE OF id ON customer FOR EACH ROW EXECUTE FUNCTION "
+      "refuse(); ALTER TABLE customer ENABLE ALWAYS TRIGGER try, ENABLE ALWAYS TRIGGER stays");
+  config_.datasets[0].triggers = "fire";
+  connect();
+  std::vector<std::string> moves;
+  for (int id = 1; id <= 300; ++id) {
+    moves.push_back("delete " + std::to_string(id));
+    moves.push_back("put " + std::to_string(1000 + id) + "<" + std::to_string(id) +
+                    " name=moved mail=NULL");
+  }
+  apply(moves);
+  EXPECT_EQ("300|1001", user_.ask("SELECT count(*), min(id) FROM customer WHERE name = 'moved'"));
+  const int tries = std::stoi(user_.ask("SELECT last_value FROM tries"));
+  EXPECT_GT(tries, 50);
+  EXPECT_LT(tries, 80);
+}
+
 TEST_F(Apply, AnInsertWritesOverNobodysRow) {
   start_customers();
   user_.run("INSERT INTO customer VALUES (1, 'theirs', 'a@x')");
