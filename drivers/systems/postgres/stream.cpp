@@ -16,7 +16,7 @@ constexpr uint32_t kMessagesPerLook = 64;  // at the clock
 constexpr size_t kDataHeaderSize = 24;     // start, end, time behind the letter
 constexpr size_t kKeepaliveSize = 17;
 constexpr int64_t kPaceUsMin = 2000;  // what the pace is measured over, at least
-constexpr int64_t kFloodMessagesPerMs = 20;
+constexpr int64_t kFloodMessagesPerMs = 40;
 constexpr std::chrono::microseconds kGather{1000};
 constexpr int kStreaming = 140000;  // the first version that streams transactions in progress
 
