@@ -205,6 +205,17 @@ void Step::begin_anew(Touched& record, const SystemRole& role, const Row& row) {
   record.is_dirty = true;
 }
 
+// A row that says what the record says is the record, in the life that it has by now, though its
+// system has heard of an earlier one only, or of none.
+void Step::join_this_life(Touched& record, const Row& row) {
+  const RecordState& state = record.state();
+  if (record.rules->insert_exists == InsertExists::kMerge || !state.exists()) return;
+  SystemView* view = record.state().view(input_.system);
+  if (view == nullptr || view->generation + 1 >= state.generation || differs(record, row)) return;
+  view->generation = state.generation - 1;
+  record.is_dirty = true;
+}
+
 // A change of the record that had the number before, by who had not heard of its end: what it was
 // shown of the new one stays as it was. Where updates win that record may be the one that lives on.
 bool Step::is_of_ended(const Touched& record, const Arriving& arriving) {

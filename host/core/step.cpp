@@ -323,6 +323,7 @@ void Step::take_change(Touched& record, const SystemRole& role, const Row& row) 
     return;
   }
   ++lane_.counters_.changes;
+  if (is_insert) join_this_life(record, row);
   const Shown shown = shown_to(record.state(), role);
   arriving.generation = shown.generation + (is_insert ? 1 : 0);
   arriving.conflict_type =

@@ -133,6 +133,7 @@ class Step {
   void take_apart(Touched& record, const SystemRole& role, const Row& row);
   void pass_over_inserts(Touched& record, const SystemRole& role);
   void begin_anew(Touched& record, const SystemRole& role, const Row& row);
+  void join_this_life(Touched& record, const Row& row);
   static bool is_of_ended(const Touched& record, const Arriving& arriving);
   void lose_change(const Touched& record, const Arriving& arriving);
   void make_up_for(Touched& record, const SystemRole& role);

@@ -175,6 +175,19 @@ TEST_F(Apart, a_row_that_says_the_same_is_the_record) {
   EXPECT_EQ(step(kErp, {update({{kPhone, "3"}}, 30)}).entries.back().targets.front(), kShop);
 }
 
+TEST_F(Apart, a_row_that_says_the_same_is_the_record_though_that_has_ended_and_begun_again) {
+  step(kErp, {insert(kAnn, 10)});
+  step(kErp, {removal(11)});
+  step(kErp, {insert(kAnn, 12)});
+  EXPECT_TRUE(step(kShop, {insert(kAnn, 13)}).conflicts.empty());
+  EXPECT_FALSE(state().is_apart(kShop));
+  step(kShop, {}, {skip(kShop, 1)});
+  confirm_all();
+  EXPECT_TRUE(step(kShop, {update({{kPhone, "9"}}, 40)}).conflicts.empty());
+  EXPECT_EQ(accepted().at(kPhone), "9");
+  EXPECT_EQ(step(kErp, {update({{kCity, "Chur"}}, 50)}).entries.back().kind, EntryKind::kSet);
+}
+
 TEST_F(Apart, an_insert_refused_for_a_row_that_is_known_by_then_is_followed_by_the_record) {
   step(kErp, {insert(kAnn, 10)});
   step(kShop, {insert(kAnn, 20)});
