@@ -1,6 +1,8 @@
 #include "host/app/memory.hpp"
 
 #ifdef SYN_TCMALLOC
+#include <algorithm>
+
 #include <gperftools/malloc_extension.h>
 #endif
 
@@ -10,7 +12,8 @@ namespace syncline::app {
 namespace {
 
 constexpr size_t kFreeMax = size_t{32} << 20;
-constexpr size_t kMuch = size_t{256} << 20;  // about what a drain holds
+constexpr size_t kReleaseMax = size_t{8} << 20;  // a call: others wait for it
+constexpr size_t kMuch = size_t{256} << 20;      // about what a drain holds
 
 size_t property(const char* name) {
   size_t value = 0;
@@ -25,7 +28,7 @@ void give_back_free_memory() {
   const size_t held = property("generic.heap_size") - property("tcmalloc.pageheap_unmapped_bytes");
   allocator.SetNumericProperty("tcmalloc.aggressive_memory_decommit", held > kMuch ? 1 : 0);
   const size_t free = property("tcmalloc.pageheap_free_bytes");
-  if (free > kFreeMax) allocator.ReleaseToSystem(free - kFreeMax);
+  if (free > kFreeMax) allocator.ReleaseToSystem(std::min(free - kFreeMax, kReleaseMax));
 }
 #else
 void give_back_free_memory() {}
