@@ -88,13 +88,21 @@ Result<void> install_checkpoint(Connection& connection) {
                    "to_regclass('" +
                        std::string(kCheckpoint) + "')"));
   if (is_of_now) return success();
+  SYN_TRY(const Answer key,
+          connection.query("SELECT conname FROM pg_constraint WHERE contype = 'p' AND conrelid = "
+                           "to_regclass('" +
+                           std::string(kCheckpoint) + "')"));
+  const std::string drop =
+      key.row_count() == 0 ? "" : "DROP CONSTRAINT " + quoted_name(key.text(0, 0)) + ", ";
   const std::string mend =
       "ALTER TABLE " + std::string(kCheckpoint) +
       " ADD COLUMN IF NOT EXISTS quiet boolean NOT NULL DEFAULT false, ADD COLUMN IF NOT EXISTS "
-      "bucket bigint NOT NULL DEFAULT 0, DROP CONSTRAINT IF EXISTS syncline_checkpoint_pkey, ADD "
-      "CONSTRAINT syncline_checkpoint_pkey PRIMARY KEY (appliance, system, epoch, stream, lane, "
-      "bucket)";
-  auto mended = connection.run(mend);
+      "bucket bigint NOT NULL DEFAULT 0, " +
+      drop +
+      "ADD PRIMARY KEY (appliance, system, epoch, stream, lane, bucket), REPLICA IDENTITY DEFAULT";
+  // Not for long behind a user's dump: whoever else writes here would wait behind us.
+  auto mended = connection.run("SET lock_timeout = '200ms'; " + mend);
+  SYN_TRY(connection.run("RESET lock_timeout"));
   if (mended) return success();
   Error error = std::move(mended).error();
   error.what = "the table " + std::string(kCheckpoint) + " is of an earlier version: " + error.what;

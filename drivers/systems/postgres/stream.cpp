@@ -18,6 +18,7 @@ constexpr size_t kKeepaliveSize = 17;
 constexpr int64_t kPaceUsMin = 2000;  // what the pace is measured over, at least
 constexpr int64_t kFloodMessagesPerMs = 40;
 constexpr std::chrono::microseconds kGather{1000};
+constexpr int kReadsMax = 64;
 constexpr int kStreaming = 140000;  // the first version that streams transactions in progress
 
 uint64_t number_at(std::string_view bytes, size_t at) {
@@ -108,10 +109,14 @@ Result<bool> Stream::wait_for_input(int64_t deadline_us) {
   let_them_gather(deadline_us);
   const int64_t left_us = std::max<int64_t>(0, deadline_us - clock_.steady_us());
   pollfd socket{PQsocket(connection_->handle()), POLLIN, 0};
-  const int ready = ::poll(&socket, 1, static_cast<int>((left_us + 999) / 1000));
+  int ready = ::poll(&socket, 1, static_cast<int>((left_us + 999) / 1000));
   if (ready <= 0) return false;
-  if (PQconsumeInput(connection_->handle()) == 0) {
-    return connection_->lost("the log of " + connection_->place() + " cannot be read");
+  // libpq reads some 16 KiB at a time: what has gathered is taken whole, up to a megabyte.
+  for (int reads = 0; ready > 0 && reads < kReadsMax; ++reads) {
+    if (PQconsumeInput(connection_->handle()) == 0) {
+      return connection_->lost("the log of " + connection_->place() + " cannot be read");
+    }
+    ready = is_flood_ ? ::poll(&socket, 1, 0) : 0;
   }
   return true;
 }

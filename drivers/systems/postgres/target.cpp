@@ -14,10 +14,11 @@ constexpr size_t kMarkerIndex = 1;  // behind BEGIN
 constexpr size_t kFillMin = 64;     // full records, all missing: those that follow may be, too
 
 // Each record of a batch, and each checkpoint row, is found by its key's index, however the table's
-// statistics stand: to read the table whole for a batch costs more the larger it is.
+// statistics stand: to read the table whole for a batch costs more the larger it is. Where there is
+// no index the planner's cost is then a number that would have each such statement compiled.
 constexpr const char* kPlanByKey =
     "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; "
-    "SET plan_cache_mode = force_generic_plan";
+    "SET jit = off; SET plan_cache_mode = force_generic_plan";
 
 // Moves every row or fails: what follows it in the pipeline is then not run. A row is found by its
 // whole key, bucket and all, however many versions of it some old snapshot keeps: those of its
