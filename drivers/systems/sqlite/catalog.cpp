@@ -100,13 +100,18 @@ Result<void> find_owner(Connection& connection, const Shared& shared,
   SYN_TRY(const std::string owner,
           connection.query_text("SELECT appliance FROM syncline_state WHERE id = 1"));
   if (owner == shared.config.appliance) return success();
+  const std::string what = connection.path() + " is captured by the appliance " + owner;
+  if (const auto asked = check_nobody_asks(connection); !asked) {
+    out.push_back({Severity::kStops, "", what + "; " + asked.error().why, asked.error().fix});
+    return success();
+  }
   std::string sql = "BEGIN IMMEDIATE; ";
   for (const std::string& object : present) {
     const size_t space = object.find(' ');
-    sql += "DROP " + object.substr(0, space) + " " + quoted(object.substr(space + 1)) + "; ";
+    sql += "DROP " + object.substr(0, space) + " main." + quoted(object.substr(space + 1)) + "; ";
   }
   out.push_back(
-      {Severity::kStops, "", connection.path() + " is captured by the appliance " + owner,
+      {Severity::kStops, "", what,
        "-- `syncline detach` there; or, where that appliance is no more:\n" + sql + "COMMIT;"});
   return success();
 }
@@ -160,11 +165,19 @@ Result<void> find_objects(Connection& connection, const Shared& shared,
   }
   for (const Mapped& mapped : captured) {
     if (shared.is_scan) break;
+    bool is_known = false;
     if (is_captured) {
+      SYN_TRY(is_known, was_captured(connection, mapped.dataset()));
+    }
+    const auto triggers = triggers_of(mapped);
+    is_known |= is_captured && std::any_of(triggers.begin(), triggers.end(), [&](const auto& one) {
+                  return is_there("trigger " + one.name);
+                });
+    if (is_known) {
       SYN_TRY(find_triggers_of_ours(connection, mapped, out));
       continue;
     }
-    for (const Trigger& trigger : triggers_of(mapped)) need("trigger " + trigger.name);
+    for (const Trigger& trigger : triggers) need("trigger " + trigger.name);
   }
   if (missing.empty()) return success();
   out.push_back({Severity::kNote, "",
@@ -211,7 +224,8 @@ Result<std::vector<ports::TableInfo>> SqliteCatalog::tables() {
           query_texts(*connection,
                       "SELECT name FROM pragma_table_list WHERE schema = 'main' AND "
                       "type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND "
-                      "name NOT LIKE 'syncline\\_%' ESCAPE '\\' ORDER BY name"));
+                      "name NOT IN " +
+                          std::string(kNamesOfOurTables) + " ORDER BY name"));
   std::vector<ports::TableInfo> infos;
   for (const std::string& name : names) {
     SYN_TRY(const auto table, read_table(*connection, name));

@@ -80,8 +80,8 @@ std::string made_key(const model::LogicalType& type, const Column& column, const
   switch (type.kind) {
     case TypeKind::kInt64:
     case TypeKind::kUint64:
-      return "(SELECT coalesce(max(" + quoted(column.name) + "), 0) FROM " + quoted(table.name) +
-             ") + rowid";
+      return "(SELECT coalesce(max(" + quoted(column.name) + "), 0) FROM main." +
+             quoted(table.name) + ") + rowid";
     case TypeKind::kText:
     case TypeKind::kChar:
       return "'key-' || lower(hex(randomblob(16)))";
@@ -104,17 +104,14 @@ class Search {
     for (size_t i = 0; i < mapped_.columns.size(); ++i) {
       SYN_TRY(const bool is_rowid, is_numbered(connection_, table_, mapped_.columns[i]));
       if (is_rowid) continue;
-      look_at_type(i);
+      SYN_TRY(look_at_type(i));
       if (i >= mapped_.key_count()) continue;
-      look_at_collation(i);
+      SYN_TRY(look_at_collation(i));
       SYN_TRY(look_at_null(i));
     }
     for (const Column& column : table_.columns) {
       SYN_TRY(look_at_unsynced(column));
     }
-    if (told_.empty()) return success();
-    SYN_TRY(const std::string script, rebuild_sql(connection_, table_, rebuild_));
-    for (const size_t at : told_) out_[at].fix = script + out_[at].fix;
     return success();
   }
 
@@ -125,24 +122,31 @@ class Search {
   bool is_written() const { return mapped_.mapping->direction != ports::Direction::kFrom; }
 
   // more: what is said behind the script.
-  void tell(Severity severity, const std::string& what, const ColumnChange& change,
-            const std::string& more = "") {
-    add_change(rebuild_.changes, change);
-    told_.push_back(out_.size());
-    out_.push_back({severity, mapped_.schema->name, what, more});
+  Result<void> tell(Severity severity, const std::string& what, const ColumnChange& change,
+                    const std::string& more = "", const std::string& before = "") {
+    const Rebuild rebuild{.changes = {change}, .before = before};
+    SYN_TRY(const std::string script, rebuild_sql(connection_, table_, rebuild));
+    out_.push_back({severity, mapped_.schema->name, what, script + more});
+    return success();
   }
 
-  void look_at_type(size_t field) {
+  Result<void> look_at_type(size_t field) {
     const Column& column = mapped_.columns[field];
     const Unfit found = unfit(type_of(field), column, table_);
-    if (found.type.empty() || !is_written()) return;
+    if (found.type.empty() || !is_written()) return success();
     const bool is_decimal = type_of(field).kind == TypeKind::kDecimal;
-    tell(Severity::kWarning,
-         "column " + column.name + " (" + column.declared_type + ")" + found.what,
-         {.column = column.name, .type = found.type}, is_decimal ? kTextMind : "");
+    const std::string what = "column " + column.name + " (" + column.declared_type + ")";
+    if (is_decimal && !table_.is_strict && field < mapped_.key_count()) {
+      // As texts, 1.5 and 1.50 would be two keys.
+      out_.push_back({Severity::kNote, mapped_.schema->name, "key " + what + found.what,
+                      "nothing, where no key has more digits"});
+      return success();
+    }
+    return tell(Severity::kWarning, what + found.what, {.column = column.name, .type = found.type},
+                is_decimal ? kTextMind : "");
   }
 
-  void look_at_collation(size_t field) {
+  Result<void> look_at_collation(size_t field) {
     const Column& column = mapped_.columns[field];
     const auto equivalence = mapped_.schema->key_equivalence;
     const bool is_case = equivalence == model::KeyEquivalence::kAsciiCaseInsensitive;
@@ -150,11 +154,11 @@ class Search {
         equivalence != model::KeyEquivalence::kBytes &&
         (column.collation == "BINARY" || (is_case && column.collation == "RTRIM"));
     const bool is_text = column.affinity == Affinity::kText || is_label(type_of(field).kind);
-    if (!is_finer || !is_text) return;
+    if (!is_finer || !is_text) return success();
     // One that folds in part was chosen by somebody.
-    tell(column.collation == "BINARY" ? Severity::kStops : Severity::kWarning,
-         "key column " + column.name + " tells keys apart that another system takes for one",
-         {.column = column.name, .collation = is_case ? "NOCASE" : "RTRIM"});
+    return tell(column.collation == "BINARY" ? Severity::kStops : Severity::kWarning,
+                "key column " + column.name + " tells keys apart that another system takes for one",
+                {.column = column.name, .collation = is_case ? "NOCASE" : "RTRIM"});
   }
 
   // SQLite lets NULL into a primary key, as often as it comes.
@@ -162,13 +166,12 @@ class Search {
     const Column& column = mapped_.columns[field];
     if (!column.is_nullable) return success();
     const std::string name = quoted(column.name);
-    const std::string rows = quoted(table_.name) + " WHERE " + name + " IS NULL";
+    const std::string rows = "main." + quoted(table_.name) + " WHERE " + name + " IS NULL";
     SYN_TRY(const int64_t count, connection_.query_integer("SELECT count(*) FROM " + rows));
     const std::string where = "key column " + column.name + " of " + table_.name;
     const ColumnChange change{.column = column.name, .null = ColumnChange::Null::kRefused};
     if (count == 0) {
-      tell(Severity::kNote, where + " may be NULL: such a row would not be synced", change);
-      return success();
+      return tell(Severity::kNote, where + " may be NULL: such a row would not be synced", change);
     }
     const std::string what = where + " is NULL in " + std::to_string(count) +
                              (count == 1 ? " row, which is" : " rows, which are") + " not synced";
@@ -178,10 +181,9 @@ class Search {
                       "SELECT * FROM " + rows + "; -- give them keys"});
       return success();
     }
-    rebuild_.before += "UPDATE " + quoted(table_.name) + " SET " + name + " = " + key + " WHERE " +
-                       name + " IS NULL; ";
-    tell(Severity::kWarning, what, change, " -- or give or take them keys of yours before");
-    return success();
+    return tell(Severity::kWarning, what, change, " -- or give or take them keys of yours before",
+                "UPDATE OR ROLLBACK main." + quoted(table_.name) + " SET " + name + " = " + key +
+                    " WHERE " + name + " IS NULL; ");
   }
 
   // What every new record lacks: neither synced, nor given by the file.
@@ -198,21 +200,19 @@ class Search {
                              " is not synced, takes no NULL and has no default: no record of "
                              "another system's can be inserted";
     if (column.primary_key_place > 0) {
-      out_.push_back({Severity::kStops, mapped_.schema->name, what,
+      out_.push_back({Severity::kWarning, mapped_.schema->name, what,
                       "sync it too: give the other systems a column for it"});
       return success();
     }
-    tell(Severity::kStops, what, {.column = column.name, .null = ColumnChange::Null::kAllowed},
-         " -- or sync it too");
-    return success();
+    return tell(Severity::kWarning, what,
+                {.column = column.name, .null = ColumnChange::Null::kAllowed},
+                " -- or sync it too");
   }
 
   Connection& connection_;
   const Mapped& mapped_;
   const Table& table_;
   std::vector<Finding>& out_;
-  Rebuild rebuild_;
-  std::vector<size_t> told_;  // findings that wait for the script
 };
 
 bool is_kept_unique(const Table& table, std::span<const std::string> columns) {
@@ -249,7 +249,7 @@ Result<std::string> key_sql(Connection& connection, const Table& table,
     }
   }
   if (!is_kept_unique(table, columns)) {
-    rebuild.after = "CREATE UNIQUE INDEX " + quoted(table.name + "_syncline_key") + " ON " +
+    rebuild.after = "CREATE UNIQUE INDEX main." + quoted(table.name + "_syncline_key") + " ON " +
                     quoted(table.name) + "(" + names + ");";
   }
   if (rebuild.changes.empty()) return std::move(rebuild.after);

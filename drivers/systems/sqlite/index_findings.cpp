@@ -12,11 +12,11 @@ using ports::Finding, ports::Severity;
 // an index, for queries that look for it.
 Result<std::string> column_sql(Connection& connection, const Table& table, const std::string& name,
                                const std::string& create) {
-  SYN_TRY(Statement rows, connection.prepare("SELECT cid FROM pragma_index_xinfo(" + literal(name) +
-                                             ") WHERE key = 1 ORDER BY seqno"));
+  SYN_TRY(Statement rows, connection.prepare("SELECT cid, coll FROM pragma_index_xinfo(" +
+                                             literal(name) + ") WHERE key = 1 ORDER BY seqno"));
   const IndexText index = index_text(create);
   std::vector<std::string> terms = index.terms;
-  std::string sql = "BEGIN IMMEDIATE; ";
+  std::string sql = "PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE; ";
   for (std::string& term : terms) {
     SYN_TRY(const bool has_row, connection.next(rows));
     if (!has_row) break;
@@ -25,12 +25,16 @@ Result<std::string> column_sql(Connection& connection, const Table& table, const
     while (table.find(column) != nullptr || sql.find(quoted(column)) != std::string::npos) {
       column += '_';
     }
-    sql += "ALTER TABLE " + quoted(table.name) + " ADD COLUMN " + quoted(column) +
-           (table.is_strict ? " ANY" : "") + " AS (" + term + "); ";
+    // A collation within the expression's brackets would stay behind in them.
+    const std::string collation =
+        rows.text(1) == "BINARY" ? "" : " COLLATE " + quoted(rows.text(1));
+    sql += "ALTER TABLE main." + quoted(table.name) + " ADD COLUMN " + quoted(column) +
+           (table.is_strict ? " ANY" : "") + collation + " AS (" + term + "); ";
     term = quoted(column);
   }
-  return sql + "DROP INDEX " + quoted(name) + "; " + index.with("UNIQUE ", name, terms) + "; " +
-         index.with("", name + "_search", index.terms) + "; COMMIT;";
+  return sql + "DROP INDEX main." + quoted(name) + "; " +
+         ended(index.with("UNIQUE ", name, terms)) +
+         ended(index.with("", name + "_search", index.terms)) + "COMMIT;";
 }
 
 // What REPLACE removes is logged before by the columns of unique indexes, and expressions have
@@ -67,7 +71,7 @@ Result<void> find_order(Connection& connection, const Mapped& mapped, std::vecto
   out.push_back({Severity::kWarning, mapped.schema->name,
                  "no index has the order of the dataset's key in " + mapped.table.name +
                      ": each chunk that a scan, a first sync or `verify` reads sorts all of it",
-                 "CREATE INDEX " + quoted(mapped.table.name + "_syncline_order") + " ON " +
+                 "CREATE INDEX main." + quoted(mapped.table.name + "_syncline_order") + " ON " +
                      quoted(mapped.table.name) + "(" + names + ");"});
   return success();
 }

@@ -10,28 +10,18 @@ using ports::Finding, ports::Severity;
 // Above what sequences of other systems come to, and exact in a float64: JSON takes it.
 constexpr int64_t kRangeSize = 1'000'000'000'000'000;
 
-// A table of AUTOINCREMENT alone can begin elsewhere than above its highest row.
-Result<bool> has_start(Connection& connection, const Mapped& mapped) {
-  SYN_TRY(const int64_t count,
-          connection.query_integer(
-              "SELECT count(*) FROM sqlite_master WHERE name = " + literal(mapped.table.name) +
-              " AND sql LIKE '%AUTOINCREMENT%' AND EXISTS (SELECT 1 FROM "
-              "sqlite_master WHERE name = 'sqlite_sequence')"));
-  return count > 0;
-}
-
 std::string range_sql(const Mapped& mapped) {
   const std::string name = literal(mapped.table.name);
   const int64_t place = static_cast<int64_t>(mapped.mapping->maker_index) + 1;
-  return "INSERT INTO sqlite_sequence(name, seq) SELECT " + name +
-         ", 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = " + name +
-         "); UPDATE sqlite_sequence SET seq = max(seq, " + std::to_string(place * kRangeSize) +
+  return "INSERT INTO main.sqlite_sequence(name, seq) SELECT " + name +
+         ", 0 WHERE NOT EXISTS (SELECT 1 FROM main.sqlite_sequence WHERE name = " + name +
+         "); UPDATE main.sqlite_sequence SET seq = max(seq, " + std::to_string(place * kRangeSize) +
          ") WHERE name = " + name + ";";
 }
 
+// A table of AUTOINCREMENT alone can begin elsewhere than above its highest row.
 Result<std::string> begin_sql(Connection& connection, const Mapped& mapped, const Column& key) {
-  SYN_TRY(const bool can_begin, has_start(connection, mapped));
-  if (can_begin) return range_sql(mapped);
+  if (has_word(mapped.table.sql, "AUTOINCREMENT")) return range_sql(mapped);
   Rebuild rebuild;
   rebuild.after = range_sql(mapped) + " ";
   add_change(rebuild.changes, {.column = key.name, .numbers = ColumnChange::Numbers::kNeverTwice});
@@ -56,12 +46,13 @@ Result<void> find_numbering(Connection& connection, const Mapped& mapped,
     SYN_TRY(const bool has_numbers, is_numbered(connection, mapped.table, mapped.columns[i]));
     if (!has_numbers) continue;
     SYN_TRY(std::string fix, begin_sql(connection, mapped, mapped.columns[i]));
-    fix +=
-        "\n-- and numbers = \"apart\" in the dataset's section of this system, where every other "
-        "system that makes records is PostgreSQL, whose sequences in steps do not follow, with a "
-        "key of 64 bits. Elsewhere: direction = \"to\" in the section of every system but one; or "
-        "numbers = \"apart\" alone, where the program gives the keys itself (UUIDs, numbers in "
-        "steps of its own)";
+    fix =
+        "-- direction = \"to\" in the section of every system but one; or numbers = \"apart\" in "
+        "this dataset's section of each, where the program gives the keys itself (UUIDs, numbers "
+        "in steps of its own). Two files of SQLite can do no more. Only where every other system "
+        "that makes records is PostgreSQL, whose sequences in steps do not follow, with a key of "
+        "64 bits: numbers = \"apart\" in this system's section, and:\n" +
+        fix;
     out.push_back({Severity::kStops, mapped.schema->name,
                    "key column " + mapped.columns[i].name + " of " + mapped.table.name +
                        " is numbered by SQLite, one above the highest that is there, and another "

@@ -7,6 +7,8 @@ namespace {
 
 constexpr int kFormat = 1;
 constexpr int64_t kTableCount = 3;
+constexpr const char* kHasDatasets =
+    "SELECT count(*) FROM pragma_table_info('syncline_state') WHERE name = 'datasets'";
 
 // julianday counts whole milliseconds inside; the half keeps its rounding from losing one.
 constexpr std::string_view kNowMs =
@@ -154,6 +156,17 @@ Difference compare_triggers(std::map<std::string, std::string> present,
   return difference;
 }
 
+// Which datasets have had triggers: of others none are missing.
+Result<void> remember(Connection& connection, const std::vector<Mapped>& captured) {
+  SYN_TRY(const int64_t count, connection.query_integer(kHasDatasets));
+  if (count == 0) {
+    SYN_TRY(connection.execute("ALTER TABLE syncline_state ADD COLUMN datasets TEXT"));
+  }
+  std::string ids = ",";
+  for (const Mapped& mapped : captured) ids += std::to_string(mapped.dataset()) + ",";
+  return connection.execute("UPDATE syncline_state SET datasets = " + literal(ids));
+}
+
 size_t key_count_max(const std::vector<Mapped>& captured) {
   size_t count = 1;
   for (const Mapped& mapped : captured) count = std::max(count, mapped.key_count());
@@ -182,7 +195,7 @@ std::string create_state_sql(const std::string& appliance) {
   return "CREATE TABLE IF NOT EXISTS syncline_state(id INTEGER PRIMARY KEY CHECK (id = 1), "
          "applying "
          "INTEGER NOT NULL, format INTEGER NOT NULL, appliance TEXT NOT NULL); INSERT OR IGNORE "
-         "INTO syncline_state VALUES (1, 0, " +
+         "INTO syncline_state(id, applying, format, appliance) VALUES (1, 0, " +
          std::to_string(kFormat) + ", " + literal(appliance) + ");";
 }
 
@@ -245,14 +258,15 @@ Result<std::vector<model::DatasetId>> install(Connection& connection, const std:
   for (const std::string& statement : difference.statements) {
     SYN_TRY(connection.execute(statement));
   }
+  SYN_TRY(remember(connection, captured));
   SYN_TRY(transaction.commit());
   return std::move(difference.rebuilt);
 }
 
 Result<std::map<std::string, std::string>> present_triggers(Connection& connection) {
   SYN_TRY(Statement rows,
-          connection.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name "
-                             "LIKE 'syncline\\_%' ESCAPE '\\'"));
+          connection.prepare(std::string("SELECT name, sql FROM sqlite_master WHERE ") +
+                             kIsTriggerOfOurs));
   std::map<std::string, std::string> triggers;
   while (true) {
     SYN_TRY(const bool has_row, connection.next(rows));
@@ -261,11 +275,21 @@ Result<std::map<std::string, std::string>> present_triggers(Connection& connecti
   }
 }
 
+Result<bool> was_captured(Connection& connection, model::DatasetId dataset) {
+  SYN_TRY(const int64_t is_said, connection.query_integer(kHasDatasets));
+  if (is_said == 0) return true;
+  SYN_TRY(const int64_t count,
+          connection.query_integer("SELECT count(*) FROM syncline_state WHERE instr(datasets, ',' "
+                                   "|| " +
+                                   std::to_string(dataset) + " || ',') > 0"));
+  return count > 0;
+}
+
 Result<std::vector<std::string>> installed_objects(Connection& connection) {
   SYN_TRY(Statement rows,
-          connection.prepare("SELECT type || ' ' || name FROM sqlite_master WHERE type IN "
-                             "('trigger', 'table') AND name LIKE 'syncline\\_%' ESCAPE '\\' ORDER "
-                             "BY type = 'table', name"));
+          connection.prepare(std::string("SELECT type || ' ' || name FROM sqlite_master WHERE (") +
+                             kIsTriggerOfOurs + ") OR (type = 'table' AND name IN " +
+                             kNamesOfOurTables + ") ORDER BY type = 'table', name"));
   std::vector<std::string> objects;
   while (true) {
     SYN_TRY(const bool has_row, connection.next(rows));

@@ -101,27 +101,19 @@ Result<std::string> make_key_sql(const ports::SystemConfig& config, const std::s
 // Integers of SQLite hold all that there are of them.
 Result<std::vector<std::string>> widening_sql(const ports::SystemConfig& config,
                                               std::span<const ports::Widening> columns) {
-  std::vector<std::string> statements(columns.size());
-  for (size_t first = 0; first < columns.size(); ++first) {
-    if (!statements[first].empty()) continue;
-    SYN_TRY(const Look look, look_at(config, columns[first].table));
+  std::vector<std::string> statements;
+  for (const ports::Widening& widening : columns) {
+    std::string& statement = statements.emplace_back();
+    const model::LogicalType& type = widening.wanted.type;
+    if (type.kind == model::TypeKind::kInt64) continue;
+    SYN_TRY(const Look look, look_at(config, widening.table));
+    const bool is_text = is_kept_as_text(type);
     Rebuild rebuild;
-    std::vector<size_t> of_table;
-    for (size_t at = first; at < columns.size(); ++at) {
-      const bool is_declared = columns[at].wanted.type.kind != model::TypeKind::kInt64;
-      if (!is_declared || columns[at].table != columns[first].table) continue;
-      const model::LogicalType& type = columns[at].wanted.type;
-      add_change(rebuild.changes,
-                 {.column = columns[at].column,
-                  .type = is_kept_as_text(type) ? decimal_declaration(type, look.table)
-                                                : model::to_string(type)});
-      of_table.push_back(at);
-    }
-    if (of_table.empty()) continue;
-    SYN_TRY(const std::string script, rebuild_sql(*look.connection, look.table, rebuild));
-    for (const size_t at : of_table) {
-      statements[at] = script + (is_kept_as_text(columns[at].wanted.type) ? kTextMind : "");
-    }
+    add_change(rebuild.changes,
+               {.column = widening.column,
+                .type = is_text ? decimal_declaration(type, look.table) : model::to_string(type)});
+    SYN_TRY(statement, rebuild_sql(*look.connection, look.table, rebuild));
+    if (is_text) statement += kTextMind;
   }
   return statements;
 }

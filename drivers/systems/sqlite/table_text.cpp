@@ -104,7 +104,7 @@ class Text {
     if (body_ == 0 || body_ == tokens_.size()) return;
     end_ = body_ + 1;
     while (end_ < tokens_.size() && tokens_[end_].depth > 0) ++end_;
-    edits_.push_back({tokens_[body_ - 1].begin, tokens_[body_ - 1].end, quoted(name)});
+    edits_.push_back({tokens_[body_ - 1].begin, tokens_[body_ - 1].end, "main." + quoted(name)});
   }
 
   // False where the table has no such column.
@@ -114,6 +114,20 @@ class Text {
       if (!is_same(unquoted(word(tokens_[at])), wanted.column)) continue;
       change(wanted, at, end_of_part(at));
       return true;
+    }
+    return false;
+  }
+
+  // Whether a key of the table's own constraints names a collation.
+  bool has_key_collation() const {
+    for (size_t at = body_ + 1; at < end_; at = end_of_part(at) + 1) {
+      if (!is_one_of(at, kTableConstraints)) continue;
+      const size_t end = end_of_part(at);
+      size_t kind = at;
+      while (kind < end && !is_word(kind, "PRIMARY") && !is_word(kind, "UNIQUE")) ++kind;
+      for (; kind < end; ++kind) {
+        if (is_word(kind, "COLLATE")) return true;
+      }
     }
     return false;
   }
@@ -232,6 +246,39 @@ class Text {
 
 }  // namespace
 
+std::string ended(std::string_view sql) {
+  for (size_t at = 0; at < sql.size();) {
+    const size_t next = behind_nothing(sql, at);
+    const bool is_open =
+        sql.substr(at).starts_with("/*") && sql.find("*/", at + 2) == std::string_view::npos;
+    if (is_open) return std::string(sql) + " */; ";
+    const bool is_quoted = std::string_view("'\"`[").find(sql[at]) != std::string_view::npos;
+    at = next > at ? next : (is_quoted ? behind_quoted(sql, at) : at + 1);
+  }
+  return std::string(sql) + (sql.find("--") == std::string_view::npos ? "; " : "\n; ");
+}
+
+bool has_word(std::string_view sql, std::string_view wanted) {
+  const std::vector<Token> tokens = tokens_of(sql);
+  return std::any_of(tokens.begin(), tokens.end(), [&](const Token& token) {
+    return token.is_word && is_same(sql.substr(token.begin, token.end - token.begin), wanted);
+  });
+}
+
+bool has_key_collation(std::string_view create) {
+  return Text(create, "").has_key_collation();
+}
+
+std::string in_main(std::string_view create) {
+  constexpr size_t kNameAtMost = 3;  // CREATE UNIQUE INDEX name
+  const std::vector<Token> tokens = tokens_of(create);
+  std::string out(create);
+  if (tokens.size() <= kNameAtMost) return out;
+  const bool is_unique =
+      is_same(create.substr(tokens[1].begin, tokens[1].end - tokens[1].begin), "UNIQUE");
+  return out.insert(tokens[is_unique ? kNameAtMost : kNameAtMost - 1].begin, "main.");
+}
+
 IndexText index_text(std::string_view create) {
   const std::vector<Token> tokens = tokens_of(create);
   const auto word = [&](size_t at) {
@@ -269,7 +316,8 @@ std::string IndexText::with(std::string_view unique, std::string_view name,
   for (size_t i = terms.size(); i > 0; --i) {
     out.replace(places[i], terms[i - 1].size(), terms_now[i - 1]);
   }
-  out.replace(0, places[0] + name_size, "CREATE " + std::string(unique) + "INDEX " + quoted(name));
+  out.replace(0, places[0] + name_size,
+              "CREATE " + std::string(unique) + "INDEX main." + quoted(name));
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "drivers/systems/sqlite/detail/objects.hpp"
+#include "drivers/systems/sqlite/detail/table_text.hpp"
 #include "host/ports/trigger_guard.hpp"
 
 namespace syncline::sqlite {
@@ -20,16 +21,13 @@ constexpr std::string_view kState = "syncline_state";
 constexpr ports::Lexis kLexis{.has_brackets = true};
 constexpr size_t kLookedIntoMax = 8192;  // std::regex takes stack by the length of its text
 constexpr const char* kIsNotOurs = "(SELECT applying FROM syncline_state) = 0";
-constexpr const char* kUsersTriggers =
-    "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name NOT LIKE 'syncline\\_%' "
-    "ESCAPE '\\'";
 
 // The table first: users write between this and our first start.
 std::string guarded_sql(const Shared& shared, const Trigger& trigger) {
   const std::string anew = ports::with_condition(trigger.sql, "BEGIN", kIsNotOurs, kLexis);
   if (anew.empty()) return std::string("-- DROP and CREATE it with WHEN ") + kIsNotOurs;
-  return "BEGIN; " + create_state_sql(shared.config.appliance) + " DROP TRIGGER " +
-         quoted(trigger.name) + "; " + anew + "; COMMIT;";
+  return "BEGIN; " + create_state_sql(shared.config.appliance) + " DROP TRIGGER main." +
+         quoted(trigger.name) + "; " + ended(in_main(anew)) + "COMMIT;";
 }
 
 Finding trigger_finding(const Shared& shared, const Mapped& mapped, const Trigger& trigger) {
@@ -128,7 +126,10 @@ void find_kept(const Mapped& mapped, const Trigger& trigger, std::vector<Finding
 }
 
 Result<std::vector<Trigger>> read_triggers(Connection& connection, const std::string& condition) {
-  SYN_TRY(Statement rows, connection.prepare(kUsersTriggers + condition + " ORDER BY name"));
+  SYN_TRY(
+      Statement rows,
+      connection.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND NOT (" +
+                         std::string(kIsTriggerOfOurs) + ")" + condition + " ORDER BY name"));
   std::vector<Trigger> triggers;
   while (true) {
     SYN_TRY(const bool has_row, connection.next(rows));
@@ -175,11 +176,11 @@ Result<void> check_nobody_asks(Connection& connection) {
     for (size_t at = sql.find(kIsNotOurs); at != std::string::npos; at = sql.find(kIsNotOurs)) {
       sql.replace(at, std::string_view(kIsNotOurs).size(), "TRUE");
     }
-    std::string fix = "BEGIN; DROP TRIGGER " + quoted(trigger.name) + "; ";
+    std::string fix = "BEGIN; DROP TRIGGER main." + quoted(trigger.name) + "; ";
     if (ports::names(sql, kState, kLexis)) {
       fix += "COMMIT; -- and make it anew without that condition, then detach";
     } else {
-      fix.append(sql).append("; COMMIT; -- then detach");
+      fix.append(ended(in_main(sql))).append("COMMIT; -- then detach");
     }
     return fail(ErrorCode::kSystemRefused, "cannot detach from " + connection.path(),
                 "trigger " + trigger.name + " asks syncline_state, and would fail without it",

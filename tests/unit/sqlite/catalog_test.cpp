@@ -200,7 +200,7 @@ TEST_F(Catalog, NumbersOfTwoSystemsStopThePlanAndTheSqlBeginsARangeThatIsNeverMe
   std::string sql;
   for (const std::string& line : findings()) {
     if (line.starts_with("2 customer: key column id of customer is numbered by SQLite")) {
-      sql = line.substr(line.find("INSERT INTO sqlite_sequence"));
+      sql = line.substr(line.find("INSERT INTO main.sqlite_sequence"));
     }
   }
   user_.run(sql);

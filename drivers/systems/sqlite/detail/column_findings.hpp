@@ -13,7 +13,7 @@
 
 namespace syncline::sqlite {
 
-// One script mends all that is found of a table: each finding has it.
+// Each finding has the script of its own change.
 Result<void> find_in_columns(Connection& connection, const Mapped& mapped,
                              std::vector<ports::Finding>& out);
 

@@ -41,6 +41,14 @@ struct Trigger {
   std::string sql;
 };
 
+// Of rows of sqlite_master. Users may name objects of theirs syncline_* too.
+inline constexpr const char* kIsTriggerOfOurs =
+    "type = 'trigger' AND (name GLOB 'syncline_*_insert' OR name GLOB 'syncline_*_update' OR name "
+    "GLOB 'syncline_*_delete' OR name GLOB 'syncline_*_rekey') AND instr(sql, 'INSERT INTO "
+    "syncline_changes(applying, op, dataset, at, payload, ') > 0";
+inline constexpr const char* kNamesOfOurTables =
+    "('syncline_checkpoint', 'syncline_state', 'syncline_changes', 'syncline_echo')";
+
 // The table that tells whether a transaction is ours, with its row, where they are missing.
 std::string create_state_sql(const std::string& appliance);
 
@@ -63,6 +71,10 @@ Result<std::vector<model::DatasetId>> install(Connection& connection, const std:
 
 // Our triggers that are there: each one's text by its name.
 Result<std::map<std::string, std::string>> present_triggers(Connection& connection);
+
+// Whether the dataset has had triggers in this file, be they there or not.
+// REQUIRES: syncline_state is there.
+Result<bool> was_captured(Connection& connection, model::DatasetId dataset);
 
 // Names of all that is there of ours, triggers first.
 Result<std::vector<std::string>> installed_objects(Connection& connection);

@@ -29,6 +29,16 @@ void add_change(std::vector<ColumnChange>& changes, const ColumnChange& more);
 std::string create_changed(std::string_view create, std::string_view name,
                            std::span<const ColumnChange> changes);
 
+// Statements as sqlite_master has them. Ended so that no comment at their end swallows what
+// follows.
+std::string ended(std::string_view sql);
+// CREATE INDEX main."name" ..., and triggers likewise.
+std::string in_main(std::string_view create);
+// Whether it stands there outside of comments and quotes.
+bool has_word(std::string_view sql, std::string_view wanted);
+// Whether a PRIMARY KEY (...) or UNIQUE (...) of a table has a COLLATE of its own.
+bool has_key_collation(std::string_view create);
+
 // A CREATE UNIQUE INDEX in parts.
 struct IndexText {
   std::vector<std::string> terms;  // without COLLATE and order
