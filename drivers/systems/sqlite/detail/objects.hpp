@@ -4,7 +4,7 @@
 //   syncline_checkpoint  the marker: one row per (stream, lane), moved by every transaction of ours
 //   syncline_changes     touched keys in the order they were touched; a row is the log's unit
 //   syncline_state       one row: which appliance captures here, and whether the transaction that
-//                        is being written is ours
+//                        is being written is ours, and which datasets have had triggers
 //
 // Triggers name key columns and the columns of unique indexes only, none of which can be dropped
 // while they are that, so users' ALTER TABLE DROP COLUMN keeps working.

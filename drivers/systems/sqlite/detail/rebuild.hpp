@@ -2,10 +2,11 @@
 // procedure (sqlite.org/lang_altertable.html, 7), from the text that the file holds.
 //
 // The script runs as it stands in the sqlite3 shell and by sqlite3_exec, which end at the first
-// error within a line: so it has no line ends but those of the user's own text, and an error leaves
-// an open transaction, never half of the work. It ends at once where the table, its indexes or its
-// triggers are no longer those that it was made from. Rows keep their rowids, and AUTOINCREMENT its
-// number. Our own triggers are not made anew: that they are gone has the table scanned.
+// error within a line: so it has no line ends but within a statement, and an error leaves the table
+// as it was, never half of the work. It ends at once where the table, its indexes or its triggers
+// are no longer those that it was made from, and where rows, values or references would be lost.
+// Rows keep their rowids, and AUTOINCREMENT its number. Our own triggers are not made anew: that
+// they are gone has the table scanned.
 // Threads: on the connection given. Errors: those of the connection.
 #pragma once
 
