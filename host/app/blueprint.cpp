@@ -221,6 +221,18 @@ Result<config::SystemShape> read_shape(const BlueprintSystem& system, Clock& clo
       }};
 }
 
+// PostgreSQL's sequences alone are not moved by numbers that others bring.
+bool do_others_step(const Blueprint& blueprint, const std::vector<config::Mapping>& all,
+                    const std::string& system) {
+  return std::all_of(all.begin(), all.end(), [&](const config::Mapping& mapping) {
+    if (mapping.system == system || !is_maker(mapping)) return true;
+    return std::any_of(blueprint.systems.begin(), blueprint.systems.end(), [&](const auto& other) {
+      return other.settings->name == mapping.system &&
+             find_system_row(other.settings->kind) == find_system_row("postgres");
+    });
+  });
+}
+
 void take_resolution(config::Resolution&& resolution, Blueprint& blueprint) {
   const std::vector<std::string> makers = find_makers(*blueprint.config);
   for (const config::ResolvedDataset& resolved : resolution.datasets) {
@@ -232,6 +244,8 @@ void take_resolution(config::Resolution&& resolution, Blueprint& blueprint) {
         if (system.settings->name != mapping.mapping->system) continue;
         system.ports.datasets.push_back(
             dataset_mapping(mapping, resolved.dataset->mappings, makers, *schema));
+        system.ports.datasets.back().do_others_step =
+            do_others_step(blueprint, resolved.dataset->mappings, system.settings->name);
       }
     }
   }

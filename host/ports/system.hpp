@@ -38,6 +38,7 @@ struct DatasetMapping {
   size_t maker_count = 1;
   size_t maker_index = 0;
   bool are_numbers_apart = false;
+  bool do_others_step = false;  // the others' numbers go in steps, and do not follow ours
 };
 
 constexpr size_t kWriteConnectionsMax = 16;

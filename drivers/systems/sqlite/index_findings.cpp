@@ -26,10 +26,10 @@ Result<std::string> column_sql(Connection& connection, const Table& table, const
       column += '_';
     }
     // A collation within the expression's brackets would stay behind in them.
-    const std::string collation =
-        rows.text(1) == "BINARY" ? "" : " COLLATE " + quoted(rows.text(1));
-    sql += "ALTER TABLE main." + quoted(table.name) + " ADD COLUMN " + quoted(column) +
-           (table.is_strict ? " ANY" : "") + collation + " AS (" + term + "); ";
+    std::string about = table.is_strict ? " ANY" : "";
+    if (rows.text(1) != "BINARY") about.append(" COLLATE ").append(quoted(rows.text(1)));
+    sql.append("ALTER TABLE main.").append(quoted(table.name)).append(" ADD COLUMN ");
+    sql.append(quoted(column)).append(about).append(" AS (").append(term).append("); ");
     term = quoted(column);
   }
   return sql + "DROP INDEX main." + quoted(name) + "; " +

@@ -10,6 +10,15 @@ using ports::Finding, ports::Severity;
 // Above what sequences of other systems come to, and exact in a float64: JSON takes it.
 constexpr int64_t kRangeSize = 1'000'000'000'000'000;
 
+constexpr const char* kInConfig =
+    "-- direction = \"to\" in the section of every system but one; or numbers = \"apart\" in this "
+    "dataset's section of each, where the program gives the keys itself (UUIDs, numbers in steps "
+    "of "
+    "its own)";
+constexpr const char* kBesideSteps =
+    "; or, for a key of 64 bits beside PostgreSQL, whose sequences in steps do not follow, numbers "
+    "= \"apart\" in this system's section, and:\n";
+
 std::string range_sql(const Mapped& mapped) {
   const std::string name = literal(mapped.table.name);
   const int64_t place = static_cast<int64_t>(mapped.mapping->maker_index) + 1;
@@ -45,14 +54,11 @@ Result<void> find_numbering(Connection& connection, const Mapped& mapped,
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     SYN_TRY(const bool has_numbers, is_numbered(connection, mapped.table, mapped.columns[i]));
     if (!has_numbers) continue;
-    SYN_TRY(std::string fix, begin_sql(connection, mapped, mapped.columns[i]));
-    fix =
-        "-- direction = \"to\" in the section of every system but one; or numbers = \"apart\" in "
-        "this dataset's section of each, where the program gives the keys itself (UUIDs, numbers "
-        "in steps of its own). Two files of SQLite can do no more. Only where every other system "
-        "that makes records is PostgreSQL, whose sequences in steps do not follow, with a key of "
-        "64 bits: numbers = \"apart\" in this system's section, and:\n" +
-        fix;
+    std::string fix(kInConfig);
+    if (mapping.do_others_step) {
+      SYN_TRY(const std::string sql, begin_sql(connection, mapped, mapped.columns[i]));
+      fix.append(kBesideSteps).append(sql);
+    }
     out.push_back({Severity::kStops, mapped.schema->name,
                    "key column " + mapped.columns[i].name + " of " + mapped.table.name +
                        " is numbered by SQLite, one above the highest that is there, and another "

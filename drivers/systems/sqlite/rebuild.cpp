@@ -87,8 +87,9 @@ Result<std::string> copy_sql(Connection& connection, const Table& table, const s
   std::string guards;
   for (const Column& column : table.columns) {
     if (column.is_generated) continue;
-    columns += (columns.empty() ? "" : ", ") + quoted(column.name);
-    values += (values.empty() ? "" : ", ") + copied_value(column, rebuild.changes);
+    const char* comma = columns.empty() ? "" : ", ";
+    columns.append(comma).append(quoted(column.name));
+    values.append(comma).append(copied_value(column, rebuild.changes));
     const std::string condition = survives(column, rebuild.changes);
     if (condition.empty()) continue;
     guards += guard_sql("a value of " + column.name + " would not be the same in the new type",

@@ -195,6 +195,7 @@ TEST_F(Catalog, NumbersOfTwoSystemsStopThePlanAndTheSqlBeginsARangeThatIsNeverMe
   look_at({make_schema("customer", "id:int64 name:text")});
   EXPECT_THAT(findings(), testing::Not(Contains(HasSubstr("share a number"))));
   config_.datasets[0].maker_count = 2;
+  config_.datasets[0].do_others_step = true;
   config_.datasets[0].maker_index = 1;
   system_ = make_sqlite(config_, system_clock()).value();
   std::string sql;
@@ -221,7 +222,10 @@ TEST_F(Catalog, OnlyKeysThatSqliteNumbersMayMeet) {
   user_.run("CREATE TABLE pair(id INTEGER, name TEXT, PRIMARY KEY (id, name))");
   look_at({make_schema("plain", "id:int64 name:text"), make_schema("bare", "id:int64 name:text"),
            make_schema("pair", "id:int64 name:text", 2)});
-  for (ports::DatasetMapping& mapping : config_.datasets) mapping.maker_count = 2;
+  for (ports::DatasetMapping& mapping : config_.datasets) {
+    mapping.maker_count = 2;
+    mapping.do_others_step = true;
+  }
   system_ = make_sqlite(config_, system_clock()).value();
   EXPECT_THAT(findings(), Contains(HasSubstr("2 plain: key column id of plain is numbered")));
   EXPECT_THAT(findings(), Contains(HasSubstr("(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT)")));

@@ -173,6 +173,9 @@ TEST_F(Keeping, AWordInACommentIsNoCounter) {
   user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY /* AUTOINCREMENT */, note TEXT)");
   look({make_schema("customer", "id:int64 note:text")});
   set([](ports::DatasetMapping& mapping) { mapping.maker_count = 2; });
+  EXPECT_THAT(fix_of("is numbered by SQLite"), StartsWith("-- direction = \"to\""));
+  EXPECT_THAT(fix_of("is numbered by SQLite"), Not(HasSubstr("sqlite_sequence")));
+  set([](ports::DatasetMapping& mapping) { mapping.do_others_step = true; });
   EXPECT_THAT(fix_of("is numbered by SQLite"), HasSubstr("PRIMARY KEY AUTOINCREMENT"));
 }
 

@@ -268,7 +268,10 @@ TEST_F(Mending, ARangeOfItsOwnBeginsWhereNumbersNeverComeTwice) {
   create_customers("number INTEGER", ", PRIMARY KEY (number))");
   user_.run("INSERT INTO customer(number) VALUES (4)");
   look({make_schema("customer", "number:int64 note:text")});
-  set([](ports::DatasetMapping& mapping) { mapping.maker_count = 2; });
+  set([](ports::DatasetMapping& mapping) {
+    mapping.maker_count = 2;
+    mapping.do_others_step = true;
+  });
   const std::string what = "key column number of customer is numbered by SQLite";
   const std::string sql = fix_of(what);
   EXPECT_THAT(sql, HasSubstr("numbers = \"apart\""));
