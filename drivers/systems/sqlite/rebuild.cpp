@@ -92,8 +92,10 @@ Result<std::string> copy_sql(Connection& connection, const Table& table, const s
     values.append(comma).append(copied_value(column, rebuild.changes));
     const std::string condition = survives(column, rebuild.changes);
     if (condition.empty()) continue;
-    guards += guard_sql("a value of " + column.name + " would not be the same in the new type",
-                        "NOT EXISTS (SELECT 1" + from + " WHERE NOT (" + condition + "))");
+    std::string lost = "NOT EXISTS (SELECT 1";
+    lost.append(from).append(" WHERE NOT (").append(condition).append("))");
+    guards +=
+        guard_sql("a value of " + column.name + " would not be the same in the new type", lost);
   }
   return guards + "INSERT OR ROLLBACK INTO main." + quoted(name) + "(" + columns + ") SELECT " +
          values + from + "; " +
