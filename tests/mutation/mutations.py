@@ -47,7 +47,7 @@ MARKERS = [
              ("host/pipeline/lane_work.cpp",
               "if (marker.appliance != appliance_ ||",
               "if (marker.sequence > 0 || marker.appliance != appliance_ ||"),
-             caught="entries are in flight"),
+             caught="entries are in flight|the systems differ"),
     mutation("the table does not learn of what was written quietly",
              ("host/pipeline/quiet.cpp",
               "if (!has_quiet(work.input)) return;",
@@ -157,7 +157,7 @@ ORDER = [
               "override { return lane_at(lane).applied; }",
               "override { uint64_t last = lane_at(lane).applied; for (const auto& each : lanes_)"
               " last = std::max(last, each.applied); return last; }"),
-             caught="(silent loss|an old value won|the systems differ|echo: )"),
+             caught="(silent loss|an old value won|the systems differ|it came back|echo: )"),
     mutation("reuse a nonce: in the next group",
              ("host/journal/journal.cpp",
               "writer_->return_nonces(block.header.nonce_counter + block.sealed.chunk_count);",
