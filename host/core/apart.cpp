@@ -134,8 +134,9 @@ void Step::forget_refused(const Touched& record, const SystemRole& role) {
 // it would be behind it. Where nothing else of ours has made that row, the last that gave it whole
 // has, however its system stores that.
 void Step::find_done(Touched& record, const Row& row) {
+  if (record.rules->insert_exists == InsertExists::kMerge) return;
   SystemView* view = record.state().view(input_.system);
-  if (view == nullptr || record.rules->insert_exists == InsertExists::kMerge) return;
+  if (view == nullptr) return;
   const model::Sequence up_to = lane_.confirmed(input_.system, record.rules->schema->stream);
   const InFlight* last_whole = nullptr;
   for (const InFlight& write : view->flight) {

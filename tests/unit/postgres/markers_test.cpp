@@ -1,4 +1,5 @@
-// Checkpoint rows: what moving one costs, and those that an earlier version made.
+// Checkpoint rows: what moving one costs, and those that an earlier version made; and the session
+// that moves them.
 #include "tests/unit/postgres/postgres_fixture.hpp"
 
 namespace syncline::postgres {
@@ -62,11 +63,19 @@ TEST_F(Markers, ATableOfAnEarlierVersionIsMendedAndItsRowsGoOn) {
   move(kMovesPerBucket * 3, kStep);
   system_ = {};
   user_.run(
-      "ALTER TABLE syncline.syncline_checkpoint DROP COLUMN bucket, ADD PRIMARY KEY (appliance, "
-      "system, epoch, stream, lane)");
+      "ALTER TABLE syncline.syncline_checkpoint DROP COLUMN bucket, ADD CONSTRAINT renamed PRIMARY "
+      "KEY (appliance, system, epoch, stream, lane); ALTER TABLE syncline.syncline_checkpoint "
+      "REPLICA IDENTITY USING INDEX renamed");
   reopen();
   move(kMovesPerBucket, kStep);
   EXPECT_EQ("4|16384", user_.ask(kRows));
+}
+
+// Where a statement of ours has no index to go by, the planner's cost is one that is compiled for.
+TEST_F(Markers, NoStatementOfOursIsCompiled) {
+  start_customers(", jit text DEFAULT current_setting('jit')");
+  apply({"put 1 name=Ann mail=NULL"});
+  EXPECT_EQ("off", user_.ask("SELECT jit FROM customer"));
 }
 
 }  // namespace
