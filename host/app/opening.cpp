@@ -45,6 +45,9 @@ Result<void> RuntimeImpl::prepare_system(SystemRun& run) {
   pipeline_->set_epoch(system.id, run.epoch);
   run.capture = std::make_unique<capture::Capture>(system.id, *system.ports.source, system.schemas,
                                                    parts_.options.lane_count, parts_.clock);
+  for (const auto& [dataset, rules] : parts_.rules) {
+    if (rules.insert_exists != core::InsertExists::kMerge) run.capture->never_renew(dataset);
+  }
   run.capture->resume_behind(pipeline_->position(system.id));
   delivery::Options options;
   options.target = system.id;

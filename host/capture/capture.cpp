@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "host/model/key.hpp"
@@ -123,6 +124,7 @@ class Capture::Sink final : public ports::ChangeSink {
     }
     deletes_.clear();
     moves_.clear();
+    origins_.clear();
   }
 
   void take(Captured& out) {
@@ -136,6 +138,7 @@ class Capture::Sink final : public ports::ChangeSink {
     ordinal_ = 0;
   }
 
+  void never_renew(model::DatasetId dataset) { never_renewed_.insert(dataset); }
   // What follows comes from the log, behind everything passed, or from a snapshot.
   void expect_log() { is_log_ = true; }
   void expect_snapshot() { is_log_ = false; }
@@ -146,6 +149,7 @@ class Capture::Sink final : public ports::ChangeSink {
     Captured dropped;
     deletes_.clear();
     moves_.clear();
+    origins_.clear();
     take(dropped);
   }
 
@@ -159,7 +163,7 @@ class Capture::Sink final : public ports::ChangeSink {
   };
 
   // Deletes wait for the end of their transaction: a record that is deleted and inserted in one is
-  // updated. They keep their places.
+  // updated, unless its row is another record's now. They keep their places.
   HeldDelete& hold_delete(const model::Schema& schema, bool is_ours,
                           std::span<const CellView> key) {
     std::string joined = model::join_key(key);
@@ -181,6 +185,25 @@ class Capture::Sink final : public ports::ChangeSink {
     if (from == to) return;
     builder.set_moved_with(from);
     moves_.try_emplace({schema.dataset, from}, to);  // what comes back there is another row
+    origins_[{schema.dataset, to}] = origin_of(schema, row);
+  }
+
+  // The record whose row it was before the transaction.
+  model::KeyHash origin_of(const model::Schema& schema, const ports::ChangeRow& row) const {
+    if (row.old_key.empty()) return hash_of(schema, row.moved_with);
+    const model::KeyHash from = hash_of(schema, row.old_key);
+    const auto known = origins_.find({schema.dataset, from});
+    return known == origins_.end() ? from : known->second;
+  }
+
+  // Whether the record's row has got another key, and what is there now is another row.
+  bool is_renewed(const model::Schema& schema, const HeldDelete& held,
+                  const ports::ChangeRow& row) const {
+    if (row.is_ours || held.is_ours || never_renewed_.contains(schema.dataset)) return false;
+    const model::KeyHash record = model::record_hash(held.joined_key, schema);
+    if (held.moved_with.is_none() && !moves_.contains({schema.dataset, record})) return false;
+    if (row.old_key.empty() && row.moved_with.empty()) return true;
+    return origin_of(schema, row) != record;
   }
 
   // Returns the key that the record had, if that was written otherwise.
@@ -202,7 +225,7 @@ class Capture::Sink final : public ports::ChangeSink {
     HeldDelete held = std::move(*at);
     all.erase(at);
     if (all.empty()) deletes_.erase(found);
-    if (held.is_ours != row.is_ours) {
+    if (held.is_ours != row.is_ours || is_renewed(schema, held, row)) {
       held.is_overtaken = false;  // the row is yet to be added
       add_delete(schema.dataset, held);
       return {};
@@ -243,6 +266,8 @@ class Capture::Sink final : public ports::ChangeSink {
   // By folded key; never empty lists.
   std::map<std::pair<model::DatasetId, std::string>, std::vector<HeldDelete>> deletes_;
   std::map<std::pair<model::DatasetId, model::KeyHash>, model::KeyHash> moves_;  // from, to
+  std::map<std::pair<model::DatasetId, model::KeyHash>, model::KeyHash> origins_;
+  std::set<model::DatasetId> never_renewed_;
   std::vector<CapturedMarker> markers_;
   model::BatchTransaction transaction_;
   uint64_t transaction_number_ = 0;  // from 1
@@ -273,6 +298,10 @@ Captured Capture::finish(Kind kind, ports::PollResult&& result) {
   captured.result = std::move(result);
   sink_->take(captured);
   return captured;
+}
+
+void Capture::never_renew(model::DatasetId dataset) {
+  sink_->never_renew(dataset);
 }
 
 void Capture::resume_behind(const model::Position& position) {

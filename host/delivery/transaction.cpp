@@ -64,8 +64,10 @@ std::string_view TransactionBuilder::key_of_row(const Transaction::Record& recor
     const auto place = places_.find({record.last->dataset, from});
     if (place == places_.end()) return {};
     const Transaction::Record& old = transaction_.records[place->second];
-    if (old.run.kind != model::EntryKind::kDelete || old.first_to != to) return {};
-    if (old.first_from.is_none()) return old.last->key;
+    if (old.first_to != to) return {};
+    if (old.first_from.is_none()) {
+      return &old == &record ? std::string_view() : old.last->key;  // itself: it came back
+    }
     to = from;
     from = old.first_from;
   }

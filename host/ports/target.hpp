@@ -27,18 +27,10 @@ struct RecordWrite {
   model::EntryKind kind = model::EntryKind::kSet;  // kSet, kPut or kDelete
   std::span<const model::EntryCell> cells;         // kPut: every value field; kSet: only these
   // Of a kPut: the joined key of the row that becomes this record's, if that is there and none is
-  // under the key; the batch deletes it. What of it is not synced stays as it is. Else empty.
+  // under the key; the batch deletes the record that it was, or puts another row there. What of it
+  // is not synced stays as it is. Else empty.
   std::string_view moved_from = {};
 };
-
-// Those of the writes whose rows are to get other keys.
-inline std::vector<size_t> moved_among(std::span<const RecordWrite> writes) {
-  std::vector<size_t> moved;
-  for (size_t i = 0; i < writes.size(); ++i) {
-    if (!writes[i].moved_from.empty()) moved.push_back(i);
-  }
-  return moved;
-}
 
 // The datasets of these writes for which find(dataset), a Result, has an error.
 template <class Find>

@@ -105,6 +105,10 @@ bool Appliance::open_source(size_t system) {
   auto capture =
       std::make_unique<capture::Capture>(model_system.plan().id, *link.source,
                                          around_.plan.schemas(), plan().lane_count, around_.clock);
+  for (const DatasetPlan& dataset : around_.plan.datasets) {
+    if (dataset.insert_exists == core::InsertExists::kMerge) continue;
+    capture->never_renew(dataset.schema->dataset);
+  }
   const model::Position known = pipeline_->position(model_system.plan().id);
   if (!link.source->open(known)) return false;
   capture->resume_behind(known);

@@ -56,7 +56,7 @@ void ModelSystem::user_move(const UserOp& op, int64_t time_us, LoggedTransaction
 
 // As targets do: only where the row is there and none is under the new key.
 bool ModelSystem::move_ours(const Session::OwnedWrite& write, LoggedTransaction& transaction) {
-  if (!write.moved_from || rows_.contains(write.record)) return false;
+  if (rows_.contains(write.record)) return false;
   const auto found = rows_.find(*write.moved_from);
   if (found == rows_.end()) return false;
   history_.look(index_, found->first, found->second);

@@ -94,6 +94,7 @@ std::vector<LoggedRow> net_effect(std::span<const LoggedTransaction* const> stre
   struct Net {
     std::optional<std::array<model::Cell, kFieldsMax>> before;  // where it was there
     int64_t kept_before = 0;
+    std::optional<size_t> removal;  // the first
     LoggedRow last;
   };
   std::map<RecordKey, Net> nets;
@@ -103,6 +104,7 @@ std::vector<LoggedRow> net_effect(std::span<const LoggedTransaction* const> stre
       const auto [net, is_new] = nets.try_emplace(row.record);
       if (is_new) net->second.before = row.before;
       if (is_new) net->second.kept_before = row.kept_before;
+      if (!net->second.removal) net->second.removal = row.removal;
       net->second.last = row;
       std::erase(order, row.record);
       order.push_back(row.record);
@@ -125,6 +127,17 @@ std::vector<LoggedRow> net_effect(std::span<const LoggedTransaction* const> stre
       row.moved_with = last_keys.at(net.kept_before);
     }
     if (is_there) row.op = net.before ? RowOp::kUpdate : RowOp::kInsert;
+    if (is_other && net.before && last_keys.contains(net.kept_before)) {
+      LoggedRow gone;
+      gone.record = record;
+      gone.op = RowOp::kDelete;
+      gone.removal = net.removal;
+      gone.moved_with = last_keys.at(net.kept_before);
+      rows.push_back(gone);
+      row.op = RowOp::kInsert;
+      rows.push_back(row);
+      continue;
+    }
     for (size_t field = 0; net.before && is_there && field < kFieldsMax; ++field) {
       if ((*net.before)[field] == row.cells[field]) row.writes[field].reset();
     }

@@ -4,6 +4,7 @@
 
 #include "host/base/assert.hpp"
 #include "host/model/key.hpp"
+#include "host/ports/moves.hpp"
 
 namespace syncline::simulation {
 
@@ -139,6 +140,7 @@ Session ModelSystem::make_session(const ports::WriteBatch& batch) const {
     session.writes.back().moved_from = {dataset,
                                         std::string(model::split_key(write.moved_from)[0])};
   }
+  session.moved = ports::moved_in_order(batch.writes);
   return session;
 }
 
@@ -180,7 +182,8 @@ CommitOutcome ModelSystem::commit(const Session& session) {
   }
   transaction.is_quiet = session.is_quiet;
   std::set<RecordKey> moved;
-  for (const Session::OwnedWrite& write : session.writes) {
+  for (const size_t index : session.moved) {
+    const Session::OwnedWrite& write = session.writes[index];
     if (move_ours(write, transaction)) moved.insert(write.record);
   }
   for (const Session::OwnedWrite& write : session.writes) {

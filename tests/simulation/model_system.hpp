@@ -88,6 +88,7 @@ struct Session {
   bool is_quiet = false;
   std::vector<ports::MarkerMove> moves;
   std::vector<OwnedWrite> writes;
+  std::vector<size_t> moved;  // which of them move a row, in order
 };
 
 struct CommitOutcome {

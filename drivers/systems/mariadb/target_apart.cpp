@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "drivers/systems/mariadb/detail/target.hpp"
+#include "host/ports/moves.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -84,7 +85,7 @@ Result<MariadbTarget::Apart> MariadbTarget::try_apart(const ports::WriteBatch& b
 
 Result<void> MariadbTarget::write_in_order(const ports::WriteBatch& batch, Found& found) {
   size_t tries_left = kMoveTriesMax;
-  SYN_TRY(move_rows(batch, ports::moved_among(batch.writes), tries_left));
+  SYN_TRY(move_rows(batch, ports::moved_in_order(batch.writes), tries_left));
   for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
     if (step == Step::kFree && found.way == Way::kPlain) continue;
     std::vector<size_t> indexes;

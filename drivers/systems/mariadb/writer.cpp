@@ -8,6 +8,7 @@
 #include "drivers/systems/mariadb/declaration.hpp"
 #include "drivers/systems/mariadb/detail/reads.hpp"
 #include "host/model/key.hpp"
+#include "host/ports/moves.hpp"
 
 namespace syncline::mariadb {
 namespace {
@@ -213,7 +214,6 @@ bool is_unique(const Mapped& mapped, model::FieldIndex field) {
 // Of a kMove; nothing where the row is deleted and inserted.
 std::optional<std::vector<Parameter>> old_keys_of(const Mapped& mapped,
                                                   const ports::RecordWrite& write) {
-  if (write.moved_from.empty()) return std::nullopt;
   auto old = values_of(mapped, {write.dataset, write.moved_from, EntryKind::kDelete, {}});
   if (!old) return std::nullopt;
   return std::move(old).value().keys;
@@ -365,8 +365,9 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
   Plan plan;
   plan.stopped = stopped(writes);
   if (!plan.stopped.empty()) return plan;
+  const ports::MoveWaves waves(writes);
   using Fields = std::vector<model::FieldIndex>;
-  std::map<std::tuple<Step, model::DatasetId, bool, Fields, Fields>, Group> groups;
+  std::map<std::tuple<Step, size_t, model::DatasetId, bool, Fields, Fields>, Group> groups;
   for (size_t i = 0; i < writes.size(); ++i) {
     const Mapped* mapped = find(writes[i].dataset).value();
     auto read = values_of(*mapped, writes[i]);
@@ -378,12 +379,13 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], values, standing)) continue;
     const Step step = step_of(writes[i].kind, standing);
-    const auto old_keys = step == Step::kPut && standing == Standing::kUnguarded
+    const auto old_keys = waves.at(i) && step == Step::kPut && standing == Standing::kUnguarded
                               ? old_keys_of(*mapped, writes[i])
                               : std::nullopt;
     const auto group_of = [&](Step of) -> Group& {
+      const size_t wave = of == Step::kMove ? *waves.at(i) : 0;
       const auto [at, is_new] = groups.try_emplace(
-          {of, writes[i].dataset, old_keys.has_value(), values.fields, values.kept}, Group{});
+          {of, wave, writes[i].dataset, old_keys.has_value(), values.fields, values.kept}, Group{});
       if (is_new) at->second = new_group(*mapped, of, values);
       at->second.is_moved = old_keys.has_value();
       return at->second;

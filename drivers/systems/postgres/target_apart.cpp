@@ -13,6 +13,7 @@
 #include "drivers/systems/postgres/detail/alike.hpp"
 #include "drivers/systems/postgres/detail/scan_tables.hpp"
 #include "drivers/systems/postgres/detail/target.hpp"
+#include "host/ports/moves.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -93,7 +94,7 @@ Result<PostgresTarget::Found> PostgresTarget::write_in_order(const ports::WriteB
   found.draws_left = kDrawsAllMax;
   found.due_us = clock_.steady_us() + kSearchUsMax;
   size_t tries_left = kMoveTriesMax;
-  SYN_TRY(move_rows(batch, ports::moved_among(batch.writes), tries_left));
+  SYN_TRY(move_rows(batch, ports::moved_in_order(batch.writes), tries_left));
   for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
     if (step == Step::kFree && way == Way::kPlain) continue;
     SYN_TRY(write_parts(batch, writer_->in_order(batch.writes, step), step, found));

@@ -6,6 +6,7 @@
 #include "drivers/systems/postgres/detail/made_up.hpp"
 #include "host/base/assert.hpp"
 #include "host/model/key.hpp"
+#include "host/ports/moves.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -295,7 +296,7 @@ bool is_unique(const Mapped& mapped, model::FieldIndex field) {
 std::optional<std::vector<Parameter>> moved_values(const Mapped& mapped,
                                                    const ports::RecordWrite& write,
                                                    const Texts& texts) {
-  if (write.moved_from.empty() || !may_move(mapped)) return std::nullopt;
+  if (!may_move(mapped)) return std::nullopt;
   const auto old_key = texts_of(mapped, {write.dataset, write.moved_from, EntryKind::kDelete, {}});
   if (!old_key) return std::nullopt;
   std::vector<Parameter> values = texts.values;
@@ -401,7 +402,9 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
   Plan plan;
   plan.stopped = stopped(writes);
   if (!plan.stopped.empty()) return plan;
-  using Place = std::tuple<Step, int64_t, model::DatasetId, bool, std::vector<model::FieldIndex>>;
+  const ports::MoveWaves waves(writes);
+  using Fields = std::vector<model::FieldIndex>;
+  using Place = std::tuple<Step, int64_t, size_t, model::DatasetId, bool, Fields>;
   std::map<Place, Group> groups;
   for (size_t i = 0; i < writes.size(); ++i) {
     const Mapped* mapped = find(writes[i].dataset).value();
@@ -417,13 +420,15 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], texts.value(), standing)) continue;
     Step step = step_of(writes[i].kind, standing);
-    const auto moved = step == Step::kPut && standing == Standing::kUnguarded
+    const auto moved = waves.at(i) && step == Step::kPut && standing == Standing::kUnguarded
                            ? moved_values(*mapped, writes[i], texts.value())
                            : std::nullopt;
     const auto group_of = [&](Step of) -> Group& {
-      const auto [at, is_new] = groups.try_emplace(
-          {of, place_of(*mapped, of), writes[i].dataset, moved.has_value(), texts.value().fields},
-          Group{});
+      const size_t wave = of == Step::kMove ? *waves.at(i) : 0;
+      const auto [at, is_new] =
+          groups.try_emplace({of, place_of(*mapped, of), wave, writes[i].dataset, moved.has_value(),
+                              texts.value().fields},
+                             Group{});
       if (is_new) at->second = new_group(*mapped, of, texts.value().fields);
       at->second.is_moved = moved.has_value();
       return at->second;

@@ -69,10 +69,23 @@ Result<void> Emitter::show_written(const Item& item, const std::vector<Item>& it
   return success();
 }
 
+// A record whose row is another record's now, while another row is at its key, ended and began anew.
 void Emitter::show_row(const Item& item, const EmittedRecord& record, ports::RowOp op) {
   begin_at(item.at_ms);
-  ports::ChangeRow row{record.mapped.dataset(), op, item.is_ours, cells_.views(), {}};
-  const std::string& other = op == ports::RowOp::kDelete ? record.moved_to : record.moved_from;
+  if (op == ports::RowOp::kDelete) return show_as(op, item, record, cells_, record.moved_to);
+  if (!record.moved_to.empty() && record.moved_to != record.key) {
+    RecordCells gone;
+    gone.fill_key(record.mapped, record.key);
+    show_as(ports::RowOp::kDelete, item, record, gone, record.moved_to);
+    op = ports::RowOp::kInsert;
+  }
+  show_as(op, item, record, cells_, record.moved_from);
+}
+
+// other: empty, or the key of the record that the row was, or is now.
+void Emitter::show_as(ports::RowOp op, const Item& item, const EmittedRecord& record,
+                      const RecordCells& cells, const std::string& other) {
+  ports::ChangeRow row{record.mapped.dataset(), op, item.is_ours, cells.views(), {}};
   if (!other.empty()) {
     other_cells_.fill_key(record.mapped, other);
     row.moved_with = other_cells_.views().first(record.mapped.key_count());

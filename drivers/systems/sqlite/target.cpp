@@ -5,6 +5,7 @@
 #include "drivers/systems/sqlite/detail/objects.hpp"
 #include "drivers/systems/sqlite/detail/payload.hpp"
 #include "drivers/systems/sqlite/detail/triggers.hpp"
+#include "host/ports/moves.hpp"
 
 namespace syncline::sqlite {
 namespace {
@@ -173,7 +174,7 @@ Result<void> SqliteTarget::keep_images(const ports::WriteBatch& batch) {
 // A row that cannot be moved is deleted and inserted after all. A trigger that ends the transaction
 // with it ends all moves of the batch.
 Result<void> SqliteTarget::move_rows(const ports::WriteBatch& batch, Found& found) {
-  for (const size_t index : ports::moved_among(batch.writes)) {
+  for (const size_t index : ports::moved_in_order(batch.writes)) {
     SYN_TRY(auto outcome, writer_->move(batch.writes[index]));
     if (connection_->is_in_transaction()) {
       if (outcome.rows_written == 0) continue;

@@ -1,5 +1,7 @@
 #include "host/capture/capture.hpp"
 
+#include <map>
+
 #include <gtest/gtest.h>
 
 #include "host/model/key.hpp"
@@ -76,24 +78,86 @@ class CaptureTest : public testing::Test {
   Capture capture{1, source, {&schema}, 4, system_clock()};
 };
 
-// One transaction, in which the row of 1 gets the key 2.
+// One transaction, in which rows get other keys; "": one that is made.
 class MovingSource final : public RepeatingSource {
  public:
-  using RepeatingSource::RepeatingSource;
+  using Steps = std::vector<std::pair<std::string, std::string>>;
+  MovingSource(const model::Schema& schema, Steps steps)
+      : RepeatingSource(schema), steps_(std::move(steps)) {}
   Result<ports::PollResult> poll(ports::ChangeSink& sink, size_t, int) override {
-    const model::CellView old_key[] = {{model::CellState::kValue, "1"}};
-    const model::CellView cells[] = {{model::CellState::kValue, "2"},
-                                     {model::CellState::kNull, {}}};
     sink.begin({model::Position{"1"}, kCommitUs, kResolutionUs});
-    sink.row({dataset, ports::RowOp::kUpdate, false, cells, old_key});
+    for (const auto& [from, to] : steps_) {
+      const model::CellView old_key[] = {{model::CellState::kValue, from}};
+      const model::CellView cells[] = {{model::CellState::kValue, to},
+                                       {model::CellState::kNull, {}}};
+      if (from.empty()) {
+        sink.row({dataset, ports::RowOp::kInsert, is_ours, cells, {}});
+      } else {
+        sink.row({dataset, ports::RowOp::kUpdate, is_ours, cells, old_key});
+      }
+    }
     sink.end();
     return ports::PollResult{};
   }
+
+  bool is_ours = false;
+
+ private:
+  const Steps steps_;
 };
+
+// What is captured, in order: "-1>2" of a record that ends, "+2<1" of a row.
+std::string captured_of(MovingSource& source, const model::Schema& schema,
+                        bool is_numbered = false) {
+  Capture capture{1, source, {&schema}, 4, system_clock()};
+  if (is_numbered) capture.never_renew(schema.dataset);
+  const Captured captured = capture.run_once(99, 0).value();
+  if (captured.batches.empty()) return "";
+  const model::Batch& batch = captured.batches[0];
+  const auto key_of = [&](const model::KeyHash& hash) -> std::string {
+    for (size_t row = 0; row < batch.row_count(); ++row) {
+      if (batch.key_hash(row) == hash) return std::string(model::split_key(batch.key(row))[0]);
+    }
+    return "?";
+  };
+  std::map<uint32_t, std::string> rows;
+  for (size_t row = 0; row < batch.row_count(); ++row) {
+    const bool is_delete = batch.op(row) == SYN_OP_DELETE;
+    std::string& text = rows[batch.ordinal(row)];
+    text = (is_delete ? "-" : "+") + key_of(batch.key_hash(row));
+    if (batch.moved_with(row).is_none()) continue;
+    text += (is_delete ? ">" : "<") + key_of(batch.moved_with(row));
+  }
+  std::string all;
+  for (const auto& [ordinal, text] : rows) all += (all.empty() ? "" : " ") + text;
+  return all;
+}
+
+TEST(CaptureMoves, ARecordWhoseRowMovesOnBeginsAnewWithTheNext) {
+  const model::Schema schema = make_schema();
+  const auto captured = [&](const MovingSource::Steps& steps, bool is_numbered = false) {
+    MovingSource source{schema, steps};
+    return captured_of(source, schema, is_numbered);
+  };
+  EXPECT_EQ(captured({{"2", "3"}, {"1", "2"}}), "-2>3 +3<2 -1>2 +2<1");
+  EXPECT_EQ(captured({{"1", "x"}, {"2", "1"}, {"x", "2"}}),
+            "-1>x +x<1 -2>1 +1<2 -x>2 +2<x");                       // they change places
+  EXPECT_EQ(captured({{"1", "2"}, {"", "1"}}), "-1>2 +2<1 +1");     // its key is another's now
+  EXPECT_EQ(captured({{"1", "x"}, {"x", "1"}}), "+x<1 -x>1 +1<x");  // it came back
+  EXPECT_EQ(captured({{"1", "1"}}), "+1");
+}
+
+TEST(CaptureMoves, NorIsItRenewedWhereRecordsAreNumberedOrTheRowIsOurs) {
+  const model::Schema schema = make_schema();
+  MovingSource source{schema, {{"2", "3"}, {"1", "2"}}};
+  EXPECT_EQ(captured_of(source, schema, true), "+3<2 -1>2 +2<1");
+  source.is_ours = true;
+  EXPECT_EQ(captured_of(source, schema), "+3<2 -1>2 +2<1");
+}
 
 TEST(CaptureMoves, ARowUnderAnotherKeyTellsWhoseItWas) {
   const model::Schema schema = make_schema();
-  MovingSource source{schema};
+  MovingSource source{schema, {{"1", "2"}}};
   Capture capture{1, source, {&schema}, 4, system_clock()};
   const Captured captured = capture.run_once(9, 0).value();
   ASSERT_EQ(captured.row_count(), 2u);

@@ -99,5 +99,25 @@ TEST_F(LaneStory, a_row_under_another_key_tells_whose_it_was) {
   EXPECT_TRUE(other.entries[0].moved_with.is_none());
 }
 
+// Its row goes to another record, and another's comes, in one transaction.
+TEST_F(LaneStory, a_record_whose_row_moves_on_begins_anew_with_the_next) {
+  const Cells ann = {{kName, "Ann"}, {kPhone, "1"}, {kCity, "Bern"}};
+  settle_on(ann, 10);
+  Row gone = removal(20);
+  gone.moved_with = hash_of("c2");
+  Row come = row(RowOp::kInsert, {{kName, "Bob"}, {kPhone, "1"}, {kCity, "Rom"}}, 20);
+  come.moved_with = hash_of("c0");
+  const model::Frame& frame = step(kErp, {gone, come});
+  ASSERT_EQ(frame.entries.size(), 2u);
+  EXPECT_EQ(frame.entries[0].kind, model::EntryKind::kDelete);
+  EXPECT_EQ(frame.entries[0].moved_with, hash_of("c2"));
+  EXPECT_EQ(frame.entries[1].kind, model::EntryKind::kPut);
+  EXPECT_EQ(frame.entries[1].moved_with, hash_of("c0"));
+  confirm_all();
+  const model::Frame& next = step(kShop, {row(RowOp::kUpdate, {{kPhone, "2"}}, 30)});
+  ASSERT_EQ(next.entries.size(), 1u);
+  EXPECT_EQ(next.entries[0].kind, model::EntryKind::kSet);
+}
+
 }  // namespace
 }  // namespace syncline::core

@@ -56,9 +56,35 @@ TEST_F(Moving, what_is_changed_behind_it_changes_nothing_of_that) {
 TEST_F(Moving, a_record_that_does_not_end_here_keeps_its_row) {
   take(EntryKind::kPut, "b", "a");
   EXPECT_EQ(moves(), Moves{});
-  take(EntryKind::kDelete, "a", "b");
   take(EntryKind::kPut, "a");
   EXPECT_EQ(moves(), Moves{});
+}
+
+TEST_F(Moving, a_record_that_begins_anew_gave_its_row_away) {
+  take(EntryKind::kDelete, "a", "b");
+  take(EntryKind::kPut, "b", "a");
+  take(EntryKind::kPut, "a");
+  EXPECT_EQ(moves(), Moves{"b<a"});
+}
+
+TEST_F(Moving, rows_move_on_to_each_others_keys) {
+  take(EntryKind::kDelete, "c", "d");
+  take(EntryKind::kPut, "d", "c");
+  take(EntryKind::kDelete, "b", "c");
+  take(EntryKind::kPut, "c", "b");
+  take(EntryKind::kDelete, "a", "b");
+  take(EntryKind::kPut, "b", "a");
+  EXPECT_EQ(moves(), (Moves{"b<a", "c<b", "d<c"}));
+}
+
+TEST_F(Moving, rows_change_places_by_way_of_a_key_that_is_free) {
+  take(EntryKind::kDelete, "a", "x");
+  take(EntryKind::kPut, "x", "a");
+  take(EntryKind::kDelete, "b", "a");
+  take(EntryKind::kPut, "a", "b");
+  take(EntryKind::kDelete, "x", "b");
+  take(EntryKind::kPut, "b", "x");
+  EXPECT_EQ(moves(), (Moves{"a<b", "b<a"}));
 }
 
 TEST_F(Moving, a_row_that_moves_twice_moves_from_where_it_was) {

@@ -94,6 +94,30 @@ TEST_F(Apply, ARowWhoseKeyChangesKeepsWhatIsNotSynced) {
   EXPECT_EQ("3|Ann|NULL|theirs;20|Bobby|b@x|his;40|Dan|NULL|new", customers());
 }
 
+// A row goes to a key that is another's when that has gone on, whatever the keys' order.
+TEST_F(Apply, RowsThatMoveOnToEachOthersKeysKeepWhatIsNotSynced) {
+  start_customers(", note varchar(9) DEFAULT 'new'");
+  user_.run("CREATE UNIQUE INDEX one ON customer(mail)");
+  user_.run(
+      "INSERT INTO customer VALUES (1, 'Ann', NULL, 'mine'), (2, 'Bob', NULL, 'his'), "
+      "(3, 'Cid', NULL, 'theirs'), (8, 'Dan', 'd@x', 'kept'), (9, 'Eve', 'e@x', 'kept')");
+  apply({"delete 1", "put 2<1 name=Ann mail=NULL", "put 3<2 name=Bob mail=NULL",
+         "put 4<3 name=Cid mail=NULL"});
+  const std::string others = ";8|Dan|d@x|kept;9|Eve|e@x|kept";
+  EXPECT_EQ("2|Ann|NULL|mine;3|Bob|NULL|his;4|Cid|NULL|theirs" + others, customers());
+  // Back again, beside a clash, and a new row where the last one was.
+  apply({"put 1<2 name=Ann mail=NULL", "put 2<3 name=Bob mail=NULL", "put 3<4 name=Cid mail=NULL",
+         "put 4 name=Fay mail=NULL", "set 8 mail=e@x", "set 9 mail=d@x"});
+  EXPECT_EQ(
+      "1|Ann|NULL|mine;2|Bob|NULL|his;3|Cid|NULL|theirs;4|Fay|NULL|new;8|Dan|e@x|kept;"
+      "9|Eve|d@x|kept",
+      customers());
+  // In a ring none can go first: they stay, and get each other's values.
+  apply({"put 1<3 name=Cid mail=NULL", "put 2<1 name=Ann mail=NULL", "put 3<2 name=Bob mail=NULL",
+         "delete 4", "delete 8", "put 9 name=Eve mail=e@x"});
+  EXPECT_EQ("1|Cid|NULL|mine;2|Ann|NULL|his;3|Bob|NULL|theirs;9|Eve|e@x|kept", customers());
+}
+
 // One that clashes does not cost the others what they hold.
 TEST_F(Apply, ARowThatIsMovedBesideAClashKeepsWhatIsNotSynced) {
   start_customers(", note varchar(9) DEFAULT 'new'");

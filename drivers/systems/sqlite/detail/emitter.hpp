@@ -44,6 +44,8 @@ class Emitter {
   Result<void> show_written(const Item& item, const std::vector<Item>& items,
                             const EmittedRecord& record);
   void show_row(const Item& item, const EmittedRecord& record, ports::RowOp op);
+  void show_as(ports::RowOp op, const Item& item, const EmittedRecord& record,
+               const RecordCells& cells, const std::string& other);
 
   ports::ChangeSink& sink_;
   model::Position position_;

@@ -1,0 +1,36 @@
+// The order in which rows get other keys (RecordWrite::moved_from): a row goes to a key that is
+// another row's only when that has gone on.
+//
+// Threads: values. Errors: none.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "host/ports/target.hpp"
+
+namespace syncline::ports {
+
+// Of the writes whose rows are to get other keys, by index: those of one wave can be moved in one
+// statement, behind all waves before it. Rows that change places in a ring are in none: they stay,
+// and get each other's values.
+std::vector<std::vector<size_t>> move_waves(std::span<const RecordWrite> writes);
+
+// The waves' indexes, one after the other.
+std::vector<size_t> moved_in_order(std::span<const RecordWrite> writes);
+
+// Likewise by write: at(i) is its wave; none: its row is not to be moved.
+class MoveWaves {
+ public:
+  explicit MoveWaves(std::span<const RecordWrite> writes);
+  std::optional<size_t> at(size_t write) const {
+    return waves_.empty() ? std::nullopt : waves_[write];
+  }
+
+ private:
+  std::vector<std::optional<size_t>> waves_;  // empty: none is to be moved
+};
+
+}  // namespace syncline::ports
