@@ -196,14 +196,14 @@ class Capture::Sink final : public ports::ChangeSink {
     return known == origins_.end() ? from : known->second;
   }
 
-  // Whether the record's row has got another key, and what is there now is another row.
+  // Whether what is there now is another row: the record's has got another key, or this one comes
+  // from one.
   bool is_renewed(const model::Schema& schema, const HeldDelete& held,
                   const ports::ChangeRow& row) const {
     if (row.is_ours || held.is_ours || never_renewed_.contains(schema.dataset)) return false;
     const model::KeyHash record = model::record_hash(held.joined_key, schema);
-    if (held.moved_with.is_none() && !moves_.contains({schema.dataset, record})) return false;
-    if (row.old_key.empty() && row.moved_with.empty()) return true;
-    return origin_of(schema, row) != record;
+    if (!row.old_key.empty() || !row.moved_with.empty()) return origin_of(schema, row) != record;
+    return !held.moved_with.is_none() || moves_.contains({schema.dataset, record});
   }
 
   // Returns the key that the record had, if that was written otherwise.

@@ -73,9 +73,9 @@ class Capture {
           const std::vector<const model::Schema*>& schemas, size_t lane_count, Clock& clock);
   ~Capture();
 
-  // Where systems number records, a key is its record's for good: one whose row gets another key
-  // in the transaction that brings another row to its own is updated. Elsewhere it ends, and begins
-  // anew with that row. Before anything is read.
+  // Where systems number records, a key is its record's for good: one whose row goes, to
+  // another key or for good, in the transaction that brings another row to its own is updated.
+  // Elsewhere it ends, and begins anew with that row. Before anything is read.
   void never_renew(model::DatasetId dataset);
 
   // Transactions up to here are passed over: a log may give again what was read before, after a

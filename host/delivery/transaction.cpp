@@ -1,6 +1,7 @@
 #include "host/delivery/transaction.hpp"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -43,15 +44,28 @@ Transaction TransactionBuilder::finish(uint32_t epoch) {
     return std::tie(a.last->dataset, a.last->key) < std::tie(b.last->dataset, b.last->key);
   });
   transaction_.batch.epoch = epoch;
-  for (const Transaction::Record& record : records) {
-    transaction_.batch.writes.push_back({record.last->dataset, record.last->key, record.run.kind,
-                                         record.run.cells, record.row_key});
-  }
+  lay_out_writes();
   auto& moves = transaction_.batch.moves;
   std::sort(moves.begin(), moves.end(), [](const auto& a, const auto& b) {
     return std::tie(a.stream, a.lane) < std::tie(b.stream, b.lane);
   });
   return std::move(transaction_);
+}
+
+// Where a row goes to the key of a record that ended here, that one's is in its way, unless it goes
+// on itself.
+void TransactionBuilder::lay_out_writes() {
+  std::set<std::pair<model::DatasetId, std::string_view>> leaving;
+  for (const Transaction::Record& record : transaction_.records) {
+    if (!record.row_key.empty()) leaving.emplace(record.last->dataset, record.row_key);
+  }
+  for (const Transaction::Record& record : transaction_.records) {
+    const model::Entry& last = *record.last;
+    const bool is_replacing =
+        !record.row_key.empty() && record.has_ended && !leaving.contains({last.dataset, last.key});
+    transaction_.batch.writes.push_back(
+        {last.dataset, last.key, record.run.kind, record.run.cells, record.row_key, is_replacing});
+  }
 }
 
 // Of the row that was another record's before the batch, and whose key is to be changed. That it is

@@ -58,6 +58,7 @@ class TransactionBuilder {
 
   void add(const PendingEntry& pending);
   std::string_view key_of_row(const Transaction::Record& record) const;
+  void lay_out_writes();
 
   Transaction transaction_;
   std::unordered_map<RecordKey, size_t, RecordKeyHasher> places_;

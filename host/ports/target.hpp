@@ -30,6 +30,8 @@ struct RecordWrite {
   // under the key; the batch deletes the record that it was, or puts another row there. What of it
   // is not synced stays as it is. Else empty.
   std::string_view moved_from = {};
+  // Likewise: what is under the key before is deleted first, for that record has ended.
+  bool is_replacing = false;
 };
 
 // The datasets of these writes for which find(dataset), a Result, has an error.

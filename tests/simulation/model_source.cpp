@@ -127,12 +127,13 @@ std::vector<LoggedRow> net_effect(std::span<const LoggedTransaction* const> stre
       row.moved_with = last_keys.at(net.kept_before);
     }
     if (is_there) row.op = net.before ? RowOp::kUpdate : RowOp::kInsert;
-    if (is_other && net.before && last_keys.contains(net.kept_before)) {
+    const bool has_gone_on = last_keys.contains(net.kept_before);
+    if (is_other && net.before && (has_gone_on || !row.moved_with.empty())) {
       LoggedRow gone;
       gone.record = record;
       gone.op = RowOp::kDelete;
       gone.removal = net.removal;
-      gone.moved_with = last_keys.at(net.kept_before);
+      if (has_gone_on) gone.moved_with = last_keys.at(net.kept_before);
       rows.push_back(gone);
       row.op = RowOp::kInsert;
       rows.push_back(row);

@@ -135,7 +135,8 @@ Session ModelSystem::make_session(const ports::WriteBatch& batch) const {
     session.writes.push_back({{dataset, std::string(model::split_key(write.key)[0])},
                               write.kind,
                               {write.cells.begin(), write.cells.end()},
-                              {}});
+                              {},
+                              write.is_replacing});
     if (write.moved_from.empty()) continue;
     session.writes.back().moved_from = {dataset,
                                         std::string(model::split_key(write.moved_from)[0])};
@@ -183,6 +184,9 @@ CommitOutcome ModelSystem::commit(const Session& session) {
   transaction.is_quiet = session.is_quiet;
   std::set<RecordKey> moved;
   for (const size_t index : session.moved) {
+    if (session.writes[index].is_replacing) delete_ours(session.writes[index].record, transaction);
+  }
+  for (const size_t index : session.moved) {
     const Session::OwnedWrite& write = session.writes[index];
     if (move_ours(write, transaction)) moved.insert(write.record);
   }
@@ -227,15 +231,7 @@ void ModelSystem::write_ours(const Session::OwnedWrite& write, LoggedTransaction
   const bool is_there = found != rows_.end();
   if (is_there) history_.look(index_, write.record, found->second);
   if (is_there) check_whose(write, found->second);
-  if (write.kind == EntryKind::kDelete) {
-    if (!is_there) return;
-    transaction.rows.push_back(logged_row(write.record, RowOp::kDelete, true));
-    rows_.erase(found);
-    if (report_.is_traced()) {
-      report_.trace(plan().name + " applies delete " + describe(plan_, write.record));
-    }
-    return;
-  }
+  if (write.kind == EntryKind::kDelete) return delete_ours(write.record, transaction);
   if (!is_there && write.kind == EntryKind::kSet) return;
   LoggedRow logged = logged_row(write.record, is_there ? RowOp::kUpdate : RowOp::kInsert, true);
   StoredRow& row = rows_[write.record];
@@ -252,6 +248,17 @@ void ModelSystem::write_ours(const Session::OwnedWrite& write, LoggedTransaction
   transaction.rows.push_back(logged);
   if (report_.is_traced()) {
     report_.trace(plan().name + " applies " + describe(plan_, write.record, row));
+  }
+}
+
+void ModelSystem::delete_ours(const RecordKey& record, LoggedTransaction& transaction) {
+  const auto found = rows_.find(record);
+  if (found == rows_.end()) return;
+  history_.look(index_, record, found->second);
+  transaction.rows.push_back(logged_row(record, RowOp::kDelete, true));
+  rows_.erase(found);
+  if (report_.is_traced()) {
+    report_.trace(plan().name + " applies delete " + describe(plan_, record));
   }
 }
 

@@ -83,6 +83,7 @@ struct Session {
     model::EntryKind kind = model::EntryKind::kSet;
     std::vector<model::EntryCell> cells;
     std::optional<RecordKey> moved_from;
+    bool is_replacing = false;
   };
   uint32_t epoch = 0;
   bool is_quiet = false;
@@ -157,6 +158,7 @@ class ModelSystem {
   void take_in(const RecordKey& record, StoredRow& row);
   void follow_line(const RecordKey& record, StoredRow& row) const;
   bool has_refusal(const Session::OwnedWrite& write) const;
+  void delete_ours(const RecordKey& record, LoggedTransaction& transaction);
   void write_ours(const Session::OwnedWrite& write, LoggedTransaction& transaction);
   bool move_ours(const Session::OwnedWrite& write, LoggedTransaction& transaction);
   void check_whose(const Session::OwnedWrite& write, const StoredRow& row);

@@ -97,6 +97,63 @@ struct Skews {
 
 class Clocks : public Simulation, public testing::WithParamInterface<std::tuple<Skews, size_t>> {};
 
+// Rows move on by one key, back, and leave a key that is taken again, each in one transaction:
+// every system keeps in each what it alone holds.
+class Chains : public Simulation, public testing::WithParamInterface<size_t> {};
+
+TEST_P(Chains, keep_what_only_a_system_holds) {
+  Plan plan = make_calm_plan(3, GetParam());
+  plan.systems[1].log_style = LogStyle::kNet;
+  begin(std::move(plan));
+  for (const char* key : {"1", "2", "3"}) insert(0, key);
+  settle();
+  const auto kept_at = [this](const std::string& keys) {
+    std::vector<int64_t> kept;
+    for (const auto& system : world_->systems()) {
+      for (const char key : keys) {
+        const StoredRow* row = system->row({0, std::string(1, key)});
+        kept.push_back(row == nullptr ? 0 : row->kept);
+      }
+    }
+    return kept;
+  };
+  const auto move_all = [this](size_t system, const std::vector<std::string>& moves) {
+    std::vector<UserOp> ops;
+    for (const std::string& each : moves) {
+      ops.push_back({UserVerb::kMove, {0, each.substr(0, 1)}, {}});
+      ops.back().new_key = each.substr(1);
+    }
+    world_->system(system).user_transaction(ops);
+    world_->clock().advance(kSecondUs);
+  };
+  const auto first = kept_at("123");
+  for (const size_t system : {0u, 1u}) {
+    move_all(system, {"34", "23", "12"});
+    settle();
+    EXPECT_EQ(kept_at("234"), first);
+    EXPECT_EQ(kept_at("1"), std::vector<int64_t>(3, 0));
+    move_all(system, {"21", "32", "43"});
+    settle();
+    EXPECT_EQ(kept_at("123"), first);
+    move_all(system, {"1x", "2y", "3z", "x3", "y1", "z2"});
+    move_all(system, {"3a", "2b", "1c", "a1", "b3", "c2"});  // before that has come anywhere
+    settle();
+    EXPECT_EQ(kept_at("123"), first);
+    move_all(system, {"36"});
+    const int64_t tag = insert(system, "3");
+    settle();
+    EXPECT_EQ(kept_at("126"), first);
+    expect_everywhere("3", 0, tag);
+    remove(system, "3");
+    move_all(system, {"63"});
+    settle();
+    EXPECT_EQ(kept_at("123"), first);
+  }
+  world_->check();
+}
+
+INSTANTIATE_TEST_SUITE_P(Appliances, Chains, testing::Values(1, 2));
+
 // Two systems, each of whose users have seen the other's update when they make their own.
 TEST_P(Clocks, ten_minutes_apart_the_later_update_wins) {
   const auto& [skews, appliance_count] = GetParam();

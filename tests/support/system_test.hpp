@@ -253,10 +253,11 @@ class SystemTest : public testing::Test {
       }
       cells.push_back(std::move(out));
     }
-    const auto entry_kind = kind == "put"      ? model::EntryKind::kPut
-                            : kind == "insert" ? model::EntryKind::kInsert
-                            : kind == "set"    ? model::EntryKind::kSet
-                                               : model::EntryKind::kDelete;
+    const auto entry_kind = kind == "put"       ? model::EntryKind::kPut
+                            : kind == "replace" ? model::EntryKind::kPut
+                            : kind == "insert"  ? model::EntryKind::kInsert
+                            : kind == "set"     ? model::EntryKind::kSet
+                                                : model::EntryKind::kDelete;
     const size_t from = key.find('<');
     writes.keys.push_back(key_of(schema, key.substr(0, from)));
     RecordWrite& write = writes.views.emplace_back();
@@ -264,6 +265,7 @@ class SystemTest : public testing::Test {
     if (from == std::string::npos) return;
     writes.keys.push_back(key_of(schema, key.substr(from + 1)));
     write.moved_from = writes.keys.back();
+    write.is_replacing = kind == "replace";
   }
   // A marked transaction with the next sequence in lane 0 of the first dataset's stream.
   Result<ApplyResult> try_apply(const std::vector<std::string>& texts, size_t schema_index = 0) {

@@ -219,6 +219,7 @@ Bulk::Outcome MariadbTarget::run_group(Group& group) {
   switch (group.step) {
     case Step::kMove:
       return run_rows(move_sql(group), group);
+    case Step::kClear:
     case Step::kDelete:
       return run_rows(delete_sql(group), group);
     case Step::kFree:
@@ -331,12 +332,12 @@ Result<ports::ApplyResult> MariadbTarget::apply(const ports::WriteBatch& batch) 
   for (Group& group : plan.groups) {
     const Bulk::Outcome outcome = run_group(group);
     if (outcome.is_done) {
-      if (group.step != Step::kMove) rows_written += outcome.matched_count;
+      if (group.step > Step::kMove) rows_written += outcome.matched_count;
       continue;
     }
     roll_back();
     if (connection_ == nullptr) return no_connection();
-    const bool is_move = group.step == Step::kMove && is_of_dataset(outcome.error);
+    const bool is_move = group.step <= Step::kMove && is_of_dataset(outcome.error);
     if (outcome.is_refusal() || is_move) return apply_apart(batch);
     if (!is_of_dataset(outcome.error)) return outcome.error;
     return stop({{group.mapped->dataset(), outcome.error}});

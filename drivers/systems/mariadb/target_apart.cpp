@@ -159,7 +159,7 @@ Result<std::vector<Group>> MariadbTarget::groups_of(const ports::WriteBatch& bat
   if (step == Step::kFree) return writer_->freeing(writes, standings);
   auto groups = writer_->plan(writes, standings).groups;
   if (step == Step::kMove) {
-    std::erase_if(groups, [](const Group& group) { return group.step != Step::kMove; });
+    std::erase_if(groups, [](const Group& group) { return group.step > Step::kMove; });
   }
   return groups;
 }

@@ -390,6 +390,7 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
       at->second.is_moved = old_keys.has_value();
       return at->second;
     };
+    if (old_keys && writes[i].is_replacing) add_to(group_of(Step::kClear), values);
     if (old_keys) add_to(group_of(Step::kMove), values, *old_keys);
     Group& group = group_of(step);
     add_to(group, std::move(values));

@@ -276,7 +276,7 @@ PostgresTarget::Script PostgresTarget::make_script(const ports::WriteBatch& batc
     Put put{0, group.mapped->dataset(), group.count};
     const bool is_whole = group.step == Step::kPut || group.step == Step::kNew;
     const bool tells_missing = is_whole && !group.is_moved;
-    const bool is_move = group.step == Step::kMove;
+    const bool is_move = group.step <= Step::kMove;
     add_group(std::move(group), script.statements);
     script.datasets.resize(script.statements.size(), put.dataset);
     put.statement = script.statements.size() - 1;

@@ -175,7 +175,7 @@ Result<std::vector<Group>> PostgresTarget::groups_of(const ports::WriteBatch& ba
   if (step == Step::kFree) return writer_->freeing(writes, standings);
   auto groups = writer_->plan(writes, standings, {}).groups;
   if (step == Step::kMove) {
-    std::erase_if(groups, [](const Group& group) { return group.step != Step::kMove; });
+    std::erase_if(groups, [](const Group& group) { return group.step > Step::kMove; });
   }
   return groups;
 }
@@ -218,7 +218,7 @@ Result<PostgresTarget::Tried> PostgresTarget::try_groups(std::vector<Group> grou
   std::vector<SqlStatement> statements = {{"SAVEPOINT " + savepoint, {}}};
   std::vector<model::DatasetId> datasets(1);  // of the statements that write
   std::vector<size_t> put_counts(1);
-  const bool is_move = !groups.empty() && groups.front().step == Step::kMove;
+  const bool is_move = !groups.empty() && groups.front().step <= Step::kMove;
   for (Group& group : groups) {
     const size_t put_count = group.step == Step::kPut ? group.count : 0;
     const model::DatasetId dataset = group.mapped->dataset();

@@ -223,7 +223,8 @@ Group new_group(const Mapped& mapped, Step step, std::vector<model::FieldIndex> 
   Group group;
   group.mapped = &mapped;
   group.step = step;
-  size_t value_count = step == Step::kFree ? 0 : fields.size();
+  const bool is_by_key = step == Step::kFree || step == Step::kClear;
+  size_t value_count = is_by_key ? 0 : fields.size();
   if (step == Step::kMove) value_count += mapped.key_count();
   if (step != Step::kFill) group.arrays.resize(mapped.key_count() + value_count);
   group.fields = std::move(fields);
@@ -280,7 +281,7 @@ void note_numbers(const Mapped& mapped, const Texts& texts, Brought& brought) {
 // What is referred to goes behind what refers to it, and comes before it.
 int64_t place_of(const Mapped& mapped, Step step) {
   const auto rank = static_cast<int64_t>(mapped.rank);
-  return step == Step::kDelete ? -rank : rank;
+  return step == Step::kDelete || step == Step::kClear ? -rank : rank;
 }
 
 bool is_unique(const Mapped& mapped, model::FieldIndex field) {
@@ -319,6 +320,7 @@ SqlStatement Group::finish() {
     case Step::kMove:
       statement.sql = move_sql(*this);
       break;
+    case Step::kClear:
     case Step::kDelete:
       statement.sql = delete_sql(*this);
       break;
@@ -433,6 +435,7 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
       at->second.is_moved = moved.has_value();
       return at->second;
     };
+    if (moved && writes[i].is_replacing) add_to(group_of(Step::kClear), texts.value().values);
     if (moved) add_to(group_of(Step::kMove), *moved);
     const bool may_fill = (step == Step::kPut || writes[i].kind == EntryKind::kInsert) && !moved;
     if (may_fill && filling.contains(writes[i].dataset)) step = Step::kFill;

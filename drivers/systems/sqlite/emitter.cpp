@@ -69,11 +69,13 @@ Result<void> Emitter::show_written(const Item& item, const std::vector<Item>& it
   return success();
 }
 
-// A record whose row is another record's now, while another row is at its key, ended and began anew.
+// A record ended and began anew where its row is another record's now, or what is there was.
 void Emitter::show_row(const Item& item, const EmittedRecord& record, ports::RowOp op) {
   begin_at(item.at_ms);
   if (op == ports::RowOp::kDelete) return show_as(op, item, record, cells_, record.moved_to);
-  if (!record.moved_to.empty() && record.moved_to != record.key) {
+  const auto is_other = [&](const std::string& key) { return !key.empty() && key != record.key; };
+  const bool was_there = item.op == ports::RowOp::kUpdate;
+  if (is_other(record.moved_to) || (was_there && is_other(record.moved_from))) {
     RecordCells gone;
     gone.fill_key(record.mapped, record.key);
     show_as(ports::RowOp::kDelete, item, record, gone, record.moved_to);

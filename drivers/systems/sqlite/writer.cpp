@@ -210,6 +210,11 @@ Result<WriteOutcome> Writer::move(const ports::RecordWrite& write) {
   const auto old_key = native_key(mapped, write.moved_from);
   if (!old_key) return outcome;
   const std::string table = quoted(mapped.table.name);
+  if (write.is_replacing) {
+    const std::string sql = "DELETE FROM " + table + " WHERE " + key_condition(mapped, 1);
+    SYN_TRY(const bool is_gone, run(sql, *prepared, false, outcome));
+    if (!is_gone) return outcome;
+  }
   const size_t value_count = mapped.key_count() + prepared->fields.size();
   std::string changes;
   for (size_t i = 0; i < value_count; ++i) {

@@ -78,7 +78,7 @@ class CaptureTest : public testing::Test {
   Capture capture{1, source, {&schema}, 4, system_clock()};
 };
 
-// One transaction, in which rows get other keys; "": one that is made.
+// One transaction, in which rows get other keys; from "": one that is made, to "": that ends.
 class MovingSource final : public RepeatingSource {
  public:
   using Steps = std::vector<std::pair<std::string, std::string>>;
@@ -90,7 +90,11 @@ class MovingSource final : public RepeatingSource {
       const model::CellView old_key[] = {{model::CellState::kValue, from}};
       const model::CellView cells[] = {{model::CellState::kValue, to},
                                        {model::CellState::kNull, {}}};
-      if (from.empty()) {
+      if (to.empty()) {
+        const model::CellView gone[] = {{model::CellState::kValue, from},
+                                        {model::CellState::kNull, {}}};
+        sink.row({dataset, ports::RowOp::kDelete, is_ours, gone, {}});
+      } else if (from.empty()) {
         sink.row({dataset, ports::RowOp::kInsert, is_ours, cells, {}});
       } else {
         sink.row({dataset, ports::RowOp::kUpdate, is_ours, cells, old_key});
@@ -144,6 +148,8 @@ TEST(CaptureMoves, ARecordWhoseRowMovesOnBeginsAnewWithTheNext) {
             "-1>x +x<1 -2>1 +1<2 -x>2 +2<x");                       // they change places
   EXPECT_EQ(captured({{"1", "2"}, {"", "1"}}), "-1>2 +2<1 +1");     // its key is another's now
   EXPECT_EQ(captured({{"1", "x"}, {"x", "1"}}), "+x<1 -x>1 +1<x");  // it came back
+  EXPECT_EQ(captured({{"1", ""}, {"2", "1"}}), "-1 -2>1 +1<2");
+  EXPECT_EQ(captured({{"1", ""}, {"", "1"}}), "+1");  // the same record, as ever
   EXPECT_EQ(captured({{"1", "1"}}), "+1");
 }
 

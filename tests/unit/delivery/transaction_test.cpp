@@ -22,14 +22,15 @@ class Moving : public testing::Test {
     entries_.push_back(entry);
     flow_.entries.push_back({1, nullptr, entry.get()});
   }
-  // "b<a": the row of a becomes b's.
+  // "b<a": the row of a becomes b's; "b!<a": when that of b was deleted.
   std::vector<std::string> moves() {
     TransactionBuilder builder;
     builder.take({1, 0}, flow_, flow_.entries.size());
     std::vector<std::string> moves;
     for (const ports::RecordWrite& write : builder.finish(1).batch.writes) {
       if (write.moved_from.empty()) continue;
-      moves.push_back(std::string(write.key) + "<" + std::string(write.moved_from));
+      moves.push_back(std::string(write.key) + (write.is_replacing ? "!<" : "<") +
+                      std::string(write.moved_from));
     }
     return moves;
   }
@@ -75,6 +76,15 @@ TEST_F(Moving, rows_move_on_to_each_others_keys) {
   take(EntryKind::kDelete, "a", "b");
   take(EntryKind::kPut, "b", "a");
   EXPECT_EQ(moves(), (Moves{"b<a", "c<b", "d<c"}));
+}
+
+TEST_F(Moving, a_row_that_comes_where_a_record_ended_finds_its_place_free) {
+  take(EntryKind::kDelete, "a");
+  take(EntryKind::kDelete, "b", "a");
+  take(EntryKind::kPut, "a", "b");
+  take(EntryKind::kDelete, "c", "b");
+  take(EntryKind::kPut, "b", "c");
+  EXPECT_EQ(moves(), (Moves{"a!<b", "b<c"}));
 }
 
 TEST_F(Moving, rows_change_places_by_way_of_a_key_that_is_free) {

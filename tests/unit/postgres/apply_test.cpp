@@ -82,6 +82,12 @@ TEST_F(Apply, RowsThatMoveOnToEachOthersKeysKeepWhatIsNotSynced) {
   apply({"put 1<3 name=Cid mail=NULL", "put 2<1 name=Ann mail=NULL", "put 3<2 name=Bob mail=NULL",
          "delete 4", "delete 8", "put 9 name=Eve mail=e@x"});
   EXPECT_EQ("1|Cid|NULL|mine;2|Ann|NULL|his;3|Bob|NULL|theirs;9|Eve|e@x|kept", customers());
+  // Behind one that ended, plainly and beside a clash.
+  apply({"replace 1<2 name=Ann mail=NULL", "put 2<3 name=Bob mail=NULL", "delete 3"});
+  EXPECT_EQ("1|Ann|NULL|his;2|Bob|NULL|theirs;9|Eve|e@x|kept", customers());
+  user_.run("INSERT INTO customer VALUES (8, 'Dan', 'd@x', 'kept')");
+  apply({"replace 1<2 name=Bob mail=NULL", "delete 2", "set 8 mail=e@x", "set 9 mail=d@x"});
+  EXPECT_EQ("1|Bob|NULL|theirs;8|Dan|e@x|kept;9|Eve|d@x|kept", customers());
 }
 
 // One that clashes does not cost the others what they hold.

@@ -50,10 +50,10 @@ TEST_F(SqliteTest, ARowThatMovesOnLeavesItsKeyToTheNext) {
       "BEGIN; UPDATE customer SET id = -1 - id WHERE id < 3; UPDATE customer SET id = 4 WHERE id = "
       "3; UPDATE customer SET id = -id WHERE id < 0; INSERT INTO customer VALUES (1, 'Dan', NULL); "
       "UPDATE customer SET id = 9 WHERE id = 4; UPDATE customer SET id = 4 WHERE id = 9; COMMIT");
-  EXPECT_THAT(poll(),
-              ElementsAre("delete -3", "delete 3", "insert 3 name=Bob mail=NULL", "delete -2",
-                          "delete 2", "insert 2 name=Ann mail=NULL", "delete 1",
-                          "insert 1 name=Dan mail=NULL", "delete 9", "insert 4 name=Cid mail=NULL"));
+  EXPECT_THAT(poll(), ElementsAre("delete -3", "delete 3", "insert 3 name=Bob mail=NULL",
+                                  "delete -2", "delete 2", "insert 2 name=Ann mail=NULL",
+                                  "delete 1", "insert 1 name=Dan mail=NULL", "delete 9",
+                                  "insert 4 name=Cid mail=NULL"));
   EXPECT_THAT(sink_->old_keys,
               ElementsAre("", "to 4", "was 2", "", "to 3", "was 1", "to 2", "", "", "was 3"));
 }

@@ -23,8 +23,8 @@
 namespace syncline::mariadb {
 
 // kMove: rows get the keys and values of the records that they become, unless one is there already;
-// kPut follows.
-enum class Step : uint8_t { kMove, kDelete, kFree, kSet, kNew, kPut };
+// kPut follows. kClear: what is in their way, of records that ended.
+enum class Step : uint8_t { kClear, kMove, kDelete, kFree, kSet, kNew, kPut };
 
 // Writes of one table and one set of columns, growing.
 struct Group {

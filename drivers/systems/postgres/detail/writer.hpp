@@ -22,8 +22,9 @@
 namespace syncline::postgres {
 
 // kMove: rows get the keys and values of the records that they become, unless one is there already;
-// kPut follows. kNew: full records of which none is there. kFill: the same, as it is thought.
-enum class Step : uint8_t { kMove, kDelete, kFree, kSet, kNew, kFill, kPut };
+// kPut follows. kClear: what is in their way, of records that ended. kNew: full records of which
+// none is there. kFill: the same, as it is thought.
+enum class Step : uint8_t { kClear, kMove, kDelete, kFree, kSet, kNew, kFill, kPut };
 
 // Writes of one table and one set of columns, growing.
 struct Group {
