@@ -91,7 +91,11 @@ class Capture::Sink final : public ports::ChangeSink {
     if (is_repeated_) return;
     const model::Schema& schema = *schemas_.at(row.dataset);
     const auto key = row.cells.first(schema.key_count);
-    if (!row.old_key.empty()) hold_delete(schema, row.is_ours, row.old_key);
+    if (!row.old_key.empty()) {
+      HeldDelete& held = hold_delete(schema, row.is_ours, row.old_key);
+      const model::KeyHash to = hash_of(schema, key);
+      if (to != hash_of(schema, row.old_key)) held.moved_with = to;
+    }
     if (row.op == ports::RowOp::kDelete) {
       HeldDelete& held = hold_delete(schema, row.is_ours, key);
       if (!row.moved_with.empty()) held.moved_with = hash_of(schema, row.moved_with);
@@ -123,7 +127,6 @@ class Capture::Sink final : public ports::ChangeSink {
       for (const HeldDelete& held : all) add_delete(id.first, held);
     }
     deletes_.clear();
-    moves_.clear();
     origins_.clear();
   }
 
@@ -148,7 +151,6 @@ class Capture::Sink final : public ports::ChangeSink {
   void discard() {
     Captured dropped;
     deletes_.clear();
-    moves_.clear();
     origins_.clear();
     take(dropped);
   }
@@ -184,7 +186,6 @@ class Capture::Sink final : public ports::ChangeSink {
     const model::KeyHash to = hash_of(schema, row.cells.first(schema.key_count));
     if (from == to) return;
     builder.set_moved_with(from);
-    moves_.try_emplace({schema.dataset, from}, to);  // what comes back there is another row
     origins_[{schema.dataset, to}] = origin_of(schema, row);
   }
 
@@ -203,7 +204,7 @@ class Capture::Sink final : public ports::ChangeSink {
     if (row.is_ours || held.is_ours || never_renewed_.contains(schema.dataset)) return false;
     const model::KeyHash record = model::record_hash(held.joined_key, schema);
     if (!row.old_key.empty() || !row.moved_with.empty()) return origin_of(schema, row) != record;
-    return !held.moved_with.is_none() || moves_.contains({schema.dataset, record});
+    return !held.moved_with.is_none();
   }
 
   // Returns the key that the record had, if that was written otherwise.
@@ -241,11 +242,7 @@ class Capture::Sink final : public ports::ChangeSink {
     BatchBuilder& builder = builder_of(dataset);
     const uint32_t ordinal = held.is_overtaken ? ordinal_++ : held.ordinal;
     builder.add_key_row(SYN_OP_DELETE, held.is_ours, ordinal, key);
-    if (!held.moved_with.is_none()) return builder.set_moved_with(held.moved_with);
-    if (moves_.empty()) return;
-    const model::Schema& schema = *schemas_.at(dataset);
-    const auto moved = moves_.find({dataset, model::record_hash(held.joined_key, schema)});
-    if (moved != moves_.end()) builder.set_moved_with(moved->second);
+    if (!held.moved_with.is_none()) builder.set_moved_with(held.moved_with);
   }
 
   // A batch knows the transactions that it has rows of, and no others: most are of other datasets.
@@ -265,7 +262,7 @@ class Capture::Sink final : public ports::ChangeSink {
   std::map<model::DatasetId, const model::Schema*> schemas_;
   // By folded key; never empty lists.
   std::map<std::pair<model::DatasetId, std::string>, std::vector<HeldDelete>> deletes_;
-  std::map<std::pair<model::DatasetId, model::KeyHash>, model::KeyHash> moves_;  // from, to
+  // By the record that a row is now: the one that it was before the transaction.
   std::map<std::pair<model::DatasetId, model::KeyHash>, model::KeyHash> origins_;
   std::set<model::DatasetId> never_renewed_;
   std::vector<CapturedMarker> markers_;

@@ -5,24 +5,9 @@
 #include <tuple>
 #include <utility>
 
+#include "host/delivery/lives.hpp"
+
 namespace syncline::delivery {
-namespace {
-
-void follow_row(Transaction::Record& record, const model::Entry& entry) {
-  const bool is_first = record.entries.empty();
-  if (entry.kind == model::EntryKind::kDelete) {
-    if (!std::exchange(record.has_ended, true)) record.first_to = entry.moved_with;
-    record.is_there = false;
-    record.moved_from = {};
-    return;
-  }
-  if (!record.is_there && model::is_whole(entry.kind)) record.moved_from = entry.moved_with;
-  if (is_first) record.first_from = record.moved_from;
-  record.is_there = true;
-}
-
-}  // namespace
-
 void TransactionBuilder::take(const FlowId& id, const Flow& flow, size_t count) {
   if (count == 0) return;
   transaction_.parts.push_back({id, count});
@@ -34,7 +19,7 @@ void TransactionBuilder::take(const FlowId& id, const Flow& flow, size_t count) 
 
 Transaction TransactionBuilder::finish(uint32_t epoch) {
   auto& records = transaction_.records;
-  for (Transaction::Record& record : records) record.row_key = key_of_row(record);
+  if (are_rows_moved_) follow_rows();
   std::erase_if(records, [this](const Transaction::Record& record) {
     if (!record.run.is_nothing()) return false;
     transaction_.nothing_count += record.entries.size();
@@ -68,24 +53,19 @@ void TransactionBuilder::lay_out_writes() {
   }
 }
 
-// Of the row that was another record's before the batch, and whose key is to be changed. That it is
-// the same row is known where each of the two names the other.
-std::string_view TransactionBuilder::key_of_row(const Transaction::Record& record) const {
-  if (record.run.kind != model::EntryKind::kPut) return {};
-  model::KeyHash to = record.last->key_hash;
-  model::KeyHash from = record.moved_from;
-  for (size_t hops = 0; !from.is_none() && hops < transaction_.records.size(); ++hops) {
-    const auto place = places_.find({record.last->dataset, from});
-    if (place == places_.end()) return {};
-    const Transaction::Record& old = transaction_.records[place->second];
-    if (old.first_to != to) return {};
-    if (old.first_from.is_none()) {
-      return &old == &record ? std::string_view() : old.last->key;  // itself: it came back
-    }
-    to = from;
-    from = old.first_from;
+// Whose rows become whose.
+void TransactionBuilder::follow_rows() {
+  RowLives lives;
+  for (size_t i = 0; i < transaction_.records.size(); ++i) {
+    for (const model::Entry* entry : transaction_.records[i].entries) lives.add(i, *entry);
   }
-  return {};
+  for (size_t i = 0; i < transaction_.records.size(); ++i) {
+    Transaction::Record& record = transaction_.records[i];
+    record.has_ended = lives.has_first_ended(i);
+    if (record.run.kind != model::EntryKind::kPut) continue;
+    const std::optional<size_t> before = lives.first_of_last(i);
+    if (before && *before != i) record.row_key = transaction_.records[*before].last->key;
+  }
 }
 
 void TransactionBuilder::add(const PendingEntry& pending) {
@@ -100,7 +80,7 @@ void TransactionBuilder::add(const PendingEntry& pending) {
   if (is_new) transaction_.records.emplace_back();
   Transaction::Record& record = transaction_.records[place->second];
   record.last = &entry;
-  follow_row(record, entry);
+  are_rows_moved_ = are_rows_moved_ || !entry.moved_with.is_none();
   record.entries.push_back(&entry);
   model::collapse_onto<model::EntryCell>(record.run, entry.kind, entry.generation, entry.cells);
 }

@@ -17,15 +17,8 @@ struct Transaction {
   struct Record {
     const model::Entry* last = nullptr;
     model::Collapsed<model::EntryCell> run;
-    // Where a row's key was changed (Entry::moved_with): the record that its row was, if it has
-    // come here with the run; that which its first row here became; and that which the one it has
-    // now was. None: none.
-    model::KeyHash first_from;
-    model::KeyHash first_to;
-    model::KeyHash moved_from;
-    bool is_there = false;     // it has a row, as far as the run knows
-    bool has_ended = false;    // its first one is gone
-    std::string_view row_key;  // of the row that becomes its own; finish() finds it
+    bool has_ended = false;    // the row that it had before is gone, or another record's
+    std::string_view row_key;  // of the row that becomes its own (lives.hpp); empty: none does
     std::vector<const model::Entry*> entries;
   };
   struct Part {
@@ -57,11 +50,12 @@ class TransactionBuilder {
   };
 
   void add(const PendingEntry& pending);
-  std::string_view key_of_row(const Transaction::Record& record) const;
+  void follow_rows();
   void lay_out_writes();
 
   Transaction transaction_;
   std::unordered_map<RecordKey, size_t, RecordKeyHasher> places_;
+  bool are_rows_moved_ = false;
 };
 
 }  // namespace syncline::delivery

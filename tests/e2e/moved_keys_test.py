@@ -18,11 +18,17 @@ class MovedKeys(Trio):
         super().setUp()
         self.make(
             office=(*OFFICE, "CREATE TABLE article (code text PRIMARY KEY, name text, "
-                             "shelf text DEFAULT 'none')"),
+                             "shelf text DEFAULT 'none')",
+                    "CREATE TABLE line (list text, place int, name text, shelf text DEFAULT 'none', "
+                    "PRIMARY KEY (list, place))"),
             shop=(*SHOP, "CREATE TABLE article (code varchar(60) PRIMARY KEY, name varchar(60), "
-                         "buyer varchar(60) DEFAULT 'none')"),
+                         "buyer varchar(60) DEFAULT 'none')",
+                  "CREATE TABLE line (list varchar(60), place int, name varchar(60), "
+                  "buyer varchar(60) DEFAULT 'none', PRIMARY KEY (list, place))"),
             till=(*TILL, "CREATE TABLE article (code TEXT COLLATE RTRIM PRIMARY KEY NOT NULL, "
-                         "name TEXT, hint TEXT DEFAULT 'none')"))
+                         "name TEXT, hint TEXT DEFAULT 'none')",
+                  "CREATE TABLE line (list TEXT COLLATE RTRIM NOT NULL, place INT NOT NULL, name TEXT, "
+                  "hint TEXT DEFAULT 'none', PRIMARY KEY (list, place))"))
         for kind in ("postgres", "mariadb"):  # which write lanes side by side
             self.change_config(f'kind = "{kind}"', f'kind = "{kind}"\nwrite_connections = 4')
         self.own = {self.office: "shelf", self.shop: "buyer", self.till: "hint"}
@@ -106,6 +112,57 @@ class MovedKeys(Trio):
             lost = [code for code, (_, own) in self.articles(system).items() if code != "x" + own]
             self.assertEqual(lost, [])
         self.assertTrue(self.ask("verify")["is_equal"])
+
+    # UPDATE statements by which a table's rows move on: MariaDB is told the order, the others go by
+    # way of keys that are free.
+    def renumber(self, system, by, where):
+        if system == self.shop:
+            order = "DESC" if by > 0 else "ASC"
+            return [f"UPDATE line SET place = place + ({by}) WHERE {where} ORDER BY place {order}"]
+        return [f"UPDATE line SET place = -(place + ({by})) WHERE {where}",
+                "UPDATE line SET place = -place WHERE place < 0"]
+
+    def lines(self, system):
+        return {place: (name, own) for place, name, own in
+                self.do(system, f"SELECT place, name, {self.own[system]} FROM line "
+                                "WHERE list = 'a' ORDER BY place")}
+
+    def expect_lines(self, names):
+        """In their order, with what is not synced; None: made a moment ago."""
+        for system in self.systems:
+            wanted = {place: (name or "new", f"{name} of {system}" if name else "none")
+                      for place, name in enumerate(names, 1)}
+            self.wait(lambda system=system, wanted=wanted: self.lines(system) == wanted)
+
+    def test_rows_that_move_on_by_one(self):
+        """Lines of a list: one is put in, or taken out, and the others are numbered anew."""
+        letters = "abcdef"
+        self.do(self.office, *(f"INSERT INTO line VALUES ('a', {place}, '{letter}')"
+                               for place, letter in enumerate(letters, 1)))
+        for system, column in self.own.items():
+            self.wait(lambda system=system: len(self.lines(system)) == len(letters))
+            self.do(system, f"UPDATE line SET {column} = concat(name, ' of {system}')"
+                    if system != self.till else
+                    f"UPDATE line SET {column} = name || ' of {system}'")
+        self.expect_lines(letters)
+        for system in self.systems:
+            self.do(system, "BEGIN", *self.renumber(system, 1, "place >= 2"),
+                    "INSERT INTO line (list, place, name) VALUES ('a', 2, 'new')", "COMMIT")
+            self.expect_lines(["a", None, *letters[1:]])
+            self.do(system, "BEGIN", "DELETE FROM line WHERE place = 2",
+                    *self.renumber(system, -1, "place > 2"), "COMMIT")
+            self.expect_lines(letters)
+        for system in self.systems:  # one behind the other, while nobody looks
+            self.kill()
+            self.do(system, "BEGIN", *self.renumber(system, 1, "place >= 1"), "COMMIT")
+            self.do(system, "BEGIN", *self.renumber(system, -1, "place >= 1"), "COMMIT")
+            self.do(system, "BEGIN", "DELETE FROM line WHERE place = 1",
+                    *self.renumber(system, -1, "place > 1"), "COMMIT")
+            self.start()
+            letters = letters[1:]
+            self.expect_lines(letters)
+        self.assertTrue(self.ask("verify")["is_equal"])
+        self.assertEqual(self.ask("quarantine", "list"), [])
 
     def test_two_that_change_places(self):
         """Their keys, with what is synced: that every system holds the same is what counts."""

@@ -135,6 +135,10 @@ TEST_P(Chains, keep_what_only_a_system_holds) {
     move_all(system, {"21", "32", "43"});
     settle();
     EXPECT_EQ(kept_at("123"), first);
+    move_all(system, {"34", "23", "12"});
+    move_all(system, {"21", "32", "43"});
+    settle();
+    EXPECT_EQ(kept_at("123"), first);
     move_all(system, {"1x", "2y", "3z", "x3", "y1", "z2"});
     move_all(system, {"3a", "2b", "1c", "a1", "b3", "c2"});  // before that has come anywhere
     settle();
