@@ -17,14 +17,15 @@ Result<void> Source::refuse_older(const std::vector<Marker>& markers) const {
   for (const auto& [lane, shown] : markers_) {
     const Marker now = newest[lane];  // a lane of which nothing is said has had nothing
     if (now >= shown) continue;
-    return fail(ErrorCode::kSystemLost,
+    return fail(ErrorCode::kSystemWentBack,
                 "system '" + config_.name + "' no longer holds what was delivered to it",
                 "its checkpoint was at " + std::to_string(shown.sequence) + " of epoch " +
                     std::to_string(shown.epoch) + " and is at " + std::to_string(now.sequence) +
                     " of epoch " + std::to_string(now.epoch) +
                     ": it was restored, or a failover lost commits",
-                "run `syncline resync --system " + config_.name +
-                    "`: it compares and writes what is missing");
+                "nothing: it is compared, and given what is missing; where it stays stopped, run "
+                "`syncline resync --system " +
+                    config_.name + " --yes`");
   }
   return success();
 }

@@ -25,6 +25,7 @@ constexpr long kSignalWaitNs = 100'000'000;
 constexpr uint64_t kQuarantinedMax = 10'000;
 constexpr int64_t kLookUsMin = 500'000;
 constexpr int64_t kLookUsMax = 15'000'000;
+constexpr int64_t kResyncPauseUs = 600'000'000;  // of one system, by itself
 
 std::string text_of(const json::object& request, const char* name) {
   const json::value* value = request.if_contains(name);
@@ -177,14 +178,19 @@ class Daemon {
     return open(std::move(next).value());
   }
 
-  Result<void> prepare(const Blueprint& next, const std::string& system) {
+  enum class Asked : uint8_t { kByUser, kByItself };
+
+  Result<void> prepare(const Blueprint& next, const std::string& system, Asked asked) {
     SYN_TRY(const auto storage, Storage::open(*next.config, Storage::Mode::kLook, system_clock(),
                                               system_random(), log_));
+    if (asked == Asked::kByItself) {
+      SYN_TRY(refuse_stranger(*storage, next, system, system_clock()));
+    }
     return prepare_resync(*storage, next, system, system_clock());
   }
 
   // The system starts anew with the next opening, which follows at once.
-  Result<void> resync(const std::string& system) {
+  Result<void> resync(const std::string& system, Asked asked) {
     SYN_TRY(Blueprint next, make_blueprint_to_run(options_.config_path, system_clock()));
     SYN_TRY(refuse_what_breaks(next));
     SYN_TRY(refuse_unknown(next, system));
@@ -197,9 +203,27 @@ class Daemon {
                   "look at `syncline plan`, run `syncline reload --yes`, then resync");
     }
     SYN_TRY(close());
-    auto prepared = prepare(next, system);
+    auto prepared = prepare(next, system, asked);
     SYN_TRY(open(std::move(next)));
     return prepared;
+  }
+
+  // One that went back is compared anew, as `syncline resync` does it: what was delivered since is
+  // written again, what it alone holds is taken. One that does so again soon, or that may be quite
+  // another database, is a person's matter.
+  Result<void> resync_what_went_back() {
+    const int64_t now_us = system_clock().steady_us();
+    for (const std::string& system : appliance_->runtime().systems_that_went_back()) {
+      const auto [last, is_first] = resynced_at_us_.try_emplace(system, now_us);
+      if (!is_first && now_us - last->second < kResyncPauseUs) continue;
+      last->second = now_us;
+      log_.warning("system '" + system + "' went back: it is compared anew");
+      const auto resynced = resync(system, Asked::kByItself);
+      if (!appliance_) return resynced;
+      if (!resynced) log_.error(resynced.error());
+      return success();  // another one's turn comes
+    }
+    return success();
   }
 
   Result<json::value> answer(const json::object& request) {
@@ -214,7 +238,7 @@ class Daemon {
     }
     if (text_of(request, "command") == "resync") {
       const std::string system = text_of(request, "system");
-      SYN_TRY(resync(system));
+      SYN_TRY(resync(system, Asked::kByUser));
       return json::value(json::object{{"resynced", system}});
     }
     return answer_request(*appliance_, request);
@@ -237,6 +261,7 @@ class Daemon {
       if (!appliance_) return fail(ErrorCode::kInternal, "the reload left no appliance", "", "");
       if (const auto failure = appliance_->runtime().failure()) return *failure;
       SYN_TRY(take_up_held());
+      SYN_TRY(resync_what_went_back());
     }
     log_.info("stopping: what was read is being delivered");
     const std::lock_guard lock(mutex_);
@@ -351,6 +376,7 @@ class Daemon {
   std::future<Result<Blueprint>> looking_;
   int64_t look_due_us_ = 0;
   int64_t look_wait_us_ = 0;
+  std::map<std::string, int64_t> resynced_at_us_;  // by itself
 };
 
 }  // namespace

@@ -94,16 +94,16 @@ Result<void> RuntimeImpl::open_system(SystemRun& run) {
   if (auto opened = open_source(run); !opened) {
     if (!is_of_system(opened.error())) return opened;
     note_error(run, opened.error());
-    return opened.error().code == ErrorCode::kSystemLost ? refuse_old_folder(run) : success();
+    return is_lost(opened.error().code) ? refuse_old_folder(run) : success();
   }
   if (!run.delivery) return success();
   auto opened = open_target(run);
   if (opened || !is_of_system(opened.error())) return opened;
-  if (opened.error().code != ErrorCode::kSystemLost) {
+  if (!is_lost(opened.error().code)) {
     note_target_error(run, opened.error());
     return success();
   }
-  run.lost = opened.error();
+  if (opened.error().code == ErrorCode::kSystemLost) lose(run, opened.error());
   stop_delivering(run, opened.error());
   return refuse_old_folder(run);
 }
@@ -130,7 +130,7 @@ Result<void> RuntimeImpl::open_source(SystemRun& run) {
     if (!opened) {
       run.open_wait_us = std::clamp(2 * run.open_wait_us, kOpenWaitUsMin, kOpenWaitUsMax);
       run.open_due_us = parts_.clock.steady_us() + run.open_wait_us;
-      if (opened.error().code == ErrorCode::kSystemLost) run.lost = opened.error();
+      if (is_lost(opened.error().code)) lose(run, opened.error());
       return opened;
     }
   }
@@ -155,11 +155,14 @@ Result<void> RuntimeImpl::refuse_lost_writes(const SystemRun& run,
     if (confirmed == run.confirmed_sequences.end() || checkpoint.applied >= confirmed->second) {
       continue;
     }
-    return fail(
-        ErrorCode::kSystemLost, "system '" + name + "' no longer holds what was delivered to it",
-        "its checkpoint is at " + std::to_string(checkpoint.applied) + ", and its log had shown " +
-            std::to_string(confirmed->second) + ": it was restored, or a failover lost commits",
-        "run `syncline resync --system " + name + "`: it compares and writes what is missing");
+    return fail(ErrorCode::kSystemWentBack,
+                "system '" + name + "' no longer holds what was delivered to it",
+                "its checkpoint is at " + std::to_string(checkpoint.applied) +
+                    ", and its log had shown " + std::to_string(confirmed->second) +
+                    ": it was restored, or a failover lost commits",
+                "nothing: it is compared, and given what is missing; where it stays stopped, run "
+                "`syncline resync --system " +
+                    name + " --yes`");
   }
   return success();
 }
@@ -181,7 +184,7 @@ Result<void> RuntimeImpl::refuse_unknown_writes(const SystemRun& run,
   return success();
 }
 
-// For good: only a resync mends it.
+// Until a resync.
 void RuntimeImpl::stop_delivering(SystemRun& run, const Error& error) {
   note_error(run, error);
   run.is_delivering = false;
@@ -206,7 +209,7 @@ bool RuntimeImpl::wait_for_target(SystemRun& run, int64_t& backoff_us) {
       fail_all(opened.error());
       return false;
     }
-    if (opened.error().code == ErrorCode::kSystemLost) {
+    if (is_lost(opened.error().code)) {
       stop_delivering(run, opened.error());
       return false;
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "host/app/systems.hpp"
 #include "host/base/bytes.hpp"
 
 namespace syncline::app {
@@ -73,16 +74,42 @@ std::string encode_epoch(uint32_t epoch) {
   return bytes;
 }
 
+namespace {
+
+using Systems = decltype(Blueprint::systems);
+
+Result<Systems::const_iterator> find_system(const Blueprint& blueprint, const std::string& name) {
+  const Systems& systems = blueprint.systems;
+  const auto found = std::find_if(systems.begin(), systems.end(),
+                                  [&](const auto& known) { return known.settings->name == name; });
+  if (found != systems.end()) return found;
+  return fail(ErrorCode::kInvalidArgument, "the config has no system '" + name + "'", "",
+              "name one that [systems] lists");
+}
+
+}  // namespace
+
+Result<void> refuse_stranger(Storage& storage, const Blueprint& blueprint,
+                             const std::string& system, Clock& clock) {
+  SYN_TRY(const auto found, find_system(blueprint, system));
+  SYN_TRY(const std::string epoch, storage.shadow().get_item(epoch_item(system)));
+  SYN_TRY(const auto made, make_system(found->settings->kind, found->ports, clock));
+  bool is_known = false;
+  if (made.target != nullptr && !epoch.empty()) {
+    SYN_TRY(made.target->open());
+    SYN_TRY(const auto checkpoints, made.target->probe(ByteReader(epoch).u32()));
+    is_known = !checkpoints.empty();
+  }
+  if (is_known) return success();
+  return fail(
+      ErrorCode::kSystemLost, "system '" + system + "' is not compared anew by itself",
+      "it holds no checkpoint of this data folder: it may be quite another database",
+      "look whether it is the right one, then `syncline resync --system " + system + " --yes`");
+}
+
 Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const std::string& system,
                             Clock& clock) {
-  const auto& systems = blueprint.systems;
-  const auto found = std::find_if(systems.begin(), systems.end(), [&](const auto& known) {
-    return known.settings->name == system;
-  });
-  if (found == systems.end()) {
-    return fail(ErrorCode::kInvalidArgument, "the config has no system '" + system + "'", "",
-                "name one that [systems] lists");
-  }
+  SYN_TRY(const auto found, find_system(blueprint, system));
   state::Shadow& shadow = storage.shadow();
   SYN_TRY(const std::string before, shadow.get_item(epoch_item(system)));
   const uint32_t old_epoch = before.empty() ? 0 : ByteReader(before).u32();

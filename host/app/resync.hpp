@@ -33,4 +33,8 @@ std::string encode_epoch(uint32_t epoch);
 Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const std::string& system,
                             Clock& clock);
 
+// Refuses a system in which nothing is of this data folder: it may be quite another database.
+Result<void> refuse_stranger(Storage& storage, const Blueprint& blueprint,
+                             const std::string& system, Clock& clock);
+
 }  // namespace syncline::app

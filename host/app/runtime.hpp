@@ -184,6 +184,8 @@ class Runtime {
   virtual Result<void> retry(const model::Skip& skip, const std::string& item) = 0;
   // Whether everything read has been delivered and confirmed and nothing waits.
   virtual bool is_at_rest() const = 0;
+  // Those that are stopped until a resync, by kSystemWentBack.
+  virtual std::vector<std::string> systems_that_went_back() const = 0;
   virtual Metrics& metrics() = 0;
 };
 

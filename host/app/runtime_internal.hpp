@@ -107,6 +107,8 @@ struct SystemRun {
   int64_t twins_due_us = 0;                             // likewise: no look at any before
   std::map<model::DatasetId, std::string> not_written;  // the delivery thread's own: as last told
   std::atomic<bool> is_delivering{true};                // its delivery has not stopped for good
+  std::atomic<bool> has_gone_back{false};               // kSystemWentBack: a resync mends it
+  std::atomic<bool> is_log_lost{false};                 // as `lost`, for other threads
   std::atomic<bool> needs_plan{false};  // lost its cursor: the journal was at its limit
   std::atomic<uint64_t> rows_captured{0};
   std::atomic<bool> is_caught_up{false};  // the last poll read nothing and all before it was taken
@@ -140,6 +142,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> repair(model::DatasetId dataset, const std::vector<std::string>& keys) override;
   Result<void> retry(const model::Skip& skip, const std::string& item) override;
   bool is_at_rest() const override;
+  std::vector<std::string> systems_that_went_back() const override;
   Metrics& metrics() override { return metrics_; }
 
  private:
@@ -167,6 +170,7 @@ class RuntimeImpl final : public Runtime {
                                             const std::vector<ports::Checkpoint>& checkpoints);
   static Result<void> refuse_old_folder(const SystemRun& run);
   void stop_delivering(SystemRun& run, const Error& error);
+  void lose(SystemRun& run, const Error& error);
 
   // runtime.cpp
   void start_threads();

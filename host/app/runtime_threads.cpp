@@ -150,7 +150,7 @@ Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int wait_ms, int64_t& b
   auto polled = poll(run, wait_ms);
   if (!polled) {
     run.is_caught_up = false;
-    if (polled.error().code == ErrorCode::kSystemLost) run.lost = polled.error();
+    if (is_lost(polled.error().code)) lose(run, polled.error());
     if (polled.error().code != ErrorCode::kSystemBusy) note_error(run, polled.error());
     return std::move(polled).as_failure();
   }
@@ -172,13 +172,19 @@ Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int wait_ms, int64_t& b
   return result.has_more ? ReadOn::kMore : ReadOn::kEnd;
 }
 
+void RuntimeImpl::lose(SystemRun& run, const Error& error) {
+  run.lost = error;
+  run.is_log_lost = true;
+}
+
 void RuntimeImpl::note_error(SystemRun& run, const Error& error) {
   const std::lock_guard lock(run.mutex);
+  if (error.code == ErrorCode::kSystemWentBack) run.has_gone_back = true;
   if (run.state == "stopped") return;  // until a resync
   const std::string text = to_string(error);
   if (run.error != text) parts_.log.warning(run.system->name + ": " + text);
   run.error = text;
-  run.state = error.code == ErrorCode::kSystemLost ? "stopped" : "retrying";
+  run.state = is_lost(error.code) ? "stopped" : "retrying";
   system_up(run).set(0);
 }
 

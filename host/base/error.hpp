@@ -43,6 +43,7 @@ enum class ExitStatus : int {
   SYN_CODE(kDeletesHeld, 3010, kSystem, "more was deleted than the dataset's limit allows")  \
   SYN_CODE(kTwins, 3011, kSystem, "rows of one system are one record by the dataset's key")  \
   SYN_CODE(kLogLimit, 3012, kSystem, "a system keeps more of its log than its limit allows") \
+  SYN_CODE(kSystemWentBack, 3013, kSystem, "a system shows an older state of itself")        \
   SYN_CODE(kStorageOpen, 4001, kStorage, "the data folder cannot be opened or written")      \
   SYN_CODE(kStorageLocked, 4002, kStorage, "another appliance runs on this data folder")     \
   SYN_CODE(kStorageFull, 4003, kStorage, "no room is left for the data folder")              \
@@ -68,6 +69,11 @@ struct Error {
 };
 
 ExitStatus exit_status(ErrorCode code);
+
+// A system that cannot go on from its place: it starts anew. One that went back does so by itself.
+constexpr bool is_lost(ErrorCode code) {
+  return code == ErrorCode::kSystemLost || code == ErrorCode::kSystemWentBack;
+}
 std::string_view meaning(ErrorCode code);
 
 // "SYN-3003"

@@ -21,15 +21,16 @@ constexpr size_t kBusyMax = 3;  // tries of many flows together, before each is 
 
 // What it had committed is gone: to go on would leave that out for good.
 Error went_back(const ports::Checkpoint& checkpoint, model::Sequence known) {
-  return {ErrorCode::kSystemLost, "the system no longer holds what was delivered to it",
+  return {ErrorCode::kSystemWentBack, "the system no longer holds what was delivered to it",
           "its checkpoint row is at " + std::to_string(checkpoint.applied) + " and was at " +
               std::to_string(known) + ": it was restored, or a failover lost commits",
-          "run `syncline resync` for this system: it compares and writes what is missing"};
+          "nothing: it is compared, and given what is missing; where it stays stopped, run "
+          "`syncline resync` for it"};
 }
 
 // An outcome that is not known is looked into, whatever else was met.
 int gravity(const Error& error) {
-  if (error.code == ErrorCode::kMarkerMoved || error.code == ErrorCode::kSystemLost) return 2;
+  if (error.code == ErrorCode::kMarkerMoved || is_lost(error.code)) return 2;
   return error.code == ErrorCode::kSystemBusy ? 0 : 1;
 }
 
@@ -396,7 +397,7 @@ void Delivery::Impl::refuse(const Transaction& transaction, const ports::ApplyRe
 
 // Sorts an error of the target: what may pass is tried again later, what may not is returned.
 Result<void> Delivery::Impl::handle(const Error& error) {
-  if (error.code == ErrorCode::kMarkerMoved || error.code == ErrorCode::kSystemLost) return error;
+  if (error.code == ErrorCode::kMarkerMoved || is_lost(error.code)) return error;
   is_probe_due = is_probe_due || error.code != ErrorCode::kSystemBusy;
   const bool is_held = error.code == ErrorCode::kSystemBusy && was_alone;
   if (!is_held) back_off();  // a flow alone has a pause of its own

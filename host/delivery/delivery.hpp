@@ -7,10 +7,10 @@
 // skip, committed.
 //
 // Owner: targets, pool, journal, clock outlive it. Threads: run_once from one thread; pause, resume
-// and stats from any. Errors of run_once: kMarkerMoved, kSystemLost (this target stops), kDamaged;
-// everything that may pass by itself is retried inside with jittered backoff and shows in stats. A
-// dataset that the target cannot take, and a row that somebody holds there, hold up only their own
-// stream or flow; so does a pause, and of what waits so no more is kept than of the rest.
+// and stats from any. Errors of run_once: kMarkerMoved, kSystemWentBack (this target stops),
+// kDamaged; everything that may pass by itself is retried inside with jittered backoff and shows in
+// stats. A dataset that the target cannot take, and a row that somebody holds there, hold up only
+// their own stream or flow; so does a pause, and of what waits so no more is kept than of the rest.
 #pragma once
 
 #include <deque>

@@ -1,7 +1,8 @@
 // A system's log, to be read. One implementation per driver; all pass tests/conformance.
 //
 // Threads: one at a time per Source. Errors: kSystemBusy (try again), kSystemOpen, kSystemLost (the
-// log has a gap: re-sync), kSystemSchema (naming the dataset, which alone stops), kValue.
+// log has a gap: re-sync), kSystemWentBack (an older state of itself: likewise), kSystemSchema
+// (naming the dataset, which alone stops), kValue.
 #pragma once
 
 #include <memory>

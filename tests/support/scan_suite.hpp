@@ -300,8 +300,7 @@ TYPED_TEST_P(ScanSuite, ADatabaseThatWentBackIsLost) {
     this->clock_.pass_seconds(60);
     const auto polled = this->system_.source->poll(*this->sink_, 100, 0);
     ASSERT_FALSE(polled.has_value());
-    EXPECT_EQ(ErrorCode::kSystemLost, polled.error().code);
-    EXPECT_THAT(polled.error().fix, testing::HasSubstr("syncline resync"));
+    EXPECT_EQ(ErrorCode::kSystemWentBack, polled.error().code);
     EXPECT_THAT(this->sink_->take(), testing::IsEmpty());
   }
 }

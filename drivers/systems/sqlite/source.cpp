@@ -155,9 +155,11 @@ Result<void> SqliteSource::check_place() {
   place_query_.bind(1, last_.id);
   SYN_TRY(const bool has_row, reader_->next(place_query_));
   if (has_row && place_query_.integer(0) == last_.nonce) return success();
-  return lost(*shared_,
+  return fail(ErrorCode::kSystemWentBack, shared_->path + " went back in time",
               "the last change that was read is not in the file any more: an older "
-              "copy was restored");
+              "copy was restored",
+              "nothing: it is compared, and given what is missing; where it stays stopped, run " +
+                  resync_command(*shared_));
 }
 
 Result<bool> SqliteSource::wait_for_change(int wait_ms) {

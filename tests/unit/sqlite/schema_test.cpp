@@ -301,7 +301,7 @@ TEST_F(Restore, AnOlderCopyIsFoundAtTheNextPoll) {
   put_back();
   const auto polled = system_.source->poll(*sink_, 100, 0);
   ASSERT_FALSE(polled.has_value());
-  EXPECT_EQ(ErrorCode::kSystemLost, polled.error().code);
+  EXPECT_EQ(ErrorCode::kSystemWentBack, polled.error().code);
   EXPECT_THAT(polled.error().fix, HasSubstr("syncline resync"));
 }
 
@@ -314,7 +314,7 @@ TEST_F(Restore, AnOlderCopyIsFoundAtStartThoughItsNumbersWentOn) {
   system_ = make_sqlite(config_, system_clock()).value();
   const auto opened = system_.source->open(sink_->position);
   ASSERT_FALSE(opened.has_value());
-  EXPECT_EQ(ErrorCode::kSystemLost, opened.error().code);
+  EXPECT_EQ(ErrorCode::kSystemWentBack, opened.error().code);
 }
 
 TEST_F(Restore, AFileThatWasMovedInWithTheSameLogGoesOn) {
