@@ -184,7 +184,7 @@ class Runtime {
   virtual Result<void> retry(const model::Skip& skip, const std::string& item) = 0;
   // Whether everything read has been delivered and confirmed and nothing waits.
   virtual bool is_at_rest() const = 0;
-  // Those that are stopped until a resync, by kSystemWentBack.
+  // Those that kSystemWentBack stopped, and that are read as far as they can be.
   virtual std::vector<std::string> systems_that_went_back() const = 0;
   virtual Metrics& metrics() = 0;
 };
