@@ -8,13 +8,48 @@
 #include "host/delivery/lives.hpp"
 
 namespace syncline::delivery {
+namespace {
+
+// The next entry of the run. The first one's cells are copied once there is a second.
+void collapse(Transaction::Record& record, const model::Entry& entry) {
+  const std::span<const model::EntryCell> cells(entry.cells.data(), entry.cells.size());
+  if (record.entries.empty()) {
+    model::collapse_onto<model::EntryCell>(record.run, entry.kind, entry.generation, {});
+  } else {
+    if (record.entries.size() == 1) {
+      const std::span<const model::EntryCell> first = record.cells();
+      record.run.cells.assign(first.begin(), first.end());
+    }
+    model::collapse_onto<model::EntryCell>(record.run, entry.kind, entry.generation, cells);
+  }
+  record.entries.push_back(&entry);
+}
+
+}  // namespace
+
+std::span<const model::EntryCell> Transaction::Record::cells() const {
+  if (entries.size() != 1) return run.cells;
+  if (run.kind == model::EntryKind::kDelete) return {};  // they are for peers
+  const model::CellList& only = entries.front()->cells;
+  return {only.data(), only.size()};
+}
+
 void TransactionBuilder::take(const FlowId& id, const Flow& flow, size_t count) {
   if (count == 0) return;
   transaction_.parts.push_back({id, count});
   transaction_.entry_count += count;
   transaction_.batch.moves.push_back(
       {id.first, id.second, flow.applied, flow.entries[count - 1].entry->sequence});
+  make_room();
   for (size_t i = 0; i < count; ++i) add(flow.entries[i]);
+}
+
+// At least twice what there was, for the entries come flow by flow.
+void TransactionBuilder::make_room() {
+  auto& records = transaction_.records;
+  if (transaction_.entry_count <= records.capacity()) return;
+  records.reserve(std::max(transaction_.entry_count, 2 * records.capacity()));
+  places_.reserve(records.capacity());
 }
 
 Transaction TransactionBuilder::finish(uint32_t epoch) {
@@ -25,9 +60,7 @@ Transaction TransactionBuilder::finish(uint32_t epoch) {
     transaction_.nothing_count += record.entries.size();
     return true;
   });
-  std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.last->dataset, a.last->key) < std::tie(b.last->dataset, b.last->key);
-  });
+  sort_by_key();
   transaction_.batch.epoch = epoch;
   lay_out_writes();
   auto& moves = transaction_.batch.moves;
@@ -44,13 +77,36 @@ void TransactionBuilder::lay_out_writes() {
   for (const Transaction::Record& record : transaction_.records) {
     if (!record.row_key.empty()) leaving.emplace(record.last->dataset, record.row_key);
   }
+  transaction_.batch.writes.reserve(transaction_.records.size());
   for (const Transaction::Record& record : transaction_.records) {
     const model::Entry& last = *record.last;
     const bool is_replacing =
         !record.row_key.empty() && record.has_ended && !leaving.contains({last.dataset, last.key});
     transaction_.batch.writes.push_back(
-        {last.dataset, last.key, record.run.kind, record.run.cells, record.row_key, is_replacing});
+        {last.dataset, last.key, record.run.kind, record.cells(), record.row_key, is_replacing});
   }
+}
+
+// Records are large: their places are sorted, and each record moves once.
+void TransactionBuilder::sort_by_key() {
+  struct Place {
+    model::DatasetId dataset = 0;
+    std::string_view key;
+    size_t index = 0;
+  };
+  auto& records = transaction_.records;
+  std::vector<Place> places;
+  places.reserve(records.size());
+  for (size_t i = 0; i < records.size(); ++i) {
+    places.push_back({records[i].last->dataset, records[i].last->key, i});
+  }
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    return std::tie(a.dataset, a.key) < std::tie(b.dataset, b.key);
+  });
+  std::vector<Transaction::Record> sorted;
+  sorted.reserve(records.size());
+  for (const Place& place : places) sorted.push_back(std::move(records[place.index]));
+  records = std::move(sorted);
 }
 
 // Whose rows become whose.
@@ -81,8 +137,7 @@ void TransactionBuilder::add(const PendingEntry& pending) {
   Transaction::Record& record = transaction_.records[place->second];
   record.last = &entry;
   are_rows_moved_ = are_rows_moved_ || !entry.moved_with.is_none();
-  record.entries.push_back(&entry);
-  model::collapse_onto<model::EntryCell>(record.run, entry.kind, entry.generation, entry.cells);
+  collapse(record, entry);
 }
 
 }  // namespace syncline::delivery

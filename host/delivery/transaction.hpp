@@ -4,9 +4,12 @@
 // Threads: values; a builder is its thread's own. Errors: none.
 #pragma once
 
+#include <span>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include <absl/container/flat_hash_map.h>
+#include <boost/container/small_vector.hpp>
 
 #include "host/delivery/pending.hpp"
 #include "host/ports/target.hpp"
@@ -16,10 +19,13 @@ namespace syncline::delivery {
 struct Transaction {
   struct Record {
     const model::Entry* last = nullptr;
-    model::Collapsed<model::EntryCell> run;
+    model::Collapsed<model::EntryCell> run;  // its cells: see cells()
     bool has_ended = false;    // the row that it had before is gone, or another record's
     std::string_view row_key;  // of the row that becomes its own (lives.hpp); empty: none does
-    std::vector<const model::Entry*> entries;
+    boost::container::small_vector<const model::Entry*, 1> entries;
+
+    // What is to be written. Of a single entry, as most are, the cells are its own, not copied.
+    std::span<const model::EntryCell> cells() const;
   };
   struct Part {
     FlowId flow;
@@ -49,12 +55,14 @@ class TransactionBuilder {
     size_t operator()(const RecordKey& key) const { return key.hash.low ^ key.dataset; }
   };
 
+  void make_room();
   void add(const PendingEntry& pending);
+  void sort_by_key();
   void follow_rows();
   void lay_out_writes();
 
   Transaction transaction_;
-  std::unordered_map<RecordKey, size_t, RecordKeyHasher> places_;
+  absl::flat_hash_map<RecordKey, size_t, RecordKeyHasher> places_;
   bool are_rows_moved_ = false;
 };
 

@@ -187,8 +187,11 @@ struct Texts {
   bool is_exact = true;
 };
 
-Result<Texts> texts_of(const Mapped& mapped, const ports::RecordWrite& write) {
-  Texts texts;
+// Into texts, whose memory is used again.
+Result<void> set_texts(const Mapped& mapped, const ports::RecordWrite& write, Texts& texts) {
+  texts.fields.clear();
+  texts.values.clear();
+  texts.is_exact = true;
   const auto parts = model::split_key(write.key);
   const auto add = [&](size_t field, std::string_view bytes) -> Result<void> {
     const Column& column = mapped.columns[field];
@@ -206,7 +209,7 @@ Result<Texts> texts_of(const Mapped& mapped, const ports::RecordWrite& write) {
   for (size_t i = 0; i < parts.size(); ++i) {
     SYN_TRY(add(i, parts[i]));
   }
-  if (write.kind == EntryKind::kDelete) return texts;
+  if (write.kind == EntryKind::kDelete) return success();
   for (const model::EntryCell& cell : write.cells) {
     if (cell.state == model::CellState::kUnchanged) continue;
     texts.fields.push_back(cell.field);
@@ -216,6 +219,12 @@ Result<Texts> texts_of(const Mapped& mapped, const ports::RecordWrite& write) {
       SYN_TRY(add(cell.field, cell.bytes));
     }
   }
+  return success();
+}
+
+Result<Texts> texts_of(const Mapped& mapped, const ports::RecordWrite& write) {
+  Texts texts;
+  SYN_TRY(set_texts(mapped, write, texts));
   return texts;
 }
 
@@ -408,39 +417,39 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
   using Fields = std::vector<model::FieldIndex>;
   using Place = std::tuple<Step, int64_t, size_t, model::DatasetId, bool, Fields>;
   std::map<Place, Group> groups;
+  Group* last = nullptr;  // mostly the next write's, too
+  Texts texts;
   for (size_t i = 0; i < writes.size(); ++i) {
     const Mapped* mapped = find(writes[i].dataset).value();
-    auto texts = texts_of(*mapped, writes[i]);
-    if (!texts) {
-      plan.poisons.push_back({i, refusal(writes[i], std::move(texts).error())});
+    if (auto set = set_texts(*mapped, writes[i], texts); !set) {
+      plan.poisons.push_back({i, refusal(writes[i], std::move(set).error())});
       continue;
     }
     const size_t value_count = mapped->columns.size() - mapped->key_count();
-    const bool is_partial =
-        model::is_whole(writes[i].kind) && texts.value().fields.size() < value_count;
-    plan.is_exact = plan.is_exact && texts.value().is_exact && !is_partial;
+    const bool is_partial = model::is_whole(writes[i].kind) && texts.fields.size() < value_count;
+    plan.is_exact = plan.is_exact && texts.is_exact && !is_partial;
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
-    if (is_nothing(writes[i], texts.value(), standing)) continue;
+    if (is_nothing(writes[i], texts, standing)) continue;
     Step step = step_of(writes[i].kind, standing);
     const auto moved = waves.at(i) && step == Step::kPut && standing == Standing::kUnguarded
-                           ? moved_values(*mapped, writes[i], texts.value())
+                           ? moved_values(*mapped, writes[i], texts)
                            : std::nullopt;
     const auto group_of = [&](Step of) -> Group& {
+      if (last != nullptr && !moved && last->is_of(*mapped, of, texts.fields)) return *last;
       const size_t wave = of == Step::kMove ? *waves.at(i) : 0;
-      const auto [at, is_new] =
-          groups.try_emplace({of, place_of(*mapped, of), wave, writes[i].dataset, moved.has_value(),
-                              texts.value().fields},
-                             Group{});
-      if (is_new) at->second = new_group(*mapped, of, texts.value().fields);
+      const Place place{of, place_of(*mapped, of), wave, writes[i].dataset, !!moved, texts.fields};
+      const auto [at, is_new] = groups.try_emplace(place, Group{});
+      if (is_new) at->second = new_group(*mapped, of, texts.fields);
       at->second.is_moved = moved.has_value();
-      return at->second;
+      last = &at->second;
+      return *last;
     };
-    if (moved && writes[i].is_replacing) add_to(group_of(Step::kClear), texts.value().values);
+    if (moved && writes[i].is_replacing) add_to(group_of(Step::kClear), texts.values);
     if (moved) add_to(group_of(Step::kMove), *moved);
     const bool may_fill = (step == Step::kPut || writes[i].kind == EntryKind::kInsert) && !moved;
     if (may_fill && filling.contains(writes[i].dataset)) step = Step::kFill;
-    add_to(group_of(step), texts.value().values);
-    if (step >= Step::kNew) note_numbers(*mapped, texts.value(), plan.brought);
+    add_to(group_of(step), texts.values);
+    if (step >= Step::kNew) note_numbers(*mapped, texts, plan.brought);
   }
   for (auto& [id, group] : groups) plan.groups.push_back(std::move(group));
   return plan;

@@ -36,6 +36,10 @@ struct Group {
   std::string rows;                  // of kFill: COPY's text
   size_t count = 0;
 
+  // Whether it takes such writes, of rows that keep their keys.
+  bool is_of(const Mapped& of, Step wanted, const std::vector<model::FieldIndex>& those) const {
+    return !is_moved && mapped == &of && step == wanted && fields == those;
+  }
   SqlStatement finish();  // REQUIRES: not kFill
   std::string copy_sql() const;
 };
