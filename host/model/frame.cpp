@@ -21,9 +21,7 @@ size_t memory_size(const CellList& cells) {
   return size;
 }
 
-}  // namespace
-
-size_t memory_size(const Frame& frame) {
+size_t count_size(const Frame& frame) {
   size_t size = sizeof frame + frame.entries.capacity() * sizeof(Entry) +
                 frame.records.capacity() * sizeof(RecordImage);
   for (const Entry& entry : frame.entries) {
@@ -36,6 +34,17 @@ size_t memory_size(const Frame& frame) {
   }
   for (const TableDelta& delta : frame.deltas) size += memory_size(delta.bytes);
   return size;
+}
+
+}  // namespace
+
+size_t memory_size(const Frame& frame) {
+  return frame.known_size.bytes != 0 ? frame.known_size.bytes : count_size(frame);
+}
+
+FramePointer share(Frame&& frame) {
+  frame.known_size.bytes = count_size(frame);
+  return std::make_shared<const Frame>(std::move(frame));
 }
 
 }  // namespace syncline::model

@@ -115,6 +115,12 @@ struct LocalCell {  // two systems that never agree on a cell: each keeps its ow
   bool operator==(const LocalCell&) const = default;
 };
 
+// What memory_size() said of a frame that changes no more: many ask. No part of its value.
+struct KnownSize {
+  size_t bytes = 0;  // 0: nobody has counted
+  bool operator==(const KnownSize&) const { return true; }
+};
+
 struct Frame {
   LaneIndex lane = 0;
   uint64_t number = 0;  // of this lane's frames, from 1, without gaps
@@ -127,6 +133,7 @@ struct Frame {
   std::vector<LocalCell> locals;
   std::vector<TableDelta> deltas;
   std::vector<SourceProgress> progress;
+  KnownSize known_size;
 
   bool operator==(const Frame&) const = default;
   bool is_empty() const;
@@ -136,6 +143,8 @@ struct Frame {
 size_t memory_size(const Frame& frame);
 
 using FramePointer = std::shared_ptr<const Frame>;
+// From here on it does not change, and knows its size.
+FramePointer share(Frame&& frame);
 
 // The serial form of frames, in columns (docs/formats/frame.md): a list of typed column chunks,
 // ready for the engine's seal.

@@ -177,7 +177,7 @@ Result<model::FramePointer> PipelineImpl::step_lane(LaneWork& work) {
   SYN_TRY(auto records, load_records(lane, work.input));
   model::Frame frame = lane.step(work.input, records);
   frame.deltas = std::move(work.deltas);
-  return std::make_shared<const model::Frame>(std::move(frame));
+  return model::share(std::move(frame));
 }
 
 Result<void> PipelineImpl::append_waiting() {
