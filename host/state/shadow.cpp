@@ -25,7 +25,8 @@ constexpr size_t kLaneImagesMax = 4'096;  // of one lane's frames in one write, 
 constexpr size_t kItemsShare = 16;
 constexpr size_t kItemBytesMax = 4u << 20;
 
-constexpr size_t kLoadGroupMax = 32;  // records that are looked at under one lock
+constexpr size_t kGroupMax = 32;  // records that are looked at under one lock
+constexpr size_t kAhead = 8;      // records whose memory is on its way
 
 class RocksdbShadow : public Shadow {
  public:
@@ -78,6 +79,7 @@ class RocksdbShadow : public Shadow {
   Portion take(model::LaneIndex lane, size_t images_max);
   void gather(LaneQueue& queue, Portion& portion);
   void settle(const Portion& portion);
+  size_t settle_group(std::span<const Run> runs, size_t first);
   Error damaged(const RecordId& id) const;
 
   std::string folder_;
@@ -179,7 +181,7 @@ size_t RocksdbShadow::visit_in_memory(std::span<const RecordId> ids, size_t firs
                                       const VisitState& visit, std::vector<size_t>& below) {
   Shard& home = shard(ids[first]);
   size_t last = first + 1;
-  while (last < ids.size() && last - first < kLoadGroupMax && &shard(ids[last]) == &home) ++last;
+  while (last < ids.size() && last - first < kGroupMax && &shard(ids[last]) == &home) ++last;
   const std::lock_guard lock(home.mutex);
   for (size_t i = first; i < last; ++i) {
     home.overlay.prefetch(ids[i]);
@@ -235,11 +237,16 @@ void RocksdbShadow::stage(const model::FramePointer& frame) {
   LaneQueue& lane = queue(frame->lane);
   if (frame->number <= lane.staged) return;
   StagedFrame staged{frame, std::make_unique<PendingImage[]>(frame->records.size()),
-                     waiting_bytes(*frame)};
+                     model::memory_size(*frame)};
   for (size_t i = 0; i < frame->records.size(); ++i) {
     const model::RecordImage& image = frame->records[i];
-    staged.images[i] = {&image, frame->number, nullptr};
+    staged.images[i].image = &image;
+    staged.images[i].frame_number = frame->number;
     const RecordId id = id_of(image);
+    if (i + kAhead < frame->records.size()) {
+      const RecordId ahead = id_of(frame->records[i + kAhead]);
+      shard(ahead).overlay.prefetch(ahead);
+    }
     Shard& home = shard(id);
     const std::lock_guard lock(home.mutex);
     home.overlay.push(id, &staged.images[i]);
@@ -306,7 +313,9 @@ Result<void> RocksdbShadow::write_all() {
 Result<void> RocksdbShadow::write(std::span<Portion> portions, ShadowStore::Batch batch) {
   for (Portion& portion : portions) {
     batch.lanes.emplace_back(portion.lane, portion.last_number);
-    for (Run& run : portion.runs) {
+    for (size_t i = 0; i < portion.runs.size(); ++i) {
+      ask_ahead(portion.runs, i);
+      Run& run = portion.runs[i];
       // Only this thread takes images out, so the run stays as it is.
       RecordParts parts = parts_of_run(run.first, run.last);
       if (shorten_) run.shortened = shorten_(run.id.dataset, portion.lane, parts.state);
@@ -345,29 +354,40 @@ void RocksdbShadow::gather(LaneQueue& from, Portion& portion) {
   }
   for (const std::span<const PendingImage> images : frames) {
     for (const PendingImage& image : images) {
-      const RecordId id = id_of(*image.image);
-      Shard& home = shard(id);
-      const std::lock_guard lock(home.mutex);
-      if (home.overlay.find(id)->oldest != &image) continue;  // in its record's run already
+      if (!image.is_oldest) continue;  // in its record's run already
       const PendingImage* last = &image;
-      while (last->newer != nullptr && last->newer->frame_number <= portion.last_number) {
-        last = last->newer;
+      for (const PendingImage* next = last->newer;
+           next != nullptr && next->frame_number <= portion.last_number; next = last->newer) {
+        last = next;
       }
-      portion.runs.push_back({id, &image, last, {}});
+      portion.runs.push_back({id_of(*image.image), &image, last, {}});
     }
   }
   std::sort(portion.runs.begin(), portion.runs.end(),
             [](const Run& left, const Run& right) { return left.id < right.id; });
 }
 
+// A group of one shard, as visit_in_memory() has it; returns where the next begins.
+size_t RocksdbShadow::settle_group(std::span<const Run> runs, size_t first) {
+  Shard& home = shard(runs[first].id);
+  size_t last = first + 1;
+  while (last < runs.size() && last - first < kGroupMax && &shard(runs[last].id) == &home) ++last;
+  const std::lock_guard lock(home.mutex);
+  for (size_t i = first; i < last; ++i) {
+    home.overlay.prefetch(runs[i].id);
+    home.tier.prefetch_slot(tier_key(runs[i].id));
+  }
+  for (size_t i = first; i < last; ++i) {
+    home.tier.put(tier_key(runs[i].id), runs[i].state());
+    home.overlay.pop_through(runs[i].id, runs[i].last);
+  }
+  return last;
+}
+
 // The store holds the portion: the tier takes over its states, and the frames go.
 void RocksdbShadow::settle(const Portion& portion) {
-  for (const Run& run : portion.runs) {
-    Shard& home = shard(run.id);
-    const std::lock_guard lock(home.mutex);
-    home.tier.put(tier_key(run.id), run.state());
-    home.overlay.pop_through(run.id, run.last);
-  }
+  const std::vector<Run>& runs = portion.runs;
+  for (size_t first = 0; first < runs.size();) first = settle_group(runs, first);
   LaneQueue& from = queue(portion.lane);
   std::vector<StagedFrame> done;  // freed after the lock
   {

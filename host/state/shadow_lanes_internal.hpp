@@ -41,6 +41,22 @@ struct Run {
   }
 };
 
+// Asks the memory for what is written of the runs behind this one.
+inline void ask_ahead(const std::vector<Run>& runs, size_t at) {
+  constexpr size_t kImageAhead = 8;
+  constexpr size_t kBytesAhead = 4;
+  if (at + kImageAhead < runs.size()) {
+    const model::RecordImage* image = runs[at + kImageAhead].first->image;
+    __builtin_prefetch(image);
+    __builtin_prefetch(&image->cells);
+  }
+  if (at + kBytesAhead < runs.size()) {
+    const model::RecordImage& image = *runs[at + kBytesAhead].first->image;
+    __builtin_prefetch(image.state.data());
+    __builtin_prefetch(image.cells.data());
+  }
+}
+
 // What goes down of one lane: its first frames, as runs in the order of ids.
 struct Portion {
   model::LaneIndex lane = 0;
@@ -52,16 +68,6 @@ struct Portion {
 
 inline RecordId id_of(const model::RecordImage& image) {
   return {image.dataset, image.key_hash};
-}
-
-// About what a frame costs while it waits. Entries and images share most cells.
-inline size_t waiting_bytes(const model::Frame& frame) {
-  size_t size = 2 * sizeof frame;
-  for (const model::RecordImage& image : frame.records) {
-    size += 2 * sizeof image + image.key.size() + image.state.size();
-    for (const model::EntryCell& cell : image.cells) size += sizeof cell + cell.bytes.size();
-  }
-  return size;
 }
 
 // A frame without records counts too: its number has to go down.

@@ -4,6 +4,7 @@
 // one at a time per overlay; images never change.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -17,7 +18,9 @@ namespace syncline::state {
 struct PendingImage {
   const model::RecordImage* image = nullptr;
   uint64_t frame_number = 0;
-  PendingImage* newer = nullptr;
+  // As the overlay has it. Set once, by whoever stages the newer image, while others may look.
+  std::atomic<PendingImage*> newer = nullptr;
+  bool is_oldest = false;  // of its record; once it waits, the applying thread's
 };
 
 struct StagedFrame {
@@ -35,10 +38,16 @@ class Overlay {
 
   void push(const RecordId& id, PendingImage* image) {
     Pending& pending = pending_[id];
-    (pending.newest == nullptr ? pending.oldest : pending.newest->newer) = image;
+    image->is_oldest = pending.newest == nullptr;
+    if (image->is_oldest) {
+      pending.oldest = image;
+    } else {
+      pending.newest->newer = image;
+    }
     pending.newest = image;
   }
 
+  // Also beside pop_through: only push() moves the memory.
   void prefetch(const RecordId& id) const { pending_.prefetch(id); }
 
   // Null where the store (and the tier) hold all there is.
@@ -51,8 +60,10 @@ class Overlay {
   void pop_through(const RecordId& id, const PendingImage* last) {
     const auto at = pending_.find(id);
     SYN_ASSERT(at != pending_.end());
-    at->second.oldest = last->newer;
-    if (last->newer == nullptr) pending_.erase(at);
+    PendingImage* next = last->newer;
+    at->second.oldest = next;
+    if (next == nullptr) return static_cast<void>(pending_.erase(at));
+    next->is_oldest = true;
   }
 
   template <class Visit>

@@ -92,14 +92,14 @@ void TierShard::put(const TierKey& key, std::string_view state) {
   const size_t units = units_of(state.size());
   const size_t slot = slot_of(key);
   const bool is_fitting = state.size() <= kStateBytesMax && size_with(units) <= limit_bytes_;
-  if (slots_[slot] != 0) {
-    if (is_fitting) return replace(slot, key, state);
-    erase(slot);
-  }
+  const bool is_known = slots_[slot] != 0;
+  if (is_known && is_fitting) return replace(slot, key, state);
+  if (is_known) erase(slot);
   if (!is_fitting) begin_to_forget();
   gone_.add(key);
+  if (is_fitting) return insert(slot, key, state);
   if (state.size() > kStateBytesMax) return;
-  if (!is_fitting) evict_for(units);
+  evict_for(units);
   if (size_with(units) <= limit_bytes_) insert(slot_of(key), key, state);
 }
 
@@ -177,9 +177,13 @@ void TierShard::grow() {
 }
 
 void TierShard::index_anew(size_t slot_count) {
+  constexpr size_t kAhead = 8;  // blocks that are on their way
   std::vector<uint32_t> old(slot_count);
   old.swap(slots_);
-  for (const uint32_t value : old) {
+  for (size_t i = 0; i < old.size(); ++i) {
+    const uint32_t ahead = i + kAhead < old.size() ? old[i + kAhead] : 0;
+    if (ahead != 0) __builtin_prefetch(block(ahead & kPlaceMask));
+    const uint32_t value = old[i];
     if (value != 0) slots_[slot_of(key_of(block(value & kPlaceMask)))] = value;
   }
 }

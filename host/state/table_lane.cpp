@@ -54,17 +54,22 @@ uint64_t TableLane::lines_for(size_t record_count) {
   return (slots_needed + SYN_SLOTS_PER_LINE - 1) / SYN_SLOTS_PER_LINE;
 }
 
-uint64_t TableLane::find(uint64_t key_bits) const {
-  if (line_count_ == 0) return kAbsent;
+TableLane::Place TableLane::place_of(uint64_t key_bits) const {
   for (uint64_t line = home(key_bits);; line = next(line)) {
     const uint64_t first = line * SYN_SLOTS_PER_LINE;
-    bool has_empty = false;
+    uint64_t empty = kAbsent;
     for (uint64_t slot = first; slot < first + SYN_SLOTS_PER_LINE; ++slot) {
-      if (keys_[slot] == key_bits) return slot;
-      has_empty |= keys_[slot] == SYN_KEY_EMPTY;
+      if (keys_[slot] == key_bits) return {slot, true};
+      if (keys_[slot] == SYN_KEY_EMPTY) empty = std::min(empty, slot);
     }
-    if (has_empty) return kAbsent;
+    if (empty != kAbsent) return {empty, false};
   }
+}
+
+uint64_t TableLane::find(uint64_t key_bits) const {
+  if (line_count_ == 0) return kAbsent;
+  const Place place = place_of(key_bits);
+  return place.is_taken ? place.slot : kAbsent;
 }
 
 void TableLane::prefetch(uint64_t key_bits) const {
@@ -75,15 +80,18 @@ void TableLane::prefetch(uint64_t key_bits) const {
 }
 
 uint64_t TableLane::put(uint64_t key_bits) {
-  uint64_t slot = find(key_bits);
-  if (slot == kAbsent) {
-    reserve(record_count_ + 1);
-    slot = take_empty_slot(key_bits);
-    std::memset(cells(slot), 0, record_size_);
+  Place place = line_count_ == 0 ? Place{} : place_of(key_bits);
+  if (!place.is_taken) {
+    if (record_count_ + 1 > max_records(line_count_)) {
+      reserve(record_count_ + 1);
+      place = place_of(key_bits);
+    }
+    keys_[place.slot] = key_bits;
+    std::memset(cells(place.slot), 0, record_size_);
     ++record_count_;
   }
-  mark_seen(slot);
-  return slot;
+  mark_seen(place.slot);
+  return place.slot;
 }
 
 // The hole is filled with a key from a later line that would otherwise be cut off from its home,

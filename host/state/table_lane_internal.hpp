@@ -62,6 +62,12 @@ class TableLane {
     size_t size_bytes_;
   };
 
+  // Where a key is, or would be put.
+  struct Place {
+    uint64_t slot = 0;
+    bool is_taken = false;  // by the key itself
+  };
+  Place place_of(uint64_t key_bits) const;  // REQUIRES: there are lines
   static size_t max_records(uint64_t line_count);
   static uint64_t lines_for(size_t record_count);
   uint64_t home(uint64_t key_bits) const { return syn_home_line(key_bits, line_count_); }
