@@ -1,6 +1,7 @@
 #include "host/core/record.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include <boost/container/small_vector.hpp>
@@ -168,7 +169,51 @@ class RecordReader {
     return in_.ok() && in_.at_end() && is_sorted(record);
   }
 
+  // Whether all writes that are in flight to some system were confirmed. Keeps nothing.
+  bool has_confirmed(const ConfirmedUpTo& confirmed) {
+    if ((in_.varint() & 1) == 0) return false;
+    const uint64_t versions = in_.varint();
+    for (uint64_t i = 0; i < versions && in_.ok(); ++i) model::decode_version(in_);
+    pass_indexes(versions);
+    for (uint64_t views = in_.varint() >> 1; views > 0 && in_.ok(); --views) {
+      const model::SystemId system = in_.u32();
+      const uint64_t epoch = in_.varint() >> 1;
+      in_.varint();  // generation
+      pass_indexes(versions);
+      const auto last = pass_flight();
+      if (last && *last <= confirmed(system, static_cast<uint32_t>(epoch))) return in_.ok();
+    }
+    return false;
+  }
+
  private:
+  void pass_indexes(uint64_t versions) {
+    const uint64_t count = in_.varint();
+    if (versions <= kNibbleVersionsMax) {
+      in_.raw(count / 2 + count % 2);
+      return;
+    }
+    for (uint64_t i = 0; i < count && in_.ok(); ++i) in_.varint();
+  }
+
+  // The highest of a view's sequences, none where nothing is in flight; of a skipped write, which
+  // no marker confirms, more than any.
+  std::optional<model::Sequence> pass_flight() {
+    std::optional<model::Sequence> last;
+    for (uint64_t writes = in_.varint(); writes > 0 && in_.ok(); --writes) {
+      const model::Sequence sequence = in_.varint();
+      const bool is_skipped = (in_.u8() & kSkippedFlag) != 0;
+      last = std::max(last.value_or(0), is_skipped ? ~model::Sequence{0} : sequence);
+      in_.varint();  // generation
+      for (uint64_t cells = in_.varint(); cells > 0 && in_.ok(); --cells) {
+        in_.varint();  // field
+        in_.varint();  // version
+        in_.u64();     // fingerprint
+      }
+    }
+    return last;
+  }
+
   // Of things that take a byte each at the least.
   size_t read_count() { return counted(in_.varint()); }
 
@@ -351,8 +396,7 @@ Result<RecordState> decode_record(std::string_view bytes) {
 }
 
 std::string shortened(std::string_view state, const ConfirmedUpTo& confirmed) {
-  ByteReader head(state);
-  if ((head.varint() & 1) == 0 || !head.ok()) return {};
+  if (!RecordReader(state).has_confirmed(confirmed)) return {};
   auto record = decode_record(state);
   if (!record) return {};
   bool is_shorter = false;

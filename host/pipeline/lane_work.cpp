@@ -68,9 +68,12 @@ class Splitter {
   }
 
   Split finish() {
+    const auto comes_first = [](const auto& a, const auto& b) { return a.first < b.first; };
     for (Ordered& ordered : ordered_) {
-      std::stable_sort(ordered.items.begin(), ordered.items.end(),
-                       [](const auto& a, const auto& b) { return a.first < b.first; });
+      auto& items = ordered.items;
+      if (!std::is_sorted(items.begin(), items.end(), comes_first)) {
+        std::stable_sort(items.begin(), items.end(), comes_first);
+      }
       ordered.work.input.items.reserve(ordered.items.size());
       for (auto& [ordinal, item] : ordered.items) {
         ordered.work.input.items.push_back(std::move(item));
@@ -134,6 +137,7 @@ class Splitter {
     // shown a part before, which could not make the record.
     const bool is_new = out.op == core::RowOp::kInsert || out.op == core::RowOp::kSnapshot;
     const bool is_whole = is_new || captured_.kind == Kind::kFirstSync;
+    if (is_whole || out.is_ours) out.cells.reserve(value_count);
     const uint64_t* changed =
         examined.detected.changed.data() + row * examined.detected.bitmap_words;
     for (size_t value = 0; value < value_count; ++value) {
