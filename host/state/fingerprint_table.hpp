@@ -51,8 +51,8 @@ class FingerprintTable {
 
   // Makes room for so many records in all, before a first sync: no growth on the way.
   void reserve(size_t record_count);
-  // So many records will come, as it is thought: room for them is made in fewer steps. 0: that is
-  // over; what they did not need is given back.
+  // So many records there will be, as it is thought: room for them is made in fewer steps. Less
+  // than before: what was made room for and is not to come is given back.
   void expect(size_t record_count);
 
   size_t record_count() const;

@@ -320,7 +320,7 @@ Result<void> RocksdbShadow::write(std::span<Portion> portions, ShadowStore::Batc
       RecordParts parts = parts_of_run(run.first, run.last);
       if (shorten_) run.shortened = shorten_(run.id.dataset, portion.lane, parts.state);
       parts.state = run.state();
-      batch.records.push_back({run.id, parts.is_full && !parts.key.empty(), encode(parts)});
+      batch.add(run.id, parts);
     }
   }
   SYN_TRY(store_->write(batch));

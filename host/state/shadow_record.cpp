@@ -19,7 +19,7 @@ bool by_field(const FieldCell& left, const FieldCell& right) {
 }
 
 // A step may name a field twice; the later cell is what it came to.
-void keep_last_by_field(std::vector<FieldCell>& cells) {
+void keep_last_by_field(FieldCells& cells) {
   std::stable_sort(cells.begin(), cells.end(), by_field);
   size_t kept = 0;
   for (size_t i = 0; i < cells.size(); ++i) {
@@ -64,7 +64,7 @@ void overlay(RecordParts& parts, RecordParts&& newer) {
     return;
   }
   if (newer.cells.empty()) return;
-  std::vector<FieldCell> merged;
+  FieldCells merged;
   merged.reserve(parts.cells.size() + newer.cells.size());
   auto old = parts.cells.begin();
   for (const FieldCell& cell : newer.cells) {
@@ -81,6 +81,11 @@ std::string encode(const RecordParts& parts) {
   size_t size = 16 + parts.key.size() + parts.state.size();
   for (const FieldCell& cell : parts.cells) size += 8 + cell.cell.bytes.size();
   bytes.reserve(size);
+  encode_onto(bytes, parts);
+  return bytes;
+}
+
+void encode_onto(std::string& bytes, const RecordParts& parts) {
   ByteWriter out(bytes);
   const int flags = (parts.is_full ? kFlagFull : 0) | (parts.key.empty() ? 0 : kFlagKey);
   out.u8(static_cast<uint8_t>(flags));
@@ -91,7 +96,6 @@ std::string encode(const RecordParts& parts) {
     out.u8(static_cast<uint8_t>(cell.cell.state));
     if (cell.cell.state == model::CellState::kValue) out.text(cell.cell.bytes);
   }
-  return bytes;
 }
 
 bool decode(std::string_view bytes, RecordParts& parts) {

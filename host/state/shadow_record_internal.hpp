@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
+
 #include "host/model/frame.hpp"
 #include "host/state/shadow.hpp"
 
@@ -19,11 +21,13 @@ struct FieldCell {
   model::CellView cell;         // never kUnchanged
 };
 
+using FieldCells = boost::container::small_vector<FieldCell, 8>;
+
 struct RecordParts {
   bool is_full = false;  // nothing older is needed
   std::string_view key;  // joined; empty: not known here
   std::string_view state;
-  std::vector<FieldCell> cells;  // sorted by field
+  FieldCells cells;  // sorted by field
 };
 
 RecordParts parts_of(const model::RecordImage& image);
@@ -33,6 +37,7 @@ RecordParts parts_of(const model::RecordImage& image);
 void overlay(RecordParts& parts, RecordParts&& newer);
 
 std::string encode(const RecordParts& parts);
+void encode_onto(std::string& bytes, const RecordParts& parts);
 // Returns false if the bytes are not what encode gave. The parts borrow from bytes.
 bool decode(std::string_view bytes, RecordParts& parts);
 // Only the state, without looking at the cells; empty if the bytes are damaged.

@@ -291,11 +291,14 @@ Result<bool> ShadowStore::get(const RecordId& id, std::string& bytes) const {
   return true;
 }
 
+void ShadowStore::Batch::add(const RecordId& id, const RecordParts& parts) {
+  const size_t offset = bytes.size();
+  encode_onto(bytes, parts);
+  records.push_back({id, parts.is_full && !parts.key.empty(), offset, bytes.size() - offset});
+}
+
 Result<void> ShadowStore::write(const Batch& batch) {
-  size_t size_bytes = 64;
-  for (const Record& record : batch.records)
-    size_bytes += kRecordKeyBytes + 8 + record.bytes.size();
-  rocksdb::WriteBatch out(size_bytes);
+  rocksdb::WriteBatch out(64 + batch.records.size() * (kRecordKeyBytes + 8) + batch.bytes.size());
   rocksdb::Status status;
   const auto add = [&status](const rocksdb::Status& added) {
     if (status.ok()) status = added;
@@ -306,7 +309,8 @@ Result<void> ShadowStore::write(const Batch& batch) {
   }
   for (const Record& record : batch.records) {
     const RecordKey key = record_key(record.id);
-    add(record.replaces ? out.Put(slice(key), record.bytes) : out.Merge(slice(key), record.bytes));
+    const Slice bytes(batch.bytes.data() + record.offset, record.size);
+    add(record.replaces ? out.Put(slice(key), bytes) : out.Merge(slice(key), bytes));
   }
   for (const auto& [lane, frame_number] : batch.lanes) {
     std::string number;

@@ -32,12 +32,16 @@ class ShadowStore {
   struct Record {
     RecordId id;
     bool replaces = false;  // the bytes are all there is to know of the record
-    std::string bytes;
+    size_t offset = 0;      // of them, in the batch's
+    size_t size = 0;
   };
   struct Batch {
     std::vector<std::pair<model::LaneIndex, uint64_t>> lanes;  // and the numbers they now stand at
     std::vector<Record> records;                               // fastest in the order of their ids
+    std::string bytes;                                         // of all records
     std::vector<std::pair<std::string, std::string>> items;    // empty bytes remove
+
+    void add(const RecordId& id, const RecordParts& parts);
   };
   // All of it or nothing, whatever happens.
   Result<void> write(const Batch& batch);

@@ -139,8 +139,8 @@ void TableLane::reserve(size_t record_count) {
 }
 
 void TableLane::expect(size_t record_count) {
-  if (record_count == 0 && expected_count_ != 0) {
-    const uint64_t needed = lines_for(record_count_);
+  if (record_count < expected_count_) {
+    const uint64_t needed = lines_for(std::max(record_count, record_count_));
     if (needed + needed / 16 < line_count_) grow(needed);
   }
   expected_count_ = record_count;

@@ -40,8 +40,8 @@ class TableLane {
   void clear();
   // Makes room for so many records at once.
   void reserve(size_t record_count);
-  // So many records will come, as it is thought. 0: no more than any; what was made room for and
-  // did not come is given back.
+  // So many records there will be, as it is thought. Where that is less than before, what was made
+  // room for and is not to come is given back.
   void expect(size_t record_count);
 
   uint64_t key_bits(uint64_t slot) const { return keys_[slot]; }
