@@ -252,11 +252,11 @@ void Step::make_up_for(Touched& record, const SystemRole& role) {
     if (view == nullptr) return;
     std::erase_if(view->flight, [](const InFlight& write) { return write.is_skipped; });
     if (!view->is_in_flight()) return;
-    return write(record, model::EntryKind::kDelete, {}, {role.system}, input_.now_us);
+    return write(record, model::EntryKind::kDelete, {}, alone(role), input_.now_us);
   }
   SystemView& view = make_view(record, role);
   if (!view.is_in_flight()) view.generation = state.generation - 1;
-  write(record, whole_kind(record, role), full_cells(record), {role.system}, input_.now_us);
+  write(record, whole_kind(record, role), full_cells(record), alone(role), input_.now_us);
 }
 
 // A record that has ended takes nobody's place.
@@ -267,7 +267,7 @@ void Step::overwrite(Touched& record, const SystemRole& role) {
   SystemView& view = make_view(record, role);
   view.generation = record.state().generation;  // it has a row, but nobody there saw the record
   record.is_dirty = true;
-  write(record, model::EntryKind::kPut, full_cells(record), {role.system}, input_.now_us);
+  write(record, model::EntryKind::kPut, full_cells(record), alone(role), input_.now_us);
 }
 
 }  // namespace syncline::core

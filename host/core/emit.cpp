@@ -12,7 +12,7 @@
 
 namespace syncline::core {
 
-using model::CellList, model::EntryCell, model::EntryKind, model::SystemId;
+using model::CellList, model::EntryCell, model::EntryKind, model::SystemId, model::Targets;
 
 namespace {
 
@@ -40,9 +40,9 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
   const EntryKind kind = is_new_life      ? full_kind
                          : state.exists() ? EntryKind::kSet
                                           : EntryKind::kNote;
-  std::vector<SystemId> targets;
-  std::vector<SystemId> full_targets;    // those that a set is not enough for
-  std::vector<SystemId> insert_targets;  // those that it has to be new to
+  Targets targets;
+  Targets full_targets;    // those that a set is not enough for
+  Targets insert_targets;  // those that it has to be new to
   for (const SystemRole& role : record.rules->systems) {
     if (!takes_writes(role, state)) continue;
     const bool is_writer = role.system == arriving.system;
@@ -70,11 +70,11 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
     write(record, EntryKind::kInsert, full_cells(record), insert_targets, arriving.commit_time_us);
   }
   if (!targets.empty() || (full_targets.empty() && insert_targets.empty())) {
-    write(record, kind, is_new_life ? full_cells(record) : changed_cells(record, arriving),
-          std::move(targets), arriving.commit_time_us);
+    write(record, kind, is_new_life ? full_cells(record) : changed_cells(record, arriving), targets,
+          arriving.commit_time_us);
   }
   if (!full_targets.empty()) {
-    write(record, full_kind, full_cells(record), std::move(full_targets), arriving.commit_time_us);
+    write(record, full_kind, full_cells(record), full_targets, arriving.commit_time_us);
   }
   const bool is_taken = state.exists() == (arriving.generation % 2 == 1);
   if (!is_new_life || !is_taken || arriving.moved_with.is_none()) return;
@@ -151,26 +151,26 @@ CellList Step::full_cells(const Touched& record) const {
 
 // REQUIRES: every database among the targets has a view. Where systems write the record's key
 // otherwise, each is told under its own.
-void Step::write(Touched& record, EntryKind kind, CellList cells, std::vector<SystemId> targets,
+void Step::write(Touched& record, EntryKind kind, CellList cells, std::span<const SystemId> targets,
                  int64_t commit_time_us) {
   const bool is_one_key = record.rules->schema->key_equivalence == model::KeyEquivalence::kBytes ||
                           std::none_of(targets.begin(), targets.end(), [&](SystemId target) {
                             return record.rules->tells_keys_apart(*record.rules->role(target));
                           });
   if (is_one_key) {
-    return write_as(record, record.key, kind, std::move(cells), std::move(targets), commit_time_us);
+    return write_as(record, record.key, kind, std::move(cells), targets, commit_time_us);
   }
-  std::map<std::string, std::vector<SystemId>> by_key;
+  std::map<std::string, Targets> by_key;
   for (const SystemId target : targets) {
     by_key[key_for(record, *record.rules->role(target))].push_back(target);
   }
   for (auto& [key, those] : by_key) {
-    write_as(record, key, kind, cells, std::move(those), commit_time_us);
+    write_as(record, key, kind, cells, those, commit_time_us);
   }
 }
 
 void Step::write_as(Touched& record, std::string_view key, EntryKind kind, CellList cells,
-                    std::vector<SystemId> targets, int64_t commit_time_us) {
+                    std::span<const SystemId> targets, int64_t commit_time_us) {
   const model::StreamId stream = record.rules->schema->stream;
   model::Entry& entry = frame_.entries.emplace_back();
   entry.dataset = record.id.dataset;
@@ -180,7 +180,7 @@ void Step::write_as(Touched& record, std::string_view key, EntryKind kind, CellL
   entry.kind = kind;
   entry.generation = record.state().generation;
   entry.cells = std::move(cells);
-  entry.targets = std::move(targets);
+  entry.targets.assign(targets.begin(), targets.end());
   entry.origin = input_.system;
   entry.commit_time_us = commit_time_us;
   for (const SystemId target : entry.targets) {

@@ -139,7 +139,7 @@ void Step::write_back(Touched& record, const SystemRole& role, const Arriving& a
     }
   }
   record.is_dirty = true;
-  write(record, EntryKind::kSet, std::move(cells), {role.system}, arriving.commit_time_us);
+  write(record, EntryKind::kSet, std::move(cells), alone(role), arriving.commit_time_us);
 }
 
 // The record was deleted elsewhere while the sync went on: it ends here too.
@@ -164,7 +164,7 @@ void Step::end_snapshot(Touched& record, const SystemRole& role, const Row& row)
     view.cells = std::move(shown);
   }
   record.is_dirty = true;
-  write(record, EntryKind::kDelete, {}, {role.system}, row.commit_time_us);
+  write(record, EntryKind::kDelete, {}, alone(role), row.commit_time_us);
 }
 
 void Step::take_missing(Touched& record, const SystemRole& role) {
@@ -178,7 +178,7 @@ void Step::take_missing(Touched& record, const SystemRole& role) {
     view.cells.clear();
   }
   record.is_dirty = true;
-  write(record, whole_kind(record, role), full_cells(record), {role.system}, input_.now_us);
+  write(record, whole_kind(record, role), full_cells(record), alone(role), input_.now_us);
 }
 
 void Step::redeliver(Touched& record, const SystemRole& role) {
@@ -196,7 +196,7 @@ void Step::redeliver(Touched& record, const SystemRole& role) {
     return;
   }
   write(record, state.exists() ? whole_kind(record, role) : EntryKind::kDelete, full_cells(record),
-        {role.system}, input_.now_us);
+        alone(role), input_.now_us);
 }
 
 }  // namespace syncline::core

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <map>
+#include <memory_resource>
 #include <optional>
 #include <unordered_map>
 #include <variant>
@@ -71,8 +72,8 @@ struct Row {
   bool is_read = false;
   int64_t commit_time_us = 0;
   int64_t time_resolution_us = 1;
-  model::KeyHash moved_with = {};  // as an entry has it
-  std::vector<RowCell> cells;
+  model::KeyHash moved_with = {};   // as an entry has it
+  std::pmr::vector<RowCell> cells;  // of many rows in one piece of memory, where that pays
 };
 
 struct Marker {

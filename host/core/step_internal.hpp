@@ -4,6 +4,7 @@
 // Threads: one; lives for one Lane::step.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "host/core/lane.hpp"
@@ -98,6 +99,11 @@ model::ConflictSide side(const model::Version& version, const model::CellView& c
 // REQUIRES: as accepted_value.
 model::ConflictSide accepted_side(const Touched& record, model::FieldIndex field);
 
+// Of a write to one system only.
+inline std::span<const model::SystemId> alone(const SystemRole& role) {
+  return {&role.system, 1};
+}
+
 class Step {
  public:
   Step(Lane& lane, const Input& input, RecordSet& records);
@@ -183,9 +189,9 @@ class Step {
   model::EntryCell accepted_cell(const Touched& record, model::FieldIndex field) const;
   model::CellList full_cells(const Touched& record) const;
   void write(Touched& record, model::EntryKind kind, model::CellList cells,
-             std::vector<model::SystemId> targets, int64_t commit_time_us);
+             std::span<const model::SystemId> targets, int64_t commit_time_us);
   void write_as(Touched& record, std::string_view key, model::EntryKind kind, model::CellList cells,
-                std::vector<model::SystemId> targets, int64_t commit_time_us);
+                std::span<const model::SystemId> targets, int64_t commit_time_us);
 
   SystemView& make_view(Touched& record, const SystemRole& role) const;
   Touched& touch(const RecordId& id, const DatasetRules& rules, std::string_view key);

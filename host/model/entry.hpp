@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
@@ -95,6 +96,17 @@ class CellList {
   boost::intrusive_ptr<List> list_;
 };
 
+// Systems, sorted. Mostly one or two, which take no memory of their own.
+class Targets : public boost::container::small_vector<SystemId, 2> {
+ public:
+  using small_vector::small_vector;
+  size_t size_on_heap() const { return capacity() > 2 ? capacity() * sizeof(SystemId) : 0; }
+  bool operator==(std::span<const SystemId> systems) const {
+    return std::equal(begin(), end(), systems.begin(), systems.end());
+  }
+  bool operator==(const Targets& other) const = default;
+};
+
 struct Entry {
   DatasetId dataset = 0;
   Sequence sequence = 0;
@@ -102,10 +114,10 @@ struct Entry {
   std::string key;  // joined (model/key.hpp), as its origin wrote it
   EntryKind kind = EntryKind::kSet;
   uint64_t generation = 0;
-  CellList cells;                 // whole: every value field; kSet: the changed; kDelete: none
-  std::vector<SystemId> targets;  // the systems it must be written to, sorted
-  SystemId origin = 0;            // the system whose log showed it here
-  int64_t commit_time_us = 0;     // when its origin committed it; for latency
+  CellList cells;              // whole: every value field; kSet: the changed; kDelete: none
+  Targets targets;             // the systems it must be written to
+  SystemId origin = 0;         // the system whose log showed it here
+  int64_t commit_time_us = 0;  // when its origin committed it; for latency
   // Where a row's key was changed: of a kPut the record that the row was until then, of a kDelete
   // the one that it is from then on. A target that is given both at once may change the key of its
   // row, with all that is not synced. None: nothing is known of that.

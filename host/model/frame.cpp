@@ -25,8 +25,7 @@ size_t count_size(const Frame& frame) {
   size_t size = sizeof frame + frame.entries.capacity() * sizeof(Entry) +
                 frame.records.capacity() * sizeof(RecordImage);
   for (const Entry& entry : frame.entries) {
-    size += memory_size(entry.key) + memory_size(entry.cells) +
-            entry.targets.capacity() * sizeof(SystemId);
+    size += memory_size(entry.key) + memory_size(entry.cells) + entry.targets.size_on_heap();
   }
   for (const RecordImage& record : frame.records) {
     size += memory_size(record.key) + memory_size(record.state);

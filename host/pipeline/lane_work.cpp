@@ -41,11 +41,15 @@ std::optional<core::RowOp> row_op(Kind kind, uint8_t op, bool is_ours, Verdict v
   return is_insert ? core::RowOp::kInsert : core::RowOp::kUpdate;
 }
 
+constexpr size_t kCellBytesAtFirst = 16u << 10;
+
 class Splitter {
  public:
   Splitter(const Captured& captured, const core::Rules& rules, const std::string& appliance,
            size_t lane_count)
-      : captured_(captured), rules_(rules), appliance_(appliance), places_(lane_count) {}
+      : captured_(captured), rules_(rules), appliance_(appliance), places_(lane_count) {
+    split_.memory = std::make_unique<std::pmr::monotonic_buffer_resource>(kCellBytesAtFirst);
+  }
 
   void add_batch(const Batch& batch, Examined& examined) {
     reading_ = reading_of(batch.dataset());
@@ -109,11 +113,11 @@ class Splitter {
       ++split_.rows_same;
       return;
     }
-    core::Row out;
-    out.dataset = batch.dataset();
-    out.key_hash = batch.key_hash(row);
-    out.key = batch.key(row);
-    out.op = *op;
+    core::Row out{.dataset = batch.dataset(),
+                  .key_hash = batch.key_hash(row),
+                  .key = batch.key(row),
+                  .op = *op,
+                  .cells = std::pmr::vector<core::RowCell>(split_.memory.get())};
     out.is_ours = is_ours;
     out.is_read = captured_.kind != Kind::kLog;
     out.commit_time_us = batch.transaction(row).commit_time_us;

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <map>
+#include <memory>
+#include <memory_resource>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,7 @@ struct LaneWork {
 };
 
 struct Split {
+  std::unique_ptr<std::pmr::memory_resource> memory;  // of the rows' cells
   std::vector<LaneWork> lanes;  // those with anything to decide or to remember, by index
   uint64_t rows_same = 0;       // showed nothing that the table did not know
 };
