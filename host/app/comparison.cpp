@@ -11,6 +11,7 @@
 #include "host/app/narrow_columns.hpp"
 #include "host/app/render.hpp"
 #include "host/app/systems.hpp"
+#include "host/app/unique_keys.hpp"
 #include "host/base/random.hpp"
 #include "host/model/key.hpp"
 
@@ -258,7 +259,9 @@ std::vector<SystemFinding> find_in_systems(const Blueprint& blueprint) {
   std::ranges::copy_if(found, std::back_inserter(told), [&](const SystemFinding& one) {
     return !is_narrow_everywhere(found, one, blueprint);
   });
-  std::ranges::move(find_narrow_columns(blueprint), std::back_inserter(told));
+  const KnownTables tables(blueprint);
+  std::ranges::move(find_narrow_columns(blueprint, tables), std::back_inserter(told));
+  std::ranges::move(find_unique_keys(blueprint, tables), std::back_inserter(told));
   return told;
 }
 

@@ -64,15 +64,14 @@ std::string declared_text(const ports::ColumnInfo& column) {
 
 class Search {
  public:
-  explicit Search(const Blueprint& blueprint) : blueprint_(blueprint) {
-    for (const BlueprintSystem& system : blueprint.systems) {
-      tables_.push_back(tables_of(system));
-    }
-  }
+  Search(const Blueprint& blueprint, const KnownTables& tables)
+      : blueprint_(blueprint), tables_(tables) {}
 
   std::vector<SystemFinding> run() {
     for (const auto& schema : blueprint_.schemas) look_at(*schema);
-    for (size_t system = 0; system < tables_.size(); ++system) ask_for_statements(system);
+    for (size_t system = 0; system < blueprint_.systems.size(); ++system) {
+      ask_for_statements(system);
+    }
     std::vector<SystemFinding> findings;
     for (Found& one : found_) {
       const auto severity =
@@ -84,15 +83,6 @@ class Search {
   }
 
  private:
-  // None where they cannot be read: why is a finding of the system's own.
-  static std::vector<ports::TableInfo> tables_of(const BlueprintSystem& system) {
-    if (system.ports.datasets.empty()) return {};
-    const auto made = make_system(system.settings->kind, system.ports, system_clock());
-    if (!made) return {};
-    auto tables = made.value().catalog->tables();
-    return tables ? std::move(tables).value() : std::vector<ports::TableInfo>();
-  }
-
   void look_at(const model::Schema& schema) {
     const core::DatasetRules& rules = blueprint_.rules.at(schema.dataset);
     for (size_t field = 0; field < schema.fields.size(); ++field) {
@@ -111,7 +101,8 @@ class Search {
     for (size_t at = 0; at < blueprint_.systems.size(); ++at) {
       for (const ports::DatasetMapping& mapping : blueprint_.systems[at].ports.datasets) {
         if (mapping.schema != &schema) continue;
-        const ports::ColumnInfo* column = find_column(at, mapping.table, mapping.columns[field]);
+        const ports::ColumnInfo* column =
+            find_column(tables_.find(at, mapping.table), mapping.columns[field]);
         if (column == nullptr) continue;
         config::Holder& holder =
             holders.emplace_back(holder_of(blueprint_.systems[at], mapping, *column));
@@ -129,14 +120,6 @@ class Search {
   // What the config says of a field is known to its writer.
   static void bound(model::LogicalType& type, const model::LogicalType& declared) {
     if (type.kind == declared.kind) type = config::coarsest(type, declared).value_or(type);
-  }
-
-  const ports::ColumnInfo* find_column(size_t system, const std::string& table,
-                                       const std::string& column) const {
-    const auto at = std::ranges::find(tables_[system], table, &ports::TableInfo::name);
-    if (at == tables_[system].end()) return nullptr;
-    const auto found = std::ranges::find(at->columns, column, &ports::ColumnInfo::name);
-    return found == at->columns.end() ? nullptr : &*found;
   }
 
   static config::Holder holder_of(const BlueprintSystem& system,
@@ -171,14 +154,15 @@ class Search {
   }
 
   const Blueprint& blueprint_;
-  std::vector<std::vector<ports::TableInfo>> tables_;  // per system
+  const KnownTables& tables_;
   std::vector<Found> found_;
 };
 
 }  // namespace
 
-std::vector<SystemFinding> find_narrow_columns(const Blueprint& blueprint) {
-  return Search(blueprint).run();
+std::vector<SystemFinding> find_narrow_columns(const Blueprint& blueprint,
+                                               const KnownTables& tables) {
+  return Search(blueprint, tables).run();
 }
 
 }  // namespace syncline::app

@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "host/app/comparison.hpp"
+#include "host/app/known_tables.hpp"
 
 namespace syncline::app {
 
 // Each with the statement that widens the column. Of systems whose tables cannot be read nothing is
 // said.
-std::vector<SystemFinding> find_narrow_columns(const Blueprint& blueprint);
+std::vector<SystemFinding> find_narrow_columns(const Blueprint& blueprint,
+                                               const KnownTables& tables);
 
 }  // namespace syncline::app

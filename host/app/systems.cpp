@@ -88,8 +88,8 @@ constexpr const char* kAndTheRest = " /* and its DEFAULT, ON UPDATE, CHECK and C
 std::string mariadb_finer_key(const std::string& table, const ports::ColumnInfo& column) {
   const ports::SqlQuotes quotes = mariadb::sql_quotes();
   return "ALTER TABLE " + quotes.table(table) + " MODIFY " + quotes.name(column.name) + " " +
-         column.native_type + " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL" +
-         kAndTheRest + ";";
+         column.native_type + " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin" +
+         (column.is_nullable ? "" : " NOT NULL") + kAndTheRest + ";";
 }
 
 using Columns = std::span<const config::ColumnShape* const>;
@@ -128,6 +128,64 @@ std::string mariadb_make_key(const ports::SystemConfig& /*config*/, const std::s
          names_of(columns, quotes) + ");";
 }
 
+std::string unique_sql(const std::string& index, const std::string& table,
+                       const std::string& columns) {
+  return "CREATE UNIQUE INDEX " + index + (index.empty() ? "ON " : " ON ") + table + " (" +
+         columns + ");";
+}
+
+std::string sqlite_collation(model::KeyEquivalence equivalence) {
+  switch (equivalence) {
+    case model::KeyEquivalence::kAsciiCaseInsensitive:
+      return "NOCASE";
+    case model::KeyEquivalence::kTrailingSpaces:
+      return "RTRIM";
+    case model::KeyEquivalence::kBytes:
+      break;
+  }
+  return {};
+}
+
+// An index of SQLite may compare otherwise than its columns do.
+std::string sqlite_make_unique(const std::string& table,
+                               std::span<const ports::ColumnInfo> columns) {
+  const ports::SqlQuotes quotes = sqlite::sql_quotes();
+  std::string name = table;
+  std::string terms;
+  for (const ports::ColumnInfo& column : columns) {
+    const std::string collation = sqlite_collation(column.equivalence);
+    name += "_" + column.name + (collation.empty() ? "" : "_" + collation);
+    terms += (terms.empty() ? "" : ", ") + quotes.name(column.name) +
+             (collation.empty() ? "" : " COLLATE " + collation);
+  }
+  return unique_sql("main." + quotes.name(name + "_unique"), quotes.table(table), terms);
+}
+
+// On servers the columns say how they are compared.
+std::string make_unique_as_it_is(const std::string& index, const ports::SqlQuotes& quotes,
+                                 const std::string& table,
+                                 std::span<const ports::ColumnInfo> columns) {
+  std::string terms;
+  for (const ports::ColumnInfo& column : columns) {
+    if (column.equivalence != model::KeyEquivalence::kBytes) return {};
+    terms += (terms.empty() ? "" : ", ") + quotes.name(column.name);
+  }
+  return unique_sql(index, quotes.table(table), terms);
+}
+
+std::string postgres_make_unique(const std::string& table,
+                                 std::span<const ports::ColumnInfo> columns) {
+  return make_unique_as_it_is("", postgres::sql_quotes(), table, columns);
+}
+
+std::string mariadb_make_unique(const std::string& table,
+                                std::span<const ports::ColumnInfo> columns) {
+  std::string name;
+  for (const ports::ColumnInfo& column : columns) name += column.name + "_";
+  const ports::SqlQuotes quotes = mariadb::sql_quotes();
+  return make_unique_as_it_is(quotes.name(name + "unique"), quotes, table, columns);
+}
+
 // Of lengths and ranges it knows none.
 model::Extent sqlite_extent_of(const ports::ColumnInfo& column) {
   return {.type = column.type};
@@ -149,6 +207,7 @@ const std::vector<SystemRow>& system_table() {
        sqlite::sql_quotes,
        sqlite_finer_key,
        sqlite_make_key,
+       sqlite_make_unique,
        sqlite_extent_of,
        sqlite::widening_sql},
       {"postgres",
@@ -158,6 +217,7 @@ const std::vector<SystemRow>& system_table() {
        postgres::sql_quotes,
        finer_keys<postgres_finer_key>,
        postgres_make_key,
+       postgres_make_unique,
        postgres::extent_of,
        postgres::widening_sql},
       {"mariadb",
@@ -167,6 +227,7 @@ const std::vector<SystemRow>& system_table() {
        mariadb::sql_quotes,
        finer_keys<mariadb_finer_key>,
        mariadb_make_key,
+       mariadb_make_unique,
        mariadb::extent_of,
        mariadb::widening_sql},
   };

@@ -28,6 +28,9 @@ struct SystemRow {
                            std::span<const ports::ColumnInfo* const> columns);
   std::string (*make_key)(const ports::SystemConfig& config, const std::string& table,
                           std::span<const config::ColumnShape* const> columns);
+  // The statement that makes these columns unique together, compared by these equivalences; empty
+  // where it cannot.
+  std::string (*make_unique)(const std::string& table, std::span<const ports::ColumnInfo> columns);
   // What a column holds, and per column the statement after which it holds what is wanted; empty
   // where there is none.
   model::Extent (*extent_of)(const ports::ColumnInfo& column);

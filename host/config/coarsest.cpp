@@ -113,6 +113,13 @@ const ColumnOf* find_not_understood(std::span<const ColumnOf> columns) {
   return nullptr;
 }
 
+bool is_coarser(model::KeyEquivalence a, model::KeyEquivalence b) {
+  using enum model::KeyEquivalence;
+  // From fine to coarse; the enumeration's numbers are permanent and not in this order.
+  constexpr model::KeyEquivalence kOrder[] = {kBytes, kTrailingSpaces, kAsciiCaseInsensitive};
+  return std::ranges::find(kOrder, a) > std::ranges::find(kOrder, b);
+}
+
 std::optional<LogicalType> common_type(std::span<const ColumnOf> columns) {
   if (find_not_understood(columns) != nullptr) return std::nullopt;
   std::optional<LogicalType> type = type_among(columns.front(), columns);

@@ -16,14 +16,6 @@ using model::TypeKind;
 constexpr TypeKind kNoKeys[] = {TypeKind::kFloat32, TypeKind::kFloat64, TypeKind::kJson,
                                 TypeKind::kSpatial};
 
-// From fine to coarse; the enumeration's numbers are permanent and not in this order.
-constexpr KeyEquivalence kCoarser[] = {KeyEquivalence::kBytes, KeyEquivalence::kTrailingSpaces,
-                                       KeyEquivalence::kAsciiCaseInsensitive};
-
-auto rank(KeyEquivalence equivalence) {
-  return std::ranges::find(kCoarser, equivalence) - kCoarser;
-}
-
 // A mapping with its table: which column holds which field.
 struct Side {
   const Mapping* mapping = nullptr;
@@ -272,7 +264,7 @@ std::string DatasetResolver::finer_keys(KeyEquivalence wanted) const {
     std::vector<const ColumnShape*> coarse;
     for (const std::string& field : dataset_.key) {
       const ColumnShape* column = side.columns.at(field);
-      if (rank(column->equivalence) > rank(wanted)) coarse.push_back(column);
+      if (is_coarser(column->equivalence, wanted)) coarse.push_back(column);
     }
     if (coarse.empty()) continue;
     fix += "-- in " + side.mapping->system + ":\n";
@@ -289,13 +281,13 @@ KeyEquivalence DatasetResolver::choose_equivalence() {
   for (const Side& side : sides_) {
     for (const std::string& field : dataset_.key) {
       const ColumnShape& column = *side.columns.at(field);
-      if (rank(column.equivalence) <= rank(needed)) continue;
+      if (!is_coarser(column.equivalence, needed)) continue;
       needed = column.equivalence;
       needed_by = side.column_text(column);
     }
   }
   if (!dataset_.key_equivalence) return needed;
-  if (rank(*dataset_.key_equivalence) < rank(needed)) {
+  if (is_coarser(needed, *dataset_.key_equivalence)) {
     add(dataset_.place, ErrorCode::kSystemKey,
         "\"key_equivalence\" of dataset \"" + dataset_.name + "\" is finer than its systems",
         needed_by + " takes keys for equal that the config tells apart",

@@ -86,6 +86,9 @@ Resolution resolve_dataset(const Config& config, const Dataset& dataset,
 std::optional<model::LogicalType> coarsest(const model::LogicalType& a,
                                            const model::LogicalType& b);
 
+// Whether a takes more for one than b does.
+bool is_coarser(model::KeyEquivalence a, model::KeyEquivalence b);
+
 struct ColumnOf {
   const TableShape* table = nullptr;
   const ColumnShape* column = nullptr;

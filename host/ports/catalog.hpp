@@ -26,6 +26,15 @@ struct ColumnInfo {
   bool is_of_own_kind = false;  // only systems of this kind understand its text
   std::string collation = {};   // its name, where it must be said when the column is declared anew
   bool is_numbered = false;     // the system gives new rows numbers here
+  bool is_spelled = false;      // kept as a text: what is spelled otherwise is another value
+};
+
+// Columns whose values no two rows share.
+struct UniqueInfo {
+  std::vector<std::string> columns;
+  std::vector<model::KeyEquivalence> equivalences;  // per column
+  bool are_nulls_equal = false;
+  std::string drop = {};  // what gives it up: a statement, or words where there is none
 };
 
 struct TableInfo {
@@ -33,6 +42,7 @@ struct TableInfo {
   std::vector<ColumnInfo> columns;
   std::vector<std::vector<std::string>> keys;  // primary first, then unique ones without NULLs
   std::vector<std::string> references;         // tables that its foreign keys point to
+  std::vector<UniqueInfo> uniques;             // the keys, and those that may be NULL
   uint64_t row_count = 0;
 };
 

@@ -6,6 +6,7 @@
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import unittest
 
@@ -170,6 +171,46 @@ class Mended(fixture.Appliance):
         self.wait(lambda: self.rows(self.shop, "gauge")[1:] == [("b", "123456789012345678.25")])
         self.write(self.shop, "UPDATE gauge SET price = '2.25' WHERE id = 'b'")
         self.expect_equal("gauge")
+
+    def test_a_unique_key_that_one_file_lacks_is_named_and_made(self):
+        """As often as it is asked, in either direction: what is legal here is refused there."""
+        gauge = "CREATE TABLE gauge (id TEXT PRIMARY KEY NOT NULL, mail TEXT, room INTEGER"
+        self.write(self.office, gauge + ", UNIQUE (mail COLLATE NOCASE))",
+                   "INSERT INTO gauge VALUES ('a', 'x', 1)")
+        self.write(self.shop, gauge + ")", "CREATE UNIQUE INDEX rooms ON gauge (room)",
+                   "INSERT INTO gauge VALUES ('a', 'x', 1)")
+        self.init()
+        found = self.findings_of("gauge")
+        self.assertEqual([(one["system"], one["severity"], one["what"].split(":")[0])
+                          for one in found],
+                         [("office", "warning",
+                           "(room) is unique in shop.gauge, not in office.gauge"),
+                          ("shop", "warning",
+                           "(mail) is unique in office.gauge, not in shop.gauge")])
+        self.assertIn('-- or, in shop: DROP INDEX main."rooms";', found[0]["fix"])
+        self.assertIn("upper and lower case", found[1]["what"])
+        self.assertIn("-- or, in office: make the table anew without UNIQUE (\"mail\")",
+                      found[1]["fix"])
+        self.mend_all()
+        self.assertEqual(self.findings_of("gauge"), [])
+        for path in (self.office, self.shop):
+            self.assertEqual(self.rows(path, "gauge"), [("a", "x", 1)])
+            for row in ("'b', 'X', 2", "'b', 'y', 1"):
+                with self.assertRaises(sqlite3.IntegrityError):
+                    self.write(path, f"INSERT INTO gauge VALUES ({row})")
+
+    def test_a_unique_key_that_one_file_takes_more_for_one_in_is_named(self):
+        gauge = "CREATE TABLE gauge (id TEXT PRIMARY KEY NOT NULL, mail TEXT"
+        self.write(self.office, gauge + " UNIQUE COLLATE NOCASE)")
+        self.write(self.shop, gauge + " UNIQUE)")
+        self.init()
+        found = self.findings_of("gauge")
+        self.assertEqual([(one["system"], one["severity"]) for one in found],
+                         [("shop", "warning")])
+        self.assertIn("(mail) takes more values for one in office.gauge than in shop.gauge",
+                      found[0]["what"])
+        self.assertEqual(self.mend(self.shop, found[0]["fix"]), "")
+        self.assertEqual(self.findings_of("gauge"), [])
 
     def findings_of(self, dataset):
         return [one for one in self.findings() if one["dataset"] == dataset]

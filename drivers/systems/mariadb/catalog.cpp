@@ -15,6 +15,19 @@ namespace {
 
 using ports::Finding, ports::Severity;
 
+ports::UniqueInfo unique_info(const Table& table, const UniqueSet& unique) {
+  ports::UniqueInfo info;
+  info.columns = unique.columns;
+  for (const std::string& name : unique.columns) {
+    const Column* column = table.find(name);
+    info.equivalences.push_back(column == nullptr ? model::KeyEquivalence::kBytes
+                                                  : equivalence_of(column->type));
+  }
+  info.drop =
+      "ALTER TABLE " + quoted_name(table.name) + " DROP INDEX " + quoted_name(unique.index) + ";";
+  return info;
+}
+
 ports::TableInfo table_info(const Table& table) {
   ports::TableInfo info;
   info.name = table.name;
@@ -32,6 +45,7 @@ ports::TableInfo table_info(const Table& table) {
           return column != nullptr && !column->is_nullable;
         });
     if (is_usable) info.keys.push_back(unique.columns);
+    info.uniques.push_back(unique_info(table, unique));
   }
   return info;
 }

@@ -24,6 +24,22 @@ constexpr int64_t kMebibyte = 1 << 20;
 constexpr int64_t kRetainedBytesMax = 1024 * kMebibyte;
 constexpr int64_t kMoreAtOnce = 10;  // than a limit of the server that is reached
 
+ports::UniqueInfo unique_info(const Table& table, const UniqueSet& unique) {
+  ports::UniqueInfo info;
+  info.columns = unique.columns;
+  for (const std::string& name : unique.columns) {
+    const Column* column = table.find(name);
+    info.equivalences.push_back(column == nullptr ? model::KeyEquivalence::kBytes
+                                                  : column->equivalence);
+  }
+  info.are_nulls_equal = unique.are_nulls_equal;
+  const std::string index = quoted_name(unique.index);
+  info.drop = unique.is_constraint
+                  ? "ALTER TABLE " + table.sql_name() + " DROP CONSTRAINT " + index + ";"
+                  : "DROP INDEX " + quoted_name(table.schema) + "." + index + ";";
+  return info;
+}
+
 ports::TableInfo table_info(const Table& table) {
   ports::TableInfo info;
   info.name = table.display_name();
@@ -42,6 +58,7 @@ ports::TableInfo table_info(const Table& table) {
           return column != nullptr && !column->is_nullable;
         });
     if (is_usable) info.keys.push_back(unique.columns);
+    info.uniques.push_back(unique_info(table, unique));
   }
   return info;
 }

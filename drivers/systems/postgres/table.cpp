@@ -70,8 +70,9 @@ constexpr const char* kAttributes =
     "a.attnum, x.attnum";
 
 constexpr const char* kUniques =
-    "SELECT i.indrelid, x.relname, i.indisprimary, i.indisreplident, i.indimmediate, a.attname "
-    "FROM "
+    "SELECT i.indrelid, x.relname, i.indisprimary, i.indisreplident, i.indimmediate, a.attname, "
+    "EXISTS (SELECT 1 FROM pg_constraint u WHERE u.conindid = i.indexrelid AND u.contype IN ('p', "
+    "'u')), coalesce(to_jsonb(i)->>'indnullsnotdistinct', 'f') = 'true' FROM "
     "pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN LATERAL unnest(i.indkey::int2[]) WITH "
     "ORDINALITY k(attnum, place) ON k.place <= i.indnkeyatts LEFT JOIN pg_attribute a ON "
     "a.attrelid "
@@ -148,6 +149,8 @@ void add_unique(const Answer& rows, size_t row, Table& table) {
     made.is_primary = rows.is_true(row, 2);
     made.is_identity = rows.is_true(row, 3);
     made.is_immediate = rows.is_true(row, 4);
+    made.is_constraint = rows.is_true(row, 6);
+    made.are_nulls_equal = rows.is_true(row, 7);
   }
   table.uniques.back().columns.emplace_back(rows.text(row, 5));
 }

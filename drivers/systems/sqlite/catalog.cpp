@@ -40,6 +40,38 @@ bool is_usable_key(const Table& table, const UniqueSet& unique) {
          });
 }
 
+// Types that it has no storage class for, and decimals that it is to keep whole.
+bool is_spelled(const Column& column) {
+  switch (logical_type_of(column.declared_type).kind) {
+    case model::TypeKind::kBool:
+    case model::TypeKind::kInt64:
+    case model::TypeKind::kFloat64:
+    case model::TypeKind::kBytes:
+    case model::TypeKind::kText:
+    case model::TypeKind::kChar:
+      return false;
+    case model::TypeKind::kDecimal:
+      return column.affinity == Affinity::kText || column.affinity == Affinity::kNone;
+    default:
+      return true;
+  }
+}
+
+ports::UniqueInfo unique_info(const UniqueSet& unique) {
+  ports::UniqueInfo info;
+  info.columns = unique.columns;
+  for (const std::string& collation : unique.collations) {
+    info.equivalences.push_back(equivalence_of(collation));
+  }
+  std::string names;
+  for (const std::string& column : unique.columns) {
+    names += (names.empty() ? "" : ", ") + quoted(column);
+  }
+  info.drop = unique.is_created ? "DROP INDEX main." + quoted(unique.index) + ";"
+                                : "make the table anew without UNIQUE (" + names + ")";
+  return info;
+}
+
 Result<ports::TableInfo> table_info(Connection& connection, const Table& table) {
   ports::TableInfo info;
   info.name = table.name;
@@ -49,9 +81,11 @@ Result<ports::TableInfo> table_info(Connection& connection, const Table& table) 
                             column.is_nullable && column.primary_key_place == 0,
                             column.is_generated, equivalence_of(column.collation)});
     SYN_TRY(info.columns.back().is_numbered, is_numbered(connection, table, column));
+    info.columns.back().is_spelled = is_spelled(column);
   }
   for (const UniqueSet& unique : table.uniques) {
     if (is_usable_key(table, unique)) info.keys.push_back(unique.columns);
+    if (!unique.is_partial) info.uniques.push_back(unique_info(unique));
   }
   SYN_TRY(info.references,
           query_texts(connection, "SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(" +

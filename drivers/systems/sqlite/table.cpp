@@ -53,12 +53,13 @@ void add_rowid_key(Table& table) {
   }
 }
 
-Result<void> read_index(Connection& connection, const std::string& index, bool is_primary,
-                        bool is_partial, Table& table) {
-  SYN_TRY(Statement rows, connection.prepare("SELECT cid, name, coll FROM pragma_index_xinfo(" +
-                                             literal(index) + ") WHERE key = 1 ORDER BY seqno"));
-  UniqueSet unique;
-  unique.is_partial = is_partial;
+// origin: "pk", "u", or "c" of CREATE INDEX
+Result<void> read_index(Connection& connection, UniqueSet unique, std::string_view origin,
+                        Table& table) {
+  SYN_TRY(Statement rows,
+          connection.prepare("SELECT cid, name, coll FROM pragma_index_xinfo(" +
+                             literal(unique.index) + ") WHERE key = 1 ORDER BY seqno"));
+  unique.is_created = origin == "c";
   while (true) {
     SYN_TRY(const bool has_row, connection.next(rows));
     if (!has_row) break;
@@ -69,7 +70,8 @@ Result<void> read_index(Connection& connection, const std::string& index, bool i
     unique.columns.emplace_back(rows.text(1));
     unique.collations.emplace_back(rows.text(2));
   }
-  table.uniques.insert(is_primary ? table.uniques.begin() : table.uniques.end(), std::move(unique));
+  table.uniques.insert(origin == "pk" ? table.uniques.begin() : table.uniques.end(),
+                       std::move(unique));
   return success();
 }
 
@@ -81,10 +83,12 @@ Result<void> read_uniques(Connection& connection, Table& table) {
   while (true) {
     SYN_TRY(const bool has_row, connection.next(rows));
     if (!has_row) break;
-    const bool is_primary = rows.text(1) == "pk";
-    has_primary_index |= is_primary;
-    SYN_TRY(
-        read_index(connection, std::string(rows.text(0)), is_primary, rows.integer(2) != 0, table));
+    const std::string origin(rows.text(1));
+    has_primary_index |= origin == "pk";
+    UniqueSet unique;
+    unique.index = rows.text(0);
+    unique.is_partial = rows.integer(2) != 0;
+    SYN_TRY(read_index(connection, std::move(unique), origin, table));
   }
   if (!has_primary_index) add_rowid_key(table);
   return success();

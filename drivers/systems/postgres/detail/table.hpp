@@ -50,8 +50,10 @@ struct UniqueSet {
   std::string index;
   std::vector<std::string> columns;
   bool is_primary = false;
-  bool is_identity = false;  // REPLICA IDENTITY USING INDEX names it
-  bool is_immediate = true;  // not DEFERRABLE
+  bool is_identity = false;      // REPLICA IDENTITY USING INDEX names it
+  bool is_immediate = true;      // not DEFERRABLE
+  bool is_constraint = false;    // not an index alone
+  bool are_nulls_equal = false;  // NULLS NOT DISTINCT, from 15 on
 };
 
 struct Table {

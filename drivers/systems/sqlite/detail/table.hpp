@@ -29,6 +29,8 @@ struct UniqueSet {  // columns that no two rows share
   std::vector<std::string> columns;
   std::vector<std::string> collations;
   bool is_partial = false;
+  std::string index = {};   // empty: the rowid needs none
+  bool is_created = false;  // by CREATE INDEX, and not within the table's own text
 };
 
 struct Table {
