@@ -58,18 +58,20 @@ TEST_F(Catalog, TablesWithTypesAndKeys) {
 
 TEST_F(Catalog, UniqueKeysWithWhatGivesThemUp) {
   user_.run(
-      "CREATE TABLE u(a int PRIMARY KEY, b text CONSTRAINT \"the one\" UNIQUE NULLS NOT DISTINCT, "
-      "c text, d text); CREATE UNIQUE INDEX both ON u(d, c); CREATE UNIQUE INDEX ON u(lower(d)); "
+      "CREATE TABLE u(a int PRIMARY KEY, b text, c text, d text, CONSTRAINT \"the one\" UNIQUE "
+      "NULLS "
+      "NOT DISTINCT (b)); CREATE UNIQUE INDEX \"two of\" ON u(d, c); CREATE UNIQUE INDEX ON "
+      "u(lower(d)); "
       "CREATE UNIQUE INDEX ON u(d) WHERE c = 'x'");
   config_.url = url();
   system_ = make_postgres(config_, system_clock()).value();
   const auto uniques = system_.catalog->tables().value().at(0).uniques;
   ASSERT_THAT(uniques, SizeIs(3));
   EXPECT_FALSE(uniques[0].are_nulls_equal);
-  EXPECT_THAT(uniques[1].columns, ElementsAre("d", "c"));
-  EXPECT_EQ("DROP INDEX \"public\".\"both\";", uniques[1].drop);
-  EXPECT_TRUE(uniques[2].are_nulls_equal);
-  EXPECT_EQ("ALTER TABLE \"public\".\"u\" DROP CONSTRAINT \"the one\";", uniques[2].drop);
+  EXPECT_THAT(uniques[2].columns, ElementsAre("d", "c"));
+  EXPECT_EQ("DROP INDEX \"public\".\"two of\";", uniques[2].drop);
+  EXPECT_TRUE(uniques[1].are_nulls_equal);
+  EXPECT_EQ("ALTER TABLE \"public\".\"u\" DROP CONSTRAINT \"the one\";", uniques[1].drop);
 }
 
 TEST_F(Catalog, NamesOfOursAreValidAndDistinct) {
