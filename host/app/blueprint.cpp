@@ -218,6 +218,10 @@ Result<config::SystemShape> read_shape(const BlueprintSystem& system, Clock& clo
       },
       [row, config = system.ports, tables](const std::string& table, Columns columns) {
         return row->finer_key(config, table, infos_of(tables, table, columns));
+      },
+      [row, config = system.ports](const std::string& table, const std::string& column,
+                                   const model::LogicalType& type) {
+        return row->add_column(config, table, column, type);
       }};
 }
 

@@ -128,6 +128,30 @@ std::string mariadb_make_key(const ports::SystemConfig& /*config*/, const std::s
          names_of(columns, quotes) + ");";
 }
 
+std::string column_sql(const ports::SqlQuotes& quotes, const std::string& table,
+                       const std::string& column, const std::string& type) {
+  if (type.empty()) return {};
+  return "ALTER TABLE " + quotes.table(table) + " ADD COLUMN " + quotes.name(column) + " " + type +
+         ";";
+}
+
+std::string sqlite_add_column(const ports::SystemConfig& config, const std::string& table,
+                              const std::string& column, const model::LogicalType& type) {
+  const auto declared = sqlite::new_column_type(config, table, type);
+  if (!declared) return to_string(declared.error());
+  return column_sql(sqlite::sql_quotes(), table, column, declared.value());
+}
+
+std::string postgres_add_column(const ports::SystemConfig& /*config*/, const std::string& table,
+                                const std::string& column, const model::LogicalType& type) {
+  return column_sql(postgres::sql_quotes(), table, column, postgres::new_column_type(type));
+}
+
+std::string mariadb_add_column(const ports::SystemConfig& /*config*/, const std::string& table,
+                               const std::string& column, const model::LogicalType& type) {
+  return column_sql(mariadb::sql_quotes(), table, column, mariadb::new_column_type(type));
+}
+
 std::string unique_sql(const std::string& index, const std::string& table,
                        const std::string& columns) {
   return "CREATE UNIQUE INDEX " + index + (index.empty() ? "ON " : " ON ") + table + " (" +
@@ -207,6 +231,7 @@ const std::vector<SystemRow>& system_table() {
        sqlite::sql_quotes,
        sqlite_finer_key,
        sqlite_make_key,
+       sqlite_add_column,
        sqlite_make_unique,
        sqlite_extent_of,
        sqlite::widening_sql},
@@ -217,6 +242,7 @@ const std::vector<SystemRow>& system_table() {
        postgres::sql_quotes,
        finer_keys<postgres_finer_key>,
        postgres_make_key,
+       postgres_add_column,
        postgres_make_unique,
        postgres::extent_of,
        postgres::widening_sql},
@@ -227,6 +253,7 @@ const std::vector<SystemRow>& system_table() {
        mariadb::sql_quotes,
        finer_keys<mariadb_finer_key>,
        mariadb_make_key,
+       mariadb_add_column,
        mariadb_make_unique,
        mariadb::extent_of,
        mariadb::widening_sql},

@@ -28,6 +28,9 @@ struct SystemRow {
                            std::span<const ports::ColumnInfo* const> columns);
   std::string (*make_key)(const ports::SystemConfig& config, const std::string& table,
                           std::span<const config::ColumnShape* const> columns);
+  // A column for a field of that type, which may be NULL; empty where there is no type for it.
+  std::string (*add_column)(const ports::SystemConfig& config, const std::string& table,
+                            const std::string& column, const model::LogicalType& type);
   // The statement that makes these columns unique together, compared by these equivalences; empty
   // where it cannot.
   std::string (*make_unique)(const std::string& table, std::span<const ports::ColumnInfo> columns);

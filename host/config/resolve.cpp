@@ -87,7 +87,12 @@ class DatasetResolver {
   }
 
   void find_tables();
-  void map_columns(Side& side);
+  static void map_columns(Side& side);
+  void check_mapped(const Side& side);
+  std::string nearest_or_new(const Side& side, const std::string& field,
+                             const std::string& column) const;
+  std::string add_column(const Side& side, const std::string& field,
+                         const std::string& column) const;
   void check_names();
   bool is_known(const std::string& field) const;
   std::vector<std::string> all_fields() const;
@@ -129,6 +134,7 @@ void DatasetResolver::find_tables() {
     sides_.push_back({&mapping, &*system, table, {}});
     map_columns(sides_.back());
   }
+  for (const Side& side : sides_) check_mapped(side);
 }
 
 void DatasetResolver::map_columns(Side& side) {
@@ -137,16 +143,50 @@ void DatasetResolver::map_columns(Side& side) {
     taken.insert(physical);
     const ColumnShape* column = find_named(side.table->columns, physical);
     side.columns[logical] = column;
-    if (column != nullptr) continue;
-    add(side.mapping->place, ErrorCode::kSystemSchema,
-        "table \"" + side.mapping->table + "\" of \"" + side.mapping->system +
-            "\" has no column \"" + physical + "\"",
-        "field \"" + logical + "\" is mapped to it",
-        suggest(physical, names_in(side.table->columns)));
   }
   for (const ColumnShape& column : side.table->columns) {
     if (!taken.contains(column.name)) side.columns.emplace(column.name, &column);
   }
+}
+
+void DatasetResolver::check_mapped(const Side& side) {
+  for (const auto& [logical, physical] : side.mapping->fields) {
+    if (side.columns.at(logical) != nullptr) continue;
+    add(side.mapping->place, ErrorCode::kSystemSchema,
+        "table \"" + side.mapping->table + "\" of \"" + side.mapping->system +
+            "\" has no column \"" + physical + "\"",
+        "field \"" + logical + "\" is mapped to it", nearest_or_new(side, logical, physical));
+  }
+}
+
+std::string DatasetResolver::nearest_or_new(const Side& side, const std::string& field,
+                                            const std::string& column) const {
+  const std::string nearest = suggest(column, names_in(side.table->columns));
+  const std::string sql = add_column(side, field, column);
+  return sql.empty() ? nearest : "-- " + nearest + " Or:\n" + sql;
+}
+
+// The statement that gives a system a column for the field, of the type that the others have; empty
+// where that is not known.
+std::string DatasetResolver::add_column(const Side& side, const std::string& field,
+                                        const std::string& column) const {
+  if (side.system->add_column == nullptr) return {};
+  const auto say = [&](const model::LogicalType& type) {
+    return side.system->add_column(side.mapping->table, column, type);
+  };
+  const auto declared = dataset_.types.find(field);
+  if (declared != dataset_.types.end()) return say(declared->second);
+  std::vector<ColumnOf> holders;
+  for (const Side& other : sides_) {
+    const auto found = other.columns.find(field);
+    if (found == other.columns.end() || found->second == nullptr) continue;
+    const bool is_foreign =
+        !found->second->own_type.empty() && other.table->kind != side.table->kind;
+    if (is_foreign) return {};
+    if (!found->second->is_generated) holders.push_back({other.table, found->second});
+  }
+  const auto type = holders.empty() ? std::nullopt : common_type(holders);
+  return type ? say(*type) : std::string();
 }
 
 std::vector<std::string> DatasetResolver::all_fields() const {
@@ -187,11 +227,14 @@ bool DatasetResolver::travels(const std::string& field) {
     if (!is_missing && !found->second->is_generated) continue;
     const std::string why = is_missing ? "\"" + side.mapping->system + "\" has no column for it"
                                        : side.column_text(*found->second) + " is generated";
+    const std::string sql = is_missing ? add_column(side, field, field) : std::string();
     if (is_mapped) {
+      const std::string words = "map it in every system, or take it out of \"fields\"";
       add(side.mapping->place, ErrorCode::kSystemSchema, field_text(field) + " cannot travel", why,
-          "map it in every system, or take it out of \"fields\"");
+          sql.empty() ? words : "-- " + words + ". Or:\n" + sql);
     } else {
-      note(std::string("field ").append(field).append(" does not travel: ").append(why));
+      note("field " + field + " does not travel: " + why +
+           (sql.empty() ? "" : "; with one it would: " + sql));
     }
     return false;
   }
@@ -228,7 +271,7 @@ void DatasetResolver::check_key_of(const Side& side) {
       add(side.mapping->place, ErrorCode::kSystemKey,
           std::string(table).append(" has no key column \"").append(field).append("\""),
           "it is part of the key of dataset \"" + dataset_.name + "\"",
-          suggest(field, names_in(side.table->columns)));
+          nearest_or_new(side, field, field));
       return;
     }
     columns.push_back(found->second->name);

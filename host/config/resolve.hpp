@@ -5,8 +5,8 @@
 // type is the coarsest among the systems (docs/types.md), or what the config says. Key fields come
 // first, in the config's order; the others in the order of the first system's table.
 //
-// Threads: pure functions, but for KeySql. Errors: kSystemSchema, kSystemKey, kConfigUnknown;
-// `what` begins with the place in the config.
+// Threads: pure functions, but for KeySql and ColumnSql. Errors: kSystemSchema, kSystemKey,
+// kConfigUnknown; `what` begins with the place in the config.
 #pragma once
 
 #include <cstdint>
@@ -49,11 +49,16 @@ struct TableShape {
 using KeySql = std::function<std::string(const std::string& table,
                                          std::span<const ColumnShape* const> columns)>;
 
+// The statement that adds a column for a field of that type to a table.
+using ColumnSql = std::function<std::string(const std::string& table, const std::string& column,
+                                            const model::LogicalType& type)>;
+
 struct SystemShape {
   std::string system;
   std::vector<TableShape> tables;
   KeySql make_key = nullptr;  // null: it is said in words
   KeySql finer_key = nullptr;
+  ColumnSql add_column = nullptr;
 };
 
 struct ResolvedMapping {

@@ -9,6 +9,7 @@ each. Needs pymysql and psycopg2, so it runs under the Python that Debian packag
 import functools
 import json
 import random
+import re
 import sqlite3
 import threading
 import unittest
@@ -370,6 +371,41 @@ class Mariadb(Appliance):
                 with self.assertRaisesRegex(Exception, "(?i)unique|duplicate"):
                     write(f"INSERT INTO gauge VALUES ({row})")
             write("INSERT INTO gauge VALUES (4, 'x ', 4)")
+
+    def test_columns_that_others_lack_are_added_as_printed(self):
+        """Of every type, where each system lacks what the others have: then all travels."""
+        pg = ("flag boolean", "n bigint", "price numeric(12,2)", "free numeric", "f real",
+              "d double precision", "word varchar(40)", "story text", "c char(3)", "raw bytea",
+              "day date", "at timestamp(3)", "moment timestamptz", "hour time(0)", "gap interval",
+              "tag uuid", "addr inet", "mac macaddr", "doc jsonb")
+        maria = ("u bigint unsigned", "y year", "bin binary(4)", "blobs blob", "m mediumtext",
+                 "e enum('a','b')", "s set('q')")
+        lite = ("exact DECIMAL TEXT(30,4)", "lite_text TEXT", "lite_blob BLOB", "lite_flag BOOLEAN")
+        self.pg(self.office, f"CREATE TABLE gauge (id int PRIMARY KEY, {', '.join(pg)})")
+        self.sql(self.shop, f"CREATE TABLE gauge (id int PRIMARY KEY, {', '.join(maria)})")
+        self.write(self.path("till.db"), "PRAGMA journal_mode = WAL",
+                   f"CREATE TABLE gauge (id INT PRIMARY KEY NOT NULL, {', '.join(lite)})")
+        self.init(self.url_pg(), self.url(), "till.db")
+        for _ in range(3):  # a field is told of one system that lacks it
+            told = re.findall('"(\\w+)" has no column for it; with one it would: (ALTER .*?;)\n',
+                              self.call("plan").stdout)
+            for place, sql in told:
+                if place == "till":
+                    self.write(self.path("till.db"), sql)
+                else:
+                    (self.pg if place == self.office else self.sql)(place, sql)
+        self.assertNotIn("does not travel", self.call("plan").stdout)
+        self.pg(self.office, "INSERT INTO gauge (id, flag, n, price, free, f, d, word, c, raw, day, "
+                "at, moment, hour, gap, tag, addr, mac, doc, u, y, bin, e, s, exact) VALUES (1, "
+                "true, 7, 1.25, 0.5, 1.5, 2.5, 'w', 'abc', '\\x00ff', '2026-01-02', "
+                "'2026-01-02 03:04:05.678', '2026-01-02 03:04:05+00', '03:04:05', '1 day', "
+                "'00112233-4455-6677-8899-aabbccddeeff', '10.0.0.1', '01:02:03:04:05:06', "
+                "'{\"a\": 1}', 9, 2026, '\\x01020304', 'a', 'q', 12345678901234567890.25)")
+        self.start()
+        self.wait(lambda: self.one(self.path("till.db"), "SELECT count(*) FROM gauge") == 1)
+        self.wait(lambda: self.sql(self.shop, "SELECT count(*) FROM gauge")[0][0] == 1)
+        self.assertTrue(self.ask("verify")["is_equal"])
+        self.assertEqual(self.ask("quarantine", "list"), [])
 
     def mend_unique_keys(self):
         """What was said, until nothing is."""

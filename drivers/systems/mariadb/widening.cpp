@@ -265,7 +265,54 @@ class Widener {
   std::optional<Holding> holding_;
 };
 
+std::string new_text(uint32_t length) {
+  const bool is_short = length > 0 && length * kCharacterBytesMax <= kIndexBytesMax;
+  return (is_short ? sized("varchar", length) : "longtext") + " CHARACTER SET utf8mb4";
+}
+
+bool is_decimal_here(const LogicalType& type) {
+  return type.precision > 0 && type.precision <= kDecimalDigitsMax && type.scale <= kScaleMax;
+}
+
 }  // namespace
+
+std::string new_column_type(const LogicalType& type) {
+  switch (type.kind) {
+    case TypeKind::kBool:
+      return "boolean";
+    case TypeKind::kInt64:
+      return "bigint";
+    case TypeKind::kUint64:
+      return "bigint unsigned";
+    case TypeKind::kDecimal:
+      if (!is_decimal_here(type)) return new_text(0);
+      return "decimal(" + std::to_string(type.precision) + "," + std::to_string(type.scale) + ")";
+    case TypeKind::kFloat32:
+      return "float";
+    case TypeKind::kFloat64:
+      return "double";
+    case TypeKind::kChar:
+      if (type.length == 0 || type.length > kCharMax) return new_text(type.length);
+      return sized("char", type.length) + " CHARACTER SET utf8mb4";
+    case TypeKind::kBytes:
+      return type.length > 0 && type.length <= kCharMax ? sized("binary", type.length) : "longblob";
+    case TypeKind::kSpatial:
+      return "longblob";
+    case TypeKind::kBit:
+      return sized("bit", type.length);
+    case TypeKind::kDatetime:
+    case TypeKind::kTime:
+      return sized(model::kind_name(type.kind), type.precision);
+    case TypeKind::kTimestamp:
+      return sized("timestamp", type.precision) + " NULL";
+    case TypeKind::kDate:
+    case TypeKind::kYear:
+    case TypeKind::kJson:
+      return std::string(model::kind_name(type.kind));
+    default:  // as texts, which hold what they are
+      return new_text(type.kind == TypeKind::kText ? type.length : 0);
+  }
+}
 
 Extent extent_of(const ports::ColumnInfo& column) {
   Extent extent{.type = column.type};

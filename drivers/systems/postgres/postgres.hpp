@@ -30,5 +30,7 @@ model::Extent extent_of(const ports::ColumnInfo& column);
 // empty where it holds that already.
 Result<std::vector<std::string>> widening_sql(const ports::SystemConfig& config,
                                               std::span<const ports::Widening> columns);
+// What a new column is declared as for values of this type.
+std::string new_column_type(const model::LogicalType& type);
 
 }  // namespace syncline::postgres

@@ -102,6 +102,37 @@ Result<std::string> widen(Connection& connection, const ports::Widening& wanted)
 
 }  // namespace
 
+std::string new_column_type(const LogicalType& type) {
+  switch (type.kind) {
+    case TypeKind::kBool:
+      return "boolean";
+    case TypeKind::kUint64:
+      return "bigint";  // what they have in common
+    case TypeKind::kFloat32:
+      return "real";
+    case TypeKind::kBytes:
+    case TypeKind::kSpatial:
+      return "bytea";
+    case TypeKind::kBit:
+      return type.length == 0 ? "bit varying" : sized("bit", type.length);
+    case TypeKind::kYear:
+      return "smallint";
+    case TypeKind::kJson:
+      return "jsonb";
+    case TypeKind::kDate:
+    case TypeKind::kInterval:
+    case TypeKind::kUuid:
+    case TypeKind::kInet:
+    case TypeKind::kMacaddr:
+      return std::string(model::kind_name(type.kind));
+    case TypeKind::kEnum:
+    case TypeKind::kSet:
+      return "text";
+    default:
+      return type_for({.type = type});
+  }
+}
+
 Extent extent_of(const ports::ColumnInfo& column) {
   Extent extent{.type = column.type};
   const auto take = [&](const IntegerName& known) {

@@ -106,4 +106,44 @@ LogicalType logical_type_of(std::string_view declared_type) {
   }
 }
 
+std::string declaration_of(const LogicalType& type, Typing typing) {
+  const bool is_strict = typing == Typing::kStrict;
+  const auto digits = [&](const char* name) {
+    if (is_strict) return std::string("TEXT");
+    if (type.precision == kTimePrecisionMax) return std::string(name);
+    return std::string(name) + "(" + std::to_string(type.precision) + ")";
+  };
+  switch (type.kind) {
+    case TypeKind::kBool:
+      return is_strict ? "INTEGER" : "BOOLEAN";
+    case TypeKind::kInt64:
+    case TypeKind::kUint64:
+    case TypeKind::kYear:
+      return "INTEGER";
+    case TypeKind::kDecimal:
+      if (is_strict) return "TEXT";
+      return "DECIMAL(" + std::to_string(type.precision) + "," + std::to_string(type.scale) + ")";
+    case TypeKind::kFloat32:
+    case TypeKind::kFloat64:
+      return "REAL";
+    case TypeKind::kBytes:
+    case TypeKind::kSpatial:
+      return "BLOB";
+    case TypeKind::kBit:
+      return "";
+    case TypeKind::kDate:
+      return is_strict ? "TEXT" : "DATE";
+    case TypeKind::kDatetime:
+      return digits("DATETIME");
+    case TypeKind::kTimestamp:
+      return digits("TIMESTAMP");
+    case TypeKind::kTime:
+      return digits("TIME");
+    case TypeKind::kUuid:
+      return is_strict ? "TEXT" : "UUID";
+    default:
+      return "TEXT";
+  }
+}
+
 }  // namespace syncline::sqlite

@@ -118,6 +118,14 @@ Result<std::vector<std::string>> widening_sql(const ports::SystemConfig& config,
   return statements;
 }
 
+Result<std::string> new_column_type(const ports::SystemConfig& config, const std::string& table,
+                                    const model::LogicalType& type) {
+  SYN_TRY(const Look look, look_at(config, table));
+  return is_kept_as_text(type)
+             ? decimal_declaration(type, look.table)
+             : declaration_of(type, look.table.is_strict ? Typing::kStrict : Typing::kByAffinity);
+}
+
 Result<ports::System> make_sqlite(const ports::SystemConfig& config, Clock& clock) {
   auto shared = std::make_shared<Shared>();
   shared->config = config;

@@ -32,5 +32,8 @@ Result<std::string> make_key_sql(const ports::SystemConfig& config, const std::s
 // Per column the statements after which it holds what is wanted, the same for all of one table.
 Result<std::vector<std::string>> widening_sql(const ports::SystemConfig& config,
                                               std::span<const ports::Widening> columns);
+// What a new column of a table is declared as for values of this type; empty: there is none.
+Result<std::string> new_column_type(const ports::SystemConfig& config, const std::string& table,
+                                    const model::LogicalType& type);
 
 }  // namespace syncline::sqlite

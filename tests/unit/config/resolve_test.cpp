@@ -61,7 +61,8 @@ class ResolveTest : public testing::Test {
     Parsed parsed = parse_config(text, "x.toml", offer);
     for (const Error& error : parsed.errors) ADD_FAILURE() << to_string(error);
     config_ = std::move(parsed.config);
-    const SystemShape shapes[] = {{"a", {a_, extra_}, make_key, finer_key}, {"b", {b_}}};
+    const SystemShape shapes[] = {{"a", {a_, extra_}, make_key, finer_key},
+                                  {"b", {b_}, nullptr, nullptr, add_column_}};
     resolution_ = resolve(config_, shapes);
   }
 
@@ -86,6 +87,7 @@ class ResolveTest : public testing::Test {
 
   TableShape a_, b_;
   TableShape extra_ = table("customers", {column("id", "int64")}, {"id"});
+  ColumnSql add_column_ = nullptr;  // of b
   Config config_;
   Resolution resolution_;
 };
@@ -113,6 +115,26 @@ TEST_F(ResolveTest, ColumnsOfOneSystemOnlyStayThereAndAreNamed) {
   EXPECT_THAT(fields(), ElementsAre("id int64", "name text(30)"));
   EXPECT_THAT(notes(), HasSubstr("field photo does not travel: \"b\" has no column"));
   EXPECT_THAT(notes(), HasSubstr("field score does not travel: \"a\" has no column"));
+}
+
+TEST_F(ResolveTest, AColumnThatIsLackedIsAddedWithTheTypeThatTheOthersHave) {
+  add_column_ = [](const std::string& table, const std::string& column, const LogicalType& type) {
+    return "ADD " + table + "." + column + " " + to_string(type) + ";";
+  };
+  a_.columns.push_back(column("photo", "bytes"));
+  a_.columns.push_back(column("own", "text"));
+  a_.columns.back().own_type = "money";
+  a_.kind = "k";
+  b_.kind = "l";
+  configure("key = [\"id\"]", "", "");
+  EXPECT_THAT(notes(), HasSubstr("no column for it; with one it would: ADD t.photo bytes;"));
+  EXPECT_THAT(notes(), testing::Not(HasSubstr("ADD t.own")));
+  configure("key = [\"id\"]\n[datasets.d.types]\nphoto = \"text\"", "", "");
+  EXPECT_THAT(notes(), HasSubstr("ADD t.photo text;"));
+  configure("key = [\"id\"]", "", "fields = { name = \"nmae\" }");
+  EXPECT_THAT(error(), HasSubstr("-- did you mean \"name\"? Or:\nADD t.nmae text(40);"));
+  configure("key = [\"id\"]", "fields = { title = \"name\" }", "");
+  EXPECT_THAT(error(), HasSubstr(". Or:\nADD t.title text(40);"));
 }
 
 TEST_F(ResolveTest, GeneratedColumnsStay) {

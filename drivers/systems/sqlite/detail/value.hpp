@@ -43,6 +43,9 @@ Affinity affinity_of(std::string_view declared_type);
 
 // What a column declared like this most likely holds.
 model::LogicalType logical_type_of(std::string_view declared_type);
+// How a column for such values is declared; empty where no declaration says it.
+enum class Typing : uint8_t { kByAffinity, kStrict };
+std::string declaration_of(const model::LogicalType& type, Typing typing);
 
 // Errors: kValue.
 Result<model::Cell> cell_from_native(const NativeValue& value, const model::LogicalType& type);
