@@ -16,16 +16,28 @@ constexpr const char* kInConfig =
     "of "
     "its own)";
 constexpr const char* kBesideSteps =
-    "; or, for a key of 64 bits beside PostgreSQL, whose sequences in steps do not follow, numbers "
-    "= \"apart\" in this system's section, and:\n";
+    "; or, for a key of 64 bits beside PostgreSQL, whose sequences in steps do not follow:\n";
+
+int64_t range_begin(const Mapped& mapped) {
+  return (static_cast<int64_t>(mapped.mapping->maker_index) + 1) * kRangeSize;
+}
+
+// Numbers never go back then, and those of the others never come up to it.
+Result<bool> is_in_range(Connection& connection, const Mapped& mapped) {
+  if (!mapped.mapping->do_others_step || !has_word(mapped.table.sql, "AUTOINCREMENT")) return false;
+  SYN_TRY(const int64_t count,
+          connection.query_integer("SELECT count(*) FROM main.sqlite_sequence WHERE name = " +
+                                   literal(mapped.table.name) +
+                                   " AND seq >= " + std::to_string(range_begin(mapped))));
+  return count > 0;
+}
 
 std::string range_sql(const Mapped& mapped) {
   const std::string name = literal(mapped.table.name);
-  const int64_t place = static_cast<int64_t>(mapped.mapping->maker_index) + 1;
   return "INSERT INTO main.sqlite_sequence(name, seq) SELECT " + name +
          ", 0 WHERE NOT EXISTS (SELECT 1 FROM main.sqlite_sequence WHERE name = " + name +
-         "); UPDATE main.sqlite_sequence SET seq = max(seq, " + std::to_string(place * kRangeSize) +
-         ") WHERE name = " + name + ";";
+         "); UPDATE main.sqlite_sequence SET seq = max(seq, " +
+         std::to_string(range_begin(mapped)) + ") WHERE name = " + name + ";";
 }
 
 // A table of AUTOINCREMENT alone can begin elsewhere than above its highest row.
@@ -51,6 +63,8 @@ Result<void> find_numbering(Connection& connection, const Mapped& mapped,
                             std::vector<Finding>& out) {
   const ports::DatasetMapping& mapping = *mapped.mapping;
   if (mapping.direction == ports::Direction::kTo || mapping.maker_count < 2) return success();
+  SYN_TRY(const bool is_apart, is_in_range(connection, mapped));
+  if (is_apart) return success();
   for (size_t i = 0; i < mapped.key_count(); ++i) {
     SYN_TRY(const bool has_numbers, is_numbered(connection, mapped.table, mapped.columns[i]));
     if (!has_numbers) continue;
