@@ -73,6 +73,24 @@ bool is_narrow_everywhere(const std::vector<SystemFinding>& found, const SystemF
          std::ranges::count_if(found, says_the_same);
 }
 
+// Whether a file of doubles is written what other files keep as doubles, and nothing else.
+bool is_double_everywhere(const SystemFinding& one, const Blueprint& blueprint,
+                          const KnownTables& tables) {
+  if (!one.finding.double_field) return false;
+  for (size_t at = 0; at < blueprint.systems.size(); ++at) {
+    for (const ports::DatasetMapping& mapping : blueprint.systems[at].ports.datasets) {
+      const bool is_other = mapping.schema->name == one.finding.dataset &&
+                            mapping.direction != ports::Direction::kTo &&
+                            blueprint.systems[at].settings->name != one.system;
+      if (!is_other) continue;
+      const ports::ColumnInfo* column =
+          find_column(tables.find(at, mapping.table), mapping.columns[*one.finding.double_field]);
+      if (column == nullptr || !column->is_double) return false;
+    }
+  }
+  return true;
+}
+
 std::vector<compare::Side> sides_of(std::vector<OpenSystem>& systems, model::DatasetId dataset) {
   std::vector<compare::Side> sides;
   for (OpenSystem& system : systems) {
@@ -255,11 +273,12 @@ std::vector<SystemFinding> find_in_systems(const Blueprint& blueprint) {
       }
     }
   }
+  const KnownTables tables(blueprint);
   std::vector<SystemFinding> told;
   std::ranges::copy_if(found, std::back_inserter(told), [&](const SystemFinding& one) {
-    return !is_narrow_everywhere(found, one, blueprint);
+    return !is_narrow_everywhere(found, one, blueprint) &&
+           !is_double_everywhere(one, blueprint, tables);
   });
-  const KnownTables tables(blueprint);
   std::ranges::move(find_narrow_columns(blueprint, tables), std::back_inserter(told));
   std::ranges::move(find_unique_keys(blueprint, tables), std::back_inserter(told));
   return told;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host/base/result.hpp"
+#include "host/model/position.hpp"
 #include "host/model/schema.hpp"
 #include "host/model/types.hpp"
 
@@ -27,6 +28,7 @@ struct ColumnInfo {
   std::string collation = {};   // its name, where it must be said when the column is declared anew
   bool is_numbered = false;     // the system gives new rows numbers here
   bool is_spelled = false;      // kept as a text: what is spelled otherwise is another value
+  bool is_double = false;       // decimals are kept as doubles, of which 15 digits are sure
 };
 
 // Columns whose values no two rows share.
@@ -65,6 +67,8 @@ struct Finding {
   // A field whose column lacks letters that others may have: of no interest where they lack the
   // same.
   std::optional<NarrowText> narrow_text = std::nullopt;
+  // A field whose decimals are kept as doubles: of no interest where they come from such only.
+  std::optional<model::FieldIndex> double_field = std::nullopt;
 };
 
 class Catalog {
@@ -73,6 +77,11 @@ class Catalog {
   virtual Result<std::vector<TableInfo>> tables() = 0;
   // What stands in the way of syncing the configured datasets, and what Syncline would create.
   virtual Result<std::vector<Finding>> findings() = 0;
+  // What shows that the log is not the one that was read up to there, an older copy of it; nothing
+  // where it is, and where that cannot be told from outside.
+  virtual Result<std::optional<Finding>> find_gap(const model::Position& /*read_to*/) {
+    return std::optional<Finding>();
+  }
   // Removes everything of ours from the system; returns what was removed.
   virtual Result<std::vector<std::string>> detach() = 0;
 };

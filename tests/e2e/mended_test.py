@@ -89,6 +89,44 @@ class Mended(fixture.Appliance):
         self.assertEqual(self.one(self.office, "SELECT count(*) FROM line"), 1)
         self.assertEqual(self.one(self.office, "PRAGMA integrity_check"), "ok")
 
+    def test_decimals_that_both_files_keep_as_doubles_lose_nothing(self):
+        gauge = "CREATE TABLE gauge (id TEXT PRIMARY KEY NOT NULL, price DECIMAL"
+        for path in (self.office, self.shop):
+            self.write(path, gauge + "(20,2))")
+        self.init()
+        self.assertEqual(self.findings_of("gauge"), [])
+        self.start()
+        self.write(self.office, "INSERT INTO gauge VALUES ('a', 1234567890123.25)",
+                   "INSERT INTO gauge VALUES ('b', 123456789012345678)")
+        self.expect_equal("gauge")
+        self.assertEqual(self.ask("quarantine", "list"), [])
+        self.stop()
+        self.write(self.shop, "DROP TABLE gauge", gauge + " TEXT(20,2))")
+        told = [one["system"] for one in self.findings_of("gauge") if "15 digits" in one["what"]]
+        self.assertEqual(told, ["office"])
+        self.change_config('[datasets.gauge.on.shop]', '[datasets.gauge.on.shop]\n'
+                           'direction = "to"')
+        self.assertEqual([one for one in self.findings_of("gauge") if "15 digits" in one["what"]],
+                         [])
+
+    def test_a_column_that_one_file_lacks_is_added_by_the_sql_that_is_printed(self):
+        self.write(self.office, "CREATE TABLE gauge (id TEXT PRIMARY KEY NOT NULL, seen "
+                                "DATETIME(3), price DECIMAL(20,2), ok BOOLEAN)")
+        self.write(self.shop, "CREATE TABLE gauge (id TEXT PRIMARY KEY NOT NULL) STRICT")
+        self.init()
+        for statement in re.findall("with one it would: (ALTER .*?;)\n", self.call("plan").stdout):
+            self.assertEqual(self.mend(self.shop, statement), "")
+        self.assertNotIn("does not travel", self.call("plan").stdout)
+        self.assertEqual(self.one(self.shop, "SELECT group_concat(name || ' ' || type) FROM "
+                                             "pragma_table_info('gauge')"),
+                         "id TEXT,seen TEXT,price TEXT,ok INTEGER")
+        self.change_config('[datasets.gauge.on.shop]\ntable = "gauge"\n',
+                           '[datasets.gauge.on.shop]\ntable = "gauge"\n'
+                           'fields = { seen = "looked" }\n')
+        fix = self.ask("check", expect=4)["errors"][0]["fix"]
+        self.assertEqual(self.mend(self.shop, fix), "")
+        self.call("check")
+
     def test_tables_without_a_key_are_given_one(self):
         for path in (self.office, self.shop):
             self.write(path, "CREATE TABLE note (a TEXT, b TEXT)",
@@ -150,15 +188,17 @@ class Mended(fixture.Appliance):
         self.assertTrue(self.ask("verify")["is_equal"])
 
     def test_a_table_made_anew_while_it_is_synced_goes_on_after_the_resync_that_is_named(self):
-        for path in (self.office, self.shop):
-            self.write(path, "CREATE TABLE gauge (id TEXT PRIMARY KEY NOT NULL, price "
-                             "DECIMAL(20,2))", "INSERT INTO gauge VALUES ('a', 1.5)")
+        gauge = "CREATE TABLE gauge (id TEXT PRIMARY KEY NOT NULL, price DECIMAL"
+        self.write(self.office, gauge + "(20,2), code TEXT)",
+                   "INSERT INTO gauge VALUES ('a', 1.5, 'x')")
+        self.write(self.shop, gauge + " TEXT(20,2), code STRING)",
+                   "INSERT INTO gauge VALUES ('a', '1.5', 'x')")
         self.init()
         self.start()
-        self.expect_equal("gauge")
+        self.wait(lambda: self.ask("verify", expect=None)["is_equal"])
         fix = next(one["fix"] for one in self.findings_of("gauge") if one["system"] == "office")
         self.assertEqual(self.mend(self.office, fix), "")
-        self.write(self.office, "INSERT INTO gauge VALUES ('b', '123456789012345678.25')")
+        self.write(self.office, "INSERT INTO gauge VALUES ('b', '123456789012345678.25', NULL)")
         self.wait(lambda: self.phase_of("office", "gauge")["phase"] == "stopped")
         found = [one for one in self.ask("doctor", expect=1)["findings"]
                  if one["about"] == "office.gauge" and one["severity"] == "stops"]
@@ -168,7 +208,8 @@ class Mended(fixture.Appliance):
         self.assertEqual(self.mend(self.shop, fix), "")
         self.wait(lambda: self.phase_of("shop", "gauge")["phase"] == "stopped")
         self.call("resync", "--system", "shop", "--yes")
-        self.wait(lambda: self.rows(self.shop, "gauge")[1:] == [("b", "123456789012345678.25")])
+        self.wait(lambda: self.rows(self.shop, "gauge")[1:] ==
+                  [("b", "123456789012345678.25", None)])
         self.write(self.shop, "UPDATE gauge SET price = '2.25' WHERE id = 'b'")
         self.expect_equal("gauge")
 

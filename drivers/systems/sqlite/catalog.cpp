@@ -82,6 +82,8 @@ Result<ports::TableInfo> table_info(Connection& connection, const Table& table) 
                             column.is_generated, equivalence_of(column.collation)});
     SYN_TRY(info.columns.back().is_numbered, is_numbered(connection, table, column));
     info.columns.back().is_spelled = is_spelled(column);
+    const bool is_decimal = info.columns.back().type.kind == model::TypeKind::kDecimal;
+    info.columns.back().is_double = is_decimal && !is_spelled(column);
   }
   for (const UniqueSet& unique : table.uniques) {
     if (is_usable_key(table, unique)) info.keys.push_back(unique.columns);

@@ -12,6 +12,7 @@ using model::TypeKind;
 using ports::Finding, ports::Severity;
 
 constexpr uint16_t kDecimalDigitsOfReal = 15;
+constexpr uint16_t kDigitsOfInteger = 18;
 
 bool is_numeric(Affinity affinity) {
   return affinity != Affinity::kText && affinity != Affinity::kNone;
@@ -49,15 +50,26 @@ Unfit unfit_in_strict(TypeKind kind, const Column& column) {
   return {};
 }
 
+// Whole numbers stay integers, unless the column makes doubles of all.
+uint16_t sure_digits(const model::LogicalType& type, const Column& column) {
+  const bool is_whole = type.precision > 0 && type.scale == 0 && column.affinity != Affinity::kReal;
+  return is_whole ? kDigitsOfInteger : kDecimalDigitsOfReal;
+}
+
+bool is_beyond_double(const model::LogicalType& type, const Column& column) {
+  if (type.kind != TypeKind::kDecimal || !is_numeric(column.affinity)) return false;
+  return type.precision == 0 || type.precision > sure_digits(type, column);
+}
+
 // What would be refused when it is written, because SQLite would keep another value.
 Unfit unfit(const model::LogicalType& type, const Column& column, const Table& table) {
   if (table.is_strict) {
     if (Unfit found = unfit_in_strict(type.kind, column); !found.type.empty()) return found;
   }
-  if (type.kind == TypeKind::kDecimal && is_numeric(column.affinity) &&
-      (type.precision == 0 || type.precision > kDecimalDigitsOfReal)) {
+  if (is_beyond_double(type, column)) {
     return {decimal_declaration(type, table),
-            " keeps 15 digits of a " + model::to_string(type) + "; longer values go to quarantine"};
+            " keeps " + std::to_string(sure_digits(type, column)) + " digits of a " +
+                model::to_string(type) + "; longer values go to quarantine"};
   }
   const bool is_float = type.kind == TypeKind::kFloat32 || type.kind == TypeKind::kFloat64;
   if (is_float && column.affinity == Affinity::kText) {
@@ -134,16 +146,27 @@ class Search {
     const Column& column = mapped_.columns[field];
     const Unfit found = unfit(type_of(field), column, table_);
     if (found.type.empty() || !is_written()) return success();
-    const bool is_decimal = type_of(field).kind == TypeKind::kDecimal;
+    const bool is_double = is_beyond_double(type_of(field), column);
     const std::string what = "column " + column.name + " (" + column.declared_type + ")";
-    if (is_decimal && !table_.is_strict && field < mapped_.key_count()) {
+    const bool has_fractions = type_of(field).precision == 0 || type_of(field).scale > 0;
+    const bool is_refused = table_.is_strict && has_fractions;  // by an INTEGER there
+    if (is_double && !is_refused && field < mapped_.key_count()) {
       // As texts, 1.5 and 1.50 would be two keys.
       out_.push_back({Severity::kNote, mapped_.schema->name, "key " + what + found.what,
                       "nothing, where no key has more digits"});
-      return success();
+    } else {
+      const ColumnChange change{.column = column.name, .type = found.type};
+      SYN_TRY(const std::string encoding, connection_.query_text("PRAGMA encoding"));
+      const bool is_by_hand = found.type == "BLOB" && encoding != "UTF-8";
+      const std::string more =
+          is_by_hand ? " -- where " + column.name +
+                           " holds texts, a program has to write their bytes: SQL has only those "
+                           "of UTF-16, as this file is"
+                     : (is_double ? kTextMind : "");
+      SYN_TRY(tell(Severity::kWarning, what + found.what, change, more));
     }
-    return tell(Severity::kWarning, what + found.what, {.column = column.name, .type = found.type},
-                is_decimal ? kTextMind : "");
+    if (is_double) out_.back().double_field = static_cast<model::FieldIndex>(field);
+    return success();
   }
 
   Result<void> look_at_collation(size_t field) {

@@ -28,6 +28,10 @@ bool becomes_number(const Column& column, const std::string& type) {
           logical_type_of(type).kind == model::TypeKind::kDecimal);
 }
 
+bool becomes_bytes(const Column& column, const std::string& type) {
+  return type == "BLOB" && column.affinity == Affinity::kText;
+}
+
 // SQLite's own conversion writes 15 digits, and large numbers with an exponent.
 std::string digits(const std::string& value, const std::string& type) {
   const model::LogicalType logical = logical_type_of(type);
@@ -49,13 +53,16 @@ std::string copied_value(const Column& column, std::span<const ColumnChange> cha
     return "CASE typeof(" + value + ") WHEN 'real' THEN " + digits(value, type) + " ELSE " + value +
            " END";
   }
-  const bool becomes_bytes = type == "BLOB" && column.affinity == Affinity::kText;
-  return becomes_bytes ? "CAST(" + value + " AS BLOB)" : value;
+  return becomes_bytes(column, type) ? "CAST(" + value + " AS BLOB)" : value;
 }
 
-std::string survives(const Column& column, std::span<const ColumnChange> changes) {
+std::string survives(const Column& column, std::span<const ColumnChange> changes,
+                     Encoding encoding) {
   const std::string type = type_of(column, changes);
   const std::string value = of_row(column);
+  // Its bytes would be those of UTF-16, and no function of SQLite's says others.
+  const bool is_wide = encoding == Encoding::kUtf16 && becomes_bytes(column, type);
+  if (is_wide) return "typeof(" + value + ") <> 'text'";
   if (becomes_text(column, type)) {
     const std::string text = digits(value, type);
     return "typeof(" + value + ") <> 'real' OR (CAST(" + text + " AS REAL) = " + value +

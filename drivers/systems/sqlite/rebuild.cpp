@@ -82,6 +82,8 @@ std::string counter_sql(const Table& table, const std::string& name) {
 Result<std::string> copy_sql(Connection& connection, const Table& table, const std::string& name,
                              const Rebuild& rebuild) {
   SYN_TRY(std::string columns, rowid_of(connection, table));
+  SYN_TRY(const std::string encoding, connection.query_text("PRAGMA encoding"));
+  const Encoding texts = encoding == "UTF-8" ? Encoding::kUtf8 : Encoding::kUtf16;
   std::string values = columns.empty() ? "" : "t." + columns;
   const std::string from = " FROM main." + quoted(table.name) + " AS t";
   std::string guards;
@@ -90,7 +92,7 @@ Result<std::string> copy_sql(Connection& connection, const Table& table, const s
     const char* comma = columns.empty() ? "" : ", ";
     columns.append(comma).append(quoted(column.name));
     values.append(comma).append(copied_value(column, rebuild.changes));
-    const std::string condition = survives(column, rebuild.changes);
+    const std::string condition = survives(column, rebuild.changes, texts);
     if (condition.empty()) continue;
     std::string lost = "NOT EXISTS (SELECT 1";
     lost.append(from).append(" WHERE NOT (").append(condition).append("))");

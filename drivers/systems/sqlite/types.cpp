@@ -277,8 +277,18 @@ Result<void> bind_text(std::string text, const LogicalType& type, Affinity affin
   return success();
 }
 
+// A number has no zeros behind its point: what is whole without them is an integer.
+std::string without_zeros(std::string decimal) {
+  const size_t point = decimal.find('.');
+  const bool is_whole =
+      point != std::string::npos && decimal.find_first_not_of('0', point + 1) == std::string::npos;
+  if (is_whole) decimal.resize(point);
+  return decimal;
+}
+
 Result<void> bind_decimal(std::string text, const LogicalType& type, Affinity affinity,
                           NativeCell& out) {
+  if (is_numeric(affinity)) text = without_zeros(std::move(text));
   const bool is_integer = affinity != Affinity::kReal && is_plain_integer(text);
   if (is_numeric(affinity) && looks_numeric(text) && !is_integer &&
       significant_digits(text) > kDecimalDigitsOfReal) {

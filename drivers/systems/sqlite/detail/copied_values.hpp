@@ -4,6 +4,7 @@
 // Threads: pure functions.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -15,6 +16,8 @@ namespace syncline::sqlite {
 // The column of the row t as the new table takes it.
 std::string copied_value(const Column& column, std::span<const ColumnChange> changes);
 // The condition under which it is still what it was; empty: it always is.
-std::string survives(const Column& column, std::span<const ColumnChange> changes);
+enum class Encoding : uint8_t { kUtf8, kUtf16 };  // of the file's texts
+std::string survives(const Column& column, std::span<const ColumnChange> changes,
+                     Encoding encoding);
 
 }  // namespace syncline::sqlite
