@@ -230,11 +230,15 @@ bool DatasetResolver::travels(const std::string& field) {
     const std::string sql = is_missing ? add_column(side, field, field) : std::string();
     if (is_mapped) {
       const std::string words = "map it in every system, or take it out of \"fields\"";
+      std::string fix = sql.empty() ? words : "-- " + words;
+      if (!sql.empty()) fix.append(". Or:\n").append(sql);
       add(side.mapping->place, ErrorCode::kSystemSchema, field_text(field) + " cannot travel", why,
-          sql.empty() ? words : "-- " + words + ". Or:\n" + sql);
+          std::move(fix));
     } else {
-      note("field " + field + " does not travel: " + why +
-           (sql.empty() ? "" : "; with one it would: " + sql));
+      std::string text = "field ";
+      text.append(field).append(" does not travel: ").append(why);
+      if (!sql.empty()) text.append("; with one it would: ").append(sql);
+      note(text);
     }
     return false;
   }

@@ -395,9 +395,9 @@ class Mariadb(Appliance):
                 else:
                     (self.pg if place == self.office else self.sql)(place, sql)
         self.assertNotIn("does not travel", self.call("plan").stdout)
-        self.pg(self.office, "INSERT INTO gauge (id, flag, n, price, free, f, d, word, c, raw, day, "
-                "at, moment, hour, gap, tag, addr, mac, doc, u, y, bin, e, s, exact) VALUES (1, "
-                "true, 7, 1.25, 0.5, 1.5, 2.5, 'w', 'abc', '\\x00ff', '2026-01-02', "
+        self.pg(self.office, "INSERT INTO gauge (id, flag, n, price, free, f, d, word, c, raw, "
+                "day, at, moment, hour, gap, tag, addr, mac, doc, u, y, bin, e, s, exact) VALUES "
+                "(1, true, 7, 1.25, 0.5, 1.5, 2.5, 'w', 'abc', '\\x00ff', '2026-01-02', "
                 "'2026-01-02 03:04:05.678', '2026-01-02 03:04:05+00', '03:04:05', '1 day', "
                 "'00112233-4455-6677-8899-aabbccddeeff', '10.0.0.1', '01:02:03:04:05:06', "
                 "'{\"a\": 1}', 9, 2026, '\\x01020304', 'a', 'q', 12345678901234567890.25)")
