@@ -32,12 +32,25 @@ Result<bool> RuntimeImpl::checkpoint(size_t lane_limit) {
   }
   SYN_TRY(const auto saved, pipeline_->checkpoint(lane_limit, cursors));
   if (!saved) return false;
+  SYN_TRY(keep_places());
   SYN_TRY(parts_.journal.release(slowest == nullptr ? *saved : std::min(*saved, oldest)));
   const bool is_enough = slowest == nullptr || oldest >= *saved || parts_.journal.is_within_limit();
   if (!is_enough) {
     SYN_TRY(drop_cursor(*slowest));
   }
   return true;
+}
+
+Result<void> RuntimeImpl::keep_places() {
+  KnownPlaces places;
+  for (const auto& run : runs_) {
+    model::Position place = pipeline_->position(run->system->id);
+    if (!place.is_start()) places.emplace(run->system->name, std::move(place));
+  }
+  if (places == kept_places_) return success();
+  SYN_TRY(app::keep_places(places, parts_.disk));
+  kept_places_ = std::move(places);
+  return success();
 }
 
 // Lane by lane, for a stop waits for it. Beyond its limit the journal waits for nothing but the end

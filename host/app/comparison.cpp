@@ -8,6 +8,7 @@
 #include <boost/json/array.hpp>
 
 #include "host/app/engines.hpp"
+#include "host/app/known_places.hpp"
 #include "host/app/narrow_columns.hpp"
 #include "host/app/render.hpp"
 #include "host/app/systems.hpp"
@@ -39,9 +40,15 @@ Result<std::vector<OpenSystem>> open_systems(const Blueprint& blueprint) {
   return systems;
 }
 
-Result<std::vector<ports::Finding>> find_in_system(const BlueprintSystem& system) {
+Result<std::vector<ports::Finding>> find_in_system(const BlueprintSystem& system,
+                                                   const KnownPlaces& places) {
   SYN_TRY(const auto made, make_system(system.settings->kind, system.ports, system_clock()));
-  return made.catalog->findings();
+  SYN_TRY(auto findings, made.catalog->findings());
+  const auto place = places.find(system.settings->name);
+  if (place == places.end()) return findings;
+  SYN_TRY(auto gap, made.catalog->find_gap(place->second));
+  if (gap) findings.push_back(std::move(*gap));
+  return findings;
 }
 
 // A field that a system sets itself is of no interest once it is `local`; before, that is the fix.
@@ -257,9 +264,10 @@ Result<std::vector<ComparedDataset>> compare_systems(const Blueprint& blueprint,
 
 std::vector<SystemFinding> find_in_systems(const Blueprint& blueprint) {
   std::vector<SystemFinding> found;
+  const KnownPlaces places = read_places(blueprint.config->appliance.data);
   for (const BlueprintSystem& system : blueprint.systems) {
     if (system.ports.datasets.empty()) continue;
-    const auto findings = find_in_system(system);
+    const auto findings = find_in_system(system, places);
     if (!findings) {
       const Error& error = findings.error();
       const std::string why = error.why.empty() ? "" : ": " + error.why;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "host/app/known_places.hpp"
 #include "host/app/systems.hpp"
 #include "host/base/bytes.hpp"
 
@@ -132,7 +133,8 @@ Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const 
                                                     mapping.schema->dataset));
   }
   SYN_TRY(pipeline::Pipeline::forget_position(shadow, found->settings->id, committed));
-  return shadow.flush();
+  SYN_TRY(shadow.flush());
+  return forget_place(system, storage.disk());
 }
 
 }  // namespace syncline::app

@@ -13,6 +13,7 @@
 #include <thread>
 #include <variant>
 
+#include "host/app/known_places.hpp"
 #include "host/app/runtime.hpp"
 #include "host/base/bounded_queue.hpp"
 #include "host/capture/capture.hpp"
@@ -253,6 +254,7 @@ class RuntimeImpl final : public Runtime {
   // checkpoint.cpp
   void checkpoint_if_due();
   Result<bool> checkpoint(size_t lane_limit);
+  Result<void> keep_places();
   Result<void> checkpoint_share();
   Result<void> checkpoint_at_stop();
   Result<journal::GroupNumber> load_cursor(const RuntimeSystem& system);
@@ -330,6 +332,7 @@ class RuntimeImpl final : public Runtime {
   int64_t started_us_ = 0;
   int64_t checkpoint_due_us_ = 0;
   uint64_t checkpoint_due_bytes_ = 0;
+  KnownPlaces kept_places_;
   Histogram& latency_;
   std::atomic<uint64_t> delivered_{0};
 

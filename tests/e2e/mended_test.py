@@ -280,7 +280,13 @@ class Doctor(fixture.Appliance):
         self.start()
         self.write(self.office, "INSERT INTO customer VALUES ('bob@x', 'Bob', 2)")
         self.expect_equal()
+        self.stop()
         self.restore()
+        found = [one["about"] for one in self.told("but an older copy of it")]
+        self.assertEqual(found, ["office"])  # while nothing runs
+        plan = self.ask("plan", expect=None)["findings"]
+        self.assertIn(("office", "note"), [(one["system"], one["severity"]) for one in plan])
+        self.start()
         self.wait(lambda: "'office' went back" in self.log())  # it is mended without anybody
         self.expect_equal()
         self.wait(lambda: self.status_of("office")["state"] == "running")
@@ -292,6 +298,29 @@ class Doctor(fixture.Appliance):
         self.call(*command.split())
         self.expect_equal()
         self.assertEqual(self.told("SYN-3013"), [])
+        self.assertEqual(self.told("an older copy"), [])
+        self.stop()
+        self.assertEqual(self.told("an older copy"), [])
+
+    def test_a_look_for_a_restored_file_leaves_the_folder_as_it_is(self):
+        self.init()
+        self.start()
+        self.write(self.office, "INSERT INTO customer VALUES ('ann@x', 'Ann', 1)")
+        self.expect_equal()
+        self.kill()  # what is known is behind then
+        before = sorted(os.listdir(self.path("syncline-data")))
+        self.assertEqual(self.told("an older copy"), [])
+        self.call("plan")
+        self.assertEqual(sorted(os.listdir(self.path("syncline-data"))), before)
+        self.start()
+        self.stop()
+        self.assertIn("places.json", os.listdir(self.path("syncline-data")))
+        self.write(self.office, "INSERT INTO customer VALUES ('bob@x', 'Bob', 2)")
+        self.assertEqual(self.told("an older copy"), [])
+        self.call("detach", "--system", "office", "--yes")
+        self.assertEqual(len(self.told("syncline_changes is not in it")), 1)
+        self.call("resync", "--system", "office", "--yes")
+        self.assertEqual(self.told("syncline_changes is not in it"), [])
 
     def test_triggers_that_went_with_their_table_are_named(self):
         self.init()

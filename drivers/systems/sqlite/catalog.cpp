@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drivers/systems/sqlite/detail/change_reader.hpp"
 #include "drivers/systems/sqlite/detail/column_findings.hpp"
 #include "drivers/systems/sqlite/detail/index_findings.hpp"
 #include "drivers/systems/sqlite/detail/numbering.hpp"
@@ -296,6 +297,37 @@ Result<std::vector<Finding>> SqliteCatalog::findings() {
   }
   SYN_TRY(find_objects(*connection, *shared_, captured, out));
   return out;
+}
+
+// The last row read stays until a later one is, and numbers never come twice: a file whose last
+// number is below that, or that has another row there, went back. The place may be an old one: that
+// its row is gone says nothing.
+Result<std::optional<Finding>> SqliteCatalog::find_gap(const model::Position& read_to) {
+  if (shared_->is_scan) return std::optional<Finding>();
+  const auto place = place_of(read_to);
+  if (!place) return std::optional<Finding>();
+  SYN_TRY(auto connection, Connection::open(shared_->path, Access::kRead, "NORMAL", kLockWaitMs));
+  SYN_TRY(const Transaction snapshot, Transaction::begin(*connection, Access::kRead));
+  SYN_TRY(const int64_t has_log,
+          connection->query_integer(
+              "SELECT count(*) FROM sqlite_master WHERE name = 'syncline_changes'"));
+  const std::string what = shared_->path + " is not the file that was read last, but an older copy";
+  if (has_log == 0) {
+    return std::optional(Finding{
+        Severity::kStops, "",
+        what + " of it, or `syncline detach` was run: syncline_changes is not in it",
+        "run " + resync_command(*shared_)});
+  }
+  const std::string id = std::to_string(place.value().id);
+  SYN_TRY(const int64_t went_back,
+          connection->query_integer("SELECT coalesce(max(id), 0) < " + id +
+                                    " OR EXISTS (SELECT 1 FROM syncline_changes WHERE id = " + id +
+                                    " AND nonce <> " + std::to_string(place.value().nonce) +
+                                    ") FROM syncline_changes"));
+  if (went_back == 0) return std::optional<Finding>();
+  return std::optional(Finding{Severity::kNote, "",
+                               what + " of it: changes that were read from it are not in it",
+                               "put the newer file back, or start: it is compared anew"});
 }
 
 Result<std::vector<std::string>> SqliteCatalog::detach() {

@@ -19,6 +19,7 @@ class SqliteCatalog final : public ports::Catalog {
 
   Result<std::vector<ports::TableInfo>> tables() override;
   Result<std::vector<ports::Finding>> findings() override;
+  Result<std::optional<ports::Finding>> find_gap(const model::Position& read_to) override;
   Result<std::vector<std::string>> detach() override;
 
  private:
