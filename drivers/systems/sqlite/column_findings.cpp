@@ -20,7 +20,7 @@ bool is_numeric(Affinity affinity) {
 
 bool is_label(TypeKind kind) {
   return kind == TypeKind::kText || kind == TypeKind::kChar || kind == TypeKind::kEnum ||
-         kind == TypeKind::kSet;
+         kind == TypeKind::kSet || kind == TypeKind::kBit;
 }
 
 bool is_number(TypeKind kind) {
@@ -30,7 +30,7 @@ bool is_number(TypeKind kind) {
 }
 
 bool is_bytes(TypeKind kind) {
-  return kind == TypeKind::kBytes || kind == TypeKind::kSpatial || kind == TypeKind::kBit;
+  return kind == TypeKind::kBytes || kind == TypeKind::kSpatial;
 }
 
 struct Unfit {
@@ -43,6 +43,7 @@ Unfit unfit_in_strict(TypeKind kind, const Column& column) {
   const std::string refused = ": its table is STRICT and refuses ";
   const bool is_blob = column.affinity == Affinity::kNone && column.declared_type != "ANY";
   if (column.declared_type == "ANY") return {};
+  if (is_blob && kind == TypeKind::kUuid) return {};  // kept as its 16 bytes
   if (is_bytes(kind) && !is_blob) return {"BLOB", refused + "bytes"};
   if (!is_bytes(kind) && is_blob) return {is_number(kind) ? "ANY" : "TEXT", refused + "all else"};
   const bool is_text = !is_number(kind) && !is_bytes(kind);
@@ -157,12 +158,15 @@ class Search {
     } else {
       const ColumnChange change{.column = column.name, .type = found.type};
       SYN_TRY(const std::string encoding, connection_.query_text("PRAGMA encoding"));
-      const bool is_by_hand = found.type == "BLOB" && encoding != "UTF-8";
+      const bool is_by_hand =
+          encoding != "UTF-8" && (found.type == "BLOB" || column.declared_type == "BLOB");
       const std::string more =
-          is_by_hand ? " -- where " + column.name +
-                           " holds texts, a program has to write their bytes: SQL has only those "
-                           "of UTF-16, as this file is"
-                     : (is_double ? kTextMind : "");
+          is_by_hand
+              ? " -- where " + column.name +
+                    (found.type == "BLOB" ? " holds texts, a program has to write their bytes"
+                                          : " holds bytes, a program has to write their texts") +
+                    ": to SQL they are those of UTF-16, as this file is"
+              : (is_double ? kTextMind : "");
       SYN_TRY(tell(Severity::kWarning, what + found.what, change, more));
     }
     if (is_double) out_.back().double_field = static_cast<model::FieldIndex>(field);

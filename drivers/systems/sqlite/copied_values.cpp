@@ -32,6 +32,11 @@ bool becomes_bytes(const Column& column, const std::string& type) {
   return type == "BLOB" && column.affinity == Affinity::kText;
 }
 
+// A STRICT table's bytes, which its TEXT would refuse.
+bool becomes_letters(const Column& column, const std::string& type) {
+  return type == "TEXT" && sqlite3_stricmp(column.declared_type.c_str(), "BLOB") == 0;
+}
+
 // SQLite's own conversion writes 15 digits, and large numbers with an exponent.
 std::string digits(const std::string& value, const std::string& type) {
   const model::LogicalType logical = logical_type_of(type);
@@ -49,6 +54,10 @@ std::string digits(const std::string& value, const std::string& type) {
 std::string copied_value(const Column& column, std::span<const ColumnChange> changes) {
   const std::string type = type_of(column, changes);
   const std::string value = of_row(column);
+  if (becomes_letters(column, type)) {
+    return "CASE typeof(" + value + ") WHEN 'blob' THEN CAST(" + value + " AS TEXT) ELSE " + value +
+           " END";
+  }
   if (becomes_text(column, type)) {
     return "CASE typeof(" + value + ") WHEN 'real' THEN " + digits(value, type) + " ELSE " + value +
            " END";
@@ -60,9 +69,13 @@ std::string survives(const Column& column, std::span<const ColumnChange> changes
                      Encoding encoding) {
   const std::string type = type_of(column, changes);
   const std::string value = of_row(column);
-  // Its bytes would be those of UTF-16, and no function of SQLite's says others.
-  const bool is_wide = encoding == Encoding::kUtf16 && becomes_bytes(column, type);
-  if (is_wide) return "typeof(" + value + ") <> 'text'";
+  // Bytes would be taken for UTF-16, or made so, and no function of SQLite's says others.
+  const bool is_wide = encoding == Encoding::kUtf16;
+  if (is_wide && becomes_bytes(column, type)) return "typeof(" + value + ") <> 'text'";
+  if (becomes_letters(column, type)) {
+    const std::string is_no_blob = "typeof(" + value + ") <> 'blob'";
+    return is_wide ? is_no_blob : is_no_blob + " OR instr(" + value + ", x'00') = 0";
+  }
   if (becomes_text(column, type)) {
     const std::string text = digits(value, type);
     return "typeof(" + value + ") <> 'real' OR (CAST(" + text + " AS REAL) = " + value +

@@ -300,6 +300,33 @@ TEST_F(Mending, WholeNumbersThatAnIntegerHoldsAreNotSaid) {
   EXPECT_NE("", fix_of("column x (NUMERIC) keeps 15 digits"));
 }
 
+TEST_F(Mending, BytesOfAStrictTableBecomeTheTextsThatTheySpell) {
+  user_.run("CREATE TABLE customer(id TEXT PRIMARY KEY NOT NULL, name BLOB, note TEXT) STRICT");
+  user_.run("INSERT INTO customer VALUES ('a', CAST('\xc3\xa9' AS BLOB), NULL), ('b', NULL, 'x')");
+  look({make_schema("customer", "id:text name:text")});
+  mend("column name (BLOB)", "SELECT id, CAST(name AS TEXT), note FROM customer");
+  EXPECT_EQ("text;null", user_.ask("SELECT typeof(name) FROM customer"));
+}
+
+TEST_F(Mending, BytesWithAZeroAreNoText) {
+  user_.run("CREATE TABLE customer(id TEXT PRIMARY KEY NOT NULL, name BLOB, note TEXT) STRICT");
+  user_.run("INSERT INTO customer VALUES ('a', x'410042', NULL)");
+  look({make_schema("customer", "id:text name:text")});
+  EXPECT_EQ(SQLITE_CONSTRAINT, user_.code_of(fix_of("column name (BLOB)")));
+  EXPECT_EQ("410042", user_.ask("SELECT hex(name) FROM customer"));
+}
+
+// As they are written: 16 bytes, and digits.
+TEST_F(Mending, UuidsAreBytesInAStrictTableAndBitsAreTexts) {
+  user_.run(
+      "CREATE TABLE customer(id BLOB PRIMARY KEY NOT NULL, bits TEXT, more BLOB, note TEXT) "
+      "STRICT");
+  look({make_schema("customer", "id:uuid bits:bit(4) more:bit(4)")});
+  EXPECT_EQ("", fix_of("column id"));
+  EXPECT_EQ("", fix_of("column bits"));
+  mend("column more (BLOB)");
+}
+
 // SQL of a UTF-16 file cannot write a text's bytes as UTF-8, which is what others hold of it.
 TEST_F(Mending, TextsOfAUtf16FileDoNotBecomeBytes) {
   user_.run("PRAGMA encoding = 'UTF-16le'");
