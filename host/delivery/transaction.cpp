@@ -8,6 +8,7 @@
 #include "host/delivery/lives.hpp"
 
 namespace syncline::delivery {
+
 namespace {
 
 // The next entry of the run. The first one's cells are copied once there is a second.
@@ -41,6 +42,7 @@ void TransactionBuilder::take(const FlowId& id, const Flow& flow, size_t count) 
   transaction_.batch.moves.push_back(
       {id.first, id.second, flow.applied, flow.entries[count - 1].entry->sequence});
   make_room();
+  taken_.emplace_back(&flow, count);
   for (size_t i = 0; i < count; ++i) add(flow.entries[i]);
 }
 
@@ -70,8 +72,7 @@ Transaction TransactionBuilder::finish(uint32_t epoch) {
   return std::move(transaction_);
 }
 
-// Where a row goes to the key of a record that ended here, that one's is in its way, unless it goes
-// on itself.
+// Where a record is another row than before, that one is in its way, unless it goes on itself.
 void TransactionBuilder::lay_out_writes() {
   std::set<std::pair<model::DatasetId, std::string_view>> leaving;
   for (const Transaction::Record& record : transaction_.records) {
@@ -80,8 +81,7 @@ void TransactionBuilder::lay_out_writes() {
   transaction_.batch.writes.reserve(transaction_.records.size());
   for (const Transaction::Record& record : transaction_.records) {
     const model::Entry& last = *record.last;
-    const bool is_replacing =
-        !record.row_key.empty() && record.has_ended && !leaving.contains({last.dataset, last.key});
+    const bool is_replacing = record.is_renewed && !leaving.contains({last.dataset, last.key});
     transaction_.batch.writes.push_back(
         {last.dataset, last.key, record.run.kind, record.cells(), record.row_key, is_replacing});
   }
@@ -112,15 +112,20 @@ void TransactionBuilder::sort_by_key() {
 // Whose rows become whose.
 void TransactionBuilder::follow_rows() {
   RowLives lives;
-  for (size_t i = 0; i < transaction_.records.size(); ++i) {
-    for (const model::Entry* entry : transaction_.records[i].entries) lives.add(i, *entry);
+  for (const auto& [flow, count] : taken_) {
+    for (size_t i = 0; i < count; ++i) lives.add(flow->entries[i]);
   }
-  for (size_t i = 0; i < transaction_.records.size(); ++i) {
-    Transaction::Record& record = transaction_.records[i];
-    record.has_ended = lives.has_first_ended(i);
+  for (Transaction::Record& record : transaction_.records) {
     if (record.run.kind != model::EntryKind::kPut) continue;
-    const std::optional<size_t> before = lives.first_of_last(i);
-    if (before && *before != i) record.row_key = transaction_.records[*before].last->key;
+    const RowLives::Record itself = {record.last->dataset, record.last->key_hash};
+    const auto before = lives.first_of_last(itself);
+    const bool is_back = before && *before == itself;
+    record.is_renewed = lives.is_renewed(itself) && !is_back;
+    if (!before || is_back) continue;
+    const auto place = places_.find(RecordKey{before->first, before->second});
+    if (place == places_.end()) continue;
+    const Transaction::Record& old = transaction_.records[place->second];
+    if (!old.run.is_nothing()) record.row_key = old.last->key;
   }
 }
 

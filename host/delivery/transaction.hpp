@@ -20,7 +20,7 @@ struct Transaction {
   struct Record {
     const model::Entry* last = nullptr;
     model::Collapsed<model::EntryCell> run;  // its cells: see cells()
-    bool has_ended = false;    // the row that it had before is gone, or another record's
+    bool is_renewed = false;                 // it is another row than before (lives.hpp)
     std::string_view row_key;  // of the row that becomes its own (lives.hpp); empty: none does
     boost::container::small_vector<const model::Entry*, 1> entries;
 
@@ -63,6 +63,7 @@ class TransactionBuilder {
 
   Transaction transaction_;
   absl::flat_hash_map<RecordKey, size_t, RecordKeyHasher> places_;
+  std::vector<std::pair<const Flow*, size_t>> taken_;  // with how many entries
   bool are_rows_moved_ = false;
 };
 

@@ -47,9 +47,25 @@ std::vector<size_t> moved_in_order(std::span<const RecordWrite> writes) {
 
 MoveWaves::MoveWaves(std::span<const RecordWrite> writes) {
   const auto waves = move_waves(writes);
-  if (!waves.empty()) waves_.resize(writes.size());
+  if (!waves.empty()) places_.resize(writes.size());
   for (size_t wave = 0; wave < waves.size(); ++wave) {
-    for (const size_t i : waves[wave]) waves_[i] = wave;
+    for (const size_t i : waves[wave]) places_[i].wave = wave;
+  }
+  Places leaving;
+  for (const auto& wave : waves) {
+    for (const size_t i : wave)
+      leaving.emplace(RecordKey{writes[i].dataset, writes[i].moved_from}, i);
+  }
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const auto next = leaving.find({writes[i].dataset, writes[i].key});
+    if (next == leaving.end()) continue;
+    if (writes[i].kind != model::EntryKind::kPut) continue;
+    places_[i].is_left = true;
+    places_[next->second].is_chained = true;
+    if (places_[i].wave) places_[i].is_chained = true;
+  }
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i].wave && writes[i].is_replacing) places_[i].is_chained = true;
   }
 }
 

@@ -26,11 +26,21 @@ class MoveWaves {
  public:
   explicit MoveWaves(std::span<const RecordWrite> writes);
   std::optional<size_t> at(size_t write) const {
-    return waves_.empty() ? std::nullopt : waves_[write];
+    return places_.empty() ? std::nullopt : places_[write].wave;
   }
+  // Of a kPut: whether the row that its record had goes to another key.
+  bool is_left(size_t write) const { return !places_.empty() && places_[write].is_left; }
+  // Whether its row goes where another was, or leaves its place to another: if one of them cannot
+  // go, those behind it cannot.
+  bool is_chained(size_t write) const { return !places_.empty() && places_[write].is_chained; }
 
  private:
-  std::vector<std::optional<size_t>> waves_;  // empty: none is to be moved
+  struct Place {
+    std::optional<size_t> wave;
+    bool is_left = false;
+    bool is_chained = false;
+  };
+  std::vector<Place> places_;  // empty: none is to be moved
 };
 
 }  // namespace syncline::ports

@@ -27,10 +27,10 @@ struct RecordWrite {
   model::EntryKind kind = model::EntryKind::kSet;  // kSet, kPut or kDelete
   std::span<const model::EntryCell> cells;         // kPut: every value field; kSet: only these
   // Of a kPut: the joined key of the row that becomes this record's, if that is there and none is
-  // under the key; the batch deletes the record that it was, or puts another row there. What of it
-  // is not synced stays as it is. Else empty.
+  // under the key; the record that it was is deleted or put in the batch, too. What of it is not
+  // synced stays as it is. Else empty.
   std::string_view moved_from = {};
-  // Likewise: what is under the key before is deleted first, for that record has ended.
+  // Of a kPut: what is under the key before is another row, and is deleted first.
   bool is_replacing = false;
 };
 

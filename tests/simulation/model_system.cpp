@@ -183,8 +183,8 @@ CommitOutcome ModelSystem::commit(const Session& session) {
   }
   transaction.is_quiet = session.is_quiet;
   std::set<RecordKey> moved;
-  for (const size_t index : session.moved) {
-    if (session.writes[index].is_replacing) delete_ours(session.writes[index].record, transaction);
+  for (const Session::OwnedWrite& write : session.writes) {
+    if (write.is_replacing) delete_ours(write.record, transaction);
   }
   for (const size_t index : session.moved) {
     const Session::OwnedWrite& write = session.writes[index];

@@ -84,8 +84,7 @@ Result<MariadbTarget::Apart> MariadbTarget::try_apart(const ports::WriteBatch& b
 }
 
 Result<void> MariadbTarget::write_in_order(const ports::WriteBatch& batch, Found& found) {
-  size_t tries_left = kMoveTriesMax;
-  SYN_TRY(move_rows(batch, ports::moved_in_order(batch.writes), tries_left));
+  SYN_TRY(move_all(batch));
   for (const Step step : {Step::kDelete, Step::kFree, Step::kSet}) {
     if (step == Step::kFree && found.way == Way::kPlain) continue;
     std::vector<size_t> indexes;
@@ -154,22 +153,49 @@ Result<std::vector<Group>> MariadbTarget::groups_of(const ports::WriteBatch& bat
   for (const size_t index : indexes) {
     writes.push_back(batch.writes[index]);
     if (step != Step::kMove) writes.back().moved_from = {};
+    if (step > Step::kMove) writes.back().is_replacing = false;
+    if (step == Step::kClear) writes.back().is_replacing = true;
     standings.push_back(scan::standing_of(standings_, index));
   }
   if (step == Step::kFree) return writer_->freeing(writes, standings);
   auto groups = writer_->plan(writes, standings).groups;
-  if (step == Step::kMove) {
-    std::erase_if(groups, [](const Group& group) { return group.step > Step::kMove; });
+  if (step <= Step::kMove) {
+    std::erase_if(groups, [step](const Group& group) { return group.step > step; });
   }
   return groups;
 }
 
+// Rows that go to each other's places go together, or are written anew: one that stays would get
+// the values of another, beside what only this system holds of it.
+Result<void> MariadbTarget::move_all(const ports::WriteBatch& batch) {
+  const ports::MoveWaves waves(batch.writes);
+  std::vector<size_t> chained, others;
+  for (const size_t index : ports::moved_in_order(batch.writes)) {
+    (waves.is_chained(index) ? chained : others).push_back(index);
+  }
+  size_t tries_left = 1;
+  SYN_TRY(const bool are_moved, move_rows(batch, chained, Step::kMove, tries_left));
+  std::vector<size_t> cleared;
+  for (size_t i = 0; i < batch.writes.size(); ++i) {
+    const bool is_in_the_way = batch.writes[i].is_replacing && !(are_moved && waves.at(i));
+    if (is_in_the_way || (waves.is_left(i) && !are_moved)) cleared.push_back(i);
+  }
+  tries_left = 1;
+  SYN_TRY(move_rows(batch, cleared, Step::kClear, tries_left));
+  tries_left = kMoveTriesMax;
+  SYN_TRY(move_rows(batch, others, Step::kMove, tries_left));
+  return success();
+}
+
 // What cannot be moved, for whatever is said of it, is deleted and inserted. Few are looked for.
-Result<void> MariadbTarget::move_rows(const ports::WriteBatch& batch,
-                                      std::span<const size_t> indexes, size_t& tries_left) {
-  if (indexes.empty() || tries_left == 0) return success();
+// Returns whether all were moved.
+Result<bool> MariadbTarget::move_rows(const ports::WriteBatch& batch,
+                                      std::span<const size_t> indexes, Step step,
+                                      size_t& tries_left) {
+  if (indexes.empty()) return true;
+  if (tries_left == 0) return false;
   --tries_left;
-  SYN_TRY(auto groups, groups_of(batch, indexes, Step::kMove));
+  SYN_TRY(auto groups, groups_of(batch, indexes, step));
   if (const auto saved = bulk_->run(kBeforePart); !saved.is_done) return saved.error;
   bool is_done = true;
   bool may_be_cut = true;
@@ -181,12 +207,13 @@ Result<void> MariadbTarget::move_rows(const ports::WriteBatch& batch,
     may_be_cut = outcome.is_refusal();
     break;
   }
-  if (is_done) return success();
+  if (is_done) return true;
   if (const auto undone = bulk_->run(kUndoPart); !undone.is_done) return undone.error;
-  if (indexes.size() == 1 || !may_be_cut) return success();
+  if (indexes.size() == 1 || !may_be_cut) return false;
   const size_t half = indexes.size() / 2;
-  SYN_TRY(move_rows(batch, indexes.first(half), tries_left));
-  return move_rows(batch, indexes.subspan(half), tries_left);
+  SYN_TRY(const bool first, move_rows(batch, indexes.first(half), step, tries_left));
+  SYN_TRY(const bool second, move_rows(batch, indexes.subspan(half), step, tries_left));
+  return first && second;
 }
 
 // False: something of it was refused, and nothing of it was done.

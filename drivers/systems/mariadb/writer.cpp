@@ -379,9 +379,8 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], values, standing)) continue;
     const Step step = step_of(writes[i].kind, standing);
-    const auto old_keys = waves.at(i) && step == Step::kPut && standing == Standing::kUnguarded
-                              ? old_keys_of(*mapped, writes[i])
-                              : std::nullopt;
+    const bool is_put = step == Step::kPut && standing == Standing::kUnguarded;
+    const auto old_keys = waves.at(i) && is_put ? old_keys_of(*mapped, writes[i]) : std::nullopt;
     const auto group_of = [&](Step of) -> Group& {
       const size_t wave = of == Step::kMove ? *waves.at(i) : 0;
       const auto [at, is_new] = groups.try_emplace(
@@ -390,7 +389,7 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes,
       at->second.is_moved = old_keys.has_value();
       return at->second;
     };
-    if (old_keys && writes[i].is_replacing) add_to(group_of(Step::kClear), values);
+    if (is_put && writes[i].is_replacing) add_to(group_of(Step::kClear), values);
     if (old_keys) add_to(group_of(Step::kMove), values, *old_keys);
     Group& group = group_of(step);
     add_to(group, std::move(values));

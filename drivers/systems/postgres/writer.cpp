@@ -156,6 +156,12 @@ bool may_move(const Mapped& mapped) {
                       [](const Column& column) { return column.is_always_identity; });
 }
 
+// Whether records may be deleted and written anew, and their rows moved on: no action of a foreign
+// key takes children along.
+bool may_renew(const Mapped& mapped) {
+  return mapped.mapping->triggers == "suppress";
+}
+
 std::string move_sql(const Group& group) {
   const Mapped& mapped = *group.mapped;
   const std::string table = mapped.table.sql_name();
@@ -431,9 +437,11 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
     const Standing standing = standings.empty() ? Standing::kUnguarded : standings[i];
     if (is_nothing(writes[i], texts, standing)) continue;
     Step step = step_of(writes[i].kind, standing);
-    const auto moved = waves.at(i) && step == Step::kPut && standing == Standing::kUnguarded
-                           ? moved_values(*mapped, writes[i], texts)
-                           : std::nullopt;
+    const bool is_put = step == Step::kPut && standing == Standing::kUnguarded;
+    const bool is_plain = !waves.is_chained(i) && !writes[i].is_replacing;
+    const bool may_move_on = is_put && (is_plain || may_renew(*mapped));
+    const auto moved =
+        waves.at(i) && may_move_on ? moved_values(*mapped, writes[i], texts) : std::nullopt;
     const auto group_of = [&](Step of) -> Group& {
       if (last != nullptr && !moved && last->is_of(*mapped, of, texts.fields)) return *last;
       const size_t wave = of == Step::kMove ? *waves.at(i) : 0;
@@ -444,7 +452,7 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
       last = &at->second;
       return *last;
     };
-    if (moved && writes[i].is_replacing) add_to(group_of(Step::kClear), texts.values);
+    if (may_move_on && writes[i].is_replacing) add_to(group_of(Step::kClear), texts.values);
     if (moved) add_to(group_of(Step::kMove), *moved);
     const bool may_fill = (step == Step::kPut || writes[i].kind == EntryKind::kInsert) && !moved;
     if (may_fill && filling.contains(writes[i].dataset)) step = Step::kFill;

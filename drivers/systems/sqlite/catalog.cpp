@@ -313,10 +313,10 @@ Result<std::optional<Finding>> SqliteCatalog::find_gap(const model::Position& re
               "SELECT count(*) FROM sqlite_master WHERE name = 'syncline_changes'"));
   const std::string what = shared_->path + " is not the file that was read last, but an older copy";
   if (has_log == 0) {
-    return std::optional(Finding{
-        Severity::kStops, "",
-        what + " of it, or `syncline detach` was run: syncline_changes is not in it",
-        "run " + resync_command(*shared_)});
+    return std::optional(
+        Finding{Severity::kStops, "",
+                what + " of it, or `syncline detach` was run: syncline_changes is not in it",
+                "run " + resync_command(*shared_)});
   }
   const std::string id = std::to_string(place.value().id);
   SYN_TRY(const int64_t went_back,

@@ -32,7 +32,10 @@ Result<void> Emitter::show_record(const Item& item, const std::vector<Item>& ite
     show_values(item, record, image);
     return success();
   }
-  SYN_TRY(const auto present, reader.find(record.native_key));
+  std::optional<std::vector<NativeValue>> present;
+  if (item.values != Values::kGone) {
+    SYN_TRY(present, reader.find(record.native_key));
+  }
   show_values(item, record, present);
   return success();
 }

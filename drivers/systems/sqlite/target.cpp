@@ -174,6 +174,9 @@ Result<void> SqliteTarget::keep_images(const ports::WriteBatch& batch) {
 // A row that cannot be moved is deleted and inserted after all. A trigger that ends the transaction
 // with it ends all moves of the batch.
 Result<void> SqliteTarget::move_rows(const ports::WriteBatch& batch, Found& found) {
+  const auto is_replacing = [&](size_t i) { return batch.writes[i].is_replacing; };
+  SYN_TRY(clear_rows(batch, is_replacing));
+  if (are_moves_off_) return success();
   for (const size_t index : ports::moved_in_order(batch.writes)) {
     SYN_TRY(auto outcome, writer_->move(batch.writes[index]));
     if (connection_->is_in_transaction()) {
@@ -186,6 +189,19 @@ Result<void> SqliteTarget::move_rows(const ports::WriteBatch& batch, Found& foun
     are_moves_off_ = true;
     if (outcome.refusal) found.refused.push_back({index, std::move(*outcome.refusal)});
     return success();
+  }
+  // What stays would get another's values, beside what only this file holds of it.
+  const ports::MoveWaves waves(batch.writes);
+  return clear_rows(batch, [&](size_t i) { return waves.is_left(i) && !found.moved.contains(i); });
+}
+
+// Those rows are deleted, and written anew later.
+Result<void> SqliteTarget::clear_rows(const ports::WriteBatch& batch,
+                                      const std::function<bool(size_t)>& is_cleared) {
+  for (size_t i = 0; i < batch.writes.size() && !are_moves_off_; ++i) {
+    if (!is_cleared(i)) continue;
+    SYN_TRY(writer_->clear(batch.writes[i]));
+    are_moves_off_ = !connection_->is_in_transaction();
   }
   return success();
 }

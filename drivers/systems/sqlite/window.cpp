@@ -39,7 +39,10 @@ void Window::look_ahead(ChangeRecord&& change) {
       items_[known.users].payload = std::move(change.payload);
     }
   } else if (known.users != kNone) {
-    items_[known.users].is_dropped = true;
+    Item& item = items_[known.users];
+    const bool has_moved_on = item.is_gone && item.moved_to && *item.moved_to != change.record;
+    item.is_dropped = !has_moved_on;
+    if (has_moved_on) item.values = Values::kGone;
   } else if (known.ours != kNone) {
     items_[known.ours].values = Values::kWritten;
   }
@@ -64,6 +67,7 @@ void Window::add_user_row(ChangeRecord&& change) {
   known.ours = kNone;
   known.users = push(change);
   items_.back().op = first_op;
+  items_.back().is_gone = change.op == ChangeOp::kDelete;
   items_.back().moved_from = moved_from;
   items_.back().moved_to = moved_to;
 }

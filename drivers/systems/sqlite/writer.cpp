@@ -210,11 +210,6 @@ Result<WriteOutcome> Writer::move(const ports::RecordWrite& write) {
   const auto old_key = native_key(mapped, write.moved_from);
   if (!old_key) return outcome;
   const std::string table = quoted(mapped.table.name);
-  if (write.is_replacing) {
-    const std::string sql = "DELETE FROM " + table + " WHERE " + key_condition(mapped, 1);
-    SYN_TRY(const bool is_gone, run(sql, *prepared, false, outcome));
-    if (!is_gone) return outcome;
-  }
   const size_t value_count = mapped.key_count() + prepared->fields.size();
   std::string changes;
   for (size_t i = 0; i < value_count; ++i) {
@@ -234,6 +229,10 @@ Result<WriteOutcome> Writer::move(const ports::RecordWrite& write) {
     SYN_TRY(check_filter(*prepared, outcome));
   }
   return outcome;
+}
+
+Result<WriteOutcome> Writer::clear(const ports::RecordWrite& write) {
+  return this->write({write.dataset, write.key, model::EntryKind::kDelete, {}});
 }
 
 Result<WriteOutcome> Writer::write(const ports::RecordWrite& write) {

@@ -11,7 +11,8 @@ using model::EntryKind;
 class Moving : public testing::Test {
  protected:
   // with: of a put whose row it was, of a delete whose it becomes.
-  void take(EntryKind kind, const std::string& key, const std::string& with = "") {
+  void take(EntryKind kind, const std::string& key, const std::string& with = "",
+            journal::GroupNumber group = 1, PendingState state = PendingState::kWaiting) {
     auto entry = std::make_shared<model::Entry>();
     entry->dataset = 1;
     entry->sequence = flow_.entries.size() + 1;
@@ -20,17 +21,17 @@ class Moving : public testing::Test {
     entry->kind = kind;
     if (!with.empty()) entry->moved_with = model::hash_key(with);
     entries_.push_back(entry);
-    flow_.entries.push_back({1, nullptr, entry.get()});
+    flow_.entries.push_back({group, nullptr, entry.get(), state});
   }
-  // "b<a": the row of a becomes b's; "b!<a": when that of b was deleted.
+  // "b<a": the row of a becomes b's; "b!<a": when that of b was deleted; "b!": a new one does.
   std::vector<std::string> moves() {
     TransactionBuilder builder;
     builder.take({1, 0}, flow_, flow_.entries.size());
     std::vector<std::string> moves;
     for (const ports::RecordWrite& write : builder.finish(1).batch.writes) {
-      if (write.moved_from.empty()) continue;
-      moves.push_back(std::string(write.key) + (write.is_replacing ? "!<" : "<") +
-                      std::string(write.moved_from));
+      if (write.moved_from.empty() && !write.is_replacing) continue;
+      moves.push_back(std::string(write.key) + (write.is_replacing ? "!" : "") +
+                      (write.moved_from.empty() ? "" : "<") + std::string(write.moved_from));
     }
     return moves;
   }
@@ -76,6 +77,39 @@ TEST_F(Moving, rows_move_on_to_each_others_keys) {
   take(EntryKind::kDelete, "a", "b");
   take(EntryKind::kPut, "b", "a");
   EXPECT_EQ(moves(), (Moves{"b<a", "c<b", "d<c"}));
+}
+
+// Where the other end is not here, its row is another one all the same.
+TEST_F(Moving, a_record_whose_row_is_another_is_written_anew) {
+  take(EntryKind::kDelete, "b", "a");
+  take(EntryKind::kPut, "b", "c");
+  EXPECT_EQ(moves(), Moves{"b!"});
+  take(EntryKind::kDelete, "x", "y");  // nor is what was moved, and ended
+  take(EntryKind::kPut, "y", "x");
+  take(EntryKind::kDelete, "y");
+  take(EntryKind::kPut, "x");
+  EXPECT_EQ(moves(), (Moves{"b!", "x!"}));
+}
+
+// Of several transactions, of one of which only the one end is here.
+TEST_F(Moving, only_ends_of_one_transaction_belong_together) {
+  take(EntryKind::kPut, "b", "a", 1);
+  take(EntryKind::kDelete, "b", "c", 2);
+  take(EntryKind::kPut, "c", "b", 2);
+  take(EntryKind::kDelete, "a", "b", 2);
+  take(EntryKind::kPut, "b", "a", 2);
+  EXPECT_EQ(moves(), Moves{"b<a"});
+}
+
+TEST_F(Moving, what_is_skipped_has_no_row) {
+  take(EntryKind::kPut, "a", "b", 1);
+  take(EntryKind::kDelete, "a", "b", 2);
+  take(EntryKind::kPut, "b", "a", 2);
+  take(EntryKind::kDelete, "b", "a", 3);
+  take(EntryKind::kPut, "a", "b", 3, PendingState::kSkipped);
+  take(EntryKind::kDelete, "b", "d", 4);
+  take(EntryKind::kPut, "d", "b", 4);
+  EXPECT_EQ(moves(), Moves{});
 }
 
 // There and back, and on: which of the two that stood at a key is followed.

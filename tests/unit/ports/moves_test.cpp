@@ -9,14 +9,15 @@ namespace {
 
 using testing::ElementsAre, testing::IsEmpty;
 
-// "b<a": the row of a is to be b's; "a": no row is.
+// "b<a": the row of a is to be b's; "a": no row is; "a-": it is deleted.
 std::vector<RecordWrite> writes_of(const std::vector<std::string>& texts) {
   std::vector<RecordWrite> writes;
   for (const std::string& text : texts) {
     RecordWrite& write = writes.emplace_back();
     write.dataset = 1;
     write.key = std::string_view(text).substr(0, 1);
-    if (text.size() > 1) write.moved_from = std::string_view(text).substr(2);
+    write.kind = text.ends_with("-") ? model::EntryKind::kDelete : model::EntryKind::kPut;
+    if (text.size() > 2) write.moved_from = std::string_view(text).substr(2);
   }
   return writes;
 }
@@ -30,6 +31,19 @@ TEST(Moves, ARowGoesBehindTheOneWhoseKeyItTakes) {
   EXPECT_EQ(waves.at(0), std::nullopt);
   EXPECT_EQ(waves.at(1), 2U);
   EXPECT_EQ(waves.at(4), 0U);
+}
+
+// If one stays, those behind it must.
+TEST(Moves, RowsThatTakeEachOthersPlacesAreAChain) {
+  const std::vector<std::string> texts = {"a-", "b<a", "c", "d<c", "e<f", "f<g", "g-"};
+  const MoveWaves waves(writes_of(texts));
+  std::string chained, left;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (waves.is_chained(i)) chained += texts[i][0];
+    if (waves.is_left(i)) left += texts[i][0];
+  }
+  EXPECT_EQ(chained, "def");
+  EXPECT_EQ(left, "cf");
 }
 
 TEST(Moves, InARingNoneGoesFirst) {

@@ -81,6 +81,27 @@ TEST_F(SqliteTest, ARowUnderAnotherKeyIsKnownWhereARunEnds) {
   }
 }
 
+TEST_F(SqliteTest, ARowThatMovesOnIsKnownWhereARunEnds) {
+  start_customers();
+  user_.run(
+      "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 40000) "
+      "INSERT INTO customer SELECT i, 'Ann', NULL FROM n");
+  for (size_t seen = 0; seen < 40000; expect_ok(system_.source->acknowledge(sink_->position))) {
+    seen += poll().size();
+  }
+  sink_->old_keys.clear();
+  user_.run("BEGIN; DELETE FROM customer WHERE id = 1; UPDATE customer SET id = id - 1; COMMIT");
+  const auto count = [&](const std::string& what) {
+    return std::ranges::count_if(sink_->old_keys,
+                                 [&](const std::string& key) { return key.starts_with(what); });
+  };
+  for (size_t seen = 1; seen > 0; expect_ok(system_.source->acknowledge(sink_->position))) {
+    seen = poll().size();
+  }
+  EXPECT_EQ(39999, count("was "));
+  EXPECT_EQ(39999, count("to "));
+}
+
 TEST_F(SqliteTest, NothingOfAnOpenOrRolledBackTransactionIsShown) {
   start_customers();
   user_.run("BEGIN; INSERT INTO customer VALUES (1, 'Ann', NULL)");

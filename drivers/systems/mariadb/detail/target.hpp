@@ -81,7 +81,8 @@ class MariadbTarget final : public ports::Target {
   Result<ports::ApplyResult> apply_apart(const ports::WriteBatch& batch);
   Result<Apart> try_apart(const ports::WriteBatch& batch, Way way);
   Result<void> write_in_order(const ports::WriteBatch& batch, Found& found);
-  Result<void> move_rows(const ports::WriteBatch& batch, std::span<const size_t> indexes,
+  Result<void> move_all(const ports::WriteBatch& batch);
+  Result<bool> move_rows(const ports::WriteBatch& batch, std::span<const size_t> indexes, Step step,
                          size_t& tries_left);
   Result<void> write_late(const ports::WriteBatch& batch, Found& found);
   Result<void> write_parts(const ports::WriteBatch& batch, std::span<const size_t> indexes,

@@ -23,7 +23,7 @@
 namespace syncline::mariadb {
 
 // kMove: rows get the keys and values of the records that they become, unless one is there already;
-// kPut follows. kClear: what is in their way, of records that ended.
+// kPut follows. kClear: deletes what is there of records that end and begin anew.
 enum class Step : uint8_t { kClear, kMove, kDelete, kFree, kSet, kNew, kPut };
 
 // Writes of one table and one set of columns, growing.
@@ -67,10 +67,10 @@ class Writer {
     return ports::stopped_among(writes, [this](model::DatasetId dataset) { return find(dataset); });
   }
 
-  // All writes, in the order moves, deletes, sets, what is new, puts. stopped: datasets that cannot
-  // be written as their tables are. poisons: what cannot be written at all. standings: one a write
-  // where they are guarded; of what is absent, a full record is inserted, and for the rest there is
-  // nothing to do.
+  // All writes, in the order clears, moves, deletes, sets, what is new, puts. stopped: datasets
+  // that cannot be written as their tables are. poisons: what cannot be written at all. standings:
+  // one a write where they are guarded; of what is absent, a full record is inserted, and for the
+  // rest there is nothing to do.
   struct Plan {
     std::vector<Group> groups;
     std::vector<ports::DatasetStop> stopped;

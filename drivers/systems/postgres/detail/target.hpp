@@ -125,7 +125,8 @@ class PostgresTarget final : public ports::Target {
   static ports::ApplyResult result_of(Found&& found);
   Result<Found> write_apart(const ports::WriteBatch& batch);
   Result<Found> write_in_order(const ports::WriteBatch& batch, Way way);
-  Result<void> move_rows(const ports::WriteBatch& batch, std::span<const size_t> indexes,
+  Result<void> move_all(const ports::WriteBatch& batch);
+  Result<bool> move_rows(const ports::WriteBatch& batch, std::span<const size_t> indexes,
                          size_t& tries_left);
   Result<void> write_late(const ports::WriteBatch& batch, Found& found);
   Result<void> write_parts(const ports::WriteBatch& batch, std::span<const size_t> indexes,

@@ -22,8 +22,8 @@
 namespace syncline::postgres {
 
 // kMove: rows get the keys and values of the records that they become, unless one is there already;
-// kPut follows. kClear: what is in their way, of records that ended. kNew: full records of which
-// none is there. kFill: the same, as it is thought.
+// kPut follows. kClear: deletes what is there of records that end and begin anew. kNew: full
+// records of which none is there. kFill: the same, as it is thought.
 enum class Step : uint8_t { kClear, kMove, kDelete, kFree, kSet, kNew, kFill, kPut };
 
 // Writes of one table and one set of columns, growing.
@@ -56,7 +56,8 @@ class Writer {
     return ports::stopped_among(writes, [this](model::DatasetId dataset) { return find(dataset); });
   }
 
-  // All writes, in the order moves, deletes, sets, what is new, puts; in each by in_order().
+  // All writes, in the order clears, moves, deletes, sets, what is new, puts; in each by
+  // in_order().
   // filling: datasets of which full records are thought to be missing. stopped: datasets that
   // cannot be written as their tables are. poisons: what cannot be written at all. standings: one a
   // write where they are guarded; of what is absent, a full record is inserted, and for the rest

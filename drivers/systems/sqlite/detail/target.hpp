@@ -3,6 +3,7 @@
 // Threads: one at a time; apart from the source's.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <vector>
@@ -45,6 +46,8 @@ class SqliteTarget final : public ports::Target {
     bool is_unique_clash = false;
   };
   Result<void> move_rows(const ports::WriteBatch& batch, Found& found);
+  Result<void> clear_rows(const ports::WriteBatch& batch,
+                          const std::function<bool(size_t)>& is_cleared);
   Result<Found> write_once(const ports::WriteBatch& batch, Way way);
   Result<ports::ApplyResult> write_batch(const ports::WriteBatch& batch);
   Result<ports::ApplyResult> write_logged(const ports::WriteBatch& batch);

@@ -36,6 +36,7 @@ enum class Values : uint8_t {
   kPresent,  // read the record now
   kImage,    // decode the item's payload
   kWritten,  // what the marked transaction wrote, if it names the record
+  kGone,     // it is not there
 };
 
 struct Item {
@@ -50,6 +51,7 @@ struct Item {
   std::string payload;
   std::optional<size_t> moved_from = {};  // the record whose row it was before
   std::optional<size_t> moved_to = {};    // the record whose row its first one is now
+  bool is_gone = false;                   // at the end of the run
 };
 
 class Window {
@@ -57,7 +59,7 @@ class Window {
   void add(ChangeRecord&& change);
   // A row behind the run's end touches this record too, so what is present is not what the run
   // ended on. Only the first such row of a record counts. A user's rows that go on behind the end
-  // are shown with those.
+  // are shown with those; but that its row is another record's by now is shown with that.
   void look_ahead(ChangeRecord&& change);
 
   std::vector<Item>& items() { return items_; }

@@ -41,6 +41,7 @@ class Writer {
   // Whether any of them is of a table with unique columns beyond its key.
   bool has_unique_values(std::span<const ports::RecordWrite> writes) const;
 
+  Result<WriteOutcome> clear(const ports::RecordWrite& write);  // deletes what is under its key
   Result<WriteOutcome> write(const ports::RecordWrite& write);
   // Changes the key of the row that becomes this record's (RecordWrite::moved_from), and its cells,
   // if none is under the new one yet. Where it wrote no row, write() has to.
