@@ -19,16 +19,16 @@ class MovedKeys(Trio):
         self.make(
             office=(*OFFICE, "CREATE TABLE article (code text PRIMARY KEY, name text, "
                              "shelf text DEFAULT 'none')",
-                    "CREATE TABLE line (list text, place int, name text, shelf text DEFAULT 'none', "
-                    "PRIMARY KEY (list, place))"),
+                    "CREATE TABLE line (list text, place int, name text, "
+                    "shelf text DEFAULT 'none', PRIMARY KEY (list, place))"),
             shop=(*SHOP, "CREATE TABLE article (code varchar(60) PRIMARY KEY, name varchar(60), "
                          "buyer varchar(60) DEFAULT 'none')",
                   "CREATE TABLE line (list varchar(60), place int, name varchar(60), "
                   "buyer varchar(60) DEFAULT 'none', PRIMARY KEY (list, place))"),
             till=(*TILL, "CREATE TABLE article (code TEXT COLLATE RTRIM PRIMARY KEY NOT NULL, "
                          "name TEXT, hint TEXT DEFAULT 'none')",
-                  "CREATE TABLE line (list TEXT COLLATE RTRIM NOT NULL, place INT NOT NULL, name TEXT, "
-                  "hint TEXT DEFAULT 'none', PRIMARY KEY (list, place))"))
+                  "CREATE TABLE line (list TEXT COLLATE RTRIM NOT NULL, place INT NOT NULL, "
+                  "name TEXT, hint TEXT DEFAULT 'none', PRIMARY KEY (list, place))"))
         for kind in ("postgres", "mariadb"):  # which write lanes side by side
             self.change_config(f'kind = "{kind}"', f'kind = "{kind}"\nwrite_connections = 4')
         self.own = {self.office: "shelf", self.shop: "buyer", self.till: "hint"}

@@ -44,6 +44,9 @@ struct Group {
   std::string copy_sql() const;
 };
 
+// For the keys of rows that the table takes for the records of these keys, and that are others.
+std::string alike_sql(const Mapped& mapped);
+
 class Writer {
  public:
   // stopped: why a dataset of this system is not written.
