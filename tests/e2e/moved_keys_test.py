@@ -164,6 +164,27 @@ class MovedKeys(Trio):
         self.assertTrue(self.ask("verify")["is_equal"])
         self.assertEqual(self.ask("quarantine", "list"), [])
 
+    def test_no_row_gets_what_is_its_neighbours(self):
+        """A user holds one of those that are numbered anew: they are written anew themselves."""
+        letters = "abcdef"
+        self.do(self.office, *(f"INSERT INTO line VALUES ('a', {place}, '{letter}')"
+                               for place, letter in enumerate(letters, 1)))
+        self.wait(lambda: len(self.lines(self.shop)) == len(letters))
+        self.do(self.shop, "UPDATE line SET buyer = name")
+        self.wait(lambda: self.status_of(self.shop)["rows_captured_total"] >= 2 * len(letters))
+        user = self.shop_server.connect(self.shop)
+        user.autocommit(False)
+        with user.cursor() as cursor:
+            cursor.execute("SELECT * FROM line WHERE place = 6 FOR UPDATE")
+        self.do(self.office, "BEGIN", "DELETE FROM line WHERE place = 1",
+                *self.renumber(self.office, -1, "place > 1"), "COMMIT")
+        threading.Event().wait(3)
+        user.rollback()
+        user.close()
+        self.wait(lambda: [name for name, _ in self.lines(self.shop).values()] == [*letters[1:]])
+        for name, buyer in self.lines(self.shop).values():
+            self.assertIn(buyer, (name, "none"))
+
     def test_two_that_change_places(self):
         """Their keys, with what is synced: that every system holds the same is what counts."""
         self.do(self.shop, "START TRANSACTION", "UPDATE article SET code = 'x' WHERE code = 'a1'",

@@ -241,7 +241,7 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
     if (is_nothing(writes[i], texts, standing)) continue;
     Step step = step_of(writes[i].kind, standing);
     const bool is_put = step == Step::kPut && standing == Standing::kUnguarded;
-    const bool is_plain = !waves.is_chained(i) && !writes[i].is_replacing;
+    const bool is_plain = !waves.is_chained(i) && !waves.is_left(i) && !writes[i].is_replacing;
     const bool may_move_on = is_put && (is_plain || may_renew(*mapped));
     const auto moved =
         waves.at(i) && may_move_on ? moved_values(*mapped, writes[i], texts) : std::nullopt;
@@ -255,7 +255,10 @@ Writer::Plan Writer::plan(std::span<const ports::RecordWrite> writes, const Stan
       last = &at->second;
       return *last;
     };
-    if (may_move_on && writes[i].is_replacing) add_to(group_of(Step::kClear), texts.values);
+    const bool is_in_the_way = waves.is_left(i) && !may_move(*mapped);
+    if (may_move_on && (writes[i].is_replacing || is_in_the_way)) {
+      add_to(group_of(Step::kClear), texts.values);
+    }
     if (moved) add_to(group_of(Step::kMove), *moved);
     const bool may_fill = (step == Step::kPut || writes[i].kind == EntryKind::kInsert) && !moved;
     if (may_fill && filling.contains(writes[i].dataset)) step = Step::kFill;

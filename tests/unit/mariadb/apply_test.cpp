@@ -124,6 +124,23 @@ TEST_F(Apply, RowsThatMoveOnToEachOthersKeysKeepWhatIsNotSynced) {
   EXPECT_EQ("1|Bob|NULL|theirs;8|Dan|e@x|kept;9|Eve|d@x|kept", customers());
 }
 
+// Rather than get the values of its neighbour beside what only this system holds of it.
+TEST_F(Apply, ARowThatMayNotMoveOnIsWrittenAnew) {
+  start_customers(", note varchar(9) DEFAULT 'new'");
+  user_.run(
+      "INSERT INTO customer VALUES (1, 'Ann', NULL, 'mine'), (2, 'Bob', NULL, 'his'), "
+      "(3, 'Cid', NULL, 'theirs')");
+  user_.run(
+      "CREATE TRIGGER stays BEFORE UPDATE ON customer FOR EACH ROW IF OLD.id <> NEW.id THEN "
+      "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'keys stay'; END IF");
+  config_.datasets[0].triggers = "fire";
+  connect();
+  apply({"replace 1<2 name=Bob mail=NULL", "put 2<3 name=Cid mail=NULL", "delete 3"});
+  EXPECT_EQ("1|Bob|NULL|new;2|Cid|NULL|new", customers());
+  apply({"replace 1 name=Dan mail=NULL"});
+  EXPECT_EQ("1|Dan|NULL|new;2|Cid|NULL|new", customers());
+}
+
 // One that clashes does not cost the others what they hold.
 TEST_F(Apply, ARowThatIsMovedBesideAClashKeepsWhatIsNotSynced) {
   start_customers(", note varchar(9) DEFAULT 'new'");

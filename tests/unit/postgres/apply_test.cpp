@@ -90,6 +90,37 @@ TEST_F(Apply, RowsThatMoveOnToEachOthersKeysKeepWhatIsNotSynced) {
   EXPECT_EQ("1|Bob|NULL|theirs;8|Dan|e@x|kept;9|Eve|d@x|kept", customers());
 }
 
+// Rather than get the values of its neighbour beside what only this system holds of it.
+TEST_F(Apply, ARowThatMayNotMoveOnIsWrittenAnew) {
+  start_customers(", note text DEFAULT 'new'");
+  user_.run(
+      "INSERT INTO customer VALUES (1, 'Ann', NULL, 'mine'), (2, 'Bob', NULL, 'his'), "
+      "(3, 'Cid', NULL, 'theirs')");
+  user_.run("ALTER TABLE customer ALTER id ADD GENERATED ALWAYS AS IDENTITY");
+  connect();
+  apply({"replace 1<2 name=Bob mail=NULL", "put 2<3 name=Cid mail=NULL", "delete 3"});
+  EXPECT_EQ("1|Bob|NULL|new;2|Cid|NULL|new", customers());
+  apply({"replace 1 name=Dan mail=NULL"});
+  EXPECT_EQ("1|Dan|NULL|new;2|Cid|NULL|new", customers());
+}
+
+// Where foreign keys act on what we write, a row that is deleted would take its children along.
+TEST_F(Apply, WhereForeignKeysActARecordIsNotWrittenAnew) {
+  start_customers(", note text DEFAULT 'new'");
+  user_.run(
+      "INSERT INTO customer VALUES (1, 'Ann', NULL, 'mine'), (2, 'Bob', NULL, 'his'); "
+      "CREATE TABLE child (id int PRIMARY KEY, customer int REFERENCES customer(id) ON DELETE "
+      "CASCADE ON UPDATE CASCADE); INSERT INTO child VALUES (7, 1)");
+  config_.datasets[0].triggers = "fire";
+  connect();
+  apply({"replace 1<2 name=Bob mail=NULL", "delete 2"});
+  EXPECT_EQ("1|Bob|NULL|mine", customers());
+  EXPECT_EQ("7|1", user_.ask("SELECT * FROM child"));
+  apply({"replace 1 name=Cid mail=NULL"});
+  EXPECT_EQ("1|Cid|NULL|mine", customers());
+  EXPECT_EQ("7|1", user_.ask("SELECT * FROM child"));
+}
+
 // One that clashes does not cost the others what they hold.
 TEST_F(Apply, ARowThatIsMovedBesideAClashKeepsWhatIsNotSynced) {
   start_customers(", note text DEFAULT 'new'");

@@ -86,6 +86,23 @@ TEST_F(Apply, RowsThatMoveOnToEachOthersKeysKeepWhatIsNotSynced) {
             user_.ask("SELECT * FROM customer ORDER BY id"));
 }
 
+// Rather than get the values of its neighbour beside what only this system holds of it.
+TEST_F(Apply, ARowThatMayNotMoveOnIsWrittenAnew) {
+  start_customers(", note TEXT DEFAULT 'new'");
+  user_.run(
+      "INSERT INTO customer VALUES (1, 'Ann', NULL, 'mine'), (2, 'Bob', NULL, 'his'), "
+      "(3, 'Cid', NULL, 'theirs')");
+  user_.run(
+      "CREATE TRIGGER stays BEFORE UPDATE OF id ON customer WHEN OLD.id <> NEW.id BEGIN SELECT "
+      "RAISE(ABORT, 'keys stay'); END");
+  config_.datasets[0].triggers = "fire";
+  connect();
+  apply({"replace 1<2 name=Bob mail=NULL", "put 2<3 name=Cid mail=NULL", "delete 3"});
+  EXPECT_EQ("1|Bob|NULL|new;2|Cid|NULL|new", user_.ask("SELECT * FROM customer ORDER BY id"));
+  apply({"replace 1 name=Dan mail=NULL"});
+  EXPECT_EQ("1|Dan|NULL|new;2|Cid|NULL|new", user_.ask("SELECT * FROM customer ORDER BY id"));
+}
+
 // One that clashes does not cost the others what they hold.
 TEST_F(Apply, ARowThatIsMovedBesideAClashKeepsWhatIsNotSynced) {
   start_customers(", note TEXT DEFAULT 'new'");
