@@ -218,7 +218,7 @@ class Daemon {
       if (!is_first && now_us - last->second < kResyncPauseUs) continue;
       last->second = now_us;
       log_.warning("system '" + system + "' went back: it is compared anew");
-      const auto resynced = resync(system, Asked::kByItself);
+      auto resynced = resync(system, Asked::kByItself);
       if (!appliance_) return resynced;
       if (!resynced) log_.error(resynced.error());
       return success();  // another one's turn comes
