@@ -204,12 +204,13 @@ void find_rights(const Mapped& mapped, const std::string& role, std::vector<Find
   }
 }
 
-// What keeps us from seeing all that becomes of its records.
+// What keeps us from seeing all that becomes of its records, or from writing them.
 Result<void> find_problem(Connection& connection, const Mapped& mapped, std::vector<Finding>& out) {
   const ports::DatasetMapping& mapping = *mapped.mapping;
   const bool is_read = mapping.direction != ports::Direction::kTo;
+  const bool is_logged = is_read && mapping.capture == ports::Capture::kLog;
   std::vector<Error> problems;
-  if (is_read && mapping.capture == ports::Capture::kLog) {
+  if (is_logged) {
     SYN_TRY(problems, log_problems(connection, mapped));
   } else if (auto hidden = hidden_problem(mapped)) {
     problems.push_back(std::move(*hidden));
@@ -217,6 +218,12 @@ Result<void> find_problem(Connection& connection, const Mapped& mapped, std::vec
   for (const Error& problem : problems) {
     out.push_back({is_read ? Severity::kStops : Severity::kWarning, mapping.schema->name,
                    problem.what + ": " + problem.why, problem.fix});
+  }
+  if (is_logged || mapping.direction == ports::Direction::kFrom) return success();
+  SYN_TRY(problems, shared_key_problems(connection, mapped));
+  for (const Error& problem : problems) {
+    out.push_back(
+        {Severity::kStops, mapping.schema->name, problem.what + ": " + problem.why, problem.fix});
   }
   return success();
 }

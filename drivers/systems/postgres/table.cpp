@@ -234,16 +234,21 @@ std::vector<std::string> key_columns(const Mapped& mapped) {
   return names;
 }
 
-// The unique index whose columns are the dataset's key.
-const UniqueSet* key_index(const Mapped& mapped) {
+bool is_of_key(const Mapped& mapped, const UniqueSet& unique) {
   const auto names = key_columns(mapped);
-  const std::set<std::string> wanted(names.begin(), names.end());
+  return std::set<std::string>(unique.columns.begin(), unique.columns.end()) ==
+         std::set<std::string>(names.begin(), names.end());
+}
+
+// The unique index whose columns are the dataset's key: of several one that is not DEFERRABLE.
+const UniqueSet* key_index(const Mapped& mapped) {
+  const UniqueSet* found = nullptr;
   for (const UniqueSet& unique : mapped.table.uniques) {
-    if (std::set<std::string>(unique.columns.begin(), unique.columns.end()) == wanted) {
-      return &unique;
-    }
+    if (!is_of_key(mapped, unique)) continue;
+    if (unique.is_immediate) return &unique;
+    if (found == nullptr) found = &unique;
   }
-  return nullptr;
+  return found;
 }
 
 Result<void> check_key(const Mapped& mapped) {
@@ -393,8 +398,10 @@ bool is_same_shape(const Mapped& a, const Mapped& b) {
 }
 
 bool is_key_index(const Mapped& mapped, std::string_view index) {
-  const UniqueSet* unique = key_index(mapped);
-  return unique != nullptr && unique->index == index;
+  const auto& uniques = mapped.table.uniques;
+  return std::any_of(uniques.begin(), uniques.end(), [&](const UniqueSet& unique) {
+    return unique.index == index && is_of_key(mapped, unique);
+  });
 }
 
 Error identity_error(const Mapped& mapped, std::string why) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/systems/postgres/detail/objects.hpp"
+#include "drivers/systems/postgres/detail/whole.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -61,6 +62,9 @@ Result<void> PostgresTarget::read_tables() {
       continue;
     }
     SYN_TRY(auto problems, trigger_problems(*connection_, read.value(), triggers_));
+    if (problems.empty()) {
+      SYN_TRY(problems, shared_key_problems(*connection_, read.value()));
+    }
     if (problems.empty()) {
       mapped.push_back(std::move(read).value());
     } else {

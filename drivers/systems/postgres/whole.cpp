@@ -1,11 +1,74 @@
 #include "drivers/systems/postgres/detail/whole.hpp"
 
+#include <algorithm>
+
 namespace syncline::postgres {
 namespace {
 
 Error not_whole(const Mapped& mapped, std::string what, std::string why, std::string fix) {
   return {ErrorCode::kSystemSchema, "dataset " + mapped.schema->name + ": " + std::move(what),
           std::move(why), std::move(fix)};
+}
+
+// Whether some unique index holds at every moment, and not only at a statement's or commit's end.
+// Key columns are not NULL, so an index of some of them says as much.
+bool keeps_apart(const Mapped& mapped) {
+  const auto key_end = mapped.columns.begin() + static_cast<ptrdiff_t>(mapped.key_count());
+  const auto is_of_key = [&](const std::string& name) {
+    return std::any_of(mapped.columns.begin(), key_end,
+                       [&](const Column& column) { return column.name == name; });
+  };
+  const auto& uniques = mapped.table.uniques;
+  return std::any_of(uniques.begin(), uniques.end(), [&](const UniqueSet& unique) {
+    return unique.is_immediate &&
+           std::all_of(unique.columns.begin(), unique.columns.end(), is_of_key);
+  });
+}
+
+bool is_log_read(const ports::DatasetMapping& mapping) {
+  return mapping.direction != ports::Direction::kTo && mapping.capture == ports::Capture::kLog;
+}
+
+// A DEFERRABLE index cannot be the replica identity; this one can.
+std::string keep_apart_sql(const Mapped& mapped) {
+  const std::string table = mapped.table.sql_name();
+  const std::string index = quoted_name("immediate_key_of_" + mapped.table.name);
+  std::string sql = "CREATE UNIQUE INDEX " + index + " ON " + table + " (" +
+                    column_list(mapped, mapped.key_count()) + ");";
+  if (!is_log_read(*mapped.mapping) || !identity_problem(mapped)) return sql;
+  return sql + " ALTER TABLE " + table + " REPLICA IDENTITY USING INDEX " + index + ";";
+}
+
+// An index of the table's own is one of all partitions.
+std::vector<Error> shared_key(const Mapped& mapped, const std::vector<Mapped>& leaves) {
+  std::string sql;
+  if (!keeps_apart(mapped)) {
+    sql = keep_apart_sql(mapped);
+  } else {
+    for (const Mapped& leaf : leaves) {
+      if (!keeps_apart(leaf)) sql += (sql.empty() ? "" : " ") + keep_apart_sql(leaf);
+    }
+  }
+  if (sql.empty()) return {};
+  if (mapped.mapping->direction != ports::Direction::kTo) {
+    sql += " or, where statements need such keys, capture = \"scan\" and direction = \"from\"";
+  }
+  return {{ErrorCode::kSystemKey,
+           "dataset " + mapped.schema->name + ": two records of " + mapped.table.display_name() +
+               " may share a key within a transaction",
+           "its unique index is DEFERRABLE: the log does not tell such records apart, and our "
+           "writes, for which no triggers run, can leave two of them",
+           std::move(sql)}};
+}
+
+Result<std::vector<Mapped>> read_mapped_leaves(Connection& connection, const Mapped& root) {
+  std::vector<Mapped> mapped;
+  if (root.table.kind != 'p') return mapped;
+  SYN_TRY(auto leaves, read_leaves(connection, root.table));
+  for (Table& leaf : leaves) {
+    mapped.push_back({root.mapping, root.schema, std::move(leaf), root.columns});
+  }
+  return mapped;
 }
 
 }  // namespace
@@ -26,18 +89,23 @@ std::optional<Error> hidden_problem(const Mapped& mapped) {
   return {};
 }
 
+Result<std::vector<Error>> shared_key_problems(Connection& connection, const Mapped& mapped) {
+  SYN_TRY(const auto leaves, read_mapped_leaves(connection, mapped));
+  return shared_key(mapped, leaves);
+}
+
 Result<std::vector<Error>> log_problems(Connection& connection, const Mapped& mapped) {
   std::vector<Error> problems;
   if (auto hidden = hidden_problem(mapped)) {
     problems.push_back(std::move(*hidden));
     return problems;
   }
+  SYN_TRY(const auto leaves, read_mapped_leaves(connection, mapped));
+  problems = shared_key(mapped, leaves);
+  if (!problems.empty()) return problems;
   if (auto of_root = identity_problem(mapped)) problems.push_back(std::move(*of_root));
-  if (mapped.table.kind != 'p') return problems;
-  SYN_TRY(auto leaves, read_leaves(connection, mapped.table));
-  for (Table& leaf : leaves) {
-    auto of_leaf =
-        identity_problem({mapped.mapping, mapped.schema, std::move(leaf), mapped.columns});
+  for (const Mapped& leaf : leaves) {
+    auto of_leaf = identity_problem(leaf);
     if (!of_leaf) continue;
     if (problems.empty()) {
       problems.push_back(std::move(*of_leaf));

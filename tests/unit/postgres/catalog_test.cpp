@@ -235,6 +235,76 @@ TEST_F(Catalog, IdentityFindingsAreMendedByTheirSql) {
   EXPECT_THAT(stopping(), IsEmpty());
 }
 
+TEST_F(Catalog, AKeyThatTwoRowsMayShareForAMomentStopsTheDatasetAndItsSqlMendsIt) {
+  for (const char* identity : {"DEFAULT", "FULL"}) {
+    SCOPED_TRACE(identity);
+    user_.run("DROP TABLE IF EXISTS customer");
+    user_.run("CREATE TABLE customer(id bigint PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)");
+    user_.run("ALTER TABLE customer REPLICA IDENTITY " + std::string(identity));
+    describe({make_schema("customer", "id:int64")});
+    const auto stops = stopping();
+    ASSERT_THAT(stops, SizeIs(1));
+    EXPECT_THAT(stops[0].what, HasSubstr("two records of public.customer may share a key"));
+    user_.run(stops[0].fix.substr(0, stops[0].fix.find(" or, ")));
+    EXPECT_THAT(stopping(), IsEmpty());
+    user_.run("INSERT INTO customer VALUES (1), (2)");
+    EXPECT_EQ("23505", user_.error_of("UPDATE customer SET id = 3 - id"));
+  }
+}
+
+TEST_F(Catalog, AKeyThatTwoRowsMayShareIsNoMatterToScansOfATableThatWeDoNotWrite) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY DEFERRABLE)");
+  describe({make_schema("customer", "id:int64")});
+  const auto stopping_with = [this](ports::Direction direction, ports::Capture capture) {
+    config_.datasets[0].direction = direction;
+    config_.datasets[0].capture = capture;
+    system_ = make_postgres(config_, system_clock()).value();
+    return stopping();
+  };
+  EXPECT_THAT(stopping_with(ports::Direction::kFrom, ports::Capture::kScan), IsEmpty());
+  EXPECT_THAT(stopping_with(ports::Direction::kFrom, ports::Capture::kLog), SizeIs(1));
+  EXPECT_THAT(stopping_with(ports::Direction::kBoth, ports::Capture::kScan), SizeIs(1));
+  const auto stops = stopping_with(ports::Direction::kTo, ports::Capture::kLog);
+  ASSERT_THAT(stops, SizeIs(1));
+  user_.run(stops[0].fix);
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+TEST_F(Catalog, AnIndexOfPartOfTheKeyKeepsRecordsApartToo) {
+  user_.run("CREATE TABLE line(list int UNIQUE, place int, PRIMARY KEY (list, place) DEFERRABLE)");
+  user_.run("ALTER TABLE line REPLICA IDENTITY FULL");
+  describe({make_schema("line", "list:int64 place:int64", 2)});
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+TEST_F(Catalog, PartitionsWhoseRecordsMayShareAKeyAreMendedInTwoSteps) {
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY DEFERRABLE) PARTITION BY RANGE (id); CREATE "
+      "TABLE low PARTITION OF customer FOR VALUES FROM (0) TO (9)");
+  describe({make_schema("customer", "id:int64")});
+  for (const char* wanted : {"CREATE UNIQUE INDEX", "ALTER TABLE \"public\".\"low\""}) {
+    const auto stops = stopping();
+    ASSERT_THAT(stops, SizeIs(1));
+    EXPECT_THAT(stops[0].fix, testing::StartsWith(wanted));
+    user_.run(stops[0].fix.substr(0, stops[0].fix.find(" or, ")));
+  }
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
+// One that was there before is made a part of the table's own, whatever it allows.
+TEST_F(Catalog, ASinglePartitionWhoseRecordsMayShareAKeyStopsTheDataset) {
+  user_.run(
+      "CREATE TABLE low(id bigint PRIMARY KEY DEFERRABLE); ALTER TABLE low REPLICA IDENTITY FULL; "
+      "CREATE TABLE customer(id bigint PRIMARY KEY) PARTITION BY RANGE (id); ALTER TABLE customer "
+      "ATTACH PARTITION low FOR VALUES FROM (0) TO (9)");
+  describe({make_schema("customer", "id:int64")});
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_THAT(stops[0].fix, HasSubstr(" ON \"public\".\"low\" (\"id\")"));
+  user_.run(stops[0].fix.substr(0, stops[0].fix.find(" or, ")));
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
 TEST_F(Catalog, UnloggedTablesAreInNoLog) {
   user_.run("CREATE UNLOGGED TABLE customer(id bigint PRIMARY KEY)");
   user_.run("CREATE TABLE stand_in(id bigint PRIMARY KEY)");

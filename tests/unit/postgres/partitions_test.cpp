@@ -165,6 +165,24 @@ TEST_F(Identified, APartitionWhoseIdentityIsWithoutTheKeyStopsUntilItIsMended) {
   EXPECT_THAT(stopped_, SizeIs(1));
 }
 
+// The last that the log said of one was that it is gone, while its row was there.
+TEST_F(Identified, AKeyThatBecomesDeferrableStopsUntilAnIndexKeepsRecordsApart) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");
+  user_.run("ALTER TABLE customer REPLICA IDENTITY FULL");
+  start({make_schema("customer", "id:int64 name:text")});
+  open_with(small(), {}, clock_);
+  user_.run("ALTER TABLE customer DROP CONSTRAINT customer_pkey, ADD PRIMARY KEY (id) DEFERRABLE");
+  clock_.skip_seconds(6);
+  poll_until([this] { return !stopped_.empty(); });
+  ASSERT_THAT(stopped_, SizeIs(1));
+  EXPECT_EQ(ErrorCode::kSystemKey, stopped_[0].error.code);
+  user_.run("INSERT INTO customer VALUES (1, 'Ann'), (2, 'Bob'); UPDATE customer SET id = 3 - id");
+  EXPECT_THAT(read_behind(stopped_[0].error.fix.substr(0, stopped_[0].error.fix.find(" or, "))),
+              ElementsAre("snapshot 1 name=Bob", "snapshot 2 name=Ann"));
+  user_.run("UPDATE customer SET id = 3 WHERE id = 1");
+  EXPECT_THAT(take(1), ElementsAre("update 3 name=Bob"));
+}
+
 class Rewritten : public Looked {
  protected:
   void begin() {

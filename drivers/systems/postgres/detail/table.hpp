@@ -110,7 +110,7 @@ Result<std::vector<Table>> read_leaves(Connection& connection, const Table& root
 
 Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping);
 
-// Whether the index of this name is the one of the dataset's key.
+// Whether the index of this name is one of the dataset's key.
 bool is_key_index(const Mapped& mapped, std::string_view index);
 
 // Whether the table and its mapped columns are what they were.

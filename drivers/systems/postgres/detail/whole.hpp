@@ -1,4 +1,5 @@
-// Whether a table shows us all of its records, and its log tells all that becomes of them.
+// Whether a table shows us all of its records, its log tells all that becomes of them, and each has
+// a key of its own.
 //
 // Threads: on the connection given. Errors: those of the connection.
 #pragma once
@@ -14,8 +15,14 @@ namespace syncline::postgres {
 // table's and whose log is their own: the statement that mends it.
 std::optional<Error> hidden_problem(const Mapped& mapped);
 
-// Likewise; and identity_problem() of the table and each of its partitions, for those keep replica
-// identities of their own: one error at the most. Queries of its own where it is partitioned.
+// Records that may share a key within a transaction, for each unique index of it is DEFERRABLE. The
+// log does not tell them apart; and what checks such an index is a trigger, which does not run
+// for our writes. Also of a single partition. One error at the most. Queries of its own where it is
+// partitioned.
+Result<std::vector<Error>> shared_key_problems(Connection& connection, const Mapped& mapped);
+
+// Either of these, or identity_problem() of the table and each of its partitions, for those keep
+// replica identities of their own: one error at the most.
 Result<std::vector<Error>> log_problems(Connection& connection, const Mapped& mapped);
 
 }  // namespace syncline::postgres
