@@ -47,7 +47,7 @@ MARKERS = [
              ("host/pipeline/lane_work.cpp",
               "if (marker.appliance != appliance_ ||",
               "if (marker.sequence > 0 || marker.appliance != appliance_ ||"),
-             caught="entries are in flight|the systems differ"),
+             caught="entries are in flight|the systems differ|does not settle"),
     mutation("the table does not learn of what was written quietly",
              ("host/pipeline/quiet.cpp",
               "if (!has_quiet(work.input)) return;",
@@ -86,7 +86,8 @@ MARKERS = [
               " marker.epoch = kEpoch; marker.stream = row.stream; marker.lane = row.lane;"
               " marker.sequence = row.applied; }"
               " SYN_TRY(pipeline_->process(read)); } return ran; }"),
-             caught="an old value won|the systems differ|silent loss"),
+             caught="an old value won|the systems differ|silent loss|"
+                    "does not settle"),
     mutation("nothing is ever in flight",
              ("host/core/emit.cpp",
               "if (record.rules->role(target)->kind == SystemKind::kPeer) continue;",
