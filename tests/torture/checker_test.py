@@ -143,6 +143,19 @@ class Checker(unittest.TestCase):
         self.put("shop", "owned", "office-1", self.states[2])
         self.expect("3 no effect twice")
 
+    def test_a_record_that_makes_room_for_its_next_row_is_not_gone(self):
+        self.story()
+        state = self.user("office", "update", "owned", "office-1", is_synced=False)
+        self.put("shop", "owned", "office-1", None)
+        self.put("shop", "owned", "office-1", state)
+        self.assertEqual(self.found(), [])
+        state = self.user("office", "update", "owned", "office-1", is_synced=False)
+        self.put("shop", "owned", "office-1", None)
+        self.files["shop"].execute("UPDATE torture_history SET at = at - 60000 "
+                                   "WHERE n = (SELECT max(n) FROM torture_history)")
+        self.put("shop", "owned", "office-1", state)
+        self.expect("owned office-1 in the shop went back to None")
+
     def test_a_deleted_record_comes_back(self):
         self.story()
         for dataset, key in (("hot", "h2"), ("keen", "k2"), ("owned", "office-1")):
