@@ -110,6 +110,7 @@ struct SystemRun {
   std::atomic<bool> is_delivering{true};                // its delivery has not stopped for good
   std::atomic<bool> has_gone_back{false};               // kSystemWentBack: a resync mends it
   std::atomic<bool> is_log_lost{false};                 // as `lost`, for other threads
+  std::atomic<bool> has_gap{false};                     // and its error is kSystemLost
   std::atomic<bool> needs_plan{false};  // lost its cursor: the journal was at its limit
   std::atomic<uint64_t> rows_captured{0};
   std::atomic<bool> is_caught_up{false};  // the last poll read nothing and all before it was taken

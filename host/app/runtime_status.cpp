@@ -266,12 +266,13 @@ Result<void> RuntimeImpl::retry_apart(const model::Skip& skip) {
   });
 }
 
-// What users did there meanwhile is read first, as far as its log can be read.
+// What users did there meanwhile is read first, as far as its log can be read. Where that has a gap
+// somebody is to know what is lost, and says when it is compared.
 std::vector<std::string> RuntimeImpl::systems_that_went_back() const {
   std::vector<std::string> names;
   const bool is_all_taken = items_done_ == items_queued_;
   for (const auto& run : runs_) {
-    if (!run->has_gone_back) continue;
+    if (!run->has_gone_back || run->has_gap) continue;
     if (run->is_log_lost || (run->is_caught_up && is_all_taken)) names.push_back(run->system->name);
   }
   return names;

@@ -174,6 +174,7 @@ Result<ReadOn> RuntimeImpl::capture_once(SystemRun& run, int wait_ms, int64_t& b
 
 void RuntimeImpl::lose(SystemRun& run, const Error& error) {
   run.lost = error;
+  run.has_gap = error.code == ErrorCode::kSystemLost;
   run.is_log_lost = true;
 }
 
