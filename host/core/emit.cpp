@@ -1,6 +1,8 @@
 // Emit: every system ends on the accepted state. An accepted change goes to every other system, and
-// back to its own behind whatever is in flight there, which would otherwise overwrite it.
+// back to its own behind whatever is in flight there that would otherwise overwrite it. No more of
+// it than that: who goes on from his own value within those milliseconds would meet it older.
 #include <algorithm>
+#include <array>
 #include <map>
 #include <span>
 #include <utility>
@@ -29,6 +31,25 @@ CellList changed_cells(const Touched& record, const Arriving& arriving) {
   return cells;
 }
 
+// Whether what is in flight to the system may overwrite this cell of its row.
+bool is_overwritten(const SystemView& view, model::FieldIndex field) {
+  return std::any_of(view.flight.begin(), view.flight.end(), [field](const InFlight& write) {
+    return write.kind != EntryKind::kSet ||
+           std::any_of(write.cells.begin(), write.cells.end(),
+                       [field](const SentCell& sent) { return sent.field == field; });
+  });
+}
+
+// What of a change has to come back to its own system.
+CellList overwritten_cells(const CellList& cells, const SystemView& view) {
+  std::vector<EntryCell> overwritten;
+  for (const EntryCell& cell : cells) {
+    if (is_overwritten(view, cell.field)) overwritten.push_back(cell);
+  }
+  if (overwritten.size() == cells.size()) return cells;
+  return overwritten;
+}
+
 }  // namespace
 
 void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generation) {
@@ -40,9 +61,11 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
   const EntryKind kind = is_new_life      ? full_kind
                          : state.exists() ? EntryKind::kSet
                                           : EntryKind::kNote;
+  const CellList cells = is_new_life ? full_cells(record) : changed_cells(record, arriving);
   Targets targets;
   Targets full_targets;    // those that a set is not enough for
   Targets insert_targets;  // those that it has to be new to
+  CellList returned;       // to its own system, where that is not told all
   for (const SystemRole& role : record.rules->systems) {
     if (!takes_writes(role, state)) continue;
     const bool is_writer = role.system == arriving.system;
@@ -63,6 +86,11 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
         if (state.exists()) insert_targets.push_back(role.system);
         if (state.exists() || needs_full) continue;
       }
+      if (is_writer && !is_writer_behind && !is_new_life && !needs_full) {
+        returned = overwritten_cells(cells, *view);
+        if (returned.size() < cells.size()) continue;
+        returned = {};
+      }
     }
     (needs_full && !is_new_life ? full_targets : targets).push_back(role.system);
   }
@@ -70,8 +98,10 @@ void Step::emit(Touched& record, const Arriving& arriving, uint64_t old_generati
     write(record, EntryKind::kInsert, full_cells(record), insert_targets, arriving.commit_time_us);
   }
   if (!targets.empty() || (full_targets.empty() && insert_targets.empty())) {
-    write(record, kind, is_new_life ? full_cells(record) : changed_cells(record, arriving), targets,
-          arriving.commit_time_us);
+    write(record, kind, cells, targets, arriving.commit_time_us);
+  }
+  if (!returned.empty()) {
+    write(record, kind, returned, std::array{arriving.system}, arriving.commit_time_us);
   }
   if (!full_targets.empty()) {
     write(record, full_kind, full_cells(record), full_targets, arriving.commit_time_us);

@@ -170,6 +170,29 @@ TEST_F(LaneStory, a_change_comes_back_behind_a_write_in_flight) {
   EXPECT_EQ(frame.entries[0].targets, (Systems{kErp, kShop}));
 }
 
+// Who counts up would meet his own number of a moment ago again.
+TEST_F(LaneStory, nothing_comes_back_that_no_write_in_flight_touches) {
+  settle_on(kAnn, 10);
+  step(kErp, {update({{kName, "Anna"}}, 20)});
+  const model::Frame& apart = step(kShop, {update({{kPhone, "2"}}, 30)});
+  ASSERT_EQ(apart.entries.size(), 1u);
+  EXPECT_EQ(apart.entries[0].targets, Systems{kErp});
+  const model::Frame& both = step(kShop, {update({{kName, "Anne"}, {kPhone, "3"}}, 40)});
+  ASSERT_EQ(both.entries.size(), 2u);
+  EXPECT_EQ(both.entries[0].targets, Systems{kErp});
+  EXPECT_EQ(cells_of(both.entries[0]), (Cells{{kName, "Anne"}, {kPhone, "3"}}));
+  EXPECT_EQ(both.entries[1].targets, Systems{kShop});
+  EXPECT_EQ(cells_of(both.entries[1]), (Cells{{kName, "Anne"}}));
+  // What it was shown meanwhile counts: no conflict, whatever the clocks say.
+  const model::Frame& behind = step(kShop, {update({{kPhone, "4"}}, 5)});
+  EXPECT_TRUE(behind.conflicts.empty());
+  EXPECT_EQ(accepted().at(kPhone), "4");
+  // A record on its way there whole brings every field.
+  step(kErp, {row(RowOp::kInsert, kAnn, 10, "c2")});
+  const model::Frame& whole = step(kShop, {row(RowOp::kInsert, kAnn, 20, "c2")});
+  EXPECT_EQ(whole.entries.at(0).targets, (Systems{kErp, kShop}));
+}
+
 TEST_F(LaneStory, a_conflict_names_both_sides_whoever_wins) {
   settle_on(kAnn, 10);
   step(kErp, {update({{kName, "Anna"}}, 20)});
