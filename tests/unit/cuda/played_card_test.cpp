@@ -4,13 +4,12 @@
 //
 // A stream's commands take effect as late as they may, when the stream is asked for the second time
 // whether it is done; the first answer is "not ready", which it leaves behind as the runtime does.
+#include "tests/unit/cuda/played_card.hpp"
+
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <vector>
 
 #include "host/base/assert.hpp"
 #include "kernels/bodies/gcm_group.h"
@@ -20,41 +19,18 @@
 #include "tests/conformance/engines_under_test.hpp"
 #include "tests/unit/bodies/gcm_parts.hpp"
 
-struct CUstream_st {
-  std::deque<std::function<void()>> commands;
-  bool was_asked = false;
-};
-
 namespace syncline::cuda {
 namespace {
 
 constexpr int kProcessors = 2;
 constexpr syn_group kWarp{0, 32};
 
-thread_local cudaError_t last_error = cudaSuccess;
-
-cudaError_t told(cudaError_t status) {
-  if (status != cudaSuccess) last_error = status;
-  return status;
-}
-
-cudaError_t later(cudaStream_t stream, std::function<void()> command) {
-  stream->commands.push_back(std::move(command));
-  stream->was_asked = false;
-  return cudaSuccess;
-}
-
 // As a launch ends: with whatever error was left behind.
-cudaError_t launched(cudaStream_t stream, std::function<void()> kernel) {
-  later(stream, std::move(kernel));
-  return cudaGetLastError();
-}
-
-cudaError_t allocate(void** memory, size_t size) {
-  *memory = std::malloc(size);
-  if (*memory == nullptr) return told(cudaErrorMemoryAllocation);
-  std::memset(*memory, 0xcd, size);
-  return cudaSuccess;
+cudaError_t launched(cudaStream_t stream, std::vector<Range> uses, std::function<void()> kernel,
+                     const syn_table_lane* lanes = nullptr) {
+  PlayedCard& card = PlayedCard::get();
+  card.later(Call::kLaunch, stream, {std::move(kernel), std::move(uses), lanes});
+  return card.last_error();
 }
 
 uint64_t cell_of(const FingerprintWork& work, const SecretArgument& secret, size_t cell) {
@@ -103,7 +79,16 @@ void detect_row(const DetectWork& work, uint32_t row) {
 
 cudaError_t launch_fingerprint(const FingerprintWork& work, const SecretArgument& secret,
                                cudaStream_t stream) {
-  return launched(stream, [work, secret] {
+  const size_t cells = size_t{work.row_count} * work.field_count;
+  const size_t value_count = work.field_count - work.key_count;
+  const std::vector<Range> uses{range(work.key_offset, work.row_count),
+                                range(work.key_length, work.row_count),
+                                range(work.cell_offset, cells),
+                                range(work.cell_length, cells),
+                                range(work.arena, SYN_READ_SLACK_SIZE),
+                                range(work.keys, work.row_count),
+                                range(work.cells, work.row_count * value_count)};
+  return launched(stream, uses, [work, secret] {
     uint64_t* out = work.cells;
     for (uint32_t row = 0; row < work.row_count; ++row) {
       work.keys[row] = syn_xxh3_128(work.arena + work.key_offset[row], work.key_length[row],
@@ -116,14 +101,29 @@ cudaError_t launch_fingerprint(const FingerprintWork& work, const SecretArgument
 }
 
 cudaError_t launch_detect(const DetectWork& work, cudaStream_t stream) {
-  return launched(stream, [work] {
+  const size_t words = (work.value_count + 63) / 64;
+  const std::vector<Range> uses{range(work.op, work.row_count),
+                                range(work.lane, work.row_count),
+                                range(work.keys, work.row_count),
+                                range(work.cells, size_t{work.row_count} * work.value_count),
+                                range(work.lanes, 1),
+                                range(work.verdicts, work.row_count),
+                                range(work.changed, work.row_count * words),
+                                range(work.status, 1)};
+  const auto kernel = [work] {
     for (uint32_t row = 0; row < work.row_count; ++row) detect_row(work, row);
-  });
+  };
+  return launched(stream, uses, kernel, work.lanes);
 }
 
 cudaError_t launch_fill(const FillWork& work, cudaStream_t stream) {
-  return launched(stream, [work] {
-    const size_t size = size_t{work.value_count} * SYN_CELL_SIZE;
+  const size_t size = size_t{work.value_count} * SYN_CELL_SIZE;
+  const uint64_t slot_count = work.into.line_count * SYN_SLOTS_PER_LINE;
+  const std::vector<Range> uses{range(work.into.keys, slot_count),
+                                range(work.into.cells, slot_count * size), range(work.used, 1),
+                                range(work.keys, work.slot_count),
+                                range(work.cells, work.slot_count * size)};
+  return launched(stream, uses, [work, size] {
     for (uint64_t i = 0; i < work.slot_count; ++i) {
       if (work.keys[i] == SYN_KEY_EMPTY || work.keys[i] == SYN_KEY_REMOVED) continue;
       const uint64_t to = take_slot(work.into, work.keys[i], work.used);
@@ -133,20 +133,32 @@ cudaError_t launch_fill(const FillWork& work, cudaStream_t stream) {
 }
 
 cudaError_t launch_apply(const ApplyWork& work, cudaStream_t stream) {
-  return launched(stream, [work] {
+  const std::vector<Range> uses{
+      range(work.lanes, work.lane_count), range(work.used, work.lane_count),
+      range(work.deltas, work.lane_count), range(work.bytes, 1), range(work.offsets, 1)};
+  const auto kernel = [work] {
     for (uint32_t lane = 0; lane < work.lane_count; ++lane) {
       const syn_lane_delta delta = work.deltas[lane];
       for (uint32_t i = 0; i < delta.count; ++i) {
         apply_record(work, lane, work.bytes + delta.bytes_at + work.offsets[delta.offsets_at + i]);
       }
     }
-  });
+  };
+  return launched(stream, uses, kernel, work.lanes);
 }
 
 // As the card's warps share it out; where a record has parts, all memory for them is written.
 cudaError_t launch_gcm(const GcmWork& work, GcmDirection direction, cudaStream_t stream) {
-  return launched(stream, [work, direction] {
-    const bool has_parts = work.part_count != work.count;
+  const bool has_parts = work.part_count != work.count;
+  const std::vector<Range> uses{range(work.key, 1),
+                                range(work.records, work.count),
+                                range(work.first_parts, has_parts ? work.count + 1 : 0),
+                                range(work.part_sums, has_parts ? work.part_count : 0),
+                                range(work.additional, 1),
+                                range(work.input, 1),
+                                range(work.output, 1),
+                                range(work.tags, size_t{work.count} * 4)};
+  return launched(stream, uses, [work, direction, has_parts] {
     uint32_t part_count = 0;
     for (uint32_t i = 0; i < work.count; ++i) {
       const syn_gcm_record& record = work.records[i];
@@ -172,7 +184,10 @@ cudaError_t count_groups(GroupCounts& counts) {
 
 // Groups take entries in turn, each in its own part of the scratch.
 cudaError_t launch_compress(const CompressWork& work, uint32_t groups, cudaStream_t stream) {
-  return launched(stream, [work, groups] {
+  const std::vector<Range> uses{range(work.places, work.count), range(work.contents, 1),
+                                range(work.frames, 1), range(work.sizes, work.count),
+                                range(work.scratch, size_t{groups} * SYN_CODER_SCRATCH_SIZE)};
+  return launched(stream, uses, [work, groups] {
     const auto encoder = std::make_unique<syn_zstd_encoder>();
     for (uint32_t i = 0; i < work.count; ++i) {
       uint8_t* const mine = work.scratch + size_t{i % groups} * SYN_CODER_SCRATCH_SIZE;
@@ -183,7 +198,10 @@ cudaError_t launch_compress(const CompressWork& work, uint32_t groups, cudaStrea
 }
 
 cudaError_t launch_decompress(const DecompressWork& work, uint32_t groups, cudaStream_t stream) {
-  return launched(stream, [work, groups] {
+  const std::vector<Range> uses{range(work.places, work.count), range(work.frames, 1),
+                                range(work.contents, 1), range(work.statuses, work.count),
+                                range(work.scratch, size_t{groups} * SYN_DECODER_SCRATCH_SIZE)};
+  return launched(stream, uses, [work, groups] {
     const auto decoder = std::make_unique<syn_zstd_decoder>();
     for (uint32_t i = 0; i < work.count; ++i) {
       uint8_t* const mine = work.scratch + size_t{i % groups} * SYN_DECODER_SCRATCH_SIZE;
@@ -194,7 +212,9 @@ cudaError_t launch_decompress(const DecompressWork& work, uint32_t groups, cudaS
 }
 
 cudaError_t launch_gather(const GatherWork& work, cudaStream_t stream) {
-  return launched(stream, [work] {
+  const std::vector<Range> uses{range(work.moves, work.count), range(work.frames, 1),
+                                range(work.stored, 1), range(work.to, 1)};
+  return launched(stream, uses, [work] {
     for (uint32_t i = 0; i < work.count; ++i) {
       syn_run_move(work.moves[i], work.frames, work.stored, work.to, 0, 1);
     }
@@ -202,75 +222,6 @@ cudaError_t launch_gather(const GatherWork& work, cudaStream_t stream) {
 }
 
 }  // namespace syncline::cuda
-
-using syncline::cuda::allocate;
-using syncline::cuda::later;
-using syncline::cuda::told;
-
-extern "C" {
-
-cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
-  return cudaSuccess;
-}
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int /*device*/) {
-  *properties = {};
-  std::strcpy(properties->name, "a played card");
-  properties->major = 8;
-  return cudaSuccess;
-}
-cudaError_t cudaGetLastError() {
-  return std::exchange(syncline::cuda::last_error, cudaSuccess);
-}
-const char* cudaGetErrorString(cudaError_t /*status*/) {
-  return "the played card's error";
-}
-
-cudaError_t cudaMalloc(void** memory, size_t size) {
-  return allocate(memory, size);
-}
-cudaError_t cudaMallocHost(void** memory, size_t size) {
-  return allocate(memory, size);
-}
-cudaError_t cudaFree(void* memory) {
-  std::free(memory);
-  return cudaSuccess;
-}
-cudaError_t cudaFreeHost(void* memory) {
-  std::free(memory);
-  return cudaSuccess;
-}
-cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* /*memory*/) {
-  *attributes = {};
-  attributes->type = cudaMemoryTypeUnregistered;
-  return cudaSuccess;
-}
-
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned int /*flags*/) {
-  *stream = new CUstream_st;
-  return cudaSuccess;
-}
-cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  delete stream;
-  return cudaSuccess;
-}
-cudaError_t cudaStreamQuery(cudaStream_t stream) {
-  if (!std::exchange(stream->was_asked, true)) return told(cudaErrorNotReady);
-  for (const auto& command : stream->commands) command();
-  stream->commands.clear();
-  return cudaSuccess;
-}
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t size, cudaMemcpyKind /*kind*/,
-                            cudaStream_t stream) {
-  return later(stream, [=] {
-    if (size > 0) std::memcpy(to, from, size);
-  });
-}
-cudaError_t cudaMemsetAsync(void* memory, int value, size_t size, cudaStream_t stream) {
-  return later(stream, [=] { std::memset(memory, value, size); });
-}
-
-}  // extern "C"
 
 namespace syncline::conformance {
 

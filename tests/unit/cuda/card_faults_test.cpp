@@ -1,0 +1,146 @@
+// The CUDA engine's host code where the card hangs or its context is lost, and where it takes the
+// caller's own memory.
+#include <cstring>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "kernels/cuda/cuda_engine.hpp"
+#include "kernels/cuda/slot.hpp"
+#include "kernels/cuda/table_memory.hpp"
+#include "kernels/device/device_engine.hpp"
+#include "tests/unit/cuda/judge.hpp"
+#include "tests/unit/cuda/played_card.hpp"
+
+namespace syncline::cuda {
+namespace {
+
+constexpr int64_t kLimitUs = 20'000;
+
+// The card with a deadline that a test can wait for.
+class HastyDevice final : public device::Device {
+ public:
+  engine::Description describe() const override {
+    engine::Description description;
+    description.name = "cuda";
+    return description;
+  }
+  uint8_t engine() const override { return SYN_ENGINE_CUDA; }
+  Result<void> start() override { return success(); }
+  std::unique_ptr<device::Slot> make_slot() override { return std::make_unique<CudaSlot>(); }
+  std::unique_ptr<device::TableMemory> make_table_memory(size_t lane_count,
+                                                         uint32_t value_count) override {
+    return std::make_unique<CudaTableMemory>(lane_count, value_count);
+  }
+};
+
+class CardFaults : public testing::Test {
+ protected:
+  ~CardFaults() override {
+    card_.go_on();
+    engine_ = nullptr;
+    card_.reset();
+  }
+
+  PlayedCard& card_ = PlayedCard::get();
+  std::unique_ptr<engine::Engine> engine_ =
+      device::make_device_engine(std::make_unique<HastyDevice>(), kLimitUs);
+  Judge<engine::Engine> judge_{*engine_};
+  Tracked tracked_;
+};
+
+TEST_F(CardFaults, ACardThatHangsIsGivenUpAndIsRightWhenItComesBack) {
+  judge_.next_batch(50);
+  ASSERT_NO_FATAL_FAILURE(judge_.expect_right(tracked_));
+  for (const uint32_t row_count : {50u, 4000u}) {
+    judge_.next_batch(row_count);
+    card_.hang();
+    for (int i = 0; i < 2; ++i) {
+      const auto given_up = judge_.judge(tracked_);
+      ASSERT_FALSE(given_up.has_value());
+      expect_engine_error(given_up.error());
+    }
+    card_.go_on();
+    // Commands that were given up take a moment, as always: it is asked for them once more.
+    EXPECT_FALSE(judge_.judge(tracked_).has_value());
+    ASSERT_NO_FATAL_FAILURE(judge_.expect_right(tracked_));
+  }
+}
+
+// What its commands may still write is left to the end of the process.
+TEST_F(CardFaults, AnEngineThatEndsWhileItsCardHangsGivesNothingBack) {
+  judge_.next_batch(50);
+  ASSERT_NO_FATAL_FAILURE(judge_.expect_right(tracked_));
+  const size_t held = card_.allocation_count();
+  card_.hang();
+  ASSERT_FALSE(judge_.judge(tracked_).has_value());
+  engine_ = nullptr;
+  EXPECT_EQ(card_.allocation_count(), held);
+}
+
+TEST_F(CardFaults, AnErrorThatEndsTheContextIsTheEnginesUntilTheCardIsReset) {
+  judge_.next_batch(50);
+  ASSERT_NO_FATAL_FAILURE(judge_.expect_right(tracked_));
+  card_.fail(Call::kQuery, 1, cudaErrorIllegalAddress);
+  const auto failed = judge_.judge(tracked_);
+  ASSERT_FALSE(failed.has_value());
+  expect_engine_error(failed.error());
+  const auto again = std::move(make_cuda_engine().value());
+  Judge other(*again);
+  other.next_batch(50);
+  const auto refused = other.judge(tracked_);
+  ASSERT_FALSE(refused.has_value());
+  expect_engine_error(refused.error());
+  engine_ = nullptr;
+  card_.reset();
+  ASSERT_NO_FATAL_FAILURE(other.expect_right(tracked_));
+}
+
+// A batch whose arrays are all in this memory, one behind the other.
+class BatchIn {
+ public:
+  BatchIn(uint8_t* memory, const syn_batch& from) : view(from), next_(memory) {
+    const size_t cells = size_t{from.row_count} * from.field_count;
+    view.key_offset = take(from.key_offset, from.row_count);
+    view.key_length = take(from.key_length, from.row_count);
+    view.cell_offset = take(from.cell_offset, cells);
+    view.cell_length = take(from.cell_length, cells);
+    view.arena = take(from.arena, from.arena_size);
+    view.op = take(from.op, from.row_count);
+    view.lane = take(from.lane, from.row_count);
+  }
+  syn_batch view;
+
+ private:
+  template <class T>
+  const T* take(const T* from, size_t count) {
+    auto* const to = reinterpret_cast<T*>(next_);
+    std::memcpy(to, from, count * sizeof(T));
+    next_ += (count * sizeof(T) + 15) / 16 * 16;
+    return to;
+  }
+  uint8_t* next_;
+};
+
+// From 256 KiB on, which only some of the arrays have.
+TEST_F(CardFaults, LargeArraysInPinnedMemoryGoToTheCardFromWhereTheyAre) {
+  constexpr size_t kSize = 8 << 20;
+  std::mt19937_64 random(3);
+  conformance::RawBatch batch =
+      conformance::random_batch({.row_count = 15'000, .value_count = 8, .length_max = 80}, random);
+  const auto truth = contract::reference_fingerprint(batch.view(), engine::Secret{}.data());
+  void* pinned = nullptr;
+  ASSERT_EQ(cudaMallocHost(&pinned, kSize), cudaSuccess);
+  std::vector<uint8_t> ordinary(kSize);
+  for (uint8_t* const memory : {static_cast<uint8_t*>(pinned), ordinary.data()}) {
+    const BatchIn placed(memory, batch.view());
+    engine::Fingerprints out;
+    ASSERT_TRUE(engine_->fingerprint(placed.view, engine::Secret{}, out).has_value());
+    EXPECT_EQ(out.cells, truth.cells);
+  }
+  EXPECT_EQ(card_.copies_from(pinned), 3u) << "of cells: places, lengths; and the arena";
+  EXPECT_EQ(cudaFreeHost(pinned), cudaSuccess);
+}
+
+}  // namespace
+}  // namespace syncline::cuda

@@ -1,0 +1,373 @@
+// The runtime of the card that the host plays, and what it sees by itself.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include <gtest/gtest-spi.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/cuda/played_card.hpp"
+
+namespace syncline::cuda {
+namespace {
+
+thread_local cudaError_t left_behind = cudaSuccess;
+
+cudaError_t told(cudaError_t status) {
+  if (status != cudaSuccess) left_behind = status;
+  return status;
+}
+
+const uint8_t* bytes_of(const void* data) {
+  return static_cast<const uint8_t*>(data);
+}
+
+// The context is lost with it: every later call gives the same error.
+bool is_lasting(cudaError_t error) {
+  return error == cudaErrorIllegalAddress || error == cudaErrorLaunchFailure ||
+         error == cudaErrorLaunchTimeout || error == cudaErrorECCUncorrectable;
+}
+
+// A test that leaves memory on the card has an engine that leaks.
+class LeakChecker final : public testing::EmptyTestEventListener {
+  void OnTestEnd(const testing::TestInfo& /*info*/) override {
+    EXPECT_EQ(PlayedCard::get().allocation_count(), 0u) << "memory was not given back";
+  }
+};
+class CardEnvironment final : public testing::Environment {
+  void SetUp() override {
+    testing::UnitTest::GetInstance()->listeners().Append(std::make_unique<LeakChecker>().release());
+  }
+};
+[[maybe_unused]] testing::Environment* const environment =
+    testing::AddGlobalTestEnvironment(std::make_unique<CardEnvironment>().release());
+
+}  // namespace
+
+PlayedCard& PlayedCard::get() {
+  static PlayedCard card;
+  return card;
+}
+
+void PlayedCard::fail(Call call, int behind, cudaError_t error) {
+  const std::lock_guard lock(mutex_);
+  behind_[static_cast<size_t>(call)] = behind;
+  errors_[static_cast<size_t>(call)] = error;
+}
+
+int PlayedCard::call_count(Call call) {
+  const std::lock_guard lock(mutex_);
+  return counts_[static_cast<size_t>(call)];
+}
+
+void PlayedCard::hang() {
+  const std::lock_guard lock(mutex_);
+  is_hanging_ = true;
+}
+
+void PlayedCard::go_on() {
+  const std::lock_guard lock(mutex_);
+  is_hanging_ = false;
+}
+
+size_t PlayedCard::allocation_count() {
+  const std::lock_guard lock(mutex_);
+  return allocations_.size();
+}
+
+size_t PlayedCard::copies_from(const void* memory) {
+  const std::lock_guard lock(mutex_);
+  const auto found = find(memory);
+  return found == allocations_.end() ? 0 : found->second.copies;
+}
+
+// REQUIRES, here and in what follows without a lock of its own: the mutex is held.
+cudaError_t PlayedCard::begin(Call call) {
+  const auto index = static_cast<size_t>(call);
+  if (lasting_ != cudaSuccess) return told(lasting_);
+  ++counts_[index];
+  if (behind_[index] < 0) return cudaSuccess;
+  --behind_[index];
+  if (behind_[index] >= 0) return cudaSuccess;
+  if (is_lasting(errors_[index])) lasting_ = errors_[index];
+  return told(errors_[index]);
+}
+
+// The memory that this lies in.
+PlayedCard::Allocations::iterator PlayedCard::find(const void* data) {
+  auto found = allocations_.upper_bound(bytes_of(data));
+  if (found == allocations_.begin()) return allocations_.end();
+  --found;
+  return bytes_of(data) < found->first + found->second.size ? found : allocations_.end();
+}
+
+void PlayedCard::expect_there(const Range& use) {
+  if (use.size == 0) return;
+  const auto found = find(use.data);
+  if (found == allocations_.end()) {
+    ADD_FAILURE() << "a command uses memory that is not the card's: " << use.data;
+  } else if (bytes_of(use.data) + use.size > found->first + found->second.size) {
+    ADD_FAILURE() << "a command uses " << use.size << " bytes, of which some are behind the end of "
+                  << found->second.size;
+  }
+}
+
+bool PlayedCard::is_used_by(const Command& command, const uint8_t* begin, size_t size) {
+  const auto is_inside = [&](const uint8_t* at) { return at >= begin && at < begin + size; };
+  for (const Range& use : command.uses) {
+    if (use.size > 0 && is_inside(bytes_of(use.data))) return true;
+  }
+  const auto table = find(command.table);
+  if (table == allocations_.end()) return false;
+  const auto* words = reinterpret_cast<const uint8_t* const*>(table->first);
+  return std::any_of(words, words + table->second.size / sizeof(uint8_t*), is_inside);
+}
+
+bool PlayedCard::is_pending(const uint8_t* begin, size_t size) {
+  for (const auto& [handle, stream] : streams_) {
+    for (const Command& command : stream->commands) {
+      if (is_used_by(command, begin, size)) return true;
+    }
+  }
+  return false;
+}
+
+cudaError_t PlayedCard::allocate(Call call, void** memory, size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (const cudaError_t error = begin(call); error != cudaSuccess) return error;
+  *memory = std::malloc(size);
+  if (*memory == nullptr) return told(cudaErrorMemoryAllocation);
+  std::memset(*memory, 0xcd, size);
+  allocations_[bytes_of(*memory)] = {*memory, size, call, 0};
+  lost_.erase(bytes_of(*memory));
+  return cudaSuccess;
+}
+
+cudaError_t PlayedCard::give_back(Call call, void* memory) {
+  const std::lock_guard lock(mutex_);
+  if (memory == nullptr) return cudaSuccess;
+  if (lasting_ != cudaSuccess) return told(lasting_);
+  const auto found = allocations_.find(bytes_of(memory));
+  if (found == allocations_.end() || found->second.call != call) {
+    if (!lost_.contains(bytes_of(memory))) ADD_FAILURE() << "it was not taken, and is given back";
+    return told(cudaErrorInvalidValue);
+  }
+  if (is_pending(found->first, found->second.size)) {
+    ADD_FAILURE() << "memory is given back that a pending command refers to";
+    if (is_hanging_) {
+      std::fputs("the played card: nobody would ever come back from this\n", stderr);
+      std::abort();
+    }
+    for (const auto& [handle, stream] : streams_) run(*stream);
+  }
+  allocations_.erase(bytes_of(memory));
+  std::free(memory);
+  return cudaSuccess;
+}
+
+cudaMemoryType PlayedCard::type_of(const void* memory) {
+  const std::lock_guard lock(mutex_);
+  const auto found = find(memory);
+  if (found == allocations_.end()) return cudaMemoryTypeUnregistered;
+  return found->second.call == Call::kAllocatePinned ? cudaMemoryTypeHost : cudaMemoryTypeDevice;
+}
+
+cudaError_t PlayedCard::make_stream(cudaStream_t* stream) {
+  const std::lock_guard lock(mutex_);
+  if (const cudaError_t error = begin(Call::kStream); error != cudaSuccess) return error;
+  auto made = std::make_unique<CUstream_st>();
+  *stream = made.get();
+  streams_[*stream] = std::move(made);
+  return cudaSuccess;
+}
+
+// What is pending goes on without it.
+cudaError_t PlayedCard::end_stream(cudaStream_t stream) {
+  const std::lock_guard lock(mutex_);
+  if (lasting_ != cudaSuccess) return told(lasting_);
+  if (!streams_.contains(stream)) return told(cudaErrorInvalidResourceHandle);
+  stream->is_ended = true;
+  if (stream->commands.empty()) streams_.erase(stream);
+  return cudaSuccess;
+}
+
+cudaError_t PlayedCard::enqueue(Call call, cudaStream_t stream, Command command) {
+  if (const cudaError_t error = begin(call); error != cudaSuccess) return error;
+  if (!streams_.contains(stream)) return told(cudaErrorInvalidResourceHandle);
+  for (const Range& use : command.uses) expect_there(use);
+  stream->commands.push_back(std::move(command));
+  stream->was_asked = false;
+  return cudaSuccess;
+}
+
+cudaError_t PlayedCard::later(Call call, cudaStream_t stream, Command command) {
+  const std::lock_guard lock(mutex_);
+  return enqueue(call, stream, std::move(command));
+}
+
+// The host's side of it may be any memory.
+cudaError_t PlayedCard::copy(void* to, const void* from, size_t size, cudaMemcpyKind kind,
+                             cudaStream_t stream) {
+  const std::lock_guard lock(mutex_);
+  const auto source = find(from);
+  const bool is_source_any = kind == cudaMemcpyHostToDevice && source == allocations_.end();
+  const bool is_target_any = kind == cudaMemcpyDeviceToHost && find(to) == allocations_.end();
+  Command command;
+  if (!is_source_any) command.uses.push_back({from, size});
+  if (!is_target_any) command.uses.push_back({to, size});
+  command.run = [=] {
+    if (size > 0) std::memcpy(to, from, size);
+  };
+  const cudaError_t status = enqueue(Call::kCopy, stream, std::move(command));
+  if (status == cudaSuccess && kind == cudaMemcpyHostToDevice && !is_source_any) {
+    ++source->second.copies;
+  }
+  return status;
+}
+
+// With the mutex held: what commands change is looked at by others only between them.
+void PlayedCard::run(CUstream_st& stream) {
+  for (const Command& command : stream.commands) command.run();
+  stream.commands.clear();
+}
+
+cudaError_t PlayedCard::query(cudaStream_t stream) {
+  const std::lock_guard lock(mutex_);
+  const cudaError_t error = begin(Call::kQuery);
+  if (!streams_.contains(stream)) return told(cudaErrorInvalidResourceHandle);
+  if (error != cudaSuccess) {
+    stream->commands.clear();
+    return error;
+  }
+  if (is_hanging_ || !std::exchange(stream->was_asked, true)) return told(cudaErrorNotReady);
+  run(*stream);
+  return cudaSuccess;
+}
+
+cudaError_t PlayedCard::last_error() {
+  const std::lock_guard lock(mutex_);
+  if (lasting_ != cudaSuccess) return lasting_;
+  return std::exchange(left_behind, cudaSuccess);
+}
+
+// Whatever anybody holds of the card is gone.
+cudaError_t PlayedCard::reset() {
+  const std::lock_guard lock(mutex_);
+  streams_.clear();
+  for (const auto& [at, allocation] : allocations_) {
+    lost_.insert(at);
+    std::free(allocation.memory);
+  }
+  allocations_.clear();
+  lasting_ = cudaSuccess;
+  left_behind = cudaSuccess;
+  behind_.fill(-1);
+  return cudaSuccess;
+}
+
+}  // namespace syncline::cuda
+
+using syncline::cuda::Call;
+using syncline::cuda::PlayedCard;
+
+extern "C" {
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 1;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int /*device*/) {
+  *properties = {};
+  std::strcpy(properties->name, "a played card");
+  properties->major = 8;
+  return cudaSuccess;
+}
+cudaError_t cudaGetLastError() {
+  return PlayedCard::get().last_error();
+}
+const char* cudaGetErrorString(cudaError_t /*status*/) {
+  return "the played card's error";
+}
+cudaError_t cudaDeviceReset() {
+  return PlayedCard::get().reset();
+}
+
+cudaError_t cudaMalloc(void** memory, size_t size) {
+  return PlayedCard::get().allocate(Call::kAllocate, memory, size);
+}
+cudaError_t cudaMallocHost(void** memory, size_t size) {
+  return PlayedCard::get().allocate(Call::kAllocatePinned, memory, size);
+}
+cudaError_t cudaFree(void* memory) {
+  return PlayedCard::get().give_back(Call::kAllocate, memory);
+}
+cudaError_t cudaFreeHost(void* memory) {
+  return PlayedCard::get().give_back(Call::kAllocatePinned, memory);
+}
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* memory) {
+  *attributes = {};
+  attributes->type = PlayedCard::get().type_of(memory);
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned int /*flags*/) {
+  return PlayedCard::get().make_stream(stream);
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  return PlayedCard::get().end_stream(stream);
+}
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  return PlayedCard::get().query(stream);
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t size, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  return PlayedCard::get().copy(to, from, size, kind, stream);
+}
+cudaError_t cudaMemsetAsync(void* memory, int value, size_t size, cudaStream_t stream) {
+  return PlayedCard::get().later(
+      Call::kClear, stream, {[=] { std::memset(memory, value, size); }, {{memory, size}}, nullptr});
+}
+
+}  // extern "C"
+
+namespace syncline::cuda {
+namespace {
+
+TEST(PlayedCard, SeesMemoryThatIsGivenBackOrIsNotThere) {
+  void* memory = nullptr;
+  cudaStream_t stream = nullptr;
+  ASSERT_EQ(cudaMalloc(&memory, 64), cudaSuccess);
+  ASSERT_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+  EXPECT_NONFATAL_FAILURE(cudaMemsetAsync(memory, 0, 65, stream), "behind the end");
+  while (cudaStreamQuery(stream) != cudaSuccess) cudaGetLastError();
+  ASSERT_EQ(cudaMemsetAsync(memory, 0, 64, stream), cudaSuccess);
+  EXPECT_NONFATAL_FAILURE(cudaFree(memory), "a pending command refers to");
+  EXPECT_NONFATAL_FAILURE(cudaFree(memory), "was not taken");
+  EXPECT_NONFATAL_FAILURE(cudaMemsetAsync(memory, 0, 64, stream), "not the card's");
+  cudaDeviceReset();
+  EXPECT_EQ(cudaStreamDestroy(stream), cudaErrorInvalidResourceHandle) << "it is gone";
+  cudaGetLastError();
+}
+
+TEST(PlayedCard, KeepsAnErrorThatEndsTheContextUntilItIsReset) {
+  void* memory = nullptr;
+  void* more = nullptr;
+  ASSERT_EQ(cudaMalloc(&memory, 64), cudaSuccess);
+  PlayedCard::get().fail(Call::kAllocate, 0, cudaErrorIllegalAddress);
+  EXPECT_EQ(cudaMalloc(&more, 64), cudaErrorIllegalAddress);
+  EXPECT_EQ(cudaGetLastError(), cudaErrorIllegalAddress);
+  EXPECT_EQ(cudaGetLastError(), cudaErrorIllegalAddress);
+  EXPECT_EQ(cudaFree(memory), cudaErrorIllegalAddress);
+  EXPECT_EQ(PlayedCard::get().allocation_count(), 1u);
+  ASSERT_EQ(cudaDeviceReset(), cudaSuccess);
+  EXPECT_EQ(PlayedCard::get().allocation_count(), 0u);
+  EXPECT_EQ(cudaFree(memory), cudaErrorInvalidValue) << "what a reset took back is nobody's";
+  EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidValue);
+  ASSERT_EQ(cudaMalloc(&more, 64), cudaSuccess);
+  EXPECT_EQ(cudaFree(more), cudaSuccess);
+}
+
+}  // namespace
+}  // namespace syncline::cuda
