@@ -206,22 +206,38 @@ TEST_P(EngineSuite, OneKeyInTwoLanesIsTwoRecords) {
   EXPECT_EQ(detection.out.verdicts[1], engine::Verdict::kNew);
 }
 
+struct Fullness {
+  uint64_t slot_count = 0;
+  double load = 0;
+};
+Fullness fullness_of(const state::FingerprintTable& table) {
+  const uint64_t slot_count = table.ref().lanes[0].line_count * SYN_SLOTS_PER_LINE;
+  return {slot_count, static_cast<double>(table.record_count()) / static_cast<double>(slot_count)};
+}
+
 // Many sizes, so that loads up to the fullest and growth in between are all met.
 TEST_P(EngineSuite, DetectsAtEveryLoadWhileTheTableGrows) {
   BatchShape shape{.row_count = 500, .value_count = 2, .lane_count = 1, .key_space = 1u << 30};
   shape.delete_percent = 0;
   Detection detection(*engine_, secret_, shape);
+  Fullness fullest;
+  int growth_count = 0;
   for (int round = 0; round < 40; ++round) {
     std::mt19937_64 replay = random_;
     RawBatch fresh = random_batch(shape, random_);
     ASSERT_NO_FATAL_FAILURE(detection.expect_right(fresh));
     ASSERT_NO_FATAL_FAILURE(detection.apply());
+    const Fullness now = fullness_of(detection.table);
+    if (round > 0 && now.slot_count > fullest.slot_count) ++growth_count;
+    fullest = {std::max(now.slot_count, fullest.slot_count), std::max(now.load, fullest.load)};
     shape.delete_percent = round % 3 * 20;
     RawBatch again = random_batch(shape, replay);
     ASSERT_NO_FATAL_FAILURE(detection.expect_right(again));
     ASSERT_NO_FATAL_FAILURE(detection.apply());
     shape.delete_percent = 0;
   }
+  EXPECT_GE(fullest.load, 0.875);
+  EXPECT_GE(growth_count, 5);
 }
 
 TEST_P(EngineSuite, WhatWasAppliedIsTheSame) {

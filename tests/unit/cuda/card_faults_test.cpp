@@ -96,6 +96,19 @@ TEST_F(CardFaults, AnErrorThatEndsTheContextIsTheEnginesUntilTheCardIsReset) {
   ASSERT_NO_FATAL_FAILURE(other.expect_right(tracked_));
 }
 
+// What the suite of all engines asks of the host's table: here the card's own layout is looked at.
+TEST_F(CardFaults, ACopyIsFilledUpAndGrowsOnTheCard) {
+  card_.take_lane();
+  for (int round = 0; round < 60; ++round) {
+    judge_.next_batch(300);
+    ASSERT_NO_FATAL_FAILURE(judge_.expect_right(tracked_));
+  }
+  const PlayedCard::Lane lane = card_.take_lane();
+  EXPECT_GE(lane.load_max, 0.875);
+  EXPECT_LE(lane.load_max, 0.9375) << "a sixteenth stays empty, so that searches are short";
+  EXPECT_GE(lane.growth_count, 5);
+}
+
 // A batch whose arrays are all in this memory, one behind the other.
 class BatchIn {
  public:

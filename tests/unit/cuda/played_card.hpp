@@ -59,6 +59,16 @@ class PlayedCard {
   size_t allocation_count();
   // How many copies to the card came from within this pinned memory.
   size_t copies_from(const void* memory);
+  // Of a table's first lane on the card, since the last call: how full it was at most, and how
+  // often it was larger than before.
+  struct Lane {
+    double load_max = 0;
+    uint64_t slot_count = 0;
+    int growth_count = 0;
+  };
+  Lane take_lane();
+  // By a command that put something into it.
+  void note_lane(uint64_t used_count, uint64_t slot_count);
 
   // The runtime.
   cudaError_t allocate(Call call, void** memory, size_t size);
@@ -98,6 +108,7 @@ class PlayedCard {
   std::array<int, kCallCount> counts_{};
   std::array<int, kCallCount> behind_{-1, -1, -1, -1, -1, -1, -1};  // below 0: none fails
   std::array<cudaError_t, kCallCount> errors_{};
+  Lane lane_;
   cudaError_t lasting_ = cudaSuccess;
   bool is_hanging_ = false;
 };

@@ -143,6 +143,8 @@ cudaError_t launch_apply(const ApplyWork& work, cudaStream_t stream) {
         apply_record(work, lane, work.bytes + delta.bytes_at + work.offsets[delta.offsets_at + i]);
       }
     }
+    const uint64_t slot_count = work.lanes[0].line_count * SYN_SLOTS_PER_LINE;
+    if (slot_count > 0) PlayedCard::get().note_lane(work.used[0], slot_count);
   };
   return launched(stream, uses, kernel, work.lanes);
 }

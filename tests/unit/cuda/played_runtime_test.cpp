@@ -1,5 +1,6 @@
 // The runtime of the card that the host plays, and what it sees by itself.
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -81,6 +82,18 @@ size_t PlayedCard::copies_from(const void* memory) {
   const std::lock_guard lock(mutex_);
   const auto found = find(memory);
   return found == allocations_.end() ? 0 : found->second.copies;
+}
+
+PlayedCard::Lane PlayedCard::take_lane() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(lane_, {});
+}
+
+void PlayedCard::note_lane(uint64_t used_count, uint64_t slot_count) {
+  const double load = static_cast<double>(used_count) / static_cast<double>(slot_count);
+  lane_.load_max = std::max(lane_.load_max, load);
+  if (lane_.slot_count != 0 && slot_count > lane_.slot_count) ++lane_.growth_count;
+  lane_.slot_count = slot_count;
 }
 
 // REQUIRES, here and in what follows without a lock of its own: the mutex is held.
