@@ -1,5 +1,11 @@
 #include "tests/conformance/engines_under_test.hpp"
 
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
 #include "kernels/cpu/cpu_engine.hpp"
 #include "kernels/cuda/cuda_engine.hpp"
 #include "kernels/opencl/opencl_engine.hpp"
@@ -23,6 +29,34 @@ template <size_t block_width>
 Result<std::unique_ptr<engine::Engine>> make_opencl() {
   return opencl::make_opencl_engine(
       {.cache_folder = opencl::default_cache_folder(), .block_width = block_width});
+}
+
+// Whether what was asked for is there; else why not.
+Result<void> find_required(const std::string& name) {
+  const std::vector<EngineUnderTest> present = engines_under_test();
+  const auto is_named = [&](const EngineUnderTest& row) { return row.name == name; };
+  if (std::any_of(present.begin(), present.end(), is_named)) return success();
+  if (name == "cuda-compiler") {
+#ifdef SYN_HAVE_CUDA_COMPILER
+    return success();
+#else
+    return fail(ErrorCode::kUnsupported, "CMake found no CUDA compiler");
+#endif
+  }
+  if (name == "cuda") return cuda::make_cuda_engine().error();
+  if (name == "opencl") return make_opencl<0>().error();
+  return fail(ErrorCode::kInvalidArgument, "no engine is called so");
+}
+
+// Where nobody requires anything, an engine that a machine lacks is left out without a word.
+TEST(RequiredEngines, AreAllHere) {
+  const char* const required = std::getenv("SYN_REQUIRE_ENGINES");
+  std::stringstream names(required == nullptr ? "" : required);
+  for (std::string name; std::getline(names, name, ';');) {
+    const Result<void> found = find_required(name);
+    EXPECT_TRUE(found.has_value())
+        << "SYN_REQUIRE_ENGINES has " << name << ": " << (found ? "" : to_string(found.error()));
+  }
 }
 
 }  // namespace
