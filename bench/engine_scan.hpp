@@ -1,5 +1,5 @@
 // One system's rows and its table, which knows them all: what a scan of unchanged records costs on
-// any engine, and how well the dispatcher chooses among several.
+// any engine.
 //
 // Ends the program where an engine fails or gives a wrong verdict: a figure of it would be none.
 // Threads: a Scan one at a time.
@@ -8,12 +8,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <memory>
-#include <vector>
 
 #include "bench/harness.hpp"
-#include "host/dispatch/dispatcher.hpp"
 #include "host/state/fingerprint_table.hpp"
+#include "kernels/engine/engine.hpp"
 
 namespace syncline::bench {
 
@@ -33,7 +31,16 @@ class Scan {
   // Any engine, or the dispatcher.
   template <class Stages>
   void run(Stages& stages) {
+    fingerprint(stages);
+    detect(stages);
+  }
+  template <class Stages>
+  void fingerprint(Stages& stages) {
     take(stages.fingerprint(rows_, secret_, fingerprints_));
+  }
+  // Of what was fingerprinted last.
+  template <class Stages>
+  void detect(Stages& stages) {
     take(stages.detect(rows_, fingerprints_, table_.ref(), detected_));
   }
   void expect_all_same() const;
@@ -48,21 +55,5 @@ class Scan {
 
 // One run, in microseconds.
 double time_us(const std::function<void()>& run);
-
-// Rows of about so many bytes, held by whatever they need.
-struct MadeRows {
-  std::shared_ptr<const void> holder;
-  syn_batch view{};
-};
-struct DispatcherBench {
-  // In priority order, the CPU's last; made anew for each call.
-  std::function<std::vector<std::unique_ptr<engine::Engine>>()> make_engines;
-  std::function<MadeRows(size_t size_bytes)> make_rows;
-  uint32_t lane_count = 0;
-};
-
-// engines.dispatcher and engines.dispatcher.calibration: for sizes from 1 KB to 64 MB, the better
-// engine's time over that of the one that the dispatcher chose; the worst size is the figure.
-void measure_dispatcher(const Options& options, const DispatcherBench& bench);
 
 }  // namespace syncline::bench

@@ -116,9 +116,12 @@ void report(const Figure& figure) {
 
 int run_benches(int argument_count, char** arguments, const std::vector<BenchRow>& rows) {
   Options options;
+  bool is_strict = false;
   for (int i = 1; i < argument_count; ++i) {
     if (std::strcmp(arguments[i], "--quick") == 0) {
       options.is_quick = true;
+    } else if (std::strcmp(arguments[i], "--strict") == 0) {
+      is_strict = true;
     } else if (std::strcmp(arguments[i], "--only") == 0 && i + 1 < argument_count) {
       options.only = arguments[++i];
     } else if (std::strcmp(arguments[i], "--records") == 0 && i + 1 < argument_count) {
@@ -127,7 +130,7 @@ int run_benches(int argument_count, char** arguments, const std::vector<BenchRow
       for (const BenchRow& row : rows) std::printf("%s\n", row.id);
       return 0;
     } else {
-      std::fprintf(stderr, "usage: %s [--quick] [--only ID] [--records N] [--list]\n",
+      std::fprintf(stderr, "usage: %s [--quick] [--strict] [--only ID] [--records N] [--list]\n",
                    arguments[0]);
       return 2;
     }
@@ -138,9 +141,14 @@ int run_benches(int argument_count, char** arguments, const std::vector<BenchRow
     row.run(options);
     has_run = true;
   }
-  if (!has_run)
+  if (!has_run) {
     std::fprintf(stderr, "no bench is called %s; --list names them\n", options.only.c_str());
-  return has_run ? 0 : 2;
+    return 2;
+  }
+  for (const std::string& id : *options.misses) {
+    std::fprintf(stderr, "%s misses its goal\n", id.c_str());
+  }
+  return is_strict && !options.misses->empty() ? 1 : 0;
 }
 
 }  // namespace syncline::bench

@@ -9,14 +9,18 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace syncline::bench {
 
 struct Options {
-  bool is_quick = false;    // smaller data, fewer repetitions: to see that it runs
-  std::string only;         // an id, or a prefix of ids; empty: all
+  bool is_quick = false;  // smaller data, fewer repetitions: to see that it runs
+  std::string only;       // an id, or a prefix of ids; empty: all
+  // Figures that are below their goal, for the exit status under --strict.
+  std::shared_ptr<std::vector<std::string>> misses = std::make_shared<std::vector<std::string>>();
+  void miss(const std::string& id) const { misses->push_back(id); }
   size_t record_count = 0;  // known to a bench of the whole pipeline; 0: what the bench chooses
 };
 
@@ -61,8 +65,8 @@ struct BenchRow {
   void (*run)(const Options& options);
 };
 
-// The main of a bench program. --only ID, --records N, --quick, --list. Exit status 2 for a wrong
-// command line.
+// The main of a bench program. --only ID, --records N, --quick, --strict, --list. Exit status 2 for
+// a wrong command line; 1 under --strict where a figure misses its goal.
 int run_benches(int argument_count, char** arguments, const std::vector<BenchRow>& rows);
 
 }  // namespace syncline::bench

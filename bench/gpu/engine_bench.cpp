@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/dispatcher_scan.hpp"
 #include "bench/engine_scan.hpp"
 #include "bench/gpu/allocations.hpp"
 #include "bench/gpu/benches.hpp"

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "bench/dispatcher_scan.hpp"
 #include "bench/engine_scan.hpp"
 #include "bench/micro/benches.hpp"
 #include "bench/micro/seal_rows.hpp"
