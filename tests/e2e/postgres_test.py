@@ -22,7 +22,7 @@ import unittest
 
 import psycopg2
 
-from fixture import ENGINE, NOT_THERE, SYNCLINE, ask_daemon
+from fixture import ENGINE, NOT_THERE, SYNCLINE, UsesEngine, ask_daemon
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = os.path.join(HERE, "..", "support", "postgres_server")
@@ -33,7 +33,7 @@ MEMORY_MEBIBYTES = 512  # at the most, beside the fingerprint tables
 KEYS = [f"k{number}@x" for number in range(60)]
 
 
-class Postgres(unittest.TestCase):
+class Postgres(UsesEngine):
     @classmethod
     def setUpClass(cls):
         os.environ["POSTGRES_OWNER"] = str(os.getpid())
@@ -58,6 +58,7 @@ class Postgres(unittest.TestCase):
 
     def end_daemon(self):
         if self.daemon and self.daemon.poll() is None:
+            self.note_engine()
             self.kill()
 
     def connect(self, database):
@@ -123,6 +124,7 @@ class Postgres(unittest.TestCase):
             return False
 
     def stop(self):
+        self.note_engine()
         self.daemon.send_signal(signal.SIGTERM)
         self.assertEqual(self.daemon.wait(timeout=60), 0)
 

@@ -24,7 +24,7 @@ import unittest
 import psycopg2
 import pymysql
 
-from fixture import ENGINE, NOT_THERE, SYNCLINE, ask_daemon
+from fixture import ENGINE, NOT_THERE, SYNCLINE, UsesEngine, ask_daemon
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SUPPORT = os.path.join(HERE, "..", "support")
@@ -205,7 +205,7 @@ class Sqlite(System):
         self.user.executescript(script)
 
 
-class Ring(unittest.TestCase):
+class Ring(UsesEngine):
     @classmethod
     def setUpClass(cls):
         cls.servers = {}
@@ -232,6 +232,7 @@ class Ring(unittest.TestCase):
 
     def end_daemon(self):
         if self.daemon is not None and self.daemon.poll() is None:
+            self.note_engine()
             self.daemon.kill()
             self.daemon.wait()
 
@@ -272,12 +273,14 @@ class Ring(unittest.TestCase):
             self.assertIsNone(self.daemon.poll(), what)
             pause.wait(0.2)
 
+    def status(self):
+        return ask_daemon(os.path.join(self.folder, "syncline-data"), "status")
+
     def is_running(self):
         try:
-            status = ask_daemon(os.path.join(self.folder, "syncline-data"), "status")
+            return self.status()["state"] == "running"
         except NOT_THERE:
             return False
-        return status["state"] == "running"
 
     def is_equal(self):
         told = subprocess.run([SYNCLINE, "verify", "--json"], cwd=self.folder, check=False,
@@ -349,6 +352,7 @@ class Ring(unittest.TestCase):
         self.assertEqual(failures, [])
         self.wait(self.is_equal, "the three are not equal")
         self.compare_by_hand()
+        self.note_engine()
         self.daemon.send_signal(signal.SIGTERM)
         self.assertEqual(self.daemon.wait(timeout=60), 0)
         self.call("audit", "verify")

@@ -19,7 +19,7 @@ import unittest
 import psycopg2
 import pymysql
 
-from fixture import ENGINE, NOT_THERE, SYNCLINE, ask_daemon
+from fixture import ENGINE, NOT_THERE, SYNCLINE, UsesEngine, ask_daemon
 
 SUPPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support")
 SECONDS = 120
@@ -75,7 +75,7 @@ POLL = 'capture = "poll"\npoll_by = "changed_at"\nevery = "300ms"\n'
 SOME_LOOKS = 1.2  # seconds
 
 
-class Scan(unittest.TestCase):
+class Scan(UsesEngine):
     @classmethod
     def setUpClass(cls):
         os.environ["POSTGRES_OWNER"] = str(os.getpid())
@@ -116,6 +116,7 @@ class Scan(unittest.TestCase):
 
     def end_daemon(self):
         if self.daemon is not None and self.daemon.poll() is None:
+            self.note_engine()
             self.daemon.kill()
             self.daemon.wait()
 
@@ -263,6 +264,7 @@ class Scan(unittest.TestCase):
         self.expect_equal()
         self.assertEqual([row[0] for row in self.rows(1)], [0, 1, 2, 3, 100])
         self.expect_rest()
+        self.note_engine()
         self.daemon.send_signal(signal.SIGTERM)
         self.assertEqual(self.daemon.wait(timeout=SECONDS), 0)
         self.call("detach", "--system", "s0", "--yes")

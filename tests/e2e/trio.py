@@ -49,8 +49,7 @@ class Trio(Appliance):
         self.made = 0
 
     def tearDown(self):
-        if self.daemon and self.daemon.poll() is None:
-            self.kill()
+        self.end_daemon()
         self.wait(self.is_slot_free)  # a killed reader's end shows a moment later
         self.office_server.sql("postgres", f"DROP DATABASE {self.office} WITH (FORCE)",
                                f"DROP TABLESPACE IF EXISTS {self.office}")

@@ -45,8 +45,7 @@ class Visibility(Appliance):
         self.held_back = None
 
     def tearDown(self):
-        if self.daemon and self.daemon.poll() is None:
-            self.kill()
+        self.end_daemon()
         self.let_go()
         self.wait(lambda: not self.erp("SELECT 1 FROM pg_replication_slots WHERE active"))
         self.erp("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
