@@ -2,8 +2,8 @@
 //
 // Every engine gives the same fingerprints, verdicts and deltas bit for bit, and opens what any
 // other sealed (tests/conformance/engine_suite). A stage that an engine lacks returns kUnsupported,
-// and the dispatcher uses the CPU. One that cannot take this batch, but others (its copy of the table
-// is under way, or the device has no room for it), returns kEngineNotReady: no fault.
+// and the dispatcher uses the CPU. One that cannot take this batch yet (its copy of the table is
+// under way, or the device has no room for it) returns kEngineNotReady: no fault.
 // Owner: the caller owns all inputs and outputs. Threads: one Engine may be called from several
 // threads at once. Errors: kEngine (the device failed), kUnsupported, kEngineNotReady, kDamaged
 // (open), never exceptions.
