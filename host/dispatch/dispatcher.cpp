@@ -18,7 +18,6 @@ constexpr int64_t kCalibrationLimitUs = 800'000;
 // A lone engine has nobody to be compared with: only every so many calls are timed, for the report.
 constexpr uint64_t kTimedEveryAlone = 64;
 // Neither is every call that the CPU does in less than this: reading the clock would cost as much.
-// Odd, so that of stages that come in turn none is always passed over.
 constexpr double kTimedFromUs = 5;
 constexpr uint64_t kTimedEveryShort = 17;
 // The second best engine gets one batch in so many, or its cost would never be measured again.
@@ -91,9 +90,9 @@ class EngineDispatcher final : public Dispatcher {
  private:
   struct Choice {
     Slot* slot;
-    bool is_probe;  // the engine was out of service: this call says whether it is back
+    Attempt attempt;
   };
-  // Of the engines in service that have the stage; null: there is none.
+  // Of the engines that may have the stage's next batch; null: there is none.
   struct Ranking {
     Slot* best = nullptr;
     Slot* second = nullptr;
@@ -111,50 +110,64 @@ class EngineDispatcher final : public Dispatcher {
   auto run(Stage stage, double bytes, const Call& call) -> decltype(call(std::declval<Engine&>())) {
     if (slots_.size() == 1) return run_alone(stage, bytes, call);
     const Choice choice = choose(stage, bytes);
-    if (choice.slot == &cpu()) return run_timed(cpu(), stage, bytes, call);
     auto result = run_timed(*choice.slot, stage, bytes, call);
+    if (choice.slot == &cpu()) return result;
     if (result.has_value()) {
-      if (choice.is_probe) choice.slot->recover(stage);
+      choice.slot->succeed(stage, choice.attempt);
       return result;
     }
     if (!is_fault(result.error())) return result;
+    if (result.error().code == ErrorCode::kEngineNotReady) {
+      choice.slot->be_not_ready(stage, clock_.steady_us());
+      return run_timed(cpu(), stage, bytes, call);
+    }
     auto again = run_timed(cpu(), stage, bytes, call);
     // The CPU says the same of damaged input: then the device was right and stays in service.
     const bool is_agreed = !again.has_value() && again.error().code == result.error().code;
-    if (!is_agreed) take_out(*choice.slot, stage, result.error());
-    if (is_agreed && choice.is_probe) choice.slot->recover(stage);
+    if (is_agreed) {
+      choice.slot->succeed(stage, choice.attempt);
+    } else {
+      take_out(*choice.slot, stage, choice.attempt, result.error());
+    }
     return again;
   }
 
   template <class Call>
   auto run_alone(Stage stage, double bytes, const Call& call) {
-    const bool is_timed = cpu().count() % kTimedEveryAlone == 0;
-    if (!is_timed) return call(cpu().engine());
-    const int64_t start_us = clock_.steady_us();
-    auto result = call(cpu().engine());
-    observe(cpu(), stage, bytes, start_us, result.has_value());
-    return result;
+    const bool is_timed = cpu().done_total(stage) % kTimedEveryAlone == 0;
+    return is_timed ? call_timed(cpu(), stage, bytes, call) : call_counted(cpu(), stage, call);
   }
 
   template <class Call>
   auto run_timed(Slot& slot, Stage stage, double bytes, const Call& call) {
-    const uint64_t number = slot.count();
     const double predicted_us = slot.cost(stage).predict_us(bytes);
     const bool is_short = &slot == &cpu() && predicted_us < kTimedFromUs;
-    if (is_short && slot.cost(stage).is_measured() && number % kTimedEveryShort != 0) {
-      return call(slot.engine());
+    if (is_short && slot.cost(stage).is_measured() &&
+        slot.done_total(stage) % kTimedEveryShort != 0) {
+      return call_counted(slot, stage, call);
     }
     slot.enter(predicted_us);
-    const int64_t start_us = clock_.steady_us();
-    auto result = call(slot.engine());
-    observe(slot, stage, bytes, start_us, result.has_value());
+    auto result = call_timed(slot, stage, bytes, call);
     slot.leave(predicted_us);
     return result;
   }
 
-  void observe(Slot& slot, Stage stage, double bytes, int64_t start_us, bool is_good) {
-    if (!is_good) return;  // how long a failure took says nothing
-    slot.cost(stage).observe(bytes, static_cast<double>(clock_.steady_us() - start_us));
+  template <class Call>
+  auto call_counted(Slot& slot, Stage stage, const Call& call) {
+    auto result = call(slot.engine());
+    if (result.has_value()) slot.count_done(stage);
+    return result;
+  }
+
+  // How long a failure took says nothing.
+  template <class Call>
+  auto call_timed(Slot& slot, Stage stage, double bytes, const Call& call) {
+    const int64_t start_us = clock_.steady_us();
+    auto result = call_counted(slot, stage, call);
+    if (result.has_value()) {
+      slot.cost(stage).observe(bytes, static_cast<double>(clock_.steady_us() - start_us));
+    }
+    return result;
   }
 
   // When this engine would be done. Devices work through what waits for them; the CPU's callers
@@ -171,7 +184,8 @@ class EngineDispatcher final : public Dispatcher {
     Ranking ranking;
     for (size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = *slots_[i];
-      if (!may_use(i) || !slot.has(stage) || !slot.is_in_service()) continue;
+      if (!may_use(i) || !slot.has(stage) || !slot.is_in_service(stage)) continue;
+      if (!slot.may_be_ready(stage, clock_)) continue;
       const double us = finish_us(slot, stage, bytes);
       if (us < ranking.best_us) {
         ranking.second = std::exchange(ranking.best, &slot);
@@ -188,26 +202,28 @@ class EngineDispatcher final : public Dispatcher {
   Slot* claim_probe(Stage stage) {
     for (size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = *slots_[i];
-      if (!may_use(i) || !slot.has(stage) || slot.is_in_service()) continue;
-      if (slot.claim_probe(clock_.steady_us())) return &slot;
+      if (!may_use(i) || !slot.has(stage) || slot.is_in_service(stage)) continue;
+      if (slot.claim_probe(stage, clock_.steady_us())) return &slot;
     }
     return nullptr;
   }
 
   Choice choose(Stage stage, double bytes) {
-    if (Slot* slot = claim_probe(stage); slot != nullptr) return {slot, true};
+    if (Slot* slot = claim_probe(stage); slot != nullptr) {
+      return {slot, Attempt::kProbe};
+    }
     const Ranking ranking = rank(stage, bytes);
-    if (ranking.best == nullptr) return {&cpu(), false};
+    if (ranking.best == nullptr) return {&cpu(), Attempt::kUsual};
     if (ranking.second != nullptr && ranking.second_us > 0 &&
         ranking.second_us <= kSecondBestFactorMax * ranking.best_us &&
         turns_.fetch_add(1, std::memory_order_relaxed) % kSecondBestEvery == kSecondBestEvery - 1) {
-      return {ranking.second, false};
+      return {ranking.second, Attempt::kUsual};
     }
-    return {ranking.best, false};
+    return {ranking.best, Attempt::kUsual};
   }
 
-  void take_out(Slot& slot, Stage stage, const Error& error) {
-    if (!slot.fault(stage, error, clock_.steady_us()) || !on_fault_) return;
+  void take_out(Slot& slot, Stage stage, Attempt attempt, const Error& error) {
+    if (!slot.fault(stage, attempt, error, clock_.steady_us()) || !on_fault_) return;
     on_fault_(slot.description().name,
               std::string(engine::stage_name(stage)) + ": " + to_string(error));
   }
@@ -228,8 +244,10 @@ class EngineDispatcher final : public Dispatcher {
         candidate.remark = slot.description().is_only_forced
                                ? "it runs on the cpu's own cores: only if forced"
                                : "another engine is forced";
-      } else if (!slot.is_in_service()) {
-        candidate.remark = "out of service: " + slot.report().last_fault;
+      } else if (!slot.is_in_service(stage)) {
+        candidate.remark = "out of service: " + slot.last_fault(stage);
+      } else if (!slot.may_be_ready(stage, clock_)) {
+        candidate.remark = "it was not ready, and is asked again soon";
       }
     }
     const Ranking ranking = rank(stage, bytes);
@@ -242,7 +260,7 @@ class EngineDispatcher final : public Dispatcher {
   std::string reason_of(const Ranking& ranking) const {
     if (ranking.best == nullptr) return "the forced engine cannot: the CPU stands in";
     if (forced_ != slots_.size()) return "it is forced";
-    if (ranking.second == nullptr) return "no other engine in service may take this stage";
+    if (ranking.second == nullptr) return "no other engine may take this stage now";
     if (!is_calibrated_) return "nothing is measured yet: the first in priority";
     char text[96];
     std::snprintf(text, sizeof text, "done first: %.1f us, the next would take %.1f us",
@@ -260,7 +278,13 @@ class EngineDispatcher final : public Dispatcher {
     const BatchSizes sizes = slots_.size() > 1 ? BatchSizes::kUpToLarge : BatchSizes::kUpToMiddle;
     const Calibration measured = calibrate_stage(slot.engine(), stage, clock_, limit_us, sizes);
     if (!measured.sizes.empty()) slot.cost(stage).learn(measured.sizes);
-    if (!measured.end.has_value() && &slot != &cpu()) take_out(slot, stage, measured.end.error());
+    if (measured.end.has_value() || &slot == &cpu()) return;
+    const Error& error = measured.end.error();
+    if (error.code == ErrorCode::kEngineNotReady) {
+      slot.be_not_ready(stage, clock_.steady_us());
+    } else {
+      take_out(slot, stage, Attempt::kUsual, error);
+    }
   }
 
   std::vector<std::unique_ptr<Slot>> slots_;

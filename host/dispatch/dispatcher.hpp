@@ -6,6 +6,10 @@
 //   in service  --a call fails-->  out of service for 1 s, then 2 s, ... up to 64 s
 //   out, time is up  --the next batch is tried-->  in service, or out for twice as long
 //
+// Each stage of an engine for itself, and all of them where stages fail one after the other without
+// a success in between: that is the device. An engine that is not ready for a batch is not at
+// fault: the CPU does the batch, and the engine is asked again a little later.
+//
 // What a failed call left behind is dropped here: a block it sealed never leaves the process, so
 // the CPU may seal the same columns under the same nonces.
 //
@@ -28,9 +32,12 @@ namespace syncline::dispatch {
 struct EngineReport {
   engine::Description description;
   StageCost cost[engine::kStageCount];
-  uint64_t batches_total = 0;
+  uint64_t done_total[engine::kStageCount] = {};       // batches that it did
+  uint64_t not_ready_total[engine::kStageCount] = {};  // batches that it could not take yet
+  bool is_out[engine::kStageCount] = {};               // of service
+  uint64_t batches_total = 0;                          // done, of all stages
   uint64_t faults_total = 0;
-  bool is_out_of_service = false;
+  bool is_out_of_service = false;  // at least one stage is
   std::string last_fault;  // why it last went out of service; to be logged once by whoever sees it
 };
 
@@ -49,7 +56,8 @@ struct Explanation {
   std::vector<Candidate> candidates;  // in priority order
 };
 
-// An engine's name, and why it went out of service. Called on the thread of the batch that failed.
+// An engine's name, and why it went out of service: once each time. Called on the thread of the
+// batch that failed.
 using OnFault = std::function<void(const std::string& engine, const std::string& fault)>;
 
 class Dispatcher {

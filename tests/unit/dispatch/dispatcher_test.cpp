@@ -27,6 +27,7 @@ struct Behaviour {
   double us_per_byte = 0.001;
   std::atomic<int> calls = 0;
   std::atomic<bool> is_failing = false;
+  std::atomic<bool> is_stage_failing[engine::kStageCount] = {};
   double failing_from_bytes = std::numeric_limits<double>::infinity();
   int failing_from_call = std::numeric_limits<int>::max();
   ErrorCode code = ErrorCode::kEngine;
@@ -51,35 +52,35 @@ class TestEngine final : public engine::Engine {
   Result<void> fingerprint(const syn_batch& batch, const engine::Secret&,
                            engine::Fingerprints& out) override {
     out.keys.resize(batch.row_count);
-    return work(batch.arena_size);
+    return work(Stage::kFingerprint, batch.arena_size);
   }
   Result<void> detect(const syn_batch& batch, const engine::Fingerprints&, const engine::TableRef&,
                       engine::Detected& out) override {
     out.verdicts.assign(batch.row_count, engine::Verdict::kNew);
-    return work(batch.arena_size);
+    return work(Stage::kDetect, batch.arena_size);
   }
   Result<engine::Sealed> seal(std::span<const engine::ColumnView> columns, const engine::SealKey&,
                               std::string_view) override {
     engine::Sealed sealed;
     sealed.bytes = name_;
-    SYN_TRY(work(columns.empty() ? 0 : static_cast<double>(columns[0].bytes.size())));
+    SYN_TRY(work(Stage::kSeal, columns.empty() ? 0 : static_cast<double>(columns[0].bytes.size())));
     return sealed;
   }
   Result<std::vector<engine::ColumnBytes>> open(std::string_view sealed, const engine::SealKey&,
                                                 std::string_view,
                                                 std::array<uint8_t, 32>&) override {
-    SYN_TRY(work(static_cast<double>(sealed.size())));
+    SYN_TRY(work(Stage::kOpen, static_cast<double>(sealed.size())));
     return std::vector<engine::ColumnBytes>{{1, 0, name_}};
   }
 
  private:
-  Result<void> work(double bytes) {
+  Result<void> work(Stage stage, double bytes) {
     const int call = behaviour_.calls++;
     double us = behaviour_.fixed_us + bytes * behaviour_.us_per_byte + 0.5;
     if (behaviour_.interruption_us) us += behaviour_.interruption_us(call);
     clock_.time_us += static_cast<int64_t>(us);
-    if (behaviour_.is_failing || bytes >= behaviour_.failing_from_bytes ||
-        call >= behaviour_.failing_from_call) {
+    if (behaviour_.is_failing || behaviour_.is_stage_failing[static_cast<size_t>(stage)] ||
+        bytes >= behaviour_.failing_from_bytes || call >= behaviour_.failing_from_call) {
       return fail(behaviour_.code, name_ + " failed", "told to");
     }
     return success();
@@ -112,6 +113,17 @@ class DispatcherTest : public testing::Test {
     return sealed.has_value() ? sealed.value().bytes : to_string(sealed.error());
   }
 
+  // Likewise, of the one that opened them.
+  std::string open(const std::string& sealed = "bytes") {
+    std::array<uint8_t, 32> digest{};
+    auto opened = dispatcher_->open(sealed, {}, "", digest);
+    return opened.has_value() ? opened.value()[0].bytes : to_string(opened.error());
+  }
+  void fingerprint() {
+    engine::Fingerprints out;
+    EXPECT_TRUE(dispatcher_->fingerprint({}, {}, out).has_value());
+  }
+
   EngineReport report(size_t index) { return dispatcher_->report()[index]; }
 
   HandClock clock_;
@@ -121,7 +133,9 @@ class DispatcherTest : public testing::Test {
   std::vector<std::string> told_;
 };
 
+constexpr size_t kFingerprintStage = static_cast<size_t>(Stage::kFingerprint);
 constexpr size_t kSealStage = static_cast<size_t>(Stage::kSeal);
+constexpr size_t kOpenStage = static_cast<size_t>(Stage::kOpen);
 
 TEST_F(DispatcherTest, PriorityDecidesBeforeCalibration) {
   card_.fixed_us = 5000;
@@ -210,7 +224,7 @@ TEST_F(DispatcherTest, WhatWasMeasuredBeforeACardFailedIsKept) {
   EXPECT_NEAR(report(0).cost[kSealStage].bytes_per_us, 2000, 100);
   clock_.time_us += 64'000'000;
   for (int i = 0; i < 10; ++i) seal(100);
-  ASSERT_FALSE(report(0).is_out_of_service);
+  ASSERT_FALSE(report(0).is_out[kSealStage]);
   EXPECT_NEAR(dispatcher_->explain(64e6)[kSealStage].candidates[0].predicted_us, 32'000, 1000);
 }
 
@@ -286,6 +300,146 @@ TEST_F(DispatcherTest, EachOutageIsToldOnce) {
   card_.is_failing = true;
   seal(100);
   EXPECT_EQ(told_.size(), 2u);
+}
+
+// While another stage of it works well.
+TEST_F(DispatcherTest, AStageThatStaysIllIsToldOnceAndTriedLessAndLess) {
+  start();
+  card_.is_stage_failing[kSealStage] = true;
+  for (int second = 0; second < 1000; ++second) {
+    EXPECT_EQ(open(), "card");
+    EXPECT_EQ(seal(100), "cpu");
+    clock_.time_us += 1'000'000;
+  }
+  EXPECT_EQ(told_.size(), 1u);
+  EXPECT_GT(report(0).faults_total, 10u);
+  EXPECT_LT(report(0).faults_total, 30u);
+  EXPECT_TRUE(report(0).is_out[kSealStage]);
+  EXPECT_FALSE(report(0).is_out[kOpenStage]);
+  EXPECT_THAT(dispatcher_->explain(100)[kSealStage].candidates[0].remark,
+              testing::HasSubstr("out of service: seal: "));
+  EXPECT_EQ(dispatcher_->explain(100)[kOpenStage].candidates[0].remark, "");
+}
+
+TEST_F(DispatcherTest, AStageThatRecoversSaysNothingOfAnother) {
+  start();
+  card_.is_stage_failing[kSealStage] = true;
+  EXPECT_EQ(seal(100), "cpu");
+  EXPECT_EQ(open(), "card");  // so that what fails next is not taken for the device's
+  card_.is_stage_failing[kOpenStage] = true;
+  EXPECT_EQ(open(), "cpu");
+  EXPECT_EQ(told_.size(), 2u);
+  fingerprint();
+  card_.is_stage_failing[kOpenStage] = false;
+  clock_.time_us += 1'100'000;
+  EXPECT_EQ(open(), "card");
+  EXPECT_FALSE(report(0).is_out[kOpenStage]);
+  EXPECT_TRUE(report(0).is_out[kSealStage]);
+  EXPECT_TRUE(report(0).is_out_of_service);
+  EXPECT_EQ(seal(100), "cpu");
+  EXPECT_EQ(told_.size(), 2u);
+}
+
+// One stage after the other: nothing more is given to it, and one call in all tries it.
+TEST_F(DispatcherTest, ALostDeviceIsOutForAllStagesAndToldOnce) {
+  start();
+  fingerprint();
+  card_.is_failing = true;
+  EXPECT_EQ(seal(100), "cpu");
+  EXPECT_FALSE(report(0).is_out[kOpenStage]);
+  EXPECT_EQ(open(), "cpu");
+  const int calls = card_.calls;
+  fingerprint();
+  EXPECT_EQ(card_.calls, calls);
+  EXPECT_TRUE(report(0).is_out[kFingerprintStage]);
+  EXPECT_THAT(dispatcher_->explain(100)[kFingerprintStage].candidates[0].remark,
+              testing::HasSubstr("out of service: open: "));
+  clock_.time_us += 1'100'000;
+  fingerprint();
+  EXPECT_EQ(seal(100), "cpu");
+  EXPECT_EQ(open(), "cpu");
+  EXPECT_EQ(card_.calls, calls + 1);
+  EXPECT_EQ(told_.size(), 1u);
+}
+
+TEST_F(DispatcherTest, ADeviceThatIsBackTakesEveryStageAgain) {
+  start();
+  card_.is_failing = true;
+  seal(100);
+  open();
+  card_.is_failing = false;
+  clock_.time_us += 1'100'000;
+  fingerprint();
+  EXPECT_FALSE(report(0).is_out[kFingerprintStage]);
+  EXPECT_EQ(seal(100), "card");
+  EXPECT_EQ(open(), "card");
+  EXPECT_FALSE(report(0).is_out_of_service);
+}
+
+// The outage of one stage is no news; that the rest is lost, too, is.
+TEST_F(DispatcherTest, ADeviceThatIsLostWhileAStageIsIllIsToldAllTheSame) {
+  start();
+  card_.is_stage_failing[kSealStage] = true;
+  seal(100);
+  fingerprint();
+  clock_.time_us += 1'100'000;
+  EXPECT_EQ(seal(100), "cpu");  // tried, and ill
+  ASSERT_EQ(told_.size(), 1u);
+  card_.is_failing = true;
+  fingerprint();
+  EXPECT_EQ(told_.size(), 2u);
+  EXPECT_TRUE(report(0).is_out[kOpenStage]);
+}
+
+TEST_F(DispatcherTest, AnEngineThatIsNotReadyIsNoFault) {
+  start();
+  dispatcher_->calibrate();
+  const StageCost before = report(0).cost[kSealStage];
+  card_.is_stage_failing[kSealStage] = true;
+  card_.code = ErrorCode::kEngineNotReady;
+  EXPECT_EQ(seal(100), "cpu");
+  EXPECT_THAT(dispatcher_->explain(100)[kSealStage].candidates[0].remark,
+              testing::HasSubstr("not ready"));
+  EXPECT_EQ(open(), "card");
+  EXPECT_EQ(report(0).faults_total, 0u);
+  EXPECT_FALSE(report(0).is_out_of_service);
+  EXPECT_TRUE(told_.empty());
+  EXPECT_EQ(report(0).not_ready_total[kSealStage], 1u);
+  EXPECT_EQ(report(0).done_total[kSealStage], 0u);
+  EXPECT_EQ(report(0).cost[kSealStage].fixed_us, before.fixed_us);
+}
+
+TEST_F(DispatcherTest, AnEngineThatIsNotReadyIsAskedLessAndLess) {
+  start("card");
+  card_.is_failing = true;
+  card_.code = ErrorCode::kEngineNotReady;
+  for (int i = 0; i < 10'000; ++i) {
+    EXPECT_EQ(seal(100), "cpu");
+    clock_.time_us += 990;  // and 10 of the CPU
+  }
+  EXPECT_GT(card_.calls, 10);
+  EXPECT_LT(card_.calls, 30);
+  card_.is_failing = false;
+  clock_.time_us += 1'000'000;
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(seal(100), "card");
+  card_.is_failing = true;
+  EXPECT_EQ(seal(100), "cpu");
+  card_.is_failing = false;
+  clock_.time_us += 1000;
+  EXPECT_EQ(seal(100), "card");
+}
+
+// Nothing was computed, perhaps nothing was sent: that does not say that the device is back.
+TEST_F(DispatcherTest, ALostDeviceThatIsNotReadyIsNotBack) {
+  start();
+  card_.is_failing = true;
+  seal(100);
+  open();
+  card_.code = ErrorCode::kEngineNotReady;
+  clock_.time_us += 1'100'000;
+  seal(100);
+  EXPECT_EQ(report(0).not_ready_total[kSealStage], 1u);
+  EXPECT_TRUE(report(0).is_out[kFingerprintStage]);
 }
 
 TEST_F(DispatcherTest, ExplainsTheChoiceThatItWouldMake) {
@@ -409,8 +563,7 @@ TEST_F(DispatcherTest, WhatTheCallerGotWrongIsReturnedAtOnce) {
 TEST_F(DispatcherTest, AStageThatAnEngineLacksGoesToTheCpu) {
   card_.has_open = false;
   start();
-  std::array<uint8_t, 32> digest{};
-  EXPECT_EQ(dispatcher_->open("bytes", {}, "", digest).value()[0].bytes, "cpu");
+  EXPECT_EQ(open(), "cpu");
   EXPECT_EQ(seal(100), "card");
 }
 
@@ -470,6 +623,7 @@ TEST_F(DispatcherTest, ManyThreadsAtOnceLoseNoBatch) {
   dispatcher_->calibrate();
   const int before = card_.calls + cpu_.calls;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([this, i] {
       for (int n = 0; n < 2000; ++n) {
