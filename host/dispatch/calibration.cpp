@@ -1,10 +1,12 @@
 #include "host/dispatch/calibration.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <deque>
 #include <iterator>
 #include <string>
+#include <thread>
 
 #include "host/base/random.hpp"
 
@@ -12,12 +14,14 @@ namespace syncline::dispatch {
 namespace {
 
 constexpr uint32_t kRowCounts[] = {32, 2048, 32768};
-constexpr size_t kMiddleCount = 2;  // of those, what every engine is measured with, however slow
+constexpr size_t kMiddleCount =
+    2;  // of those, what engines are measured with that are not very slow
 // As mixed as rows are: an engine that likes cells of one length would look too good.
 constexpr uint32_t kCellSizes[] = {12, 8, 4, 16, 30, 2, 10, 20, 24};
 constexpr uint32_t kFieldCount = std::size(kCellSizes);
 constexpr size_t kRepeatMax = 16;
-constexpr size_t kLargeRepeatMax = 4;
+constexpr size_t kLargeRepeatMax = 5;
+constexpr std::chrono::microseconds kReadyPause(200);
 
 // A batch of inserts with distinct keys and cells, all in lane 0.
 class SampleBatch {
@@ -185,21 +189,31 @@ class SizeRun {
   explicit SizeRun(uint32_t row_count) : sample_(row_count) {}
 
   // With a call that warms up: tables, buffers, clocks.
-  Result<void> start(engine::Engine& engine, engine::Stage stage) {
+  Result<void> start(engine::Engine& engine, engine::Stage stage, Clock& clock, int64_t end_us) {
+    const int64_t start_us = clock.steady_us();
     SYN_TRY(sample_.prepare(engine, stage));
     bytes_ = sample_.bytes(stage);
-    return sample_.run(engine, stage);
+    SYN_TRY(first_us_, run_when_ready(engine, stage, clock, end_us));
+    start_us_ = clock.steady_us() - start_us;
+    return success();
   }
 
   Result<void> measure(engine::Engine& engine, engine::Stage stage, Clock& clock) {
-    const int64_t start_us = clock.steady_us();
-    SYN_TRY(sample_.run(engine, stage));
-    us_.push_back(static_cast<double>(clock.steady_us() - start_us));
+    SYN_TRY(const double us, run(engine, stage, clock));
+    us_.push_back(us);
     return success();
+  }
+
+  // The call that warmed up says more than none.
+  void take_first_call() {
+    if (us_.empty()) us_.push_back(first_us_);
   }
 
   bool is_measured() const { return !us_.empty(); }
   double us_least() const { return *std::min_element(us_.begin(), us_.end()); }
+  // What the next call may take.
+  int64_t next_us() const { return static_cast<int64_t>(is_measured() ? us_least() : first_us_); }
+  int64_t start_us() const { return start_us_; }
 
   SizeCost cost() const {
     std::vector<double> sorted = us_;
@@ -208,8 +222,26 @@ class SizeRun {
   }
 
  private:
+  Result<double> run(engine::Engine& engine, engine::Stage stage, Clock& clock) {
+    const int64_t start_us = clock.steady_us();
+    SYN_TRY(sample_.run(engine, stage));
+    return static_cast<double>(clock.steady_us() - start_us);
+  }
+
+  Result<double> run_when_ready(engine::Engine& engine, engine::Stage stage, Clock& clock,
+                                int64_t end_us) {
+    for (;;) {
+      auto ran = run(engine, stage, clock);
+      const bool is_waiting = !ran && ran.error().code == ErrorCode::kEngineNotReady;
+      if (!is_waiting || clock.steady_us() >= end_us) return ran;
+      std::this_thread::sleep_for(kReadyPause);
+    }
+  }
+
   Sample sample_;
   double bytes_ = 0;
+  double first_us_ = 0;
+  int64_t start_us_ = 0;
   std::vector<double> us_;
 };
 
@@ -232,19 +264,22 @@ std::vector<SizeCost> costs_of(const std::deque<SizeRun>& runs) {
 
 Result<void> measure_sizes(engine::Engine& engine, engine::Stage stage, Clock& clock,
                            int64_t end_us, BatchSizes sizes, std::deque<SizeRun>& runs) {
+  const auto fits = [&](int64_t us) { return clock.steady_us() + us < end_us; };
   for (size_t i = 0; i < kMiddleCount; ++i) {
-    SYN_TRY(runs.emplace_back(kRowCounts[i]).start(engine, stage));
+    if (i > 0 && !fits(runs.back().start_us())) return success();
+    SYN_TRY(runs.emplace_back(kRowCounts[i]).start(engine, stage, clock, end_us));
   }
   for (SizeRun& run : runs) {
+    if (!fits(run.next_us())) return success();
     SYN_TRY(run.measure(engine, stage, clock));
   }
-  if (sizes == BatchSizes::kUpToLarge && clock.steady_us() + large_us(runs) < end_us) {
-    SYN_TRY(runs.emplace_back(kRowCounts[kMiddleCount]).start(engine, stage));
+  if (sizes == BatchSizes::kUpToLarge && fits(large_us(runs))) {
+    SYN_TRY(runs.emplace_back(kRowCounts[kMiddleCount]).start(engine, stage, clock, end_us));
     SYN_TRY(runs.back().measure(engine, stage, clock));
   }
   for (size_t repeat = 1; repeat < kRepeatMax; ++repeat) {
     for (size_t i = 0; i < runs.size(); ++i) {
-      if (clock.steady_us() >= end_us) return success();
+      if (!fits(runs[i].next_us())) return success();
       if (i >= kMiddleCount && repeat >= kLargeRepeatMax) continue;
       SYN_TRY(runs[i].measure(engine, stage, clock));
     }
@@ -269,11 +304,30 @@ double seal_bytes(std::span<const engine::ColumnView> columns) {
   return size;
 }
 
+int64_t warm_up(engine::Engine& engine, Clock& clock) {
+  const engine::Description description = engine.describe();
+  const auto* const first =
+      std::find(std::begin(description.has_stage), std::end(description.has_stage), true);
+  if (first == std::end(description.has_stage)) return 0;
+  const auto stage = static_cast<engine::Stage>(first - std::begin(description.has_stage));
+  const int64_t start_us = clock.steady_us();
+  Sample sample(kRowCounts[0]);
+  if (sample.prepare(engine, stage)) static_cast<void>(sample.run(engine, stage));
+  return clock.steady_us() - start_us;
+}
+
+int64_t calls_needed(engine::Stage stage) {
+  return stage == engine::Stage::kDetect || stage == engine::Stage::kOpen ? 2 : 1;
+}
+
 Calibration calibrate_stage(engine::Engine& engine, engine::Stage stage, Clock& clock,
-                            int64_t limit_us, BatchSizes sizes) {
+                            int64_t end_us, BatchSizes sizes) {
   std::deque<SizeRun> runs;
   Calibration out;
-  out.end = measure_sizes(engine, stage, clock, clock.steady_us() + limit_us, sizes, runs);
+  out.end = measure_sizes(engine, stage, clock, end_us, sizes, runs);
+  if (out.end.has_value()) {
+    for (SizeRun& run : runs) run.take_first_call();
+  }
   out.sizes = costs_of(runs);
   return out;
 }

@@ -18,12 +18,20 @@ struct Calibration {
   Result<void> end = success();  // the error that ended it early: the sizes hold all the same
 };
 
+// The first call of an engine may make what takes long and is made once: a device's context,
+// compiled kernels. Returns what it took. What goes wrong in it goes wrong again, and is told then.
+int64_t warm_up(engine::Engine& engine, Clock& clock);
+
+// How many calls the least measurement of a stage needs: some take what another one makes.
+int64_t calls_needed(engine::Stage stage);
+
 // What a call of each size takes: the lower quartile of those measured, for some are interrupted.
-// Sizes come in turn, so that a busy machine disturbs all of them alike. At most limit_us
-// of the clock, but for the calls that every size needs, and a bounded number of them; the large
-// size only where one of its calls fits in. Ends at the first error.
+// Sizes come in turn, so that a busy machine disturbs all of them alike. Until end_us of the clock,
+// and a bounded number of calls; no call is begun that is likely to end later, but for those that
+// the smallest size needs. An engine that is not ready is asked until then. Ends at the first
+// error.
 Calibration calibrate_stage(engine::Engine& engine, engine::Stage stage, Clock& clock,
-                            int64_t limit_us, BatchSizes sizes);
+                            int64_t end_us, BatchSizes sizes);
 
 // How many bytes a stage works on: what costs are measured in.
 double fingerprint_bytes(const syn_batch& batch);

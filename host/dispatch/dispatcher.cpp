@@ -1,5 +1,6 @@
 #include "host/dispatch/dispatcher.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <limits>
 #include <utility>
@@ -14,7 +15,8 @@ namespace {
 using engine::Engine;
 using engine::Stage;
 
-constexpr int64_t kCalibrationLimitUs = 800'000;
+// Of all engines together, each one's first call aside.
+constexpr int64_t kCalibrationLimitUs = 700'000;
 // A lone engine has nobody to be compared with: only every so many calls are timed, for the report.
 constexpr uint64_t kTimedEveryAlone = 64;
 // Neither is every call that the CPU does in less than this: reading the clock would cost as much.
@@ -33,13 +35,13 @@ class EngineDispatcher final : public Dispatcher {
     for (auto& engine : engines) slots_.push_back(std::make_unique<Slot>(std::move(engine)));
   }
 
+  // The CPU's first: it takes what no other engine is known to do better.
   void calibrate() override {
-    const int64_t limit_us =
-        kCalibrationLimitUs / static_cast<int64_t>(slots_.size() * engine::kStageCount);
+    CalibrationTime time{clock_.steady_us() + kCalibrationLimitUs,
+                         static_cast<int64_t>(slots_.size() * engine::kStageCount)};
+    calibrate_slot(cpu(), time);
     for (const auto& slot : slots_) {
-      for (size_t i = 0; i < engine::kStageCount; ++i) {
-        calibrate_slot(*slot, static_cast<Stage>(i), limit_us);
-      }
+      if (slot.get() != &cpu()) calibrate_slot(*slot, time);
     }
     is_calibrated_ = true;
   }
@@ -88,6 +90,10 @@ class EngineDispatcher final : public Dispatcher {
   }
 
  private:
+  struct CalibrationTime {
+    int64_t end_us;
+    int64_t stages_left;  // of all engines
+  };
   struct Choice {
     Slot* slot;
     Attempt attempt;
@@ -273,11 +279,32 @@ class EngineDispatcher final : public Dispatcher {
     return !slots_[index]->description().is_only_forced;
   }
 
-  void calibrate_slot(Slot& slot, Stage stage, int64_t limit_us) {
-    if (!slot.has(stage)) return;
+  void calibrate_slot(Slot& slot, CalibrationTime& time) {
+    time.end_us += warm_up(slot.engine(), clock_);
+    int64_t call_us = 0;  // what the engine's calls take at least
+    for (size_t i = 0; i < engine::kStageCount; ++i) {
+      const auto stage = static_cast<Stage>(i);
+      const int64_t now_us = clock_.steady_us();
+      const int64_t share_us = (time.end_us - now_us) / time.stages_left--;
+      // What is not measured here is measured by the first batches.
+      const bool has_time = now_us + calls_needed(stage) * call_us < time.end_us;
+      if (!slot.has(stage) || !has_time) continue;
+      const double us = calibrate_stage(slot, stage, now_us + share_us);
+      call_us = std::max(call_us, static_cast<int64_t>(us));
+    }
+  }
+
+  // What the quickest call took.
+  double calibrate_stage(Slot& slot, Stage stage, int64_t end_us) {
     const BatchSizes sizes = slots_.size() > 1 ? BatchSizes::kUpToLarge : BatchSizes::kUpToMiddle;
-    const Calibration measured = calibrate_stage(slot.engine(), stage, clock_, limit_us, sizes);
+    const Calibration measured =
+        dispatch::calibrate_stage(slot.engine(), stage, clock_, end_us, sizes);
     if (!measured.sizes.empty()) slot.cost(stage).learn(measured.sizes);
+    note_end(slot, stage, measured);
+    return measured.sizes.empty() ? 0 : measured.sizes.front().us;
+  }
+
+  void note_end(Slot& slot, Stage stage, const Calibration& measured) {
     if (measured.end.has_value() || &slot == &cpu()) return;
     const Error& error = measured.end.error();
     if (error.code == ErrorCode::kEngineNotReady) {
