@@ -1,6 +1,7 @@
 #include "host/dispatch/dispatcher.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <limits>
 #include <utility>
@@ -26,6 +27,11 @@ constexpr uint64_t kTimedEveryShort = 17;
 constexpr uint64_t kSecondBestEvery = 32;
 // Unless it is predicted to be this many times slower.
 constexpr double kSecondBestFactorMax = 3;
+// Batches of a stage and size stay with their engine until another takes less than this part of its
+// time: what is measured is noise below that, and a change costs (a device's caches, its copies).
+constexpr double kChangeBelow = 0.95;
+// By powers of two.
+constexpr size_t kSizeClassCount = 65;
 
 class EngineDispatcher final : public Dispatcher {
  public:
@@ -104,6 +110,7 @@ class EngineDispatcher final : public Dispatcher {
     Slot* second = nullptr;
     double best_us = std::numeric_limits<double>::infinity();
     double second_us = std::numeric_limits<double>::infinity();
+    bool is_kept = false;  // best is the one of before: second is quicker, but not by enough
   };
 
   Slot& cpu() const { return *slots_.back(); }
@@ -186,13 +193,18 @@ class EngineDispatcher final : public Dispatcher {
     return backlog_us + slot.cost(stage).predict_us(bytes);
   }
 
+  static size_t size_class(double bytes) { return std::bit_width(static_cast<uint64_t>(bytes)); }
+
   Ranking rank(Stage stage, double bytes) const {
     Ranking ranking;
+    const size_t last = last_[static_cast<size_t>(stage)][size_class(bytes)];
+    double last_us = std::numeric_limits<double>::infinity();
     for (size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = *slots_[i];
       if (!may_use(i) || !slot.has(stage) || !slot.is_in_service(stage)) continue;
       if (!slot.may_be_ready(stage, clock_)) continue;
       const double us = finish_us(slot, stage, bytes);
+      if (i + 1 == last) last_us = us;
       if (us < ranking.best_us) {
         ranking.second = std::exchange(ranking.best, &slot);
         ranking.second_us = std::exchange(ranking.best_us, us);
@@ -200,6 +212,11 @@ class EngineDispatcher final : public Dispatcher {
         ranking.second = &slot;
         ranking.second_us = us;
       }
+    }
+    ranking.is_kept = ranking.best_us < last_us && ranking.best_us > kChangeBelow * last_us;
+    if (ranking.is_kept) {
+      ranking.second = std::exchange(ranking.best, slots_[last - 1].get());
+      ranking.second_us = std::exchange(ranking.best_us, last_us);
     }
     return ranking;
   }
@@ -220,12 +237,20 @@ class EngineDispatcher final : public Dispatcher {
     }
     const Ranking ranking = rank(stage, bytes);
     if (ranking.best == nullptr) return {&cpu(), Attempt::kUsual};
+    note_choice(stage, bytes, *ranking.best);
     if (ranking.second != nullptr && ranking.second_us > 0 &&
         ranking.second_us <= kSecondBestFactorMax * ranking.best_us &&
         turns_.fetch_add(1, std::memory_order_relaxed) % kSecondBestEvery == kSecondBestEvery - 1) {
       return {ranking.second, Attempt::kUsual};
     }
     return {ranking.best, Attempt::kUsual};
+  }
+
+  void note_choice(Stage stage, double bytes, const Slot& chosen) {
+    size_t index = 0;
+    while (slots_[index].get() != &chosen) ++index;
+    std::atomic<uint8_t>& last = last_[static_cast<size_t>(stage)][size_class(bytes)];
+    if (last != index + 1) last = static_cast<uint8_t>(index + 1);
   }
 
   void take_out(Slot& slot, Stage stage, Attempt attempt, const Error& error) {
@@ -269,8 +294,13 @@ class EngineDispatcher final : public Dispatcher {
     if (ranking.second == nullptr) return "no other engine may take this stage now";
     if (!is_calibrated_) return "nothing is measured yet: the first in priority";
     char text[96];
-    std::snprintf(text, sizeof text, "done first: %.1f us, the next would take %.1f us",
-                  ranking.best_us, ranking.second_us);
+    if (ranking.is_kept) {
+      std::snprintf(text, sizeof text, "it stays: %.1f us, another would take hardly less: %.1f us",
+                    ranking.best_us, ranking.second_us);
+    } else {
+      std::snprintf(text, sizeof text, "done first: %.1f us, the next would take %.1f us",
+                    ranking.best_us, ranking.second_us);
+    }
     return text;
   }
 
@@ -319,6 +349,8 @@ class EngineDispatcher final : public Dispatcher {
   Clock& clock_;
   OnFault on_fault_;
   std::atomic<uint64_t> turns_ = 0;
+  // The engine of the last batch by stage and size, as its index and one; 0: none yet.
+  std::atomic<uint8_t> last_[engine::kStageCount][kSizeClassCount] = {};
   std::atomic<bool> is_calibrated_ = false;
 };
 

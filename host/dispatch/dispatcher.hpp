@@ -1,7 +1,8 @@
 // The dispatcher: which engine runs this stage of this batch. It measures each engine at start-up
 // (under a second for all), models time = fixed cost + bytes / rate per stage, refits while
 // running, and falls back to the CPU when a device fails; the report counts it and says why, and
-// whoever made the dispatcher is told once each time that an engine goes out of service.
+// whoever made the dispatcher is told once each time that an engine goes out of service. Batches of
+// a stage and size stay with their engine until another is predicted to be quicker by 5 %.
 //
 //   in service  --a call fails-->  out of service for 1 s, then 2 s, ... up to 64 s
 //   out, time is up  --the next batch is tried-->  in service, or out for twice as long

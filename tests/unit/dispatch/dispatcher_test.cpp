@@ -319,6 +319,52 @@ TEST_F(DispatcherTest, NoticesThatTheSecondBestHasBecomeTheBest) {
   EXPECT_EQ(seal(1000), "card");
 }
 
+// Two engines as good as each other on a machine that does other things, too.
+TEST_F(DispatcherTest, NoiseMovesNoBatches) {
+  const auto noise = [](int call) {
+    return static_cast<double>(static_cast<uint32_t>(call) * 2654435761u >> 16) / 65536 * 60;
+  };
+  card_.fixed_us = cpu_.fixed_us = 200;
+  card_.interruption_us = [&](int call) { return noise(call); };
+  cpu_.interruption_us = [&](int call) { return noise(call + 77); };
+  start();
+  dispatcher_->calibrate();
+  int changes = 0;
+  std::string before = dispatcher_->explain(1000)[kSealStage].chosen;
+  for (int i = 0; i < 10'000; ++i) {
+    seal(1000);
+    const std::string after = dispatcher_->explain(1000)[kSealStage].chosen;
+    if (after != before) ++changes;
+    before = after;
+  }
+  EXPECT_LE(changes, 3);
+  EXPECT_GT(card_.calls, 200) << "both are measured";
+  EXPECT_GT(cpu_.calls, 200);
+}
+
+TEST_F(DispatcherTest, AnEngineThatIsHardlyQuickerIsNotTakenAndOneThatIsQuickerSoonIs) {
+  card_.fixed_us = cpu_.fixed_us = 200;
+  start();
+  dispatcher_->calibrate();
+  const std::string first = seal(1000);
+  ASSERT_EQ(first, dispatcher_->explain(1000)[kSealStage].chosen);
+  Behaviour& other = first == "cpu" ? card_ : cpu_;
+  other.fixed_us = 194;
+  for (int i = 0; i < 5000; ++i) seal(1000);
+  const Explanation kept = dispatcher_->explain(1000)[kSealStage];
+  EXPECT_EQ(kept.chosen, first);
+  EXPECT_THAT(kept.why, testing::HasSubstr("it stays: 201"));
+  EXPECT_THAT(kept.why, testing::HasSubstr("hardly less: 195"));
+  EXPECT_NE(dispatcher_->explain(100'000)[kSealStage].chosen, first) << "no such size was met";
+  other.fixed_us = 150;
+  int calls = 0;
+  while (dispatcher_->explain(1000)[kSealStage].chosen == first && calls < 5000) {
+    seal(1000);
+    ++calls;
+  }
+  EXPECT_LT(calls, 1000);
+}
+
 TEST_F(DispatcherTest, AFailingCardFallsBackToTheCpuAndIsCountedOnce) {
   start();
   card_.is_failing = true;
