@@ -190,11 +190,9 @@ class SizeRun {
 
   // With a call that warms up: tables, buffers, clocks.
   Result<void> start(engine::Engine& engine, engine::Stage stage, Clock& clock, int64_t end_us) {
-    const int64_t start_us = clock.steady_us();
     SYN_TRY(sample_.prepare(engine, stage));
     bytes_ = sample_.bytes(stage);
     SYN_TRY(first_us_, run_when_ready(engine, stage, clock, end_us));
-    start_us_ = clock.steady_us() - start_us;
     return success();
   }
 
@@ -213,7 +211,9 @@ class SizeRun {
   double us_least() const { return *std::min_element(us_.begin(), us_.end()); }
   // What the next call may take.
   int64_t next_us() const { return static_cast<int64_t>(is_measured() ? us_least() : first_us_); }
-  int64_t start_us() const { return start_us_; }
+  int64_t once_us() const {
+    return std::max<int64_t>(static_cast<int64_t>(first_us_) - next_us(), 0);
+  }
 
   SizeCost cost() const {
     std::vector<double> sorted = us_;
@@ -241,7 +241,6 @@ class SizeRun {
   Sample sample_;
   double bytes_ = 0;
   double first_us_ = 0;
-  int64_t start_us_ = 0;
   std::vector<double> us_;
 };
 
@@ -263,15 +262,19 @@ std::vector<SizeCost> costs_of(const std::deque<SizeRun>& runs) {
 }
 
 Result<void> measure_sizes(engine::Engine& engine, engine::Stage stage, Clock& clock,
-                           int64_t end_us, BatchSizes sizes, std::deque<SizeRun>& runs) {
+                           int64_t end_us, BatchSizes sizes, std::deque<SizeRun>& runs,
+                           int64_t& once_us) {
+  SizeRun& small = runs.emplace_back(kRowCounts[0]);
+  SYN_TRY(small.start(engine, stage, clock, end_us));
+  SYN_TRY(small.measure(engine, stage, clock));
+  once_us = small.once_us();
+  end_us += once_us;
   const auto fits = [&](int64_t us) { return clock.steady_us() + us < end_us; };
-  for (size_t i = 0; i < kMiddleCount; ++i) {
-    if (i > 0 && !fits(runs.back().start_us())) return success();
+  for (size_t i = 1; i < kMiddleCount; ++i) {
+    if (!fits(calls_needed(stage) * small.next_us())) return success();
     SYN_TRY(runs.emplace_back(kRowCounts[i]).start(engine, stage, clock, end_us));
-  }
-  for (SizeRun& run : runs) {
-    if (!fits(run.next_us())) return success();
-    SYN_TRY(run.measure(engine, stage, clock));
+    if (!fits(runs.back().next_us())) return success();
+    SYN_TRY(runs.back().measure(engine, stage, clock));
   }
   if (sizes == BatchSizes::kUpToLarge && fits(large_us(runs))) {
     SYN_TRY(runs.emplace_back(kRowCounts[kMiddleCount]).start(engine, stage, clock, end_us));
@@ -304,27 +307,15 @@ double seal_bytes(std::span<const engine::ColumnView> columns) {
   return size;
 }
 
-int64_t warm_up(engine::Engine& engine, Clock& clock) {
-  const engine::Description description = engine.describe();
-  const auto* const first =
-      std::find(std::begin(description.has_stage), std::end(description.has_stage), true);
-  if (first == std::end(description.has_stage)) return 0;
-  const auto stage = static_cast<engine::Stage>(first - std::begin(description.has_stage));
-  const int64_t start_us = clock.steady_us();
-  Sample sample(kRowCounts[0]);
-  if (sample.prepare(engine, stage)) static_cast<void>(sample.run(engine, stage));
-  return clock.steady_us() - start_us;
-}
-
 int64_t calls_needed(engine::Stage stage) {
-  return stage == engine::Stage::kDetect || stage == engine::Stage::kOpen ? 2 : 1;
+  return stage == engine::Stage::kDetect || stage == engine::Stage::kOpen ? 3 : 2;
 }
 
 Calibration calibrate_stage(engine::Engine& engine, engine::Stage stage, Clock& clock,
                             int64_t end_us, BatchSizes sizes) {
   std::deque<SizeRun> runs;
   Calibration out;
-  out.end = measure_sizes(engine, stage, clock, end_us, sizes, runs);
+  out.end = measure_sizes(engine, stage, clock, end_us, sizes, runs, out.once_us);
   if (out.end.has_value()) {
     for (SizeRun& run : runs) run.take_first_call();
   }

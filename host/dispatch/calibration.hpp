@@ -14,22 +14,20 @@ namespace syncline::dispatch {
 enum class BatchSizes { kUpToMiddle, kUpToLarge };
 
 struct Calibration {
-  std::vector<SizeCost> sizes;   // of which a call was measured
+  std::vector<SizeCost> sizes;  // of which a call was measured
+  int64_t once_us = 0;  // by how much the first call took longer: a context, kernels, a self-check
   Result<void> end = success();  // the error that ended it early: the sizes hold all the same
 };
 
-// The first call of an engine may make what takes long and is made once: a device's context,
-// compiled kernels. Returns what it took. What goes wrong in it goes wrong again, and is told then.
-int64_t warm_up(engine::Engine& engine, Clock& clock);
-
-// How many calls the least measurement of a stage needs: some take what another one makes.
+// How many calls the least measurement of a stage needs: one that warms up and one that is
+// measured, and for some stages another one that makes what they take.
 int64_t calls_needed(engine::Stage stage);
 
 // What a call of each size takes: the lower quartile of those measured, for some are interrupted.
 // Sizes come in turn, so that a busy machine disturbs all of them alike. Until end_us of the clock,
-// and a bounded number of calls; no call is begun that is likely to end later, but for those that
-// the smallest size needs. An engine that is not ready is asked until then. Ends at the first
-// error.
+// what is done only once aside, and a bounded number of calls; none is begun that is likely to end
+// later, but for those that the smallest size needs. An engine that is not ready is asked until
+// then. Ends at the first error.
 Calibration calibrate_stage(engine::Engine& engine, engine::Stage stage, Clock& clock,
                             int64_t end_us, BatchSizes sizes);
 

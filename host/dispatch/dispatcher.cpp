@@ -16,8 +16,10 @@ namespace {
 using engine::Engine;
 using engine::Stage;
 
-// Of all engines together, each one's first call aside.
+// Of all engines together, what each does only once aside: to be shared among them, and for what is
+// not measured at all by then.
 constexpr int64_t kCalibrationLimitUs = 700'000;
+constexpr int64_t kCalibrationReserveUs = 200'000;
 // A lone engine has nobody to be compared with: only every so many calls are timed, for the report.
 constexpr uint64_t kTimedEveryAlone = 64;
 // Neither is every call that the CPU does in less than this: reading the clock would cost as much.
@@ -310,28 +312,29 @@ class EngineDispatcher final : public Dispatcher {
   }
 
   void calibrate_slot(Slot& slot, CalibrationTime& time) {
-    time.end_us += warm_up(slot.engine(), clock_);
-    int64_t call_us = 0;  // what the engine's calls take at least
+    int64_t call_us = 0;  // what a small call of the engine took at least
     for (size_t i = 0; i < engine::kStageCount; ++i) {
       const auto stage = static_cast<Stage>(i);
       const int64_t now_us = clock_.steady_us();
       const int64_t share_us = (time.end_us - now_us) / time.stages_left--;
       // What is not measured here is measured by the first batches.
-      const bool has_time = now_us + calls_needed(stage) * call_us < time.end_us;
+      const bool has_time =
+          now_us + calls_needed(stage) * call_us < time.end_us + kCalibrationReserveUs;
       if (!slot.has(stage) || !has_time) continue;
-      const double us = calibrate_stage(slot, stage, now_us + share_us);
-      call_us = std::max(call_us, static_cast<int64_t>(us));
+      const Calibration measured = calibrate_stage(slot, stage, now_us + share_us);
+      time.end_us += measured.once_us;
+      if (measured.sizes.empty()) continue;
+      const auto us = static_cast<int64_t>(measured.sizes.front().us);
+      call_us = call_us == 0 ? us : std::min(call_us, us);
     }
   }
 
-  // What the quickest call took.
-  double calibrate_stage(Slot& slot, Stage stage, int64_t end_us) {
+  Calibration calibrate_stage(Slot& slot, Stage stage, int64_t end_us) {
     const BatchSizes sizes = slots_.size() > 1 ? BatchSizes::kUpToLarge : BatchSizes::kUpToMiddle;
-    const Calibration measured =
-        dispatch::calibrate_stage(slot.engine(), stage, clock_, end_us, sizes);
+    Calibration measured = dispatch::calibrate_stage(slot.engine(), stage, clock_, end_us, sizes);
     if (!measured.sizes.empty()) slot.cost(stage).learn(measured.sizes);
     note_end(slot, stage, measured);
-    return measured.sizes.empty() ? 0 : measured.sizes.front().us;
+    return measured;
   }
 
   void note_end(Slot& slot, Stage stage, const Calibration& measured) {
