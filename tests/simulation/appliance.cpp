@@ -6,6 +6,7 @@
 #include "host/base/assert.hpp"
 #include "host/base/bytes.hpp"
 #include "kernels/cpu/cpu_engine.hpp"
+#include "tests/simulation/sim_device.hpp"
 
 namespace syncline::simulation {
 
@@ -31,6 +32,10 @@ Appliance::~Appliance() = default;
 
 std::unique_ptr<dispatch::Dispatcher> Appliance::make_dispatcher() {
   std::vector<std::unique_ptr<engine::Engine>> engines;
+  if (plan().has_device) {
+    const uint64_t seed = around_.plan.seed * around_.plan.appliances.size() + around_.index;
+    engines.push_back(make_sim_device(seed, around_.weather));
+  }
   engines.push_back(cpu::make_cpu_engine({cpu::CpuVariant::kScalar}));
   auto made = dispatch::Dispatcher::make(std::move(engines), "auto", around_.clock);
   SYN_ASSERT(made.has_value());

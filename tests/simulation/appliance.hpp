@@ -1,6 +1,6 @@
-// One appliance of real parts: captures, pipeline, lanes, journal, deliveries and the CPU engine,
-// on simulated systems, disk, clock, network and chance. Its memory can be taken away at any
-// moment.
+// One appliance of real parts: captures, pipeline, lanes, journal, deliveries and engines (the
+// CPU's, and in some runs a device's), on simulated systems, disk, clock, network and chance. Its
+// memory can be taken away at any moment.
 //
 // To its peers it sends what its journal holds for them, group by group, again where nothing is
 // acknowledged in time; a peer takes only what joins on to what it holds, and acknowledges what its
@@ -76,6 +76,8 @@ class Appliance {
   int64_t wait_us() const;                                 // until a delivery tries again
   uint64_t joined_count() const { return joined_count_; }  // entries of peers, ever
   std::string head() const { return journal_->head(); }
+  // In priority order; the CPU's is the last.
+  std::vector<dispatch::EngineReport> engines() const { return dispatcher_->report(); }
 
   static std::string wrapping_key() { return std::string(32, 'k'); }
   std::unique_ptr<dispatch::Dispatcher> make_dispatcher();

@@ -97,6 +97,8 @@ int run(const Arguments& arguments) {
     sum.joined_entries += figures.joined_entries;
     sum.moved_rows += figures.moved_rows;
     sum.rows_apart += figures.rows_apart;
+    sum.device_batches += figures.device_batches;
+    sum.device_faults += figures.device_faults;
     if (report.is_clean()) continue;
     print_failure(seed, report);
     if (++failures == arguments.failures_max) break;
@@ -105,7 +107,9 @@ int run(const Arguments& arguments) {
   std::printf(
       "%llu runs, %llu failed, %.1f seeds/s; %llu user transactions, %llu marked "
       "transactions (%llu of them quiet), %llu entries (%llu more joined from peers), %llu "
-      "conflicts, %llu crashes, %llu rows moved, %llu set apart\n",
+      "conflicts, %llu crashes, %llu rows moved, %llu set apart, %llu batches on devices, %llu "
+      "faults "
+      "of those\n",
       static_cast<unsigned long long>(runs), static_cast<unsigned long long>(failures),
       static_cast<double>(runs) / took.count(),
       static_cast<unsigned long long>(sum.user_transactions),
@@ -115,7 +119,9 @@ int run(const Arguments& arguments) {
       static_cast<unsigned long long>(sum.joined_entries),
       static_cast<unsigned long long>(sum.conflicts), static_cast<unsigned long long>(sum.crashes),
       static_cast<unsigned long long>(sum.moved_rows),
-      static_cast<unsigned long long>(sum.rows_apart));
+      static_cast<unsigned long long>(sum.rows_apart),
+      static_cast<unsigned long long>(sum.device_batches),
+      static_cast<unsigned long long>(sum.device_faults));
   return failures == 0 ? 0 : 1;
 }
 

@@ -116,6 +116,13 @@ void roll_keys(Plan& plan) {
   for (SystemPlan& system : plan.systems) system.poison_modulus = 0;
 }
 
+// By dice of their own, too: results are the same on every engine.
+void roll_devices(Plan& plan) {
+  Dice dice(plan.seed * 0xa0761d6478bd642f + 13);
+  for (AppliancePlan& appliance : plan.appliances) appliance.has_device = dice.chance(0.5);
+  plan.faults.device = dice.chance(0.8) ? 0.05 : 0;
+}
+
 core::FieldPolicy make_policy(const Plan& plan, const DatasetPlan& dataset) {
   core::FieldPolicy policy;
   policy.policy = dataset.policy;
@@ -181,6 +188,7 @@ Plan make_plan(uint64_t seed) {
   plan.journal.retain_us = dice.chance(0.5) ? 0 : 3600 * kSecondUs;
   plan.journal.heads_every_blocks = dice.chance(0.5) ? 10 : 1000;
   roll_keys(plan);
+  roll_devices(plan);
   make_rules(plan);
   return plan;
 }
@@ -258,7 +266,8 @@ std::string describe(const Plan& plan) {
   static const char* const kPolicies[] = {"newest", "oldest", "authority"};
   std::string text = "seed " + std::to_string(plan.seed) + ":";
   for (const AppliancePlan& appliance : plan.appliances) {
-    text += " " + appliance.name + " " + std::to_string(appliance.lane_count) + " lanes";
+    text += " " + appliance.name + " " + std::to_string(appliance.lane_count) + " lanes" +
+            (appliance.has_device ? " and a device" : "");
   }
   for (const auto& [left, right] : plan.links) {
     text += "; " + plan.appliances[left].name + " - " + plan.appliances[right].name;

@@ -31,7 +31,8 @@ struct AppliancePlan {
   std::string name;
   model::SystemId id = 0;  // as its peers know it
   size_t lane_count = 4;
-  core::Rules rules;  // of its own systems and its peers
+  bool has_device = false;  // beside the CPU
+  core::Rules rules;        // of its own systems and its peers
 };
 
 struct SystemPlan {
@@ -72,6 +73,7 @@ struct FaultPlan {        // chances per opportunity
   double lost_acknowledgement = 0;
   double repeated_report = 0;  // a skip is reported twice
   double clock_jump = 0;
+  double device = 0;  // a device gets into trouble, for some calls
   // Between appliances.
   double message_lost = 0;
   double message_twice = 0;

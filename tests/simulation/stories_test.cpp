@@ -289,6 +289,36 @@ TEST_F(Simulation, a_row_whose_key_changes_keeps_what_is_not_synced) {
   world_->check();
 }
 
+// Lost in the middle of batches, hanging, full, and back: the journal is the one that the CPU
+// writes.
+TEST_F(Simulation, a_device_that_fails_and_comes_back_changes_nothing) {
+  const auto head_with = [this](bool has_device) {
+    Plan plan = make_calm_plan(3);
+    plan.seed = 7;
+    plan.appliances[0].has_device = has_device;
+    plan.faults.device = 0.3;
+    begin(std::move(plan));
+    for (int round = 0; round < 10 * kRounds; ++round) {
+      const std::string key = "k" + std::to_string(round % 9);
+      const size_t system = static_cast<size_t>(round) % 3;
+      if (round < 9) insert(system, key);
+      if (round >= 9) update(system, key, static_cast<size_t>(round) % 2);
+      world_->work_once();
+      if (round % 50 == 49) world_->crash();
+      EXPECT_TRUE(world_->start());
+    }
+    settle();
+    world_->check();
+    world_->restart_cleanly();
+    world_->check_audit();
+    const RunFigures figures = world_->figures();
+    EXPECT_EQ(figures.device_faults > 20, has_device) << figures.device_faults;
+    EXPECT_EQ(figures.device_batches > 100, has_device) << figures.device_batches;
+    return world_->appliance().head();
+  };
+  EXPECT_EQ(head_with(true), head_with(false));
+}
+
 TEST_F(Simulation, two_rows_of_a_number_stay_until_one_gets_another) {
   Plan plan = make_calm_plan(3);
   plan.datasets[0].insert_exists = core::InsertExists::kQuarantine;

@@ -423,6 +423,8 @@ RunFigures World::figures() const {
   uint64_t quiet_count = 0;
   uint64_t moved_count = 0;
   uint64_t apart_count = 0;
+  uint64_t device_batches = 0;
+  uint64_t device_faults = 0;
   for (const auto& system : systems_) {
     quiet_count += system->quiet_commits;
     moved_count += system->rows_moved_by_us;
@@ -431,9 +433,14 @@ RunFigures World::figures() const {
     apart_count += machine->observer.apart_count;
     conflict_count += machine->observer.conflict_count;
     joined_count += machine->appliance->joined_count();
+    const std::vector<dispatch::EngineReport> engines = machine->appliance->engines();
+    if (engines.size() == 1) continue;
+    device_batches += engines.front().batches_total;
+    device_faults += engines.front().faults_total;
   }
-  return {user_transactions_, marked_commits(), quiet_count, entry_count(), conflict_count,
-          crashes_,           joined_count,     moved_count, apart_count};
+  return {user_transactions_, marked_commits(), quiet_count,  entry_count(),
+          conflict_count,     crashes_,         joined_count, moved_count,
+          apart_count,        device_batches,   device_faults};
 }
 
 RunFigures run_seed(uint64_t seed, Report& report) {

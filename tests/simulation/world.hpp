@@ -23,6 +23,8 @@ struct RunFigures {
   uint64_t joined_entries = 0;  // that came from peers
   uint64_t moved_rows = 0;      // whose keys we changed
   uint64_t rows_apart = 0;      // that were set apart
+  uint64_t device_batches = 0;  // that devices did
+  uint64_t device_faults = 0;
 };
 
 class World {
