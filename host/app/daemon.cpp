@@ -431,7 +431,12 @@ Result<json::value> answer_request(Appliance& appliance, const json::object& req
   Runtime& runtime = appliance.runtime();
   if (command == "status") return answer_status(appliance);
   if (command == "at_rest") return json::value(json::object{{"at_rest", runtime.is_at_rest()}});
-  if (command == "metrics") return json::value(runtime.metrics().to_prometheus());
+  if (command == "metrics") return json::value(runtime.metrics_text());
+  if (command == "explain") {
+    const auto bytes = static_cast<double>(number_of(request, "bytes", 0));
+    return json::value(explanations_to_json(appliance.storage().dispatcher().explain(bytes),
+                                            appliance.blueprint().config->appliance.name));
+  }
   if (command == "pause" || command == "resume") {
     const std::string name = text_of(request, "name");
     const json::value* approved = request.if_contains("approve_deletes");

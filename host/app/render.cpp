@@ -110,10 +110,14 @@ json::object progress_to_json(const SyncProgress& progress) {
 }
 
 json::object engine_to_json(const dispatch::EngineReport& engine) {
+  uint64_t not_ready_total = 0;
+  for (const uint64_t total : engine.not_ready_total) not_ready_total += total;
   json::object out{{"name", engine.description.name},
                    {"batches_total", engine.batches_total},
+                   {"not_ready_total", not_ready_total},
                    {"faults_total", engine.faults_total},
                    {"is_out_of_service", engine.is_out_of_service}};
+  if (engine.is_out_of_service) out["out_of_service"] = stages_out_text(engine);
   if (!engine.last_fault.empty()) out["last_fault"] = engine.last_fault;
   return out;
 }
@@ -139,6 +143,16 @@ std::string side_text(const json::value& value) {
 
 }  // namespace
 
+std::string stages_out_text(const dispatch::EngineReport& engine) {
+  std::string stages;
+  for (size_t i = 0; i < engine::kStageCount; ++i) {
+    if (!engine.is_out[i]) continue;
+    stages += stages.empty() ? "" : ", ";
+    stages += engine::stage_name(static_cast<engine::Stage>(i));
+  }
+  return stages;
+}
+
 std::string engines_text(const json::array& engines) {
   std::string counts;
   std::string faults;
@@ -148,10 +162,53 @@ std::string engines_text(const json::array& engines) {
         fmt::sprintf("%s%s %s batches", counts.empty() ? "" : ", ", text_of(engine, "name").c_str(),
                      text_of(engine, "batches_total").c_str());
     if (!engine.at("is_out_of_service").get_bool()) continue;
-    faults += fmt::sprintf("    %s is out of service: %s\n", text_of(engine, "name").c_str(),
-                           text_of(engine, "last_fault").c_str());
+    faults += "    " + text_of(engine, "name") + " is out of service for " +
+              text_of(engine, "out_of_service") + ": " + text_of(engine, "last_fault") + "\n";
   }
   return "  engines: " + counts + "\n" + faults;
+}
+
+json::array explanations_to_json(const std::vector<dispatch::Explanation>& explanations,
+                                 const std::string& appliance) {
+  json::array stages;
+  for (const dispatch::Explanation& explanation : explanations) {
+    json::array engines;
+    for (const auto& candidate : explanation.candidates) {
+      json::object one{{"name", candidate.name}, {"predicted_us", nullptr}};
+      if (candidate.predicted_us >= 0) one["predicted_us"] = candidate.predicted_us;
+      if (!candidate.remark.empty()) one["remark"] = candidate.remark;
+      engines.push_back(std::move(one));
+    }
+    stages.push_back(json::object{
+        {"stage", engine::stage_name(explanation.stage)},
+        {"bytes", explanation.bytes},
+        {"chosen", explanation.chosen},
+        {"why", explanation.why},
+        {"engines", std::move(engines)},
+        {"appliance", appliance.empty() ? json::value(nullptr) : json::value(appliance)}});
+  }
+  return stages;
+}
+
+std::string explanations_text(const json::array& explanations) {
+  std::string out;
+  for (const json::value& value : explanations) {
+    const json::object& stage = value.get_object();
+    out += text_of(stage, "stage") + ": " + text_of(stage, "chosen") + " (" +
+           text_of(stage, "why") + ")\n";
+    for (const json::value& member : stage.at("engines").get_array()) {
+      const json::object& engine = member.get_object();
+      std::string told;
+      if (!engine.at("predicted_us").is_null()) {
+        told = fmt::sprintf("%.1f us", number_of(engine, "predicted_us"));
+      }
+      if (engine.contains("remark")) {
+        told += (told.empty() ? "" : ", ") + text_of(engine, "remark");
+      }
+      out += fmt::sprintf("  %-12s %s\n", text_of(engine, "name"), told);
+    }
+  }
+  return out;
 }
 
 json::object status_to_json(const Status& status) {

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
@@ -18,6 +20,14 @@ namespace syncline::app {
 // "  engines: cuda 120 batches, cpu 64 batches", and why one is out of service; of a status as
 // JSON.
 std::string engines_text(const boost::json::array& engines);
+
+// Those of an engine's stages that are out of service, as "seal, open"; empty: none.
+std::string stages_out_text(const dispatch::EngineReport& engine);
+
+// One object a stage. appliance: the running one that explains; empty: none does.
+boost::json::array explanations_to_json(const std::vector<dispatch::Explanation>& explanations,
+                                        const std::string& appliance);
+std::string explanations_text(const boost::json::array& explanations);
 
 boost::json::object status_to_json(const Status& status);
 boost::json::object conflict_to_json(const std::string& id, const model::Conflict& conflict,

@@ -22,7 +22,6 @@
 #include "host/base/clock.hpp"
 #include "host/base/disk.hpp"
 #include "host/base/log.hpp"
-#include "host/base/metrics.hpp"
 #include "host/base/random.hpp"
 #include "host/base/work_pool.hpp"
 #include "host/core/rules.hpp"
@@ -186,7 +185,8 @@ class Runtime {
   virtual bool is_at_rest() const = 0;
   // Those that kSystemWentBack stopped, and that are read as far as they can be.
   virtual std::vector<std::string> systems_that_went_back() const = 0;
-  virtual Metrics& metrics() = 0;
+  // As Prometheus reads them.
+  virtual std::string metrics_text() = 0;
 };
 
 }  // namespace syncline::app

@@ -16,6 +16,7 @@
 #include "host/app/known_places.hpp"
 #include "host/app/runtime.hpp"
 #include "host/base/bounded_queue.hpp"
+#include "host/base/metrics.hpp"
 #include "host/capture/capture.hpp"
 
 namespace syncline::app {
@@ -145,7 +146,7 @@ class RuntimeImpl final : public Runtime {
   Result<void> retry(const model::Skip& skip, const std::string& item) override;
   bool is_at_rest() const override;
   std::vector<std::string> systems_that_went_back() const override;
-  Metrics& metrics() override { return metrics_; }
+  std::string metrics_text() override;
 
  private:
   enum class PauseAction : uint8_t { kPause, kResume };

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "host/app/runtime_internal.hpp"
+#include "host/dispatch/engine_metrics.hpp"
 #include "host/pipeline/ledger.hpp"
 
 namespace syncline::app {
@@ -42,6 +43,14 @@ Status RuntimeImpl::status() const {
   }
   for (const auto& run : runs_) status.systems.push_back(status_of(*run));
   return status;
+}
+
+std::string RuntimeImpl::metrics_text() {
+  {
+    const std::lock_guard lock(mutex_);
+    dispatch::note_engines(parts_.dispatcher.report(), metrics_);
+  }
+  return metrics_.to_prometheus();
 }
 
 SystemStatus RuntimeImpl::status_of(SystemRun& run) const {

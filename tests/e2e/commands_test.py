@@ -110,6 +110,8 @@ class Machine(fixture.Appliance):
                    if "remark" not in engine}
             self.assertEqual(one["chosen"], min(can, key=can.get))
             self.assertTrue(one["why"])
+            self.assertIsNone(one["appliance"])
+        self.assertIn("no running appliance", self.call("engines", "--explain", "64KiB").stdout)
         self.assertIn("not a size", self.call("engines", "--explain", "soon", expect=2).stderr)
 
     def test_a_forced_engine_runs_or_says_why_it_cannot(self):
@@ -179,6 +181,31 @@ class Running(fixture.Appliance):
         self.stop()
         for command in ("status", "lag", "pause", "resume", "reload"):
             self.refuse(command, status=4, code="SYN-1003", says=["syncline run"])
+
+    def test_the_running_appliance_explains_its_own_engines(self):
+        running = {engine["name"] for engine in self.ask("status")["engines"]}
+        for one in self.ask("engines", "--explain", "64KiB"):
+            self.assertEqual((one["appliance"], one["bytes"]), ("main", 65536))
+            self.assertEqual({engine["name"] for engine in one["engines"]}, running)
+            self.assertIn(one["chosen"], running)
+        told = self.call("engines", "--explain", "64KiB").stdout
+        self.assertIn("the running appliance 'main'", told)
+        self.assertIn("seal: ", told)
+        self.stop()
+        self.assertIsNone(self.ask("engines", "--explain", "64KiB")[0]["appliance"])
+
+    def test_metrics_tell_what_the_engines_did(self):
+        told = self.metrics()
+        for engine in self.ask("status")["engines"]:
+            name = engine["name"]
+            self.assertIn(f'syncline_engine_faults_total{{engine="{name}"}} 0', told)
+            for stage in ("fingerprint", "detect", "seal", "open"):
+                labels = f'{{engine="{name}",stage="{stage}"}}'
+                self.assertIn(f"syncline_engine_out_of_service{labels} 0", told)
+                self.assertIn(f"syncline_engine_not_ready_total{labels} ", told)
+        done = [int(line.rsplit(" ")[-1]) for line in told.splitlines()
+                if line.startswith("syncline_engine_batches_total{") and 'stage="seal"' in line]
+        self.assertGreater(sum(done), 0)
 
     def test_a_paused_dataset_waits_and_the_others_go_on(self):
         self.call("pause", "customer")

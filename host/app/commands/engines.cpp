@@ -16,6 +16,20 @@ struct Shown {
   std::string text;
 };
 
+// All engines of this machine, measured by this process.
+struct Measured {
+  std::unique_ptr<dispatch::Dispatcher> dispatcher;
+  std::vector<Engines::Absent> absent;
+};
+
+Result<Measured> measure() {
+  Engines engines = make_engines(EngineScope::kAll);
+  SYN_TRY(auto dispatcher,
+          dispatch::Dispatcher::make(std::move(engines.there), "auto", system_clock()));
+  dispatcher->calibrate();
+  return Measured{std::move(dispatcher), std::move(engines.absent)};
+}
+
 std::string why_absent(const Engines::Absent& absent) {
   return "not there: " + absent.error.what + ": " + absent.error.why;
 }
@@ -72,7 +86,8 @@ void show_engine(const dispatch::EngineReport& report, const dispatch::Dispatche
                    {"stages", std::move(stages)}};
   if (report.is_out_of_service) {
     one["fault"] = report.last_fault;
-    shown.text += "  out of service: " + report.last_fault + "\n";
+    shown.text +=
+        "  out of service for " + stages_out_text(report) + ": " + report.last_fault + "\n";
   }
   shown.data.push_back(std::move(one));
 }
@@ -98,57 +113,52 @@ void show_absent(const Engines::Absent& absent, Shown& shown) {
   shown.text += absent.name + ": " + why_absent(absent) + "\n    " + absent.error.fix + "\n";
 }
 
-void explain_stage(const dispatch::Explanation& explanation,
-                   const std::vector<Engines::Absent>& absent, Shown& shown) {
-  const std::string stage(engine::stage_name(explanation.stage));
-  shown.text += stage + ": " + explanation.chosen + " (" + explanation.why + ")\n";
-  json::array engines;
-  for (const auto& candidate : explanation.candidates) {
-    json::object one{{"name", candidate.name}, {"predicted_us", nullptr}};
-    std::string told = candidate.remark;
-    if (candidate.predicted_us >= 0) {
-      one["predicted_us"] = candidate.predicted_us;
-      told = fmt::format("{:.1f} us{}{}", candidate.predicted_us, told.empty() ? "" : ", ", told);
+void add_absent(const std::vector<Engines::Absent>& absent, json::array& explanations) {
+  for (json::value& explanation : explanations) {
+    for (const Engines::Absent& one : absent) {
+      explanation.at("engines").as_array().push_back(
+          json::object{{"name", one.name}, {"predicted_us", nullptr}, {"remark", why_absent(one)}});
     }
-    if (!candidate.remark.empty()) one["remark"] = candidate.remark;
-    engines.push_back(std::move(one));
-    shown.text += fmt::format("  {:<12} {}\n", candidate.name, told);
   }
-  for (const Engines::Absent& one : absent) {
-    const std::string remark = why_absent(one);
-    engines.push_back(
-        json::object{{"name", one.name}, {"predicted_us", nullptr}, {"remark", remark}});
-    shown.text += fmt::format("  {:<12} {}\n", one.name, remark);
+}
+
+// A running appliance's dispatcher has met other batches, and may be at work: it says what it would
+// do. Where none answers, this process measures for itself.
+Result<ExitStatus> explain(const Arguments& arguments) {
+  const auto bytes = static_cast<double>(arguments.explain_bytes);
+  const std::string batch = "a batch whose stage works on " + size_text(bytes);
+  const auto asked = ask(arguments, {{"command", "explain"}, {"bytes", arguments.explain_bytes}});
+  if (asked && asked.value().is_array() && !asked.value().get_array().empty()) {
+    const json::array& explanations = asked.value().get_array();
+    const json::object& first = explanations.front().get_object();
+    print(arguments, explanations,
+          "the running appliance '" + std::string(first.at("appliance").get_string()) +
+              "' would do this now with " + batch + "\n" + explanations_text(explanations));
+    return ExitStatus::kOk;
   }
-  shown.data.push_back(json::object{{"stage", stage},
-                                    {"bytes", explanation.bytes},
-                                    {"chosen", explanation.chosen},
-                                    {"why", explanation.why},
-                                    {"engines", std::move(engines)}});
+  SYN_TRY(Measured measured, measure());
+  json::array explanations = explanations_to_json(measured.dispatcher->explain(bytes), "");
+  add_absent(measured.absent, explanations);
+  const std::string why = asked ? "it is of another version" : asked.error().what;
+  print(arguments, explanations,
+        batch +
+            ", with engine = \"auto\" and nothing else going on\n(measured just now; no running "
+            "appliance explains it: " +
+            why + ")\n" + explanations_text(explanations));
+  return ExitStatus::kOk;
 }
 
 }  // namespace
 
 Result<ExitStatus> run_engines(const Arguments& arguments) {
-  Engines engines = make_engines(EngineScope::kAll);
-  SYN_TRY(const auto dispatcher,
-          dispatch::Dispatcher::make(std::move(engines.there), "auto", system_clock()));
-  dispatcher->calibrate();
+  if (arguments.explain_bytes > 0) return explain(arguments);
+  SYN_TRY(const Measured measured, measure());
   Shown shown;
-  if (arguments.explain_bytes > 0) {
-    const auto bytes = static_cast<double>(arguments.explain_bytes);
-    shown.text = "a batch whose stage works on " + size_text(bytes) +
-                 ", with engine = \"auto\" and nothing else going on\n";
-    for (const auto& explanation : dispatcher->explain(bytes)) {
-      explain_stage(explanation, engines.absent, shown);
-    }
-  } else {
-    for (const auto& report : dispatcher->report()) {
-      show_engine(report, *dispatcher, shown);
-    }
-    for (const Engines::Absent& absent : engines.absent) show_absent(absent, shown);
-    show_shares(*dispatcher, shown);
+  for (const auto& report : measured.dispatcher->report()) {
+    show_engine(report, *measured.dispatcher, shown);
   }
+  for (const Engines::Absent& absent : measured.absent) show_absent(absent, shown);
+  show_shares(*measured.dispatcher, shown);
   print(arguments, shown.data, shown.text);
   return ExitStatus::kOk;
 }
