@@ -120,6 +120,13 @@ TEXTS = [
     field("utf3", "text", "text CHARACTER SET utf8mb3", "TEXT", texts(beyond_plane)),
     field("ucs2", "text", "text CHARACTER SET ucs2", "TEXT", texts(beyond_plane)),
     field("utf16", "text", "text CHARACTER SET utf16", "TEXT", texts()),
+    field("sjis", "text", "text CHARACTER SET sjis", "TEXT", any_of(
+        "C:\\dir~", "~", "表\\ソ~", "日本語 ｱｲｳ", ("C:¥dir", "m"), ("＼", "m"), ("é", "m"))),
+    field("uhc", "text", "text CHARACTER SET euckr", "TEXT", any_of(
+        "한국어 ~\\", "똠방각하 펲시콜라", ("é", "m"))),
+    field("mac", "text", "text CHARACTER SET macroman", "TEXT", any_of("Zürich √Ω", ("Ł", "m"))),
+    field("path", "text", "enum('C:\\\\dir~', '表') CHARACTER SET sjis", "TEXT", any_of(
+        "C:\\dir~", "表", ("C:", "m"))),
     field("ci", "text", "text COLLATE utf8mb4_general_ci", "TEXT COLLATE NOCASE", texts()),
     field("uca", "text", "text COLLATE utf8mb4_unicode_520_ci", "TEXT COLLATE RTRIM", texts()),
     field("enum", "colour", f"enum({COLOUR_LIST})", "TEXT", labels(COLOURS, (

@@ -121,8 +121,10 @@ Result<void> Decoder::look_at(Followed& followed) {
     stop(followed, std::move(mapped).error());
     return success();
   }
-  if (auto problem = cascade_problem(mapped.value())) {
-    stop(followed, std::move(*problem));
+  SYN_TRY(auto unreadable, read_letters(*connection, mapped.value()));
+  if (auto problem = cascade_problem(mapped.value())) unreadable.push_back(std::move(*problem));
+  if (!unreadable.empty()) {
+    stop(followed, std::move(unreadable.front()));
     return success();
   }
   SYN_TRY(auto links, read_links(*connection, mapped.value(), *shared_));
@@ -130,10 +132,11 @@ Result<void> Decoder::look_at(Followed& followed) {
     stop(followed, std::move(links.problems.front()));
     return success();
   }
-  if (auto problem = find_still_parent(followed, links.links)) {
-    stop(followed, std::move(*problem));
+  if (auto still = find_still_parent(followed, links.links)) {
+    stop(followed, std::move(*still));
     return success();
   }
+  SYN_TRY(read_letters(*connection, links.links));
   set_links(followed, std::move(links.links));
   const bool was_stopped = !followed.mapped && !followed.why_stopped.what.empty();
   const bool is_other = followed.mapped && !is_same_shape(*followed.mapped, mapped.value());

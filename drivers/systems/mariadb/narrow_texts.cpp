@@ -1,9 +1,10 @@
-// Columns whose character set lacks letters that other systems' texts may have: each record with
-// one is refused.
+// Columns whose character set lacks letters that other systems' texts may have, of which each
+// record with one is refused; and columns whose own letters are not known in the log.
 #include <algorithm>
 #include <set>
 #include <string>
 
+#include "drivers/systems/mariadb/detail/charset.hpp"
 #include "drivers/systems/mariadb/detail/findings.hpp"
 
 namespace syncline::mariadb {
@@ -54,12 +55,20 @@ std::string rest_of(std::string_view table, const Column& column) {
   return std::string(line);
 }
 
+// created: SHOW CREATE TABLE; known: the collations of utf8mb4.
+std::string wide_sql(std::string_view created, const std::set<std::string>& known,
+                     const Mapped& mapped, const Column& column) {
+  const std::string collation = wide_collation(known, column);
+  return "ALTER TABLE " + quoted_name(mapped.table.name) + " MODIFY " + quoted_name(column.name) +
+         " " + column.type.name + " CHARACTER SET utf8mb4" +
+         (collation.empty() ? "" : " COLLATE " + collation) + rest_of(created, column) + ";";
+}
+
 }  // namespace
 
 Result<void> find_narrow_texts(Connection& connection, const Mapped& mapped,
                                std::vector<ports::Finding>& out) {
   if (mapped.mapping->direction == ports::Direction::kFrom) return success();
-  const std::string table = quoted_name(mapped.table.name);
   std::string created;
   std::set<std::string> known;
   for (size_t i = 0; i < mapped.columns.size(); ++i) {
@@ -69,18 +78,46 @@ Result<void> find_narrow_texts(Connection& connection, const Mapped& mapped,
       SYN_TRY(created, read_created(connection, mapped.table.name));
       SYN_TRY(known, read_wide_collations(connection));
     }
-    const std::string collation = wide_collation(known, column);
     const std::string& charset = column.type.charset;
     ports::Finding finding{
         ports::Severity::kNote, mapped.schema->name,
         "column " + column.name + " of " + mapped.table.name + " has the character set " + charset +
             ": a record with a letter that it lacks, from another system, is refused and goes to "
             "quarantine",
-        "ALTER TABLE " + table + " MODIFY " + quoted_name(column.name) + " " + column.type.name +
-            " CHARACTER SET utf8mb4" + (collation.empty() ? "" : " COLLATE " + collation) +
-            rest_of(created, column) + ";"};
+        wide_sql(created, known, mapped, column)};
     finding.narrow_text = {static_cast<model::FieldIndex>(i), charset};
     out.push_back(std::move(finding));
+  }
+  return success();
+}
+
+Result<ports::Finding> unreadable_text(Connection& connection, const Mapped& mapped,
+                                       const Column& column) {
+  SYN_TRY(const std::string created, read_created(connection, mapped.table.name));
+  SYN_TRY(const auto known, read_wide_collations(connection));
+  return ports::Finding{ports::Severity::kStops, mapped.schema->name,
+                        "column " + column.name + " of " + mapped.table.name +
+                            " has the character set " + column.type.charset +
+                            ", whose letters in the log this version does not know",
+                        wide_sql(created, known, mapped, column)};
+}
+
+Result<void> find_unreadable_texts(Connection& connection, const Mapped& mapped,
+                                   std::vector<ports::Finding>& out) {
+  const ports::DatasetMapping& mapping = *mapped.mapping;
+  const bool is_log_read =
+      mapping.capture == ports::Capture::kLog && mapping.direction != ports::Direction::kTo;
+  if (!is_log_read) return success();
+  std::set<std::string> known;
+  for (const Column& column : mapped.columns) {
+    const std::string& charset = column.type.charset;
+    if (!has_own_letters(charset) || known.contains(charset)) continue;
+    const auto checked = check_charset(connection, charset);
+    if (checked) known.insert(charset);
+    if (checked) continue;
+    if (checked.error().code != ErrorCode::kSystemSchema) return checked.error();
+    SYN_TRY(ports::Finding found, unreadable_text(connection, mapped, column));
+    out.push_back(std::move(found));
   }
   return success();
 }

@@ -70,26 +70,6 @@ auto refuse(std::string_view text, const std::string& held_as, std::string why) 
               std::move(why), "correct the value in its row, or map the column to another type");
 }
 
-// The labels of "enum('a','it''s')".
-std::vector<std::string> labels_of(std::string_view column_type) {
-  std::vector<std::string> labels;
-  bool is_inside = false;
-  for (size_t i = 0; i < column_type.size(); ++i) {
-    const char letter = column_type[i];
-    const bool is_doubled =
-        is_inside && letter == '\'' && i + 1 < column_type.size() && column_type[i + 1] == '\'';
-    if (is_doubled) {
-      labels.back() += column_type[i++];
-    } else if (letter == '\'') {
-      is_inside = !is_inside;
-      if (is_inside) labels.emplace_back();
-    } else if (is_inside) {
-      labels.back() += letter;
-    }
-  }
-  return labels;
-}
-
 bool has_label(const NativeType& native, std::string_view label) {
   return std::find(native.labels.begin(), native.labels.end(), label) != native.labels.end();
 }
@@ -294,9 +274,14 @@ Result<Parameter> geometry_parameter(std::string_view bytes, const LogicalType& 
   return out;
 }
 
+// The only letter that a set of the server's takes and gives back as another, as 晙.
+bool is_taken_for_another(std::string_view text, const NativeType& native) {
+  return native.charset == "cp932" && text.find("晡") != std::string_view::npos;
+}
+
 // A column of times has no zone; a text keeps it.
-Parameter text_parameter(std::string_view bytes, const LogicalType& type,
-                         const NativeType& native) {
+Result<Parameter> text_parameter(std::string_view bytes, const LogicalType& type,
+                                 const NativeType& native) {
   const bool is_spatial =
       type.kind == TypeKind::kSpatial && parameter_kind_of(native) == ParameterKind::kBytes;
   Parameter out;
@@ -304,7 +289,8 @@ Parameter text_parameter(std::string_view bytes, const LogicalType& type,
                                                          : model::text_from_canonical(bytes, type);
   const bool is_moment = type.kind == TypeKind::kTimestamp && !holds_characters(native);
   if (is_moment && out.text.ends_with('Z')) out.text.pop_back();
-  return out;
+  if (!is_taken_for_another(out.text, native)) return out;
+  return refuse(out.text, native.name, "the server takes 晡 for another letter of cp932");
 }
 
 }  // namespace

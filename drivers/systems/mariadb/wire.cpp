@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 
+#include "drivers/systems/mariadb/detail/charset.hpp"
 #include "drivers/systems/mariadb/detail/json_binary.hpp"
 #include "drivers/systems/mariadb/detail/wire_dates.hpp"
 
@@ -112,15 +113,27 @@ Result<std::string> from_uuid(std::string_view bytes, const LogicalType& type) {
   return model::canonical_from_text(text, type);
 }
 
+bool is_utf8_here(std::string_view bytes, const NativeType& native) {
+  if (native.letters != nullptr) return native.letters->is_plain(bytes);
+  return is_utf8(native.charset);
+}
+
+Result<std::string> utf8_from(std::string_view bytes, const NativeType& native) {
+  if (native.letters != nullptr) return native.letters->utf8_from(bytes);
+  if (is_utf8(native.charset)) return std::string(bytes);
+  return fail(ErrorCode::kValue, "a text cannot be read",
+              "the letters of character set " + native.charset + " are not known", "report this");
+}
+
 Result<std::string> from_characters(std::string_view bytes, const NativeType& native,
                                     const LogicalType& type) {
-  if (is_utf8(native.charset)) {
+  if (is_utf8_here(bytes, native)) {
     if (type.kind == TypeKind::kText || type.kind == TypeKind::kChar) {
       return model::canonical_text(bytes, type);
     }
     return canonical_from_native(bytes, native, type);
   }
-  SYN_TRY(const std::string text, utf8_from(bytes, native.charset));
+  SYN_TRY(const std::string text, utf8_from(bytes, native));
   return canonical_from_native(text, native, type);
 }
 
@@ -227,7 +240,7 @@ bool has_labels(const NativeType& native, const WireColumn& wire) {
   if (wire.labels.empty()) return true;  // not told
   return std::equal(wire.labels.begin(), wire.labels.end(), native.labels.begin(),
                     native.labels.end(), [&](const std::string& one, const std::string& other) {
-                      const auto text = utf8_from(one, native.charset);
+                      const auto text = utf8_from(one, native);
                       return text && text.value() == other;
                     });
 }

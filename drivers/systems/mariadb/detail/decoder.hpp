@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "drivers/systems/mariadb/detail/cascades.hpp"
+#include "drivers/systems/mariadb/detail/charset.hpp"
 #include "drivers/systems/mariadb/detail/position.hpp"
 #include "drivers/systems/mariadb/detail/row_cells.hpp"
 #include "drivers/systems/mariadb/detail/row_image.hpp"
@@ -172,6 +173,8 @@ class Decoder {
   Result<void> look_after(const Statement& statement, std::string_view database);
   Result<void> bind(Bound& bound);
   Result<void> bind_dataset(size_t index, Bound& bound);
+  Result<std::vector<Error>> read_letters(Connection& connection, Mapped& mapped);
+  Result<void> read_letters(Connection& connection, std::vector<Link>& links);
   static bool fits(const Mapped& mapped, const TableMap& map, std::vector<size_t>& columns);
   void bind_checkpoint(Bound& bound);
   void unbind(const Followed& followed);
@@ -212,6 +215,7 @@ class Decoder {
   std::map<uint64_t, Bound> bound_;
   std::map<std::string, Held> held_;  // by xid
   Cascades cascades_;
+  Charsets charsets_;
 
   uint32_t server_ = 0;
   uint32_t turn_ = 0;

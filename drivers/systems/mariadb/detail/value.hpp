@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,8 @@
 #include "host/model/types.hpp"
 
 namespace syncline::mariadb {
+
+class Charset;
 
 enum class Category : uint8_t {
   kInteger,
@@ -53,6 +56,8 @@ struct NativeType {
   uint32_t collation_id = 0;
   std::vector<std::string> labels;  // of enum and set, in UTF-8
   std::string name;                 // as the table declares it: "varchar(40)"
+  // Of what is read from the log, and not UTF-8 there.
+  std::shared_ptr<const Charset> letters;
   bool operator==(const NativeType&) const = default;
 };
 
@@ -101,8 +106,7 @@ ParameterKind parameter_kind_of(const NativeType& native);
 Result<Parameter> parameter_from_canonical(std::string_view bytes, const model::LogicalType& type,
                                            const NativeType& native);
 
-// Bytes in one of the server's character sets as UTF-8. Errors: kValue.
-Result<std::string> utf8_from(std::string_view bytes, const std::string& charset);
-bool is_utf8(const std::string& charset);  // the bytes are UTF-8 as they are
+// The labels of "enum('a','it''s')".
+std::vector<std::string> labels_of(std::string_view column_type);
 
 }  // namespace syncline::mariadb
