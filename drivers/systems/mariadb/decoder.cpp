@@ -32,7 +32,7 @@ Decoder::Decoder(std::shared_ptr<const Shared> shared, Connect connect)
     : shared_(std::move(shared)), connect_(std::move(connect)) {
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     if (mapping.direction == ports::Direction::kTo) continue;
-    followed_.push_back({&mapping, {}, {}, false});
+    followed_.emplace_back().mapping = &mapping;
   }
 }
 
@@ -121,6 +121,10 @@ Result<void> Decoder::look_at(Followed& followed) {
     stop(followed, std::move(mapped).error());
     return success();
   }
+  if (followed.unfit && is_same_shape(followed.unfit->first, mapped.value())) {
+    stop(followed, followed.unfit->second);
+    return success();
+  }
   SYN_TRY(auto unreadable, read_letters(*connection, mapped.value()));
   if (auto problem = cascade_problem(mapped.value())) unreadable.push_back(std::move(*problem));
   if (!unreadable.empty()) {
@@ -181,6 +185,7 @@ Result<void> Decoder::look_after(const Statement& statement, std::string_view da
       rescan(followed);
       continue;
     }
+    followed.unfit.reset();
     SYN_TRY(look_at(followed));
     // Foreign keys that went with this statement may have acted before, in log that is read now.
     const bool is_derived = followed.mapping->cascade == ports::Cascade::kDerive;

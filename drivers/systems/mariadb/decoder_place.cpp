@@ -14,6 +14,9 @@ void Decoder::begin_stream(LogPosition position, uint32_t server) {
   const History& history = position.history;
   const bool was_other = server_ != 0 && server_ != server;
   if (was_other) cascades_.forget();  // children are known as of a place of the other's log
+  for (Followed& followed : followed_) {
+    if (was_other) followed.behind_end.reset();  // likewise
+  }
   cascades_.roll_back();
   bound_.clear();
   held_.clear();

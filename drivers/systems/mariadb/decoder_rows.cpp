@@ -30,7 +30,8 @@ uint64_t number_of(std::string_view bytes) {
 
 Result<void> Decoder::on_table_map(const Event& event) {
   const auto known = bound_.find(event.table);
-  if (known != bound_.end() && known->second.body == event.body) return success();
+  const bool is_known = known != bound_.end() && known->second.body == event.body;
+  if (is_known && !is_behind_all(known->second)) return success();
   Bound bound;
   bound.body = event.body;
   SYN_TRY(bound.map, parse_table_map(event.body, event.flavour));
@@ -147,11 +148,12 @@ Result<void> Decoder::bind_dataset(size_t index, Bound& bound) {
     SYN_TRY(look_at(followed));
     if (!followed.mapped) return success();
     if (!fits(*followed.mapped, bound.map, bound.columns)) {
-      if (!std::exchange(followed.is_behind, true)) rescan(followed);
-      return success();
+      return pass_over(followed, *followed.mapped, bound);
     }
   }
-  if (std::exchange(followed.is_behind, false)) rescan(followed);
+  if (followed.behind) rescan(followed);
+  followed.behind.reset();
+  followed.behind_end.reset();
   bound.meaning = Meaning::kDataset;
   return success();
 }

@@ -153,6 +153,34 @@ TEST_F(Charsets, LabelsAreReadFromTheLogInAnySet) {
   EXPECT_THAT(rescans_, IsEmpty());
 }
 
+// The catalog is in three bytes a letter: what the labels are is not told.
+TEST_F(Charsets, LabelsThatTheCatalogCannotShowStopTheirDatasetUntilTheyAreMended) {
+  user_.run(
+      "CREATE TABLE thing(id int PRIMARY KEY, e enum('🚲', 'yes?') DEFAULT 'yes?' COMMENT "
+      "'how')");
+  start({make_schema("thing", "id:int64 e:text")});
+  user_.run("INSERT INTO thing VALUES (1, 'yes?')");
+  poll_until([&] { return !rescans_.empty(); });
+  user_.run("INSERT INTO thing VALUES (2, '🚲')");
+  poll_until([&] { return !stopped_.empty(); });
+  EXPECT_THAT(sink_->take(), IsEmpty());
+  const Error error = stopped_[0].error;
+  EXPECT_EQ(ErrorCode::kSystemSchema, error.code);
+  EXPECT_THAT(error.why, HasSubstr("column e"));
+  EXPECT_EQ(schemas_[0].dataset, stopped_[0].dataset);
+  user_.run("INSERT INTO thing VALUES (3, 'yes?')");
+  constexpr int kLongerThanALookMs = 6'000;
+  EXPECT_THAT(take_for(kLongerThanALookMs), IsEmpty());
+  EXPECT_THAT(stopped_, SizeIs(1));
+  rescans_.clear();
+  user_.run(error.fix.substr(0, error.fix.find(';')));
+  poll_until([&] { return !rescans_.empty(); });
+  EXPECT_THAT(snapshot(), ElementsAre("snapshot 1 e=yes?", "snapshot 2 e=🚲", "snapshot 3 e=yes?"));
+  user_.run("INSERT INTO thing VALUES (4, '🚲'), (5, DEFAULT)");
+  EXPECT_THAT(take(2), ElementsAre("insert 4 e=🚲", "insert 5 e=yes?"));
+  EXPECT_THAT(user_.ask("SHOW CREATE TABLE thing"), HasSubstr("COMMENT 'how'"));
+}
+
 TEST_F(Charsets, ASetWhoseLettersAreNotKnownStopsPlan) {
   user_.run(
       "CREATE TABLE thing(id int PRIMARY KEY, v varchar(9) CHARACTER SET sjis NOT NULL COMMENT "

@@ -15,7 +15,8 @@
 //
 // Groups up to the place that was read before are passed over, but for what must be held. Rows of a
 // table that is not what its description says now were written before it was changed: they are
-// passed over, and the dataset is scanned.
+// passed over, and the dataset is scanned. Behind the end that the log had when the table was
+// looked at there are none: the dataset stops.
 //
 // Owner: it owns what is followed, and held events. Threads: one at a time. Errors: kSystemOpen;
 // kSystemLost where the log is another than before; a dataset that cannot go on is no error of the
@@ -99,7 +100,9 @@ class Decoder {
     const ports::DatasetMapping* mapping = nullptr;
     std::optional<Mapped> mapped;  // none: it stands still
     Error why_stopped;
-    bool is_behind = false;  // the log is still before the table's last change
+    std::optional<Mapped> behind;     // as it is now: the log is still before that change
+    std::optional<Place> behind_end;  // behind it no row is of before
+    std::optional<std::pair<Mapped, Error>> unfit;  // as it was when its rows were no such ones
   };
   enum class Meaning : uint8_t { kIgnored, kCheckpoint, kDataset };
   struct ParentSide {
@@ -111,6 +114,7 @@ class Decoder {
     TableMap map;
     Meaning meaning = Meaning::kIgnored;
     size_t followed = 0;
+    bool is_behind = false;           // its rows are of before the table's last change
     std::vector<size_t> columns;      // per schema field, or per checkpoint column: place in rows
     std::vector<ParentSide> parents;  // what foreign keys make of changes of its rows
   };
@@ -173,6 +177,8 @@ class Decoder {
   Result<void> look_after(const Statement& statement, std::string_view database);
   Result<void> bind(Bound& bound);
   Result<void> bind_dataset(size_t index, Bound& bound);
+  Result<void> pass_over(Followed& followed, const Mapped& mapped, Bound& bound);
+  bool is_behind_all(const Bound& bound) const;
   Result<std::vector<Error>> read_letters(Connection& connection, Mapped& mapped);
   Result<void> read_letters(Connection& connection, std::vector<Link>& links);
   static bool fits(const Mapped& mapped, const TableMap& map, std::vector<size_t>& columns);
