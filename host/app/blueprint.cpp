@@ -1,7 +1,6 @@
 #include "host/app/blueprint.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -156,39 +155,16 @@ ports::DatasetMapping dataset_mapping(const config::ResolvedMapping& resolved,
   return mapping;
 }
 
-// A plain path is relative to the config file's folder, as all paths in it are.
-std::string url_of(const config::Config& config, const config::SystemSettings& settings) {
-  if (settings.url.find("://") != std::string::npos) return settings.url;
-  return (std::filesystem::path(config.file).parent_path() / settings.url).string();
-}
-
 std::vector<BlueprintSystem> bare_systems(const config::Config& config,
                                           std::vector<Error>& errors) {
   std::vector<BlueprintSystem> systems;
   for (const config::SystemSettings& settings : config.systems) {
-    BlueprintSystem system;
-    system.settings = &settings;
-    system.ports.appliance = config.appliance.name;
-    system.ports.name = settings.name;
-    system.ports.id = settings.id;
-    system.ports.url = url_of(config, settings);
-    system.ports.replica_url = settings.replica;
-    auto password = config::read_secret(settings.password);
-    if (password) {
-      system.ports.password = std::move(password).value();
+    auto system = bare_system(config, settings);
+    if (system) {
+      systems.push_back(std::move(system).value());
     } else {
-      Error error = std::move(password).error();
-      error.what = config::place_text(config, settings.place) + "system \"" + settings.name +
-                   "\": " + error.what;
-      errors.push_back(std::move(error));
+      errors.push_back(std::move(system).error());
     }
-    system.ports.lane_count = config.appliance.lane_count;
-    system.ports.spool_folder = (std::filesystem::path(config.appliance.data) / "spool").string();
-    const bool is_pause = settings.log_limit_action == config::LogLimitAction::kPause;
-    (is_pause ? system.ports.log_pause_bytes : system.ports.log_limit_bytes) =
-        settings.log_limit_bytes;
-    system.ports.write_connections = settings.write_connections;
-    systems.push_back(std::move(system));
   }
   return systems;
 }

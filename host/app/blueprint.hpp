@@ -50,6 +50,11 @@ struct Drafted {
 // What this build offers the config.
 config::Offer offer();
 
+// A system as the config alone says it, which outlives it: no system is asked, and the datasets are
+// not there. Errors: those of its password.
+Result<BlueprintSystem> bare_system(const config::Config& config,
+                                    const config::SystemSettings& settings);
+
 // Reads the config and every system's tables.
 Drafted draft_blueprint(const std::string& config_path, Clock& clock);
 // Its first error, which says how many more there are. REQUIRES: it has one.

@@ -119,12 +119,16 @@ Result<void> check_stored(state::Shadow& shadow, const core::Rules& rules) {
   return success();
 }
 
-// One that was synced is never held: places in logs and in the journal would move on without it.
-Result<void> RuntimeImpl::check_datasets() {
-  for (const HeldDataset& held : parts_.held) {
-    SYN_TRY(const std::string stored, parts_.shadow.get_item(schema_item(held.name)));
+Result<void> check_held(state::Shadow& shadow, const std::vector<HeldDataset>& datasets) {
+  for (const HeldDataset& held : datasets) {
+    SYN_TRY(const std::string stored, shadow.get_item(schema_item(held.name)));
     if (!stored.empty()) return drop_error(held);
   }
+  return success();
+}
+
+Result<void> RuntimeImpl::check_datasets() {
+  SYN_TRY(check_held(parts_.shadow, parts_.held));
   SYN_TRY(check_stored(parts_.shadow, parts_.rules));
   for (auto& [dataset, rules] : parts_.rules) {
     const std::string& name = rules.schema->name;

@@ -88,6 +88,26 @@ Result<Systems::const_iterator> find_system(const Blueprint& blueprint, const st
               "name one that [systems] lists");
 }
 
+// What was synced with the system and is in no dataset now is not compared: should it be put back,
+// another resync does that.
+Result<void> note_taken_out(state::Shadow& shadow, const BlueprintSystem& system) {
+  const std::string end = "/" + std::to_string(system.settings->id);
+  std::vector<std::string> gone;
+  SYN_TRY(shadow.scan_items(
+      std::string(kMappingPrefix), [&](const std::string& name, std::string_view) {
+        const bool is_known =
+            std::ranges::any_of(system.ports.datasets, [&](const ports::DatasetMapping& mapping) {
+              return name == mapping_item(mapping.schema->dataset, system.settings->id);
+            });
+        if (name.ends_with(end) && !is_known) gone.push_back(name);
+        return true;
+      }));
+  for (const std::string& name : gone) {
+    SYN_TRY(shadow.put_item(name, kTakenOut));
+  }
+  return success();
+}
+
 }  // namespace
 
 Result<void> refuse_stranger(Storage& storage, const Blueprint& blueprint,
@@ -112,6 +132,7 @@ Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const 
                             Clock& clock) {
   SYN_TRY(const auto found, find_system(blueprint, system));
   state::Shadow& shadow = storage.shadow();
+  SYN_TRY(check_held(shadow, blueprint.held));
   SYN_TRY(const std::string before, shadow.get_item(epoch_item(system)));
   const uint32_t old_epoch = before.empty() ? 0 : ByteReader(before).u32();
   const auto now = static_cast<uint32_t>(clock.now_us() / 1'000'000);
@@ -132,6 +153,7 @@ Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const 
     SYN_TRY(pipeline::Pipeline::forget_held_deletes(shadow, found->settings->id,
                                                     mapping.schema->dataset));
   }
+  SYN_TRY(note_taken_out(shadow, *found));
   SYN_TRY(pipeline::Pipeline::forget_position(shadow, found->settings->id, committed));
   SYN_TRY(shadow.flush());
   return forget_place(system, storage.disk());

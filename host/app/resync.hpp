@@ -29,7 +29,8 @@ inline constexpr std::string_view kMappingPrefix = "mapping/";
 inline constexpr std::string_view kTakenOut = "taken out\n";  // in its place, of one that is gone
 std::string encode_epoch(uint32_t epoch);
 
-// Errors: kInvalidArgument for a system that the config does not name.
+// Errors: kInvalidArgument for a system that the config does not name; the held dataset's where it
+// was synced.
 Result<void> prepare_resync(Storage& storage, const Blueprint& blueprint, const std::string& system,
                             Clock& clock);
 

@@ -43,6 +43,8 @@ struct HeldDataset {
 
 // Why nothing runs with a config by which a dataset that was synced would be held.
 Error drop_error(const HeldDataset& held);
+// Refuses to hold one that was synced: places in logs and in the journal would move on without it.
+Result<void> check_held(state::Shadow& shadow, const std::vector<HeldDataset>& datasets);
 
 // Refuses rules by which what the data folder holds of a dataset would be read as something else.
 Result<void> check_stored(state::Shadow& shadow, const core::Rules& rules);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 
 #include <boost/json/array.hpp>
@@ -21,31 +22,35 @@ Result<std::unique_ptr<FolderLock>> refuse_running(const std::string& folder) {
 
 }  // namespace
 
+// What keeps datasets from being synced, in this system or in others, is not in the way of this: it
+// may be why somebody gives a system up.
 Result<ExitStatus> run_detach(const Arguments& arguments) {
-  SYN_TRY(const Blueprint blueprint, make_blueprint(arguments.config, system_clock()));
-  for (const BlueprintSystem& system : blueprint.systems) {
-    if (system.settings->name != arguments.system) continue;
-    SYN_TRY(const auto lock, refuse_running(blueprint.config->appliance.data));
-    SYN_TRY(const auto made, make_system(system.settings->kind, system.ports, system_clock()));
-    if (!arguments.is_yes) {
-      print(arguments, boost::json::object{{"would_detach", arguments.system}},
-            "would remove everything of ours from '" + arguments.system +
-                "'; with --yes it is done\n");
-      return ExitStatus::kOk;
-    }
-    SYN_TRY(const auto removed, made.catalog->detach());
-    boost::json::array list;
-    std::string text;
-    for (const std::string& name : removed) {
-      list.emplace_back(name);
-      text += "removed " + name + "\n";
-    }
-    print(arguments, boost::json::object{{"removed", list}},
-          text.empty() ? "nothing of ours was there\n" : text);
+  SYN_TRY(const config::Config config, read_config(arguments));
+  const auto settings =
+      std::ranges::find(config.systems, arguments.system, &config::SystemSettings::name);
+  if (settings == config.systems.end()) {
+    return fail(ErrorCode::kInvalidArgument, "the config has no system '" + arguments.system + "'",
+                "", "name one that [systems] lists");
+  }
+  SYN_TRY(const BlueprintSystem system, bare_system(config, *settings));
+  SYN_TRY(const auto lock, refuse_running(config.appliance.data));
+  SYN_TRY(const auto made, make_system(settings->kind, system.ports, system_clock()));
+  if (!arguments.is_yes) {
+    print(
+        arguments, boost::json::object{{"would_detach", arguments.system}},
+        "would remove everything of ours from '" + arguments.system + "'; with --yes it is done\n");
     return ExitStatus::kOk;
   }
-  return fail(ErrorCode::kInvalidArgument, "the config has no system '" + arguments.system + "'",
-              "", "name one that [systems] lists");
+  SYN_TRY(const auto removed, made.catalog->detach());
+  boost::json::array list;
+  std::string text;
+  for (const std::string& name : removed) {
+    list.emplace_back(name);
+    text += "removed " + name + "\n";
+  }
+  print(arguments, boost::json::object{{"removed", list}},
+        text.empty() ? "nothing of ours was there\n" : text);
+  return ExitStatus::kOk;
 }
 
 }  // namespace syncline::app

@@ -16,7 +16,7 @@ Result<ExitStatus> run_resync(const Arguments& arguments) {
   if (!answer && answer.error().code != ErrorCode::kNotRunning) return answer.error();
   const char* when = "its first sync is done\n";
   if (!answer) {
-    SYN_TRY(const Blueprint blueprint, make_blueprint(arguments.config, system_clock()));
+    SYN_TRY(const Blueprint blueprint, make_blueprint_to_run(arguments.config, system_clock()));
     const auto log = make_stderr_log(LogLevel::kWarning);
     SYN_TRY(const auto storage, Storage::open(*blueprint.config, Storage::Mode::kLook,
                                               system_clock(), system_random(), *log));
