@@ -139,7 +139,7 @@ void add_options(const std::string& name, CLI::App& command, Arguments& argument
     command.add_flag("--repair", arguments.is_repair,
                      "Have the running appliance bring differing records together");
     add_duration(command, "--settle", arguments.settle_us,
-                 "Look again at what differs after this long (2s)");
+                 "Look again at what differs until none of it became equal for this long (2s)");
   } else if (name == "conflicts" || name == "quarantine") {
     add_verb(command, arguments,
              name == "conflicts" ? std::vector<std::string>{"list", "show"}

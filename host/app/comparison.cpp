@@ -110,37 +110,96 @@ std::vector<compare::Side> sides_of(std::vector<OpenSystem>& systems, model::Dat
 }
 
 // A line on standard error while it takes long; nobody waits without knowing.
-std::function<void(size_t)> progress(const std::string& dataset, int64_t started_us) {
-  return [dataset, started_us, shown_us = started_us](size_t rows) mutable {
+class Progress {
+ public:
+  Progress(const std::string& dataset, const ComparisonOptions& options)
+      : dataset_(dataset), is_shown_(options.is_progress_shown) {}
+
+  void read(size_t rows) {
+    rows_ = rows;
+    read_us_ = system_clock().steady_us();
+    if (!is_due()) return;
+    std::fprintf(stderr, "%s: %s rows read, %s rows/s\n", dataset_.c_str(),
+                 count_text(rows).c_str(), count_text(rows_per_second()).c_str());
+  }
+  void wait_for(size_t differing) {
+    if (!is_due()) return;
+    std::fprintf(stderr, "%s: %s records still differ\n", dataset_.c_str(),
+                 count_text(differing).c_str());
+  }
+  size_t rows() const { return rows_; }
+  uint64_t rows_per_second() const {
+    const int64_t took_us = std::max<int64_t>(1, read_us_ - started_us_);
+    return static_cast<uint64_t>(static_cast<double>(rows_) * 1e6 / static_cast<double>(took_us));
+  }
+  double seconds() const {
+    return static_cast<double>(system_clock().steady_us() - started_us_) / 1e6;
+  }
+
+ private:
+  bool is_due() {
     const int64_t now_us = system_clock().steady_us();
-    if (now_us - shown_us < kProgressAfterUs) return;
-    shown_us = now_us;
-    const double seconds = static_cast<double>(now_us - started_us) / 1e6;
-    std::fprintf(stderr, "%s: %s rows read, %s rows/s\n", dataset.c_str(), count_text(rows).c_str(),
-                 count_text(static_cast<uint64_t>(static_cast<double>(rows) / seconds)).c_str());
-  };
+    if (!is_shown_ || now_us - shown_us_ < kProgressAfterUs) return false;
+    shown_us_ = now_us;
+    return true;
+  }
+
+  const std::string& dataset_;
+  const bool is_shown_;
+  const int64_t started_us_ = system_clock().steady_us();
+  int64_t shown_us_ = started_us_;
+  int64_t read_us_ = started_us_;
+  size_t rows_ = 0;
+};
+
+// Looks again at what differs until none of it has become the same for settle_us. A look that has
+// seen nothing but what is the same goes on: it may end with all of it.
+Result<void> settle(const core::DatasetRules& rules, const std::vector<compare::Side>& sides,
+                    const compare::Options& how, int64_t settle_us, Progress& progress,
+                    compare::Comparison& comparison) {
+  int64_t deadline_us = system_clock().steady_us() + settle_us;
+  while (comparison.open_count() > 0 && system_clock().steady_us() < deadline_us) {
+    const timespec wait{0, kRecheckNs};
+    nanosleep(&wait, nullptr);
+    const size_t before = comparison.open_count();
+    progress.wait_for(before);
+    bool differs = false;
+    const auto on_looked = [&](std::span<const compare::Difference> left) -> Result<compare::Then> {
+      differs = differs || !left.empty();
+      const bool is_over = differs && system_clock().steady_us() >= deadline_us;
+      return is_over ? compare::Then::kEnd : compare::Then::kGoOn;
+    };
+    SYN_TRY(compare::recheck(rules, sides, how, comparison, on_looked));
+    if (comparison.open_count() < before) deadline_us = system_clock().steady_us() + settle_us;
+  }
+  return success();
 }
 
 Result<ComparedDataset> compare_one(const core::DatasetRules& rules,
                                     const std::vector<compare::Side>& sides,
                                     dispatch::Dispatcher& dispatcher,
                                     const ComparisonOptions& options) {
-  const int64_t started_us = system_clock().steady_us();
   ComparedDataset compared;
   compared.dataset = rules.schema->name;
   for (const compare::Side& side : sides) compared.systems.push_back(side.name);
   engine::Secret secret;
   system_random().fill(secret);
+  Progress progress(compared.dataset, options);
   compare::Options how;
-  if (options.is_progress_shown) how.on_progress = progress(compared.dataset, started_us);
-  SYN_TRY(compared.comparison, compare::compare_dataset(rules, sides, dispatcher, secret, how));
-  const int64_t deadline_us = system_clock().steady_us() + options.settle_us;
-  while (!compared.comparison.differences.empty() && system_clock().steady_us() < deadline_us) {
-    const timespec wait{0, kRecheckNs};
-    nanosleep(&wait, nullptr);
-    SYN_TRY(compare::recheck(rules, sides, compared.comparison));
+  how.on_progress = [&progress](size_t rows) { progress.read(rows); };
+  compare::Comparison& comparison = compared.comparison;
+  SYN_TRY(comparison, compare::compare_dataset(rules, sides, dispatcher, secret, how));
+  compared.rows_read = progress.rows();
+  compared.rows_per_second = progress.rows_per_second();
+  SYN_TRY(settle(rules, sides, how, options.settle_us, progress, comparison));
+  if (options.on_different && comparison.open_count() > 0) {
+    const auto on_looked = [&](std::span<const compare::Difference> left) {
+      return options.on_different(compared.dataset, left);
+    };
+    SYN_TRY(compare::recheck(rules, sides, how, comparison, on_looked));
   }
-  compared.seconds = static_cast<double>(system_clock().steady_us() - started_us) / 1e6;
+  comparison.places = {};
+  compared.seconds = progress.seconds();
   return compared;
 }
 
@@ -342,6 +401,9 @@ json::object comparison_to_json(const std::vector<ComparedDataset>& compared,
                                     {"rejected", one.comparison.rejected_count},
                                     {"collisions", std::move(collisions)},
                                     {"seconds", one.seconds},
+                                    {"rows_read", one.rows_read},
+                                    {"rows_per_second", one.rows_per_second},
+                                    {"is_truncated", one.comparison.is_truncated},
                                     {"differences", std::move(differences)}});
     is_all_equal = is_all_equal && is_equal(one);
   }
@@ -359,14 +421,16 @@ std::string comparison_text(const std::vector<ComparedDataset>& compared,
             std::to_string(one.systems.size()) + " systems, " + count_text(counts.missing_count) +
             " missing, " + count_text(counts.different_count) + " different";
     if (counts.rejected_count > 0) text += ", " + count_text(counts.rejected_count) + " rejected";
-    text += " (" + duration_text(one.seconds) + ")\n";
+    text += " (" + duration_text(one.seconds) + ", " + count_text(one.rows_read) + " rows read, " +
+            count_text(one.rows_per_second) + " rows/s)\n";
     const size_t shown = std::min(kShownMax, counts.differences.size());
     for (size_t i = 0; i < shown; ++i) text += difference_text(counts.differences[i], one, schema);
     for (const compare::Collision& collision : counts.collisions) {
       text += "! " + one.dataset + " " + keys_text(collision, schema) +
               "  are one record, but two in " + one.systems[collision.side] + "\n";
     }
-    if (shown < counts.differences.size() || counts.is_truncated) text += "  ... and more\n";
+    const size_t more = counts.open_count() - shown;
+    if (more > 0) text += "  ... and " + count_text(more) + " more\n";
   }
   return text;
 }

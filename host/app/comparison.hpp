@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,10 +17,14 @@ namespace syncline::app {
 
 struct ComparisonOptions {
   std::string dataset;    // empty: all
-  int64_t settle_us = 0;  // look again at what differs until this is over
+  int64_t settle_us = 0;  // look again at what differs until none of it settled for so long
   bool is_progress_shown = false;
   // Told of a dataset that cannot be compared, while the others are; without it that is the end.
   std::function<void(const std::string& dataset, const Error& error)> on_error = {};
+  // Told of all that still differs then, some hundred records at a time.
+  std::function<Result<compare::Then>(const std::string& dataset,
+                                      std::span<const compare::Difference> left)>
+      on_different = {};
 };
 
 struct ComparedDataset {
@@ -27,6 +32,8 @@ struct ComparedDataset {
   std::vector<std::string> systems;  // the sides, in the config's order
   compare::Comparison comparison;
   double seconds = 0;
+  size_t rows_read = 0;          // of all systems, once
+  uint64_t rows_per_second = 0;  // while that was so
 };
 
 // Errors: kInvalidArgument for an unknown dataset.

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import unittest
 
 import fixture
@@ -318,6 +319,43 @@ class Running(fixture.Appliance):
         self.start()
         self.assertTrue(self.ask("verify", "--repair")["is_equal"])
         self.assertEqual(self.rows(self.shop), [("ann@x", "Ann", 7), ("bob@x", "Bob", 2)])
+
+    def test_more_differences_than_are_listed_are_repaired_in_one_call(self):
+        self.stop()
+        logged = self.one(self.office, "SELECT max(id) FROM syncline_changes")
+        self.write(self.office, self.many(25000),
+                   f"DELETE FROM syncline_changes WHERE id > {logged}")  # never told
+        self.start()
+        found = self.ask("verify", "--settle", "0s", expect=1)["datasets"][0]
+        self.assertEqual((found["dataset"], found["missing"], found["rows_read"]),
+                         ("customer", 25000, 25002))
+        self.assertGreater(found["rows_per_second"], 0)
+        self.assertTrue(found["is_truncated"])
+        self.assertEqual(len(found["differences"]), 10000)
+        told = self.call("verify", "--settle", "0s", expect=1).stdout
+        self.assertIn("  ... and 24,900 more\n", told)
+        self.assertRegex(told, r"customer: DIFFERENT, .*, 25,002 rows read, [\d,]+ rows/s\)")
+        mended = self.ask("verify", "--repair")
+        self.assertTrue(mended["is_equal"])
+        self.assertFalse(mended["datasets"][0]["is_truncated"])
+        self.assertEqual(self.one(self.shop, "SELECT count(*) FROM customer"), 25001)
+
+    def test_more_changes_on_their_way_than_are_listed_settle(self):
+        self.call("pause", "shop")
+        self.write(self.office, self.many(25000))
+        with subprocess.Popen([fixture.SYNCLINE, "verify", "--settle", "60s"], cwd=self.folder,
+                              text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as verify:
+            self.assertIn("customer: 25,000 records still differ", verify.stderr.readline())
+            self.call("resume", "shop")
+            told = verify.communicate(timeout=100)[0]
+        self.assertEqual(verify.returncode, 0, told)
+        self.assertIn("customer: equal, 25,001 records the same", told)
+
+    @staticmethod
+    def many(count):
+        return ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+                f"{count}) INSERT INTO customer SELECT 'k' || i || '@x', 'many', i FROM n")
 
     def test_a_restored_system_is_compared_anew(self):
         self.stop()

@@ -1,5 +1,4 @@
-#include <cstdio>
-#include <ctime>
+#include <span>
 #include <utility>
 
 #include <boost/json/array.hpp>
@@ -19,18 +18,19 @@ constexpr size_t kRepairedAtOnce = 256;
 constexpr size_t kRepairedBytesAtOnce = 256u << 10;  // of their keys
 
 // What still differs goes to the appliance, which reads it anew and delivers what is accepted.
-Result<void> repair(const Arguments& arguments, const ComparedDataset& compared) {
+Result<void> repair(const Arguments& arguments, const std::string& dataset,
+                    std::span<const compare::Difference> left) {
   json::array keys;
   size_t size_bytes = 0;
   const auto ask_for_those = [&]() -> Result<void> {
     if (keys.empty()) return success();
     const json::object request{
-        {"command", "repair"}, {"dataset", compared.dataset}, {"keys", std::exchange(keys, {})}};
+        {"command", "repair"}, {"dataset", dataset}, {"keys", std::exchange(keys, {})}};
     size_bytes = 0;
     SYN_TRY(ask(arguments, request));
     return success();
   };
-  for (const compare::Difference& difference : compared.comparison.differences) {
+  for (const compare::Difference& difference : left) {
     const std::string key = to_hex(difference.key);
     if (keys.size() == kRepairedAtOnce || size_bytes + key.size() > kRepairedBytesAtOnce) {
       SYN_TRY(ask_for_those());
@@ -49,12 +49,16 @@ Result<ExitStatus> run_verify(const Arguments& arguments) {
   options.dataset = arguments.dataset;
   options.settle_us = arguments.settle_us;
   options.is_progress_shown = !arguments.is_json;
-  SYN_TRY(auto compared, compare_systems(blueprint, options));
+  ComparisonOptions first = options;
   if (arguments.is_repair) {
-    for (const ComparedDataset& dataset : compared) {
-      if (dataset.comparison.differences.empty()) continue;
-      SYN_TRY(repair(arguments, dataset));
-    }
+    first.on_different = [&](const std::string& dataset,
+                             std::span<const compare::Difference> left) -> Result<compare::Then> {
+      SYN_TRY(repair(arguments, dataset, left));
+      return compare::Then::kGoOn;
+    };
+  }
+  SYN_TRY(auto compared, compare_systems(blueprint, first));
+  if (arguments.is_repair) {
     SYN_TRY(compared, compare_systems(blueprint, options));
   }
   const json::object data = comparison_to_json(compared, blueprint);

@@ -91,6 +91,17 @@ class CompareTest : public testing::Test {
     const std::vector<Side> sides = {{"erp", &erp_}, {"shop", &shop_}};
     return compare_dataset(rules_, sides, *dispatcher_, engine::Secret{}, options_).value();
   }
+  // How many still differ, as it is told.
+  size_t look_again(Comparison& comparison, Then then = Then::kGoOn) {
+    const std::vector<Side> sides = {{"erp", &erp_}, {"shop", &shop_}};
+    size_t count = 0;
+    const auto on_looked = [&](std::span<const Difference> left) -> Result<Then> {
+      count += left.size();
+      return then;
+    };
+    EXPECT_TRUE(recheck(rules_, sides, options_, comparison, on_looked));
+    return count;
+  }
 
   model::Schema schema_;
   core::DatasetRules rules_;
@@ -150,6 +161,48 @@ TEST_F(CompareTest, TheCountsOfATruncatedComparisonAreRight) {
   EXPECT_TRUE(comparison.is_truncated);
   EXPECT_EQ(comparison.differences.size(), 7u);
   EXPECT_EQ(comparison.different_count, 100u);
+}
+
+TEST_F(CompareTest, WhatIsTooMuchToListIsLookedAtAgainAllTheSame) {
+  for (size_t i = 0; i < 600; ++i) shop_.rows[TableSource::key(i)] = "Anna";
+  shop_.rows.erase(TableSource::key(700));
+  options_.difference_limit = 7;
+  Comparison comparison = compare();
+  EXPECT_EQ(comparison.different_count, 600u);
+  for (size_t i = 3; i < 600; ++i) erp_.rows[TableSource::key(i)] = "Anna";
+  EXPECT_EQ(look_again(comparison), 4u);
+  EXPECT_EQ(comparison.different_count, 3u);
+  EXPECT_EQ(comparison.missing_counts, (std::vector<size_t>{0, 1}));
+  EXPECT_EQ(comparison.equal_count, kRows - 4);
+  EXPECT_FALSE(comparison.is_truncated);
+  EXPECT_EQ(comparison.differences.size(), 4u);
+  shop_.rows[TableSource::key(700)] = "Ann";
+  EXPECT_EQ(look_again(comparison), 3u);
+  EXPECT_EQ(comparison.missing_count, 0u);
+}
+
+TEST_F(CompareTest, ALookThatEndsEarlyKeepsWhatItDidNotComeTo) {
+  for (size_t i = 0; i < 900; ++i) shop_.rows[TableSource::key(i)] = "Anna";
+  for (const size_t limit : {size_t{700}, kRows}) {
+    options_.difference_limit = limit;
+    Comparison comparison = compare();
+    const std::string last = comparison.differences.back().key;
+    EXPECT_EQ(look_again(comparison, Then::kEnd), 256u);
+    EXPECT_EQ(comparison.different_count, 900u);
+    EXPECT_EQ(comparison.differences.size(), std::min<size_t>(limit, 900));
+    EXPECT_EQ(comparison.differences.back().key, last);
+    EXPECT_EQ(look_again(comparison), 900u);
+  }
+}
+
+TEST_F(CompareTest, ManyBytesAreNotListed) {
+  for (size_t i = 0; i < 600; ++i) shop_.rows[TableSource::key(i)] = std::string(1'000, 'a');
+  options_.difference_bytes_limit = 20'000;
+  Comparison comparison = compare();
+  EXPECT_TRUE(comparison.is_truncated);
+  EXPECT_LT(comparison.differences.size(), 21u);
+  EXPECT_EQ(comparison.different_count, 600u);
+  EXPECT_EQ(look_again(comparison), 600u);
 }
 
 }  // namespace
