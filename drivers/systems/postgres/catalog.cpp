@@ -149,9 +149,28 @@ std::string owning_sql(const Table& table, const std::string& role) {
   return "GRANT " + quoted_name(table.owner) + " TO " + role + ";";
 }
 
+// By the category of the column's type, or its name; the rest has nothing that is sure to fit.
+constexpr const char* kSomeDefault =
+    "SELECT CASE t.typcategory WHEN 'N' THEN '0' WHEN 'S' THEN $$''$$ WHEN 'B' THEN 'false' WHEN "
+    "'D' THEN 'now()' WHEN 'T' THEN $$'0'$$ WHEN 'A' THEN $$'{}'$$ WHEN 'R' THEN $$'empty'$$ WHEN "
+    "'E' THEN (SELECT quote_literal(enumlabel) FROM pg_enum WHERE enumtypid = t.oid ORDER BY "
+    "enumsortorder LIMIT 1) ELSE CASE t.typname WHEN 'uuid' THEN 'gen_random_uuid()' WHEN 'json' "
+    "THEN $$'null'$$ WHEN 'jsonb' THEN $$'null'$$ WHEN 'bytea' THEN $$''$$ WHEN 'varbit' THEN "
+    "$$''$$ WHEN 'bit' THEN CASE WHEN a.atttypmod > 0 THEN format('0::bit(%s)', a.atttypmod) END "
+    "END END FROM pg_attribute a JOIN pg_type d ON d.oid = a.atttypid JOIN pg_type t ON t.oid = "
+    "CASE WHEN d.typtype = 'd' THEN d.typbasetype ELSE d.oid END WHERE a.attrelid = $1::oid AND "
+    "a.attname = $2";
+
+Result<std::string> some_default(Connection& connection, const Table& table, const Column& column) {
+  const Parameter parameters[] = {std::to_string(table.oid), column.name};
+  SYN_TRY(const Answer row, connection.query(kSomeDefault, parameters));
+  return row.row_count() == 0 ? std::string() : std::string(row.text(0, 0));
+}
+
 // What every new record lacks: neither synced, nor given by the database.
-void find_unfilled(const Mapped& mapped, std::vector<Finding>& out) {
-  if (mapped.mapping->direction == ports::Direction::kFrom) return;
+Result<void> find_unfilled(Connection& connection, const Mapped& mapped,
+                           std::vector<Finding>& out) {
+  if (mapped.mapping->direction == ports::Direction::kFrom) return success();
   const auto& synced = mapped.mapping->columns;
   const std::string alter = "ALTER TABLE " + mapped.table.sql_name() + " ALTER ";
   // A trigger that may fire for our writes can give it.
@@ -161,15 +180,18 @@ void find_unfilled(const Mapped& mapped, std::vector<Finding>& out) {
     if (column.is_nullable || column.has_default || column.is_generated) continue;
     if (std::find(synced.begin(), synced.end(), column.name) != synced.end()) continue;
     const std::string alter_column = alter + quoted_name(column.name);
+    SYN_TRY(const std::string value, some_default(connection, mapped.table, column));
     std::string fix = alter_column;
-    fix.append(" DROP NOT NULL; or ").append(alter_column);
-    fix.append(" SET DEFAULT …; or sync it too");
+    fix += " DROP NOT NULL; or ";
+    if (!value.empty()) fix.append(alter_column).append(" SET DEFAULT ").append(value).append("; ");
+    fix += value.empty() ? "a default, or sync it too" : "or another default, or sync it too";
     out.push_back({severity, mapped.schema->name,
                    "column " + column.name + " of " + mapped.table.display_name() +
                        " is NOT NULL without a default, and does not travel: every new record "
                        "would be refused",
                    std::move(fix)});
   }
+  return success();
 }
 
 void find_rights(const Mapped& mapped, const std::string& role, std::vector<Finding>& out) {
@@ -348,7 +370,7 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
     scan::find_unseen(mapping, out);
     SYN_TRY(find_reads(*connection, mapped.value(), out));
     SYN_TRY(find_problem(*connection, mapped.value(), out));
-    find_unfilled(mapped.value(), out);
+    SYN_TRY(find_unfilled(*connection, mapped.value(), out));
     SYN_TRY(find_triggers(*connection, mapped.value(), triggers, out));
     SYN_TRY(find_numbering(*connection, mapped.value(), quoted_name(user), out));
   }

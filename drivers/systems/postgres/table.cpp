@@ -22,8 +22,11 @@ constexpr const char* kTables =
     "pg_has_role(c.relowner, 'USAGE'), has_table_privilege(c.oid, 'SELECT'), "
     "has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') AND "
     "has_table_privilege(c.oid, 'DELETE'), greatest(c.reltuples, 0)::bigint, c.relfilenode, "
-    "has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), c.relkind = 'r' AND EXISTS "
-    "(SELECT FROM pg_inherits h WHERE h.inhparent = c.oid), current_user, o.rolname, o.rolsuper";
+    "has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), CASE WHEN c.relkind = "
+    "'r' THEN (SELECT string_agg(format('ALTER TABLE %I.%I NO INHERIT %I.%I;', s.nspname, "
+    "x.relname, n.nspname, c.relname), ' ' ORDER BY s.nspname, x.relname) FROM pg_inherits h JOIN "
+    "pg_class x ON x.oid = h.inhrelid JOIN pg_namespace s ON s.oid = x.relnamespace WHERE "
+    "h.inhparent = c.oid) END, current_user, o.rolname, o.rolsuper";
 
 constexpr const char* kOfOwners = " LEFT JOIN pg_roles o ON o.oid = c.relowner";
 
@@ -332,7 +335,7 @@ Result<std::vector<Table>> read_tables(Connection& connection,
     table.file = rows.text(row, 10);
     table.is_reachable = rows.is_true(row, 11);
     table.is_filtered = rows.is_true(row, 12);
-    table.has_heirs = rows.is_true(row, 13);
+    table.disinherit_sql = rows.text(row, 13);
     table.reader = rows.text(row, 14);
     table.owner = rows.text(row, 15);
     table.is_owners_super = rows.is_true(row, 16);

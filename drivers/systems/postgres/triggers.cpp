@@ -15,13 +15,21 @@ namespace {
 constexpr const char* kIsNotOurs =
     "current_setting('syncline.applying', true) IS DISTINCT FROM 'on'";
 
+// What a trigger is made anew by.
+struct Remake {
+  std::string name;   // quoted where it must be
+  std::string table;  // as SQL names it
+  std::string sql;
+  std::string settings;  // statements that enable it as it was
+};
+
 struct Trigger {
-  Table table;                // that it is on: the dataset's, or a partition or heir of it
-  std::string_view name;      // quoted where it must be
-  std::string_view enabled;   // O for everybody but replicas, R for replicas, A for all
-  std::string_view sql;       // that makes it
-  std::string_view body;      // of its function
-  bool is_of_parent = false;  // of the partitioned table's: it comes and goes with that
+  Table table;               // that it is on: the dataset's, or a partition or heir of it
+  std::string_view name;     // quoted where it must be
+  std::string_view enabled;  // O for everybody but replicas, R for replicas, A for all
+  std::string_view sql;      // that makes it
+  std::string_view body;     // of its function
+  Remake remake = {};
 };
 
 // The table's triggers; and those of its partitions and heirs, which fire for each row that a write
@@ -32,7 +40,7 @@ std::string triggers_sql(const Mapped& mapped) {
          "::oid AS id, true AS is_root UNION SELECT inhrelid, false FROM part JOIN pg_inherits ON "
          "inhparent = id) SELECT quote_ident(t.tgname), t.tgisinternal, t.tgenabled, "
          "quote_ident(current_user), is_root AND t.tgtype & 19 = 19, (SELECT prosrc FROM pg_proc "
-         "WHERE oid = t.tgfoid), pg_get_triggerdef(t.oid), t.tgparentid <> 0, n.nspname, c.relname "
+         "WHERE oid = t.tgfoid), pg_get_triggerdef(t.oid), n.nspname, c.relname, t.oid "
          "FROM part JOIN pg_trigger t ON t.tgrelid = id JOIN pg_class c ON c.oid = id JOIN "
          "pg_namespace n ON n.oid = c.relnamespace WHERE t.tgenabled <> 'D' AND t.tgtype & 28 <> 0 "
          "AND (is_root OR "
@@ -41,25 +49,43 @@ std::string triggers_sql(const Mapped& mapped) {
          "o.tgenabled = t.tgenabled)) ORDER BY is_root DESC, t.tgisinternal, t.tgname, id";
 }
 
-// Dropped and made anew, for a constraint trigger cannot be replaced, and before 14 none can.
-std::string guarded_sql(const Trigger& trigger) {
-  std::string anew = ports::with_condition(trigger.sql, "EXECUTE FUNCTION", kIsNotOurs, {});
-  std::replace(anew.begin(), anew.end(), '\n', ' ');
-  if (trigger.is_of_parent) {
-    return "CREATE the trigger anew on the partitioned table, with WHEN (" +
-           std::string(kIsNotOurs) + ")";
+// A partition's trigger may be one of the partitioned table's: that is made anew, and with it those
+// of all partitions, each of which may be enabled in a way of its own.
+Result<Remake> read_remake(Connection& connection, int64_t trigger) {
+  SYN_TRY(
+      const Answer rows,
+      connection.query(
+          "WITH RECURSIVE up AS (SELECT oid, tgparentid FROM pg_trigger WHERE oid = " +
+          std::to_string(trigger) +
+          " UNION ALL SELECT t.oid, t.tgparentid FROM up JOIN pg_trigger t ON t.oid = "
+          "up.tgparentid), down AS (SELECT oid, true AS is_top FROM up WHERE tgparentid = 0 UNION "
+          "ALL SELECT t.oid, false FROM down JOIN pg_trigger t ON t.tgparentid = down.oid) SELECT "
+          "quote_ident(t.tgname), quote_ident(n.nspname) || '.' || quote_ident(c.relname), "
+          "pg_get_triggerdef(t.oid), CASE t.tgenabled WHEN 'A' THEN ' ENABLE ALWAYS' WHEN 'R' THEN "
+          "' ENABLE REPLICA' WHEN 'D' THEN ' DISABLE' END FROM down JOIN pg_trigger t ON t.oid = "
+          "down.oid JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = "
+          "c.relnamespace ORDER BY is_top DESC, 2"));
+  Remake remake;
+  if (rows.row_count() == 0) return remake;  // dropped meanwhile
+  remake.name = rows.text(0, 0);
+  remake.table = rows.text(0, 1);
+  remake.sql = rows.text(0, 2);
+  for (size_t row = 0; row < rows.row_count(); ++row) {
+    if (rows.is_null(row, 3)) continue;
+    remake.settings.append(" ALTER TABLE ONLY ").append(rows.text(row, 1));
+    remake.settings.append(rows.text(row, 3)).append(" TRIGGER ").append(remake.name).append(";");
   }
+  return remake;
+}
+
+// Dropped and made anew, for a constraint trigger cannot be replaced, and before 14 none can.
+std::string guarded_sql(const Remake& remake) {
+  std::string anew = ports::with_condition(remake.sql, "EXECUTE FUNCTION", kIsNotOurs, {});
+  std::replace(anew.begin(), anew.end(), '\n', ' ');
   if (anew.empty())
     return "DROP and CREATE the trigger with WHEN (" + std::string(kIsNotOurs) + ")";
-  std::string sql = "BEGIN; DROP TRIGGER ";
-  sql.append(trigger.name).append(" ON ").append(trigger.table.sql_name()).append("; ");
-  sql += anew + ";";
-  if (trigger.enabled != "O") {
-    sql.append(" ALTER TABLE ").append(trigger.table.sql_name());
-    sql.append(trigger.enabled == "A" ? " ENABLE ALWAYS TRIGGER " : " ENABLE REPLICA TRIGGER ");
-    sql.append(trigger.name).append(";");
-  }
-  return sql + " COMMIT;";
+  return "BEGIN; DROP TRIGGER " + remake.name + " ON " + remake.table + "; " + anew + ";" +
+         remake.settings + " COMMIT;";
 }
 
 bool is_guarded(const Mapped& mapped, const Trigger& trigger) {
@@ -87,7 +113,7 @@ Finding trigger_finding(const Mapped& mapped, Triggers triggers, const Trigger& 
     return {Severity::kNote, mapped.schema->name, std::move(what), ""};
   }
   what += " fires for our writes too";
-  std::string fix = guarded_sql(trigger);
+  std::string fix = guarded_sql(trigger.remake);
   if (accepted == "suppress") {
     std::string quiet = grant;
     if (is_replica) {
@@ -192,14 +218,10 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
       has_foreign_keys = true;
       continue;
     }
-    Trigger trigger{{},
-                    rows.text(row, 0),
-                    rows.text(row, 2),
-                    rows.text(row, 6),
-                    rows.text(row, 5),
-                    rows.is_true(row, 7)};
-    trigger.table.schema = rows.text(row, 8);
-    trigger.table.name = rows.text(row, 9);
+    Trigger trigger{{}, rows.text(row, 0), rows.text(row, 2), rows.text(row, 6), rows.text(row, 5)};
+    trigger.table.schema = rows.text(row, 7);
+    trigger.table.name = rows.text(row, 8);
+    SYN_TRY(trigger.remake, read_remake(connection, rows.integer(row, 9)));
     out.push_back(trigger_finding(mapped, triggers, trigger, grant));
     const bool is_before_update = rows.is_true(row, 4);
     if (is_before_update && !is_guarded(mapped, trigger)) {

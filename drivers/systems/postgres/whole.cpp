@@ -80,11 +80,12 @@ std::optional<Error> hidden_problem(const Mapped& mapped) {
                      "rows that it hides would count as deleted",
                      "ALTER ROLE " + quoted_name(table.reader) + " BYPASSRLS;");
   }
-  if (table.has_heirs) {
+  if (!table.disinherit_sql.empty()) {
     return not_whole(mapped, table.display_name() + " has heirs (INHERITS)",
                      "their rows are read with its own, and its log does not tell of them",
-                     "sync the heirs' rows in tables of their own (ALTER TABLE … NO INHERIT " +
-                         table.sql_name() + ";), or make it a partitioned table");
+                     table.disinherit_sql +
+                         " and sync the heirs' rows in tables of their own; or make it a "
+                         "partitioned table");
   }
   return {};
 }

@@ -109,6 +109,47 @@ TEST_F(Catalog, APlainRoleIsToldEverythingItLacksAndTheSqlMendsIt) {
       "ROLE plain");
 }
 
+// Each default is taken as it is printed, and lets a record in.
+TEST_F(Catalog, WhatEveryNewRecordLacksIsGivenADefaultThatFits) {
+  user_.run("CREATE TYPE mood AS ENUM ('it''s fine', 'sad'); CREATE DOMAIN price AS numeric(9,2)");
+  user_.run(
+      "CREATE TABLE customer(id bigint PRIMARY KEY, name text, a int NOT NULL, b varchar(3) NOT "
+      "NULL, c boolean NOT NULL, d date NOT NULL, e time NOT NULL, f timestamptz NOT NULL, g "
+      "interval NOT NULL, h text[] NOT NULL, i int4range NOT NULL, j mood NOT NULL, k uuid NOT "
+      "NULL, l jsonb NOT NULL, m bytea NOT NULL, n bit(3) NOT NULL, o varbit(3) NOT NULL, p money "
+      "NOT NULL, q price NOT NULL, \"R\" json NOT NULL, s char(2) NOT NULL, t xml NOT NULL)");
+  describe({make_schema("customer", "id:int64 name:text")});
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(20));
+  for (const ports::Finding& finding : stops) {
+    if (finding.what.starts_with("column t ")) {
+      EXPECT_THAT(finding.fix, HasSubstr("DROP NOT NULL; or a default, or sync it too"));
+      user_.run(finding.fix.substr(0, finding.fix.find("; or")));
+      continue;
+    }
+    const size_t at = finding.fix.find("; or ALTER TABLE") + 5;
+    const size_t end = finding.fix.find("; or another default");
+    ASSERT_NE(std::string::npos, end) << finding.fix;
+    user_.run(finding.fix.substr(at, end - at));
+  }
+  EXPECT_THAT(stopping(), IsEmpty());
+  connect();
+  apply({"put 1 name=Ann"});
+  EXPECT_EQ("it's fine|000|Ann", user_.ask("SELECT j, n, name FROM customer"));
+}
+
+TEST_F(Catalog, HeirsAreTakenAwayByTheSqlThatIsPrinted) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY); CREATE SCHEMA \"Old\"");
+  user_.run("CREATE TABLE \"Old\".heir(PRIMARY KEY (id)) INHERITS (customer)");
+  user_.run("CREATE TABLE heir() INHERITS (customer)");
+  describe({make_schema("customer", "id:int64")});
+  const auto stops = stopping();
+  ASSERT_THAT(stops, SizeIs(1));
+  EXPECT_THAT(stops[0].what, HasSubstr("has heirs"));
+  user_.run(stops[0].fix.substr(0, stops[0].fix.find(" and sync")));
+  EXPECT_THAT(stopping(), IsEmpty());
+}
+
 TEST_F(Catalog, AnOwnerStaysWhoItIs) {
   user_.run("DROP ROLE IF EXISTS plain; DROP ROLE IF EXISTS \"the app\"");
   user_.run("CREATE ROLE plain LOGIN REPLICATION; CREATE ROLE \"the app\" LOGIN");

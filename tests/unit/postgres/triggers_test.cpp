@@ -136,6 +136,31 @@ TEST_F(Triggered, OneOfTheTableIsFoundOnceAndWhereAPartitionEnablesItOtherwise) 
   EXPECT_THAT(stops(), IsEmpty());
 }
 
+TEST_F(Triggered, ThePartitionedTablesIsMadeAnewWithItsGuardAndEnabledAsItWasEverywhere) {
+  make_parts();
+  user_.run(
+      "CREATE TRIGGER \"Shout\" BEFORE INSERT ON customer FOR EACH ROW WHEN (NEW.name <> 'x') "
+      "EXECUTE FUNCTION shout()");
+  user_.run("ALTER TABLE higher ENABLE ALWAYS TRIGGER \"Shout\"");
+  user_.run("ALTER TABLE low DISABLE TRIGGER \"Shout\"");
+  const std::string how =
+      "SELECT tgrelid::regclass, tgenabled FROM pg_trigger WHERE tgname = 'Shout' ORDER BY 1::text";
+  const std::string before = user_.ask(how);
+  begin();  // of the table itself nothing fires
+  ASSERT_THAT(stops(), SizeIs(1));
+  const std::string fix = stops()[0].fix;
+  const size_t at = fix.find("BEGIN;");
+  ASSERT_NE(std::string::npos, at) << fix;
+  user_.run(fix.substr(at, fix.find(" COMMIT;") + 8 - at));
+  EXPECT_EQ(before, user_.ask(how));
+  config_.datasets[0].triggers = "guarded";
+  connect_target();
+  EXPECT_THAT(stops(), IsEmpty());
+  apply({"put 11 name=Ann"});
+  user_.run("INSERT INTO customer VALUES (1, 'Bob'), (12, 'Cy'), (13, 'x')");
+  EXPECT_EQ("1|Bob;11|Ann;12|CY;13|x", customers());
+}
+
 // The command names the table: neither fires for its partitions.
 TEST_F(Triggered, WhatOfAPartitionFiresForNoRowOfTheTableIsNotNamed) {
   make_parts();

@@ -69,9 +69,9 @@ struct Table {
   bool is_owned = false;     // by a role that we are a member of
   bool is_reachable = true;  // its schema's USAGE is ours
   bool is_filtered = false;  // row security hides rows of it from us
-  bool has_heirs = false;    // INHERITS: not of partitions
   bool is_readable = false;
   bool is_writable = false;
+  std::string disinherit_sql;  // that takes its heirs away (INHERITS: no partitions); empty: none
   int64_t row_estimate = 0;
   std::string file;  // another when all rows were written anew
   std::vector<Column> columns;
