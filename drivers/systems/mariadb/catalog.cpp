@@ -101,6 +101,7 @@ Result<std::vector<Finding>> MariadbCatalog::findings() {
     scan::find_unseen(mapping, out);
     SYN_TRY(find_reads(*connection, mapped.value(), out));
   }
+  SYN_TRY(find_silent_keys(*connection, shared_->config.datasets, out));
   SYN_TRY(find_replica(*connection, *shared_, out));
   SYN_TRY(const auto present, installed_objects(*connection));
   for (const char* table : {kCheckpoint, kEcho}) {

@@ -5,6 +5,7 @@
 #include "drivers/systems/mariadb/detail/links.hpp"
 #include "drivers/systems/mariadb/detail/numbering.hpp"
 #include "drivers/systems/mariadb/detail/rights.hpp"
+#include "host/ports/silent_key.hpp"
 #include "host/ports/trigger_guard.hpp"
 #include "host/ports/trigger_text.hpp"
 
@@ -268,6 +269,40 @@ Result<void> find_unfilled(Connection& connection, const Mapped& mapped,
 }
 
 }  // namespace
+
+// Our sessions have foreign_key_checks = 0. Asked once for all tables: the server opens each of the
+// database for the answer.
+Result<void> find_silent_keys(Connection& connection, std::span<const ports::DatasetMapping> all,
+                              std::vector<Finding>& out) {
+  SYN_TRY(Answer rows,
+          connection.query(
+              "SELECT k.CONSTRAINT_NAME, k.TABLE_NAME, k.REFERENCED_TABLE_NAME, group_concat("
+              "k.REFERENCED_COLUMN_NAME ORDER BY k.ORDINAL_POSITION SEPARATOR ', '), "
+              "max(r.DELETE_RULE), max(r.UPDATE_RULE) FROM information_schema.KEY_COLUMN_USAGE k "
+              "LEFT JOIN information_schema.REFERENTIAL_CONSTRAINTS r ON r.CONSTRAINT_SCHEMA = "
+              "k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = "
+              "k.TABLE_NAME WHERE k.CONSTRAINT_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_SCHEMA "
+              "= DATABASE() GROUP BY k.CONSTRAINT_NAME, k.TABLE_NAME, k.REFERENCED_TABLE_NAME "
+              "ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME"));
+  const auto find_written = [&](std::string_view table) {
+    return std::find_if(all.begin(), all.end(), [&](const ports::DatasetMapping& mapping) {
+      return mapping.table == table && mapping.direction != ports::Direction::kFrom;
+    });
+  };
+  while (rows.next()) {
+    const auto parent = find_written(rows.text(2));
+    if (parent == all.end() || find_written(rows.text(1)) != all.end()) continue;
+    const auto text = [&](size_t column) { return std::string(rows.text(column)); };
+    out.push_back(ports::silent_key({.name = text(0),
+                                     .child = text(1),
+                                     .parent = text(2),
+                                     .columns = text(3),
+                                     .on_delete = text(4),
+                                     .on_update = text(5)},
+                                    parent->schema->name));
+  }
+  return success();
+}
 
 Result<std::string> list_triggers(Connection& connection) {
   SYN_TRY(Answer rows,

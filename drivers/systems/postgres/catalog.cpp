@@ -372,6 +372,7 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
     SYN_TRY(find_problem(*connection, mapped.value(), out));
     SYN_TRY(find_unfilled(*connection, mapped.value(), out));
     SYN_TRY(find_triggers(*connection, mapped.value(), triggers, out));
+    SYN_TRY(find_silent_keys(*connection, mapped.value(), triggers, shared_->config.datasets, out));
     SYN_TRY(find_numbering(*connection, mapped.value(), quoted_name(user), out));
   }
   if (!shared_->is_scan) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "host/ports/silent_key.hpp"
 #include "host/ports/trigger_guard.hpp"
 #include "host/ports/trigger_text.hpp"
 
@@ -126,6 +127,34 @@ Finding trigger_finding(const Mapped& mapped, Triggers triggers, const Trigger& 
           fix + " or triggers = \"fire\" in the dataset's section to accept it"};
 }
 
+// Those of partitions come with their root's. One whose triggers a superuser had fire always is not
+// silent, and one whose triggers are disabled does nothing for users either.
+constexpr const char* kSilentKeys =
+    "SELECT quote_ident(f.conname), n.nspname, c.relname, f.confdeltype, f.confupdtype, (SELECT "
+    "string_agg(quote_ident(a.attname), ', ' ORDER BY k.place) FROM unnest(f.confkey) WITH "
+    "ORDINALITY k(number, place) JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = "
+    "k.number) FROM pg_constraint f JOIN pg_class c ON c.oid = coalesce(pg_partition_root("
+    "f.conrelid), f.conrelid) JOIN pg_namespace n ON n.oid = c.relnamespace WHERE f.contype = 'f' "
+    "AND f.conparentid = 0 AND (f.confrelid = $1::oid OR pg_partition_root(f.confrelid) = $1::oid) "
+    "AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = f.oid AND t.tgrelid = f.confrelid "
+    "AND t.tgenabled = 'O') ORDER BY n.nspname, c.relname, f.conname";
+
+// By the letter of pg_constraint.
+const char* action_text(std::string_view letter) {
+  switch (letter.front()) {
+    case 'c':
+      return "CASCADE";
+    case 'n':
+      return "SET NULL";
+    case 'd':
+      return "SET DEFAULT";
+    case 'r':
+      return "RESTRICT";
+    default:
+      return "NO ACTION";
+  }
+}
+
 struct Rule {
   std::string_view name;     // quoted where it must be
   std::string_view enabled;  // as a trigger is
@@ -236,6 +265,39 @@ Result<void> find_triggers(Connection& connection, const Mapped& mapped, Trigger
                            "foreign key refuses is tried again, then quarantined"});
   }
   return find_rules(connection, mapped, triggers, out);
+}
+
+Result<void> find_silent_keys(Connection& connection, const Mapped& mapped, Triggers triggers,
+                              std::span<const ports::DatasetMapping> all,
+                              std::vector<Finding>& out) {
+  const ports::DatasetMapping& mapping = *mapped.mapping;
+  const bool are_silent = mapping.direction != ports::Direction::kFrom &&
+                          triggers == Triggers::kSuppressed && mapping.triggers == "suppress";
+  if (!are_silent) return success();
+  const Parameter table[] = {std::to_string(mapped.table.oid)};
+  SYN_TRY(const Answer rows, connection.query(kSilentKeys, table));
+  for (size_t row = 0; row < rows.row_count(); ++row) {
+    Table child;
+    child.schema = rows.text(row, 1);
+    child.name = rows.text(row, 2);
+    const bool is_written = std::any_of(all.begin(), all.end(), [&](const auto& other) {
+      const TableName name = parse_table_name(other.table);
+      return other.direction != ports::Direction::kFrom && name.schema == child.schema &&
+             name.name == child.name;
+    });
+    if (is_written) continue;
+    out.push_back(ports::silent_key({.name = std::string(rows.text(row, 0)),
+                                     .child = child.display_name(),
+                                     .parent = mapped.table.display_name(),
+                                     .columns = std::string(rows.text(row, 5)),
+                                     .on_delete = action_text(rows.text(row, 3)),
+                                     .on_update = action_text(rows.text(row, 4))},
+                                    mapped.schema->name));
+    out.back().fix +=
+        "; or triggers = \"fire\" in the dataset's section: then foreign keys and triggers act on "
+        "our writes as on users'";
+  }
+  return success();
 }
 
 Result<void> rank_by_references(Connection& connection, std::vector<Mapped>& mapped) {

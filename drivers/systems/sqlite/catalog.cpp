@@ -11,6 +11,7 @@
 #include "drivers/systems/sqlite/detail/numbering.hpp"
 #include "drivers/systems/sqlite/detail/objects.hpp"
 #include "drivers/systems/sqlite/detail/triggers.hpp"
+#include "host/ports/silent_key.hpp"
 
 namespace syncline::sqlite {
 namespace {
@@ -241,6 +242,35 @@ Result<void> find_cascades(Connection& connection, const Mapped& mapped,
   return success();
 }
 
+// From tables that we do not write.
+Result<void> find_silent_keys(Connection& connection, const Mapped& mapped, const Shared& shared,
+                              std::vector<Finding>& out) {
+  if (mapped.mapping->direction == ports::Direction::kFrom) return success();
+  std::string written;
+  for (const ports::DatasetMapping& mapping : shared.config.datasets) {
+    if (mapping.direction == ports::Direction::kFrom) continue;
+    written += (written.empty() ? "" : ", ") + literal(mapping.table);
+  }
+  SYN_TRY(Statement rows,
+          connection.prepare(
+              "SELECT m.name, coalesce(group_concat(k.\"to\", ', '), 'primary key'), "
+              "k.on_delete, k.on_update FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) "
+              "k WHERE m.type = 'table' AND k.\"table\" = " +
+              literal(mapped.table.name) + " COLLATE NOCASE AND m.name COLLATE NOCASE NOT IN (" +
+              written + ") GROUP BY m.name, k.id ORDER BY m.name, k.id"));
+  while (true) {
+    SYN_TRY(const bool has_row, connection.next(rows));
+    if (!has_row) return success();
+    out.push_back(ports::silent_key({.name = {},
+                                     .child = std::string(rows.text(0)),
+                                     .parent = mapped.table.name,
+                                     .columns = std::string(rows.text(1)),
+                                     .on_delete = std::string(rows.text(2)),
+                                     .on_update = std::string(rows.text(3))},
+                                    mapped.schema->name));
+  }
+}
+
 Result<Finding> unmapped_finding(Connection& connection, const ports::DatasetMapping& mapping,
                                  const Error& error) {
   Finding finding{Severity::kStops, mapping.schema->name, error.what + ": " + error.why, error.fix};
@@ -288,6 +318,7 @@ Result<std::vector<Finding>> SqliteCatalog::findings() {
     }
     SYN_TRY(find_triggers(*connection, *shared_, mapped.value(), out));
     SYN_TRY(find_cascades(*connection, mapped.value(), out));
+    SYN_TRY(find_silent_keys(*connection, mapped.value(), *shared_, out));
     SYN_TRY(find_in_columns(*connection, mapped.value(), out));
     SYN_TRY(find_in_indexes(*connection, *shared_, mapped.value(), out));
     SYN_TRY(find_numbering(*connection, mapped.value(), out));

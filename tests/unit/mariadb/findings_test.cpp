@@ -65,6 +65,43 @@ TEST_F(ServerFindings, WhatAReplicaPassesOnIsRead) {
   EXPECT_THAT(stopping(), IsEmpty());
 }
 
+TEST_F(Catalog, AForeignKeyThatIsSilentForOurWritesIsNamed) {
+  const auto silent_keys = [this] {
+    auto found = findings(Severity::kWarning);
+    std::erase_if(found, [](const auto& one) { return !one.what.starts_with("foreign key "); });
+    return found;
+  };
+  user_.run(
+      "CREATE TABLE customer(id bigint, name varchar(20), PRIMARY KEY (id), UNIQUE (id, name))",
+      "CREATE TABLE line(id bigint PRIMARY KEY, customer bigint, CONSTRAINT of_customer FOREIGN "
+      "KEY "
+      "(customer) REFERENCES customer(id) ON DELETE CASCADE)",
+      "CREATE TABLE note(customer bigint, name varchar(20), CONSTRAINT of_both FOREIGN KEY "
+      "(customer, name) REFERENCES customer(id, name))");
+  user_.run("INSERT INTO customer VALUES (1, 'Ann')");
+  user_.run("INSERT INTO line VALUES (1, 1)");
+  start({make_schema("customer", "id:int64 name:text")});
+  const auto silent = silent_keys();
+  ASSERT_THAT(silent, SizeIs(2));
+  EXPECT_EQ("customer", silent[0].dataset);
+  EXPECT_EQ(
+      "foreign key of_customer of line, which we do not write, is silent for our writes: where we "
+      "delete a record of customer, or change its (id), what refers to it stays, though users' "
+      "writes meet ON DELETE CASCADE ON UPDATE RESTRICT",
+      silent[0].what);
+  EXPECT_EQ("sync line too", silent[0].fix);
+  EXPECT_THAT(silent[1].what, HasSubstr("of_both of note"));
+  EXPECT_THAT(silent[1].what, HasSubstr("its (id, name)"));
+  apply({"delete 1"});
+  EXPECT_EQ("1", user_.ask("SELECT customer FROM line"));
+  config_.datasets[0].direction = ports::Direction::kFrom;
+  system_ = make_mariadb(config_, system_clock()).value();
+  EXPECT_THAT(silent_keys(), IsEmpty());
+  system_ = {};
+  start({make_schema("customer", "id:int64 name:text"), make_schema("line", "id:int64")});
+  EXPECT_THAT(silent_keys(), SizeIs(1));  // note's
+}
+
 TEST_F(Catalog, ALogThatIsKeptForLongIsNotShortened) {
   user_.run("CREATE TABLE customer(id bigint PRIMARY KEY)");
   describe({make_schema("customer", "id:int64")});

@@ -48,6 +48,13 @@ class Triggered : public PostgresTest {
     }
     return findings;
   }
+  std::vector<ports::Finding> silent_keys() {
+    auto all = system_.catalog->findings();
+    expect_ok(all);
+    std::erase_if(all.value(),
+                  [](const auto& one) { return !one.what.starts_with("foreign key "); });
+    return all.value();
+  }
   std::vector<ports::Finding> stops() { return found(ports::Severity::kStops); }
   std::vector<ports::Finding> notes() { return found(ports::Severity::kNote); }
   std::string customers() { return user_.ask("SELECT * FROM customer ORDER BY 1"); }
@@ -228,6 +235,55 @@ TEST_F(Triggered, WhereTriggersFireARuleOfDeletesAloneIsAccepted) {
   ASSERT_THAT(stops(), SizeIs(1));
   user_.run(stops()[0].fix);
   EXPECT_THAT(stops(), IsEmpty());
+}
+
+TEST_F(Triggered, AForeignKeyThatIsSilentForOurWritesIsNamed) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");
+  user_.run(
+      "CREATE TABLE line(id int, customer bigint CONSTRAINT \"of customer\" REFERENCES customer ON "
+      "DELETE CASCADE)");
+  user_.run("INSERT INTO customer VALUES (1, 'Ann'), (2, 'Bob')");
+  user_.run("INSERT INTO line VALUES (1, 1), (2, 2)");
+  begin();
+  ASSERT_THAT(silent_keys(), SizeIs(1));
+  EXPECT_EQ(ports::Severity::kWarning, silent_keys()[0].severity);
+  EXPECT_EQ(
+      "foreign key \"of customer\" of public.line, which we do not write, is silent for our "
+      "writes: where we delete a record of public.customer, or change its (id), what refers to it "
+      "stays, though users' writes meet ON DELETE CASCADE ON UPDATE NO ACTION",
+      silent_keys()[0].what);
+  EXPECT_THAT(silent_keys()[0].fix, HasSubstr("sync public.line too; or triggers = \"fire\""));
+  apply({"delete 1"});
+  EXPECT_EQ("1;2", user_.ask("SELECT id FROM line ORDER BY 1"));
+  config_.datasets[0].triggers = "fire";
+  connect_target();
+  EXPECT_THAT(silent_keys(), IsEmpty());
+  apply({"delete 2"});
+  EXPECT_EQ("1", user_.ask("SELECT id FROM line ORDER BY 1"));
+  config_.datasets[0].triggers = "suppress";
+  config_.datasets[0].direction = ports::Direction::kFrom;
+  connect_target();
+  EXPECT_THAT(silent_keys(), IsEmpty());
+  config_.datasets[0].direction = ports::Direction::kBoth;
+  user_.run("ALTER TABLE customer DISABLE TRIGGER ALL");  // users' writes meet nothing either
+  connect_target();
+  EXPECT_THAT(silent_keys(), IsEmpty());
+}
+
+TEST_F(Triggered, AForeignKeyOfATableThatWeWriteTooIsNotNamed) {
+  make_parts();
+  user_.run(
+      "CREATE TABLE line(id bigint PRIMARY KEY, name text, customer bigint REFERENCES customer) "
+      "PARTITION BY RANGE (id)");
+  user_.run("CREATE TABLE few PARTITION OF line FOR VALUES FROM (0) TO (10)");
+  begin();
+  EXPECT_THAT(silent_keys(), SizeIs(1));  // not one a partition of either
+  system_ = {};
+  start({make_schema("customer", "id:int64 name:text"), make_schema("line", "id:int64 name:text")});
+  EXPECT_THAT(silent_keys(), IsEmpty());
+  config_.datasets[1].direction = ports::Direction::kFrom;
+  connect_target();
+  EXPECT_THAT(silent_keys(), SizeIs(1));
 }
 
 TEST_F(Triggered, ARoleThatMayNotBeAReplicaIsToldTheGrantForARule) {

@@ -76,6 +76,29 @@ TEST_F(Catalog, AFileThatAnotherApplianceCapturesIsNamedWithTheSqlThatFreesIt) {
   EXPECT_THAT(findings(), IsEmpty());
 }
 
+TEST_F(Catalog, NamesForeignKeysThatAreSilentForOurWrites) {
+  user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY, name TEXT, UNIQUE (id, name))");
+  user_.run(
+      "CREATE TABLE line(id INTEGER PRIMARY KEY, customer INTEGER REFERENCES Customer ON DELETE "
+      "CASCADE, name TEXT, FOREIGN KEY (customer, name) REFERENCES customer(id, name))");
+  user_.run("INSERT INTO customer VALUES (1, 'Ann')");
+  user_.run("INSERT INTO line VALUES (5, 1, 'Ann')");
+  start({make_schema("customer", "id:int64 name:text")});
+  EXPECT_THAT(
+      findings(),
+      testing::UnorderedElementsAre(
+          "1 customer: foreign key of line, which we do not write, is silent for our writes: where "
+          "we delete a record of customer, or change its (primary key), what refers to it stays, "
+          "though users' writes meet ON DELETE CASCADE ON UPDATE NO ACTION -> sync line too",
+          HasSubstr("or change its (id, name), what refers to it stays, though users' writes meet "
+                    "ON DELETE NO ACTION")));
+  apply({"delete 1"});
+  EXPECT_EQ("5|1|Ann", user_.ask("SELECT * FROM line"));
+  system_ = {};
+  start({make_schema("customer", "id:int64 name:text"), make_schema("line", "id:int64 name:text")});
+  EXPECT_THAT(findings(), testing::Not(Contains(HasSubstr("silent"))));
+}
+
 TEST_F(Catalog, NamesWhatStandsInTheWay) {
   user_.run("PRAGMA journal_mode = DELETE");
   user_.run("CREATE TABLE parent(id INTEGER PRIMARY KEY)");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "drivers/systems/mariadb/detail/shared.hpp"
@@ -34,5 +35,9 @@ Result<ports::Finding> unreadable_text(Connection& connection, const Mapped& map
 Result<void> find_in_scanned_server(Connection& connection, std::vector<ports::Finding>& out);
 Result<void> find_in_table(Connection& connection, const Mapped& mapped, const Shared& shared,
                            std::vector<ports::Finding>& out);
+// One finding a foreign key that refers to a table that we write, from one of the same database
+// that we do not write, as far as our rights show them.
+Result<void> find_silent_keys(Connection& connection, std::span<const ports::DatasetMapping> all,
+                              std::vector<ports::Finding>& out);
 
 }  // namespace syncline::mariadb

@@ -3,6 +3,7 @@
 // Threads: on the connection given. Errors: those of the connection.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,12 @@ Result<Triggers> suppress_triggers(Connection& connection);
 // where the table is only read.
 Result<void> find_triggers(Connection& connection, const Mapped& mapped, Triggers triggers,
                            std::vector<ports::Finding>& out);
+
+// One finding a foreign key that refers to the table and is silent for our writes, from a table
+// that no dataset of ours writes. all: the system's.
+Result<void> find_silent_keys(Connection& connection, const Mapped& mapped, Triggers triggers,
+                              std::span<const ports::DatasetMapping> all,
+                              std::vector<ports::Finding>& out);
 
 // Why this dataset cannot be written: something would run that its section does not accept.
 Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped& mapped,
