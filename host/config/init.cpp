@@ -62,7 +62,30 @@ std::string pairs(const std::map<std::string, std::string>& fields) {
 struct Party {  // a table that takes part in a dataset
   const InitSystem* system = nullptr;
   const TableShape* table = nullptr;
+  bool is_numbering = false;  // gives new records' keys itself
 };
+
+bool is_numbered(const TableShape& table, const std::string& column) {
+  const auto found = std::ranges::find(table.columns, column, &ColumnShape::name);
+  return found != table.columns.end() && found->is_numbered;
+}
+
+// key: as the first party has it.
+void find_numbering(const std::vector<std::string>& key, const std::vector<OtherTable>& others,
+                    std::vector<Party>& parties) {
+  for (const std::string& column : key) {
+    parties[0].is_numbering = parties[0].is_numbering || is_numbered(*parties[0].table, column);
+    for (size_t i = 0; i < others.size(); ++i) {
+      Party& party = parties[i + 1];
+      party.is_numbering =
+          party.is_numbering || is_numbered(*party.table, others[i].columns.sure.at(column));
+    }
+  }
+}
+
+size_t count_numbering(const std::vector<Party>& parties) {
+  return static_cast<size_t>(std::ranges::count_if(parties, &Party::is_numbering));
+}
 
 class Sample {
  public:
@@ -85,8 +108,10 @@ class Sample {
   void write_dataset(const std::vector<Party>& parties, const std::vector<OtherTable>& others,
                      const std::vector<std::vector<std::string>>& keys,
                      const std::set<std::string>& unfitting);
-  void write_key(const TableShape& table, const std::vector<std::vector<std::string>>& keys);
+  void write_key(const std::vector<Party>& parties,
+                 const std::vector<std::vector<std::string>>& keys);
   void write_other(const std::string& dataset, const Party& party, const OtherTable& other);
+  void write_numbers(const std::vector<Party>& parties, const Party& party);
   void write_unmatched();
   std::string dataset_name(std::string_view table);
 
@@ -158,6 +183,7 @@ void Sample::write_dataset_from(const InitSystem& system, const TableShape& tabl
   detail::keep_common(table, others, unfitting);
   const auto keys = detail::common_keys(table, others);
   if (!keys.empty()) {
+    find_numbering(keys.front(), others, parties);
     write_dataset(parties, others, keys, unfitting);
     return;
   }
@@ -168,14 +194,33 @@ void Sample::write_dataset_from(const InitSystem& system, const TableShape& tabl
   unmatched_.push_back(tables + ": they have no key in common");
 }
 
-void Sample::write_key(const TableShape& table, const std::vector<std::vector<std::string>>& keys) {
+void Sample::write_key(const std::vector<Party>& parties,
+                       const std::vector<std::vector<std::string>>& keys) {
   out_ += "key   = " + list(keys.front()) + "\n";
   for (size_t i = 1; i < keys.size(); ++i) comment("or: key = " + list(keys[i]));
-  if (keys.front().size() != 1) return;
-  const auto column = std::ranges::find(table.columns, keys.front()[0], &ColumnShape::name);
-  if (column == table.columns.end() || column->type.kind != model::TypeKind::kInt64) return;
-  comment("Unsure: does each system number its own new records? Then two records would share a");
-  comment("number: give the systems disjoint ranges, or choose another key.");
+  const size_t count = count_numbering(parties);
+  if (count == 0) return;
+  std::string names;
+  size_t told = 0;
+  for (const Party& party : parties) {
+    if (!party.is_numbering) continue;
+    names += (told == 0 ? "" : told + 1 == count ? " and " : ", ") + party.system->name;
+    ++told;
+  }
+  comment(names + (count > 1 ? " number this key themselves" : " numbers this key itself") +
+          ": where others make records too, two would share a number.");
+  comment("`syncline plan` prints what keeps the numbers apart; or a line of the sections below.");
+}
+
+// What says that there is nothing to keep apart. The first one's records are wanted.
+void Sample::write_numbers(const std::vector<Party>& parties, const Party& party) {
+  if (count_numbering(parties) == 0) return;
+  if (&party != &parties.front()) {
+    out_ += "# direction = \"to\"  # if no records are made in this system\n";
+  }
+  if (party.is_numbering) {
+    out_ += "# numbers = \"apart\"  # if its numbers never meet another system's\n";
+  }
 }
 
 void Sample::write_other(const std::string& dataset, const Party& party, const OtherTable& other) {
@@ -197,7 +242,7 @@ void Sample::write_dataset(const std::vector<Party>& parties, const std::vector<
   const Party& first = parties.front();
   const std::string name = dataset_name(first.table->name);
   out_ += "[datasets." + as_key(name) + "]\n";
-  write_key(*first.table, keys);
+  write_key(parties, keys);
   out_ += "first = " + quoted(first.system->name) + "  # whose record wins where several hold it\n";
   if (!unfitting.empty()) {
     comment("Unsure: same names, but types that do not fit. [datasets." + name +
@@ -206,10 +251,17 @@ void Sample::write_dataset(const std::vector<Party>& parties, const std::vector<
   }
   out_ += "\n[datasets." + as_key(name) + ".on." + as_key(first.system->name) + "]\n";
   out_ += "table = " + quoted(first.table->name) + "\n";
-  for (size_t i = 0; i < others.size(); ++i) write_other(name, parties[i + 1], others[i]);
+  write_numbers(parties, first);
+  for (size_t i = 0; i < others.size(); ++i) {
+    write_other(name, parties[i + 1], others[i]);
+    write_numbers(parties, parties[i + 1]);
+  }
   out_ += "\n[datasets." + as_key(name) + ".conflict]\n";
   out_ += "default = \"newest\"       # newest | oldest | a system | a list of systems\n";
-  out_ += "delete  = \"delete_wins\"  # delete_wins | update_wins\n\n";
+  out_ += "delete  = \"delete_wins\"  # delete_wins | update_wins\n";
+  out_ +=
+      "# insert_exists = \"quarantine\"  # merge | quarantine: new records of one key; quarantine "
+      "where two number their own\n\n";
 }
 
 void Sample::write_unmatched() {

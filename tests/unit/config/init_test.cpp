@@ -89,10 +89,33 @@ TEST(Init, SaysWhatItIsUnsureOf) {
   const std::string text = sample_of({office(), shop()}).text;
   EXPECT_THAT(text, HasSubstr("name = \"full_name\""));
   EXPECT_THAT(text, HasSubstr("exclude = [\"since\"]"));
-  EXPECT_THAT(text, HasSubstr("does each system number its own new records"));
+  EXPECT_THAT(text, Not(HasSubstr("share a number")));
   EXPECT_THAT(text, HasSubstr("office.audit: no other system has a table like it"));
   EXPECT_THAT(text, HasSubstr("shop.basket: no other"));
   EXPECT_THAT(text, Not(HasSubstr("syncline_checkpoint")));
+}
+
+TEST(Init, SaysWhoNumbersAKeyAndOffersTheLinesThatTellItApart) {
+  std::vector<InitSystem> systems = {office(), shop()};
+  systems[1].tables[0].columns[0].is_numbered = true;  // ID
+  std::string text = sample_of(systems).text;
+  EXPECT_THAT(text, HasSubstr("\n# shop numbers this key itself: where others"));
+  EXPECT_THAT(text, HasSubstr("table = \"Customer\"\nfields = "));
+  systems[0].tables[0].columns[0].is_numbered = true;
+  text = sample_of(systems).text;
+  EXPECT_THAT(text, HasSubstr("\n# office and shop number this key themselves: where others"));
+  for (const std::string line : {"direction = \"to\"", "numbers = \"apart\""}) {
+    const size_t at = text.rfind("\n# " + line);
+    ASSERT_NE(at, std::string::npos) << line;
+    std::string chosen = text;
+    chosen.erase(at + 1, 2);
+    const Offer offer{.kinds = {{"k", {"log"}, {"fire"}, {"refuse"}}}, .engines = {}};
+    const Parsed parsed = parse_config(chosen, "syncline.toml", offer);
+    EXPECT_THAT(parsed.errors, testing::IsEmpty()) << line;
+    const Mapping& mapping = parsed.config.find_dataset("customers")->mappings[1];
+    const bool is_taken = mapping.direction == Direction::kTo || mapping.numbers == Numbers::kApart;
+    EXPECT_TRUE(is_taken) << line;
+  }
 }
 
 TEST(Init, LeavesOutWhatOnlyOneKindOfSystemUnderstandsAndTakesArraysForSets) {
