@@ -1,6 +1,7 @@
 #include "kernels/cuda/memory.hpp"
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -50,10 +51,14 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   return *this;
 }
 
-Result<void> Buffer::reserve(size_t size) {
+Result<void> Buffer::reserve(size_t size, device::Slot& slot) {
   if (size <= capacity_) return success();
   const size_t wanted = size < kSizeMin ? kSizeMin : size + size / 2;
-  release();
+  if (data_ != nullptr) {
+    auto old = std::make_shared<Buffer>(place_);
+    std::swap(*old, *this);
+    slot.bury(std::move(old));
+  }
   void* memory = nullptr;
   allocation_counter().fetch_add(1, std::memory_order_relaxed);
   if (place_ == Place::kDevice) {

@@ -11,6 +11,7 @@
 #include <cuda_runtime.h>
 
 #include "host/base/result.hpp"
+#include "kernels/device/device.hpp"
 
 namespace syncline::cuda {
 
@@ -30,8 +31,8 @@ class Buffer {
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;
 
-  // What was in it is lost where it grows. REQUIRES: nothing on the card still uses it.
-  Result<void> reserve(size_t size);
+  // What was in it is lost where it grows; its old memory goes to the slot's graveyard.
+  Result<void> reserve(size_t size, device::Slot& slot);
   void release();
 
   uint8_t* data() { return data_; }

@@ -47,7 +47,7 @@ Result<void> CudaSlot::start() {
 Result<void> CudaSlot::reserve(device::Area area, size_t size) {
   Buffer& grown = buffer(area);
   if (size <= grown.capacity()) return success();
-  SYN_TRY(grown.reserve(size));
+  SYN_TRY(grown.reserve(size, *this));
   if (area == device::Area::kHost || area == device::Area::kInput) return success();
   return check(cudaMemsetAsync(grown.data(), 0, grown.capacity(), stream_),
                "memory on the card cannot be cleared");
@@ -117,7 +117,7 @@ Result<void> CudaSlot::run_detect(const device::DetectShape& shape, device::Tabl
 Result<void> CudaSlot::run_compress(uint32_t piece_count) {
   const uint32_t groups =
       std::min({piece_count, groups_.compress, kScratchSizeMax / SYN_CODER_SCRATCH_SIZE});
-  SYN_TRY(scratch_.reserve(size_t{groups} * SYN_CODER_SCRATCH_SIZE));
+  SYN_TRY(scratch_.reserve(size_t{groups} * SYN_CODER_SCRATCH_SIZE, *this));
   const CompressWork work{.count = piece_count,
                           .places = input().at<syn_piece_place>(0),
                           .contents = input().data(),
@@ -130,7 +130,7 @@ Result<void> CudaSlot::run_compress(uint32_t piece_count) {
 Result<void> CudaSlot::run_decompress(uint32_t frame_count) {
   const uint32_t groups =
       std::min({frame_count, groups_.decompress, kScratchSizeMax / SYN_DECODER_SCRATCH_SIZE});
-  SYN_TRY(scratch_.reserve(size_t{groups} * SYN_DECODER_SCRATCH_SIZE));
+  SYN_TRY(scratch_.reserve(size_t{groups} * SYN_DECODER_SCRATCH_SIZE, *this));
   const DecompressWork work{.count = frame_count,
                             .places = input().at<syn_frame_place>(0),
                             .frames = sealed().data(),
@@ -153,7 +153,7 @@ Result<void> CudaSlot::run_gcm(const device::GcmShape& shape) {
   const size_t sums_size = size_t{shape.part_count} * sizeof(syn_gf128);
   const bool has_parts = shape.part_count != shape.count;
   if (has_parts) {
-    SYN_TRY(parts_.reserve(sums_size + (size_t{shape.count} + 1) * sizeof(uint32_t)));
+    SYN_TRY(parts_.reserve(sums_size + (size_t{shape.count} + 1) * sizeof(uint32_t), *this));
   }
   const GcmWork work{.key = key_.at<syn_gcm_key>(0),
                      .records = input().at<syn_gcm_record>(shape.records),
@@ -170,7 +170,7 @@ Result<void> CudaSlot::run_gcm(const device::GcmShape& shape) {
 }
 
 Result<void> CudaSlot::set_key(const syn_gcm_key& key) {
-  SYN_TRY(key_.reserve(sizeof key));
+  SYN_TRY(key_.reserve(sizeof key, *this));
   return check(cudaMemcpyAsync(key_.data(), &key, sizeof key, cudaMemcpyHostToDevice, stream_),
                "a key cannot be copied to the card");
 }

@@ -1,6 +1,7 @@
 #include "kernels/cuda/table_memory.hpp"
 
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "kernels/cuda/kernels.hpp"
@@ -17,24 +18,21 @@ cudaStream_t stream_of(device::Slot& slot) {
   return static_cast<CudaSlot&>(slot).stream();
 }
 
+void bury(const syn_table_lane& lane, device::Slot& slot) {
+  if (lane.keys != nullptr) slot.bury(std::shared_ptr<void>(lane.keys, cudaFree));
+}
+
 }  // namespace
 
 CudaTableMemory::~CudaTableMemory() {
-  for (size_t lane = 0; lane < lanes_.size(); ++lane) drop(lane);
-  free_retired();
+  for (const syn_table_lane& lane : lanes_) cudaFree(lane.keys);
 }
 
-void CudaTableMemory::free_retired() {
-  for (uint64_t* memory : retired_) cudaFree(memory);
-  retired_.clear();
+void CudaTableMemory::drop(size_t lane, device::Slot& slot) {
+  bury(std::exchange(lanes_[lane], {}), slot);
 }
 
-void CudaTableMemory::drop(size_t lane) {
-  if (lanes_[lane].keys != nullptr) cudaFree(lanes_[lane].keys);
-  lanes_[lane] = {};
-}
-
-Result<syn_table_lane> CudaTableMemory::allocate(uint64_t line_count, cudaStream_t stream) {
+Result<syn_table_lane> CudaTableMemory::allocate(uint64_t line_count, device::Slot& slot) {
   const uint64_t keys_size = slots_of(line_count) * sizeof(uint64_t);
   const uint64_t cells_size =
       slots_of(line_count) * value_count_ * SYN_CELL_SIZE + device::kSlackSize;
@@ -42,24 +40,25 @@ Result<syn_table_lane> CudaTableMemory::allocate(uint64_t line_count, cudaStream
   const cudaError_t taken = cudaMalloc(&memory, keys_size + cells_size);
   is_full_ = taken == cudaErrorMemoryAllocation;
   SYN_TRY(check(taken, "a table does not fit on the card"));
-  const cudaError_t cleared = cudaMemsetAsync(memory, 0, keys_size, stream);
+  const cudaError_t cleared = cudaMemsetAsync(memory, 0, keys_size, stream_of(slot));
+  auto* bytes = static_cast<uint8_t*>(memory);
+  const syn_table_lane lane{reinterpret_cast<uint64_t*>(bytes), bytes + keys_size, line_count};
   if (cleared != cudaSuccess) {
-    cudaFree(memory);
+    bury(lane, slot);
     return check(cleared, "memory on the card cannot be cleared").as_failure();
   }
-  auto* bytes = static_cast<uint8_t*>(memory);
-  return syn_table_lane{reinterpret_cast<uint64_t*>(bytes), bytes + keys_size, line_count};
+  return lane;
 }
 
 Result<void> CudaTableMemory::prepare(device::Slot& slot) {
-  if (device_.capacity() != 0) return success();
+  if (is_prepared_) return success();
   const size_t size = lanes_.size() * (sizeof(syn_table_lane) + sizeof(uint64_t));
-  SYN_TRY(pinned_.reserve(size));
-  SYN_TRY(device_.reserve(size));
-  Result<void> begun = check(cudaMemsetAsync(device_.data(), 0, size, stream_of(slot)),
-                             "a table's copy cannot be begun");
-  if (!begun.has_value()) device_.release();  // or it would be taken for prepared
-  return begun;
+  SYN_TRY(pinned_.reserve(size, slot));
+  SYN_TRY(device_.reserve(size, slot));
+  SYN_TRY(check(cudaMemsetAsync(device_.data(), 0, size, stream_of(slot)),
+                "a table's copy cannot be begun"));
+  is_prepared_ = true;
+  return success();
 }
 
 Result<void> CudaTableMemory::publish(size_t lane, cudaStream_t stream) {
@@ -83,9 +82,9 @@ Result<uint64_t> CudaTableMemory::used_count(size_t lane, device::Slot& slot) {
 
 Result<uint64_t> CudaTableMemory::lay_out(size_t lane, uint64_t line_count, device::Slot& slot) {
   const cudaStream_t stream = stream_of(slot);
-  SYN_TRY(const syn_table_lane fresh, allocate(line_count, stream));
+  SYN_TRY(const syn_table_lane fresh, allocate(line_count, slot));
   const syn_table_lane old = std::exchange(lanes_[lane], fresh);
-  if (old.keys != nullptr) retired_.push_back(old.keys);
+  bury(old, slot);
   SYN_TRY(check(cudaMemsetAsync(device_used() + lane, 0, sizeof(uint64_t), stream),
                 "a lane's size cannot be cleared"));
   if (old.line_count != 0) {
@@ -94,9 +93,7 @@ Result<uint64_t> CudaTableMemory::lay_out(size_t lane, uint64_t line_count, devi
     SYN_TRY(check(launch_fill(work, stream), "a lane cannot be laid out"));
   }
   SYN_TRY(publish(lane, stream));
-  SYN_TRY(const uint64_t used, used_count(lane, slot));
-  free_retired();
-  return used;
+  return used_count(lane, slot);
 }
 
 Result<void> CudaTableMemory::fill(size_t lane, uint64_t slot_count, size_t cells_at,

@@ -21,7 +21,7 @@ class CudaTableMemory final : public device::TableMemory {
 
   Result<void> prepare(device::Slot& slot) override;
   Result<uint64_t> lay_out(size_t lane, uint64_t line_count, device::Slot& slot) override;
-  void drop(size_t lane) override;
+  void drop(size_t lane, device::Slot& slot) override;
   Result<void> fill(size_t lane, uint64_t slot_count, size_t cells_at, device::Slot& slot) override;
   Result<uint64_t> used_count(size_t lane, device::Slot& slot) override;
   Result<void> apply(const device::DeltaLayout& deltas, device::Slot& slot) override;
@@ -30,18 +30,17 @@ class CudaTableMemory final : public device::TableMemory {
   const syn_table_lane* device_lanes() { return device_.at<syn_table_lane>(0); }
 
  private:
-  Result<syn_table_lane> allocate(uint64_t line_count, cudaStream_t stream);
+  Result<syn_table_lane> allocate(uint64_t line_count, device::Slot& slot);
   Result<void> publish(size_t lane, cudaStream_t stream);
-  void free_retired();
   unsigned long long* device_used() {
     return device_.at<unsigned long long>(lanes_.size() * sizeof(syn_table_lane));
   }
 
   uint32_t value_count_;
   std::vector<syn_table_lane> lanes_;
-  std::vector<uint64_t*> retired_;  // lanes' former memory, until nothing reads it any more
-  Buffer device_{Place::kDevice};   // the lanes' descriptions, then how many slots each has used
+  Buffer device_{Place::kDevice};  // the lanes' descriptions, then how many slots each has used
   Buffer pinned_{Place::kPinned};
+  bool is_prepared_ = false;
   bool is_full_ = false;
 };
 

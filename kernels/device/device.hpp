@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,7 +15,9 @@
 #include "host/base/result.hpp"
 #include "kernels/bodies/frames.h"
 #include "kernels/bodies/gcm_group.h"
+#include "kernels/device/graveyard.hpp"
 #include "kernels/device/layout.hpp"
+#include "kernels/device/wait_times.hpp"
 #include "kernels/engine/engine.hpp"
 
 namespace syncline::device {
@@ -101,8 +104,12 @@ class Slot {
   // copied; zeros follow up to padded_size. REQUIRES: both areas reach to at + padded_size; from
   // stays as it is until wait().
   Result<void> upload(const void* from, size_t size, size_t padded_size, size_t at);
-  // Until all that was started is done, or the deadline: then the slot is lost until it is.
+  // Until all that was started is done, or the deadline: then the slot is lost until it is. The
+  // deadline suits what such work took before; without any it is the longest, wait_limit_us.
+  Result<void> wait(Work work, size_t size);
   Result<void> wait();
+  // Memory that this slot, or a table by its way, uses no more: it is given back when nothing runs.
+  void bury(std::shared_ptr<void> memory);
 
   // What the ring and the engine note of it.
   struct Use {
@@ -110,14 +117,19 @@ class Slot {
     bool is_awaited = false;  // detect has not asked for them yet
     uint64_t turn = 0;
     bool is_taken = false;
-    bool is_lost = false;    // its commands did not end in time: its memory may still be written
+    // Its commands did not end in time: its memory may still be written.
+    std::atomic<bool> is_lost = false;
     std::thread::id thread;  // that used it last
   };
   Use use;
   int64_t wait_limit_us = 0;
+  // The ring's; a slot outside of it has neither.
+  WaitTimes* times = nullptr;
+  Graveyard* graveyard = nullptr;
 
  private:
-  Result<void> wait_until_done();
+  Result<void> wait_until_done(int64_t limit_us);
+  Result<void> poll_until_done(int64_t limit_us);
 
   bool has_key_ = false;  // the device has key_, or will have
   std::array<uint8_t, 32> key_{};
@@ -125,7 +137,8 @@ class Slot {
 };
 
 // The lanes of one table's copy: keys, cells, and how many slots of each are taken, those of
-// removed keys among them. The slots handed in are of the same device.
+// removed keys among them. The slots handed in are of the same device. It goes by the graveyard:
+// its end gives memory back.
 class TableMemory {
  public:
   virtual ~TableMemory() = default;
@@ -133,8 +146,8 @@ class TableMemory {
   virtual Result<void> prepare(Slot& slot) = 0;
   // A lane's memory anew, with what was in it, but for removed keys. Waits; gives the slots taken.
   virtual Result<uint64_t> lay_out(size_t lane, uint64_t line_count, Slot& slot) = 0;
-  // What is in a lane is wanted no more. REQUIRES: nothing that uses it runs.
-  virtual void drop(size_t lane) = 0;
+  // What is in a lane is wanted no more: its memory is buried.
+  virtual void drop(size_t lane, Slot& slot) = 0;
   // Puts slots of a host's lane, which lie in kInput (keys at 0, cells at cells_at), into a lane
   // that has room for them.
   virtual Result<void> fill(size_t lane, uint64_t slot_count, size_t cells_at, Slot& slot) = 0;

@@ -119,7 +119,7 @@ class DeviceEngine final : public engine::Engine {
  private:
   struct Parts {
     Parts(std::unique_ptr<Device> from, int64_t wait_limit_us)
-        : device(std::move(from)), ring(wait_limit_us) {}
+        : device(std::move(from)), ring(wait_limit_us), copies(ring.graveyard()) {}
     std::unique_ptr<Device> device;
     Ring ring;
     TableCopies copies;
@@ -194,7 +194,7 @@ Result<void> DeviceEngine::run_fingerprint(const syn_batch& batch, const engine:
   SYN_TRY(upload_batch(batch, shape.in, *slot));
   SYN_TRY(slot->run_fingerprint(shape, secret));
   SYN_TRY(slot->copy_out(Area::kFingerprints, shape.out.size));
-  SYN_TRY(slot->wait());
+  SYN_TRY(slot->wait(Work::kFingerprint, shape.in.size));
   std::memcpy(out.keys.data(), slot->host(), shape.out.keys_size);
   if (shape.out.cells_size > 0) {
     std::memcpy(out.cells.data(), slot->host() + shape.out.cells, shape.out.cells_size);
@@ -207,15 +207,18 @@ Result<void> DeviceEngine::run_fingerprint(const syn_batch& batch, const engine:
 
 // Copies of other tables make room where the device has none left.
 Result<void> DeviceEngine::update(const engine::TableRef& table, TableCopy& copy, Slot& slot) {
+  // Whoever had the copy before may have found that the device hangs.
+  if (parts_->ring.has_lost()) {
+    return fail(ErrorCode::kEngine, "the device still works on a batch that was given up");
+  }
   for (;;) {
     const auto updated = copy.update(table, slot);
     if (updated.has_value()) return success();
     const bool is_room_made =
         !slot.use.is_lost && copy.memory().is_full() && parts_->copies.drop_another(copy);
-    if (is_room_made) continue;
+    if (is_room_made && parts_->ring.clear_graveyard(slot)) continue;
     copy.forget();
-    // A hung command may still write its memory: it is kept until the device is back.
-    if (!slot.use.is_lost) parts_->copies.drop(copy);
+    parts_->copies.drop(copy);
     return updated.error();
   }
 }
@@ -247,7 +250,7 @@ Result<void> DeviceEngine::run_detect(const syn_batch& batch,
   }
   SYN_TRY(slot->run_detect(shape, copy->memory()));
   SYN_TRY(slot->copy_out(Area::kDetected, layout.out_size));
-  SYN_TRY(slot->wait());
+  SYN_TRY(slot->wait(Work::kDetect, in_size + layout.out_size));
   take_detected(*slot, layout, rows);
   return success();
 }

@@ -15,7 +15,8 @@
 
 namespace syncline::device {
 
-// How long one wait for the device may take; what runs there has a millisecond or so to do.
+// How long one wait for the device may take where nothing like it was waited for before; else it is
+// some times of what that took (wait_times.hpp).
 inline constexpr int64_t kWaitLimitUs = 10'000'000;
 
 std::unique_ptr<engine::Engine> make_device_engine(std::unique_ptr<Device> device,

@@ -91,7 +91,7 @@ Result<void> decrypt(const engine::SealKey& key, std::string_view associated_dat
   shape.is_open = true;
   SYN_TRY(slot.run_gcm(shape));
   SYN_TRY(slot.copy_out(Area::kSealed, round.out_size));
-  SYN_TRY(slot.wait());
+  SYN_TRY(slot.wait(Work::kDecrypt, round.in_size));
   round.plain.assign(reinterpret_cast<const char*>(slot.host()), round.out_size);
   const std::string_view plain = round.plain;
   for (size_t i = 0; i < round.chunks.size(); ++i) {
@@ -167,7 +167,7 @@ Result<void> decompress(Slot& slot, Round& round) {
   SYN_TRY(slot.copy_in(0, in_size));
   SYN_TRY(slot.run_decompress(static_cast<uint32_t>(round.frames.size())));
   SYN_TRY(slot.copy_out(Area::kFrames, round.contents_size));
-  SYN_TRY(slot.wait());
+  SYN_TRY(slot.wait(Work::kDecompress, round.contents_size));
   for (size_t i = 0; i < round.frames.size(); ++i) {
     uint32_t status = 0;
     std::memcpy(&status, slot.host() + i * sizeof status, sizeof status);

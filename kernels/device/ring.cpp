@@ -1,5 +1,6 @@
 #include "kernels/device/ring.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -9,6 +10,8 @@ Result<void> Ring::start(Device& device) {
   for (std::unique_ptr<Slot>& slot : slots_) {
     auto fresh = device.make_slot();
     fresh->wait_limit_us = wait_limit_us_;
+    fresh->times = &times_;
+    fresh->graveyard = &graveyard_;
     SYN_TRY(fresh->start());
     slot = std::move(fresh);
   }
@@ -36,7 +39,8 @@ Result<Ring::Lease> Ring::acquire(uint64_t stamp) {
       std::chrono::steady_clock::now() + std::chrono::microseconds(wait_limit_us_);
   for (;;) {
     SYN_TRY(look_for_lost());
-    if (Slot* slot = find_free(stamp); slot != nullptr) {
+    if (is_memory_wanted_ && is_idle_but_for(nullptr)) is_memory_wanted_ = false;
+    if (Slot* slot = find_free(stamp); slot != nullptr && !is_memory_wanted_) {
       slot->use.is_taken = true;
       slot->use.thread = std::this_thread::get_id();
       return Lease(*this, *slot);
@@ -52,17 +56,33 @@ bool Ring::has_lost() {
   const std::lock_guard lock(mutex_);
   for (const std::unique_ptr<Slot>& slot : slots_) {
     if (slot == nullptr || !slot->use.is_lost) continue;
+    if (slot->use.is_taken) return true;
     const auto done = slot->is_done();
     if (!done.has_value() || !done.value()) return true;
   }
   return false;
 }
 
+bool Ring::is_idle_but_for(const Slot* mine) const {
+  return std::ranges::all_of(slots_, [mine](const std::unique_ptr<Slot>& slot) {
+    return slot.get() == mine || (!slot->use.is_taken && !slot->use.is_lost);
+  });
+}
+
+bool Ring::clear_graveyard(const Slot& mine) {
+  const std::lock_guard lock(mutex_);
+  is_memory_wanted_ = !is_idle_but_for(&mine);
+  if (!is_memory_wanted_) graveyard_.clear();
+  return !is_memory_wanted_;
+}
+
+// Under the lock, so that nothing begins while memory is given back.
 void Ring::give_back(Slot& slot) {
   {
     const std::lock_guard lock(mutex_);
     slot.use.is_taken = false;
     slot.use.turn = ++turns_;
+    if (is_idle_but_for(nullptr)) graveyard_.clear();
   }
   is_free_.notify_all();
 }

@@ -3,6 +3,7 @@
 // What a slot computed last stays on the device until the slot is used again: a call that comes
 // with its stamp finds it there. A slot whose commands did not end in time is lost: its memory may
 // still be written, so nobody gets it, nor any other slot of the device, until they have ended.
+// Memory that is used no more is given back when the last slot comes back, with none lost.
 // Owner: the engine holds the ring; a Lease returns its slot. Threads: any may acquire; a slot
 // belongs to one at a time. Errors: kEngine (the device, or no slot came free in time).
 #pragma once
@@ -38,7 +39,7 @@ class Ring {
     Slot* slot_;
   };
 
-  explicit Ring(int64_t wait_limit_us) : wait_limit_us_(wait_limit_us) {}
+  explicit Ring(int64_t wait_limit_us) : wait_limit_us_(wait_limit_us), times_(wait_limit_us) {}
   Result<void> start(Device& device);
   // The slot with this stamp if it is free. Else the one that this thread used last: its buffers
   // have grown, and whoever makes new fingerprints awaits the old ones no more. Else one whose
@@ -47,17 +48,26 @@ class Ring {
   // Whether a slot is lost: then no memory of the device may be given back.
   bool has_lost();
 
+  Graveyard& graveyard() { return graveyard_; }
+  // Gives buried memory back. False: other slots are at work. Then nobody gets another slot before
+  // all have come back. REQUIRES: nothing runs on mine.
+  bool clear_graveyard(const Slot& mine);
+
  private:
   void give_back(Slot& slot);
+  bool is_idle_but_for(const Slot* mine) const;
   Slot* find_free(uint64_t stamp);
   Result<void> look_for_lost();
   static bool is_better(const Slot::Use& slot, const Slot::Use& than);
 
   int64_t wait_limit_us_;
+  WaitTimes times_;
+  Graveyard graveyard_;
   std::array<std::unique_ptr<Slot>, kSlotCount> slots_;
   std::mutex mutex_;
   std::condition_variable is_free_;
   uint64_t turns_ = 0;
+  bool is_memory_wanted_ = false;
 };
 
 }  // namespace syncline::device

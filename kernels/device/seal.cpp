@@ -79,7 +79,7 @@ Result<void> compress(Round& round, Slot& slot) {
   SYN_TRY(slot.copy_in(0, in_size));
   SYN_TRY(slot.run_compress(static_cast<uint32_t>(round.pieces.size())));
   SYN_TRY(slot.copy_out(Area::kFrames, sizes_size));
-  SYN_TRY(slot.wait());
+  SYN_TRY(slot.wait(Work::kCompress, in_size));
   round.frame_sizes.resize(round.pieces.size());
   std::memcpy(round.frame_sizes.data(), slot.host(), sizes_size);
   for (size_t i = 0; i < round.pieces.size(); ++i) {
@@ -199,7 +199,7 @@ Result<void> encrypt(Round& round, const engine::SealKey& key, std::string_view 
   }
   SYN_TRY(slot.run_gcm(shape_of(work.records, work.records_at)));
   SYN_TRY(slot.copy_out(Area::kSealed, work.out_size));
-  return slot.wait();
+  return slot.wait(Work::kEncrypt, work.out_size);
 }
 
 void append(const Round& round, const uint8_t* from, cpu::TagsDigest& digest, std::string& out) {

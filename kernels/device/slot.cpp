@@ -63,14 +63,31 @@ Result<void> Slot::use_key(const std::array<uint8_t, 32>& key) {
   return success();
 }
 
+Result<void> Slot::wait(Work work, size_t size) {
+  if (times == nullptr) return wait();
+  const auto start = steady_clock::now();
+  SYN_TRY(wait_until_done(times->limit_us(work, size)));
+  const auto took = std::chrono::duration_cast<microseconds>(steady_clock::now() - start);
+  times->note(work, size, took.count());
+  return success();
+}
+
 Result<void> Slot::wait() {
-  Result<void> done = wait_until_done();
+  return wait_until_done(wait_limit_us);
+}
+
+void Slot::bury(std::shared_ptr<void> memory) {
+  if (graveyard != nullptr) graveyard->bury(std::move(memory));
+}
+
+Result<void> Slot::wait_until_done(int64_t limit_us) {
+  Result<void> done = poll_until_done(limit_us);
   // What was on its way may not have arrived, a key neither.
   if (!done.has_value()) has_key_ = false;
   return done;
 }
 
-Result<void> Slot::wait_until_done() {
+Result<void> Slot::poll_until_done(int64_t limit_us) {
   SYN_TRY(mark());
   const auto start = steady_clock::now();
   for (;;) {
@@ -78,13 +95,13 @@ Result<void> Slot::wait_until_done() {
     if (!done) return done.error();
     if (done.value()) return success();
     const auto waited = steady_clock::now() - start;
-    if (waited >= microseconds(wait_limit_us)) break;
+    if (waited >= microseconds(limit_us)) break;
     pause_after(waited);
   }
   use.is_lost = true;
   use.stamp = 0;
   return fail(ErrorCode::kEngine, "the device has not finished a batch in time",
-              "it was given " + std::to_string(wait_limit_us / 1000) + " ms",
+              "it was given " + std::to_string(limit_us / 1000) + " ms",
               "The other engines go on, and the device is tried again; see the driver's log.");
 }
 

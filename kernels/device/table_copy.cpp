@@ -42,7 +42,7 @@ Result<void> TableCopy::lay_out(size_t index, uint64_t line_count, Slot& slot) {
 // From the host's memory, piece by piece.
 Result<void> TableCopy::copy_lane(const engine::TableLaneRef& from, size_t index, Slot& slot) {
   Lane& lane = lanes_[index];
-  memory_->drop(index);
+  memory_->drop(index, slot);
   lane.line_count = 0;
   SYN_TRY(lay_out(index, line_count_for(from, 0), slot));
   lane.is_there = false;
@@ -59,7 +59,7 @@ Result<void> TableCopy::copy_lane(const engine::TableLaneRef& from, size_t index
     SYN_TRY(slot.upload(from.keys + first, keys_size, keys_size, 0));
     SYN_TRY(slot.upload(from.cells + first * record_size, cells_size, cells_size, cells_at));
     SYN_TRY(memory_->fill(index, count, cells_at, slot));
-    SYN_TRY(slot.wait());
+    SYN_TRY(slot.wait(Work::kFill, keys_size + cells_size));
   }
   SYN_TRY(lane.used_count, memory_->used_count(index, slot));
   lane.number = from.log->end;
@@ -144,7 +144,7 @@ Result<void> TableCopy::apply_logs(const engine::TableRef& table, Slot& slot) {
   SYN_TRY(slot.copy_in(0, layout.size));
   SYN_TRY(memory_->apply(layout, slot));
   // Both areas are free for the batch itself only when the records are taken over.
-  return slot.wait();
+  return slot.wait(Work::kApply, layout.size);
 }
 
 std::shared_ptr<TableCopy> TableCopies::find(const engine::TableRef& table, Device& device) {
@@ -156,8 +156,11 @@ std::shared_ptr<TableCopy> TableCopies::find(const engine::TableRef& table, Devi
     return copies_.front();
   }
   if (copies_.size() == kCopyCountMax) copies_.pop_back();
-  copies_.push_front(std::make_shared<TableCopy>(
-      table, device.make_table_memory(table.lane_count, table.value_count)));
+  auto fresh = std::make_unique<TableCopy>(
+      table, device.make_table_memory(table.lane_count, table.value_count));
+  copies_.emplace_front(fresh.release(), [this](TableCopy* dropped) {
+    graveyard_.bury(std::shared_ptr<TableCopy>(dropped));
+  });
   return copies_.front();
 }
 

@@ -67,13 +67,17 @@ class TableCopies {
  public:
   static constexpr size_t kCopyCountMax = 256;
 
-  // Shared, so that a copy that is dropped meanwhile lives on for whoever uses it.
+  explicit TableCopies(Graveyard& graveyard) : graveyard_(graveyard) {}
+
+  // Shared, so that a copy that is dropped meanwhile lives on for whoever uses it; the last one to
+  // let it go buries it.
   std::shared_ptr<TableCopy> find(const engine::TableRef& table, Device& device);
   // Drops the copy used least lately, other than this one. False: there is no other.
   bool drop_another(const TableCopy& keep);
   void drop(const TableCopy& copy);
 
  private:
+  Graveyard& graveyard_;
   std::mutex mutex_;
   std::list<std::shared_ptr<TableCopy>> copies_;  // the latest first
 };

@@ -19,19 +19,19 @@ cl_ulong place(uint64_t value) {
 
 }  // namespace
 
-Result<void> Buffer::reserve(const Shared& shared, cl_command_queue queue, size_t size) {
+Result<void> Buffer::reserve(const Shared& shared, OpenclSlot& slot, size_t size) {
   if (size <= capacity_) return success();
   const size_t wanted = size < kBufferSizeMin ? kBufferSizeMin : size + size / 2;
   capacity_ = 0;
   mapped_ = nullptr;
-  memory_ = {};
+  if (memory_) slot.bury(std::make_shared<Memory>(std::exchange(memory_, {})));
   const cl_mem_flags flags =
       CL_MEM_READ_WRITE | (place_ == Place::kHost ? CL_MEM_ALLOC_HOST_PTR : 0);
   cl_int status = CL_SUCCESS;
   memory_ = Memory(clCreateBuffer(shared.context.get(), flags, wanted, nullptr, &status));
   SYN_TRY(check(status, "no memory on the device"));
   if (place_ == Place::kHost) {
-    mapped_ = static_cast<uint8_t*>(clEnqueueMapBuffer(queue, memory_.get(), CL_FALSE,
+    mapped_ = static_cast<uint8_t*>(clEnqueueMapBuffer(slot.queue(), memory_.get(), CL_FALSE,
                                                        CL_MAP_READ | CL_MAP_WRITE, 0, wanted, 0,
                                                        nullptr, nullptr, &status));
     SYN_TRY(check(status, "no memory that the device reaches"));
@@ -79,7 +79,7 @@ Result<void> OpenclSlot::warm_up() {
 Result<void> OpenclSlot::reserve(device::Area area, size_t size) {
   Buffer& grown = buffer(area);
   if (size <= grown.capacity()) return success();
-  SYN_TRY(grown.reserve(shared_, queue(), size));
+  SYN_TRY(grown.reserve(shared_, *this, size));
   return area == device::Area::kHost ? wait() : Result<void>(success());
 }
 
@@ -113,7 +113,7 @@ Result<void> OpenclSlot::enqueue(cl_kernel kernel, size_t group, size_t count) {
 Result<void> OpenclSlot::set_secret(const engine::Secret& secret) {
   if (has_secret_ && secret == secret_) return success();
   has_secret_ = false;
-  SYN_TRY(secret_memory_.reserve(shared_, queue(), secret.size() + device::kSlackSize));
+  SYN_TRY(secret_memory_.reserve(shared_, *this, secret.size() + device::kSlackSize));
   secret_ = secret;
   SYN_TRY(check(clEnqueueWriteBuffer(queue(), secret_memory_.memory(), CL_FALSE, 0, secret_.size(),
                                      secret_.data(), 0, nullptr, nullptr),
@@ -155,7 +155,7 @@ Result<void> OpenclSlot::run_detect(const device::DetectShape& shape, device::Ta
 }
 
 Result<void> OpenclSlot::reserve_scratch(size_t count, size_t size_each) {
-  return scratch_.reserve(shared_, queue(), groups_for(count) * size_each);
+  return scratch_.reserve(shared_, *this, groups_for(count) * size_each);
 }
 
 Result<void> OpenclSlot::run_compress(uint32_t piece_count) {
@@ -182,7 +182,7 @@ Result<void> OpenclSlot::run_gcm(const device::GcmShape& shape) {
 }
 
 Result<void> OpenclSlot::set_key(const syn_gcm_key& key) {
-  SYN_TRY(key_memory_.reserve(shared_, queue(), sizeof key));
+  SYN_TRY(key_memory_.reserve(shared_, *this, sizeof key));
   return check(clEnqueueWriteBuffer(queue(), key_memory_.memory(), CL_FALSE, 0, sizeof key, &key, 0,
                                     nullptr, nullptr),
                "a key cannot be copied to the device");

@@ -41,14 +41,16 @@ enum class KernelId {
 };
 inline constexpr size_t kKernelCount = 10;
 
+class OpenclSlot;
+
 // A buffer on the device, or (kHost) in memory of the host's that the device reaches fast.
 class Buffer {
  public:
   enum class Place { kDevice, kHost };
   explicit Buffer(Place place) : place_(place) {}
-  // What was in it is lost where it grows; the host's is there when the queue has come so far.
-  // REQUIRES: nothing that uses it runs.
-  Result<void> reserve(const Shared& shared, cl_command_queue queue, size_t size);
+  // What was in it is lost where it grows; the host's is there when the slot's queue has come so
+  // far. Its old memory goes to the slot's graveyard.
+  Result<void> reserve(const Shared& shared, OpenclSlot& slot, size_t size);
   cl_mem memory() const { return memory_.get(); }
   uint8_t* host() const { return mapped_; }
   size_t capacity() const { return capacity_; }

@@ -47,8 +47,8 @@ uint64_t OpenclTableMemory::size_of(uint64_t line_count) const {
 Result<void> OpenclTableMemory::prepare(device::Slot& slot) {
   if (pool_) return success();
   OpenclSlot& on = as_opencl(slot);
-  SYN_TRY(device_lanes_.reserve(shared_, on.queue(), lanes_.size() * sizeof(syn_pool_lane)));
-  SYN_TRY(used_.reserve(shared_, on.queue(), lanes_.size() * sizeof(cl_uint)));
+  SYN_TRY(device_lanes_.reserve(shared_, on, lanes_.size() * sizeof(syn_pool_lane)));
+  SYN_TRY(used_.reserve(shared_, on, lanes_.size() * sizeof(cl_uint)));
   SYN_TRY(clear(on.queue(), used_.memory(), 0, lanes_.size() * sizeof(cl_uint)));
   SYN_TRY(publish(on));
   SYN_TRY(pool_, make_pool(kPoolSizeMin, kPoolSizeMin, pool_size_));
@@ -96,7 +96,7 @@ Result<void> OpenclTableMemory::move_lanes(Memory to, uint64_t to_size, OpenclSl
   }
   SYN_TRY(slot.wait());
   lanes_ = std::move(moved);
-  pool_ = std::move(to);
+  slot.bury(std::make_shared<Memory>(std::exchange(pool_, std::move(to))));
   pool_size_ = to_size;
   pool_used_ = end;
   return success();

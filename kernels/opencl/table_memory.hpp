@@ -21,7 +21,7 @@ class OpenclTableMemory final : public device::TableMemory {
 
   Result<void> prepare(device::Slot& slot) override;
   Result<uint64_t> lay_out(size_t lane, uint64_t line_count, device::Slot& slot) override;
-  void drop(size_t lane) override { lanes_[lane] = {}; }
+  void drop(size_t lane, device::Slot& /*slot*/) override { lanes_[lane] = {}; }
   Result<void> fill(size_t lane, uint64_t slot_count, size_t cells_at, device::Slot& slot) override;
   Result<uint64_t> used_count(size_t lane, device::Slot& slot) override;
   Result<void> apply(const device::DeltaLayout& deltas, device::Slot& slot) override;

@@ -14,6 +14,8 @@
 
 #include "host/state/fingerprint_table.hpp"
 #include "kernels/contract/reference.hpp"
+#include "kernels/cpu/cpu_engine.hpp"
+#include "kernels/device/ring.hpp"
 #include "tests/conformance/random_batch.hpp"
 #include "tests/unit/device/host_device.hpp"
 
@@ -217,6 +219,68 @@ TEST_F(DeviceEngineTest, AReservedKeyIsJudgedOnTheHost) {
     EXPECT_EQ(detected_.verdicts[0], wanted);
     ASSERT_TRUE(table.apply(0, detected_.delta.lanes[0]).has_value());
   }
+}
+
+// Whoever waits for a table's copy while somebody else finds that the device hangs does not try it
+// once more: all are back within about one limit.
+TEST_F(DeviceEngineTest, ThreadsThatQueueForATableWaitOnceForADeviceThatHangs) {
+  constexpr int64_t kLongUs = 300'000;
+  engine_ = make_device_engine(std::make_unique<HostDevice>(behaviour_), kLongUs);
+  Tracked tracked;
+  ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+  ASSERT_TRUE(fingerprint().has_value());
+  behaviour_.is_hanging = true;
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < Ring::kSlotCount; ++i) {
+    threads.emplace_back([&] {
+      engine::Detected detected;
+      const auto judged = engine_->detect(view(), fingerprints_, tracked.table.ref(), detected);
+      ASSERT_FALSE(judged.has_value());
+      EXPECT_EQ(judged.error().code, ErrorCode::kEngine);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const auto took = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(took, std::chrono::microseconds(2 * kLongUs));
+  behaviour_.is_hanging = false;
+  ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+}
+
+// Half of a lane's copy is on its way when the device hangs; whoever comes next finds it so, and
+// nothing of it is given back before it has ended (HostDevice sees to that).
+TEST_F(DeviceEngineTest, NothingIsGivenBackBesideACommandThatHangs) {
+  Tracked loaded;
+  Tracked other;
+  ASSERT_NO_FATAL_FAILURE(expect_right(other));
+  const engine::Secret secret{};
+  const auto cpu = cpu::make_cpu_engine();
+  batch_ = random_batch(kShape, random_);
+  ASSERT_TRUE(cpu->fingerprint(view(), secret, fingerprints_).has_value());
+  ASSERT_TRUE(cpu->detect(view(), fingerprints_, loaded.table.ref(), detected_).has_value());
+  apply(loaded);
+  behaviour_.is_hanging = true;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_FALSE(engine_->detect(view(), fingerprints_, loaded.table.ref(), detected_).has_value());
+    ASSERT_FALSE(engine_->detect(view(), fingerprints_, other.table.ref(), detected_).has_value());
+  }
+  behaviour_.is_hanging = false;
+  ASSERT_NO_FATAL_FAILURE(expect_right(loaded));
+  ASSERT_NO_FATAL_FAILURE(expect_right(other));
+}
+
+TEST(WaitTimesTest, FollowWhatWasMeasured) {
+  constexpr int64_t kMaxUs = 10'000'000;
+  WaitTimes times(kMaxUs);
+  EXPECT_EQ(times.limit_us(Work::kDetect, 1000), kMaxUs) << "nothing is known";
+  times.note(Work::kDetect, 1000, 50'000);
+  EXPECT_EQ(times.limit_us(Work::kDetect, 1000), 1'000'000);
+  EXPECT_EQ(times.limit_us(Work::kDetect, 10), 1'000'000) << "as of the next larger one";
+  EXPECT_EQ(times.limit_us(Work::kDetect, 4000), 4'000'000) << "in proportion";
+  EXPECT_EQ(times.limit_us(Work::kDetect, 1 << 30), kMaxUs);
+  EXPECT_EQ(times.limit_us(Work::kApply, 1000), kMaxUs) << "of another kind";
+  for (int i = 0; i < 100; ++i) times.note(Work::kDetect, 1000, 10);
+  EXPECT_EQ(times.limit_us(Work::kDetect, 1000), WaitTimes::kLimitMinUs) << "never less";
 }
 
 }  // namespace

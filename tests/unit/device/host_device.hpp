@@ -1,5 +1,7 @@
 // A device that the host plays: memory is vectors, kernels are loops over the bodies, and commands
 // take effect when they are waited for. It can hang, fail, and run out of memory as a test says.
+// Memory that is given back while any command is pending ends the test: a device's driver would
+// wait for it there, without any deadline.
 //
 // Threads: one device from several, a slot from one. Errors: what the test asked for.
 #pragma once
@@ -10,6 +12,7 @@
 #include <memory>
 #include <vector>
 
+#include "host/base/assert.hpp"
 #include "kernels/bodies/xxh3.h"
 #include "kernels/device/device.hpp"
 
@@ -24,6 +27,16 @@ struct Behaviour {
   std::atomic<size_t> memory_left = SIZE_MAX;  // for tables, in bytes
   std::atomic<int> pieces_filled = 0;          // of lanes that came from the host
   std::atomic<int> records_applied = 0;
+  std::atomic<int> commands_pending = 0;  // on all slots
+
+  // Memory of the device that is given back when it goes.
+  template <class T>
+  std::shared_ptr<T> hold(T memory) {
+    return {new T(std::move(memory)), [this](T* held) {
+              SYN_ASSERT(commands_pending == 0);
+              delete held;
+            }};
+  }
 };
 
 class HostTableMemory;
@@ -31,11 +44,13 @@ class HostTableMemory;
 class HostSlot final : public Slot {
  public:
   explicit HostSlot(Behaviour& behaviour) : behaviour_(behaviour) {}
+  ~HostSlot() override { lose_all(); }
 
   Result<void> start() override { return success(); }
   Result<void> reserve(Area area, size_t size) override {
     std::vector<uint8_t>& memory = of(area);
-    if (memory.size() < size) memory.assign(size + size / 2, 0xcd);
+    if (memory.size() >= size) return success();
+    bury(behaviour_.hold(std::exchange(memory, std::vector<uint8_t>(size + size / 2, 0xcd))));
     return success();
   }
   uint8_t* host() override { return of(Area::kHost).data(); }
@@ -66,18 +81,22 @@ class HostSlot final : public Slot {
   }
   Result<void> mark() override { return success(); }
   Result<bool> is_done() override {
-    if (behaviour_.is_run_failing) return fail(ErrorCode::kEngine, "the device broke");
+    if (behaviour_.is_run_failing) {
+      lose_all();
+      return fail(ErrorCode::kEngine, "the device broke");
+    }
     if (behaviour_.is_hanging) return false;
     if (behaviour_.waits_until_loss >= 0 && behaviour_.waits_until_loss-- == 0) {
-      commands_.clear();
+      lose_all();
       return fail(ErrorCode::kEngine, "the device lost what it was given");
     }
     for (const auto& command : commands_) command();
-    commands_.clear();
+    lose_all();
     return true;
   }
 
   Result<void> later(std::function<void()> command) {
+    ++behaviour_.commands_pending;
     commands_.push_back(std::move(command));
     return success();
   }
@@ -87,6 +106,10 @@ class HostSlot final : public Slot {
   }
 
  private:
+  void lose_all() {
+    behaviour_.commands_pending -= static_cast<int>(commands_.size());
+    commands_.clear();
+  }
   std::vector<uint8_t>& of(Area area) { return areas_[static_cast<size_t>(area)]; }
 
   Behaviour& behaviour_;
@@ -103,25 +126,18 @@ class HostTableMemory final : public TableMemory {
  public:
   HostTableMemory(Behaviour& behaviour, size_t lane_count, uint32_t value_count)
       : behaviour_(behaviour), value_count_(value_count), lanes_(lane_count) {}
-  ~HostTableMemory() override {
-    for (size_t lane = 0; lane < lanes_.size(); ++lane) drop(lane);
-  }
 
   Result<void> prepare(Slot& /*slot*/) override { return success(); }
   Result<uint64_t> lay_out(size_t lane, uint64_t line_count, Slot& slot) override {
     const size_t size = line_count * SYN_SLOTS_PER_LINE * (8 + value_count_ * SYN_CELL_SIZE);
     is_full_ = size > behaviour_.memory_left;
     if (is_full_) return fail(ErrorCode::kEngine, "the device is full");
-    behaviour_.memory_left -= size;
-    Lane old = std::exchange(lanes_[lane], Lane(line_count, value_count_, size));
+    Lane old = std::exchange(lanes_[lane], Lane(line_count, value_count_, take(size)));
     SYN_TRY(as_host(slot).later([this, lane, old] { put_all(lane, old); }));
-    behaviour_.memory_left += old.size;
+    slot.bury(std::move(old.room));
     return used_count(lane, slot);
   }
-  void drop(size_t lane) override {
-    behaviour_.memory_left += lanes_[lane].size;
-    lanes_[lane] = {};
-  }
+  void drop(size_t lane, Slot& slot) override { slot.bury(std::exchange(lanes_[lane], {}).room); }
   Result<void> fill(size_t lane, uint64_t slot_count, size_t cells_at, Slot& slot) override {
     ++behaviour_.pieces_filled;
     return as_host(slot).later([this, lane, slot_count, cells_at, &slot] {
@@ -149,18 +165,27 @@ class HostTableMemory final : public TableMemory {
  private:
   struct Lane {
     Lane() = default;
-    Lane(uint64_t lines, uint32_t value_count, size_t bytes)
+    Lane(uint64_t lines, uint32_t value_count, std::shared_ptr<void> taken)
         : line_count(lines),
           keys(lines * SYN_SLOTS_PER_LINE),
           cells(keys.size() * value_count * SYN_CELL_SIZE, 0xcd),
-          size(bytes) {}
+          room(std::move(taken)) {}
     uint64_t line_count = 0;
     std::vector<uint64_t> keys;
     std::vector<uint8_t> cells;
     uint64_t used = 0;
-    size_t size = 0;
+    std::shared_ptr<void> room;
   };
 
+  // Of the device's memory, until it goes.
+  std::shared_ptr<void> take(size_t size) {
+    behaviour_.memory_left -= size;
+    return {&behaviour_, [size](void* behaviour) {
+              auto& from = *static_cast<Behaviour*>(behaviour);
+              SYN_ASSERT(from.commands_pending == 0);
+              from.memory_left += size;
+            }};
+  }
   size_t record_size() const { return size_t{value_count_} * SYN_CELL_SIZE; }
   uint64_t take_slot(size_t index, uint64_t key_bits) {
     Lane& lane = lanes_[index];
