@@ -26,31 +26,16 @@ void bury(const syn_table_lane& lane, device::Slot& slot) {
 
 CudaTableMemory::~CudaTableMemory() {
   for (const syn_table_lane& lane : lanes_) cudaFree(lane.keys);
+  for (const syn_table_lane& lane : fresh_) cudaFree(lane.keys);
 }
 
 void CudaTableMemory::drop(size_t lane, device::Slot& slot) {
   bury(std::exchange(lanes_[lane], {}), slot);
+  bury(std::exchange(fresh_[lane], {}), slot);
 }
 
-Result<syn_table_lane> CudaTableMemory::allocate(uint64_t line_count, device::Slot& slot) {
-  const uint64_t keys_size = slots_of(line_count) * sizeof(uint64_t);
-  const uint64_t cells_size =
-      slots_of(line_count) * value_count_ * SYN_CELL_SIZE + device::kSlackSize;
-  void* memory = nullptr;
-  const cudaError_t taken = cudaMalloc(&memory, keys_size + cells_size);
-  is_full_ = taken == cudaErrorMemoryAllocation;
-  SYN_TRY(check(taken, "a table does not fit on the card"));
-  const cudaError_t cleared = cudaMemsetAsync(memory, 0, keys_size, stream_of(slot));
-  auto* bytes = static_cast<uint8_t*>(memory);
-  const syn_table_lane lane{reinterpret_cast<uint64_t*>(bytes), bytes + keys_size, line_count};
-  if (cleared != cudaSuccess) {
-    bury(lane, slot);
-    return check(cleared, "memory on the card cannot be cleared").as_failure();
-  }
-  return lane;
-}
-
-Result<void> CudaTableMemory::prepare(device::Slot& slot) {
+Result<void> CudaTableMemory::prepare(uint64_t /*line_count*/, device::Slot& slot) {
+  shortage_ = Shortage::kNone;
   if (is_prepared_) return success();
   const size_t size = lanes_.size() * (sizeof(syn_table_lane) + sizeof(uint64_t));
   SYN_TRY(pinned_.reserve(size, slot));
@@ -59,6 +44,40 @@ Result<void> CudaTableMemory::prepare(device::Slot& slot) {
                 "a table's copy cannot be begun"));
   is_prepared_ = true;
   return success();
+}
+
+// Its slots are counted anew: nothing is counted for the lane itself while it is moved.
+Result<void> CudaTableMemory::lay_out(size_t lane, uint64_t line_count, device::Slot& slot) {
+  const uint64_t keys_size = slots_of(line_count) * sizeof(uint64_t);
+  const uint64_t cells_size =
+      slots_of(line_count) * value_count_ * SYN_CELL_SIZE + device::kSlackSize;
+  void* memory = nullptr;
+  const cudaError_t taken = cudaMalloc(&memory, keys_size + cells_size);
+  shortage_ = taken == cudaErrorMemoryAllocation ? Shortage::kFull : Shortage::kNone;
+  SYN_TRY(check(taken, "a table does not fit on the card"));
+  auto* bytes = static_cast<uint8_t*>(memory);
+  fresh_[lane] = {reinterpret_cast<uint64_t*>(bytes), bytes + keys_size, line_count};
+  SYN_TRY(check(cudaMemsetAsync(memory, 0, keys_size, stream_of(slot)),
+                "memory on the card cannot be cleared"));
+  return check(cudaMemsetAsync(device_used() + lane, 0, sizeof(uint64_t), stream_of(slot)),
+               "a lane's size cannot be cleared");
+}
+
+Result<void> CudaTableMemory::move(size_t lane, uint64_t first_slot, uint64_t slot_count,
+                                   device::Slot& slot) {
+  const syn_table_lane& from = lanes_[lane];
+  const FillWork work{fresh_[lane],
+                      device_used() + lane,
+                      from.keys + first_slot,
+                      from.cells + first_slot * value_count_ * SYN_CELL_SIZE,
+                      slot_count,
+                      value_count_};
+  return check(launch_fill(work, stream_of(slot)), "a lane cannot be laid out");
+}
+
+Result<void> CudaTableMemory::swap(size_t lane, device::Slot& slot) {
+  bury(std::exchange(lanes_[lane], std::exchange(fresh_[lane], {})), slot);
+  return publish(lane, stream_of(slot));
 }
 
 Result<void> CudaTableMemory::publish(size_t lane, cudaStream_t stream) {
@@ -80,28 +99,15 @@ Result<uint64_t> CudaTableMemory::used_count(size_t lane, device::Slot& slot) {
   return used;
 }
 
-Result<uint64_t> CudaTableMemory::lay_out(size_t lane, uint64_t line_count, device::Slot& slot) {
-  const cudaStream_t stream = stream_of(slot);
-  SYN_TRY(const syn_table_lane fresh, allocate(line_count, slot));
-  const syn_table_lane old = std::exchange(lanes_[lane], fresh);
-  bury(old, slot);
-  SYN_TRY(check(cudaMemsetAsync(device_used() + lane, 0, sizeof(uint64_t), stream),
-                "a lane's size cannot be cleared"));
-  if (old.line_count != 0) {
-    const FillWork work{fresh,     device_used() + lane,     old.keys,
-                        old.cells, slots_of(old.line_count), value_count_};
-    SYN_TRY(check(launch_fill(work, stream), "a lane cannot be laid out"));
-  }
-  SYN_TRY(publish(lane, stream));
-  return used_count(lane, slot);
-}
-
-Result<void> CudaTableMemory::fill(size_t lane, uint64_t slot_count, size_t cells_at,
+Result<void> CudaTableMemory::fill(size_t lane, const device::FillShape& shape,
                                    device::Slot& slot) {
   Buffer& input = static_cast<CudaSlot&>(slot).input();
-  const FillWork work{
-      lanes_[lane], device_used() + lane, input.at<uint64_t>(0), input.at<uint8_t>(cells_at),
-      slot_count,   value_count_};
+  const FillWork work{lanes_[lane],
+                      device_used() + lane,
+                      input.at<uint64_t>(shape.keys_at),
+                      input.at<uint8_t>(shape.cells_at),
+                      shape.slot_count,
+                      value_count_};
   return check(launch_fill(work, stream_of(slot)), "a lane cannot be laid out");
 }
 

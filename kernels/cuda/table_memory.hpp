@@ -14,23 +14,25 @@ namespace syncline::cuda {
 class CudaTableMemory final : public device::TableMemory {
  public:
   CudaTableMemory(size_t lane_count, uint32_t value_count)
-      : value_count_(value_count), lanes_(lane_count) {}
+      : value_count_(value_count), lanes_(lane_count), fresh_(lane_count) {}
   ~CudaTableMemory() override;
   CudaTableMemory(const CudaTableMemory&) = delete;
   CudaTableMemory& operator=(const CudaTableMemory&) = delete;
 
-  Result<void> prepare(device::Slot& slot) override;
-  Result<uint64_t> lay_out(size_t lane, uint64_t line_count, device::Slot& slot) override;
+  Result<void> prepare(uint64_t line_count, device::Slot& slot) override;
+  Result<void> lay_out(size_t lane, uint64_t line_count, device::Slot& slot) override;
+  Result<void> move(size_t lane, uint64_t first_slot, uint64_t slot_count,
+                    device::Slot& slot) override;
+  Result<void> swap(size_t lane, device::Slot& slot) override;
   void drop(size_t lane, device::Slot& slot) override;
-  Result<void> fill(size_t lane, uint64_t slot_count, size_t cells_at, device::Slot& slot) override;
+  Result<void> fill(size_t lane, const device::FillShape& shape, device::Slot& slot) override;
   Result<uint64_t> used_count(size_t lane, device::Slot& slot) override;
   Result<void> apply(const device::DeltaLayout& deltas, device::Slot& slot) override;
-  bool is_full() const override { return is_full_; }
+  Shortage shortage() const override { return shortage_; }
 
   const syn_table_lane* device_lanes() { return device_.at<syn_table_lane>(0); }
 
  private:
-  Result<syn_table_lane> allocate(uint64_t line_count, device::Slot& slot);
   Result<void> publish(size_t lane, cudaStream_t stream);
   unsigned long long* device_used() {
     return device_.at<unsigned long long>(lanes_.size() * sizeof(syn_table_lane));
@@ -38,10 +40,11 @@ class CudaTableMemory final : public device::TableMemory {
 
   uint32_t value_count_;
   std::vector<syn_table_lane> lanes_;
-  Buffer device_{Place::kDevice};  // the lanes' descriptions, then how many slots each has used
+  std::vector<syn_table_lane> fresh_;  // what was laid out for them
+  Buffer device_{Place::kDevice};      // the lanes' descriptions, then how many slots each has used
   Buffer pinned_{Place::kPinned};
   bool is_prepared_ = false;
-  bool is_full_ = false;
+  Shortage shortage_ = Shortage::kNone;
 };
 
 }  // namespace syncline::cuda

@@ -50,6 +50,13 @@ struct DetectShape {
   DetectLayout layout;     // its first part in kInput, its second in kDetected
 };
 
+// Keys and cells of a host's lane, in kInput.
+struct FillShape {
+  uint64_t slot_count;
+  size_t keys_at;
+  size_t cells_at;
+};
+
 // Chunks to be encrypted or decrypted: a syn_gcm_record each, in kInput.
 struct GcmShape {
   uint32_t count;
@@ -141,22 +148,32 @@ class Slot {
 // its end gives memory back.
 class TableMemory {
  public:
+  // Why there was no memory for a lane.
+  enum class Shortage {
+    kNone,      // that was not it
+    kFull,      // others may give some back
+    kTooLarge,  // no device of this kind ever gives so much
+  };
+
   virtual ~TableMemory() = default;
-  // Before anything else; again and again.
-  virtual Result<void> prepare(Slot& slot) = 0;
-  // A lane's memory anew, with what was in it, but for removed keys. Waits; gives the slots taken.
-  virtual Result<uint64_t> lay_out(size_t lane, uint64_t line_count, Slot& slot) = 0;
-  // What is in a lane is wanted no more: its memory is buried.
+  // Before anything else; again and again. line_count: of all lanes that are to be laid out next.
+  virtual Result<void> prepare(uint64_t line_count, Slot& slot) = 0;
+  // Empty memory for a lane, beside what it has: the lane's with swap().
+  virtual Result<void> lay_out(size_t lane, uint64_t line_count, Slot& slot) = 0;
+  // Puts what is in some slots of a lane, but for removed keys, into what was laid out for it.
+  virtual Result<void> move(size_t lane, uint64_t first_slot, uint64_t slot_count, Slot& slot) = 0;
+  // What was laid out for a lane is the lane; what it had is buried.
+  virtual Result<void> swap(size_t lane, Slot& slot) = 0;
+  // What a lane has, and what was laid out for it, is wanted no more: buried.
   virtual void drop(size_t lane, Slot& slot) = 0;
-  // Puts slots of a host's lane, which lie in kInput (keys at 0, cells at cells_at), into a lane
-  // that has room for them.
-  virtual Result<void> fill(size_t lane, uint64_t slot_count, size_t cells_at, Slot& slot) = 0;
+  // Puts slots of a host's lane, which lie in kInput, into a lane that has room for them.
+  virtual Result<void> fill(size_t lane, const FillShape& shape, Slot& slot) = 0;
   // Waits; slots taken in a lane.
   virtual Result<uint64_t> used_count(size_t lane, Slot& slot) = 0;
   // Takes over delta records that lie in kInput: all records of a key in their order.
   virtual Result<void> apply(const DeltaLayout& deltas, Slot& slot) = 0;
-  // Whether the last failure was for want of memory that other tables may hold.
-  virtual bool is_full() const = 0;
+  // Whether the last failure was for want of memory.
+  virtual Shortage shortage() const = 0;
 };
 
 class Device {

@@ -13,7 +13,7 @@
 #include "kernels/device/ring.hpp"
 #include "kernels/device/seal.hpp"
 #include "kernels/device/self_check.hpp"
-#include "kernels/device/table_copy.hpp"
+#include "kernels/device/table_copies.hpp"
 
 namespace syncline::device {
 namespace {
@@ -93,7 +93,7 @@ class DeviceEngine final : public engine::Engine {
     SYN_TRY(const cpu::DetectRows rows, cpu::begin_detect(batch, fingerprints, table, out));
     if (!is_complete(table)) {
       return named<void>(
-          fail(ErrorCode::kEngine, "a table without an id or logs cannot be copied"));
+          fail(ErrorCode::kEngineNotReady, "a table without an id or logs cannot be copied"));
     }
     if (batch.row_count > 0) {
       SYN_TRY(named(run_detect(batch, fingerprints, table, rows)));
@@ -205,21 +205,36 @@ Result<void> DeviceEngine::run_fingerprint(const syn_batch& batch, const engine:
   return success();
 }
 
-// Copies of other tables make room where the device has none left.
+// A copy that has no room is no fault of the device: others make room, or this one is left to the
+// other engines for a while.
 Result<void> DeviceEngine::update(const engine::TableRef& table, TableCopy& copy, Slot& slot) {
+  using Shortage = TableMemory::Shortage;
   // Whoever had the copy before may have found that the device hangs.
   if (parts_->ring.has_lost()) {
     return fail(ErrorCode::kEngine, "the device still works on a batch that was given up");
   }
+  if (copy.is_refused(table)) {
+    return fail(ErrorCode::kEngineNotReady, "the device has no room for a table's copy");
+  }
   for (;;) {
     const auto updated = copy.update(table, slot);
-    if (updated.has_value()) return success();
-    const bool is_room_made =
-        !slot.use.is_lost && copy.memory().is_full() && parts_->copies.drop_another(copy);
-    if (is_room_made && parts_->ring.clear_graveyard(slot)) continue;
-    copy.forget();
-    parts_->copies.drop(copy);
-    return updated.error();
+    if (updated.has_value() || updated.error().code == ErrorCode::kEngineNotReady) return updated;
+    const Shortage shortage = copy.memory().shortage();
+    if (slot.use.is_lost || shortage == Shortage::kNone) {
+      parts_->copies.drop(copy);
+      return updated.error();
+    }
+    if (shortage == Shortage::kFull) {
+      if (!parts_->ring.graveyard().is_empty()) {
+        SYN_TRY(slot.wait());
+        if (parts_->ring.clear_graveyard(slot)) continue;
+        return fail(ErrorCode::kEngineNotReady, "memory of the device is being given back");
+      }
+      if (parts_->copies.drop_idle_for(copy)) continue;
+    }
+    copy.give_up(slot);
+    parts_->copies.refuse(copy, table);
+    return fail(ErrorCode::kEngineNotReady, updated.error().what, updated.error().why);
   }
 }
 

@@ -15,6 +15,7 @@ namespace syncline::device {
 class Graveyard {
  public:
   void bury(std::shared_ptr<void> memory) {
+    if (memory == nullptr) return;
     const std::lock_guard lock(mutex_);
     buried_.push_back(std::move(memory));
   }

@@ -44,15 +44,27 @@ uint64_t OpenclTableMemory::size_of(uint64_t line_count) const {
                  slots_of(line_count) * value_count_ * SYN_CELL_SIZE + device::kSlackSize);
 }
 
-Result<void> OpenclTableMemory::prepare(device::Slot& slot) {
+// Room for all that comes at first, so that nothing has to be moved into a larger pool soon.
+Result<void> OpenclTableMemory::prepare(uint64_t line_count, device::Slot& slot) {
+  shortage_ = Shortage::kNone;
   if (pool_) return success();
   OpenclSlot& on = as_opencl(slot);
   SYN_TRY(device_lanes_.reserve(shared_, on, lanes_.size() * sizeof(syn_pool_lane)));
   SYN_TRY(used_.reserve(shared_, on, lanes_.size() * sizeof(cl_uint)));
   SYN_TRY(clear(on.queue(), used_.memory(), 0, lanes_.size() * sizeof(cl_uint)));
   SYN_TRY(publish(on));
-  SYN_TRY(pool_, make_pool(kPoolSizeMin, kPoolSizeMin, pool_size_));
+  const uint64_t size = std::max(
+      kPoolSizeMin, size_of(line_count) + lane_count_ * (size_of(0) + 2 * kPlaceAlignment));
+  SYN_TRY(pool_, make_pool(size, size, pool_size_));
   return success();
+}
+
+void OpenclTableMemory::drop(size_t lane, device::Slot& /*slot*/) {
+  lanes_[lane] = {};
+  lanes_[lane_count_ + lane] = {};
+  const bool is_empty =
+      std::ranges::all_of(lanes_, [](const syn_pool_lane& held) { return held.line_count == 0; });
+  if (is_empty) pool_used_ = 0;
 }
 
 // The numbers lie in lanes_ until the next change of it, which waits.
@@ -65,8 +77,9 @@ Result<void> OpenclTableMemory::publish(OpenclSlot& slot) {
 }
 
 Result<Memory> OpenclTableMemory::make_pool(uint64_t least, uint64_t wanted, uint64_t& size) {
-  is_full_ = false;
+  shortage_ = Shortage::kNone;
   if (least > shared_.allocation_size_max) {
+    shortage_ = Shortage::kTooLarge;
     return fail(ErrorCode::kEngine, "a fingerprint table is too large for the device",
                 "it takes " + std::to_string(least) + " bytes in one piece, and the device gives " +
                     std::to_string(shared_.allocation_size_max),
@@ -75,7 +88,9 @@ Result<Memory> OpenclTableMemory::make_pool(uint64_t least, uint64_t wanted, uin
   size = std::min(wanted, shared_.allocation_size_max);
   cl_int status = CL_SUCCESS;
   Memory pool(clCreateBuffer(shared_.context.get(), CL_MEM_READ_WRITE, size, nullptr, &status));
-  is_full_ = status == CL_MEM_OBJECT_ALLOCATION_FAILURE || status == CL_OUT_OF_RESOURCES;
+  if (status != CL_SUCCESS && size > least) return make_pool(least, least, size);
+  const bool is_full = status == CL_MEM_OBJECT_ALLOCATION_FAILURE || status == CL_OUT_OF_RESOURCES;
+  shortage_ = is_full ? Shortage::kFull : Shortage::kNone;
   SYN_TRY(check(status, "a table does not fit on the device"));
   return pool;
 }
@@ -113,38 +128,51 @@ Result<void> OpenclTableMemory::make_room(uint64_t size, OpenclSlot& slot) {
   return move_lanes(std::move(larger), larger_size, slot);
 }
 
-Result<uint64_t> OpenclTableMemory::lay_out(size_t lane, uint64_t line_count, device::Slot& slot) {
+Result<void> OpenclTableMemory::lay_out(size_t lane, uint64_t line_count, device::Slot& slot) {
   OpenclSlot& on = as_opencl(slot);
   const uint64_t size = size_of(line_count);
   SYN_TRY(make_room(size, on));
-  const syn_pool_lane old = lanes_[lane];
+  const size_t index = lane_count_ + lane;
   const syn_pool_lane fresh = lane_at(pool_used_, line_count);
   pool_used_ += size;
-  lanes_[lane] = fresh;
+  lanes_[index] = fresh;
   SYN_TRY(clear(on.queue(), pool(), fresh.keys_at, fresh.cells_at - fresh.keys_at));
-  SYN_TRY(clear(on.queue(), used_.memory(), lane * sizeof(cl_uint), sizeof(cl_uint)));
-  SYN_TRY(publish(on));
-  if (old.line_count != 0) {
-    SYN_TRY(fill_from(lane, slots_of(old.line_count), pool(), old.keys_at, old.cells_at, on));
-  }
-  return used_count(lane, slot);
+  SYN_TRY(clear(on.queue(), used_.memory(), index * sizeof(cl_uint), sizeof(cl_uint)));
+  return publish(on);
+}
+
+Result<void> OpenclTableMemory::move(size_t lane, uint64_t first_slot, uint64_t slot_count,
+                                     device::Slot& slot) {
+  const syn_pool_lane& from = lanes_[lane];
+  return fill_from(lane_count_ + lane, slot_count, pool(),
+                   from.keys_at + first_slot * sizeof(uint64_t),
+                   from.cells_at + first_slot * value_count_ * SYN_CELL_SIZE, as_opencl(slot));
+}
+
+// What the lane had stays in the pool until that is left.
+Result<void> OpenclTableMemory::swap(size_t lane, device::Slot& slot) {
+  OpenclSlot& on = as_opencl(slot);
+  const size_t fresh = lane_count_ + lane;
+  lanes_[lane] = std::exchange(lanes_[fresh], {});
+  SYN_TRY(
+      check(clEnqueueCopyBuffer(on.queue(), used_.memory(), used_.memory(), fresh * sizeof(cl_uint),
+                                lane * sizeof(cl_uint), sizeof(cl_uint), 0, nullptr, nullptr),
+            "a lane's size cannot be put in place"));
+  return publish(on);
 }
 
 Result<void> OpenclTableMemory::fill_from(size_t lane, uint64_t slot_count, cl_mem from,
                                           uint64_t keys_at, uint64_t cells_at, OpenclSlot& slot) {
   if (slot_count == 0) return success();
-  if (slot_count > UINT32_MAX) {
-    return fail(ErrorCode::kEngine, "a lane has too many slots for the device");
-  }
   return slot.run(KernelId::kFill, slot_count, static_cast<cl_uint>(slot_count), value_count_, from,
                   cl_ulong{keys_at}, cl_ulong{cells_at}, pool(), lanes(),
                   static_cast<cl_uint>(lane), used_.memory());
 }
 
-Result<void> OpenclTableMemory::fill(size_t lane, uint64_t slot_count, size_t cells_at,
+Result<void> OpenclTableMemory::fill(size_t lane, const device::FillShape& shape,
                                      device::Slot& slot) {
   OpenclSlot& on = as_opencl(slot);
-  return fill_from(lane, slot_count, on.input(), 0, cells_at, on);
+  return fill_from(lane, shape.slot_count, on.input(), shape.keys_at, shape.cells_at, on);
 }
 
 Result<uint64_t> OpenclTableMemory::used_count(size_t lane, device::Slot& slot) {
@@ -161,7 +189,7 @@ Result<uint64_t> OpenclTableMemory::used_count(size_t lane, device::Slot& slot) 
 
 Result<void> OpenclTableMemory::apply(const device::DeltaLayout& deltas, device::Slot& slot) {
   OpenclSlot& on = as_opencl(slot);
-  const auto lane_count = static_cast<cl_uint>(lanes_.size());
+  const auto lane_count = static_cast<cl_uint>(lane_count_);
   const cl_uint workers = shared_.lane_workers;
   return on.run(KernelId::kApply, size_t{lane_count} * workers, lane_count, workers, value_count_,
                 on.input(), cl_ulong{deltas.offsets}, cl_ulong{deltas.bytes}, pool(), lanes(),

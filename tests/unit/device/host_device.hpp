@@ -25,7 +25,11 @@ struct Behaviour {
   std::atomic<bool> is_coding_wrongly = false;
   std::atomic<int> waits_until_loss = -1;      // at 0 what was started is lost, once; below: never
   std::atomic<size_t> memory_left = SIZE_MAX;  // for tables, in bytes
-  std::atomic<int> pieces_filled = 0;          // of lanes that came from the host
+  std::atomic<size_t> memory_size = SIZE_MAX;  // no lane is larger
+  std::atomic<int> lanes_laid_out = 0;         // or asked for
+  std::atomic<int> moves = 0;                  // of a lane's slots on the device
+  std::atomic<uint64_t> slots_filled = 0;
+  std::atomic<int> pieces_filled = 0;  // of lanes that came from the host
   std::atomic<int> records_applied = 0;
   std::atomic<int> commands_pending = 0;  // on all slots
 
@@ -125,25 +129,49 @@ inline HostSlot& as_host(Slot& slot) {
 class HostTableMemory final : public TableMemory {
  public:
   HostTableMemory(Behaviour& behaviour, size_t lane_count, uint32_t value_count)
-      : behaviour_(behaviour), value_count_(value_count), lanes_(lane_count) {}
+      : behaviour_(behaviour), value_count_(value_count), lanes_(lane_count), fresh_(lane_count) {}
 
-  Result<void> prepare(Slot& /*slot*/) override { return success(); }
-  Result<uint64_t> lay_out(size_t lane, uint64_t line_count, Slot& slot) override {
-    const size_t size = line_count * SYN_SLOTS_PER_LINE * (8 + value_count_ * SYN_CELL_SIZE);
-    is_full_ = size > behaviour_.memory_left;
-    if (is_full_) return fail(ErrorCode::kEngine, "the device is full");
-    Lane old = std::exchange(lanes_[lane], Lane(line_count, value_count_, take(size)));
-    SYN_TRY(as_host(slot).later([this, lane, old] { put_all(lane, old); }));
-    slot.bury(std::move(old.room));
-    return used_count(lane, slot);
+  Result<void> prepare(uint64_t /*line_count*/, Slot& /*slot*/) override {
+    shortage_ = Shortage::kNone;
+    return success();
   }
-  void drop(size_t lane, Slot& slot) override { slot.bury(std::exchange(lanes_[lane], {}).room); }
-  Result<void> fill(size_t lane, uint64_t slot_count, size_t cells_at, Slot& slot) override {
+  Result<void> lay_out(size_t lane, uint64_t line_count, Slot& /*slot*/) override {
+    const size_t size = line_count * SYN_SLOTS_PER_LINE * (8 + value_count_ * SYN_CELL_SIZE);
+    ++behaviour_.lanes_laid_out;
+    shortage_ = size > behaviour_.memory_size   ? Shortage::kTooLarge
+                : size > behaviour_.memory_left ? Shortage::kFull
+                                                : Shortage::kNone;
+    if (shortage_ != Shortage::kNone) return fail(ErrorCode::kEngine, "the device is full");
+    fresh_[lane] = Lane(line_count, value_count_, take(size));
+    return success();
+  }
+  Result<void> move(size_t lane, uint64_t first_slot, uint64_t slot_count, Slot& slot) override {
+    ++behaviour_.moves;
+    return as_host(slot).later([this, lane, first_slot, slot_count] {
+      const Lane& from = lanes_[lane];
+      for (uint64_t i = first_slot; i < first_slot + slot_count; ++i) {
+        put(fresh_[lane], from.keys[i], from.cells.data() + i * record_size());
+      }
+    });
+  }
+  Result<void> swap(size_t lane, Slot& slot) override {
+    SYN_TRY(slot.wait());
+    slot.bury(std::exchange(lanes_[lane], std::exchange(fresh_[lane], {})).room);
+    return success();
+  }
+  void drop(size_t lane, Slot& slot) override {
+    slot.bury(std::exchange(lanes_[lane], {}).room);
+    slot.bury(std::exchange(fresh_[lane], {}).room);
+  }
+  Result<void> fill(size_t lane, const FillShape& shape, Slot& slot) override {
     ++behaviour_.pieces_filled;
-    return as_host(slot).later([this, lane, slot_count, cells_at, &slot] {
-      const auto* keys = as_host(slot).at<uint64_t>(Area::kInput, 0);
-      const auto* cells = as_host(slot).at<uint8_t>(Area::kInput, cells_at);
-      for (uint64_t i = 0; i < slot_count; ++i) put(lane, keys[i], cells + i * record_size());
+    behaviour_.slots_filled += shape.slot_count;
+    return as_host(slot).later([this, lane, shape, &slot] {
+      const auto* keys = as_host(slot).at<uint64_t>(Area::kInput, shape.keys_at);
+      const auto* cells = as_host(slot).at<uint8_t>(Area::kInput, shape.cells_at);
+      for (uint64_t i = 0; i < shape.slot_count; ++i) {
+        put(lanes_[lane], keys[i], cells + i * record_size());
+      }
     });
   }
   Result<uint64_t> used_count(size_t lane, Slot& slot) override {
@@ -155,12 +183,9 @@ class HostTableMemory final : public TableMemory {
       for (size_t lane = 0; lane < lanes_.size(); ++lane) apply_lane(lane, deltas, as_host(slot));
     });
   }
-  bool is_full() const override { return is_full_; }
+  Shortage shortage() const override { return shortage_; }
 
-  syn_table_lane lane(size_t index) {
-    Lane& lane = lanes_[index];
-    return {lane.keys.data(), lane.cells.data(), lane.line_count};
-  }
+  syn_table_lane lane(size_t index) { return view(lanes_[index]); }
 
  private:
   struct Lane {
@@ -177,6 +202,9 @@ class HostTableMemory final : public TableMemory {
     std::shared_ptr<void> room;
   };
 
+  static syn_table_lane view(Lane& lane) {
+    return {lane.keys.data(), lane.cells.data(), lane.line_count};
+  }
   // Of the device's memory, until it goes.
   std::shared_ptr<void> take(size_t size) {
     behaviour_.memory_left -= size;
@@ -187,24 +215,20 @@ class HostTableMemory final : public TableMemory {
             }};
   }
   size_t record_size() const { return size_t{value_count_} * SYN_CELL_SIZE; }
-  uint64_t take_slot(size_t index, uint64_t key_bits) {
-    Lane& lane = lanes_[index];
+  uint64_t take_slot(Lane& lane, uint64_t key_bits) {
+    SYN_ASSERT(lane.used + 1 < lane.keys.size());
     uint64_t slot = syn_home_line(key_bits, lane.line_count) * SYN_SLOTS_PER_LINE;
     while (lane.keys[slot] != SYN_KEY_EMPTY) slot = (slot + 1) % lane.keys.size();
     lane.keys[slot] = key_bits;
     ++lane.used;
     return slot;
   }
-  void put(size_t index, uint64_t key_bits, const uint8_t* cells) {
+  void put(Lane& lane, uint64_t key_bits, const uint8_t* cells) {
     if (key_bits == SYN_KEY_EMPTY || key_bits == SYN_KEY_REMOVED) return;
-    const uint64_t slot = take_slot(index, key_bits);
+    SYN_ASSERT(syn_find_slot(view(lane), key_bits) == SYN_SLOT_ABSENT);
+    const uint64_t slot = take_slot(lane, key_bits);
     if (record_size() == 0) return;
-    std::memcpy(lanes_[index].cells.data() + slot * record_size(), cells, record_size());
-  }
-  void put_all(size_t index, const Lane& from) {
-    for (size_t i = 0; i < from.keys.size(); ++i) {
-      put(index, from.keys[i], from.cells.data() + i * record_size());
-    }
+    std::memcpy(lane.cells.data() + slot * record_size(), cells, record_size());
   }
   void apply_lane(size_t index, const DeltaLayout& deltas, HostSlot& slot) {
     const syn_lane_delta delta = slot.at<syn_lane_delta>(Area::kInput, 0)[index];
@@ -223,7 +247,7 @@ class HostTableMemory final : public TableMemory {
       return;
     }
     const bool is_fresh = slot == SYN_SLOT_ABSENT;
-    if (is_fresh) slot = take_slot(index, key_bits);
+    if (is_fresh) slot = take_slot(lanes_[index], key_bits);
     syn_apply_cells(record[0], record + SYN_DELTA_HEAD_SIZE, is_fresh,
                     lanes_[index].cells.data() + slot * record_size(), value_count_);
   }
@@ -231,7 +255,8 @@ class HostTableMemory final : public TableMemory {
   Behaviour& behaviour_;
   uint32_t value_count_;
   std::vector<Lane> lanes_;
-  bool is_full_ = false;
+  std::vector<Lane> fresh_;
+  Shortage shortage_ = Shortage::kNone;
 };
 
 inline Result<void> HostSlot::run_fingerprint(const FingerprintShape& shape,
