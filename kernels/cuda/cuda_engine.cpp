@@ -26,7 +26,7 @@ class CudaDevice final : public device::Device {
     return description;
   }
   uint8_t engine() const override { return SYN_ENGINE_CUDA; }
-  Result<void> start() override { return success(); }
+  Result<void> start() override;
   std::unique_ptr<device::Slot> make_slot() override { return std::make_unique<CudaSlot>(); }
   std::unique_ptr<device::TableMemory> make_table_memory(size_t lane_count,
                                                          uint32_t value_count) override {
@@ -37,6 +37,22 @@ class CudaDevice final : public device::Device {
   std::string device_;
   std::string variant_;
 };
+
+// A kernel that touched what it must not, or a card that fell off the bus, ends the process's
+// context on it: every call gives the same error then. Where nobody in this process has anything
+// there (of this engine's memory; no other part uses the card), a new one is made.
+Result<void> CudaDevice::start() {
+  cudaGetLastError();  // what was left behind is nobody's any more
+  cudaStream_t stream = nullptr;
+  cudaError_t status = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  if (status != cudaSuccess && allocations_held() == 0) {
+    cudaGetLastError();
+    SYN_TRY(check(cudaDeviceReset(), "the card cannot be reset"));
+    status = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  }
+  SYN_TRY(check(status, "no stream"));
+  return check(cudaStreamDestroy(stream), "a stream does not end");
+}
 
 }  // namespace
 

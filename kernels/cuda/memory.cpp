@@ -10,10 +10,8 @@ namespace {
 
 constexpr size_t kSizeMin = 64 << 10;
 
-std::atomic<uint64_t>& allocation_counter() {
-  static std::atomic<uint64_t> count = 0;
-  return count;
-}
+std::atomic<uint64_t> taken_count = 0;
+std::atomic<uint64_t> given_back_count = 0;
 
 }  // namespace
 
@@ -32,7 +30,25 @@ Result<void> check_absent(cudaError_t status, const char* what) {
 }
 
 uint64_t allocations() {
-  return allocation_counter().load(std::memory_order_relaxed);
+  return taken_count.load(std::memory_order_relaxed);
+}
+
+uint64_t allocations_held() {
+  return taken_count.load() - given_back_count.load();
+}
+
+cudaError_t allocate(Place place, void** memory, size_t size) {
+  const cudaError_t status =
+      place == Place::kDevice ? cudaMalloc(memory, size) : cudaMallocHost(memory, size);
+  if (status == cudaSuccess) taken_count.fetch_add(1);
+  return status;
+}
+
+void give_back(Place place, void* memory) {
+  if (memory == nullptr) return;
+  const cudaError_t status = place == Place::kDevice ? cudaFree(memory) : cudaFreeHost(memory);
+  if (status != cudaSuccess) cudaGetLastError();  // the context is lost, and this with it
+  given_back_count.fetch_add(1);
 }
 
 Buffer::~Buffer() {
@@ -60,24 +76,15 @@ Result<void> Buffer::reserve(size_t size, device::Slot& slot) {
     slot.bury(std::move(old));
   }
   void* memory = nullptr;
-  allocation_counter().fetch_add(1, std::memory_order_relaxed);
-  if (place_ == Place::kDevice) {
-    SYN_TRY(check(cudaMalloc(&memory, wanted), "no memory on the card"));
-  } else {
-    SYN_TRY(check(cudaMallocHost(&memory, wanted), "no pinned memory"));
-  }
+  SYN_TRY(check(allocate(place_, &memory, wanted),
+                place_ == Place::kDevice ? "no memory on the card" : "no pinned memory"));
   data_ = static_cast<uint8_t*>(memory);
   capacity_ = wanted;
   return success();
 }
 
 void Buffer::release() {
-  if (data_ == nullptr) return;
-  if (place_ == Place::kDevice) {
-    cudaFree(data_);
-  } else {
-    cudaFreeHost(data_);
-  }
+  give_back(place_, data_);
   data_ = nullptr;
   capacity_ = 0;
 }

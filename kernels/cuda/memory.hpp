@@ -1,8 +1,8 @@
 // Memory on the card and pinned memory beside it, and what a failed call says.
 //
-// Buffers only grow, by half again, so a steady load allocates nothing; allocations() counts all
-// that any buffer of this process ever made. Owner: whoever holds the buffer. Threads: one at a
-// time per buffer. Errors: kEngine.
+// All that this process takes for the engine is taken and given back here, and counted. Buffers
+// only grow, by half again, so a steady load allocates nothing. Owner: whoever holds the memory.
+// Threads: any; one at a time per buffer. Errors: kEngine.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,14 @@ Result<void> check(cudaError_t status, const char* what);
 Result<void> check_absent(cudaError_t status, const char* what);
 
 uint64_t allocations();
+// How many of them were not given back.
+uint64_t allocations_held();
 
 enum class Place { kDevice, kPinned };
+
+// give_back: what the context has lost may be handed in too.
+cudaError_t allocate(Place place, void** memory, size_t size);
+void give_back(Place place, void* memory);
 
 class Buffer {
  public:

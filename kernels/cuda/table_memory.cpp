@@ -18,15 +18,19 @@ cudaStream_t stream_of(device::Slot& slot) {
   return static_cast<CudaSlot&>(slot).stream();
 }
 
+void give_back_lane(void* keys) {
+  give_back(Place::kDevice, keys);
+}
+
 void bury(const syn_table_lane& lane, device::Slot& slot) {
-  if (lane.keys != nullptr) slot.bury(std::shared_ptr<void>(lane.keys, cudaFree));
+  if (lane.keys != nullptr) slot.bury(std::shared_ptr<void>(lane.keys, give_back_lane));
 }
 
 }  // namespace
 
 CudaTableMemory::~CudaTableMemory() {
-  for (const syn_table_lane& lane : lanes_) cudaFree(lane.keys);
-  for (const syn_table_lane& lane : fresh_) cudaFree(lane.keys);
+  for (const syn_table_lane& lane : lanes_) give_back_lane(lane.keys);
+  for (const syn_table_lane& lane : fresh_) give_back_lane(lane.keys);
 }
 
 void CudaTableMemory::drop(size_t lane, device::Slot& slot) {
@@ -52,7 +56,7 @@ Result<void> CudaTableMemory::lay_out(size_t lane, uint64_t line_count, device::
   const uint64_t cells_size =
       slots_of(line_count) * value_count_ * SYN_CELL_SIZE + device::kSlackSize;
   void* memory = nullptr;
-  const cudaError_t taken = cudaMalloc(&memory, keys_size + cells_size);
+  const cudaError_t taken = allocate(Place::kDevice, &memory, keys_size + cells_size);
   shortage_ = taken == cudaErrorMemoryAllocation ? Shortage::kFull : Shortage::kNone;
   SYN_TRY(check(taken, "a table does not fit on the card"));
   auto* bytes = static_cast<uint8_t*>(memory);

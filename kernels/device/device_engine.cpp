@@ -145,11 +145,14 @@ class DeviceEngine final : public engine::Engine {
     return work(*slot);
   }
 
-  // A failure of the device by its name; what is wrong with a block is not the device's.
+  // A failure of the device by its name; what is wrong with a block is not the device's. One that
+  // is not for want of time has it started anew before the next batch: its driver may have given up
+  // all that it holds.
   template <class T>
   Result<T> named(Result<T> result) const {
     if (result.has_value() || result.error().code != ErrorCode::kEngine) return result;
     const Error& error = result.error();
+    if (!parts_->ring.has_lost()) parts_->ring.note_failure();
     return fail(error.code, name_ + ": " + error.what, error.why, error.fix);
   }
 
@@ -163,9 +166,19 @@ class DeviceEngine final : public engine::Engine {
 };
 
 Result<void> DeviceEngine::start() {
-  if (is_started_.load(std::memory_order_acquire)) return success();
+  Ring& ring = parts_->ring;
+  if (is_started_.load(std::memory_order_acquire) && !ring.has_failed()) return success();
   const std::lock_guard lock(start_mutex_);
-  if (is_started_.load(std::memory_order_relaxed)) return success();
+  if (is_started_.load(std::memory_order_relaxed)) {
+    if (!ring.has_failed()) return success();
+    if (!ring.stop()) {
+      return fail(ErrorCode::kEngineNotReady, "the device failed, and is started anew in a moment",
+                  "other batches are still on it");
+    }
+    parts_->copies.drop_all();
+    ring.graveyard().clear();
+    is_started_.store(false, std::memory_order_release);
+  }
   SYN_TRY(parts_->device->start());
   SYN_TRY(parts_->ring.start(*parts_->device));
   is_started_.store(true, std::memory_order_release);

@@ -15,20 +15,40 @@ Result<void> Ring::start(Device& device) {
     SYN_TRY(fresh->start());
     slot = std::move(fresh);
   }
+  const std::lock_guard lock(mutex_);
+  is_running_ = true;
+  has_failed_ = false;
   return success();
+}
+
+bool Ring::stop() {
+  const std::lock_guard lock(mutex_);
+  for (const std::unique_ptr<Slot>& slot : slots_) {
+    if (slot->use.is_taken || is_working(*slot)) return false;
+  }
+  is_running_ = false;
+  for (std::unique_ptr<Slot>& slot : slots_) slot = nullptr;
+  graveyard_.clear();
+  return true;
+}
+
+// Whether a lost slot's commands go on. Those that failed in the end are over too.
+bool Ring::is_working(Slot& slot) {
+  if (!slot.use.is_lost) return false;
+  const auto done = slot.is_done();
+  if (done.has_value() && !done.value()) return true;
+  if (!done.has_value()) note_failure();
+  slot.use.is_lost = false;
+  return false;
 }
 
 // A lost slot whose commands have ended after all is one like the others.
 Result<void> Ring::look_for_lost() {
   for (const std::unique_ptr<Slot>& slot : slots_) {
-    if (slot->use.is_taken || !slot->use.is_lost) continue;
-    SYN_TRY(const bool is_done, slot->is_done());
-    if (!is_done) {
-      return fail(ErrorCode::kEngine, "the device still works on a batch that was given up",
-                  "its commands do not end",
-                  "The other engines go on; restart the process where it stays so.");
-    }
-    slot->use.is_lost = false;
+    if (slot->use.is_taken || !is_working(*slot)) continue;
+    return fail(ErrorCode::kEngine, "the device still works on a batch that was given up",
+                "its commands do not end",
+                "The other engines go on; restart the process where it stays so.");
   }
   return success();
 }
@@ -38,6 +58,9 @@ Result<Ring::Lease> Ring::acquire(uint64_t stamp) {
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::microseconds(wait_limit_us_);
   for (;;) {
+    if (!is_running_) {
+      return fail(ErrorCode::kEngineNotReady, "the device is being started anew");
+    }
     SYN_TRY(look_for_lost());
     if (is_memory_wanted_ && is_idle_but_for(nullptr)) is_memory_wanted_ = false;
     if (Slot* slot = find_free(stamp); slot != nullptr && !is_memory_wanted_) {
@@ -56,9 +79,7 @@ bool Ring::has_lost() {
   const std::lock_guard lock(mutex_);
   for (const std::unique_ptr<Slot>& slot : slots_) {
     if (slot == nullptr || !slot->use.is_lost) continue;
-    if (slot->use.is_taken) return true;
-    const auto done = slot->is_done();
-    if (!done.has_value() || !done.value()) return true;
+    if (slot->use.is_taken || is_working(*slot)) return true;
   }
   return false;
 }

@@ -5,10 +5,12 @@
 // still be written, so nobody gets it, nor any other slot of the device, until they have ended.
 // Memory that is used no more is given back when the last slot comes back, with none lost.
 // Owner: the engine holds the ring; a Lease returns its slot. Threads: any may acquire; a slot
-// belongs to one at a time. Errors: kEngine (the device, or no slot came free in time).
+// belongs to one at a time. Errors: kEngine (the device, or no slot came free in time),
+// kEngineNotReady (stopped).
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -41,6 +43,11 @@ class Ring {
 
   explicit Ring(int64_t wait_limit_us) : wait_limit_us_(wait_limit_us), times_(wait_limit_us) {}
   Result<void> start(Device& device);
+  // Gives all slots up, and what is buried. False: one is at work, or lost.
+  bool stop();
+  // Something failed, not for want of time: what the slots and tables hold may be gone.
+  void note_failure() { has_failed_.store(true, std::memory_order_release); }
+  bool has_failed() const { return has_failed_.load(std::memory_order_acquire); }
   // The slot with this stamp if it is free. Else the one that this thread used last: its buffers
   // have grown, and whoever makes new fingerprints awaits the old ones no more. Else one whose
   // fingerprints nobody awaits, the latest first; else the one that was used least lately.
@@ -58,6 +65,7 @@ class Ring {
   bool is_idle_but_for(const Slot* mine) const;
   Slot* find_free(uint64_t stamp);
   Result<void> look_for_lost();
+  bool is_working(Slot& slot);
   static bool is_better(const Slot::Use& slot, const Slot::Use& than);
 
   int64_t wait_limit_us_;
@@ -68,6 +76,8 @@ class Ring {
   std::condition_variable is_free_;
   uint64_t turns_ = 0;
   bool is_memory_wanted_ = false;
+  bool is_running_ = false;
+  std::atomic<bool> has_failed_ = false;
 };
 
 }  // namespace syncline::device

@@ -42,6 +42,11 @@ void TableCopies::refuse(TableCopy& copy, const engine::TableRef& table) {
   copy.refuse(table, turns_);
 }
 
+void TableCopies::drop_all() {
+  const std::lock_guard lock(mutex_);
+  copies_.clear();
+}
+
 void TableCopies::drop(const TableCopy& copy) {
   const std::lock_guard lock(mutex_);
   copies_.remove_if([&](const Held& held) { return held.copy.get() == &copy; });

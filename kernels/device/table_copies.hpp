@@ -27,6 +27,7 @@ class TableCopies {
   bool drop_idle_for(const TableCopy& refused);
   void refuse(TableCopy& copy, const engine::TableRef& table);
   void drop(const TableCopy& copy);
+  void drop_all();
 
  private:
   struct Held {

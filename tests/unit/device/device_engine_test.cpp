@@ -155,6 +155,65 @@ TEST_F(DeviceEngineTest, ABatchThatFailsOnTheDeviceIsAnErrorAndTheNextOneIsNot) 
   ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
 }
 
+// An error that only a new start ends; whatever it had before is gone.
+TEST_F(DeviceEngineTest, ADeviceWhoseContextIsLostIsStartedAnew) {
+  Tracked tracked;
+  for (int round = 0; round < 3; ++round) ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+  behaviour_.is_context_lost = true;
+  const auto failed = detect(tracked);
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_EQ(failed.error().code, ErrorCode::kEngine);
+  behaviour_.pieces_filled = 0;
+  for (int round = 0; round < 3; ++round) ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+  EXPECT_GT(behaviour_.pieces_filled, 0) << "its copies are made again";
+}
+
+// The driver ends a hung command by an error, after it was given up.
+TEST_F(DeviceEngineTest, ADeviceThatHangsAndThenLosesItsContextIsStartedAnew) {
+  Tracked tracked;
+  for (int round = 0; round < 3; ++round) ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+  behaviour_.is_hanging = true;
+  ASSERT_FALSE(detect(tracked).has_value());
+  behaviour_.is_context_lost = true;
+  behaviour_.is_hanging = false;
+  (void)detect(tracked);
+  for (int round = 0; round < 3; ++round) ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+}
+
+// Several threads are on the device when its context is lost: the last one back starts it anew.
+TEST_F(DeviceEngineTest, ALostContextIsStartedAnewOnlyWhenNobodyIsOnTheDevice) {
+  std::atomic<int> done = 0;
+  const auto work = [&](uint64_t seed) {
+    std::mt19937_64 random(seed);
+    Tracked own;
+    engine::Fingerprints fingerprints;
+    engine::Detected detected;
+    for (int round = 0; round < 30; ++round) {
+      RawBatch batch = random_batch(kShape, random);
+      if (seed == 0 && round % 10 == 5) behaviour_.is_context_lost = true;
+      for (;;) {
+        const auto made = engine_->fingerprint(batch.view(), secret_, fingerprints);
+        if (made.has_value() &&
+            engine_->detect(batch.view(), fingerprints, own.table.ref(), detected).has_value()) {
+          break;
+        }
+        std::this_thread::yield();
+      }
+      const auto truth = contract::reference_fingerprint(batch.view(), secret_.data());
+      ASSERT_EQ(detected.delta.lanes, own.truth.detect(batch.view(), truth, false).deltas);
+      for (model::LaneIndex lane = 0; lane < kShape.lane_count; ++lane) {
+        ASSERT_TRUE(own.table.apply(lane, detected.delta.lanes[lane]).has_value());
+        own.truth.apply(lane, detected.delta.lanes[lane]);
+      }
+    }
+    ++done;
+  };
+  std::vector<std::thread> threads;
+  for (uint64_t seed = 0; seed < 6; ++seed) threads.emplace_back(work, seed);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(done, 6);
+}
+
 TEST_F(DeviceEngineTest, TablesThatNobodyUsesMakeRoom) {
   std::vector<Tracked> tables(4);
   for (int round = 0; round < 2; ++round) {

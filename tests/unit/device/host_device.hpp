@@ -22,6 +22,8 @@ struct Behaviour {
   std::atomic<bool> is_hanging = false;
   std::atomic<bool> is_start_failing = false;
   std::atomic<bool> is_run_failing = false;
+  std::atomic<bool> is_context_lost = false;  // all fails, until the device is started anew
+  std::atomic<int> slots_alive = 0;
   std::atomic<bool> is_coding_wrongly = false;
   std::atomic<int> waits_until_loss = -1;      // at 0 what was started is lost, once; below: never
   std::atomic<size_t> memory_left = SIZE_MAX;  // for tables, in bytes
@@ -47,8 +49,11 @@ class HostTableMemory;
 
 class HostSlot final : public Slot {
  public:
-  explicit HostSlot(Behaviour& behaviour) : behaviour_(behaviour) {}
-  ~HostSlot() override { lose_all(); }
+  explicit HostSlot(Behaviour& behaviour) : behaviour_(behaviour) { ++behaviour_.slots_alive; }
+  ~HostSlot() override {
+    lose_all();
+    --behaviour_.slots_alive;
+  }
 
   Result<void> start() override { return success(); }
   Result<void> reserve(Area area, size_t size) override {
@@ -85,7 +90,7 @@ class HostSlot final : public Slot {
   }
   Result<void> mark() override { return success(); }
   Result<bool> is_done() override {
-    if (behaviour_.is_run_failing) {
+    if (behaviour_.is_run_failing || behaviour_.is_context_lost) {
       lose_all();
       return fail(ErrorCode::kEngine, "the device broke");
     }
@@ -364,6 +369,8 @@ class HostDevice final : public Device {
   uint8_t engine() const override { return SYN_ENGINE_XRT; }
   Result<void> start() override {
     if (behaviour_.is_start_failing) return fail(ErrorCode::kEngine, "it does not start");
+    SYN_ASSERT(behaviour_.slots_alive == 0);  // or they would have been lost with the old context
+    behaviour_.is_context_lost = false;
     return success();
   }
   std::unique_ptr<Slot> make_slot() override { return std::make_unique<HostSlot>(behaviour_); }
