@@ -158,8 +158,11 @@ Result<void> TableCopy::grow_lane(const engine::TableLaneRef& from, size_t index
   Lane& lane = lanes_[index];
   if (lane.fresh_line_count == 0) {
     if (has_room(from, lane)) return success();
-    const uint64_t line_count = std::max(line_count_for(from, from.log->end - lane.number),
-                                         lane.line_count + lane.line_count / 8 + 2);
+    // Counted were all records, also those of keys that were there already.
+    SYN_TRY(lane.used_count, memory_->used_count(index, slot));
+    if (has_room(from, lane)) return success();
+    const uint64_t larger = lane.is_tight ? lane.line_count + lane.line_count / 8 + 2 : 0;
+    const uint64_t line_count = std::max(line_count_for(from, from.log->end - lane.number), larger);
     SYN_TRY(memory_->lay_out(index, line_count, slot));
     lane.fresh_line_count = line_count;
     lane.moved_slots = 0;

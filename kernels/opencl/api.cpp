@@ -1,7 +1,11 @@
 #include "kernels/opencl/api.hpp"
 
+#include <atomic>
+
 namespace syncline::opencl {
 namespace {
+
+std::atomic<uint64_t> taken_count = 0;
 
 const char* name_of(cl_int status) {
   switch (status) {
@@ -48,6 +52,15 @@ Result<void> check(cl_int status, const char* what) {
   if (status == CL_SUCCESS) return success();
   return fail(ErrorCode::kEngine, what, error_name(status),
               "The other engines go on; see the driver's log, and clinfo.");
+}
+
+Memory make_memory(cl_context context, cl_mem_flags flags, size_t size, cl_int& status) {
+  taken_count.fetch_add(1, std::memory_order_relaxed);
+  return Memory(clCreateBuffer(context, flags, size, nullptr, &status));
+}
+
+uint64_t allocations() {
+  return taken_count.load(std::memory_order_relaxed);
 }
 
 std::string device_text(cl_device_id device, cl_device_info what) {

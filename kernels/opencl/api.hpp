@@ -4,6 +4,7 @@
 // kEngine, with the error's name in OpenCL.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -54,5 +55,9 @@ T device_info(cl_device_id device, cl_device_info what, T otherwise = {}) {
   return value;
 }
 std::string device_text(cl_device_id device, cl_device_info what);
+
+// All memory on devices that this process takes is taken here, and counted.
+Memory make_memory(cl_context context, cl_mem_flags flags, size_t size, cl_int& status);
+uint64_t allocations();
 
 }  // namespace syncline::opencl

@@ -28,7 +28,7 @@ Result<void> Buffer::reserve(const Shared& shared, OpenclSlot& slot, size_t size
   const cl_mem_flags flags =
       CL_MEM_READ_WRITE | (place_ == Place::kHost ? CL_MEM_ALLOC_HOST_PTR : 0);
   cl_int status = CL_SUCCESS;
-  memory_ = Memory(clCreateBuffer(shared.context.get(), flags, wanted, nullptr, &status));
+  memory_ = make_memory(shared.context.get(), flags, wanted, status);
   SYN_TRY(check(status, "no memory on the device"));
   if (place_ == Place::kHost) {
     mapped_ = static_cast<uint8_t*>(clEnqueueMapBuffer(slot.queue(), memory_.get(), CL_FALSE,

@@ -87,7 +87,7 @@ Result<Memory> OpenclTableMemory::make_pool(uint64_t least, uint64_t wanted, uin
   }
   size = std::min(wanted, shared_.allocation_size_max);
   cl_int status = CL_SUCCESS;
-  Memory pool(clCreateBuffer(shared_.context.get(), CL_MEM_READ_WRITE, size, nullptr, &status));
+  Memory pool = make_memory(shared_.context.get(), CL_MEM_READ_WRITE, size, status);
   if (status != CL_SUCCESS && size > least) return make_pool(least, least, size);
   const bool is_full = status == CL_MEM_OBJECT_ALLOCATION_FAILURE || status == CL_OUT_OF_RESOURCES;
   shortage_ = is_full ? Shortage::kFull : Shortage::kNone;

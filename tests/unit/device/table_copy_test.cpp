@@ -168,6 +168,28 @@ TEST_F(TableCopyTest, ALaneThatGrowsIsMovedInPartsAndItsLogWaits) {
   EXPECT_EQ(behaviour_.pieces_filled, pieces) << "by what it has itself";
 }
 
+// A copy's slots are counted by records first, and only keys that are new take any.
+TEST_F(TableCopyTest, ALaneWhoseKeysOnlyChangeNeverGrows) {
+  for (uint16_t lane = 0; lane < kLanes; ++lane) add(lane, 2000);
+  use({});
+  ASSERT_EQ(update_until_equal({}, 0), 1);
+  const int laid_out = behaviour_.lanes_laid_out;
+  for (int round = 0; round < 100; ++round) {
+    for (uint16_t lane = 0; lane < kLanes; ++lane) {
+      std::string delta;
+      for (int i = 0; i < 50; ++i) {
+        const uint64_t key = keys_[lane][random_() % keys_[lane].size()];
+        delta += record(SYN_DELTA_CHANGE, key) + '\x01' + random_cells(1);
+      }
+      ASSERT_TRUE(table_.apply(lane, delta).has_value());
+    }
+    ASSERT_EQ(update_until_equal({}, 0), 1);
+  }
+  ASSERT_NO_FATAL_FAILURE(expect_equal());
+  EXPECT_EQ(behaviour_.lanes_laid_out, laid_out);
+  EXPECT_EQ(behaviour_.moves, 0);
+}
+
 // The log of a lane reaches back no further than to what came after its copy was begun.
 TEST_F(TableCopyTest, ALaneWhoseLogIsLostHalfWayIsBegunAnew) {
   const CopyShares shares{.slots = 3000};

@@ -16,6 +16,7 @@
 #include "kernels/opencl/program.hpp"
 #include "kernels/opencl/slot.hpp"
 #include "tests/conformance/random_batch.hpp"
+#include "tests/unit/device/steady_rounds.hpp"
 
 namespace syncline::opencl {
 namespace {
@@ -134,6 +135,17 @@ TEST_F(OpenclTest, AStartThatCompilesIsToldAndOneThatFindsKernelsIsNot) {
 TEST_F(OpenclTest, ACacheThatCannotBeWrittenIsNoError) {
   write(folder_ + "/cache", "a file where the folder should be");
   EXPECT_TRUE(run_once().has_value());
+}
+
+TEST_F(OpenclTest, ASteadyStateTakesNoMemoryOnTheDevice) {
+  const auto engine = std::move(make_opencl_engine(options_).value());
+  device::SteadyRounds rounds(*engine);
+  const uint64_t before = allocations();
+  ASSERT_NO_FATAL_FAILURE(rounds.run(20));
+  const uint64_t warm = allocations();
+  EXPECT_GT(warm, before + 4);
+  ASSERT_NO_FATAL_FAILURE(rounds.run(20));
+  EXPECT_EQ(allocations(), warm);
 }
 
 TEST_F(OpenclTest, WhatTheDriverCannotCompileIsSaidInItsWords) {
