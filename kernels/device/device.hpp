@@ -130,6 +130,7 @@ class Slot {
   };
   Use use;
   int64_t wait_limit_us = 0;
+  std::shared_ptr<void> opening;  // open_block's own (seal.hpp)
   // The ring's; a slot outside of it has neither.
   WaitTimes* times = nullptr;
   Graveyard* graveyard = nullptr;

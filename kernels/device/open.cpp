@@ -13,7 +13,18 @@ namespace {
 
 constexpr size_t kChecksumSize = 4;
 
+// Kept with its memory by the slot, from block to block.
 struct Round {
+  void begin() {
+    chunks.clear();
+    records.clear();
+    frames.clear();
+    frame_chunk.clear();
+    frame_checksum.clear();
+    content_at.clear();
+    contents_size = 0;
+  }
+
   std::vector<cpu::Chunk> chunks;
   std::vector<syn_gcm_record> records;
   std::vector<syn_frame_place> frames;
@@ -204,8 +215,10 @@ Result<std::vector<engine::ColumnBytes>> open_block(Slot& slot, std::string_view
   cpu::BlockColumns columns;
   cpu::TagsDigest digest;
   size_t index = 0;
+  if (slot.opening == nullptr) slot.opening = std::make_shared<Round>();
+  Round& round = *std::static_pointer_cast<Round>(slot.opening);
   for (bool is_more = true; is_more;) {
-    Round round;
+    round.begin();
     SYN_TRY(is_more, parse_round(sealed, index, round));
     SYN_TRY(decrypt(key, associated_data, slot, round));
     SYN_TRY(decompress(slot, round));
