@@ -142,7 +142,9 @@ class DeviceEngine final : public engine::Engine {
       SYN_TRY(check_blocks(*slot, parts_->device->engine()));
       is_checked_.store(true, std::memory_order_release);
     }
-    return work(*slot);
+    auto done = work(*slot);
+    if (done.has_value()) slot.settle();
+    return done;
   }
 
   // A failure of the device by its name; what is wrong with a block is not the device's. One that
@@ -208,6 +210,7 @@ Result<void> DeviceEngine::run_fingerprint(const syn_batch& batch, const engine:
   SYN_TRY(slot->run_fingerprint(shape, secret));
   SYN_TRY(slot->copy_out(Area::kFingerprints, shape.out.size));
   SYN_TRY(slot->wait(Work::kFingerprint, shape.in.size));
+  slot.settle();
   std::memcpy(out.keys.data(), slot->host(), shape.out.keys_size);
   if (shape.out.cells_size > 0) {
     std::memcpy(out.cells.data(), slot->host() + shape.out.cells, shape.out.cells_size);
@@ -279,6 +282,7 @@ Result<void> DeviceEngine::run_detect(const syn_batch& batch,
   SYN_TRY(slot->run_detect(shape, copy->memory()));
   SYN_TRY(slot->copy_out(Area::kDetected, layout.out_size));
   SYN_TRY(slot->wait(Work::kDetect, in_size + layout.out_size));
+  slot.settle();
   take_detected(*slot, layout, rows);
   return success();
 }

@@ -97,6 +97,16 @@ bool Ring::clear_graveyard(const Slot& mine) {
   return !is_memory_wanted_;
 }
 
+// Beside a slot that is lost nobody waits once more: this one is looked for like that.
+void Ring::settle(Slot& slot) {
+  if (slot.use.is_lost) return;
+  if (!has_lost()) {
+    (void)slot.wait();
+    return;
+  }
+  if (slot.mark().has_value()) slot.use.is_lost = true;
+}
+
 // Under the lock, so that nothing begins while memory is given back.
 void Ring::give_back(Slot& slot) {
   {

@@ -26,12 +26,18 @@ class Ring {
   class Lease {
    public:
     Lease(Ring& ring, Slot& slot) : ring_(&ring), slot_(&slot) {}
+    // What was started and not waited for, because something else failed, is waited for here.
     ~Lease() {
-      if (slot_ != nullptr) ring_->give_back(*slot_);
+      if (slot_ == nullptr) return;
+      if (!is_settled_) ring_->settle(*slot_);
+      ring_->give_back(*slot_);
     }
-    Lease(Lease&& other) noexcept : ring_(other.ring_), slot_(other.slot_) {
+    Lease(Lease&& other) noexcept
+        : ring_(other.ring_), slot_(other.slot_), is_settled_(other.is_settled_) {
       other.slot_ = nullptr;
     }
+    // All that was started on the slot was waited for.
+    void settle() { is_settled_ = true; }
     Lease& operator=(Lease&&) = delete;
     Slot* operator->() { return slot_; }
     Slot& operator*() { return *slot_; }
@@ -39,6 +45,7 @@ class Ring {
    private:
     Ring* ring_;
     Slot* slot_;
+    bool is_settled_ = false;
   };
 
   explicit Ring(int64_t wait_limit_us) : wait_limit_us_(wait_limit_us), times_(wait_limit_us) {}
@@ -61,6 +68,7 @@ class Ring {
   bool clear_graveyard(const Slot& mine);
 
  private:
+  void settle(Slot& slot);
   void give_back(Slot& slot);
   bool is_idle_but_for(const Slot* mine) const;
   Slot* find_free(uint64_t stamp);

@@ -49,6 +49,25 @@ class CardFaults : public testing::Test {
   Tracked tracked_;
 };
 
+// The engine resets the card by itself where nobody else in the process has memory there: so this
+// comes before the test that leaves some behind.
+TEST_F(CardFaults, AnErrorThatEndsTheContextIsOneFailedBatchOfTheOnlyEngine) {
+  const auto engine = std::move(make_cuda_engine().value());
+  Judge judge(*engine);
+  for (const Call call : {Call::kQuery, Call::kLaunch, Call::kCopy}) {
+    for (int round = 0; round < 3; ++round) {
+      judge.next_batch(200);
+      ASSERT_NO_FATAL_FAILURE(judge.expect_right(tracked_));
+    }
+    card_.fail(call, 1, cudaErrorIllegalAddress);
+    const auto failed = judge.judge(tracked_);
+    ASSERT_FALSE(failed.has_value());
+    expect_engine_error(failed.error());
+  }
+  judge.next_batch(200);
+  ASSERT_NO_FATAL_FAILURE(judge.expect_right(tracked_));
+}
+
 TEST_F(CardFaults, ACardThatHangsIsGivenUpAndIsRightWhenItComesBack) {
   judge_.next_batch(50);
   ASSERT_NO_FATAL_FAILURE(judge_.expect_right(tracked_));
@@ -94,6 +113,26 @@ TEST_F(CardFaults, AnErrorThatEndsTheContextIsTheEnginesUntilTheCardIsReset) {
   engine_ = nullptr;
   card_.reset();
   ASSERT_NO_FATAL_FAILURE(other.expect_right(tracked_));
+}
+
+// Wherever the card has none left: it is one batch of another engine, and never more than that.
+TEST_F(CardFaults, ACardWithoutMemoryIsAskedAgain) {
+  int refused_count = 0;
+  for (int behind = 0; behind < 12; ++behind) {
+    const auto engine = std::move(make_cuda_engine().value());
+    Judge judge(*engine);
+    Tracked tracked;
+    card_.fail(Call::kAllocate, behind, cudaErrorMemoryAllocation);
+    for (int round = 0; round < 4; ++round) {
+      judge.next_batch(300);
+      const auto judged = judge.judge(tracked);
+      if (!judged.has_value()) ++refused_count;
+      ASSERT_NO_FATAL_FAILURE(judge.expect_right(tracked));
+    }
+  }
+  EXPECT_GE(refused_count, 6);
+  EXPECT_LE(refused_count, 12);
+  card_.fail(Call::kAllocate, -1, cudaSuccess);
 }
 
 // What the suite of all engines asks of the host's table: here the card's own layout is looked at.

@@ -94,7 +94,7 @@ class HostSlot final : public Slot {
       lose_all();
       return fail(ErrorCode::kEngine, "the device broke");
     }
-    if (behaviour_.is_hanging) return false;
+    if (behaviour_.is_hanging) return commands_.empty();
     if (behaviour_.waits_until_loss >= 0 && behaviour_.waits_until_loss-- == 0) {
       lose_all();
       return fail(ErrorCode::kEngine, "the device lost what it was given");
