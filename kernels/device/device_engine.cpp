@@ -233,7 +233,7 @@ Result<void> DeviceEngine::update(const engine::TableRef& table, TableCopy& copy
     return fail(ErrorCode::kEngineNotReady, "the device has no room for a table's copy");
   }
   for (;;) {
-    const auto updated = copy.update(table, slot);
+    auto updated = copy.update(table, slot);
     if (updated.has_value() || updated.error().code == ErrorCode::kEngineNotReady) return updated;
     const Shortage shortage = copy.memory().shortage();
     if (slot.use.is_lost || shortage == Shortage::kNone) {

@@ -66,10 +66,10 @@ Result<void> Slot::use_key(const std::array<uint8_t, 32>& key) {
 Result<void> Slot::wait(Work work, size_t size) {
   if (times == nullptr) return wait();
   const auto start = steady_clock::now();
-  SYN_TRY(wait_until_done(times->limit_us(work, size)));
+  Result<void> done = wait_until_done(times->limit_us(work, size));
   const auto took = std::chrono::duration_cast<microseconds>(steady_clock::now() - start);
-  times->note(work, size, took.count());
-  return success();
+  if (done.has_value()) times->note(work, size, took.count());
+  return done;
 }
 
 Result<void> Slot::wait() {
