@@ -131,7 +131,7 @@ class Slot {
   Use use;
   int64_t wait_limit_us = 0;
   std::shared_ptr<void> opening;  // open_block's own (seal.hpp)
-  // The ring's; a slot outside of it has neither.
+  // The ring's; a slot outside of it has neither, and one of the CPU's cores no times.
   WaitTimes* times = nullptr;
   Graveyard* graveyard = nullptr;
 

@@ -7,10 +7,12 @@
 namespace syncline::device {
 
 Result<void> Ring::start(Device& device) {
+  // Where the CPU's own cores compute, whoever else works there decides how long it takes.
+  WaitTimes* times = device.describe().is_only_forced ? nullptr : &times_;
   for (std::unique_ptr<Slot>& slot : slots_) {
     auto fresh = device.make_slot();
     fresh->wait_limit_us = wait_limit_us_;
-    fresh->times = &times_;
+    fresh->times = times;
     fresh->graveyard = &graveyard_;
     SYN_TRY(fresh->start());
     slot = std::move(fresh);

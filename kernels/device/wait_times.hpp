@@ -28,7 +28,7 @@ inline constexpr size_t kWorkCount = 9;
 class WaitTimes {
  public:
   static constexpr int64_t kTimes = 20;
-  static constexpr int64_t kLimitMinUs = 250'000;
+  static constexpr int64_t kLimitMinUs = 1'000'000;
 
   explicit WaitTimes(int64_t limit_max_us) : limit_max_us_(limit_max_us) {}
   int64_t limit_us(Work work, size_t size) const;
