@@ -1,24 +1,20 @@
 #include "kernels/cpu/seal.hpp"
 
-#include <memory>
 #include <string>
-
-#include <zstd.h>
 
 #include "kernels/cpu/aes_gcm.hpp"
 #include "kernels/cpu/chunk_plan.hpp"
+#include "kernels/cpu/frame.hpp"
 #include "kernels/cpu/tags_digest.hpp"
 
 namespace syncline::cpu {
 namespace {
 
-constexpr int kLevel = 1;
 // Buffers that grew beyond this for one block are given back after it.
 constexpr size_t kKeptSizeMax = 4u << 20;
 
-// One thread's buffers and contexts, kept between blocks.
+// One thread's buffers, kept between blocks.
 struct Scratch {
-  std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> zstd{ZSTD_createCCtx(), &ZSTD_freeCCtx};
   ChunkPlan plan;
   std::string frames;
   std::string additional;
@@ -29,25 +25,13 @@ Scratch& scratch() {
   return mine;
 }
 
-Result<void> append_frame(Scratch& s, std::string_view content) {
-  const size_t at = s.frames.size();
-  s.frames.resize(at + ZSTD_compressBound(content.size()));
-  const size_t size = ZSTD_compressCCtx(s.zstd.get(), s.frames.data() + at, s.frames.size() - at,
-                                        content.data(), content.size(), kLevel);
-  if (ZSTD_isError(size) != 0) {
-    return fail(ErrorCode::kEngine, "zstd cannot compress a column", ZSTD_getErrorName(size));
-  }
-  s.frames.resize(at + size);
-  return success();
-}
-
 // A run is one frame; where that does not shrink it, its columns are stored.
 Result<void> compress_runs(Scratch& s) {
   if (s.frames.capacity() > kKeptSizeMax) s.frames = {};
   s.frames.clear();
   for (const ChunkPlan::Run& run : s.plan.runs()) {
     const size_t before = s.frames.size();
-    SYN_TRY(append_frame(s, run.content));
+    SYN_TRY(append_frame(run.content, s.frames));
     if (!s.plan.keeps(run, s.frames.size() - before)) s.frames.resize(before);
   }
   return success();
@@ -82,7 +66,6 @@ Result<engine::Sealed> seal_block(std::span<const engine::ColumnView> columns,
                                   const engine::SealKey& key, std::string_view associated_data) {
   SYN_TRY(check_columns(columns));
   Scratch& s = scratch();
-  if (s.zstd == nullptr) return fail(ErrorCode::kEngine, "zstd has no memory for a context");
   const std::vector<size_t> counts = plan_chunks(columns);
   engine::Sealed sealed;
   TagsDigest digest;

@@ -5,18 +5,32 @@
 #include <string>
 
 #include "kernels/cpu/chunk_plan.hpp"
+#include "kernels/cpu/frame.hpp"
 #include "kernels/cpu/tags_digest.hpp"
+#include "kernels/device/far_repeats.hpp"
 #include "kernels/device/rounds.hpp"
 
 namespace syncline::device {
 namespace {
 
 constexpr size_t kPieceSize = SYN_ZSTD_PIECE_SIZE;
+// A run whose pieces shrink below this share is mostly repeats, and so are the pieces themselves.
+constexpr size_t kUnusualShare = 8;
+// More of the frames' size than this share may be lost to repeats from piece to piece.
+constexpr size_t kFarShare = 10;
+
+// What is kept of a run: the frames of its pieces, or one that the host made.
+struct Frames {
+  size_t first_piece = 0;
+  size_t piece_count = 0;
+  size_t host_at = 0;  // in the round's host_frames
+  size_t host_size = 0;
+};
 
 // One chunk of a round.
 struct Chunk {
   cpu::ChunkPlan plan;
-  std::vector<size_t> kept_pieces;  // numbers of those whose frames it takes
+  std::vector<Frames> frames;
   size_t frames_size = 0;
   size_t payload_at = 0;  // in kSealed
 };
@@ -29,6 +43,7 @@ struct Round {
   std::vector<syn_piece_place> pieces;
   std::vector<uint32_t> frame_sizes;
   size_t frames_size = 0;  // of the area
+  std::string host_frames;
 };
 
 size_t payload_size(const Chunk& chunk) {
@@ -89,20 +104,41 @@ Result<void> compress(Round& round, Slot& slot) {
   return success();
 }
 
+// Whether libzstd may make a run of several pieces smaller by more than the contract lets pass.
+bool is_far_sight_needed(std::string_view content, size_t frames_size) {
+  if (content.size() <= kPieceSize) return false;
+  return frames_size < content.size() / kUnusualShare ||
+         far_repeats(content, kPieceSize) > frames_size / kFarShare;
+}
+
+// The run's frames, in either way, with their size; the smaller ones.
+Result<size_t> choose_frames(std::string_view content, size_t pieces_size, Frames& frames,
+                             std::string& host_frames) {
+  if (!is_far_sight_needed(content, pieces_size)) return pieces_size;
+  frames.host_at = host_frames.size();
+  SYN_TRY(cpu::append_frame(content, host_frames));
+  frames.host_size = host_frames.size() - frames.host_at;
+  if (frames.host_size < pieces_size) return frames.host_size;
+  host_frames.resize(frames.host_at);
+  frames.host_size = 0;
+  return pieces_size;
+}
+
 // Keeps the runs that became smaller, and completes the chunks' clear parts.
-void settle(Round& round) {
+Result<void> settle(Round& round) {
   size_t piece = 0;
   uint16_t index = round.first_index;
   for (Chunk& chunk : round.chunks) {
     for (const cpu::ChunkPlan::Run& run : chunk.plan.runs()) {
-      const size_t first = piece;
+      Frames frames;
+      frames.first_piece = piece;
+      frames.piece_count = (run.content.size() + kPieceSize - 1) / kPieceSize;
       size_t size = 0;
-      for (size_t at = 0; at < run.content.size(); at += kPieceSize) {
-        size += round.frame_sizes[piece++];
-      }
+      for (size_t i = 0; i < frames.piece_count; ++i) size += round.frame_sizes[piece++];
+      SYN_TRY(size, choose_frames(run.content, size, frames, round.host_frames));
       if (!chunk.plan.keeps(run, size)) continue;
       chunk.frames_size += size;
-      for (size_t i = first; i < piece; ++i) chunk.kept_pieces.push_back(i);
+      chunk.frames.push_back(frames);
     }
     cpu::ChunkHeader header;
     header.engine = round.engine;
@@ -110,36 +146,56 @@ void settle(Round& round) {
     header.count = round.chunk_count;
     chunk.plan.finish(header, chunk.frames_size);
   }
+  return success();
 }
 
-// What goes to the device with the second trip: moves, records, additional data, stored bytes.
+// What goes to the device with the second trip: moves, records, the host's frames, additional data,
+// stored bytes.
 struct Encryption {
   std::vector<syn_move> moves;
   std::vector<syn_gcm_record> records;
   std::vector<size_t> stored_at;
   size_t records_at = 0;
+  size_t host_frames_at = 0;
   size_t in_size = 0;
   size_t out_size = 0;
 };
 
-void add_moves(const Round& round, const Chunk& chunk, size_t stored_at,
-               std::vector<syn_move>& moves) {
-  size_t to = chunk.payload_at;
-  for (const size_t piece : chunk.kept_pieces) {
-    const uint32_t size = round.frame_sizes[piece];
-    moves.push_back({round.pieces[piece].to, static_cast<uint32_t>(to), size, 0});
-    to += size;
-  }
-  const size_t stored_size = chunk.plan.stored().size();
-  for (size_t at = 0; at < stored_size; at += kPieceSize) {
-    const size_t size = std::min(kPieceSize, stored_size - at);
-    moves.push_back({static_cast<uint32_t>(stored_at + at), static_cast<uint32_t>(to + at),
-                     static_cast<uint32_t>(size), 1});
+size_t stored_move_count(size_t size) {
+  return (size + kPieceSize - 1) / kPieceSize;
+}
+
+void add_stored_moves(size_t from, size_t size, size_t to, std::vector<syn_move>& moves) {
+  for (size_t at = 0; at < size; at += kPieceSize) {
+    moves.push_back({static_cast<uint32_t>(from + at), static_cast<uint32_t>(to + at),
+                     static_cast<uint32_t>(std::min(kPieceSize, size - at)), 1});
   }
 }
 
+void add_moves(const Round& round, const Chunk& chunk, size_t stored_at, Encryption& work) {
+  size_t to = chunk.payload_at;
+  for (const Frames& frames : chunk.frames) {
+    if (frames.host_size > 0) {
+      add_stored_moves(work.host_frames_at + frames.host_at, frames.host_size, to, work.moves);
+      to += frames.host_size;
+      continue;
+    }
+    for (size_t i = 0; i < frames.piece_count; ++i) {
+      const size_t piece = frames.first_piece + i;
+      const uint32_t size = round.frame_sizes[piece];
+      work.moves.push_back({round.pieces[piece].to, static_cast<uint32_t>(to), size, 0});
+      to += size;
+    }
+  }
+  add_stored_moves(stored_at, chunk.plan.stored().size(), to, work.moves);
+}
+
 size_t move_count(const Chunk& chunk) {
-  return chunk.kept_pieces.size() + (chunk.plan.stored().size() + kPieceSize - 1) / kPieceSize;
+  size_t count = stored_move_count(chunk.plan.stored().size());
+  for (const Frames& frames : chunk.frames) {
+    count += frames.host_size > 0 ? stored_move_count(frames.host_size) : frames.piece_count;
+  }
+  return count;
 }
 
 Encryption plan_encryption(Round& round, const engine::SealKey& key, size_t associated_size) {
@@ -150,6 +206,7 @@ Encryption plan_encryption(Round& round, const engine::SealKey& key, size_t asso
   for (const Chunk& chunk : round.chunks) moves += move_count(chunk);
   in.add(moves * sizeof(syn_move));
   out.records_at = in.add(round.chunks.size() * sizeof(syn_gcm_record));
+  out.host_frames_at = in.add(round.host_frames.size());
   sealed.add(round.chunks.size() * SYN_TAG_SIZE);
   size_t index = round.first_index;
   for (Chunk& chunk : round.chunks) {
@@ -161,7 +218,7 @@ Encryption plan_encryption(Round& round, const engine::SealKey& key, size_t asso
     record.input_at = record.output_at = chunk.payload_at;
     record.size = static_cast<uint32_t>(payload_size(chunk));
     out.records.push_back(record);
-    add_moves(round, chunk, out.stored_at.back(), out.moves);
+    add_moves(round, chunk, out.stored_at.back(), out);
   }
   out.in_size = in.size();
   out.out_size = sealed.size();
@@ -175,6 +232,7 @@ void put_encryption(const Round& round, const Encryption& work, std::string_view
   }
   std::memcpy(to + work.records_at, work.records.data(),
               work.records.size() * sizeof(syn_gcm_record));
+  put(to + work.host_frames_at, round.host_frames);
   for (size_t i = 0; i < round.chunks.size(); ++i) {
     const cpu::ChunkPlan& plan = round.chunks[i].plan;
     uint8_t* const additional = to + work.records[i].additional_at;
@@ -237,7 +295,7 @@ Result<engine::Sealed> seal_block(Slot& slot, uint8_t engine,
       ordinal += part.size();
     }
     SYN_TRY(compress(round, slot));
-    settle(round);
+    SYN_TRY(settle(round));
     SYN_TRY(encrypt(round, key, associated_data, slot));
     append(round, slot.host(), digest, sealed.bytes);
   }

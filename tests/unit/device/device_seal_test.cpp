@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/seal.hpp"
 #include "kernels/device/device_engine.hpp"
+#include "tests/unit/bodies/zstd_frames.hpp"
 #include "tests/unit/device/host_device.hpp"
 
 namespace syncline::device {
@@ -58,6 +59,22 @@ TEST_F(DeviceSealTest, RoundByRoundItSealsWhatTheCpuOpens) {
   EXPECT_EQ(digest_, sealed.value().tags_digest);
   expect_same(engine_->open(sealed.value().bytes, key_, "block", digest_));
   EXPECT_EQ(digest_, sealed.value().tags_digest);
+}
+
+// A chunk whose frames the host made, one of the device's, and one of both with stored bytes.
+TEST_F(DeviceSealTest, WhatRepeatsBeyondAPieceIsTheHostsFrameAmongTheDevices) {
+  const std::string noise = bodies::noise_of(70'000, 1, 8);
+  const std::string far = noise + noise + noise + noise;
+  const std::string runs(300'000, 'x');
+  columns_ = {{0, 0, far},   {1, 0, small_}, {2, 0, middle_}, {3, 0, runs},
+              {4, 0, noise}, {5, 0, far},    {6, 0, middle_}};
+  const auto sealed = seal();
+  ASSERT_TRUE(sealed.has_value()) << to_string(sealed.error());
+  expect_same(cpu::open_block(sealed.value().bytes, key_, "block", digest_));
+  expect_same(engine_->open(sealed.value().bytes, key_, "block", digest_));
+  const auto by_cpu = cpu::seal_block(columns_, key_, "block");
+  EXPECT_LE(0.9 * static_cast<double>(sealed.value().bytes.size()),
+            static_cast<double>(by_cpu.value().bytes.size()));
 }
 
 TEST_F(DeviceSealTest, AnotherKeyIsTakenAndTheFirstAgain) {
