@@ -90,6 +90,13 @@ class Slot {
   // Judges every row against the table, as if no key came twice.
   virtual Result<void> run_detect(const DetectShape& shape, TableMemory& table) = 0;
 
+  // A small batch's way, there and back: what lies in host() as its shape says goes to kInput, the
+  // stage runs, and its results come to host(). Nothing in it waits or takes memory, so a device
+  // may keep the commands of one and send them again. REQUIRES: room in the areas.
+  virtual Result<void> fingerprint_trip(const FingerprintShape& shape,
+                                        const engine::Secret& secret);
+  virtual Result<void> detect_trip(const DetectShape& shape, TableMemory& table);
+
   // Compresses pieces: a syn_piece_place each at 0 in kInput, from there to kFrames.
   virtual Result<void> run_compress(uint32_t piece_count) = 0;
   // Decompresses frames: a syn_frame_place each at 0 in kInput, from kSealed to kFrames.

@@ -1,9 +1,11 @@
 #include "kernels/device/device_engine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <mutex>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -40,17 +42,45 @@ bool is_complete(const engine::TableRef& table) {
   return true;
 }
 
-Result<void> upload_batch(const syn_batch& batch, const BatchLayout& in, Slot& slot) {
+// What goes to the device up to this size goes as one; more goes piece by piece, so that the device
+// takes one while the next is copied.
+constexpr size_t kTripSizeMax = 1 << 20;
+
+// An array of the input, and where the next one begins.
+struct Piece {
+  const void* from;
+  size_t size;
+  size_t at;
+  size_t end;
+};
+
+void put_pieces(std::span<const Piece> pieces, uint8_t* to) {
+  for (const Piece& piece : pieces) {
+    if (piece.size > 0) std::memcpy(to + piece.at, piece.from, piece.size);
+    std::memset(to + piece.at + piece.size, 0, piece.end - piece.at - piece.size);
+  }
+}
+
+Result<void> upload_pieces(std::span<const Piece> pieces, Slot& slot) {
+  for (const Piece& piece : pieces) {
+    SYN_TRY(slot.upload(piece.from, piece.size, piece.end - piece.at, piece.at));
+  }
+  return success();
+}
+
+std::array<Piece, 5> pieces_of(const syn_batch& batch, const BatchLayout& in) {
   const size_t rows_size = batch.row_count * sizeof(uint32_t);
   const size_t cells_size = rows_size * batch.field_count;
-  const auto upload = [&slot](const void* from, size_t size, size_t at, size_t end) {
-    return slot.upload(from, size, end - at, at);
-  };
-  SYN_TRY(upload(batch.key_offset, rows_size, in.key_offset, in.key_length));
-  SYN_TRY(upload(batch.key_length, rows_size, in.key_length, in.cell_offset));
-  SYN_TRY(upload(batch.cell_offset, cells_size, in.cell_offset, in.cell_length));
-  SYN_TRY(upload(batch.cell_length, cells_size, in.cell_length, in.arena));
-  return upload(batch.arena, batch.arena_size, in.arena, in.size);
+  return {{{batch.key_offset, rows_size, in.key_offset, in.key_length},
+           {batch.key_length, rows_size, in.key_length, in.cell_offset},
+           {batch.cell_offset, cells_size, in.cell_offset, in.cell_length},
+           {batch.cell_length, cells_size, in.cell_length, in.arena},
+           {batch.arena, batch.arena_size, in.arena, in.size}}};
+}
+
+std::array<Piece, 2> pieces_of(const syn_batch& batch, const DetectLayout& layout) {
+  return {{{batch.op, batch.row_count, layout.op, layout.lane},
+           {batch.lane, batch.row_count * sizeof(uint16_t), layout.lane, layout.in_size}}};
 }
 
 Result<void> upload_fingerprints(const engine::Fingerprints& fingerprints,
@@ -206,9 +236,15 @@ Result<void> DeviceEngine::run_fingerprint(const syn_batch& batch, const engine:
   SYN_TRY(slot->reserve(Area::kHost, std::max(shape.in.size, shape.out.size)));
   SYN_TRY(slot->reserve(Area::kInput, shape.in.size));
   SYN_TRY(slot->reserve(Area::kFingerprints, shape.out.size));
-  SYN_TRY(upload_batch(batch, shape.in, *slot));
-  SYN_TRY(slot->run_fingerprint(shape, secret));
-  SYN_TRY(slot->copy_out(Area::kFingerprints, shape.out.size));
+  const auto pieces = pieces_of(batch, shape.in);
+  if (shape.in.size <= kTripSizeMax) {
+    put_pieces(pieces, slot->host());
+    SYN_TRY(slot->fingerprint_trip(shape, secret));
+  } else {
+    SYN_TRY(upload_pieces(pieces, *slot));
+    SYN_TRY(slot->run_fingerprint(shape, secret));
+    SYN_TRY(slot->copy_out(Area::kFingerprints, shape.out.size));
+  }
   SYN_TRY(slot->wait(Work::kFingerprint, shape.in.size));
   slot.settle();
   std::memcpy(out.keys.data(), slot->host(), shape.out.keys_size);
@@ -273,14 +309,18 @@ Result<void> DeviceEngine::run_detect(const syn_batch& batch,
   SYN_TRY(slot->reserve(Area::kHost, std::max(in_size, layout.out_size)));
   SYN_TRY(slot->reserve(Area::kInput, in_size));
   SYN_TRY(slot->reserve(Area::kDetected, layout.out_size));
-  const size_t lane_size = batch.row_count * sizeof(uint16_t);
-  SYN_TRY(slot->upload(batch.op, batch.row_count, layout.lane, layout.op));
-  SYN_TRY(slot->upload(batch.lane, lane_size, layout.in_size - layout.lane, layout.lane));
-  if (!is_resident) {
-    SYN_TRY(upload_fingerprints(fingerprints, shape.held, layout.in_size, *slot));
+  const auto pieces = pieces_of(batch, layout);
+  if (is_resident && in_size <= kTripSizeMax) {
+    put_pieces(pieces, slot->host());
+    SYN_TRY(slot->detect_trip(shape, copy->memory()));
+  } else {
+    SYN_TRY(upload_pieces(pieces, *slot));
+    if (!is_resident) {
+      SYN_TRY(upload_fingerprints(fingerprints, shape.held, layout.in_size, *slot));
+    }
+    SYN_TRY(slot->run_detect(shape, copy->memory()));
+    SYN_TRY(slot->copy_out(Area::kDetected, layout.out_size));
   }
-  SYN_TRY(slot->run_detect(shape, copy->memory()));
-  SYN_TRY(slot->copy_out(Area::kDetected, layout.out_size));
   SYN_TRY(slot->wait(Work::kDetect, in_size + layout.out_size));
   slot.settle();
   take_detected(*slot, layout, rows);

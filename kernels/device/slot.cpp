@@ -51,6 +51,18 @@ Result<void> Slot::upload(const void* from, size_t size, size_t padded_size, siz
   return success();
 }
 
+Result<void> Slot::fingerprint_trip(const FingerprintShape& shape, const engine::Secret& secret) {
+  SYN_TRY(copy_in(0, shape.in.size));
+  SYN_TRY(run_fingerprint(shape, secret));
+  return copy_out(Area::kFingerprints, shape.out.size);
+}
+
+Result<void> Slot::detect_trip(const DetectShape& shape, TableMemory& table) {
+  SYN_TRY(copy_in(0, shape.layout.in_size));
+  SYN_TRY(run_detect(shape, table));
+  return copy_out(Area::kDetected, shape.layout.out_size);
+}
+
 // Tables are made of a key, which changes with the journal's segment only.
 Result<void> Slot::use_key(const std::array<uint8_t, 32>& key) {
   if (has_key_ && key == key_) return success();

@@ -86,6 +86,37 @@ TEST_F(DeviceEngineTest, FollowsATableByItsLogWithoutCopyingLanesAgain) {
   EXPECT_GT(behaviour_.records_applied, 1000);
 }
 
+TEST_F(DeviceEngineTest, ASmallBatchCrossesInOneCopyAStage) {
+  Tracked tracked;
+  ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
+  ASSERT_TRUE(fingerprint().has_value());
+  ASSERT_TRUE(engine_->detect(view(), fingerprints_, tracked.table.ref(), detected_).has_value());
+  behaviour_.copies_in = 0;
+  ASSERT_TRUE(fingerprint().has_value());
+  EXPECT_EQ(behaviour_.copies_in, 1);
+  ASSERT_TRUE(engine_->detect(view(), fingerprints_, tracked.table.ref(), detected_).has_value());
+  EXPECT_EQ(behaviour_.copies_in, 2);
+}
+
+// Whether they go as one or piece by piece, from just below a mebibyte to beyond it.
+TEST_F(DeviceEngineTest, BatchesAroundTheLargestThatGoAsOneAreTheSame) {
+  BatchShape shape = kShape;
+  shape.length_max = 2'000;
+  int one = 0;
+  int many = 0;
+  for (uint32_t row_count = 150; row_count < 420; row_count += 30) {
+    shape.row_count = row_count;
+    batch_ = random_batch(shape, random_);
+    behaviour_.copies_in = 0;
+    ASSERT_TRUE(fingerprint().has_value());
+    (behaviour_.copies_in == 1 ? one : many) += 1;
+    const auto truth = contract::reference_fingerprint(view(), secret_.data());
+    ASSERT_EQ(fingerprints_.cells, truth.cells) << row_count << " rows";
+  }
+  EXPECT_GT(one, 1);
+  EXPECT_GT(many, 1);
+}
+
 TEST_F(DeviceEngineTest, ADeviceThatHangsIsGivenUpAtTheDeadlineAndThenRefusedAtOnce) {
   behaviour_.is_hanging = true;
   const auto first = fingerprint();

@@ -32,6 +32,7 @@ struct Behaviour {
   std::atomic<int> moves = 0;                  // of a lane's slots on the device
   std::atomic<uint64_t> slots_filled = 0;
   std::atomic<int> pieces_filled = 0;  // of lanes that came from the host
+  std::atomic<int> copies_in = 0;      // from the host's area
   std::atomic<int> records_applied = 0;
   std::atomic<int> commands_pending = 0;  // on all slots
 
@@ -65,6 +66,7 @@ class HostSlot final : public Slot {
   uint8_t* host() override { return of(Area::kHost).data(); }
   // What was pinned when a copy was started is what arrives, whatever the host does meanwhile.
   Result<void> copy_in(size_t at, size_t size) override {
+    ++behaviour_.copies_in;
     std::vector<uint8_t> bytes(host() + at, host() + at + size);
     return later([this, at, bytes = std::move(bytes)] {
       std::memcpy(of(Area::kInput).data() + at, bytes.data(), bytes.size());
