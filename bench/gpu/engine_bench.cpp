@@ -13,6 +13,7 @@
 #include "bench/gpu/rows.hpp"
 #include "kernels/cpu/cpu_engine.hpp"
 #include "kernels/cuda/cuda_engine.hpp"
+#include "kernels/cuda/graphs.hpp"
 
 namespace syncline::bench {
 namespace {
@@ -95,28 +96,46 @@ void bench_small_batch(const Options& options) {
   constexpr uint32_t kSmallRows = 65536 / kRowSize;
   const int rounds = options.is_quick ? 200 : 2000;
   const auto cuda = take(cuda::make_cuda_engine());
+  const auto by_command = take(cuda::make_cuda_engine({.trips = cuda::Trips::kByCommand}));
   const auto cpu = cpu::make_cpu_engine();
   CardScan small(kSmallRows, 3, RowMemory::kOrdinary);
   Scan& scan = small.scan();
+  median_us(scan, *by_command, 50);
+  scan.expect_all_same();
   median_us(scan, *cuda, 50);
   scan.expect_all_same();
+  const cuda::GraphCounts graphs_before = cuda::graph_counts();
   const uint64_t card_before = cuda::allocations();
   const uint64_t host_before = host_allocations();
   std::vector<double> ours;
   std::vector<double> theirs;
   std::vector<double> ratios;
+  std::vector<double> plain;
+  std::vector<double> plain_ratios;
   for (int i = 0; i < repetitions(options); ++i) {
     ours.push_back(median_us(scan, *cuda, rounds));
     theirs.push_back(median_us(scan, *cpu, rounds));
+    plain.push_back(median_us(scan, *by_command, rounds));
     ratios.push_back(ours.back() / theirs.back());
+    plain_ratios.push_back(ours.back() / plain.back());
   }
+  const cuda::GraphCounts graphs = cuda::graph_counts();
   const auto [least, most] = std::minmax_element(ours.begin(), ours.end());
   const double value = median(ours);
   const int runs = static_cast<int>(ours.size());
   report({"engines.cuda.small", "64 KB of rows: fingerprint and detect, p50", value, "us",
           "the CPU engine", median(theirs), median(ratios), (*most - *least) / value, runs});
+  report({"engines.cuda.small.graphs", "the same, trips as CUDA graphs, p50", value, "us",
+          "command by command", median(plain), median(plain_ratios), (*most - *least) / value,
+          runs});
+  const auto per_batch = [&](uint64_t now, uint64_t before) {
+    return static_cast<double>(now - before) / (static_cast<double>(rounds) * runs);
+  };
+  report({"engines.cuda.small.graph_launches", "graphs sent a batch: 2 where all went so",
+          per_batch(graphs.launches, graphs_before.launches), "launches", "captures",
+          per_batch(graphs.captures, graphs_before.captures), 0, 0, runs});
   // The list of times above is the bench's own: one growing vector a repetition.
-  const double batches = 2.0 * rounds * runs;
+  const double batches = 3.0 * rounds * runs;
   report({"engines.cuda.small.card_allocations", "card and pinned allocations in those batches",
           static_cast<double>(cuda::allocations() - card_before), "allocations", "", 0, 0, 0,
           runs});

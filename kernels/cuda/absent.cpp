@@ -4,6 +4,10 @@
 namespace syncline::cuda {
 
 Result<std::unique_ptr<engine::Engine>> make_cuda_engine() {
+  return make_cuda_engine(CudaOptions());
+}
+
+Result<std::unique_ptr<engine::Engine>> make_cuda_engine(const CudaOptions& /*options*/) {
   return fail(ErrorCode::kUnsupported, "this build has no CUDA engine",
               "no CUDA compiler was found when it was configured",
               "Run tools/setup --with-cuda and build again.");

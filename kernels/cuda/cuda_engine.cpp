@@ -13,8 +13,9 @@ constexpr int kCapabilityMin = 8;  // major
 
 class CudaDevice final : public device::Device {
  public:
-  explicit CudaDevice(const cudaDeviceProp& properties)
-      : device_(properties.name),
+  CudaDevice(const cudaDeviceProp& properties, const CudaOptions& options)
+      : options_(options),
+        device_(properties.name),
         variant_("sm_" + std::to_string(properties.major * 10 + properties.minor)) {}
 
   engine::Description describe() const override {
@@ -27,13 +28,16 @@ class CudaDevice final : public device::Device {
   }
   uint8_t engine() const override { return SYN_ENGINE_CUDA; }
   Result<void> start() override;
-  std::unique_ptr<device::Slot> make_slot() override { return std::make_unique<CudaSlot>(); }
+  std::unique_ptr<device::Slot> make_slot() override {
+    return std::make_unique<CudaSlot>(options_);
+  }
   std::unique_ptr<device::TableMemory> make_table_memory(size_t lane_count,
                                                          uint32_t value_count) override {
     return std::make_unique<CudaTableMemory>(lane_count, value_count);
   }
 
  private:
+  CudaOptions options_;
   std::string device_;
   std::string variant_;
 };
@@ -57,6 +61,10 @@ Result<void> CudaDevice::start() {
 }  // namespace
 
 Result<std::unique_ptr<engine::Engine>> make_cuda_engine() {
+  return make_cuda_engine(CudaOptions());
+}
+
+Result<std::unique_ptr<engine::Engine>> make_cuda_engine(const CudaOptions& options) {
   int count = 0;
   SYN_TRY(check_absent(cudaGetDeviceCount(&count), "no card is found"));
   cudaDeviceProp properties;
@@ -67,7 +75,7 @@ Result<std::unique_ptr<engine::Engine>> make_cuda_engine() {
                     std::to_string(properties.major) + "." + std::to_string(properties.minor),
                 "A card of compute capability 8.0 or higher is needed.");
   }
-  return device::make_device_engine(std::make_unique<CudaDevice>(properties));
+  return device::make_device_engine(std::make_unique<CudaDevice>(properties, options));
 }
 
 }  // namespace syncline::cuda

@@ -12,9 +12,17 @@
 
 namespace syncline::cuda {
 
+// How a small batch's commands are sent to the card.
+enum class Trips { kAsGraphs, kByCommand };
+
+struct CudaOptions {
+  Trips trips = Trips::kAsGraphs;
+};
+
 // Nothing is started before the first batch. Errors: kUnsupported, with the reason, where this
 // build or this machine has no such engine.
 Result<std::unique_ptr<engine::Engine>> make_cuda_engine();
+Result<std::unique_ptr<engine::Engine>> make_cuda_engine(const CudaOptions& options);
 
 // How often this process took memory, on the card or pinned, for this engine.
 uint64_t allocations();

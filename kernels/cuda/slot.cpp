@@ -1,6 +1,7 @@
 #include "kernels/cuda/slot.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "kernels/cuda/kernels.hpp"
@@ -11,6 +12,9 @@ namespace {
 
 // From here on it is worth asking whether the caller's memory is pinned.
 constexpr size_t kDirectSizeMin = 256 << 10;
+
+// So much more to copy costs less than a call of the driver.
+constexpr size_t kCopyStepMin = 4 << 10;
 
 // Of memory on the card that a slot's groups of pieces or frames may take.
 constexpr uint32_t kScratchSizeMax = 256u << 20;
@@ -33,7 +37,12 @@ SecretArgument argument_of(const engine::Secret& secret) {
 
 }  // namespace
 
+CudaSlot::CudaSlot(const CudaOptions& options) {
+  if (options.trips == Trips::kByCommand) graphs_.turn_off();
+}
+
 CudaSlot::~CudaSlot() {
+  graphs_.forget();
   if (stream_ != nullptr) cudaStreamDestroy(stream_);
 }
 
@@ -47,6 +56,7 @@ Result<void> CudaSlot::start() {
 Result<void> CudaSlot::reserve(device::Area area, size_t size) {
   Buffer& grown = buffer(area);
   if (size <= grown.capacity()) return success();
+  graphs_.forget();
   SYN_TRY(grown.reserve(size, *this));
   if (area == device::Area::kHost || area == device::Area::kInput) return success();
   return check(cudaMemsetAsync(grown.data(), 0, grown.capacity(), stream_),
@@ -112,6 +122,40 @@ Result<void> CudaSlot::run_detect(const device::DetectShape& shape, device::Tabl
   SYN_TRY(check(cudaMemsetAsync(work.status, 0, sizeof(uint32_t), stream_),
                 "a status cannot be cleared"));
   return check(launch_detect(work, stream_), "detect cannot be started");
+}
+
+// Batches of as many rows have arenas of any size. As much is copied as suits the next ones too: up
+// to a quarter of a power of two more.
+size_t CudaSlot::copy_size(size_t size) {
+  const size_t step = std::max(std::bit_ceil(size) / 8, kCopyStepMin);
+  const size_t rounded = (size + step - 1) / step * step;
+  return std::min({rounded, buffer(device::Area::kHost).capacity(), input().capacity()});
+}
+
+Result<void> CudaSlot::fingerprint_trip(const device::FingerprintShape& shape,
+                                        const engine::Secret& secret) {
+  if (secret != secret_) {
+    graphs_.forget();
+    secret_ = secret;
+  }
+  device::FingerprintShape copied = shape;
+  copied.in.size = copy_size(shape.in.size);
+  std::memset(host() + shape.in.size, 0, copied.in.size - shape.in.size);
+  const TripKey key{.stage = TripKey::Stage::kFingerprint,
+                    .row_count = shape.row_count,
+                    .field_count = shape.field_count,
+                    .key_count = shape.key_count,
+                    .in_size = copied.in.size};
+  return graphs_.run(key, stream_, [&] { return Slot::fingerprint_trip(copied, secret); });
+}
+
+Result<void> CudaSlot::detect_trip(const device::DetectShape& shape, device::TableMemory& table) {
+  const TripKey key{.stage = TripKey::Stage::kDetect,
+                    .row_count = shape.row_count,
+                    .field_count = shape.value_count,
+                    .in_size = shape.layout.in_size,
+                    .table = static_cast<CudaTableMemory&>(table).device_lanes()};
+  return graphs_.run(key, stream_, [&] { return Slot::detect_trip(shape, table); });
 }
 
 Result<void> CudaSlot::run_compress(uint32_t piece_count) {

@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "kernels/cuda/cuda_engine.hpp"
+#include "kernels/cuda/graphs.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/memory.hpp"
 #include "kernels/device/device.hpp"
@@ -13,7 +15,7 @@ namespace syncline::cuda {
 
 class CudaSlot final : public device::Slot {
  public:
-  CudaSlot() = default;
+  explicit CudaSlot(const CudaOptions& options = {});
   ~CudaSlot() override;
   CudaSlot(const CudaSlot&) = delete;
   CudaSlot& operator=(const CudaSlot&) = delete;
@@ -29,6 +31,10 @@ class CudaSlot final : public device::Slot {
   Result<void> run_fingerprint(const device::FingerprintShape& shape,
                                const engine::Secret& secret) override;
   Result<void> run_detect(const device::DetectShape& shape, device::TableMemory& table) override;
+  // As graphs, where they come again.
+  Result<void> fingerprint_trip(const device::FingerprintShape& shape,
+                                const engine::Secret& secret) override;
+  Result<void> detect_trip(const device::DetectShape& shape, device::TableMemory& table) override;
   Result<void> run_compress(uint32_t piece_count) override;
   Result<void> run_decompress(uint32_t frame_count) override;
   Result<void> run_gather(uint32_t move_count, size_t moves) override;
@@ -46,6 +52,7 @@ class CudaSlot final : public device::Slot {
   Buffer& sealed() { return buffer(device::Area::kSealed); }
   Buffer& fingerprints() { return buffer(device::Area::kFingerprints); }
   Buffer& detected() { return buffer(device::Area::kDetected); }
+  size_t copy_size(size_t size);
   Buffer& buffer(device::Area area) { return buffers_[static_cast<size_t>(area)]; }
 
   cudaStream_t stream_ = nullptr;
@@ -57,6 +64,8 @@ class CudaSlot final : public device::Slot {
   Buffer key_{Place::kDevice};
   Buffer parts_{Place::kDevice};  // of records: sums, then which are whose
   GroupCounts groups_{};
+  engine::Secret secret_{};  // of the kept trips
+  Graphs graphs_;
 };
 
 }  // namespace syncline::cuda

@@ -52,7 +52,7 @@ class CardFaults : public testing::Test {
 // The engine resets the card by itself where nobody else in the process has memory there: so this
 // comes before the test that leaves some behind.
 TEST_F(CardFaults, AnErrorThatEndsTheContextIsOneFailedBatchOfTheOnlyEngine) {
-  const auto engine = std::move(make_cuda_engine().value());
+  const auto engine = std::move(make_cuda_engine({.trips = Trips::kByCommand}).value());
   Judge judge(*engine);
   for (const Call call : {Call::kQuery, Call::kLaunch, Call::kCopy}) {
     for (int round = 0; round < 3; ++round) {
@@ -60,6 +60,24 @@ TEST_F(CardFaults, AnErrorThatEndsTheContextIsOneFailedBatchOfTheOnlyEngine) {
       ASSERT_NO_FATAL_FAILURE(judge.expect_right(tracked_));
     }
     card_.fail(call, 1, cudaErrorIllegalAddress);
+    const auto failed = judge.judge(tracked_);
+    ASSERT_FALSE(failed.has_value());
+    expect_engine_error(failed.error());
+  }
+  judge.next_batch(200);
+  ASSERT_NO_FATAL_FAILURE(judge.expect_right(tracked_));
+}
+
+// Its graphs are gone with it.
+TEST_F(CardFaults, AContextThatEndsWithAGraphIsOneFailedBatchToo) {
+  const auto engine = std::move(make_cuda_engine().value());
+  Judge judge(*engine);
+  for (int trouble = 0; trouble < 2; ++trouble) {
+    for (int round = 0; round < 6; ++round) {
+      judge.next_batch(200);
+      ASSERT_NO_FATAL_FAILURE(judge.expect_right(tracked_));
+    }
+    card_.fail(Call::kLaunchGraph, 0, cudaErrorIllegalAddress);
     const auto failed = judge.judge(tracked_);
     ASSERT_FALSE(failed.has_value());
     expect_engine_error(failed.error());

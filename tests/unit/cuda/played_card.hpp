@@ -24,8 +24,20 @@
 namespace syncline::cuda {
 
 // Calls of the runtime that can be made to fail.
-enum class Call { kAllocate, kAllocatePinned, kStream, kCopy, kClear, kLaunch, kQuery };
-inline constexpr size_t kCallCount = 7;
+enum class Call {
+  kAllocate,
+  kAllocatePinned,
+  kStream,
+  kCopy,
+  kClear,
+  kLaunch,
+  kQuery,
+  kBeginCapture,
+  kEndCapture,
+  kInstantiate,
+  kLaunchGraph,
+};
+inline constexpr size_t kCallCount = 11;
 
 // Memory that a command refers to.
 struct Range {
@@ -57,6 +69,8 @@ class PlayedCard {
   void go_on();
 
   size_t allocation_count();
+  // Graphs that were captured or made executable, and are not given back.
+  size_t graph_count();
   // How many copies to the card came from within this pinned memory.
   size_t copies_from(const void* memory);
   // Of a table's first lane on the card, since the last call: how full it was at most, and how
@@ -81,6 +95,14 @@ class PlayedCard {
   cudaError_t copy(void* to, const void* from, size_t size, cudaMemcpyKind kind,
                    cudaStream_t stream);
   cudaError_t query(cudaStream_t stream);
+  // A capture takes a stream's commands instead of the card. What the runtime forbids meanwhile, of
+  // the thread and of the stream, spoils it.
+  cudaError_t begin_capture(cudaStream_t stream);
+  cudaError_t end_capture(cudaStream_t stream, cudaGraph_t* graph);
+  cudaError_t instantiate(cudaGraphExec_t* commands, cudaGraph_t graph);
+  cudaError_t launch(cudaGraphExec_t commands, cudaStream_t stream);
+  cudaError_t give_back(cudaGraph_t graph);
+  cudaError_t give_back(cudaGraphExec_t commands);
   cudaError_t last_error();
   cudaError_t reset();
 
@@ -94,23 +116,31 @@ class PlayedCard {
   using Allocations = std::map<const uint8_t*, Allocation>;
 
   cudaError_t begin(Call call);
+  cudaError_t spoil_capture(cudaStream_t stream);
   Allocations::iterator find(const void* data);
   void expect_there(const Range& use);
   bool is_used_by(const Command& command, const uint8_t* begin, size_t size);
   bool is_pending(const uint8_t* begin, size_t size);
   cudaError_t enqueue(Call call, cudaStream_t stream, Command command);
   void run(CUstream_st& stream);
+  static std::array<int, kCallCount> none() {
+    std::array<int, kCallCount> out;
+    out.fill(-1);
+    return out;
+  }
 
   std::mutex mutex_;
   Allocations allocations_;
   std::set<const uint8_t*> lost_;  // what a reset took back
   std::map<cudaStream_t, std::unique_ptr<CUstream_st>> streams_;
   std::array<int, kCallCount> counts_{};
-  std::array<int, kCallCount> behind_{-1, -1, -1, -1, -1, -1, -1};  // below 0: none fails
+  std::array<int, kCallCount> behind_ = none();  // below 0: none fails
   std::array<cudaError_t, kCallCount> errors_{};
   Lane lane_;
   cudaError_t lasting_ = cudaSuccess;
   bool is_hanging_ = false;
+  std::set<cudaGraph_t> graphs_;
+  std::set<cudaGraphExec_t> executables_;
 };
 
 }  // namespace syncline::cuda
@@ -120,4 +150,15 @@ struct CUstream_st {
   std::deque<syncline::cuda::Command> commands;
   bool was_asked = false;
   bool is_ended = false;
+  bool is_capturing = false;
+  bool is_spoilt = false;
+  std::vector<syncline::cuda::Command> captured;
+};
+
+// What cudaGraph_t and cudaGraphExec_t point to.
+struct CUgraph_st {
+  std::vector<syncline::cuda::Command> commands;
+};
+struct CUgraphExec_st {
+  std::vector<syncline::cuda::Command> commands;
 };

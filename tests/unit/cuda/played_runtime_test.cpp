@@ -1,9 +1,12 @@
 // The runtime of the card that the host plays, and what it sees by itself.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <utility>
 
 #include <gtest/gtest-spi.h>
@@ -15,6 +18,7 @@ namespace syncline::cuda {
 namespace {
 
 thread_local cudaError_t left_behind = cudaSuccess;
+thread_local cudaStream_t capturing = nullptr;  // of this thread
 
 cudaError_t told(cudaError_t status) {
   if (status != cudaSuccess) left_behind = status;
@@ -35,6 +39,7 @@ bool is_lasting(cudaError_t error) {
 class LeakChecker final : public testing::EmptyTestEventListener {
   void OnTestEnd(const testing::TestInfo& /*info*/) override {
     EXPECT_EQ(PlayedCard::get().allocation_count(), 0u) << "memory was not given back";
+    EXPECT_EQ(PlayedCard::get().graph_count(), 0u) << "graphs were not given back";
   }
 };
 class CardEnvironment final : public testing::Environment {
@@ -78,6 +83,11 @@ size_t PlayedCard::allocation_count() {
   return allocations_.size();
 }
 
+size_t PlayedCard::graph_count() {
+  const std::lock_guard lock(mutex_);
+  return graphs_.size() + executables_.size();
+}
+
 size_t PlayedCard::copies_from(const void* memory) {
   const std::lock_guard lock(mutex_);
   const auto found = find(memory);
@@ -106,6 +116,11 @@ cudaError_t PlayedCard::begin(Call call) {
   if (behind_[index] >= 0) return cudaSuccess;
   if (is_lasting(errors_[index])) lasting_ = errors_[index];
   return told(errors_[index]);
+}
+
+cudaError_t PlayedCard::spoil_capture(cudaStream_t stream) {
+  stream->is_spoilt = true;
+  return told(cudaErrorStreamCaptureUnsupported);
 }
 
 // The memory that this lies in.
@@ -149,6 +164,7 @@ bool PlayedCard::is_pending(const uint8_t* begin, size_t size) {
 
 cudaError_t PlayedCard::allocate(Call call, void** memory, size_t size) {
   const std::lock_guard lock(mutex_);
+  if (capturing != nullptr) return spoil_capture(capturing);
   if (const cudaError_t error = begin(call); error != cudaSuccess) return error;
   *memory = std::malloc(size);
   if (*memory == nullptr) return told(cudaErrorMemoryAllocation);
@@ -161,6 +177,7 @@ cudaError_t PlayedCard::allocate(Call call, void** memory, size_t size) {
 cudaError_t PlayedCard::give_back(Call call, void* memory) {
   const std::lock_guard lock(mutex_);
   if (memory == nullptr) return cudaSuccess;
+  if (capturing != nullptr) return spoil_capture(capturing);
   if (lasting_ != cudaSuccess) return told(lasting_);
   const auto found = allocations_.find(bytes_of(memory));
   if (found == allocations_.end() || found->second.call != call) {
@@ -210,6 +227,11 @@ cudaError_t PlayedCard::enqueue(Call call, cudaStream_t stream, Command command)
   if (const cudaError_t error = begin(call); error != cudaSuccess) return error;
   if (!streams_.contains(stream)) return told(cudaErrorInvalidResourceHandle);
   for (const Range& use : command.uses) expect_there(use);
+  if (stream->is_spoilt) return told(cudaErrorStreamCaptureInvalidated);
+  if (stream->is_capturing) {
+    stream->captured.push_back(std::move(command));
+    return cudaSuccess;
+  }
   stream->commands.push_back(std::move(command));
   stream->was_asked = false;
   return cudaSuccess;
@@ -227,6 +249,7 @@ cudaError_t PlayedCard::copy(void* to, const void* from, size_t size, cudaMemcpy
   const auto source = find(from);
   const bool is_source_any = kind == cudaMemcpyHostToDevice && source == allocations_.end();
   const bool is_target_any = kind == cudaMemcpyDeviceToHost && find(to) == allocations_.end();
+  if ((is_source_any || is_target_any) && stream->is_capturing) return spoil_capture(stream);
   Command command;
   if (!is_source_any) command.uses.push_back({from, size});
   if (!is_target_any) command.uses.push_back({to, size});
@@ -250,12 +273,72 @@ cudaError_t PlayedCard::query(cudaStream_t stream) {
   const std::lock_guard lock(mutex_);
   const cudaError_t error = begin(Call::kQuery);
   if (!streams_.contains(stream)) return told(cudaErrorInvalidResourceHandle);
+  if (stream->is_capturing) return spoil_capture(stream);
   if (error != cudaSuccess) {
     stream->commands.clear();
     return error;
   }
   if (is_hanging_ || !std::exchange(stream->was_asked, true)) return told(cudaErrorNotReady);
   run(*stream);
+  return cudaSuccess;
+}
+
+cudaError_t PlayedCard::begin_capture(cudaStream_t stream) {
+  const std::lock_guard lock(mutex_);
+  if (const cudaError_t error = begin(Call::kBeginCapture); error != cudaSuccess) return error;
+  if (stream->is_capturing) return told(cudaErrorIllegalState);
+  stream->is_capturing = true;
+  capturing = stream;
+  return cudaSuccess;
+}
+
+// It is over in any case.
+cudaError_t PlayedCard::end_capture(cudaStream_t stream, cudaGraph_t* graph) {
+  const std::lock_guard lock(mutex_);
+  *graph = nullptr;
+  capturing = nullptr;
+  const bool is_spoilt = std::exchange(stream->is_spoilt, false);
+  if (!std::exchange(stream->is_capturing, false)) return told(cudaErrorIllegalState);
+  auto made = std::make_unique<CUgraph_st>(std::exchange(stream->captured, {}));
+  if (const cudaError_t error = begin(Call::kEndCapture); error != cudaSuccess) return error;
+  if (is_spoilt) return told(cudaErrorStreamCaptureInvalidated);
+  *graph = made.release();
+  graphs_.insert(*graph);
+  return cudaSuccess;
+}
+
+cudaError_t PlayedCard::instantiate(cudaGraphExec_t* commands, cudaGraph_t graph) {
+  const std::lock_guard lock(mutex_);
+  if (const cudaError_t error = begin(Call::kInstantiate); error != cudaSuccess) return error;
+  if (!graphs_.contains(graph)) return told(cudaErrorInvalidValue);
+  *commands = std::make_unique<CUgraphExec_st>(graph->commands).release();
+  executables_.insert(*commands);
+  return cudaSuccess;
+}
+
+cudaError_t PlayedCard::launch(cudaGraphExec_t commands, cudaStream_t stream) {
+  const std::lock_guard lock(mutex_);
+  if (const cudaError_t error = begin(Call::kLaunchGraph); error != cudaSuccess) return error;
+  if (!executables_.contains(commands)) return told(cudaErrorInvalidValue);
+  for (const Command& command : commands->commands) {
+    for (const Range& use : command.uses) expect_there(use);
+    stream->commands.push_back(command);
+  }
+  stream->was_asked = false;
+  return cudaSuccess;
+}
+
+cudaError_t PlayedCard::give_back(cudaGraph_t graph) {
+  const std::lock_guard lock(mutex_);
+  if (graphs_.erase(graph) == 0) return told(cudaErrorInvalidValue);
+  std::unique_ptr<CUgraph_st>(graph).reset();
+  return cudaSuccess;
+}
+
+cudaError_t PlayedCard::give_back(cudaGraphExec_t commands) {
+  const std::lock_guard lock(mutex_);
+  if (executables_.erase(commands) == 0) return told(cudaErrorInvalidValue);
+  std::unique_ptr<CUgraphExec_st>(commands).reset();
   return cudaSuccess;
 }
 
@@ -334,6 +417,26 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   return PlayedCard::get().query(stream);
 }
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
+  EXPECT_EQ(mode, cudaStreamCaptureModeThreadLocal) << "other threads may take memory meanwhile";
+  return PlayedCard::get().begin_capture(stream);
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  return PlayedCard::get().end_capture(stream, graph);
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* commands, cudaGraph_t graph,
+                                 unsigned long long /*flags*/) {
+  return PlayedCard::get().instantiate(commands, graph);
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t commands, cudaStream_t stream) {
+  return PlayedCard::get().launch(commands, stream);
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  return PlayedCard::get().give_back(graph);
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t commands) {
+  return PlayedCard::get().give_back(commands);
+}
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t size, cudaMemcpyKind kind,
                             cudaStream_t stream) {
   return PlayedCard::get().copy(to, from, size, kind, stream);
@@ -380,6 +483,35 @@ TEST(PlayedCard, KeepsAnErrorThatEndsTheContextUntilItIsReset) {
   EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidValue);
   ASSERT_EQ(cudaMalloc(&more, 64), cudaSuccess);
   EXPECT_EQ(cudaFree(more), cudaSuccess);
+}
+
+// Whatever spoils a capture, its end says so and the stream is as before.
+TEST(PlayedCard, WhatIsForbiddenInACaptureSpoilsIt) {
+  void* memory = nullptr;
+  void* more = nullptr;
+  cudaStream_t stream = nullptr;
+  cudaGraph_t graph = nullptr;
+  std::array<uint8_t, 64> pageable{};
+  ASSERT_EQ(cudaMalloc(&memory, 64), cudaSuccess);
+  ASSERT_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+  const std::array<std::function<void()>, 4> forbidden{
+      [&] { cudaMalloc(&more, 64); }, [&] { cudaFree(memory); }, [&] { cudaStreamQuery(stream); },
+      [&] {
+        cudaMemcpyAsync(memory, pageable.data(), pageable.size(), cudaMemcpyHostToDevice, stream);
+      }};
+  for (const auto& call : forbidden) {
+    ASSERT_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+    call();
+    EXPECT_EQ(cudaGetLastError(), cudaErrorStreamCaptureUnsupported);
+    EXPECT_NE(cudaMemsetAsync(memory, 0, 64, stream), cudaSuccess);
+    EXPECT_EQ(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated);
+    EXPECT_EQ(graph, nullptr);
+    cudaGetLastError();
+  }
+  EXPECT_EQ(cudaMemsetAsync(memory, 0, 64, stream), cudaSuccess);
+  while (cudaStreamQuery(stream) != cudaSuccess) cudaGetLastError();
+  EXPECT_EQ(cudaFree(memory), cudaSuccess);
+  EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
 }
 
 }  // namespace
