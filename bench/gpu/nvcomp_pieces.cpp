@@ -29,7 +29,8 @@ cudaError_t status_of(const Result<void>& result) {
 
 }  // namespace
 
-NvcompPieces::NvcompPieces(const Nvcomp& nvcomp, uint8_t* contents, size_t count, size_t piece_size)
+NvcompPieces::NvcompPieces(const cuda::Nvcomp& nvcomp, uint8_t* contents, size_t count,
+                           size_t piece_size)
     : nvcomp_(nvcomp),
       count_(count),
       piece_size_(piece_size),

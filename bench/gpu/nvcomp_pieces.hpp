@@ -7,14 +7,14 @@
 #include <string>
 
 #include "bench/gpu/card.hpp"
-#include "bench/gpu/nvcomp.hpp"
+#include "kernels/cuda/nvcomp.hpp"
 
 namespace syncline::bench {
 
 class NvcompPieces {
  public:
   // contents: on the card, and they stay there.
-  NvcompPieces(const Nvcomp& nvcomp, uint8_t* contents, size_t count, size_t piece_size);
+  NvcompPieces(const cuda::Nvcomp& nvcomp, uint8_t* contents, size_t count, size_t piece_size);
 
   cudaError_t compress();
   cudaError_t decompress();
@@ -24,7 +24,7 @@ class NvcompPieces {
   std::string opened();
 
  private:
-  const Nvcomp& nvcomp_;
+  const cuda::Nvcomp& nvcomp_;
   size_t count_;
   size_t piece_size_;
   size_t frame_room_;

@@ -233,7 +233,7 @@ Work blocks(engine::Engine& engine, const std::vector<std::string>& columns, boo
 }
 
 void beside_nvcomp(const Options& options, Pieces& pieces, size_t ours) {
-  const Nvcomp* nvcomp = Nvcomp::find();
+  const cuda::Nvcomp* nvcomp = cuda::Nvcomp::find();
   if (nvcomp == nullptr) {
     std::fprintf(stderr, "bench: nvCOMP is not here, so nothing is measured beside it\n");
     return;
@@ -291,6 +291,15 @@ void bench_card_seal(const Options& options) {
         blocks(*cuda, columns, is_opening, rounds),
         {"the CPU engine, as many threads", blocks(*cpu, columns, is_opening, rounds)}));
   }
+  // Which coder it chose, and what the other one would have done.
+  const std::string variants = cuda->describe().variants;
+  std::fprintf(stderr, "engines.cuda.seal: %s\n", variants.c_str());
+  if (variants.find("+nvcomp") == std::string::npos) return;
+  const auto ours = take(cuda::make_cuda_engine(
+      {.find_nvcomp = [] { return static_cast<const cuda::Nvcomp*>(nullptr); }}));
+  report(measure_rate(options, "engines.cuda.seal.nvcomp", "the same, with nvCOMP's coder",
+                      "bytes/s", blocks(*cuda, columns, false, rounds),
+                      {"with our own coder", blocks(*ours, columns, false, rounds)}));
 }
 
 }  // namespace syncline::bench

@@ -24,6 +24,12 @@ Made make_opencl(EngineScope scope, const OnWait& on_wait) {
   return opencl::make_opencl_engine(options);
 }
 
+Made make_cuda(EngineScope /*scope*/, const OnWait& on_wait) {
+  cuda::CudaOptions options;
+  options.on_warning = on_wait;
+  return cuda::make_cuda_engine(options);
+}
+
 void add(const EngineRow& row, EngineScope scope, const OnWait& on_wait, Engines& engines) {
   auto made = row.make(scope, on_wait);
   if (made.has_value()) {
@@ -37,7 +43,7 @@ void add(const EngineRow& row, EngineScope scope, const OnWait& on_wait, Engines
 
 std::vector<EngineRow> engine_table() {
   return {
-      {"cuda", [](EngineScope, const OnWait&) { return cuda::make_cuda_engine(); }},
+      {"cuda", make_cuda},
       {"opencl", make_opencl},
       {"cpu", [](EngineScope, const OnWait&) { return Made(cpu::make_cpu_engine()); }},
   };

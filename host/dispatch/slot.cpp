@@ -96,7 +96,7 @@ std::string Slot::last_fault(engine::Stage stage) const {
 
 EngineReport Slot::report() const {
   EngineReport out;
-  out.description = description_;
+  out.description = engine_->describe();  // some choose a variant with the first batch
   for (size_t i = 0; i < engine::kStageCount; ++i) {
     const auto stage = static_cast<engine::Stage>(i);
     out.description.has_stage[i] = has(stage);

@@ -12,7 +12,7 @@
 typedef struct syn_piece_place {
   uint32_t from;
   uint32_t size; /* at most SYN_ZSTD_PIECE_SIZE */
-  uint32_t to;   /* size + SYN_ZSTD_OVERHEAD_MAX bytes */
+  uint32_t to;   /* size + SYN_ZSTD_OVERHEAD_MAX bytes, or more for another's coder */
 } syn_piece_place;
 
 typedef struct syn_frame_place {

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "kernels/cuda/coders.hpp"
 #include "kernels/cuda/slot.hpp"
 #include "kernels/cuda/table_memory.hpp"
 #include "kernels/device/device_engine.hpp"
@@ -15,6 +16,7 @@ class CudaDevice final : public device::Device {
  public:
   CudaDevice(const cudaDeviceProp& properties, const CudaOptions& options)
       : options_(options),
+        coders_(std::make_shared<Coders>(options)),
         device_(properties.name),
         variant_("sm_" + std::to_string(properties.major * 10 + properties.minor)) {}
 
@@ -22,14 +24,15 @@ class CudaDevice final : public device::Device {
     engine::Description description;
     description.name = "cuda";
     description.device = device_;
+    const std::string coder = coders_->nvcomp() == nullptr ? "" : "+nvcomp";
     description.variants = "fingerprint " + variant_ + ", detect " + variant_ + ", seal " +
-                           variant_ + ", open " + variant_;
+                           variant_ + coder + ", open " + variant_;
     return description;
   }
   uint8_t engine() const override { return SYN_ENGINE_CUDA; }
   Result<void> start() override;
   std::unique_ptr<device::Slot> make_slot() override {
-    return std::make_unique<CudaSlot>(options_);
+    return std::make_unique<CudaSlot>(options_, coders_);
   }
   std::unique_ptr<device::TableMemory> make_table_memory(size_t lane_count,
                                                          uint32_t value_count) override {
@@ -38,6 +41,7 @@ class CudaDevice final : public device::Device {
 
  private:
   CudaOptions options_;
+  std::shared_ptr<Coders> coders_;
   std::string device_;
   std::string variant_;
 };
@@ -52,6 +56,7 @@ Result<void> CudaDevice::start() {
   if (status != cudaSuccess && allocations_held() == 0) {
     cudaGetLastError();
     SYN_TRY(check(cudaDeviceReset(), "the card cannot be reset"));
+    coders_->drop("the card was reset, and what the library had there is gone");
     status = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
   }
   SYN_TRY(check(status, "no stream"));

@@ -5,7 +5,10 @@
 // Threads, errors: those of kernels/device/device_engine.hpp.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "host/base/result.hpp"
 #include "kernels/engine/engine.hpp"
@@ -15,8 +18,15 @@ namespace syncline::cuda {
 // How a small batch's commands are sent to the card.
 enum class Trips { kAsGraphs, kByCommand };
 
+class Nvcomp;
+
 struct CudaOptions {
   Trips trips = Trips::kAsGraphs;
+  // Called with the first block; empty: the library, where it is there. It may give null.
+  std::function<const Nvcomp*()> find_nvcomp = {};
+  size_t sample_count = 256;  // pieces that it is measured by
+  // What to tell a person of, once.
+  std::function<void(const std::string&)> on_warning = {};
 };
 
 // Nothing is started before the first batch. Errors: kUnsupported, with the reason, where this

@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint32_t kWarpSize = 32;
 constexpr uint32_t kGatherBlockSize = 256;
+constexpr uint32_t kListBlockSize = 128;
 
 __device__ syn_group this_warp() {
   return {threadIdx.x, kWarpSize};
@@ -40,6 +41,26 @@ __global__ void __launch_bounds__(kGatherBlockSize) gather_bytes(GatherWork work
                kGatherBlockSize);
 }
 
+__global__ void __launch_bounds__(kListBlockSize) list_pieces(ListWork work) {
+  const uint32_t i = blockIdx.x * kListBlockSize + threadIdx.x;
+  if (i >= work.count) return;
+  const syn_piece_place place = work.places[i];
+  work.from[i] = work.contents + place.from;
+  work.from_sizes[i] = place.size;
+  work.to[i] = work.frames + place.to;
+}
+
+__global__ void __launch_bounds__(kListBlockSize) take_sizes(SizesWork work) {
+  const uint32_t i = blockIdx.x * kListBlockSize + threadIdx.x;
+  if (i >= work.count) return;
+  const bool is_done = work.statuses[i] == 0 && work.to_sizes[i] < UINT32_MAX;
+  work.sizes[i] = is_done ? static_cast<uint32_t>(work.to_sizes[i]) : UINT32_MAX;
+}
+
+uint32_t list_blocks(uint32_t count) {
+  return (count + kListBlockSize - 1) / kListBlockSize;
+}
+
 template <class Kernel>
 cudaError_t count_blocks(Kernel kernel, uint32_t& count) {
   int device = 0;
@@ -65,6 +86,16 @@ cudaError_t count_groups(GroupCounts& counts) {
 
 cudaError_t launch_compress(const CompressWork& work, uint32_t groups, cudaStream_t stream) {
   compress_pieces<<<groups, kWarpSize, 0, stream>>>(work);
+  return cudaGetLastError();
+}
+
+cudaError_t launch_list_pieces(const ListWork& work, cudaStream_t stream) {
+  list_pieces<<<list_blocks(work.count), kListBlockSize, 0, stream>>>(work);
+  return cudaGetLastError();
+}
+
+cudaError_t launch_take_sizes(const SizesWork& work, cudaStream_t stream) {
+  take_sizes<<<list_blocks(work.count), kListBlockSize, 0, stream>>>(work);
   return cudaGetLastError();
 }
 

@@ -116,6 +116,27 @@ struct CompressWork {
 };
 cudaError_t launch_compress(const CompressWork& work, uint32_t groups, cudaStream_t stream);
 
+// The same pieces as nvCOMP wants them said.
+struct ListWork {
+  uint32_t count;
+  const syn_piece_place* places;
+  const uint8_t* contents;
+  uint8_t* frames;
+  const void** from;  // [count], and so the others
+  size_t* from_sizes;
+  void** to;
+};
+cudaError_t launch_list_pieces(const ListWork& work, cudaStream_t stream);
+
+// What came out of it: sizes as ours are, UINT32_MAX where there is no frame.
+struct SizesWork {
+  uint32_t count;
+  const size_t* to_sizes;
+  const uint32_t* statuses;  // 0: done
+  uint32_t* sizes;
+};
+cudaError_t launch_take_sizes(const SizesWork& work, cudaStream_t stream);
+
 // The reverse: SYN_DECODER_SCRATCH_SIZE a group.
 struct DecompressWork {
   uint32_t count;

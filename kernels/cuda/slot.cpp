@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/table_memory.hpp"
@@ -37,7 +38,8 @@ SecretArgument argument_of(const engine::Secret& secret) {
 
 }  // namespace
 
-CudaSlot::CudaSlot(const CudaOptions& options) {
+CudaSlot::CudaSlot(const CudaOptions& options, std::shared_ptr<Coders> coders)
+    : coders_(std::move(coders)) {
   if (options.trips == Trips::kByCommand) graphs_.turn_off();
 }
 
@@ -158,7 +160,36 @@ Result<void> CudaSlot::detect_trip(const device::DetectShape& shape, device::Tab
   return graphs_.run(key, stream_, [&] { return Slot::detect_trip(shape, table); });
 }
 
+Result<void> CudaSlot::choose_coder() {
+  return coders_ == nullptr ? Result<void>(success()) : coders_->choose(*this);
+}
+
+bool CudaSlot::drop_coder() {
+  return coders_ != nullptr && coders_->drop("a block failed with it");
+}
+
+uint32_t CudaSlot::frame_room(uint32_t piece_size) {
+  const uint32_t ours = Slot::frame_room(piece_size);
+  const Nvcomp* const nvcomp = coders_ == nullptr ? nullptr : coders_->nvcomp();
+  if (nvcomp == nullptr) return ours;
+  const Result<size_t> theirs = nvcomp->frame_size_max(piece_size);
+  if (theirs.has_value()) return std::max(ours, static_cast<uint32_t>(theirs.value()));
+  coders_->drop(to_string(theirs.error()));
+  return ours;
+}
+
 Result<void> CudaSlot::run_compress(uint32_t piece_count) {
+  const Nvcomp* const nvcomp = coders_ == nullptr ? nullptr : coders_->nvcomp();
+  if (nvcomp != nullptr) {
+    const Result<void> started = compress_by(nvcomp, piece_count);
+    if (started.has_value()) return started;
+    coders_->drop(to_string(started.error()));
+  }
+  return compress_by(nullptr, piece_count);
+}
+
+Result<void> CudaSlot::compress_by(const Nvcomp* nvcomp, uint32_t piece_count) {
+  if (nvcomp != nullptr) return compress_by_nvcomp(*nvcomp, piece_count);
   const uint32_t groups =
       std::min({piece_count, groups_.compress, kScratchSizeMax / SYN_CODER_SCRATCH_SIZE});
   SYN_TRY(scratch_.reserve(size_t{groups} * SYN_CODER_SCRATCH_SIZE, *this));
@@ -169,6 +200,44 @@ Result<void> CudaSlot::run_compress(uint32_t piece_count) {
                           .sizes = frames().at<uint32_t>(0),
                           .scratch = scratch_.data()};
   return check(launch_compress(work, groups, stream_), "compression cannot be started");
+}
+
+Result<void> CudaSlot::compress_by_nvcomp(const Nvcomp& nvcomp, uint32_t piece_count) {
+  device::Layout layout;
+  const size_t from = layout.add(piece_count * sizeof(void*));
+  const size_t from_sizes = layout.add(piece_count * sizeof(size_t));
+  const size_t to = layout.add(piece_count * sizeof(void*));
+  const size_t to_sizes = layout.add(piece_count * sizeof(size_t));
+  const size_t statuses = layout.add(piece_count * sizeof(uint32_t));
+  SYN_TRY(const size_t scratch_size,
+          nvcomp.coder_scratch_size(piece_count, SYN_ZSTD_PIECE_SIZE, stream_));
+  SYN_TRY(lists_.reserve(layout.size(), *this));
+  SYN_TRY(nvcomp_scratch_.reserve(scratch_size, *this));
+  const ListWork list{.count = piece_count,
+                      .places = input().at<syn_piece_place>(0),
+                      .contents = input().data(),
+                      .frames = frames().data(),
+                      .from = lists_.at<const void*>(from),
+                      .from_sizes = lists_.at<size_t>(from_sizes),
+                      .to = lists_.at<void*>(to)};
+  SYN_TRY(check(launch_list_pieces(list, stream_), "pieces cannot be listed"));
+  SYN_TRY(nvcomp.compress({.count = piece_count,
+                           .piece_size_max = SYN_ZSTD_PIECE_SIZE,
+                           .from = list.from,
+                           .from_sizes = list.from_sizes,
+                           .to = list.to,
+                           .to_sizes = lists_.at<size_t>(to_sizes),
+                           .to_room = nullptr,
+                           .scratch = nvcomp_scratch_.data(),
+                           .scratch_size = scratch_size,
+                           .statuses = lists_.at<uint32_t>(statuses)},
+                          stream_));
+  return check(launch_take_sizes({.count = piece_count,
+                                  .to_sizes = lists_.at<size_t>(to_sizes),
+                                  .statuses = lists_.at<uint32_t>(statuses),
+                                  .sizes = frames().at<uint32_t>(0)},
+                                 stream_),
+               "sizes of frames cannot be taken");
 }
 
 Result<void> CudaSlot::run_decompress(uint32_t frame_count) {

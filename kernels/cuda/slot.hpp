@@ -4,7 +4,9 @@
 #pragma once
 
 #include <array>
+#include <memory>
 
+#include "kernels/cuda/coders.hpp"
 #include "kernels/cuda/cuda_engine.hpp"
 #include "kernels/cuda/graphs.hpp"
 #include "kernels/cuda/kernels.hpp"
@@ -15,7 +17,8 @@ namespace syncline::cuda {
 
 class CudaSlot final : public device::Slot {
  public:
-  explicit CudaSlot(const CudaOptions& options = {});
+  // coders: null where there is only ours.
+  explicit CudaSlot(const CudaOptions& options = {}, std::shared_ptr<Coders> coders = nullptr);
   ~CudaSlot() override;
   CudaSlot(const CudaSlot&) = delete;
   CudaSlot& operator=(const CudaSlot&) = delete;
@@ -35,7 +38,13 @@ class CudaSlot final : public device::Slot {
   Result<void> fingerprint_trip(const device::FingerprintShape& shape,
                                 const engine::Secret& secret) override;
   Result<void> detect_trip(const device::DetectShape& shape, device::TableMemory& table) override;
+  Result<void> choose_coder() override;
+  bool drop_coder() override;
+  uint32_t frame_room(uint32_t piece_size) override;
+  // By the coder that was chosen; where nvCOMP cannot, by ours.
   Result<void> run_compress(uint32_t piece_count) override;
+  // nvcomp: null for ours.
+  Result<void> compress_by(const Nvcomp* nvcomp, uint32_t piece_count);
   Result<void> run_decompress(uint32_t frame_count) override;
   Result<void> run_gather(uint32_t move_count, size_t moves) override;
   Result<void> run_gcm(const device::GcmShape& shape) override;
@@ -53,6 +62,7 @@ class CudaSlot final : public device::Slot {
   Buffer& fingerprints() { return buffer(device::Area::kFingerprints); }
   Buffer& detected() { return buffer(device::Area::kDetected); }
   size_t copy_size(size_t size);
+  Result<void> compress_by_nvcomp(const Nvcomp& nvcomp, uint32_t piece_count);
   Buffer& buffer(device::Area area) { return buffers_[static_cast<size_t>(area)]; }
 
   cudaStream_t stream_ = nullptr;
@@ -61,9 +71,12 @@ class CudaSlot final : public device::Slot {
                                                   Buffer(Place::kDevice), Buffer(Place::kDevice),
                                                   Buffer(Place::kDevice), Buffer(Place::kDevice)};
   Buffer scratch_{Place::kDevice};
+  Buffer nvcomp_scratch_{Place::kDevice};
+  Buffer lists_{Place::kDevice};  // of pieces, as nvCOMP wants them
   Buffer key_{Place::kDevice};
   Buffer parts_{Place::kDevice};  // of records: sums, then which are whose
   GroupCounts groups_{};
+  std::shared_ptr<Coders> coders_;
   engine::Secret secret_{};  // of the kept trips
   Graphs graphs_;
 };

@@ -97,6 +97,12 @@ class Slot {
                                         const engine::Secret& secret);
   virtual Result<void> detect_trip(const DetectShape& shape, TableMemory& table);
 
+  // Once, before the device's first block: where it has several coders it measures them.
+  virtual Result<void> choose_coder() { return success(); }
+  // What it compressed was wrong, or failed: whether another coder does it from now on.
+  virtual bool drop_coder() { return false; }
+  // What a frame of a piece may take.
+  virtual uint32_t frame_room(uint32_t piece_size) { return piece_size + SYN_ZSTD_OVERHEAD_MAX; }
   // Compresses pieces: a syn_piece_place each at 0 in kInput, from there to kFrames.
   virtual Result<void> run_compress(uint32_t piece_count) = 0;
   // Decompresses frames: a syn_frame_place each at 0 in kInput, from kSealed to kFrames.

@@ -169,12 +169,20 @@ class DeviceEngine final : public engine::Engine {
     SYN_TRY(start());
     SYN_TRY(Ring::Lease slot, parts_->ring.acquire(0));
     if (!is_checked_.load(std::memory_order_acquire)) {
-      SYN_TRY(check_blocks(*slot, parts_->device->engine()));
+      SYN_TRY(check_coder(*slot));
       is_checked_.store(true, std::memory_order_release);
     }
     auto done = work(*slot);
     if (done.has_value()) slot.settle();
     return done;
+  }
+
+  Result<void> check_coder(Slot& slot) {
+    SYN_TRY(slot.choose_coder());
+    const Result<void> checked = check_blocks(slot, parts_->device->engine());
+    if (checked.has_value()) return success();
+    if (slot.use.is_lost || !slot.drop_coder()) return checked.error();
+    return check_blocks(slot, parts_->device->engine());
   }
 
   // A failure of the device by its name; what is wrong with a block is not the device's. One that

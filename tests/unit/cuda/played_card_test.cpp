@@ -18,6 +18,7 @@
 #include "kernels/cuda/kernels.hpp"
 #include "tests/conformance/engines_under_test.hpp"
 #include "tests/unit/bodies/gcm_parts.hpp"
+#include "tests/unit/cuda/played_nvcomp.hpp"
 
 namespace syncline::cuda {
 namespace {
@@ -199,6 +200,33 @@ cudaError_t launch_compress(const CompressWork& work, uint32_t groups, cudaStrea
   });
 }
 
+cudaError_t launch_list_pieces(const ListWork& work, cudaStream_t stream) {
+  const std::vector<Range> uses{range(work.places, work.count),
+                                range(work.contents, 1),
+                                range(work.frames, 1),
+                                range(work.from, work.count),
+                                range(work.from_sizes, work.count),
+                                range(work.to, work.count)};
+  return launched(stream, uses, [work] {
+    for (uint32_t i = 0; i < work.count; ++i) {
+      work.from[i] = work.contents + work.places[i].from;
+      work.from_sizes[i] = work.places[i].size;
+      work.to[i] = work.frames + work.places[i].to;
+    }
+  });
+}
+
+cudaError_t launch_take_sizes(const SizesWork& work, cudaStream_t stream) {
+  const std::vector<Range> uses{range(work.to_sizes, work.count), range(work.statuses, work.count),
+                                range(work.sizes, work.count)};
+  return launched(stream, uses, [work] {
+    for (uint32_t i = 0; i < work.count; ++i) {
+      const bool is_done = work.statuses[i] == 0 && work.to_sizes[i] < UINT32_MAX;
+      work.sizes[i] = is_done ? static_cast<uint32_t>(work.to_sizes[i]) : UINT32_MAX;
+    }
+  });
+}
+
 cudaError_t launch_decompress(const DecompressWork& work, uint32_t groups, cudaStream_t stream) {
   const std::vector<Range> uses{range(work.places, work.count), range(work.frames, 1),
                                 range(work.contents, 1), range(work.statuses, work.count),
@@ -227,9 +255,27 @@ cudaError_t launch_gather(const GatherWork& work, cudaStream_t stream) {
 
 namespace syncline::conformance {
 
+namespace {
+
+const cuda::Nvcomp* none() {
+  return nullptr;
+}
+
+const cuda::Nvcomp* played() {
+  static const cuda::PlayedNvcomp nvcomp;
+  return &nvcomp;
+}
+
+template <const cuda::Nvcomp* (*find_nvcomp)()>
+std::unique_ptr<engine::Engine> make() {
+  return std::move(cuda::make_cuda_engine({.find_nvcomp = find_nvcomp, .sample_count = 6}).value());
+}
+
+}  // namespace
+
 std::vector<EngineUnderTest> engines_under_test() {
-  return {{"cuda_played", "fingerprint sm_80",
-           [] { return std::move(cuda::make_cuda_engine().value()); }}};
+  return {{"cuda_played", "fingerprint sm_80", make<none>},
+          {"cuda_played_nvcomp", "fingerprint sm_80", make<played>}};
 }
 
 }  // namespace syncline::conformance

@@ -25,6 +25,8 @@ LIMITS = {
     "compress_pieces": 168,
     "decompress_frames": 64,
     "gather_bytes": 32,
+    "list_pieces": 32,
+    "take_sizes": 32,
 }
 ENTRY = re.compile(
     r"Compiling entry function '(\w+)' for 'sm_(\d+)'.*?(\d+) bytes stack frame, "

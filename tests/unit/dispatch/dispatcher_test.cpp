@@ -48,6 +48,7 @@ class TestEngine final : public engine::Engine {
     engine::Description out;
     out.name = name_;
     out.is_only_forced = behaviour_.is_only_forced;
+    if (behaviour_.calls > 0) out.variants = "measured";
     for (bool& has : out.has_stage) has = true;
     out.has_stage[static_cast<size_t>(Stage::kOpen)] = behaviour_.has_open;
     return out;
@@ -148,6 +149,13 @@ TEST_F(DispatcherTest, PriorityDecidesBeforeCalibration) {
   EXPECT_EQ(seal(100), "card");
   EXPECT_EQ(seal(100), "card");
   EXPECT_EQ(cpu_.calls, 0);
+}
+
+TEST_F(DispatcherTest, AReportTellsTheVariantThatAnEngineChoseSinceItWasMade) {
+  start();
+  EXPECT_EQ(report(0).description.variants, "");
+  seal(100);
+  EXPECT_EQ(report(0).description.variants, "measured");
 }
 
 TEST_F(DispatcherTest, CalibrationFindsFixedCostAndRate) {

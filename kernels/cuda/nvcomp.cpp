@@ -1,15 +1,15 @@
-#include "bench/gpu/nvcomp.hpp"
+#include "kernels/cuda/nvcomp.hpp"
 
 #ifdef SYN_HAVE_NVCOMP
 
-#include <memory>
+#include <algorithm>
 #include <string>
 
 #include <dlfcn.h>
 #include <nvcomp/version.h>
 #include <nvcomp/zstd.h>
 
-namespace syncline::bench {
+namespace syncline::cuda {
 namespace {
 
 const auto kCoderOptions = nvcompBatchedZstdCompressDefaultOpts;
@@ -22,11 +22,9 @@ Result<void> checked(nvcompStatus_t status, const char* what) {
 
 class LoadedNvcomp final : public Nvcomp {
  public:
-  // What a library holds may be older than the headers: then it is not used.
-  bool load() {
-    const std::string name = "libnvcomp.so." + std::to_string(NVCOMP_VER_MAJOR);
-    library_ = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
-    return library_ != nullptr &&
+  bool load(FindSymbol find_symbol) {
+    find_symbol_ = find_symbol;
+    return is_of_headers_version() && is_aligned_so() &&
            take(frame_size_, "nvcompBatchedZstdCompressGetMaxOutputChunkSize") &&
            take(coder_scratch_, "nvcompBatchedZstdCompressGetTempSize") &&
            take(decoder_scratch_, "nvcompBatchedZstdDecompressGetTempSize") &&
@@ -72,11 +70,24 @@ class LoadedNvcomp final : public Nvcomp {
  private:
   template <class Function>
   bool take(Function& function, const char* name) {
-    function = reinterpret_cast<Function>(dlsym(library_, name));
+    function = reinterpret_cast<Function>(find_symbol_(name));
     return function != nullptr;
   }
+  bool is_of_headers_version() {
+    decltype(&nvcompGetProperties) ask = nullptr;
+    nvcompProperties_t properties{};
+    return take(ask, "nvcompGetProperties") && ask(&properties) == nvcompSuccess &&
+           NVCOMP_MAJOR_FROM_SEMVER(properties.version) == NVCOMP_VER_MAJOR;
+  }
+  bool is_aligned_so() {
+    decltype(&nvcompBatchedZstdCompressGetRequiredAlignments) ask = nullptr;
+    nvcompAlignmentRequirements_t wanted{};
+    return take(ask, "nvcompBatchedZstdCompressGetRequiredAlignments") &&
+           ask(kCoderOptions, &wanted) == nvcompSuccess &&
+           std::max({wanted.input, wanted.output, wanted.temp}) <= kNvcompAlignment;
+  }
 
-  void* library_ = nullptr;  // as long as the process
+  FindSymbol find_symbol_ = nullptr;
   decltype(&nvcompBatchedZstdCompressGetMaxOutputChunkSize) frame_size_ = nullptr;
   decltype(&nvcompBatchedZstdCompressGetTempSize) coder_scratch_ = nullptr;
   decltype(&nvcompBatchedZstdDecompressGetTempSize) decoder_scratch_ = nullptr;
@@ -84,27 +95,44 @@ class LoadedNvcomp final : public Nvcomp {
   decltype(&nvcompBatchedZstdDecompressAsync) decompress_ = nullptr;
 };
 
+void* library() {
+  static void* const loaded = [] {  // as long as the process
+    const std::string name = "libnvcomp.so." + std::to_string(NVCOMP_VER_MAJOR);
+    return dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  }();
+  return loaded;
+}
+
 }  // namespace
 
 const Nvcomp* Nvcomp::find() {
-  static const std::unique_ptr<LoadedNvcomp> loaded = [] {
-    auto made = std::make_unique<LoadedNvcomp>();
-    if (!made->load()) made.reset();
-    return made;
+  static const std::unique_ptr<const Nvcomp> found = [] {
+    if (library() == nullptr) return std::unique_ptr<const Nvcomp>();
+    return load([](const char* name) { return dlsym(library(), name); });
   }();
-  return loaded.get();
+  return found.get();
 }
 
-}  // namespace syncline::bench
+std::unique_ptr<const Nvcomp> Nvcomp::load(FindSymbol find_symbol) {
+  auto made = std::make_unique<LoadedNvcomp>();
+  if (!made->load(find_symbol)) return nullptr;
+  return made;
+}
+
+}  // namespace syncline::cuda
 
 #else
 
-namespace syncline::bench {
+namespace syncline::cuda {
 
 const Nvcomp* Nvcomp::find() {
   return nullptr;
 }
 
-}  // namespace syncline::bench
+std::unique_ptr<const Nvcomp> Nvcomp::load(FindSymbol /*find_symbol*/) {
+  return nullptr;
+}
+
+}  // namespace syncline::cuda
 
 #endif
