@@ -69,7 +69,8 @@ class Slot {
 
   // What came of a call.
   void succeed(engine::Stage stage, Attempt attempt);
-  // kEngineNotReady: asked again after 1 ms, 2 ms, ... up to a second.
+  // kEngineNotReady: asked again after 1 ms, 2 ms, ... up to 32, for each time carries a table's
+  // copy on by a few milliseconds.
   void be_not_ready(engine::Stage stage, int64_t now_us);
   // Whether somebody should be told: an outage began with it.
   bool fault(engine::Stage stage, Attempt attempt, const Error& error, int64_t now_us);
@@ -95,7 +96,7 @@ class Slot {
     std::atomic<bool> is_there = false;
     CostModel cost;
     Outage outage{1'000'000, 64'000'000};
-    Outage delay{1'000, 1'000'000};  // not ready
+    Outage delay{1'000, 32'000};  // not ready
     std::atomic<uint64_t> done_total = 0;
     std::atomic<uint64_t> not_ready_total = 0;
     std::string last_fault;  // guarded by fault_mutex_, as what follows

@@ -525,10 +525,10 @@ TEST_F(DispatcherTest, AnEngineThatIsNotReadyIsAskedLessAndLess) {
     EXPECT_EQ(seal(100), "cpu");
     clock_.time_us += 990;  // and 10 of the CPU
   }
-  EXPECT_GT(card_.calls, 10);
-  EXPECT_LT(card_.calls, 30);
+  EXPECT_GT(card_.calls, 10'000 / 34);  // a table's copy goes on all the same
+  EXPECT_LT(card_.calls, 10'000 / 30);
   card_.is_failing = false;
-  clock_.time_us += 1'000'000;
+  clock_.time_us += 32'000;
   for (int i = 0; i < 10; ++i) EXPECT_EQ(seal(100), "card");
   card_.is_failing = true;
   EXPECT_EQ(seal(100), "cpu");
