@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kFreeMax = size_t{32} << 20;
 constexpr size_t kReleaseMax = size_t{8} << 20;  // a call: others wait for it
-constexpr size_t kMuch = size_t{256} << 20;      // about what a drain holds
+constexpr size_t kMuch = size_t{352} << 20;      // more than any drain holds
 
 size_t property(const char* name) {
   size_t value = 0;
