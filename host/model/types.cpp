@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "host/base/assert.hpp"
+#include "host/model/quote.hpp"
 #include "host/model/types_internal.hpp"
 
 namespace syncline::model {
@@ -409,16 +410,20 @@ namespace detail {
 
 Error value_error(std::string_view text, const LogicalType& type, std::string why,
                   std::string fix) {
-  size_t cut = std::min(kQuotedMax, text.size());
-  while (cut < text.size() && cut > 0 && (text[cut] & 0xC0) == 0x80) --cut;
-  std::string quoted(text.substr(0, cut));
-  if (!utf8_length(quoted)) quoted = "0x" + to_hex(text.substr(0, kQuotedMax / 2));
-  if (cut < text.size()) quoted += "...";
   if (fix.empty()) fix = "correct the value in its system, or map the column to another type";
-  return {ErrorCode::kValue, "\"" + quoted + "\" cannot be held as " + to_string(type),
+  return {ErrorCode::kValue, "\"" + quote(text) + "\" cannot be held as " + to_string(type),
           std::move(why), std::move(fix)};
 }
 
 }  // namespace detail
+
+std::string quote(std::string_view text) {
+  size_t cut = std::min(kQuotedMax, text.size());
+  while (cut < text.size() && cut > 0 && (text[cut] & 0xC0) == 0x80) --cut;
+  std::string shown(text.substr(0, cut));
+  if (!detail::utf8_length(shown)) shown = "0x" + detail::to_hex(text.substr(0, kQuotedMax / 2));
+  if (cut < text.size()) shown += "...";
+  return shown;
+}
 
 }  // namespace syncline::model

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "host/base/error.hpp"
+#include "host/model/quote.hpp"
 #include "host/model/types.hpp"
 
 namespace syncline::ports {
@@ -30,13 +31,11 @@ inline bool has_digits(const model::LogicalType& type) {
 
 inline Error other_spelling(const std::string& table, const std::string& column,
                             std::string_view stored, std::string_view written) {
-  constexpr size_t kShown = 40;
-  return {ErrorCode::kSystemKey,
-          "column " + column + " of " + table + " holds '" + std::string(stored.substr(0, kShown)) +
-              "'",
-          "a record is found by its key, and this one is written '" +
-              std::string(written.substr(0, kShown)) + "' here",
-          "write it so in the row"};
+  return {
+      ErrorCode::kSystemKey,
+      "column " + column + " of " + table + " holds '" + model::quote(stored) + "'",
+      "a record is found by its key, and this one is written '" + model::quote(written) + "' here",
+      "write it so in the row"};
 }
 
 }  // namespace syncline::ports

@@ -162,7 +162,7 @@ class Appliance(UsesEngine):
             return False
 
     def log(self):
-        with open(self.path("daemon.log"), encoding="utf-8") as log:
+        with open(self.path("daemon.log"), encoding="utf-8", errors="replace") as log:
             return log.read()
 
     def stop(self):

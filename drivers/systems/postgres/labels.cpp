@@ -3,14 +3,14 @@
 #include <set>
 
 #include "drivers/systems/postgres/detail/value.hpp"
+#include "host/model/quote.hpp"
 
 namespace syncline::postgres {
 namespace {
 
 auto refuse(std::string_view text, std::string why) {
-  return fail(ErrorCode::kValue,
-              "'" + std::string(text.substr(0, 40)) + "' cannot be held as a set", std::move(why),
-              "correct the value in its row, or leave the column out");
+  return fail(ErrorCode::kValue, "'" + model::quote(text) + "' cannot be held as a set",
+              std::move(why), "correct the value in its row, or leave the column out");
 }
 
 // The first element of the text of an array, and the comma behind it.

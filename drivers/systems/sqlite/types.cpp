@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "drivers/systems/sqlite/detail/value.hpp"
+#include "host/model/quote.hpp"
 
 namespace syncline::sqlite {
 namespace {
@@ -41,7 +42,7 @@ std::string shown(const NativeValue& value) {
     case StorageClass::kReal:
       return real_text(value.real, 17);
     case StorageClass::kText:
-      return "'" + std::string(value.bytes.substr(0, 40)) + "'";
+      return "'" + model::quote(value.bytes) + "'";
     case StorageClass::kBlob:
       return std::to_string(value.bytes.size()) + " bytes";
     case StorageClass::kNull:
@@ -262,7 +263,7 @@ size_t significant_digits(std::string_view decimal) {
 
 auto refuse_column(std::string_view text, const LogicalType& type) {
   return fail(ErrorCode::kValue,
-              "'" + std::string(text.substr(0, 40)) + "' of type " + model::to_string(type) +
+              "'" + model::quote(text) + "' of type " + model::to_string(type) +
                   " would be changed by the column's affinity",
               "SQLite turns text that looks like a number into one in columns that are not TEXT",
               "declare the column as TEXT in the SQLite database");

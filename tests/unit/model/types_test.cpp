@@ -11,6 +11,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "host/model/quote.hpp"
+
 namespace syncline::model {
 namespace {
 
@@ -440,6 +442,18 @@ TEST(Types, MessagesCutLongValuesAndHideBrokenOnes) {
   EXPECT_NE(error.what.find("text(9)"), std::string::npos);
   const auto broken = canonical_text("\xff\x01", type_of("text")).error();
   EXPECT_NE(broken.what.find("0xff01"), std::string::npos);
+}
+
+TEST(Quote, IsCutBehindACharacter) {
+  std::string letters;
+  for (int i = 0; i < 60; ++i) letters += "ä";
+  for (const std::string& text : {letters, "x" + letters}) {
+    const std::string shown = quote(text);
+    ASSERT_TRUE(shown.ends_with("ä...")) << shown;
+    EXPECT_TRUE(text.starts_with(shown.substr(0, shown.size() - 3)));
+  }
+  EXPECT_EQ("0xff01", quote("\xff\x01"));
+  EXPECT_EQ("", quote(""));
 }
 
 }  // namespace
