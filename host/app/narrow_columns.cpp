@@ -23,6 +23,7 @@ struct Found {
   Place place;
   model::LogicalType type;  // of the column, or what the config bounds it to
   config::Narrow narrow;
+  bool is_declared = false;  // by the config, finer than the column
   std::string fix = {};
 };
 
@@ -74,8 +75,8 @@ class Search {
     }
     std::vector<SystemFinding> findings;
     for (Found& one : found_) {
-      const auto severity =
-          one.narrow.is_rounding ? ports::Severity::kWarning : ports::Severity::kNote;
+      const auto severity = one.narrow.is_rounding || one.is_declared ? ports::Severity::kWarning
+                                                                      : ports::Severity::kNote;
       findings.push_back({blueprint_.systems[one.place.system].settings->name,
                           {severity, one.dataset, std::move(one.narrow.what), std::move(one.fix)}});
     }
@@ -113,7 +114,8 @@ class Search {
     for (config::Narrow& narrow : config::find_narrow(schema.fields[field].type, holders)) {
       narrow.what = "field " + name + ": " + narrow.what;
       found_.push_back({schema.name, name, places[narrow.holder],
-                        holders[narrow.holder].extent.type, std::move(narrow)});
+                        holders[narrow.holder].extent.type, std::move(narrow),
+                        declared != types.end()});
     }
   }
 

@@ -212,7 +212,7 @@ std::string mariadb_make_unique(const std::string& table,
 
 // Of lengths and ranges it knows none.
 model::Extent sqlite_extent_of(const ports::ColumnInfo& column) {
-  return {.type = column.type};
+  return {.type = column.type, .is_kept_to = false};
 }
 
 }  // namespace

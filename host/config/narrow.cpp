@@ -10,6 +10,7 @@ using model::LogicalType;
 using model::TypeKind;
 
 constexpr uint64_t kCharacterBytesMax = 4;
+constexpr int16_t kClockDigitsMax = 6;
 constexpr uint64_t kUnbounded = std::numeric_limits<uint64_t>::max();
 
 bool is_time(TypeKind kind) {
@@ -18,6 +19,10 @@ bool is_time(TypeKind kind) {
 
 bool is_integer(TypeKind kind) {
   return kind == TypeKind::kInt64 || kind == TypeKind::kUint64;
+}
+
+bool is_real(TypeKind kind) {
+  return kind == TypeKind::kFloat32 || kind == TypeKind::kFloat64;
 }
 
 bool is_text(TypeKind kind) {
@@ -55,6 +60,12 @@ uint64_t fraction_digits(const Extent& extent) {
   return extent.type.kind == TypeKind::kDecimal ? scale_digits(extent.type) : extent.type.precision;
 }
 
+// Of an interval's seconds; a text has all of them.
+uint16_t clock_digits(const Extent& extent) {
+  if (extent.type.kind == TypeKind::kTime) return extent.type.precision;
+  return static_cast<uint16_t>(extent.fraction_digits.value_or(kClockDigitsMax));
+}
+
 // One field's columns. A bound of the field's type, which is the coarsest, acts wherever values are
 // read; one of a column alone acts where they are written to it.
 class Search {
@@ -74,14 +85,20 @@ class Search {
     told_.clear();
     if (is_time(type_.kind)) {
       compare_fractions("times are cut to ", " of a second");
+      compare_with_declared("times", "of a second");
+    } else if (type_.kind == TypeKind::kInterval) {
+      compare_intervals();
     } else if (type_.kind == TypeKind::kDecimal) {
       compare_fractions("numbers are rounded to ", " behind the point");
+      compare_with_declared("numbers", "behind the point");
       compare_whole_digits();
       widen_decimal();
+      compare_odd_scales();
     } else if (is_integer(type_.kind)) {
       compare_integers();
-    } else if (type_.kind == TypeKind::kFloat32) {
+    } else if (is_real(type_.kind)) {
       compare_floats();
+      compare_fixed();
     } else if (is_text(type_.kind) || type_.kind == TypeKind::kBytes) {
       compare_lengths();
       compare_sizes();
@@ -107,7 +124,9 @@ class Search {
       const bool is_comparable =
           other.extent.type.kind == here().extent.type.kind ||
           (is_text(other.extent.type.kind) && is_text(here().extent.type.kind));
-      if (!is_comparable) continue;
+      const bool is_odd = other.extent.type.kind == TypeKind::kDecimal &&
+                          other.extent.fraction_digits.has_value();  // whose type says nothing
+      if (!is_comparable || is_odd) continue;
       if (of(other.extent) < of(here().extent)) return {};
       if (of(other.extent) > of(here().extent) && passes_on(other)) more.push_back(&other);
     }
@@ -124,11 +143,97 @@ class Search {
   void compare_fractions(const std::string& begin, const std::string& end) {
     const uint64_t digits = fraction_digits(here().extent);
     const uint64_t kept = is_time(type_.kind) ? type_.precision : scale_digits(type_);
-    if (here().extent.type.kind != type_.kind || digits > kept) return;
+    if (here().extent.type.kind != type_.kind || digits != kept) return;
     const auto more = exceeding(fraction_digits);
     if (more.empty()) return;
     now_.is_rounding = true;
     tell(more, begin + counted(digits, "digit") + end);
+    want_fractions(more);
+  }
+
+  // A type that is finer than the column: its writes refuse what the others were not cut to.
+  void compare_with_declared(const char* values, const char* where) {
+    const uint64_t digits = fraction_digits(here().extent);
+    const uint64_t kept = is_time(type_.kind) ? type_.precision : scale_digits(type_);
+    const bool is_same_kind = here().extent.type.kind == type_.kind;
+    if (!is_same_kind || digits >= kept || !may_refuse(here())) return;
+    const auto more = readers([&](const Extent& extent) {
+      return extent.type.kind == type_.kind && fraction_digits(extent) > digits;
+    });
+    if (more.empty()) return;
+    tell_digits(more, values, digits, where);
+    want_fractions(more);
+  }
+
+  void compare_intervals() {
+    const Extent& own = here().extent;
+    const bool has_clock = own.type.kind == TypeKind::kTime || own.type.kind == TypeKind::kInterval;
+    if (!has_clock || !may_refuse(here())) return;
+    const auto more =
+        readers([&](const Extent& extent) { return clock_digits(extent) > clock_digits(own); });
+    if (more.empty()) return;
+    tell_digits(more, "intervals", clock_digits(own), "of a second");
+    uint16_t digits = 0;
+    for (const Holder* one : more) digits = std::max(digits, clock_digits(one->extent));
+    if (own.type.kind == TypeKind::kTime) {
+      now_.wanted.type.precision = digits;
+    } else {
+      now_.wanted.fraction_digits = digits;
+    }
+  }
+
+  // numeric(5,-2), numeric(2,5): of any number of digits to all others.
+  void compare_odd_scales() {
+    const Extent& own = here().extent;
+    if (!own.fraction_digits || own.type.kind != TypeKind::kDecimal || !may_refuse(here())) return;
+    const int16_t digits = *own.fraction_digits;
+    const auto more = readers([&](const Extent& extent) {
+      if (extent.type.kind != TypeKind::kDecimal) return is_integer(extent.type.kind) && digits < 0;
+      if (extent.fraction_digits) return *extent.fraction_digits > digits;
+      return digits < 0 || scale_digits(extent.type) > static_cast<uint64_t>(digits);
+    });
+    if (more.empty()) return;
+    if (digits >= 0) {
+      tell_digits(more, "numbers", static_cast<uint64_t>(digits), "behind the point");
+    } else {
+      tell(more, "numbers whose last " + counted(static_cast<uint64_t>(-digits), "digit") +
+                     " before the point " + (digits == -1 ? "is" : "are") +
+                     " not 0 go to quarantine");
+    }
+    now_.wanted.fraction_digits.reset();
+  }
+
+  // FLOAT(8,2), which rounds what is written to it.
+  void compare_fixed() {
+    const auto& digits = here().extent.fraction_digits;
+    if (!digits || !may_refuse(here())) return;
+    const auto more = readers([&](const Extent& extent) {
+      return is_real(extent.type.kind) && extent.fraction_digits.value_or(kAnyDigits) > *digits;
+    });
+    if (more.empty()) return;
+    tell_digits(more, "numbers", static_cast<uint64_t>(*digits), "behind the point");
+    now_.wanted.fraction_digits.reset();
+  }
+
+  // What holds more than this column, and is read.
+  template <class HoldsMore>
+  std::vector<const Holder*> readers(HoldsMore holds_more) {
+    std::vector<const Holder*> more;
+    for (const Holder& other : holders_) {
+      if (&other != &here() && other.is_read && holds_more(other.extent)) more.push_back(&other);
+    }
+    return more;
+  }
+
+  static bool may_refuse(const Holder& one) { return one.is_written && one.extent.is_kept_to; }
+
+  void tell_digits(const std::vector<const Holder*>& more, const char* values, uint64_t digits,
+                   const char* where) {
+    tell(more, std::string(values) + " of more than " + counted(digits, "digit") + " " + where +
+                   " go to quarantine");
+  }
+
+  void want_fractions(const std::vector<const Holder*>& more) {
     if (!is_time(type_.kind)) return;
     for (const Holder* one : more) {
       LogicalType& wanted = now_.wanted.type;
@@ -183,6 +288,7 @@ class Search {
 
   void compare_floats() {
     if (here().extent.type.kind != TypeKind::kFloat32) return;
+    if (type_.kind == TypeKind::kFloat64 && !may_refuse(here())) return;
     std::vector<const Holder*> more;
     for (const Holder& other : holders_) {
       if (other.extent.type.kind == TypeKind::kFloat64 && passes_on(other)) more.push_back(&other);
@@ -240,6 +346,7 @@ class Search {
     found_.push_back(std::move(now_));
   }
 
+  static constexpr int16_t kAnyDigits = std::numeric_limits<int16_t>::max();
   // Beyond it a text is wanted as a large one.
   static constexpr uint64_t kLengthMax = 1000;
 

@@ -160,5 +160,80 @@ TEST(Narrow, WhatTheConfigDeclaresIsNotSaidAgain) {
   EXPECT_THAT(find_narrow(extent("datetime(3)").type, holders), SizeIs(1));
 }
 
+// Its own writes refuse what no other system was cut to.
+TEST(Narrow, ADeclaredTypeThatIsFinerSendsValuesToQuarantine) {
+  const auto times = find_narrow(
+      extent("datetime(6)").type,
+      std::vector<Holder>{holder("a", extent("datetime(0)")), holder("b", extent("datetime(6)"))});
+  ASSERT_THAT(times, SizeIs(1));
+  EXPECT_EQ(
+      "a is a's type, b is b's type: times of more than 0 digits of a second go to quarantine",
+      times[0].what);
+  EXPECT_FALSE(times[0].is_rounding);
+  EXPECT_EQ(extent("datetime(6)"), times[0].wanted);
+  const auto numbers = find_narrow(extent("decimal(12,4)").type,
+                                   std::vector<Holder>{holder("a", extent("decimal(12,4)")),
+                                                       holder("b", extent("decimal(10,2)"))});
+  ASSERT_THAT(numbers, SizeIs(1));
+  EXPECT_THAT(numbers[0].what, HasSubstr("more than 2 digits behind the point go to quarantine"));
+  EXPECT_EQ(extent("decimal(12,4)"), numbers[0].wanted);
+  const auto doubles = find_narrow(
+      extent("float64").type,
+      std::vector<Holder>{holder("a", extent("float32")), holder("b", extent("float64"))});
+  ASSERT_THAT(doubles, SizeIs(1));
+  EXPECT_THAT(doubles[0].what, HasSubstr("four bytes do not hold exactly go to quarantine"));
+}
+
+TEST(Narrow, AFinerTypeIsNotSaidWhereNothingIsRefused) {
+  Extent free = extent("datetime(0)");
+  free.is_kept_to = false;
+  const Holder fine = holder("b", extent("datetime(6)"));
+  for (const Holder& coarse : {holder("a", free), read_only("a", extent("datetime(0)"))}) {
+    EXPECT_THAT(find_narrow(extent("datetime(6)").type, std::vector<Holder>{coarse, fine}),
+                IsEmpty());
+  }
+  const std::vector<Holder> none_is_finer = {holder("a", extent("datetime(0)")),
+                                             holder("b", extent("datetime(0)"))};
+  EXPECT_THAT(find_narrow(extent("datetime(6)").type, none_is_finer), IsEmpty());
+}
+
+Extent with_digits(std::string_view type, int16_t digits) {
+  Extent made = extent(type);
+  made.fraction_digits = digits;
+  return made;
+}
+
+TEST(Narrow, IntervalsOfFewerDigitsRefuseMore) {
+  const auto found = find_narrow(
+      extent("interval").type,
+      std::vector<Holder>{holder("a", extent("interval")), holder("b", with_digits("interval", 2)),
+                          holder("c", extent("time(0)"))});
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_EQ(
+      "b is b's type, a is a's type: intervals of more than 2 digits of a second go to "
+      "quarantine",
+      found[0].what);
+  EXPECT_EQ(with_digits("interval", 6), found[0].wanted);
+  EXPECT_THAT(found[1].what, HasSubstr("more than 0 digits of a second go to quarantine"));
+  EXPECT_EQ(extent("time(6)"), found[1].wanted);
+}
+
+TEST(Narrow, NumbersThatAColumnRoundsToItsOwnScaleAreQuarantined) {
+  const Narrow fixed =
+      only({holder("a", extent("float32")), holder("b", with_digits("float32", 2))});
+  EXPECT_EQ(1u, fixed.holder);
+  EXPECT_THAT(fixed.what, HasSubstr(": numbers of more than 2 digits behind the point go to"));
+  EXPECT_EQ(extent("float32"), fixed.wanted);
+  const Narrow hundreds =
+      only({holder("a", extent("decimal(10,2)")), holder("b", with_digits("decimal", -2))});
+  EXPECT_EQ(1u, hundreds.holder);
+  EXPECT_THAT(hundreds.what, HasSubstr("whose last 2 digits before the point are not 0 go to"));
+  EXPECT_EQ(extent("decimal"), hundreds.wanted);
+  const Narrow little =
+      only({holder("a", with_digits("decimal", 5)), holder("b", extent("decimal"))});
+  EXPECT_EQ(0u, little.holder);
+  EXPECT_THAT(little.what, HasSubstr("more than 5 digits behind the point"));
+}
+
 }  // namespace
 }  // namespace syncline::config
