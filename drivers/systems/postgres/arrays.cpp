@@ -3,6 +3,7 @@
 
 #include "drivers/systems/postgres/detail/json_scan.hpp"
 #include "drivers/systems/postgres/detail/value.hpp"
+#include "host/model/quote.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -10,8 +11,7 @@ namespace {
 constexpr int kDepthMax = 6;  // PostgreSQL's MAXDIM
 
 auto refuse(std::string_view text, std::string why) {
-  return fail(ErrorCode::kValue,
-              "'" + std::string(text.substr(0, 40)) + "' cannot be held as an array",
+  return fail(ErrorCode::kValue, "'" + model::quote(text) + "' cannot be held as an array",
               std::move(why), "correct the value in its row, or leave the column out");
 }
 
@@ -97,7 +97,7 @@ class JsonText : private JsonScan {
   JsonText(std::string_view text, Category element, int32_t modifier)
       : JsonScan(text), element_(element), modifier_(modifier) {}
 
-  bool is_rounded() const { return is_rounded_; }  // an element of it
+  const std::string& loss() const { return loss_; }  // of an element
   bool read() { return read_array(0) && at_end(); }
   std::string take() { return std::move(out_); }
 
@@ -134,7 +134,7 @@ class JsonText : private JsonScan {
   }
 
   void append_quoted(std::string_view value) {
-    is_rounded_ = is_rounded_ || postgres::is_rounded(value, element_, modifier_);
+    if (loss_.empty()) loss_ = loss_of(value, element_, modifier_);
     out_ += '"';
     for (const char letter : value) {
       if (letter == '"' || letter == '\\') out_ += '\\';
@@ -145,7 +145,7 @@ class JsonText : private JsonScan {
 
   Category element_;
   int32_t modifier_;
-  bool is_rounded_ = false;
+  std::string loss_;
   std::string out_;
 };
 
@@ -181,19 +181,26 @@ Result<std::string> json_from_array(std::string_view text, Category element) {
   return reader.take();
 }
 
+std::string loss_in_array(std::string_view text, Category element, int32_t modifier) {
+  const auto json = json_from_array(text, element);
+  if (!json) return {};
+  JsonText reader(json.value(), element, modifier);
+  return reader.read() ? reader.loss() : std::string();
+}
+
 Result<std::string> array_from_json(std::string_view json, Category element, int32_t modifier) {
   JsonText reader(json, element, modifier);
   if (!reader.read()) {
     return refuse(json, "the column is an array, and this is no JSON array that it can be");
   }
-  if (reader.is_rounded()) return refuse(json, "an element has more digits than the column's type");
+  if (!reader.loss().empty()) return refuse(json, "of an element " + reader.loss());
   std::string text = reader.take();
   SYN_TRY(const std::string again, json_from_array(text, element));
   const auto canonical = model::canonical_json(again);
   if (canonical && canonical.value() == json) return text;
   return refuse(json,
                 "its elements are of another kind than the column's: they would come back as " +
-                    again.substr(0, 40));
+                    model::quote(again));
 }
 
 }  // namespace syncline::postgres

@@ -46,7 +46,7 @@ ports::TableInfo table_info(const Table& table) {
   info.references = table.references;
   info.row_count = static_cast<uint64_t>(table.row_estimate);
   for (const Column& column : table.columns) {
-    info.columns.push_back({column.name, logical_type_of(column.type), column.type.name,
+    info.columns.push_back({column.name, logical_type_of(column.type), shown_name(column.type),
                             column.is_nullable, column.is_generated, column.equivalence,
                             other_type_of(column.type), is_understood_here_only(column.type)});
     info.columns.back().is_numbered = column.is_numbered || column.is_drawn;

@@ -4,13 +4,13 @@
 
 #include "drivers/systems/postgres/detail/json_scan.hpp"
 #include "drivers/systems/postgres/detail/value.hpp"
+#include "host/model/quote.hpp"
 
 namespace syncline::postgres {
 namespace {
 
 auto refuse(std::string_view text, std::string why) {
-  return fail(ErrorCode::kValue,
-              "'" + std::string(text.substr(0, 40)) + "' cannot be held as a composite",
+  return fail(ErrorCode::kValue, "'" + model::quote(text) + "' cannot be held as a composite",
               std::move(why), "correct the value in its row, or leave the column out");
 }
 
@@ -116,6 +116,21 @@ Result<std::string> json_from_composite(std::string_view text,
   return json + "}";
 }
 
+std::string loss_in_composite(std::string_view text, const std::vector<Attribute>& attributes) {
+  CompositeText reader(text);
+  if (!reader.begin()) return {};
+  for (const Attribute& attribute : attributes) {
+    if (&attribute != attributes.data() && !reader.take_if(',')) return {};
+    const std::optional<std::string> value = reader.read();
+    if (!value) continue;
+    const std::string loss = attribute.is_array
+                                 ? loss_in_array(*value, attribute.category, attribute.modifier)
+                                 : loss_of(*value, attribute.category, attribute.modifier);
+    if (!loss.empty()) return "of its attribute " + attribute.name + " " + loss;
+  }
+  return {};
+}
+
 Result<std::string> composite_from_json(std::string_view json,
                                         const std::vector<Attribute>& attributes) {
   Members members;
@@ -131,8 +146,9 @@ Result<std::string> composite_from_json(std::string_view json,
       SYN_TRY(const std::string array,
               array_from_json(*value, attribute.category, attribute.modifier));
       append_quoted(array, text);
-    } else if (is_rounded(*value, attribute.category, attribute.modifier)) {
-      return refuse(json, attribute.name + " has more digits than the type's attribute");
+    } else if (const std::string loss = loss_of(*value, attribute.category, attribute.modifier);
+               !loss.empty()) {
+      return refuse(json, "of its attribute " + attribute.name + " " + loss);
     } else {
       append_quoted(*value, text);
     }
@@ -142,7 +158,7 @@ Result<std::string> composite_from_json(std::string_view json,
   const auto canonical = model::canonical_json(again);
   if (canonical && canonical.value() == json) return text;
   return refuse(json, "its members are not those of the column's type: they would come back as " +
-                          again.substr(0, 40));
+                          model::quote(again));
 }
 
 }  // namespace syncline::postgres

@@ -30,8 +30,8 @@ std::string free_integer(const Column& column) {
 
 bool holds_text(const Column& column) {
   const Category category = column.type.category;
-  return category == Category::kText || category == Category::kVarchar ||
-         category == Category::kChar;
+  return category == Category::kText || category == Category::kName ||
+         category == Category::kVarchar || category == Category::kChar;
 }
 
 // Of a type that has a form of its own, also where the column keeps it as text: the first centuries

@@ -11,8 +11,8 @@ namespace {
 
 bool is_kept_as_text(const NativeType& type) {
   return !type.is_array &&
-         (type.category == Category::kText || type.category == Category::kVarchar ||
-          type.category == Category::kChar);
+         (type.category == Category::kText || type.category == Category::kName ||
+          type.category == Category::kVarchar || type.category == Category::kChar);
 }
 
 bool is_same_text(const Column& column, std::string_view one, std::string_view other) {
@@ -38,6 +38,7 @@ bool is_read_plainly(const NativeType& native) {
     case Category::kInteger:
     case Category::kDecimal:
     case Category::kText:
+    case Category::kName:
     case Category::kVarchar:
     case Category::kDate:
     case Category::kDatetime:

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "drivers/systems/postgres/detail/value.hpp"
+#include "host/model/quote.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -12,7 +13,6 @@ using model::LogicalType, model::TypeKind;
 constexpr int32_t kHeaderSize = 4;  // a modifier counts the header of a value too
 constexpr int32_t kScaleMask = 0x7ff;
 constexpr int32_t kScaleSign = 0x400;
-constexpr uint16_t kTimeDigitsMax = 6;
 
 struct Named {
   std::string_view name;
@@ -20,41 +20,28 @@ struct Named {
 };
 
 constexpr std::array kNames = {
-    Named{"bool", Category::kBool},
-    Named{"int2", Category::kInteger},
-    Named{"int4", Category::kInteger},
-    Named{"int8", Category::kInteger},
-    Named{"oid", Category::kInteger},
-    Named{"numeric", Category::kDecimal},
-    Named{"float4", Category::kFloat32},
-    Named{"float8", Category::kFloat64},
-    Named{"text", Category::kText},
-    Named{"name", Category::kText},
-    Named{"citext", Category::kText},
-    Named{"varchar", Category::kVarchar},
-    Named{"bpchar", Category::kChar},
-    Named{"bytea", Category::kBytea},
-    Named{"bit", Category::kBit},
-    Named{"varbit", Category::kVarbit},
-    Named{"date", Category::kDate},
-    Named{"timestamp", Category::kDatetime},
-    Named{"timestamptz", Category::kTimestamp},
-    Named{"time", Category::kTime},
-    Named{"interval", Category::kInterval},
-    Named{"uuid", Category::kUuid},
-    Named{"inet", Category::kInet},
-    Named{"macaddr", Category::kMacaddr},
-    Named{"macaddr8", Category::kMacaddr},
-    Named{"json", Category::kJson},
+    Named{"bool", Category::kBool},          Named{"int2", Category::kInteger},
+    Named{"int4", Category::kInteger},       Named{"int8", Category::kInteger},
+    Named{"oid", Category::kInteger},        Named{"numeric", Category::kDecimal},
+    Named{"float4", Category::kFloat32},     Named{"float8", Category::kFloat64},
+    Named{"text", Category::kText},          Named{"name", Category::kName},
+    Named{"char", Category::kByte},          Named{"citext", Category::kText},
+    Named{"varchar", Category::kVarchar},    Named{"bpchar", Category::kChar},
+    Named{"bytea", Category::kBytea},        Named{"bit", Category::kBit},
+    Named{"varbit", Category::kVarbit},      Named{"date", Category::kDate},
+    Named{"timestamp", Category::kDatetime}, Named{"timestamptz", Category::kTimestamp},
+    Named{"time", Category::kTime},          Named{"timetz", Category::kTimetz},
+    Named{"interval", Category::kInterval},  Named{"uuid", Category::kUuid},
+    Named{"inet", Category::kInet},          Named{"macaddr", Category::kMacaddr},
+    Named{"macaddr8", Category::kMacaddr8},  Named{"json", Category::kJson},
     Named{"jsonb", Category::kJson},
 };
 
 LogicalType decimal_of(int32_t modifier) {
   LogicalType type{.kind = TypeKind::kDecimal};
   if (modifier < kHeaderSize) return type;
-  const int32_t packed = modifier - kHeaderSize;
-  const int32_t precision = packed >> 16 & 0xffff;
-  const int32_t scale = ((packed & kScaleMask) ^ kScaleSign) - kScaleSign;
+  const int32_t precision = (modifier - kHeaderSize) >> 16 & 0xffff;
+  const int32_t scale = decimal_scale(modifier);
   // numeric(3,-2) and numeric(2,5) have no digits to count: any number of them, then.
   if (scale < 0 || scale > precision) return type;
   type.precision = static_cast<uint16_t>(precision);
@@ -63,11 +50,7 @@ LogicalType decimal_of(int32_t modifier) {
 }
 
 LogicalType timed(TypeKind kind, int32_t modifier) {
-  LogicalType type{.kind = kind};
-  type.precision = modifier < 0
-                       ? kTimeDigitsMax
-                       : std::min(static_cast<uint16_t>(modifier & 0xffff), kTimeDigitsMax);
-  return type;
+  return {.kind = kind, .precision = time_digits(modifier)};
 }
 
 LogicalType sized(TypeKind kind, int32_t modifier, int32_t header) {
@@ -84,11 +67,13 @@ size_t fraction_digits(std::string_view text) {
   return (end == std::string_view::npos ? text.size() : end) - point - 1;
 }
 
+auto refuse_as(const std::string& held_as, std::string_view text, std::string why) {
+  return fail(ErrorCode::kValue, "'" + model::quote(text) + "' cannot be held as " + held_as,
+              std::move(why), "correct the value in its row, or map the column to another type");
+}
+
 auto refuse(std::string_view text, const LogicalType& type, std::string why) {
-  return fail(
-      ErrorCode::kValue,
-      "'" + std::string(text.substr(0, 40)) + "' cannot be held as " + model::to_string(type),
-      std::move(why), "correct the value in its row, or map the column to another type");
+  return refuse_as(model::to_string(type), text, std::move(why));
 }
 
 int hex_digit(char letter) {
@@ -170,10 +155,51 @@ Result<std::string> from_double(std::string_view text, const LogicalType& type) 
   return model::canonical_exact_float32(model::float64_from_canonical(bytes));
 }
 
+// The server fills it up to its length with spaces, which are none of its value.
+std::string_view without_padding(std::string_view text, const NativeType& native) {
+  if (native.category != Category::kChar || native.modifier < kHeaderSize) return text;
+  return text.substr(0, text.find_last_not_of(' ') + 1);
+}
+
 // Text that PostgreSQL's inputs cannot take: it has no zero bytes.
 Result<std::string> without_zero(std::string text, const LogicalType& type) {
   if (text.find('\0') == std::string::npos) return text;
   return refuse("...", type, "PostgreSQL's text cannot hold a zero byte");
+}
+
+// The text that means the value, whatever the column makes of it.
+Result<std::string> text_of(std::string_view bytes, const LogicalType& type,
+                            const NativeType& native) {
+  if (type.kind == TypeKind::kSpatial) {
+    if (native.category == Category::kBytea && !native.is_array) return hex_text(bytes);
+    return refuse("...", type, "only a bytea column holds an SRID and a WKB");
+  }
+  if (native.is_array && type.kind == TypeKind::kJson) {
+    return array_from_json(bytes, native.category, native.modifier);
+  }
+  if (native.is_array && type.kind == TypeKind::kSet) return array_from_labels(bytes);
+  if (native.category == Category::kComposite && type.kind == TypeKind::kJson) {
+    return composite_from_json(bytes, native.attributes);
+  }
+  if (native.category == Category::kBytea) {
+    if (type.kind == TypeKind::kBytes || holds_text(type.kind)) return hex_text(bytes);
+  } else if (type.kind == TypeKind::kBytes && native.category != Category::kOther &&
+             native.category != Category::kComposite) {
+    return without_zero(std::string(bytes), type);
+  }
+  if (type.kind == TypeKind::kFloat32 && native.category == Category::kFloat64) {
+    const auto value = static_cast<double>(model::float32_from_canonical(bytes));
+    return model::text_from_canonical(model::canonical_float64(value),
+                                      {.kind = TypeKind::kFloat64});
+  }
+  if (native.category == Category::kInteger) {
+    if (type.kind == TypeKind::kBool)
+      return std::string(model::bool_from_canonical(bytes) ? "1" : "0");
+    if (type.kind == TypeKind::kDecimal) {  // without zeros behind a point, which it does not read
+      return model::text_from_canonical(bytes, {.kind = TypeKind::kDecimal});
+    }
+  }
+  return without_zero(model::text_from_canonical(bytes, type), type);
 }
 
 }  // namespace
@@ -184,23 +210,6 @@ Category category_of(std::string_view type_name, char type_kind) {
   const auto found = std::find_if(kNames.begin(), kNames.end(),
                                   [&](const Named& known) { return known.name == type_name; });
   return found == kNames.end() ? Category::kOther : found->category;
-}
-
-bool is_rounded(std::string_view text, Category category, int32_t modifier) {
-  switch (category) {
-    case Category::kDecimal: {
-      const LogicalType held = decimal_of(modifier);
-      const auto kept = model::canonical_decimal(text, held);
-      const auto meant = model::canonical_decimal(text, {.kind = TypeKind::kDecimal});
-      return kept && meant && kept.value() != meant.value();
-    }
-    case Category::kDatetime:
-    case Category::kTimestamp:
-    case Category::kTime:
-      return fraction_digits(text) > timed(TypeKind::kTimestamp, modifier).precision;
-    default:
-      return false;
-  }
 }
 
 bool is_stored_exactly(std::string_view text, const NativeType& type) {
@@ -220,16 +229,25 @@ bool is_stored_exactly(std::string_view text, const NativeType& type) {
     case Category::kDecimal: {
       const bool is_plain = text.find_first_of("eE") == std::string_view::npos;
       if (type.modifier < kHeaderSize) return is_plain;
-      const LogicalType held = decimal_of(type.modifier);
-      return is_plain && held.precision > 0 && fraction_digits(text) <= held.scale;
+      return is_plain &&
+             static_cast<int32_t>(fraction_digits(text)) <= decimal_scale(type.modifier);
     }
     case Category::kDatetime:
     case Category::kTimestamp:
     case Category::kTime:
-      return fraction_digits(text) <= timed(TypeKind::kTimestamp, type.modifier).precision;
+      return fraction_digits(text) <= time_digits(type.modifier);
     default:
       return false;
   }
+}
+
+uint16_t time_digits(int32_t modifier) {
+  if (modifier < 0) return kTimeDigitsMax;
+  return std::min(static_cast<uint16_t>(modifier & 0xffff), kTimeDigitsMax);
+}
+
+int32_t decimal_scale(int32_t modifier) {
+  return (((modifier - kHeaderSize) & kScaleMask) ^ kScaleSign) - kScaleSign;
 }
 
 std::string cast_name(std::string_view type_name, std::string_view formatted) {
@@ -238,6 +256,20 @@ std::string cast_name(std::string_view type_name, std::string_view formatted) {
   }
   if (type_name == "bit" || type_name == "_bit") return type_name == "bit" ? "varbit" : "varbit[]";
   return std::string(formatted);
+}
+
+std::string shown_name(const NativeType& native) {
+  if (native.is_array || native.modifier < kHeaderSize) return native.name;
+  if (native.category == Category::kInterval) {
+    const uint16_t digits = time_digits(native.modifier);
+    return digits == kTimeDigitsMax ? native.name
+                                    : native.name + "(" + std::to_string(digits) + ")";
+  }
+  const bool is_odd =
+      native.category == Category::kDecimal && decimal_of(native.modifier).precision == 0;
+  if (!is_odd) return native.name;
+  return native.name + "(" + std::to_string((native.modifier - kHeaderSize) >> 16) + "," +
+         std::to_string(decimal_scale(native.modifier)) + ")";
 }
 
 LogicalType logical_type_of(const NativeType& native) {
@@ -276,13 +308,17 @@ LogicalType logical_type_of(const NativeType& native) {
     case Category::kInet:
       return {.kind = TypeKind::kInet};
     case Category::kMacaddr:
+    case Category::kMacaddr8:
       return {.kind = TypeKind::kMacaddr};
     case Category::kJson:
       return {.kind = TypeKind::kJson};
     case Category::kEnum:
       return {.kind = TypeKind::kEnum};
     case Category::kText:
+    case Category::kName:
+    case Category::kByte:
     case Category::kVarbit:
+    case Category::kTimetz:
     case Category::kComposite:
     case Category::kOther:
       break;
@@ -291,8 +327,9 @@ LogicalType logical_type_of(const NativeType& native) {
 }
 
 std::optional<LogicalType> other_type_of(const NativeType& native) {
-  const bool is_of_texts =
-      native.category == Category::kText || native.category == Category::kVarchar;
+  const bool is_of_texts = native.category == Category::kText ||
+                           native.category == Category::kName ||
+                           native.category == Category::kVarchar;
   if (!native.is_array || !is_of_texts) return std::nullopt;
   return LogicalType{.kind = TypeKind::kSet};
 }
@@ -333,8 +370,10 @@ Result<std::string> canonical_from_native(std::string_view text, const NativeTyp
       return model::canonical_json(json);
     }
     case Category::kText:
+    case Category::kName:
     case Category::kVarchar:
     case Category::kChar:
+      text = without_padding(text, native);
       if (type.kind == TypeKind::kBytes) return model::canonical_bytes(text, type);
       return model::canonical_from_text(text, type);
     default:
@@ -344,32 +383,11 @@ Result<std::string> canonical_from_native(std::string_view text, const NativeTyp
 
 Result<std::string> native_from_canonical(std::string_view bytes, const LogicalType& type,
                                           const NativeType& native) {
-  if (type.kind == TypeKind::kSpatial) {
-    if (native.category == Category::kBytea && !native.is_array) return hex_text(bytes);
-    return refuse("...", type, "only a bytea column holds an SRID and a WKB");
-  }
-  if (native.is_array && type.kind == TypeKind::kJson) {
-    return array_from_json(bytes, native.category, native.modifier);
-  }
-  if (native.is_array && type.kind == TypeKind::kSet) return array_from_labels(bytes);
-  if (native.category == Category::kComposite && type.kind == TypeKind::kJson) {
-    return composite_from_json(bytes, native.attributes);
-  }
-  if (native.category == Category::kBytea) {
-    if (type.kind == TypeKind::kBytes || holds_text(type.kind)) return hex_text(bytes);
-  } else if (type.kind == TypeKind::kBytes && native.category != Category::kOther &&
-             native.category != Category::kComposite) {
-    return without_zero(std::string(bytes), type);
-  }
-  if (type.kind == TypeKind::kFloat32 && native.category == Category::kFloat64) {
-    const auto value = static_cast<double>(model::float32_from_canonical(bytes));
-    return model::text_from_canonical(model::canonical_float64(value),
-                                      {.kind = TypeKind::kFloat64});
-  }
-  if (type.kind == TypeKind::kBool && native.category == Category::kInteger) {
-    return std::string(model::bool_from_canonical(bytes) ? "1" : "0");
-  }
-  return without_zero(model::text_from_canonical(bytes, type), type);
+  auto text = text_of(bytes, type, native);
+  if (!text || !may_hold_less(native, type)) return text;
+  const std::string loss = loss_of(text.value(), native);
+  if (loss.empty()) return text;
+  return refuse_as(native.name, text.value(), loss);
 }
 
 }  // namespace syncline::postgres

@@ -1,6 +1,7 @@
 // What columns hold, and the ALTER TABLE after which one holds more.
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "drivers/systems/postgres/detail/shared.hpp"
 #include "drivers/systems/postgres/detail/table.hpp"
@@ -10,8 +11,6 @@ namespace syncline::postgres {
 namespace {
 
 using model::Extent, model::LogicalType, model::TypeKind;
-
-constexpr uint16_t kTimeDigitsMax = 6;
 
 struct IntegerName {
   std::string_view name;
@@ -24,6 +23,21 @@ constexpr std::array kIntegers = {
     IntegerName{"bigint", std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()},
 };
 constexpr IntegerName kObjectNumber = {"oid", 0, 4'294'967'295};
+
+struct ShortText {
+  std::string_view name;
+  uint64_t size_bytes_max;
+};
+constexpr std::array kShortTexts = {ShortText{"name", 63}, ShortText{"\"char\"", 1}};
+
+// "interval(2)": 2, "numeric(5,-2)": -2; nothing where the type's name says none.
+std::optional<int16_t> last_number(std::string_view type) {
+  const size_t at = type.find_last_of("(,");
+  int16_t number = 0;
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto read = std::from_chars(type.data() + at + 1, type.data() + type.size(), number);
+  return read.ec == std::errc() ? std::optional(number) : std::nullopt;
+}
 
 std::string sized(const std::string& name, uint64_t size) {
   return name + "(" + std::to_string(size) + ")";
@@ -58,6 +72,9 @@ std::string type_for(const Extent& wanted) {
       return timed("timestamptz", type.precision);
     case TypeKind::kTime:
       return timed("time", type.precision);
+    case TypeKind::kInterval:
+      return timed("interval",
+                   static_cast<uint16_t>(wanted.fraction_digits.value_or(kTimeDigitsMax)));
     case TypeKind::kText:
       return type.length == 0 ? "text" : sized("varchar", type.length);
     case TypeKind::kChar:
@@ -142,6 +159,12 @@ Extent extent_of(const ports::ColumnInfo& column) {
   };
   std::ranges::for_each(kIntegers, take);
   take(kObjectNumber);
+  for (const ShortText& known : kShortTexts) {
+    if (known.name == column.native_type) extent.size_bytes_max = known.size_bytes_max;
+  }
+  const bool may_say_digits =
+      column.type.kind == TypeKind::kInterval || column.type.kind == TypeKind::kDecimal;
+  if (may_say_digits) extent.fraction_digits = last_number(column.native_type);
   return extent;
 }
 

@@ -25,6 +25,8 @@ enum class Category : uint8_t {
   kFloat32,
   kFloat64,
   kText,
+  kName,  // an identifier of 63 bytes
+  kByte,  // "char", which is one
   kVarchar,
   kChar,
   kBytea,
@@ -34,10 +36,12 @@ enum class Category : uint8_t {
   kDatetime,
   kTimestamp,
   kTime,
+  kTimetz,
   kInterval,
   kUuid,
   kInet,
   kMacaddr,
+  kMacaddr8,
   kJson,
   kEnum,
   kComposite,
@@ -66,6 +70,8 @@ struct NativeType {
 Category category_of(std::string_view type_name, char type_kind);
 // What to cast a text to. Without a length, `character` and `bit` would mean one of them.
 std::string cast_name(std::string_view type_name, std::string_view formatted);
+// Its name, with the digits that its logical type does not say: interval(0), numeric(5,-2).
+std::string shown_name(const NativeType& type);
 model::LogicalType logical_type_of(const NativeType& type);
 // What a dataset may take it for instead: an array of texts is a set of labels.
 std::optional<model::LogicalType> other_type_of(const NativeType& type);
@@ -74,14 +80,25 @@ bool is_understood_here_only(const NativeType& type);
 bool is_date(const NativeType& type);  // a date or a moment, none of an array
 // Whether it is a date before the year 1, or none at all ("infinity").
 bool is_beyond_dates(std::string_view text, const NativeType& type);
-// Whether digits of a number or a time would be rounded away.
-bool is_rounded(std::string_view text, Category category, int32_t modifier);
+constexpr uint16_t kTimeDigitsMax = 6;
+uint16_t time_digits(int32_t modifier);   // of a second; of intervals, too
+int32_t decimal_scale(int32_t modifier);  // below zero: how many digits before the point are 0
+
+// What a column would take away of the text's value without a word, as a reason; empty: nothing,
+// or the server itself refuses it.
+std::string loss_of(std::string_view text, Category category, int32_t modifier);
+std::string loss_of(std::string_view text, const NativeType& native);
+std::string loss_in_array(std::string_view text, Category element, int32_t modifier);
+std::string loss_in_composite(std::string_view text, const std::vector<Attribute>& attributes);
+// Whether the type has values of which a column of this kind keeps less: else there is no need to
+// look at them.
+bool may_hold_less(const NativeType& native, const model::LogicalType& type);
 // Whether a column of this type stores the text's value unchanged. No, where that is not sure.
 bool is_stored_exactly(std::string_view text, const NativeType& type);
 
 Result<std::string> canonical_from_native(std::string_view text, const NativeType& native,
                                           const model::LogicalType& type);
-// The text that an input of the native type reads.
+// The text that an input of the native type reads. Errors: kValue (loss_of).
 Result<std::string> native_from_canonical(std::string_view bytes, const model::LogicalType& type,
                                           const NativeType& native);
 
