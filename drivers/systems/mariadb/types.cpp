@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 
 #include "drivers/systems/mariadb/detail/value.hpp"
 
@@ -11,8 +10,6 @@ namespace {
 using model::LogicalType, model::TypeKind;
 
 constexpr size_t kSridSize = 4;
-constexpr int64_t kYearMin = 1901;
-constexpr int64_t kYearMax = 2155;
 
 struct Named {
   std::string_view name;
@@ -63,16 +60,6 @@ constexpr std::array kNames = {
     Named{"geomcollection", Category::kGeometry},  // as MySQL 8 calls it
     Named{"json", Category::kJson},                // MySQL's own type
 };
-
-auto refuse(std::string_view text, const std::string& held_as, std::string why) {
-  return fail(ErrorCode::kValue,
-              "'" + std::string(text.substr(0, 40)) + "' cannot be held as " + held_as,
-              std::move(why), "correct the value in its row, or map the column to another type");
-}
-
-bool has_label(const NativeType& native, std::string_view label) {
-  return std::find(native.labels.begin(), native.labels.end(), label) != native.labels.end();
-}
 
 bool holds_text(TypeKind kind) {
   return kind == TypeKind::kText || kind == TypeKind::kChar || kind == TypeKind::kEnum;
@@ -137,162 +124,6 @@ Result<std::string> from_label(std::string_view text, const NativeType& native,
   return model::canonical_from_text(text, type);
 }
 
-// The number that an integer column is given.
-Result<Parameter> integer_parameter(std::string_view bytes, const LogicalType& type,
-                                    const NativeType& native) {
-  Parameter out;
-  const bool is_unsigned = parameter_kind_of(native) == ParameterKind::kUnsigned;
-  const auto unfit = [&] {
-    return refuse(model::text_from_canonical(bytes, type), native.name, "it is out of range");
-  };
-  if (type.kind == TypeKind::kInt64 || type.kind == TypeKind::kYear) {
-    out.integer = model::int64_from_canonical(bytes);
-    if (is_unsigned && out.integer < 0) return unfit();
-    return out;
-  }
-  if (type.kind == TypeKind::kBool) {
-    out.integer = model::bool_from_canonical(bytes) ? 1 : 0;
-    return out;
-  }
-  const std::string text = model::text_from_canonical(bytes, type);
-  const char* end = text.data() + text.size();
-  uint64_t value = 0;
-  const auto read = is_unsigned ? std::from_chars(text.data(), end, value)
-                                : std::from_chars(text.data(), end, out.integer);
-  if (read.ec != std::errc() || read.ptr != end) return unfit();
-  if (is_unsigned) out.integer = static_cast<int64_t>(value);
-  return out;
-}
-
-Result<Parameter> year_parameter(std::string_view bytes, const LogicalType& type,
-                                 const NativeType& native) {
-  SYN_TRY(Parameter out, integer_parameter(bytes, type, native));
-  // The server would take 26 for 2026.
-  if (out.integer == 0 || (out.integer >= kYearMin && out.integer <= kYearMax)) return out;
-  return refuse(std::to_string(out.integer), native.name, "years are 0 and 1901 to 2155");
-}
-
-Result<Parameter> bit_parameter(std::string_view bytes, const LogicalType& type,
-                                const NativeType& native) {
-  if (type.kind != TypeKind::kBit) return integer_parameter(bytes, type, native);
-  const std::string digits = model::text_from_canonical(bytes, type);
-  if (digits.size() != native.length) {
-    return refuse(digits, native.name, "it has another number of bits");
-  }
-  uint64_t value = 0;
-  for (const char digit : digits) value = value << 1 | static_cast<uint64_t>(digit == '1');
-  Parameter out;
-  out.integer = static_cast<int64_t>(value);
-  return out;
-}
-
-Result<Parameter> real_parameter(std::string_view bytes, const LogicalType& type,
-                                 const NativeType& native) {
-  Parameter out;
-  if (type.kind == TypeKind::kFloat64) {
-    out.real = model::float64_from_canonical(bytes);
-  } else if (type.kind == TypeKind::kFloat32) {
-    out.real = static_cast<double>(model::float32_from_canonical(bytes));
-  } else {
-    const std::string text = model::text_from_canonical(bytes, type);
-    char* end = nullptr;
-    out.real = std::strtod(text.c_str(), &end);
-    if (end != text.c_str() + text.size()) return refuse(text, native.name, "it is no number");
-  }
-  if (std::isfinite(out.real)) return out;
-  return refuse(model::text_from_canonical(bytes, type), native.name,
-                "the server has neither NaN nor infinity");
-}
-
-Result<Parameter> decimal_parameter(std::string_view bytes, const LogicalType& type,
-                                    const NativeType& native) {
-  Parameter out;
-  out.text = model::text_from_canonical(bytes, type);
-  const bool is_number = out.text.find_first_not_of("+-.0123456789eE") == std::string::npos;
-  if (!is_number) return refuse(out.text, native.name, "the server has neither NaN nor infinity");
-  const size_t point = out.text.find('.');
-  const size_t digits = point == std::string::npos ? 0 : out.text.size() - point - 1;
-  if (digits > native.scale) {
-    return refuse(out.text, native.name, "it has more digits behind the point than the column");
-  }
-  return out;
-}
-
-// '-838:59:59.5'.
-Result<Parameter> time_parameter(std::string_view bytes, const LogicalType& type,
-                                 const NativeType& native) {
-  Parameter out;
-  if (type.kind != TypeKind::kInterval) {
-    out.text = model::text_from_canonical(bytes, type);
-    return out;
-  }
-  const model::Interval interval = model::interval_from_canonical(bytes);
-  const std::string text = model::text_from_canonical(bytes, type);
-  if (interval.months != 0) return refuse(text, native.name, "months have no fixed length");
-  if (interval.days != 0) {
-    return refuse(text, native.name, "it has days, which would come back as hours");
-  }
-  const bool is_negative = interval.microseconds < 0;
-  const uint64_t us = is_negative ? -static_cast<uint64_t>(interval.microseconds)
-                                  : static_cast<uint64_t>(interval.microseconds);
-  const uint64_t seconds = us / 1'000'000;
-  char buffer[48];
-  std::snprintf(buffer, sizeof buffer, "%s%llu:%02u:%02u.%06u", is_negative ? "-" : "",
-                static_cast<unsigned long long>(seconds / 3600),
-                static_cast<unsigned>(seconds / 60 % 60), static_cast<unsigned>(seconds % 60),
-                static_cast<unsigned>(us % 1'000'000));
-  out.text = buffer;
-  return out;
-}
-
-// The server would take '1' for the first label where none is called so.
-Result<Parameter> label_parameter(std::string_view bytes, const LogicalType& type,
-                                  const NativeType& native) {
-  Parameter out;
-  out.text = model::text_from_canonical(bytes, type);
-  std::string_view rest = out.text;
-  while (!rest.empty() || native.category == Category::kEnum) {
-    const size_t end =
-        native.category == Category::kSet ? std::min(rest.find(','), rest.size()) : rest.size();
-    if (!has_label(native, rest.substr(0, end))) {
-      return refuse(rest.substr(0, end), native.name, "the column has no such label");
-    }
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (rest.empty()) break;
-  }
-  return out;
-}
-
-Result<Parameter> geometry_parameter(std::string_view bytes, const LogicalType& type,
-                                     const NativeType& native) {
-  if (type.kind != TypeKind::kSpatial) {
-    return refuse("...", native.name, "a geometry column takes geometries only");
-  }
-  Parameter out;  // SRID from big to little endian, as the server keeps it
-  for (size_t i = kSridSize; i > 0; --i) out.text += bytes[i - 1];
-  out.text += bytes.substr(kSridSize);
-  return out;
-}
-
-// The only letter that a set of the server's takes and gives back as another, as 晙.
-bool is_taken_for_another(std::string_view text, const NativeType& native) {
-  return native.charset == "cp932" && text.find("晡") != std::string_view::npos;
-}
-
-// A column of times has no zone; a text keeps it.
-Result<Parameter> text_parameter(std::string_view bytes, const LogicalType& type,
-                                 const NativeType& native) {
-  const bool is_spatial =
-      type.kind == TypeKind::kSpatial && parameter_kind_of(native) == ParameterKind::kBytes;
-  Parameter out;
-  out.text = type.kind == TypeKind::kBytes || is_spatial ? std::string(bytes)
-                                                         : model::text_from_canonical(bytes, type);
-  const bool is_moment = type.kind == TypeKind::kTimestamp && !holds_characters(native);
-  if (is_moment && out.text.ends_with('Z')) out.text.pop_back();
-  if (!is_taken_for_another(out.text, native)) return out;
-  return refuse(out.text, native.name, "the server takes 晡 for another letter of cp932");
-}
-
 }  // namespace
 
 NativeType native_type_of(const Declaration& declared) {
@@ -308,6 +139,8 @@ NativeType native_type_of(const Declaration& declared) {
   if (declared.is_json && type.category == Category::kText) type.category = Category::kJson;
   type.is_unsigned = declared.column_type.find("unsigned") != std::string_view::npos ||
                      declared.column_type.find("zerofill") != std::string_view::npos;
+  type.is_fixed = (type.category == Category::kFloat || type.category == Category::kDouble) &&
+                  declared.column_type.find(',') != std::string_view::npos;
   type.precision = declared.precision;
   type.scale = declared.scale;
   type.length = type.category == Category::kBit ? declared.precision : declared.length;
@@ -451,32 +284,6 @@ ParameterKind parameter_kind_of(const NativeType& native) {
       return ParameterKind::kBytes;
     default:
       return ParameterKind::kText;
-  }
-}
-
-Result<Parameter> parameter_from_canonical(std::string_view bytes, const LogicalType& type,
-                                           const NativeType& native) {
-  switch (native.category) {
-    case Category::kInteger:
-      return integer_parameter(bytes, type, native);
-    case Category::kBit:
-      return bit_parameter(bytes, type, native);
-    case Category::kYear:
-      return year_parameter(bytes, type, native);
-    case Category::kFloat:
-    case Category::kDouble:
-      return real_parameter(bytes, type, native);
-    case Category::kDecimal:
-      return decimal_parameter(bytes, type, native);
-    case Category::kTime:
-      return time_parameter(bytes, type, native);
-    case Category::kEnum:
-    case Category::kSet:
-      return label_parameter(bytes, type, native);
-    case Category::kGeometry:
-      return geometry_parameter(bytes, type, native);
-    default:
-      return text_parameter(bytes, type, native);
   }
 }
 

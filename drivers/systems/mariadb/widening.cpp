@@ -174,6 +174,8 @@ std::string type_for(const Asked& asked, const Column& column, const Extent& wan
       return integer_type(wanted, column.type.name);
     case TypeKind::kDecimal:
       return decimal_type(wanted.type, column);
+    case TypeKind::kFloat32:
+      return "float";
     case TypeKind::kFloat64:
       return "double";
     case TypeKind::kDatetime:
@@ -328,6 +330,13 @@ Extent extent_of(const ports::ColumnInfo& column) {
     if (known.text == name || known.bytes == name) extent.size_bytes_max = known.size_bytes_max;
   }
   if (name == "varbinary") extent.size_bytes_max = number_in(declared);
+  const bool is_real =
+      column.type.kind == TypeKind::kFloat32 || column.type.kind == TypeKind::kFloat64;
+  if (const size_t comma = declared.find(','); is_real && comma != std::string_view::npos) {
+    int16_t digits = 0;
+    std::from_chars(declared.data() + comma + 1, declared.data() + declared.size(), digits);
+    extent.fraction_digits = digits;
+  }
   return extent;
 }
 

@@ -395,7 +395,7 @@ TEST_F(Types, WhatAColumnCannotHoldIsRefusedWithTheReason) {
   };
   const std::vector<Case> cases = {
       {"decimal(9,2)", "decimal", "NaN", "neither NaN nor infinity"},
-      {"decimal(9,2)", "decimal", "1.234", "more digits behind the point"},
+      {"decimal(9,2)", "decimal", "1.234", "keeps 2 digits behind the point"},
       {"double", "float64", "Infinity", "neither NaN nor infinity"},
       {"year", "year", "26", "years are 0 and 1901 to 2155"},
       {"time", "interval", "P1M", "months have no fixed length"},

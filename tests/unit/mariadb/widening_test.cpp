@@ -60,6 +60,19 @@ TEST_F(Widening, WhatColumnsHold) {
                                   extent("decimal(5,1)"), extent("date")));
 }
 
+TEST_F(Widening, WhatFloatsKeepOfDigits) {
+  user_.run("CREATE TABLE t(a float, b float(8,2), c double(10,3) NOT NULL DEFAULT 1.5, d double)");
+  look();
+  std::vector<std::optional<int16_t>> digits;
+  const auto tables = system_.catalog->tables().value();
+  for (const auto& column : tables.at(0).columns) {
+    digits.push_back(extent_of(column).fraction_digits);
+  }
+  EXPECT_THAT(digits, testing::ElementsAre(std::nullopt, 2, 3, std::nullopt));
+  EXPECT_EQ("float DEFAULT NULL", widened("b", extent("float32")));
+  EXPECT_EQ("double NOT NULL DEFAULT 1.5", widened("c", extent("float64")));
+}
+
 TEST_F(Widening, TheStatementKeepsAllElseOfTheColumn) {
   user_.run(
       "CREATE TABLE t(id int PRIMARY KEY, n smallint unsigned NOT NULL DEFAULT 7 COMMENT 'it''s, "

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "host/base/result.hpp"
+#include "host/model/quote.hpp"
 #include "host/model/schema.hpp"
 #include "host/model/types.hpp"
 
@@ -47,9 +48,10 @@ enum class Category : uint8_t {
 struct NativeType {
   Category category = Category::kOther;
   bool is_unsigned = false;
+  bool is_fixed = false;   // FLOAT(8,2): its numbers have no more digits than scale says
   uint8_t size_bytes = 0;  // of integers: 1, 2, 3, 4 or 8
   uint16_t precision = 0;  // of decimals; digits of a time's fraction
-  uint16_t scale = 0;      // of decimals
+  uint16_t scale = 0;      // of decimals, and where it is fixed
   uint32_t length = 0;     // characters, bytes or bits
   std::string charset;     // of texts: "latin1"
   std::string collation;   // likewise: "latin1_swedish_ci"
@@ -103,10 +105,16 @@ struct Parameter {
   std::string text;
 };
 ParameterKind parameter_kind_of(const NativeType& native);
+// Errors: kValue, also where the server would round or cut the value without a word.
 Result<Parameter> parameter_from_canonical(std::string_view bytes, const model::LogicalType& type,
                                            const NativeType& native);
 
 // The labels of "enum('a','it''s')".
 std::vector<std::string> labels_of(std::string_view column_type);
+bool has_label(const NativeType& native, std::string_view label);
+inline auto refuse(std::string_view text, const std::string& held_as, std::string why) {
+  return fail(ErrorCode::kValue, "'" + model::quote(text) + "' cannot be held as " + held_as,
+              std::move(why), "correct the value in its row, or map the column to another type");
+}
 
 }  // namespace syncline::mariadb
