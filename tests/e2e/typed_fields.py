@@ -2,23 +2,25 @@
 import ipaddress
 from decimal import Decimal
 
-from typed_values import (COLOURS, COLOUR_LIST, GEOMETRIES, INT64, SETS, SET_ARRAYS, SPECIAL,
-                          Field, Value, addresses, any_of, arrays, beyond_plane, blobs,
-                          clock_intervals, composites, days, decimals, exact_floats,
-                          fifteen_digits, floats, integers, intervals, json_value, jsons, labels,
-                          longer_than, moments, no_mariadb_uuid, no_spaces, no_zero_date,
-                          not_a_stamp, not_in, numbers_of_bits, one_zero, outside, padded,
-                          same_clock, same_decimal, same_interval, sorted_set, texts, times, uuids)
+from typed_values import (COLOURS, COLOUR_LIST, GEOMETRIES, INT64, SETS, SET_ARRAYS, SPECIAL, Field,
+                          Value, addresses, any_of, arrays, beyond_plane, blobs, clock_intervals,
+                          composites, days, decimals, exact_floats, fifteen_digits, finer_decimals,
+                          floats, halves_and_more, integers, intervals, intervals_of, json_value,
+                          jsons, labels, longer_than, moments, no_mariadb_uuid, no_spaces,
+                          no_zero_date, not_a_stamp, not_in, numbers_of_bits, of_two_digits,
+                          one_zero, outside, padded, same_clock, same_decimal, same_interval,
+                          sorted_set, texts, times, uuids, whole_seconds)
 
 INT16, INT32 = (-2**15, 2**15 - 1), (-2**31, 2**31 - 1)
 BEYOND = [Value(text, "m") for text in SPECIAL]
 
 
-def field(name, p, m, s, values, same=None, declared="", without=""):
+def field(name, p, m, s, values, same=None, declared="", without="", is_finer=False):
     """same: what to compare in place of what is shown, in each of the systems that it names."""
     systems, change = same or ("", None)
     columns = {system: kind for system, kind in (("p", p), ("m", m), ("s", s)) if kind}
-    return Field(name, columns, values, {system: change for system in systems}, declared, without)
+    return Field(name, columns, values, {system: change for system in systems}, declared, without,
+                 is_finer)
 
 
 def no_year(number):
@@ -44,6 +46,41 @@ def no_inet6(text):
 
 def no_inet4(text):
     return "m" if ":" in text or "/" in text.removesuffix("/32") else ""
+
+
+def hundreds(dice, count):
+    """PostgreSQL's column keeps whole hundreds, up to seven digits."""
+    for text in ("0", "100", "-1200", "1234500", *(
+            f"{dice.randrange(-99999, 99999)}00" for _ in range(count))):
+        yield Value(text)
+    for text in ("1", "-150", "99.5", "12345.67"):
+        yield Value({"m": text, "s": text}, "p")
+
+
+def short_texts(dice, count):
+    """Spaces beyond a column's length would go without a word."""
+    for text in ("", " ", "a ", "a" * 12, "a" * 11 + " ", " " * 12, "ä" * 11 + " ", *(
+            "".join(dice.choice("aä ") for _ in range(12)) for _ in range(count))):
+        yield Value(text)
+    for text in ("a" * 12 + " ", "ä" * 12 + "  ", " " * 13):
+        yield Value({"s": text}, "pm")
+
+
+def fractions(whole, p, m, dice, count):
+    for fraction in ("", ".1", ".12", ".123", ".1234", ".5", ".000001", *(
+            f".{dice.randrange(10**6):06}" for _ in range(count))):
+        digits = len(fraction.strip("0").removeprefix("."))
+        refused = ("p" if digits > p else "") + ("m" if digits > m else "")
+        by = {"p": "ms", "m": "s", "pm": "s", "": "pms"}[refused]
+        yield Value({letter: whole + fraction for letter in by}, refused)
+
+
+def times_of(p, m):
+    return lambda dice, count: fractions("10:00:00", p, m, dice, count)
+
+
+def moments_of(p, m):
+    return lambda dice, count: fractions("2026-11-27 10:00:00", p, m, dice, count)
 
 
 def same_inet(text):
@@ -97,6 +134,17 @@ NUMBERS = [
     field("f48", "real", "double", "REAL", exact_floats("m"), ("pms", one_zero), without="ms"),
     field("f84", "double precision", "float", "REAL", exact_floats("p"), ("pms", one_zero),
           without="ps"),
+    field("f82", "real", "float(8,2)", None, of_two_digits(more=False), ("pm", same_decimal()),
+          is_finer=True),
+    field("f102", "double precision", "double(10,2)", "REAL", of_two_digits(more=True),
+          ("pms", same_decimal()), is_finer=True),
+    field("dneg", "numeric(5,-2)", "decimal(12,2)", "TEXT", hundreds, ("pms", same_decimal()),
+          is_finer=True),
+    field("dfine", "numeric(10,2)", "decimal(12,4)", "TEXT",
+          finer_decimals(12, 4, 2), ("pms", same_decimal()), declared="decimal(12,4)",
+          is_finer=True),
+    field("ffine", "real", "float", "REAL", halves_and_more, ("pms", same_decimal()),
+          declared="float64", without="ms", is_finer=True),
     field("bit1", "bit(1)", "bit(1)", None, numbers_of_bits(1)),
     field("bit9", "bit(9)", "bit(9)", None, numbers_of_bits(9)),
     field("bit64", "bit(64)", "bit(64)", None, numbers_of_bits(64)),
@@ -114,8 +162,16 @@ TEXTS = [
     field("tv", "text", "varchar(12)", "TEXT", texts(longer_than(12, "pms"), longest=14),
           without="ps"),
     field("cv", "char(10)", "varchar(10)", "TEXT", texts(
-        lambda text: longer_than(10, "pms")(text.rstrip(" ")), longest=12), ("pms", no_spaces)),
+        lambda text: longer_than(10, "pms")(text.rstrip(" ")), longest=12), ("pms", no_spaces),
+          without="ms"),
     field("vb", "varbit", "varchar(90)", "TEXT", any_of("", "0", "1", "0101", "00000000" * 9)),
+    field("vshort", "varchar(12)", "varchar(12)", "TEXT", short_texts, declared="text",
+          without="ms", is_finer=True),
+    field("pname", "name", "varchar(90)", "TEXT", any_of(
+        "a", "x" * 63, "a ", ({"m": "x" * 64, "s": "x" * 64}, "p"),
+        ({"m": "a" + "ä" * 32, "s": "a" + "ä" * 32}, "p")), is_finer=True),
+    field("pchar", '"char"', "varchar(9)", "TEXT", any_of(
+        "a", "", " ", ({"m": "ab", "s": "ab"}, "p"), ({"m": "ä", "s": "ä"}, "p")), is_finer=True),
     field("latin", "text", "text CHARACTER SET latin1", "TEXT", texts(not_in("cp1252"))),
     field("utf3", "text", "text CHARACTER SET utf8mb3", "TEXT", texts(beyond_plane)),
     field("ucs2", "text", "text CHARACTER SET ucs2", "TEXT", texts(beyond_plane)),
@@ -197,6 +253,20 @@ TIMES = [
     field("iv", "interval", None, "TEXT", intervals, ("s", same_interval)),
     field("ivt", "interval", "varchar(90)", "TEXT", intervals, ("ms", same_interval)),
     field("ivm", "interval", "time(6)", None, clock_intervals, declared="interval"),
+    field("ivm0", "interval", "time", None, whole_seconds, declared="interval",
+          is_finer=True),
+    *(field(f"iv{digits}", f"interval({digits})", "varchar(90)", "TEXT", intervals_of(digits),
+            ("ms", same_interval), is_finer=True) for digits in range(4)),
+    field("ivfields", "interval hour to minute", "varchar(90)", "TEXT", any_of(
+        "P1DT2H3M", "PT0S", ({"m": "PT1S", "s": "PT1S"}, "p")), ("ms", same_interval),
+          is_finer=True),
+    field("timefine", "time(1)", "time(2)", "TIME(6)", times_of(1, 2), ("pms", same_clock()),
+          declared="time(6)", without="ms", is_finer=True),
+    field("dtfine", "timestamp(0)", "datetime(3)", "DATETIME", moments_of(0, 3),
+          ("pms", same_clock()), declared="datetime(6)", without="ms", is_finer=True),
+    field("timetz0", "timetz(0)", "varchar(40)", "TEXT", any_of(
+        "08:56:03+00", ({"m": "08:56:03.5+00", "s": "08:56:03.5+00"}, "p")),
+          is_finer=True),
 ]
 
 JSONS = [

@@ -35,6 +35,7 @@ class Field:
     same: dict = field(default_factory=dict)  # system -> what it shows -> what is compared
     declared: str = ""  # its type in the config, where the columns alone do not say it
     without: str = ""   # the pair whose columns say more than the field does
+    is_finer: bool = False  # a column of it keeps less than the field has: one refusal is sure
 
     def canonical(self, system, shown):
         """Of SQLite, shown as 'text:a', the kind does not count then."""
@@ -103,6 +104,15 @@ def same_decimal(scale=None):
     return same
 
 
+def finer_decimals(precision, scale, kept):
+    """PostgreSQL's column keeps fewer digits than the dataset: zeros at the end are none."""
+    def values(dice, count):
+        for value in decimals(precision, scale)(dice, count):
+            is_finer = -Decimal(value.what).normalize(EXACT).as_tuple().exponent > kept
+            yield Value({letter: value.what for letter in "ms"}, "p") if is_finer else value
+    return values
+
+
 def fifteen_digits(text):
     """In a NUMERIC column SQLite keeps a number in a double, unless it is a whole one."""
     digits = text.replace("-", "").replace(".", "").strip("0")
@@ -145,6 +155,30 @@ def exact_floats(wide):
     return values
 
 
+def of_two_digits(more):
+    """Of a float, or a double where more says so, with two digits behind the point."""
+    def values(dice, count):
+        keep = (lambda number: number) if more else single
+        for number in (0.0, 1.5, -1.25, 0.01, 99999.99, *(
+                dice.randrange(-10**6, 10**6) / 100 for _ in range(count))):
+            yield Value(keep(number))
+        for number in (1.23456, -0.001, 0.125, *(
+                (1000 * dice.randrange(1, 1000) + dice.randrange(1, 10)) / 1000
+                for _ in range(count))):
+            yield Value({"p": keep(number), "s": keep(number)}, "m")
+        yield Value(math.inf, "m")
+    return values
+
+
+def halves_and_more(dice, count):
+    """Doubles beside columns of four bytes: each shows them in its own way, but these in one."""
+    for number in (0.5, -1.25, 16777216.0, *(dice.randrange(-10**6, 10**6) / 8
+                                             for _ in range(count))):
+        yield Value(number)
+    for number in (16777217.0, 1.000000001, 123456789.5):
+        yield Value({"s": number}, "pm")
+
+
 def one_zero(shown):
     return {"-0": "0", "-0.0": "0.0"}.get(shown, shown)
 
@@ -168,7 +202,10 @@ def texts(refused=lambda text: "", longest=40, more=()):
         some += ["".join(dice.choice(LETTERS) for _ in range(dice.randrange(1, longest)))
                  for _ in range(count)]
         for text in (*some, *more):
-            yield Value(text, refused(text) + ("p" if "\0" in text else ""))
+            # Of a text that is too long, servers cut white space at the end for their own users.
+            is_cut = refused(text) and text[-1:].isspace()
+            yield Value({"s": text} if is_cut else text,
+                        refused(text) + ("p" if "\0" in text else ""))
     return values
 
 
@@ -308,6 +345,32 @@ def intervals(dice, count):
                         for _ in range(count)]
     for text in some:
         yield Value(text)
+
+
+def intervals_of(digits, by="p"):
+    """What has more digits of a second is refused there; elsewhere it is any interval."""
+    def values(dice, count):
+        step = 10 ** (6 - digits)
+        for text in ("PT0S", "P1M", "P-1D", "PT24H", "P1Y2M3DT4H5M6S", "PT-1S"):
+            yield Value(text)
+        for _ in range(count):
+            fraction = f"{dice.randrange(10**6) // step * step:06}"
+            yield Value(f"P{dice.randrange(-9, 99)}DT-{dice.randrange(10**6)}.{fraction}S")
+        for fraction in ("5", "25", "125", "0625", "000001"):
+            text = f"PT1.{fraction}S"
+            if len(fraction) > digits:
+                yield Value({"m": text, "s": text}, by)
+    return values
+
+
+def whole_seconds(dice, count):
+    """Of MariaDB's TIME, which has no others, beside an interval that does."""
+    for text in ("00:00:00", "-00:00:01", "838:59:59", *(
+            f"{dice.randrange(838):02}:{dice.randrange(60):02}:{dice.randrange(60):02}"
+            for _ in range(count))):
+        yield Value(text)
+    for text in ("PT1.5S", "PT-0.000001S", "P1D"):
+        yield Value({"p": text}, "m")
 
 
 def same_interval(text):

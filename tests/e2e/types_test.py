@@ -72,7 +72,8 @@ class Table:
             if self.share > 1:
                 held = dice.sample(held, (len(held) + self.share - 1) // self.share)
             # Each refusal costs another transaction: with few rows, one field in three has one.
-            refused = dice.sample(refused, min(len(refused), ROWS // 8 or dice.randrange(3) // 2))
+            wanted = max(ROWS // 8 or dice.randrange(3) // 2, int(field.is_finer))
+            refused = dice.sample(refused, min(len(refused), wanted))
             for what, by in held + refused:
                 rows.append(Row(number := number + 1, {name: what}, by))
             for cells in whole:
@@ -166,13 +167,19 @@ class Types(WithSystems):
         types = {name: field.declared for name, field in table.fields.items()
                  if field.declared and "p" in table.pair}
         if types:
-            names = ", ".join(f'"{name}"' for name in sorted(types))
+            names = ", ".join(f'"{name}"' for name in sorted(types)
+                              if not self.fits(table.fields[name]))
             self.change_config(f"exclude = [{names}]\n", "")
             if table.pair == "pm":
                 self.refuse("plan", status=4, code="SYN-3003",
                             says=[f"{table.name}_xml is xml", "exclude"])
             self.set_config(self.config() + f"[datasets.{table.name}.types]\n" + "".join(
                 f'{name} = "{kind}"\n' for name, kind in types.items()))
+
+    @staticmethod
+    def fits(field):
+        """Its columns have a type in common, which the declared one is finer than."""
+        return field.is_finer and field.name != "ivm0"
 
     def insert(self, half):
         """What a system itself does not take is none of ours."""
