@@ -336,6 +336,11 @@ class Mariadb(Appliance):
         config = self.config()
         self.set_config(config + "\n[datasets.gauge.types]\nprice = 'decimal(10,2)'\n")
         self.assertEqual(self.narrow_columns(), [one for one in found if one != found[1]])
+        self.set_config(config + "\n[datasets.gauge.types]\nprice = 'decimal(14,4)'\n")
+        finer = next(one for one in self.narrow_columns() if one["what"].startswith("field price"))
+        self.assertEqual((finer["severity"], finer["fix"]), ("warning", found[1]["fix"]))
+        self.assertIn("numbers of more than 2 digits behind the point go to quarantine",
+                      finer["what"])
         self.set_config(config)
         for one in found:
             (self.pg if one["system"] == self.office else self.sql)(one["system"], one["fix"])
