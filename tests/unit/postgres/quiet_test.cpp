@@ -60,13 +60,12 @@ TEST_F(Quiet, WhatMustBeKnownByItsRowIsTold) {
 }
 
 TEST_F(Quiet, AValueThatItsColumnChangesIsTold) {
-  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(3), mail numeric(6,1))");
-  start({make_schema("customer", "id:int64 name:text mail:decimal")});
-  apply({"put 1 name=Ann mail=1.5"});
-  apply({"put 2 name=Bob mail=1.25"});
-  apply({"put 3 name=Cid~~ mail=NULL"});
-  EXPECT_THAT(take(5), ElementsAre(quiet_marker(1), marker(2), "ours insert 2 name=Bob mail=1.3",
-                                   marker(3), "ours insert 3 name=Cid mail=NULL"));
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name varchar(3), mail money)");
+  start({make_schema("customer", "id:int64 name:text mail:text")});
+  apply({"put 1 name=Ann mail=NULL"});
+  apply({"put 2 name=Bob mail=1.254"});
+  EXPECT_THAT(take(3),
+              ElementsAre(quiet_marker(1), marker(2), "ours insert 2 name=Bob mail=$1.25"));
 }
 
 TEST_F(Quiet, ATriggerThatIsAddedWhileWeWriteIsMet) {
@@ -106,8 +105,11 @@ TEST_F(Quiet, AColumnThatIsRetypedWhileWeWriteIsLookedAtAnew) {
   start({make_schema("customer", "id:int64 name:text mail:decimal")});
   apply({"put 1 name=Ann mail=1.25"});
   user_.run("ALTER TABLE customer ALTER mail TYPE numeric(6,1)");
-  apply({"put 2 name=Bob mail=1.25"});
-  EXPECT_THAT(take(3), ElementsAre(quiet_marker(1), marker(2), "ours insert 2 name=Bob mail=1.3"));
+  const auto finer = try_apply({"put 2 name=Bob mail=1.25"});
+  expect_ok(finer);
+  EXPECT_TRUE(finer.value().poison.has_value());
+  apply({"put 2 name=Bob mail=1.5"});
+  EXPECT_THAT(told(2), ElementsAre(quiet_marker(1), quiet_marker(2)));
 }
 
 TEST_F(Quiet, ManyThatAreCopiedInAreQuietToo) {
