@@ -212,8 +212,11 @@ Category category_of(std::string_view type_name, char type_kind) {
   return found == kNames.end() ? Category::kOther : found->category;
 }
 
-bool is_stored_exactly(std::string_view text, const NativeType& type) {
-  if (type.is_array) return false;
+bool is_stored_exactly(std::string_view text, const LogicalType& logical, const NativeType& type) {
+  const bool keeps_spelling = type.category == Category::kText ||
+                              type.category == Category::kVarchar ||
+                              type.category == Category::kBytea;
+  if (type.is_array || (holds_text(logical.kind) && !keeps_spelling)) return false;
   switch (type.category) {
     case Category::kBool:
     case Category::kInteger:

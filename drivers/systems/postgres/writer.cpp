@@ -46,14 +46,15 @@ Result<void> set_texts(const Mapped& mapped, const ports::RecordWrite& write, Te
   const auto parts = model::split_key(write.key);
   const auto add = [&](size_t field, std::string_view bytes) -> Result<void> {
     const Column& column = mapped.columns[field];
-    auto text = native_from_canonical(bytes, mapped.schema->fields[field].type, column.type);
+    const model::LogicalType& type = mapped.schema->fields[field].type;
+    auto text = native_from_canonical(bytes, type, column.type);
     if (!text) {
       Error error = std::move(text).error();
       error.what = "column " + column.name + ": " + error.what;
       return error;
     }
-    texts.is_exact =
-        texts.is_exact && !column.is_generated && is_stored_exactly(text.value(), column.type);
+    texts.is_exact = texts.is_exact && !column.is_generated &&
+                     is_stored_exactly(text.value(), type, column.type);
     texts.values.emplace_back(std::move(text).value());
     return success();
   };

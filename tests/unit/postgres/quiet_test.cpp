@@ -68,6 +68,16 @@ TEST_F(Quiet, AValueThatItsColumnChangesIsTold) {
               ElementsAre(quiet_marker(1), marker(2), "ours insert 2 name=Bob mail=$1.25"));
 }
 
+TEST_F(Quiet, ATextThatItsColumnSpellsOtherwiseIsTold) {
+  const std::string id = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11";
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text, mail uuid)");
+  start({make_schema("customer", "id:int64 name:text mail:text")});
+  apply({"put 1 name=Ann mail=NULL"});
+  apply({"put 2 name=Bob mail=A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"});
+  EXPECT_THAT(take(3),
+              ElementsAre(quiet_marker(1), marker(2), "ours insert 2 name=Bob mail=" + id));
+}
+
 TEST_F(Quiet, ATriggerThatIsAddedWhileWeWriteIsMet) {
   start_customers();
   apply({"put 1 name=Ann mail=NULL"});

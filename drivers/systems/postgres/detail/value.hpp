@@ -93,8 +93,10 @@ std::string loss_in_composite(std::string_view text, const std::vector<Attribute
 // Whether the type has values of which a column of this kind keeps less: else there is no need to
 // look at them.
 bool may_hold_less(const NativeType& native, const model::LogicalType& type);
-// Whether a column of this type stores the text's value unchanged. No, where that is not sure.
-bool is_stored_exactly(std::string_view text, const NativeType& type);
+// Whether a column of this type stores the text's value unchanged. No, where that is not sure:
+// where the dataset has texts, a uuid or a number comes back in the server's spelling.
+bool is_stored_exactly(std::string_view text, const model::LogicalType& logical,
+                       const NativeType& type);
 
 Result<std::string> canonical_from_native(std::string_view text, const NativeType& native,
                                           const model::LogicalType& type);
