@@ -410,8 +410,8 @@ def uuids(refused=lambda text: ""):
 
 
 def no_mariadb_uuid(text):
-    """From version 8 on it wants the variant of RFC 4122, too."""
-    return "m" if text[14] >= "8" > text[19] else ""
+    """From version 8 on it has no place for some variants."""
+    return "m" if text[14] >= "8" and "00" < text[19:21] <= "80" else ""
 
 
 def addresses(refused):
