@@ -22,9 +22,10 @@ constexpr int64_t kCalibrationLimitUs = 700'000;
 constexpr int64_t kCalibrationReserveUs = 200'000;
 // A lone engine has nobody to be compared with: only every so many calls are timed, for the report.
 constexpr uint64_t kTimedEveryAlone = 64;
-// Neither is every call that the CPU does in less than this: reading the clock would cost as much.
-constexpr double kTimedFromUs = 5;
-constexpr uint64_t kTimedEveryShort = 17;
+// Where the CPU takes less than this, and no other engine comes near, so many calls after one that
+// was compared and timed go straight to it: to choose for each would cost as much as they do.
+constexpr double kShortUs = 5;
+constexpr uint64_t kStraightCalls = 31;
 // The second best engine gets one batch in so many, or its cost would never be measured again.
 constexpr uint64_t kSecondBestEvery = 32;
 // Unless it is predicted to be this many times slower.
@@ -124,6 +125,7 @@ class EngineDispatcher final : public Dispatcher {
   template <class Call>
   auto run(Stage stage, double bytes, const Call& call) -> decltype(call(std::declval<Engine&>())) {
     if (slots_.size() == 1) return run_alone(stage, bytes, call);
+    if (goes_straight(stage, bytes)) return call_counted(cpu(), stage, call);
     const Choice choice = choose(stage, bytes);
     auto result = run_timed(*choice.slot, stage, bytes, call);
     if (choice.slot == &cpu()) return result;
@@ -156,11 +158,6 @@ class EngineDispatcher final : public Dispatcher {
   template <class Call>
   auto run_timed(Slot& slot, Stage stage, double bytes, const Call& call) {
     const double predicted_us = slot.cost(stage).predict_us(bytes);
-    const bool is_short = &slot == &cpu() && predicted_us < kTimedFromUs;
-    if (is_short && slot.cost(stage).is_measured() &&
-        slot.done_total(stage) % kTimedEveryShort != 0) {
-      return call_counted(slot, stage, call);
-    }
     slot.enter(predicted_us);
     auto result = call_timed(slot, stage, bytes, call);
     slot.leave(predicted_us);
@@ -240,12 +237,29 @@ class EngineDispatcher final : public Dispatcher {
     const Ranking ranking = rank(stage, bytes);
     if (ranking.best == nullptr) return {&cpu(), Attempt::kUsual};
     note_choice(stage, bytes, *ranking.best);
-    if (ranking.second != nullptr && ranking.second_us > 0 &&
-        ranking.second_us <= kSecondBestFactorMax * ranking.best_us &&
-        turns_.fetch_add(1, std::memory_order_relaxed) % kSecondBestEvery == kSecondBestEvery - 1) {
+    const bool is_second_near =
+        ranking.second != nullptr && ranking.second_us <= kSecondBestFactorMax * ranking.best_us;
+    if (!is_second_near) {
+      note_straight(stage, bytes, ranking);
+    } else if (ranking.second_us > 0 &&
+               turns_.fetch_add(1, std::memory_order_relaxed) % kSecondBestEvery ==
+                   kSecondBestEvery - 1) {
       return {ranking.second, Attempt::kUsual};
     }
     return {ranking.best, Attempt::kUsual};
+  }
+
+  bool goes_straight(Stage stage, double bytes) const {
+    return cpu().done_total(stage) <
+           straight_until_[static_cast<size_t>(stage)][size_class(bytes)].load(
+               std::memory_order_relaxed);
+  }
+
+  void note_straight(Stage stage, double bytes, const Ranking& ranking) {
+    if (ranking.best != &cpu() || ranking.best_us >= kShortUs) return;
+    if (!is_calibrated_ || !cpu().cost(stage).is_measured()) return;
+    straight_until_[static_cast<size_t>(stage)][size_class(bytes)].store(
+        cpu().done_total(stage) + 1 + kStraightCalls, std::memory_order_relaxed);
   }
 
   void note_choice(Stage stage, double bytes, const Slot& chosen) {
@@ -354,6 +368,8 @@ class EngineDispatcher final : public Dispatcher {
   std::atomic<uint64_t> turns_ = 0;
   // The engine of the last batch by stage and size, as its index and one; 0: none yet.
   std::atomic<uint8_t> last_[engine::kStageCount][kSizeClassCount] = {};
+  // By stage and size: until the CPU has done so many batches of the stage it gets the next ones.
+  std::atomic<uint64_t> straight_until_[engine::kStageCount][kSizeClassCount] = {};
   std::atomic<bool> is_calibrated_ = false;
 };
 

@@ -18,8 +18,12 @@ using engine::Stage;
 
 struct HandClock final : Clock {
   int64_t now_us() override { return time_us; }
-  int64_t steady_us() override { return time_us; }
+  int64_t steady_us() override {
+    ++looks;
+    return time_us;
+  }
   std::atomic<int64_t> time_us = 1'000'000;
+  std::atomic<int> looks = 0;
 };
 
 // Takes fixed + bytes / rate of the clock, and fails while it is told to.
@@ -354,6 +358,27 @@ TEST_F(DispatcherTest, NoiseMovesNoBatches) {
   EXPECT_LE(changes, 3);
   EXPECT_GT(card_.calls, 200) << "both are measured";
   EXPECT_GT(cpu_.calls, 200);
+}
+
+// To compare engines and to read the clock would take as long as the batch.
+TEST_F(DispatcherTest, ShortBatchesGoStraightToTheCpuUntilTheyAreShortNoMore) {
+  cpu_.fixed_us = 1;
+  card_.fixed_us = 200;
+  start();
+  dispatcher_->calibrate();
+  EXPECT_EQ(seal(100), "cpu");
+  clock_.looks = 0;
+  const int card_calls = card_.calls;
+  const uint64_t done = report(1).done_total[kSealStage];
+  for (int i = 0; i < 16 * 32; ++i) EXPECT_EQ(seal(100), "cpu");
+  EXPECT_EQ(clock_.looks, 2 * 16);
+  EXPECT_EQ(card_.calls, card_calls);
+  EXPECT_EQ(report(1).done_total[kSealStage], done + 16 * 32);
+  EXPECT_EQ(seal(100'000), "cpu") << "of that size none was met";
+  cpu_.fixed_us = 5000;
+  int calls = 0;
+  while (seal(100) == "cpu" && calls < 1000) ++calls;
+  EXPECT_LT(calls, 20 * 32);
 }
 
 TEST_F(DispatcherTest, AnEngineThatIsHardlyQuickerIsNotTakenAndOneThatIsQuickerSoonIs) {
