@@ -278,7 +278,8 @@ Result<void> find_silent_keys(Connection& connection, std::span<const ports::Dat
           connection.query(
               "SELECT k.CONSTRAINT_NAME, k.TABLE_NAME, k.REFERENCED_TABLE_NAME, group_concat("
               "k.REFERENCED_COLUMN_NAME ORDER BY k.ORDINAL_POSITION SEPARATOR ', '), "
-              "max(r.DELETE_RULE), max(r.UPDATE_RULE) FROM information_schema.KEY_COLUMN_USAGE k "
+              "max(r.DELETE_RULE), max(r.UPDATE_RULE), group_concat(k.COLUMN_NAME ORDER BY "
+              "k.ORDINAL_POSITION SEPARATOR ', ') FROM information_schema.KEY_COLUMN_USAGE k "
               "LEFT JOIN information_schema.REFERENTIAL_CONSTRAINTS r ON r.CONSTRAINT_SCHEMA = "
               "k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = "
               "k.TABLE_NAME WHERE k.CONSTRAINT_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_SCHEMA "
@@ -290,16 +291,22 @@ Result<void> find_silent_keys(Connection& connection, std::span<const ports::Dat
     });
   };
   while (rows.next()) {
+    const auto child = find_written(rows.text(1));
     const auto parent = find_written(rows.text(2));
-    if (parent == all.end() || find_written(rows.text(1)) != all.end()) continue;
+    if ((child == all.end()) == (parent == all.end())) continue;
     const auto text = [&](size_t column) { return std::string(rows.text(column)); };
-    out.push_back(ports::silent_key({.name = text(0),
-                                     .child = text(1),
-                                     .parent = text(2),
-                                     .columns = text(3),
-                                     .on_delete = text(4),
-                                     .on_update = text(5)},
-                                    parent->schema->name));
+    ports::SilentKey key{.name = text(0),
+                         .child = text(1),
+                         .parent = text(2),
+                         .columns = text(3),
+                         .on_delete = text(4),
+                         .on_update = text(5)};
+    if (child == all.end()) {
+      out.push_back(ports::silent_key(key, parent->schema->name));
+    } else {
+      key.columns = text(6);
+      out.push_back(ports::parentless_key(key, child->schema->name));
+    }
   }
   return success();
 }

@@ -127,17 +127,20 @@ Finding trigger_finding(const Mapped& mapped, Triggers triggers, const Trigger& 
           fix + " or triggers = \"fire\" in the dataset's section to accept it"};
 }
 
-// Those of partitions come with their root's. One whose triggers a superuser had fire always is not
-// silent, and one whose triggers are disabled does nothing for users either.
+// To the table and of it, in whose way the one that is not $1 stands. Those of partitions come with
+// their root's. One whose triggers a superuser had fire always is not silent, and one whose
+// triggers are disabled does nothing for users either.
 constexpr const char* kSilentKeys =
     "SELECT quote_ident(f.conname), n.nspname, c.relname, f.confdeltype, f.confupdtype, (SELECT "
-    "string_agg(quote_ident(a.attname), ', ' ORDER BY k.place) FROM unnest(f.confkey) WITH "
-    "ORDINALITY k(number, place) JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = "
-    "k.number) FROM pg_constraint f JOIN pg_class c ON c.oid = coalesce(pg_partition_root("
-    "f.conrelid), f.conrelid) JOIN pg_namespace n ON n.oid = c.relnamespace WHERE f.contype = 'f' "
-    "AND f.conparentid = 0 AND (f.confrelid = $1::oid OR pg_partition_root(f.confrelid) = $1::oid) "
-    "AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = f.oid AND t.tgrelid = f.confrelid "
-    "AND t.tgenabled = 'O') ORDER BY n.nspname, c.relname, f.conname";
+    "string_agg(quote_ident(a.attname), ', ' ORDER BY k.place) FROM unnest(f.own_columns) WITH "
+    "ORDINALITY k(number, place) JOIN pg_attribute a ON a.attrelid = f.own AND a.attnum = "
+    "k.number), f.is_child FROM (SELECT *, conrelid AS other, confrelid AS own, confkey AS "
+    "own_columns, true AS is_child FROM pg_constraint UNION ALL SELECT *, confrelid, conrelid, "
+    "conkey, false FROM pg_constraint) f JOIN pg_class c ON c.oid = coalesce(pg_partition_root("
+    "f.other), f.other) JOIN pg_namespace n ON n.oid = c.relnamespace WHERE f.contype = 'f' AND "
+    "f.conparentid = 0 AND (f.own = $1::oid OR pg_partition_root(f.own) = $1::oid) AND EXISTS ("
+    "SELECT FROM pg_trigger t WHERE t.tgconstraint = f.oid AND t.tgrelid = f.own AND t.tgenabled = "
+    "'O') ORDER BY NOT f.is_child, n.nspname, c.relname, f.conname";
 
 // By the letter of pg_constraint.
 const char* action_text(std::string_view letter) {
@@ -277,22 +280,25 @@ Result<void> find_silent_keys(Connection& connection, const Mapped& mapped, Trig
   const Parameter table[] = {std::to_string(mapped.table.oid)};
   SYN_TRY(const Answer rows, connection.query(kSilentKeys, table));
   for (size_t row = 0; row < rows.row_count(); ++row) {
-    Table child;
-    child.schema = rows.text(row, 1);
-    child.name = rows.text(row, 2);
-    const bool is_written = std::any_of(all.begin(), all.end(), [&](const auto& other) {
-      const TableName name = parse_table_name(other.table);
-      return other.direction != ports::Direction::kFrom && name.schema == child.schema &&
-             name.name == child.name;
+    Table other;
+    other.schema = rows.text(row, 1);
+    other.name = rows.text(row, 2);
+    const bool is_written = std::any_of(all.begin(), all.end(), [&](const auto& dataset) {
+      const TableName name = parse_table_name(dataset.table);
+      return dataset.direction != ports::Direction::kFrom && name.schema == other.schema &&
+             name.name == other.name;
     });
     if (is_written) continue;
-    out.push_back(ports::silent_key({.name = std::string(rows.text(row, 0)),
-                                     .child = child.display_name(),
-                                     .parent = mapped.table.display_name(),
-                                     .columns = std::string(rows.text(row, 5)),
-                                     .on_delete = action_text(rows.text(row, 3)),
-                                     .on_update = action_text(rows.text(row, 4))},
-                                    mapped.schema->name));
+    const bool is_child = rows.is_true(row, 6);
+    const std::string own_name = mapped.table.display_name();
+    const ports::SilentKey key{.name = std::string(rows.text(row, 0)),
+                               .child = is_child ? other.display_name() : own_name,
+                               .parent = is_child ? own_name : other.display_name(),
+                               .columns = std::string(rows.text(row, 5)),
+                               .on_delete = action_text(rows.text(row, 3)),
+                               .on_update = action_text(rows.text(row, 4))};
+    out.push_back(is_child ? ports::silent_key(key, mapped.schema->name)
+                           : ports::parentless_key(key, mapped.schema->name));
     out.back().fix +=
         "; or triggers = \"fire\" in the dataset's section: then foreign keys and triggers act on "
         "our writes as on users'";

@@ -242,7 +242,7 @@ Result<void> find_cascades(Connection& connection, const Mapped& mapped,
   return success();
 }
 
-// From tables that we do not write.
+// From tables that we do not write, and to such.
 Result<void> find_silent_keys(Connection& connection, const Mapped& mapped, const Shared& shared,
                               std::vector<Finding>& out) {
   if (mapped.mapping->direction == ports::Direction::kFrom) return success();
@@ -251,23 +251,40 @@ Result<void> find_silent_keys(Connection& connection, const Mapped& mapped, cons
     if (mapping.direction == ports::Direction::kFrom) continue;
     written += (written.empty() ? "" : ", ") + literal(mapping.table);
   }
-  SYN_TRY(Statement rows,
+  const std::string table = literal(mapped.table.name);
+  SYN_TRY(Statement children,
           connection.prepare(
               "SELECT m.name, coalesce(group_concat(k.\"to\", ', '), 'primary key'), "
               "k.on_delete, k.on_update FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) "
               "k WHERE m.type = 'table' AND k.\"table\" = " +
-              literal(mapped.table.name) + " COLLATE NOCASE AND m.name COLLATE NOCASE NOT IN (" +
-              written + ") GROUP BY m.name, k.id ORDER BY m.name, k.id"));
+              table + " COLLATE NOCASE AND m.name COLLATE NOCASE NOT IN (" + written +
+              ") GROUP BY m.name, k.id ORDER BY m.name, k.id"));
   while (true) {
-    SYN_TRY(const bool has_row, connection.next(rows));
-    if (!has_row) return success();
+    SYN_TRY(const bool has_row, connection.next(children));
+    if (!has_row) break;
     out.push_back(ports::silent_key({.name = {},
-                                     .child = std::string(rows.text(0)),
+                                     .child = std::string(children.text(0)),
                                      .parent = mapped.table.name,
-                                     .columns = std::string(rows.text(1)),
-                                     .on_delete = std::string(rows.text(2)),
-                                     .on_update = std::string(rows.text(3))},
+                                     .columns = std::string(children.text(1)),
+                                     .on_delete = std::string(children.text(2)),
+                                     .on_update = std::string(children.text(3))},
                                     mapped.schema->name));
+  }
+  SYN_TRY(Statement parents,
+          connection.prepare("SELECT \"table\", group_concat(\"from\", ', ') FROM "
+                             "pragma_foreign_key_list(" +
+                             table + ") WHERE \"table\" COLLATE NOCASE NOT IN (" + written +
+                             ") GROUP BY id ORDER BY 1, id"));
+  while (true) {
+    SYN_TRY(const bool has_row, connection.next(parents));
+    if (!has_row) return success();
+    out.push_back(ports::parentless_key({.name = {},
+                                         .child = mapped.table.name,
+                                         .parent = std::string(parents.text(0)),
+                                         .columns = std::string(parents.text(1)),
+                                         .on_delete = {},
+                                         .on_update = {}},
+                                        mapped.schema->name));
   }
 }
 

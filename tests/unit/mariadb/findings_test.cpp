@@ -102,6 +102,25 @@ TEST_F(Catalog, AForeignKeyThatIsSilentForOurWritesIsNamed) {
   EXPECT_THAT(silent_keys(), SizeIs(1));  // note's
 }
 
+TEST_F(Catalog, AForeignKeyToATableThatWeDoNotWriteIsNamed) {
+  user_.run("CREATE TABLE customer(id bigint PRIMARY KEY)",
+            "CREATE TABLE line(id bigint PRIMARY KEY, customer bigint, CONSTRAINT of_customer "
+            "FOREIGN KEY (customer) REFERENCES customer(id), line bigint, CONSTRAINT of_line "
+            "FOREIGN KEY (line) REFERENCES line(id))");
+  start({make_schema("line", "id:int64 customer:int64")});
+  auto found = findings(Severity::kWarning);
+  std::erase_if(found, [](const auto& one) { return !one.what.starts_with("foreign key "); });
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ("line", found[0].dataset);
+  EXPECT_EQ(
+      "foreign key of_customer of line to customer, which we do not write, is silent for our "
+      "writes: a record comes also where none has the (customer) that it refers to",
+      found[0].what);
+  EXPECT_EQ("sync customer too", found[0].fix);
+  apply({"put 1 customer=7"});
+  EXPECT_EQ("7", user_.ask("SELECT customer FROM line"));
+}
+
 TEST_F(Catalog, ALogThatIsKeptForLongIsNotShortened) {
   user_.run("CREATE TABLE customer(id bigint PRIMARY KEY)");
   describe({make_schema("customer", "id:int64")});

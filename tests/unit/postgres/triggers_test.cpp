@@ -286,6 +286,27 @@ TEST_F(Triggered, AForeignKeyOfATableThatWeWriteTooIsNotNamed) {
   EXPECT_THAT(silent_keys(), SizeIs(1));
 }
 
+TEST_F(Triggered, AForeignKeyToATableThatWeDoNotWriteIsNamed) {
+  make_parts();
+  user_.run(
+      "CREATE TABLE line(id bigint PRIMARY KEY, customer bigint CONSTRAINT of_customer REFERENCES "
+      "customer, line bigint REFERENCES line) PARTITION BY RANGE (id)");
+  user_.run("CREATE TABLE few PARTITION OF line FOR VALUES FROM (0) TO (10)");
+  system_ = {};
+  start({make_schema("line", "id:int64 customer:int64")});
+  ASSERT_THAT(silent_keys(), SizeIs(1));
+  EXPECT_EQ(
+      "foreign key of_customer of public.line to public.customer, which we do not write, is silent "
+      "for our writes: a record comes also where none has the (customer) that it refers to",
+      silent_keys()[0].what);
+  EXPECT_THAT(silent_keys()[0].fix, HasSubstr("sync public.customer too; or triggers = \"fire\""));
+  apply({"put 1 customer=7"});
+  EXPECT_EQ("7", user_.ask("SELECT customer FROM line"));
+  config_.datasets[0].triggers = "fire";
+  connect_target();
+  EXPECT_THAT(silent_keys(), IsEmpty());
+}
+
 TEST_F(Triggered, ARoleThatMayNotBeAReplicaIsToldTheGrantForARule) {
   user_.run("DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN REPLICATION");
   user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");

@@ -99,6 +99,23 @@ TEST_F(Catalog, NamesForeignKeysThatAreSilentForOurWrites) {
   EXPECT_THAT(findings(), testing::Not(Contains(HasSubstr("silent"))));
 }
 
+TEST_F(Catalog, NamesForeignKeysToTablesThatWeDoNotWrite) {
+  user_.run("CREATE TABLE customer(id INTEGER PRIMARY KEY, name TEXT, UNIQUE (id, name))");
+  user_.run(
+      "CREATE TABLE line(id INTEGER PRIMARY KEY, customer INTEGER REFERENCES Customer, name TEXT, "
+      "line INTEGER REFERENCES line, FOREIGN KEY (customer, name) REFERENCES customer(id, name))");
+  start({make_schema("line", "id:int64 customer:int64")});
+  EXPECT_THAT(findings(),
+              testing::UnorderedElementsAre(
+                  "1 line: foreign key of line to Customer, which we do not write, is silent for "
+                  "our writes: a record comes also where none has the (customer) that it refers to "
+                  "-> sync Customer too",
+                  HasSubstr("of line to customer, which we do not write, is silent for our writes: "
+                            "a record comes also where none has the (customer, name)")));
+  apply({"put 6 customer=7"});
+  EXPECT_EQ("7", user_.ask("SELECT customer FROM line"));
+}
+
 TEST_F(Catalog, NamesWhatStandsInTheWay) {
   user_.run("PRAGMA journal_mode = DELETE");
   user_.run("CREATE TABLE parent(id INTEGER PRIMARY KEY)");
