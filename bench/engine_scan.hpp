@@ -38,10 +38,15 @@ class Scan {
   void fingerprint(Stages& stages) {
     take(stages.fingerprint(rows_, secret_, fingerprints_));
   }
-  // Of what was fingerprinted last.
+  // Of what was fingerprinted last. Until a device has its copy of the table, each call carries that
+  // on.
   template <class Stages>
   void detect(Stages& stages) {
-    take(stages.detect(rows_, fingerprints_, table_.ref(), detected_));
+    auto done = stages.detect(rows_, fingerprints_, table_.ref(), detected_);
+    while (!done.has_value() && done.error().code == ErrorCode::kEngineNotReady) {
+      done = stages.detect(rows_, fingerprints_, table_.ref(), detected_);
+    }
+    take(std::move(done));
   }
   void expect_all_same() const;
 
