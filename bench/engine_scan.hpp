@@ -38,8 +38,8 @@ class Scan {
   void fingerprint(Stages& stages) {
     take(stages.fingerprint(rows_, secret_, fingerprints_));
   }
-  // Of what was fingerprinted last. Until a device has its copy of the table, each call carries that
-  // on.
+  // Of what was fingerprinted last. Until a device has its copy of the table, each call carries
+  // that on.
   template <class Stages>
   void detect(Stages& stages) {
     auto done = stages.detect(rows_, fingerprints_, table_.ref(), detected_);
