@@ -18,7 +18,7 @@ import unittest
 import fixture
 from fixture import NOT_THERE, SECONDS, Appliance
 from servers import MariadbServer, PostgresServer
-from storm_users import ERRORS, LETTERS, TABLES, Ledger, User, create_sql, read_rows
+from storm_users import ERRORS, LETTERS, PATIENCE, TABLES, Ledger, User, create_sql, read_rows
 
 SEED = os.environ.get("SYNCLINE_STORM_SEED") or str(int(time.time()))
 STORM_SECONDS = float(os.environ.get("SYNCLINE_STORM_SECONDS", "45"))
@@ -39,8 +39,6 @@ ALTERATIONS = {
     "s": ("ALTER TABLE item ADD COLUMN z{n} INT DEFAULT 3", "CREATE INDEX z{n} ON item (hits)",
           "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"),
 }
-# Nobody waits for a lock for long, as those who alter tables under users know.
-PATIENCE = {"p": ["SET lock_timeout = '3s'"], "m": ["SET lock_wait_timeout = 3"], "s": []}
 
 
 class Storm(Appliance):
@@ -62,7 +60,7 @@ class Storm(Appliance):
         self.users = [User(self.connect, letter, number, SEED, self.ledger)
                       for letter in LETTERS for number in (0, 1)]
         for user in self.users[::2]:
-            user.session = self.connect(user.letter)
+            user.begin()
             for table in list(TABLES) * FIRST_ROWS:
                 user.insert(table)
             self.ledger.take(user.changes, is_sure=True)

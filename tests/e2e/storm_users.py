@@ -9,6 +9,9 @@ import time
 import psycopg2
 import pymysql
 
+# How long they wait for a row that somebody holds: what was prepared is decided in the end only.
+PATIENCE = {"p": ("SET lock_timeout = '3s'",), "s": (),
+            "m": ("SET lock_wait_timeout = 3", "SET innodb_lock_wait_timeout = 3")}
 ERRORS = (psycopg2.Error, pymysql.Error, sqlite3.Error, OSError)
 LETTERS = "pms"
 # Each column by letter; the first one or two are the key. hits is counted up, the others are set.
@@ -117,6 +120,11 @@ class User:
         self.place = LETTERS.index(letter) * 2 + number
         self.dice = random.Random(f"{seed} {self.name}")
         self.session, self.made, self.done, self.changes = None, 0, 0, []
+
+    def begin(self):
+        self.session = self.connect_it(self.letter)
+        for statement in PATIENCE[self.letter]:
+            self.run(statement)
 
     def run(self, sql, values=()):
         cursor = self.session.cursor()
@@ -237,7 +245,7 @@ class User:
 
     def transact(self):
         if self.session is None:
-            self.session = self.connect_it(self.letter)
+            self.begin()
         self.changes = []
         self.run("BEGIN")
         for _ in range(self.dice.choice((1, 1, 2, 5))):
