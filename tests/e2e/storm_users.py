@@ -94,9 +94,10 @@ class Ledger:
                     self.gone.setdefault(table, set()).add(key)
 
     def lose_all(self, table):
-        """A TRUNCATE: whatever was there."""
+        """A TRUNCATE: whatever was there, also what its user does not know yet to be there."""
         with self.guard:
-            self.gone.setdefault(table, set()).update(self.made.get(table, ()))
+            self.gone.setdefault(table, set()).update(
+                key for of, key, _ in self.values if of == table)
 
     def faults(self, table, rows):
         for key in self.made.get(table, set()) - self.gone.get(table, set()) - rows.keys():
