@@ -251,6 +251,22 @@ class Mariadb(Appliance):
         for user in users:
             user.close()
 
+    def test_rows_that_are_logged_in_part_are_scanned(self):
+        self.sql(self.shop, "ALTER TABLE customer DROP PRIMARY KEY, ADD UNIQUE (email), "
+                            "ADD id bigint AUTO_INCREMENT PRIMARY KEY FIRST")
+        self.begin()
+        self.sql(self.shop, "INSERT INTO customer(email, name, points) VALUES ('', 'none', 0), "
+                            "('a@x', 'Ann', 1), ('b@x', 'Bob', 2)")
+        emails = "SELECT email, points FROM customer ORDER BY email"
+        self.wait(lambda: len(self.pg(self.office, emails)) == 3)
+        self.sql(self.shop, "SET SESSION binlog_row_image = 'MINIMAL'",
+                 "UPDATE customer SET points = 7 WHERE email = 'a@x'",
+                 "DELETE FROM customer WHERE email = 'b@x'")
+        self.wait(lambda: self.pg(self.office, emails) == [("", 0), ("a@x", 7)])
+        self.sql(self.shop, "UPDATE customer SET points = 8 WHERE email = 'a@x'")
+        self.wait(lambda: self.pg(self.office, emails) == [("", 0), ("a@x", 8)])
+        self.assertIn("binlog_row_image", self.log())
+
     def test_a_purged_log_is_said_and_a_resync_mends_it(self):
         self.begin()
         self.sql(self.shop, "INSERT INTO customer(email, name) VALUES ('ann@x', 'Ann')")

@@ -174,15 +174,7 @@ Result<void> Decoder::look_after(const Statement& statement, std::string_view da
     }
     bound_.clear();
     if (is_of_rows) {
-      stops_.push_back(
-          {followed.mapping->schema->dataset,
-           {ErrorCode::kSystemSchema,
-            "dataset " + followed.mapping->schema->name + ": the log does not tell which rows of " +
-                followed.mapping->table + " a statement changed",
-            "a session has set binlog_format to STATEMENT or MIXED",
-            "SET GLOBAL binlog_format = 'ROW'; and nothing else in sessions. The dataset is read "
-            "whole"}});
-      rescan(followed);
+      rescan_behind_statement(followed);
       continue;
     }
     followed.unfit.reset();

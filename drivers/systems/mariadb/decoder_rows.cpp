@@ -53,9 +53,10 @@ Result<void> Decoder::on_rows(const Event& event) {
 }
 
 Result<void> Decoder::show_images(const Bound& bound, const Rows& rows) {
-  const bool is_followed = bound.meaning != Meaning::kIgnored;
-  const bool is_child =
-      bound.meaning == Meaning::kDataset && cascades_.is_loaded(mapped_of(bound).dataset());
+  const bool is_untold = bound.meaning == Meaning::kDataset && leave_untold(bound, rows);
+  const bool is_followed = bound.meaning != Meaning::kIgnored && !is_untold;
+  const bool is_child = is_followed && bound.meaning == Meaning::kDataset &&
+                        cascades_.is_loaded(mapped_of(bound).dataset());
   const bool acts = !bound.parents.empty() && (rows.flags & kNoForeignKeyChecks) == 0;
   ImageReader images(bound.map, rows.images);
   while (!images.is_at_end()) {
@@ -78,25 +79,6 @@ Result<void> Decoder::show_images(const Bound& bound, const Rows& rows) {
       SYN_TRY(show_derived());
     }
   }
-  return success();
-}
-
-// Parts of values in place of values: which rows they are of is told, what the rows are now is not.
-Result<void> Decoder::on_untold(const Event& event) {
-  const auto found = bound_.find(event.table);
-  if (found == bound_.end()) return out_of_step("rows of a table that was not described");
-  const Bound& bound = found->second;
-  if (bound.meaning != Meaning::kDataset) return success();
-  const Followed& followed = followed_[bound.followed];
-  stops_.push_back({followed.mapping->schema->dataset,
-                    {ErrorCode::kSystemSchema,
-                     "dataset " + followed.mapping->schema->name +
-                         ": the log does not tell what the JSON values of " +
-                         followed.mapping->table + " are now",
-                     "binlog_row_value_options is PARTIAL_JSON: it tells parts of them",
-                     "SET GLOBAL binlog_row_value_options = ''; and in the server's config. The "
-                     "dataset is read whole"}});
-  rescan(followed);
   return success();
 }
 

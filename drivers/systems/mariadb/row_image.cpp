@@ -14,6 +14,10 @@ auto damaged() {
 
 }  // namespace
 
+bool has_column(std::string_view present, size_t column) {
+  return column / 8 < present.size() && has_bit(present, column);
+}
+
 Result<void> ImageReader::next(std::string_view present, RowImage& image) {
   const size_t column_count = map_.columns.size();
   image.assign(column_count, {});

@@ -157,7 +157,6 @@ class Decoder {
   Result<void> on_statement(Event event);
   void hold_prepared(Event event);
   Result<void> on_table(const Event& event);
-  Result<void> on_untold(const Event& event);
   Result<void> on_table_map(const Event& event);
   Result<void> on_rows(const Event& event);
   Result<void> show_held();
@@ -190,6 +189,16 @@ class Decoder {
   std::optional<Error> find_still_parent(const Followed& followed, const std::vector<Link>& links);
   void rescan(const Followed& followed);
   void scan(const Followed& followed);
+
+  struct Untold {
+    std::string what;
+    std::string why;
+    std::string setting;  // that keeps the log from it
+  };
+  void rescan_untold(const Followed& followed, const Untold& untold);
+  void rescan_behind_statement(const Followed& followed);
+  Result<void> on_untold(const Event& event);
+  bool leave_untold(const Bound& bound, const Rows& rows);
 
   void set_links(const Followed& followed, std::vector<Link> links);
   Result<void> look_below(const Statement& statement, std::string_view database);

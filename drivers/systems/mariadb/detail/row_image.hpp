@@ -24,6 +24,9 @@ struct ImageCell {
 
 using RowImage = std::vector<ImageCell>;  // per column of the table
 
+// Whether images of which these are the bits have that column.
+bool has_column(std::string_view present, size_t column);
+
 class ImageReader {
  public:
   ImageReader(const TableMap& map, std::string_view rows) : map_(map), rest_(rows) {}
