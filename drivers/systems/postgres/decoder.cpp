@@ -378,6 +378,7 @@ Result<void> Decoder::on(const Insert& insert) {
     reject(mapped, std::move(filled).error());
     return success();
   }
+  if (!cells_.has_key(mapped)) return out_of_step("an insert without a key");
   show(mapped, ports::RowOp::kInsert, {});
   return success();
 }
@@ -470,7 +471,9 @@ Result<void> Decoder::on(const Delete& gone) {
   if (stop_if_keyless(*bound, gone.old_kind, gone.old_row)) return success();
   const Mapped& mapped = followed_[bound->followed].mapped;
   // A row whose key is none was no record.
-  if (fill(*bound, gone.old_row, mapped.key_count(), cells_)) show_delete(mapped, cells_);
+  if (!fill(*bound, gone.old_row, mapped.key_count(), cells_)) return success();
+  if (!cells_.has_key(mapped)) return out_of_step("a delete without a key");
+  show_delete(mapped, cells_);
   return success();
 }
 

@@ -103,12 +103,15 @@ void RowCells::set_canonical(size_t field, std::string bytes) {
   views_[field] = {model::CellState::kValue, bytes_[field]};
 }
 
-std::string RowCells::joined_key(const Mapped& mapped) const {
+bool RowCells::has_key(const Mapped& mapped) const {
   const auto cells = key(mapped);
-  const bool is_whole = std::all_of(cells.begin(), cells.end(), [](const model::CellView& cell) {
+  return std::all_of(cells.begin(), cells.end(), [](const model::CellView& cell) {
     return cell.state == model::CellState::kValue;
   });
-  return is_whole ? model::join_key(cells) : std::string();
+}
+
+std::string RowCells::joined_key(const Mapped& mapped) const {
+  return has_key(mapped) ? model::join_key(key(mapped)) : std::string();
 }
 
 Result<void> fill_row(const Mapped& mapped, const Answer& rows, size_t row, RowCells& cells) {

@@ -135,6 +135,34 @@ TEST_F(Log, AnOldDescriptionCountsForTheRowsBehindItAlone) {
                           "insert 4 name=Dan", "insert 5 name=Eve", "insert 6 name=Fay"));
 }
 
+// No server sends such rows; one that did would not end us.
+TEST_F(Log, ARowWithoutItsKeyIsRefused) {
+  user_.run("CREATE TABLE customer(id text PRIMARY KEY, name text)");
+  start({make_schema("customer", "id:text name:text")});
+  auto shared = std::make_shared<Shared>();
+  shared->config = config_;
+  const auto connection = Connection::open(shared->access("look"), Purpose::kSql).value();
+  Decoder decoder(shared, [&] { return Result<Connection*>(connection.get()); });
+  std::vector<Mapped> mapped;
+  mapped.push_back(read_mapped(*connection, config_.datasets[0]).value());
+  decoder.follow(std::move(mapped));
+  ports::PollResult result;
+  decoder.begin_poll(*sink_, result);
+  SpoolBudget budget;
+  decoder.begin_transaction(Transaction(budget));
+  decoder.begin_part({});
+  expect_ok(decoder.take({1, described({"id", "name"}), 0}, Decoder::Showing::kAll));
+  for (const std::string& message :
+       {inserted({}), "I" + big_endian(77, 4) + "N" + big_endian(1, 2) + "u",
+        "D" + big_endian(77, 4) + "K" + big_endian(0, 2),
+        "D" + big_endian(77, 4) + "O" + big_endian(1, 2) + "u",
+        "U" + big_endian(77, 4) + "N" + big_endian(1, 2) + "u"}) {
+    EXPECT_FALSE(decoder.take({2, message, 0}, Decoder::Showing::kAll).has_value()) << message;
+  }
+  decoder.end_part();
+  EXPECT_THAT(sink_->take(), IsEmpty());
+}
+
 TEST(Assembling, NumbersDescriptionsAsTheyArrive) {
   SpoolBudget budget;
   Assembler assembler(budget);

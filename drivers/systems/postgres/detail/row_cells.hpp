@@ -34,6 +34,7 @@ class RowCells {
   std::span<const model::CellView> key(const Mapped& mapped) const {
     return views().first(mapped.key_count());
   }
+  bool has_key(const Mapped& mapped) const;  // no cell of it is missing
   // Empty while a key cell is missing.
   std::string joined_key(const Mapped& mapped) const;
   // Its key is not written as we write it (host/ports/key_spelling.hpp): it is no record.
