@@ -5,6 +5,7 @@
 #include "drivers/scan/findings.hpp"
 #include "drivers/systems/mariadb/detail/findings.hpp"
 #include "drivers/systems/mariadb/detail/indexes.hpp"
+#include "drivers/systems/mariadb/detail/names.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
 #include "drivers/systems/mariadb/detail/replica.hpp"
 #include "drivers/systems/mariadb/detail/rights.hpp"
@@ -84,6 +85,10 @@ Result<std::vector<Finding>> MariadbCatalog::findings() {
     SYN_TRY(find_in_scanned_server(*connection, out));
   } else {
     SYN_TRY(find_in_server(*connection, out));
+    SYN_TRY(const std::string logged, logged_database(*connection));
+    if (auto other = other_database(*connection, shared_->endpoint.database, logged)) {
+      out.push_back({Severity::kStops, "", other->what + ": " + other->why, other->fix});
+    }
   }
   SYN_TRY(find_own_table_rights(*connection, kCheckpoint, out));
   if (shared_->is_scan) {

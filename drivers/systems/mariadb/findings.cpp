@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/systems/mariadb/detail/links.hpp"
+#include "drivers/systems/mariadb/detail/names.hpp"
 #include "drivers/systems/mariadb/detail/numbering.hpp"
 #include "drivers/systems/mariadb/detail/rights.hpp"
 #include "host/ports/silent_key.hpp"
@@ -276,7 +277,9 @@ Result<void> find_silent_keys(Connection& connection, std::span<const ports::Dat
                               std::vector<Finding>& out) {
   SYN_TRY(Answer rows,
           connection.query(
-              "SELECT k.CONSTRAINT_NAME, k.TABLE_NAME, k.REFERENCED_TABLE_NAME, group_concat("
+              "SELECT k.CONSTRAINT_NAME, " + logged_name("k.TABLE_NAME") + ", " +
+              logged_name("k.REFERENCED_TABLE_NAME") +
+              ", group_concat("
               "k.REFERENCED_COLUMN_NAME ORDER BY k.ORDINAL_POSITION SEPARATOR ', '), "
               "max(r.DELETE_RULE), max(r.UPDATE_RULE), group_concat(k.COLUMN_NAME ORDER BY "
               "k.ORDINAL_POSITION SEPARATOR ', ') FROM information_schema.KEY_COLUMN_USAGE k "

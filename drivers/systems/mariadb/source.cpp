@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/systems/mariadb/detail/names.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
 #include "drivers/systems/mariadb/detail/takeover.hpp"
 
@@ -60,6 +61,8 @@ Result<void> MariadbSource::open(const model::Position& position) {
   is_open_ = false;
   SYN_TRY(Connection * connection, connect());
   SYN_TRY(check_log(*connection));
+  SYN_TRY(const std::string logged, logged_database(*connection));
+  if (auto other = other_database(*connection, shared_->endpoint.database, logged)) return *other;
   SYN_TRY(take_place(position));
   SYN_TRY(install_checkpoint(*connection));
   SYN_TRY(decoder_.look(Decoder::Which::kAll));

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "drivers/systems/mariadb/declaration.hpp"
+#include "drivers/systems/mariadb/detail/names.hpp"
 #include "drivers/systems/mariadb/detail/objects.hpp"
 #include "drivers/systems/mariadb/detail/rights.hpp"
 #include "host/model/key.hpp"
@@ -45,7 +46,8 @@ Result<Around> read_around(Connection& connection, const std::optional<std::stri
     around.collations.emplace(collations.text(0), static_cast<uint32_t>(collations.integer(1)));
   }
   if (!connection.dialect().has_json_checks) return around;
-  SYN_TRY(Answer checks, connection.query("SELECT TABLE_NAME, CHECK_CLAUSE FROM "
+  SYN_TRY(Answer checks, connection.query("SELECT " + logged_name("TABLE_NAME") +
+                                          ", CHECK_CLAUSE FROM "
                                           "information_schema.CHECK_CONSTRAINTS" +
                                           where("CONSTRAINT_SCHEMA", "TABLE_NAME", only)));
   while (checks.next()) around.json_checks.emplace(checks.text(0), checks.text(1));
@@ -82,7 +84,8 @@ Result<void> read_columns(Connection& connection, const std::optional<std::strin
   SYN_TRY(const Around around, read_around(connection, only));
   SYN_TRY(Answer rows,
           connection.query(
-              "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, "
+              "SELECT " + logged_name("c.TABLE_NAME") +
+              ", c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, "
               "c.CHARACTER_SET_NAME, c.COLLATION_NAME, c.CHARACTER_MAXIMUM_LENGTH, "
               "c.NUMERIC_PRECISION, c.NUMERIC_SCALE, c.DATETIME_PRECISION, c.IS_NULLABLE, "
               "c.EXTRA, " +
@@ -100,7 +103,8 @@ Result<void> read_columns(Connection& connection, const std::optional<std::strin
 Result<void> read_uniques(Connection& connection, const std::optional<std::string>& only,
                           const ByName& tables) {
   SYN_TRY(Answer rows,
-          connection.query("SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART IS NOT NULL OR "
+          connection.query("SELECT " + logged_name("TABLE_NAME") +
+                           ", INDEX_NAME, COLUMN_NAME, SUB_PART IS NOT NULL OR "
                            "COLUMN_NAME IS NULL FROM information_schema.STATISTICS" +
                            where("TABLE_SCHEMA", "TABLE_NAME", only) +
                            " AND NON_UNIQUE = 0 ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', "
@@ -155,8 +159,12 @@ Result<void> read_foreign_keys(Connection& connection, const std::optional<std::
                                const ByName& tables) {
   SYN_TRY(Answer rows,
           connection.query(
-              "SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.REFERENCED_TABLE_NAME, r.DELETE_RULE, "
-              "r.UPDATE_RULE, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_COLUMN_NAME "
+              "SELECT " + logged_name("k.TABLE_NAME") + ", k.CONSTRAINT_NAME, " +
+              logged_name("k.REFERENCED_TABLE_NAME") +
+              ", r.DELETE_RULE, "
+              "r.UPDATE_RULE, k.COLUMN_NAME, " +
+              logged_name("k.REFERENCED_TABLE_SCHEMA") +
+              ", k.REFERENCED_COLUMN_NAME "
               "FROM information_schema.KEY_COLUMN_USAGE k LEFT JOIN "
               "information_schema.REFERENTIAL_CONSTRAINTS r ON r.CONSTRAINT_SCHEMA = "
               "k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = "
@@ -205,6 +213,16 @@ Result<Mapped> no_table(Connection& connection, const ports::DatasetMapping& map
                           ";");
 }
 
+// The log tells its rows under that name, and no others.
+Result<Mapped> other_name(const Connection& connection, const ports::DatasetMapping& mapping,
+                          const std::string& name) {
+  return schema_error(mapping,
+                      "table " + mapping.table + " is " + name + " to " + connection.place(),
+                      "the server takes names in any case for one (lower_case_table_names), and "
+                      "its log has this one",
+                      "table = \"" + name + "\" in the config");
+}
+
 Result<void> check_key(Connection& connection, const Mapped& mapped) {
   std::set<std::string> wanted;
   for (size_t i = 0; i < mapped.key_count(); ++i) {
@@ -250,7 +268,8 @@ const Column* Table::find(std::string_view column) const {
 Result<std::vector<Table>> read_tables(Connection& connection,
                                        const std::optional<std::string>& only) {
   SYN_TRY(Answer rows,
-          connection.query("SELECT TABLE_NAME, ENGINE, TABLE_ROWS FROM information_schema.TABLES" +
+          connection.query("SELECT " + logged_name("TABLE_NAME") +
+                           ", ENGINE, TABLE_ROWS FROM information_schema.TABLES" +
                            where("TABLE_SCHEMA", "TABLE_NAME", only) +
                            " AND TABLE_TYPE = 'BASE TABLE' AND TABLE_NAME NOT IN (" +
                            literal(kCheckpoint) + ", " + literal(kEcho) + ") ORDER BY TABLE_NAME"));
@@ -274,6 +293,7 @@ Result<std::vector<Table>> read_tables(Connection& connection,
 Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping) {
   SYN_TRY(auto tables, read_tables(connection, mapping.table));
   if (tables.empty()) return no_table(connection, mapping);
+  if (tables[0].name != mapping.table) return other_name(connection, mapping, tables[0].name);
   Mapped mapped{&mapping, mapping.schema, std::move(tables[0]), {}, {}};
   for (const std::string& name : mapping.columns) {
     const Column* column = mapped.table.find(name);
