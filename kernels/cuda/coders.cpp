@@ -4,16 +4,16 @@
 
 namespace syncline::cuda {
 
-Result<void> Coders::choose(CudaSlot& slot) {
+Result<bool> Coders::choose(CudaSlot& slot) {
   const std::lock_guard lock(mutex_);
-  if (is_chosen_) return success();
+  if (is_chosen_) return nvcomp() != nullptr;
   const Nvcomp* const nvcomp = options_.find_nvcomp ? options_.find_nvcomp() : Nvcomp::find();
   if (nvcomp != nullptr) {
     SYN_TRY(const bool is_better, is_nvcomp_better(slot, *nvcomp, options_.sample_count));
     if (is_better) chosen_.store(nvcomp, std::memory_order_release);
   }
   is_chosen_ = true;
-  return success();
+  return this->nvcomp() != nullptr;
 }
 
 bool Coders::drop(const std::string& why) {

@@ -24,8 +24,8 @@ class Coders {
  public:
   explicit Coders(const CudaOptions& options) : options_(options) {}
 
-  // By way of any slot; the first call measures, the others wait for it.
-  Result<void> choose(CudaSlot& slot);
+  // By way of any slot; the first call measures, the others wait for it. Whether it is nvCOMP.
+  Result<bool> choose(CudaSlot& slot);
   // nullptr: ours.
   const Nvcomp* nvcomp() const { return chosen_.load(std::memory_order_acquire); }
   // Back to ours. False: it was ours already.

@@ -160,8 +160,8 @@ Result<void> CudaSlot::detect_trip(const device::DetectShape& shape, device::Tab
   return graphs_.run(key, stream_, [&] { return Slot::detect_trip(shape, table); });
 }
 
-Result<void> CudaSlot::choose_coder() {
-  return coders_ == nullptr ? Result<void>(success()) : coders_->choose(*this);
+Result<bool> CudaSlot::choose_coder() {
+  return coders_ == nullptr ? Result<bool>(false) : coders_->choose(*this);
 }
 
 bool CudaSlot::drop_coder() {

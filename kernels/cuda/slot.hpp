@@ -38,7 +38,7 @@ class CudaSlot final : public device::Slot {
   Result<void> fingerprint_trip(const device::FingerprintShape& shape,
                                 const engine::Secret& secret) override;
   Result<void> detect_trip(const device::DetectShape& shape, device::TableMemory& table) override;
-  Result<void> choose_coder() override;
+  Result<bool> choose_coder() override;
   bool drop_coder() override;
   uint32_t frame_room(uint32_t piece_size) override;
   // By the coder that was chosen; where nvCOMP cannot, by ours.

@@ -97,8 +97,9 @@ class Slot {
                                         const engine::Secret& secret);
   virtual Result<void> detect_trip(const DetectShape& shape, TableMemory& table);
 
-  // Once, before the device's first block: where it has several coders it measures them.
-  virtual Result<void> choose_coder() { return success(); }
+  // Once, before the device's first block, when its own coder was found to be right: where there is
+  // another one it measures both. Whether that one does it from now on.
+  virtual Result<bool> choose_coder() { return false; }
   // What it compressed was wrong, or failed: whether another coder does it from now on.
   virtual bool drop_coder() { return false; }
   // What a frame of a piece may take.

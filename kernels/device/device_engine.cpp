@@ -168,21 +168,38 @@ class DeviceEngine final : public engine::Engine {
   std::invoke_result_t<Work, Slot&> on_slot(const Work& work) {
     SYN_TRY(start());
     SYN_TRY(Ring::Lease slot, parts_->ring.acquire(0));
-    if (!is_checked_.load(std::memory_order_acquire)) {
-      SYN_TRY(check_coder(*slot));
-      is_checked_.store(true, std::memory_order_release);
-    }
+    SYN_TRY(check_once(*slot));
     auto done = work(*slot);
     if (done.has_value()) slot.settle();
     return done;
   }
 
-  Result<void> check_coder(Slot& slot) {
-    SYN_TRY(slot.choose_coder());
+  // By one thread, which the others wait for: no block is begun before it is known who makes it.
+  Result<void> check_once(Slot& slot) {
+    if (is_checked_.load(std::memory_order_acquire)) return success();
+    const std::lock_guard lock(check_mutex_);
+    if (is_checked_.load(std::memory_order_relaxed)) return success();
+    SYN_TRY(expect_none_lost());
+    SYN_TRY(check_coders(slot));
+    is_checked_.store(true, std::memory_order_release);
+    return success();
+  }
+
+  // The device's own in any case: it takes over in the middle of a block where another one fails.
+  Result<void> check_coders(Slot& slot) {
+    SYN_TRY(check_blocks(slot, parts_->device->engine()));
+    SYN_TRY(const bool is_other, slot.choose_coder());
+    if (!is_other) return success();
     const Result<void> checked = check_blocks(slot, parts_->device->engine());
     if (checked.has_value()) return success();
     if (slot.use.is_lost || !slot.drop_coder()) return checked.error();
-    return check_blocks(slot, parts_->device->engine());
+    return success();
+  }
+
+  // Whoever had before what this thread waited for may have found that the device hangs.
+  Result<void> expect_none_lost() {
+    if (!parts_->ring.has_lost()) return success();
+    return fail(ErrorCode::kEngine, "the device still works on a batch that was given up");
   }
 
   // A failure of the device by its name; what is wrong with a block is not the device's. One that
@@ -200,6 +217,7 @@ class DeviceEngine final : public engine::Engine {
   std::string name_;
   std::mutex start_mutex_;
   std::atomic<bool> is_started_ = false;
+  std::mutex check_mutex_;
   std::atomic<bool> is_checked_ = false;
   // Begins somewhere, so that no stamp of another engine is taken for one of ours.
   std::atomic<uint64_t> stamps_ = system_random().u64();
@@ -269,10 +287,7 @@ Result<void> DeviceEngine::run_fingerprint(const syn_batch& batch, const engine:
 // other engines for a while.
 Result<void> DeviceEngine::update(const engine::TableRef& table, TableCopy& copy, Slot& slot) {
   using Shortage = TableMemory::Shortage;
-  // Whoever had the copy before may have found that the device hangs.
-  if (parts_->ring.has_lost()) {
-    return fail(ErrorCode::kEngine, "the device still works on a batch that was given up");
-  }
+  SYN_TRY(expect_none_lost());
   if (copy.is_refused(table)) {
     return fail(ErrorCode::kEngineNotReady, "the device has no room for a table's copy");
   }

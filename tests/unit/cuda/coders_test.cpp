@@ -124,6 +124,20 @@ INSTANTIATE_TEST_SUITE_P(Faults, LaterFault,
                          testing::Values(NvcompFault::kRefuses, NvcompFault::kSaysNoRoom,
                                          NvcompFault::kBadStatus));
 
+// Ours takes over in the middle of a block then, so it was held against the CPU before any block.
+TEST_F(CodersTest, OursIsCheckedEvenWhereNvcompIsTakenFirst) {
+  const PlayedNvcomp nvcomp(NvcompFault::kBadStatus, kTrialCalls + kCheckCalls + 1);
+  PlayedCard::get().is_coding_wrongly = true;
+  use(nvcomp);
+  const std::vector<engine::ColumnView> columns = {{0, 0, words_}};
+  for (int i = 0; i < 3; ++i) {
+    const auto sealed = engine_->seal(columns, {}, "block");
+    if (!sealed.has_value()) continue;
+    EXPECT_TRUE(cpu::open_block(sealed.value().bytes, {}, "block", digest_).has_value());
+  }
+  PlayedCard::get().is_coding_wrongly = false;
+}
+
 // What takes the card with it is the card's failure; the next block is ours all the same.
 TEST_F(CodersTest, WhatFailsOnTheCardIsNotTriedAgainByNvcomp) {
   const PlayedNvcomp nvcomp;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -64,6 +65,8 @@ class PlayedCard {
   // reset.
   void fail(Call call, int behind, cudaError_t error);
   int call_count(Call call);
+  // Whether our own coder's kernel gives frames that open to other bytes.
+  std::atomic<bool> is_coding_wrongly = false;
   // No stream is ever done, until it goes on.
   void hang();
   void go_on();

@@ -196,6 +196,9 @@ cudaError_t launch_compress(const CompressWork& work, uint32_t groups, cudaStrea
       uint8_t* const mine = work.scratch + size_t{i % groups} * SYN_CODER_SCRATCH_SIZE;
       work.sizes[i] =
           syn_run_piece(kWarp, encoder.get(), work.places[i], work.contents, work.frames, mine);
+      if (PlayedCard::get().is_coding_wrongly) {
+        work.frames[work.places[i].to + work.sizes[i] / 2] ^= 1;
+      }
     }
   });
 }
