@@ -21,7 +21,7 @@ struct NvcompBatch {
   const void* const* from;
   const size_t* from_sizes;
   void* const* to;
-  size_t* to_sizes;       // that came out; compressing: room for frame_size_max each
+  size_t* to_sizes;  // that came out; compressing: room for frame_size_max(piece_size_max) each
   const size_t* to_room;  // decompressing: what there is room for
   void* scratch;
   size_t scratch_size;

@@ -168,11 +168,12 @@ bool CudaSlot::drop_coder() {
   return coders_ != nullptr && coders_->drop("a block failed with it");
 }
 
+// nvCOMP may write as much for a small piece as for the largest one of the same call.
 uint32_t CudaSlot::frame_room(uint32_t piece_size) {
   const uint32_t ours = Slot::frame_room(piece_size);
   const Nvcomp* const nvcomp = coders_ == nullptr ? nullptr : coders_->nvcomp();
   if (nvcomp == nullptr) return ours;
-  const Result<size_t> theirs = nvcomp->frame_size_max(piece_size);
+  const Result<size_t> theirs = nvcomp->frame_size_max(SYN_ZSTD_PIECE_SIZE);
   if (theirs.has_value()) return std::max(ours, static_cast<uint32_t>(theirs.value()));
   coders_->drop(to_string(theirs.error()));
   return ours;

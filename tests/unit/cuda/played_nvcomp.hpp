@@ -30,6 +30,7 @@ enum class NvcompFault {
   kNoContentSize,  // which our reader wants
   kVaries,         // other bytes each time
   kWrongContent,
+  kBreaksCard,  // its command ends the context
 };
 
 class PlayedNvcomp final : public Nvcomp {
@@ -51,6 +52,9 @@ class PlayedNvcomp final : public Nvcomp {
     const NvcompFault fault = this->fault();
     const int call = calls_++;
     if (fault == NvcompFault::kRefuses) return fail(ErrorCode::kEngine, "it does not start");
+    if (fault == NvcompFault::kBreaksCard) {
+      PlayedCard::get().fail(Call::kQuery, 1, cudaErrorIllegalAddress);
+    }
     const std::vector<Range> uses{
         range(batch.from, batch.count),      range(batch.from_sizes, batch.count),
         range(batch.to, batch.count),        range(batch.to_sizes, batch.count),
@@ -94,8 +98,8 @@ class PlayedNvcomp final : public Nvcomp {
   static void run_piece(const NvcompBatch& batch, size_t index, NvcompFault fault, int call) {
     const std::string content(static_cast<const char*>(batch.from[index]), batch.from_sizes[index]);
     const std::string frame = frame_of(content, fault, call);
-    // All of its place is its own, and the last piece's comes first.
-    std::memset(batch.to[index], 0xee, frame_room(content.size()));
+    // Its place is its own up to the room of the largest piece, and the last piece's comes first.
+    std::memset(batch.to[index], 0xee, frame_room(batch.piece_size_max));
     std::memcpy(batch.to[index], frame.data(), frame.size());
     batch.to_sizes[index] = frame.size();
     const bool is_bad = fault == NvcompFault::kBadStatus && index + 1 == batch.count;
