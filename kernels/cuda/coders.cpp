@@ -7,21 +7,27 @@ namespace syncline::cuda {
 Result<bool> Coders::choose(CudaSlot& slot) {
   const std::lock_guard lock(mutex_);
   if (is_chosen_) return nvcomp() != nullptr;
+  is_chosen_ = true;  // ours, whatever becomes of the card while nvCOMP is measured
   const Nvcomp* const nvcomp = options_.find_nvcomp ? options_.find_nvcomp() : Nvcomp::find();
-  if (nvcomp != nullptr) {
-    SYN_TRY(const bool is_better, is_nvcomp_better(slot, *nvcomp, options_.sample_count));
-    if (is_better) chosen_.store(nvcomp, std::memory_order_release);
+  if (nvcomp == nullptr) return false;
+  const Result<bool> is_better = is_nvcomp_better(slot, *nvcomp, options_.sample_count);
+  if (!is_better.has_value()) {
+    warn("the card failed while it was measured: " + to_string(is_better.error()));
+    return is_better.error();
   }
-  is_chosen_ = true;
-  return this->nvcomp() != nullptr;
+  if (is_better.value()) chosen_.store(nvcomp, std::memory_order_release);
+  return is_better.value();
 }
 
 bool Coders::drop(const std::string& why) {
   if (chosen_.exchange(nullptr, std::memory_order_acq_rel) == nullptr) return false;
-  if (options_.on_warning) {
-    options_.on_warning("engine 'cuda': nvCOMP is not used any more, our own coder is: " + why);
-  }
+  warn(why);
   return true;
+}
+
+void Coders::warn(const std::string& why) {
+  if (!options_.on_warning) return;
+  options_.on_warning("engine 'cuda': nvCOMP is not used any more, our own coder is: " + why);
 }
 
 }  // namespace syncline::cuda

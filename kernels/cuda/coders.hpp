@@ -2,7 +2,8 @@
 //
 // Both are measured by samples before the first block. nvCOMP is taken where it is faster, its
 // frames are what every reader of ours takes, the same each time, and for no kind of sample larger
-// than ours by more than a tenth. What fails later returns to ours for good, with one warning.
+// than ours by more than a tenth. What fails later, or takes the card with it while it is measured,
+// returns to ours for good, with one warning.
 // Frames are never opened by it (docs/decisions/0009).
 // Owner: the device, shared with its slots. Threads: any. Errors: kEngine, the card's own.
 #pragma once
@@ -32,6 +33,8 @@ class Coders {
   bool drop(const std::string& why);
 
  private:
+  void warn(const std::string& why);
+
   CudaOptions options_;
   std::mutex mutex_;
   bool is_chosen_ = false;

@@ -138,6 +138,17 @@ TEST_F(CodersTest, OursIsCheckedEvenWhereNvcompIsTakenFirst) {
   PlayedCard::get().is_coding_wrongly = false;
 }
 
+TEST_F(CodersTest, WhatEndsTheContextWhileItIsMeasuredIsNotTriedAgain) {
+  const PlayedNvcomp nvcomp(NvcompFault::kBreaksCard);
+  use(nvcomp);
+  const std::vector<engine::ColumnView> columns = {{0, 0, words_}};
+  EXPECT_FALSE(engine_->seal(columns, {}, "block").has_value());
+  EXPECT_EQ(nvcomp.call_count(), 1);
+  for (int i = 0; i < 2; ++i) ASSERT_NO_FATAL_FAILURE(expect_sealed());
+  EXPECT_EQ(nvcomp.call_count(), 1);
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("nvCOMP is not used")));
+}
+
 // What takes the card with it is the card's failure; the next block is ours all the same.
 TEST_F(CodersTest, WhatFailsOnTheCardIsNotTriedAgainByNvcomp) {
   const PlayedNvcomp nvcomp;
