@@ -115,18 +115,27 @@ class DeviceEngine final : public engine::Engine {
 
   Result<void> fingerprint(const syn_batch& batch, const engine::Secret& secret,
                            engine::Fingerprints& out) override {
-    return named(run_fingerprint(batch, secret, out));
+    const uint32_t value_count = batch.field_count - batch.key_count;
+    if (batch.key_count > batch.field_count || value_count > SYN_FIELD_COUNT_MAX) {
+      return fail(ErrorCode::kInvalidArgument, "a batch's field counts contradict each other");
+    }
+    out.stamp = 0;
+    out.keys.resize(batch.row_count);
+    out.cells.resize(size_t{batch.row_count} * value_count);
+    if (batch.row_count == 0) return success();
+    return on_slot(0, [&](Slot& slot) { return run_fingerprint(batch, secret, slot, out); });
   }
 
   Result<void> detect(const syn_batch& batch, const engine::Fingerprints& fingerprints,
                       const engine::TableRef& table, engine::Detected& out) override {
     SYN_TRY(const cpu::DetectRows rows, cpu::begin_detect(batch, fingerprints, table, out));
     if (!is_complete(table)) {
-      return named<void>(
-          fail(ErrorCode::kEngineNotReady, "a table without an id or logs cannot be copied"));
+      return fail(ErrorCode::kEngineNotReady, "a table without an id or logs cannot be copied");
     }
     if (batch.row_count > 0) {
-      SYN_TRY(named(run_detect(batch, fingerprints, table, rows)));
+      SYN_TRY(on_slot(fingerprints.stamp, [&](Slot& slot) {
+        return run_detect(batch, fingerprints, table, rows, slot);
+      }));
     }
     cpu::end_detect(rows, table, out);
     return success();
@@ -135,15 +144,18 @@ class DeviceEngine final : public engine::Engine {
   Result<engine::Sealed> seal(std::span<const engine::ColumnView> columns,
                               const engine::SealKey& key,
                               std::string_view associated_data) override {
-    return named(on_slot([&](Slot& slot) {
+    return on_slot(0, [&](Slot& slot) -> Result<engine::Sealed> {
+      SYN_TRY(check_once(slot));
       return seal_block(slot, parts_->device->engine(), columns, key, associated_data);
-    }));
+    });
   }
   Result<std::vector<engine::ColumnBytes>> open(std::string_view sealed, const engine::SealKey& key,
                                                 std::string_view associated_data,
                                                 std::array<uint8_t, 32>& tags_digest) override {
-    return named(on_slot(
-        [&](Slot& slot) { return open_block(slot, sealed, key, associated_data, tags_digest); }));
+    return on_slot(0, [&](Slot& slot) -> Result<std::vector<engine::ColumnBytes>> {
+      SYN_TRY(check_once(slot));
+      return open_block(slot, sealed, key, associated_data, tags_digest);
+    });
   }
 
  private:
@@ -157,21 +169,32 @@ class DeviceEngine final : public engine::Engine {
 
   Result<void> start();
   Result<void> update(const engine::TableRef& table, TableCopy& copy, Slot& slot);
-  Result<void> run_fingerprint(const syn_batch& batch, const engine::Secret& secret,
+  Result<void> run_fingerprint(const syn_batch& batch, const engine::Secret& secret, Slot& slot,
                                engine::Fingerprints& out);
   Result<void> run_detect(const syn_batch& batch, const engine::Fingerprints& fingerprints,
-                          const engine::TableRef& table, const cpu::DetectRows& rows);
+                          const engine::TableRef& table, const cpu::DetectRows& rows, Slot& slot);
 
-  // What a block needs: a slot, whose fingerprints it leaves as they are, of a device that is known
-  // to seal rightly.
+  // REQUIRES: work that succeeds has waited for all that it started.
   template <class Work>
-  std::invoke_result_t<Work, Slot&> on_slot(const Work& work) {
-    SYN_TRY(start());
-    SYN_TRY(Ring::Lease slot, parts_->ring.acquire(0));
-    SYN_TRY(check_once(*slot));
-    auto done = work(*slot);
-    if (done.has_value()) slot.settle();
-    return done;
+  std::invoke_result_t<Work, Slot&> on_slot(uint64_t stamp, const Work& work) {
+    if (Result<void> started = start(); !started.has_value()) return named(started.error());
+    Result<Ring::Lease> slot = parts_->ring.acquire(stamp);
+    if (!slot.has_value()) return named(slot.error());
+    auto done = work(*slot.value());
+    if (done.has_value()) {
+      slot.value().settle();
+      return done;
+    }
+    end_failed(slot.value(), done.error());
+    return named(done.error());
+  }
+
+  // The device's own failure, but for want of time, has it started anew before the next batch: its
+  // driver may have given up all that it holds. Said while the slot is held, or it might be said of
+  // a device that is new already.
+  void end_failed(Ring::Lease& slot, const Error& error) {
+    slot.finish();
+    if (error.code == ErrorCode::kEngine && !parts_->ring.has_lost()) parts_->ring.note_failure();
   }
 
   // By one thread, which the others wait for: no block is begun before it is known who makes it.
@@ -202,15 +225,10 @@ class DeviceEngine final : public engine::Engine {
     return fail(ErrorCode::kEngine, "the device still works on a batch that was given up");
   }
 
-  // A failure of the device by its name; what is wrong with a block is not the device's. One that
-  // is not for want of time has it started anew before the next batch: its driver may have given up
-  // all that it holds.
-  template <class T>
-  Result<T> named(Result<T> result) const {
-    if (result.has_value() || result.error().code != ErrorCode::kEngine) return result;
-    const Error& error = result.error();
-    if (!parts_->ring.has_lost()) parts_->ring.note_failure();
-    return fail(error.code, name_ + ": " + error.what, error.why, error.fix);
+  // A failure of the device, or beside it, by its name; what is wrong with a block is neither.
+  Error named(const Error& error) const {
+    if (error.code != ErrorCode::kEngine && error.code != ErrorCode::kInternal) return error;
+    return {ErrorCode::kEngine, name_ + ": " + error.what, error.why, error.fix};
   }
 
   std::unique_ptr<Parts> parts_;
@@ -244,42 +262,32 @@ Result<void> DeviceEngine::start() {
 }
 
 Result<void> DeviceEngine::run_fingerprint(const syn_batch& batch, const engine::Secret& secret,
-                                           engine::Fingerprints& out) {
-  const uint32_t value_count = batch.field_count - batch.key_count;
-  if (batch.key_count > batch.field_count || value_count > SYN_FIELD_COUNT_MAX) {
-    return fail(ErrorCode::kInvalidArgument, "a batch's field counts contradict each other");
-  }
-  out.stamp = 0;
-  out.keys.resize(batch.row_count);
-  out.cells.resize(size_t{batch.row_count} * value_count);
-  if (batch.row_count == 0) return success();
-  SYN_TRY(start());
-  SYN_TRY(Ring::Lease slot, parts_->ring.acquire(0));
-  const FingerprintShape shape{batch.row_count, batch.field_count, batch.key_count,
-                               BatchLayout(batch), FingerprintLayout(batch.row_count, value_count)};
-  slot->use.stamp = 0;
-  slot->use.is_awaited = false;
-  SYN_TRY(slot->reserve(Area::kHost, std::max(shape.in.size, shape.out.size)));
-  SYN_TRY(slot->reserve(Area::kInput, shape.in.size));
-  SYN_TRY(slot->reserve(Area::kFingerprints, shape.out.size));
+                                           Slot& slot, engine::Fingerprints& out) {
+  const FingerprintShape shape{
+      batch.row_count, batch.field_count, batch.key_count, BatchLayout(batch),
+      FingerprintLayout(batch.row_count, batch.field_count - batch.key_count)};
+  slot.use.stamp = 0;
+  slot.use.is_awaited = false;
+  SYN_TRY(slot.reserve(Area::kHost, std::max(shape.in.size, shape.out.size)));
+  SYN_TRY(slot.reserve(Area::kInput, shape.in.size));
+  SYN_TRY(slot.reserve(Area::kFingerprints, shape.out.size));
   const auto pieces = pieces_of(batch, shape.in);
   if (shape.in.size <= kTripSizeMax) {
-    put_pieces(pieces, slot->host());
-    SYN_TRY(slot->fingerprint_trip(shape, secret));
+    put_pieces(pieces, slot.host());
+    SYN_TRY(slot.fingerprint_trip(shape, secret));
   } else {
-    SYN_TRY(upload_pieces(pieces, *slot));
-    SYN_TRY(slot->run_fingerprint(shape, secret));
-    SYN_TRY(slot->copy_out(Area::kFingerprints, shape.out.size));
+    SYN_TRY(upload_pieces(pieces, slot));
+    SYN_TRY(slot.run_fingerprint(shape, secret));
+    SYN_TRY(slot.copy_out(Area::kFingerprints, shape.out.size));
   }
-  SYN_TRY(slot->wait(Work::kFingerprint, shape.in.size));
-  slot.settle();
-  std::memcpy(out.keys.data(), slot->host(), shape.out.keys_size);
+  SYN_TRY(slot.wait(Work::kFingerprint, shape.in.size));
+  std::memcpy(out.keys.data(), slot.host(), shape.out.keys_size);
   if (shape.out.cells_size > 0) {
-    std::memcpy(out.cells.data(), slot->host() + shape.out.cells, shape.out.cells_size);
+    std::memcpy(out.cells.data(), slot.host() + shape.out.cells, shape.out.cells_size);
   }
-  slot->use.stamp = std::max<uint64_t>(stamps_.fetch_add(1, std::memory_order_relaxed), 1);
-  slot->use.is_awaited = true;
-  out.stamp = slot->use.stamp;
+  slot.use.stamp = std::max<uint64_t>(stamps_.fetch_add(1, std::memory_order_relaxed), 1);
+  slot.use.is_awaited = true;
+  out.stamp = slot.use.stamp;
   return success();
 }
 
@@ -315,38 +323,36 @@ Result<void> DeviceEngine::update(const engine::TableRef& table, TableCopy& copy
 
 Result<void> DeviceEngine::run_detect(const syn_batch& batch,
                                       const engine::Fingerprints& fingerprints,
-                                      const engine::TableRef& table, const cpu::DetectRows& rows) {
-  SYN_TRY(start());
-  SYN_TRY(Ring::Lease slot, parts_->ring.acquire(fingerprints.stamp));
-  const bool is_resident = fingerprints.stamp != 0 && slot->use.stamp == fingerprints.stamp;
-  slot->use.is_awaited = false;
+                                      const engine::TableRef& table, const cpu::DetectRows& rows,
+                                      Slot& slot) {
+  const bool is_resident = fingerprints.stamp != 0 && slot.use.stamp == fingerprints.stamp;
+  slot.use.is_awaited = false;
   const std::shared_ptr<TableCopy> copy = parts_->copies.find(table, *parts_->device);
   const std::lock_guard lock(copy->mutex());
-  SYN_TRY(update(table, *copy, *slot));
+  SYN_TRY(update(table, *copy, slot));
 
   const DetectShape shape{batch.row_count, rows.value_count,
                           FingerprintLayout(batch.row_count, rows.value_count),
                           DetectLayout(batch.row_count, rows.bitmap_words)};
   const DetectLayout& layout = shape.layout;
   const size_t in_size = layout.in_size + (is_resident ? 0 : shape.held.size);
-  SYN_TRY(slot->reserve(Area::kHost, std::max(in_size, layout.out_size)));
-  SYN_TRY(slot->reserve(Area::kInput, in_size));
-  SYN_TRY(slot->reserve(Area::kDetected, layout.out_size));
+  SYN_TRY(slot.reserve(Area::kHost, std::max(in_size, layout.out_size)));
+  SYN_TRY(slot.reserve(Area::kInput, in_size));
+  SYN_TRY(slot.reserve(Area::kDetected, layout.out_size));
   const auto pieces = pieces_of(batch, layout);
   if (is_resident && in_size <= kTripSizeMax) {
-    put_pieces(pieces, slot->host());
-    SYN_TRY(slot->detect_trip(shape, copy->memory()));
+    put_pieces(pieces, slot.host());
+    SYN_TRY(slot.detect_trip(shape, copy->memory()));
   } else {
-    SYN_TRY(upload_pieces(pieces, *slot));
+    SYN_TRY(upload_pieces(pieces, slot));
     if (!is_resident) {
-      SYN_TRY(upload_fingerprints(fingerprints, shape.held, layout.in_size, *slot));
+      SYN_TRY(upload_fingerprints(fingerprints, shape.held, layout.in_size, slot));
     }
-    SYN_TRY(slot->run_detect(shape, copy->memory()));
-    SYN_TRY(slot->copy_out(Area::kDetected, layout.out_size));
+    SYN_TRY(slot.run_detect(shape, copy->memory()));
+    SYN_TRY(slot.copy_out(Area::kDetected, layout.out_size));
   }
-  SYN_TRY(slot->wait(Work::kDetect, in_size + layout.out_size));
-  slot.settle();
-  take_detected(*slot, layout, rows);
+  SYN_TRY(slot.wait(Work::kDetect, in_size + layout.out_size));
+  take_detected(slot, layout, rows);
   return success();
 }
 

@@ -4,10 +4,12 @@
 // each fingerprint table that detect meets has a copy there, kept equal by the table's own deltas.
 // Rows that share a key within a batch are settled on the host, which also writes the delta; of a
 // block it chooses and undoes the encodings (seal.hpp). Nothing is started before the first batch.
-// After a failure the device is started anew, with nothing of what it held, as soon as no batch is
-// on it. Threads: any; up to Ring::kSlotCount batches are on the device at once. Errors: kEngine
-// (the device, or a deadline), kEngineNotReady (a table whose copy is not there, or has no room; a
-// device that is started anew), kInvalidArgument and kDamaged, as the CPU's.
+// After a failure of the device's own calls it is started anew, with nothing of what it held, as
+// soon as no batch is on it; not where its results are wrong, or the host's libraries fail.
+// Threads: any; up to Ring::kSlotCount batches are on the device at once. Errors: kEngine (the
+// device, a deadline, or what was wrong beside it), kEngineNotReady (a table whose copy is not
+// there, or has no room; no slot came free; a device that is started anew), kInvalidArgument and
+// kDamaged, as the CPU's.
 #pragma once
 
 #include <memory>

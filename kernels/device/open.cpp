@@ -225,7 +225,7 @@ Result<std::vector<engine::ColumnBytes>> open_block(Slot& slot, std::string_view
     SYN_TRY(take_columns(round, slot.host(), digest, columns));
   }
   if (!sealed.empty()) return cpu::damaged(index - 1, "bytes follow the last chunk");
-  if (!digest.finish(tags_digest)) return fail(ErrorCode::kEngine, "SHA-256 is not available");
+  if (!digest.finish(tags_digest)) return fail(ErrorCode::kInternal, "SHA-256 is not available");
   return columns.take(index - 1);
 }
 

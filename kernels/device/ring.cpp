@@ -9,15 +9,16 @@ namespace syncline::device {
 Result<void> Ring::start(Device& device) {
   // Where the CPU's own cores compute, whoever else works there decides how long it takes.
   WaitTimes* times = device.describe().is_only_forced ? nullptr : &times_;
-  for (std::unique_ptr<Slot>& slot : slots_) {
-    auto fresh = device.make_slot();
-    fresh->wait_limit_us = wait_limit_us_;
-    fresh->times = times;
-    fresh->graveyard = &graveyard_;
-    SYN_TRY(fresh->start());
-    slot = std::move(fresh);
+  Slots fresh;
+  for (std::unique_ptr<Slot>& slot : fresh) {
+    slot = device.make_slot();
+    slot->wait_limit_us = wait_limit_us_;
+    slot->times = times;
+    slot->graveyard = &graveyard_;
+    SYN_TRY(slot->start());
   }
   const std::lock_guard lock(mutex_);
+  slots_ = std::move(fresh);
   is_running_ = true;
   has_failed_ = false;
   return success();
@@ -71,7 +72,7 @@ Result<Ring::Lease> Ring::acquire(uint64_t stamp) {
       return Lease(*this, *slot);
     }
     if (is_free_.wait_until(lock, deadline) == std::cv_status::timeout) {
-      return fail(ErrorCode::kEngine, "no slot of the device came free in time",
+      return fail(ErrorCode::kEngineNotReady, "no slot of the device came free in time",
                   std::to_string(kSlotCount) + " batches are on it");
     }
   }

@@ -5,8 +5,8 @@
 // still be written, so nobody gets it, nor any other slot of the device, until they have ended.
 // Memory that is used no more is given back when the last slot comes back, with none lost.
 // Owner: the engine holds the ring; a Lease returns its slot. Threads: any may acquire; a slot
-// belongs to one at a time. Errors: kEngine (the device, or no slot came free in time),
-// kEngineNotReady (stopped).
+// belongs to one at a time. Errors: kEngine (the device), kEngineNotReady (stopped, or no slot came
+// free in time).
 #pragma once
 
 #include <array>
@@ -29,8 +29,12 @@ class Ring {
     // What was started and not waited for, because something else failed, is waited for here.
     ~Lease() {
       if (slot_ == nullptr) return;
-      if (!is_settled_) ring_->settle(*slot_);
+      finish();
       ring_->give_back(*slot_);
+    }
+    void finish() {
+      if (!is_settled_) ring_->settle(*slot_);
+      is_settled_ = true;
     }
     Lease(Lease&& other) noexcept
         : ring_(other.ring_), slot_(other.slot_), is_settled_(other.is_settled_) {
@@ -52,7 +56,8 @@ class Ring {
   Result<void> start(Device& device);
   // Gives all slots up, and what is buried. False: one is at work, or lost.
   bool stop();
-  // Something failed, not for want of time: what the slots and tables hold may be gone.
+  // The device failed, not for want of time: what the slots and tables hold may be gone. REQUIRES:
+  // a slot is held, so that it is not started anew meanwhile.
   void note_failure() { has_failed_.store(true, std::memory_order_release); }
   bool has_failed() const { return has_failed_.load(std::memory_order_acquire); }
   // The slot with this stamp if it is free. Else the one that this thread used last: its buffers
@@ -68,6 +73,8 @@ class Ring {
   bool clear_graveyard(const Slot& mine);
 
  private:
+  using Slots = std::array<std::unique_ptr<Slot>, kSlotCount>;
+
   void settle(Slot& slot);
   void give_back(Slot& slot);
   bool is_idle_but_for(const Slot* mine) const;
@@ -79,7 +86,7 @@ class Ring {
   int64_t wait_limit_us_;
   WaitTimes times_;
   Graveyard graveyard_;
-  std::array<std::unique_ptr<Slot>, kSlotCount> slots_;
+  Slots slots_;
   std::mutex mutex_;
   std::condition_variable is_free_;
   uint64_t turns_ = 0;

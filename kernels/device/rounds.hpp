@@ -18,6 +18,15 @@ inline void put(uint8_t* to, std::string_view bytes) {
   if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
 }
 
+// What the host's own libraries fail at is not the device's failure.
+template <class T>
+Result<T> on_host(Result<T> result) {
+  if (result.has_value() || result.error().code != ErrorCode::kEngine) return result;
+  Error error = result.error();
+  error.code = ErrorCode::kInternal;
+  return error;
+}
+
 // Where a chunk's additional data and bytes go, and its nonce.
 inline syn_gcm_record make_record(const engine::SealKey& key, size_t index, size_t additional_at,
                                   size_t additional_size) {

@@ -114,7 +114,7 @@ Result<void> compress(Round& round, Slot& slot) {
     }
     if (is_right.value()) return success();
   } while (slot.drop_coder());
-  return fail(ErrorCode::kEngine, "the device says of a frame that it is larger than its place");
+  return fail(ErrorCode::kInternal, "the device says of a frame that it is larger than its place");
 }
 
 // Whether libzstd may make a run of several pieces smaller by more than the contract lets pass.
@@ -129,7 +129,7 @@ Result<size_t> choose_frames(std::string_view content, size_t pieces_size, Frame
                              std::string& host_frames) {
   if (!is_far_sight_needed(content, pieces_size)) return pieces_size;
   frames.host_at = host_frames.size();
-  SYN_TRY(cpu::append_frame(content, host_frames));
+  SYN_TRY(on_host(cpu::append_frame(content, host_frames)));
   frames.host_size = host_frames.size() - frames.host_at;
   if (frames.host_size < pieces_size) return frames.host_size;
   host_frames.resize(frames.host_at);
@@ -314,7 +314,7 @@ Result<engine::Sealed> seal_block(Slot& slot, uint8_t engine,
   }
   sealed.chunk_count = static_cast<uint32_t>(counts.size());
   if (!digest.finish(sealed.tags_digest)) {
-    return fail(ErrorCode::kEngine, "SHA-256 is not available");
+    return fail(ErrorCode::kInternal, "SHA-256 is not available");
   }
   return sealed;
 }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "kernels/cpu/seal.hpp"
+#include "kernels/device/rounds.hpp"
 #include "kernels/device/seal.hpp"
 
 namespace syncline::device {
@@ -50,7 +51,7 @@ bool is_same(const Result<std::vector<engine::ColumnBytes>>& opened, const Colum
 }
 
 auto wrong(const char* what) {
-  return fail(ErrorCode::kEngine, what, "a sample came out otherwise than on the CPU",
+  return fail(ErrorCode::kInternal, what, "a sample came out otherwise than on the CPU",
               "The CPU does it instead; another driver may help. Please report the device.");
 }
 
@@ -66,7 +67,7 @@ Result<void> check_block(Slot& slot, uint8_t engine, const std::vector<std::stri
   if (!is_same(cpu::open_block(sealed.bytes, key, "check", digest), columns)) {
     return wrong("the device does not seal as it should");
   }
-  SYN_TRY(const engine::Sealed by_cpu, cpu::seal_block(columns, key, "check"));
+  SYN_TRY(const engine::Sealed by_cpu, on_host(cpu::seal_block(columns, key, "check")));
   const auto opened = open_block(slot, by_cpu.bytes, key, "check", digest);
   if (!opened.has_value() && opened.error().code == ErrorCode::kEngine) return opened.error();
   if (!is_same(opened, columns)) return wrong("the device does not open as it should");

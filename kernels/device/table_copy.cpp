@@ -231,7 +231,7 @@ void TableCopy::gather(const engine::TableRef& table, const DeltaLayout& layout,
 Result<void> TableCopy::apply_logs(const engine::TableRef& table, Slot& slot) {
   const Pending more = pending(table);
   if (more.bytes > UINT32_MAX) {
-    return fail(ErrorCode::kEngine, "a table's deltas are too many for one copy");
+    return fail(ErrorCode::kInternal, "a table's deltas are too many for one copy");
   }
   const DeltaLayout layout(lanes_.size(), more.records, more.bytes);
   SYN_TRY(slot.reserve(Area::kHost, layout.size));

@@ -128,7 +128,7 @@ Result<void> OpenclSlot::run_fingerprint(const device::FingerprintShape& shape,
   const device::BatchLayout& in = shape.in;
   const uint64_t cell_count = uint64_t{shape.row_count} * (shape.field_count - shape.key_count);
   if (cell_count > UINT32_MAX) {
-    return fail(ErrorCode::kEngine, "a batch has too many cells for the device");
+    return fail(ErrorCode::kEngineNotReady, "a batch has too many cells for the device");
   }
   if (cell_count > 0) {
     const KernelId kernel = shared_.is_processor ? KernelId::kRows : KernelId::kCells;

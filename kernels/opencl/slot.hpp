@@ -1,6 +1,7 @@
 // A slot on an OpenCL device: its queue, its kernels and its buffers.
 //
-// Owner: the engine's ring; the device outlives it. Threads: one at a time. Errors: kEngine.
+// Owner: the engine's ring; the device outlives it. Threads: one at a time. Errors: kEngine,
+// kEngineNotReady (a batch that it cannot take).
 #pragma once
 
 #include <algorithm>

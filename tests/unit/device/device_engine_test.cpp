@@ -186,6 +186,18 @@ TEST_F(DeviceEngineTest, ABatchThatFailsOnTheDeviceIsAnErrorAndTheNextOneIsNot) 
   ASSERT_NO_FATAL_FAILURE(expect_right(tracked));
 }
 
+// All of them are at work, which says nothing of the device.
+TEST_F(DeviceEngineTest, WhereNoSlotComesFreeTheEngineIsNotReady) {
+  Ring ring(kLimitUs);
+  HostDevice device(behaviour_);
+  ASSERT_TRUE(ring.start(device).has_value());
+  std::vector<Ring::Lease> leases;
+  for (size_t i = 0; i < Ring::kSlotCount; ++i) leases.push_back(ring.acquire(0).value());
+  const auto refused = ring.acquire(0);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kEngineNotReady);
+}
+
 // An error that only a new start ends; whatever it had before is gone.
 TEST_F(DeviceEngineTest, ADeviceWhoseContextIsLostIsStartedAnew) {
   Tracked tracked;
@@ -243,6 +255,7 @@ TEST_F(DeviceEngineTest, ALostContextIsStartedAnewOnlyWhenNobodyIsOnTheDevice) {
   for (uint64_t seed = 0; seed < 6; ++seed) threads.emplace_back(work, seed);
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(done, 6);
+  EXPECT_LE(behaviour_.starts, 1 + 3) << "once for each loss";
 }
 
 TEST_F(DeviceEngineTest, TablesThatNobodyUsesMakeRoom) {

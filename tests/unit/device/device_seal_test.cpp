@@ -123,6 +123,22 @@ TEST_F(DeviceSealTest, ADeviceThatSealsWronglySealsNothing) {
   EXPECT_THAT(refused.error().what, HasSubstr("does not seal as it should"));
 }
 
+// The stage is at fault, and whatever else the device holds stays.
+TEST_F(DeviceSealTest, WrongResultsAreNoReasonToStartTheDeviceAnew) {
+  behaviour_.is_coding_wrongly = true;
+  for (int i = 0; i < 3; ++i) ASSERT_FALSE(seal().has_value());
+  behaviour_.is_coding_wrongly = false;
+  ASSERT_TRUE(seal().has_value());
+  behaviour_.is_size_wrong = true;
+  const auto refused = seal();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kEngine);
+  EXPECT_THAT(refused.error().what, HasSubstr("host: the device says of a frame"));
+  behaviour_.is_size_wrong = false;
+  ASSERT_TRUE(seal().has_value());
+  EXPECT_EQ(behaviour_.starts, 1);
+}
+
 TEST_F(DeviceSealTest, WhatNoBlockCanHoldIsRefusedAsTheCpuDoes) {
   const std::vector<ColumnView> wrong = {{0, 9, small_}};
   const auto refused = engine_->seal(wrong, key_, "block");

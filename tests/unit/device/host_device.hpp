@@ -24,7 +24,9 @@ struct Behaviour {
   std::atomic<bool> is_run_failing = false;
   std::atomic<bool> is_context_lost = false;  // all fails, until the device is started anew
   std::atomic<int> slots_alive = 0;
+  std::atomic<int> starts = 0;
   std::atomic<bool> is_coding_wrongly = false;
+  std::atomic<bool> is_size_wrong = false;     // of frames
   std::atomic<int> waits_until_loss = -1;      // at 0 what was started is lost, once; below: never
   std::atomic<size_t> memory_left = SIZE_MAX;  // for tables, in bytes
   std::atomic<size_t> memory_size = SIZE_MAX;  // no lane is larger
@@ -317,6 +319,10 @@ inline Result<void> HostSlot::run_compress(uint32_t piece_count) {
       at<uint32_t>(Area::kFrames, 0)[i] = syn_run_piece(
           kHostGroup, encoder.get(), at<syn_piece_place>(Area::kInput, 0)[i],
           at<uint8_t>(Area::kInput, 0), at<uint8_t>(Area::kFrames, 0), scratch.data());
+      if (behaviour_.is_size_wrong) {
+        at<uint32_t>(Area::kFrames, 0)[i] = UINT32_MAX;
+        continue;
+      }
       const uint32_t middle = at<uint32_t>(Area::kFrames, 0)[i] / 2;
       const uint32_t begin = at<syn_piece_place>(Area::kInput, 0)[i].to;
       if (behaviour_.is_coding_wrongly) *at<uint8_t>(Area::kFrames, begin + middle) ^= 1;
@@ -373,6 +379,7 @@ class HostDevice final : public Device {
     if (behaviour_.is_start_failing) return fail(ErrorCode::kEngine, "it does not start");
     SYN_ASSERT(behaviour_.slots_alive == 0);  // or they would have been lost with the old context
     behaviour_.is_context_lost = false;
+    ++behaviour_.starts;
     return success();
   }
   std::unique_ptr<Slot> make_slot() override { return std::make_unique<HostSlot>(behaviour_); }
