@@ -1,7 +1,7 @@
 // nvCOMP's coder against ours, on a card, by samples of what columns hold.
 //
-// Threads: one a slot. Errors: kEngine where the card or our own coder fails; what nvCOMP does
-// wrong is an answer.
+// Threads: one a slot. Errors: kEngine where the card or our own coder fails, kEngineNotReady where
+// there is no memory for it; what nvCOMP does wrong is an answer.
 #pragma once
 
 #include <cstddef>

@@ -12,7 +12,8 @@ Result<bool> Coders::choose(CudaSlot& slot) {
   if (nvcomp == nullptr) return false;
   const Result<bool> is_better = is_nvcomp_better(slot, *nvcomp, options_.sample_count);
   if (!is_better.has_value()) {
-    warn("the card failed while it was measured: " + to_string(is_better.error()));
+    is_chosen_ = is_better.error().code != ErrorCode::kEngineNotReady;
+    if (is_chosen_) warn("the card failed while it was measured: " + to_string(is_better.error()));
     return is_better.error();
   }
   if (is_better.value()) chosen_.store(nvcomp, std::memory_order_release);

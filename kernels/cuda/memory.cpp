@@ -76,8 +76,15 @@ Result<void> Buffer::reserve(size_t size, device::Slot& slot) {
     slot.bury(std::move(old));
   }
   void* memory = nullptr;
-  SYN_TRY(check(allocate(place_, &memory, wanted),
-                place_ == Place::kDevice ? "no memory on the card" : "no pinned memory"));
+  const bool is_on_card = place_ == Place::kDevice;
+  const cudaError_t status = allocate(place_, &memory, wanted);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    const std::string why = cudaGetErrorString(status);
+    if (is_on_card) return slot.no_room(why);
+    return fail(ErrorCode::kEngineNotReady, "no pinned memory", why);
+  }
+  SYN_TRY(check(status, is_on_card ? "no memory on the card" : "no pinned memory"));
   data_ = static_cast<uint8_t*>(memory);
   capacity_ = wanted;
   return success();

@@ -37,7 +37,8 @@ class Buffer {
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;
 
-  // What was in it is lost where it grows; its old memory goes to the slot's graveyard.
+  // What was in it is lost where it grows; its old memory goes to the slot's graveyard. Where there
+  // is none left it is kEngineNotReady.
   Result<void> reserve(size_t size, device::Slot& slot);
   void release();
 

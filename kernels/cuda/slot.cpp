@@ -183,7 +183,9 @@ Result<void> CudaSlot::run_compress(uint32_t piece_count) {
   const Nvcomp* const nvcomp = coders_ == nullptr ? nullptr : coders_->nvcomp();
   if (nvcomp != nullptr) {
     const Result<void> started = compress_by(nvcomp, piece_count);
-    if (started.has_value()) return started;
+    const bool is_short =
+        !started.has_value() && started.error().code == ErrorCode::kEngineNotReady;
+    if (started.has_value() || is_short) return started;
     coders_->drop(to_string(started.error()));
   }
   return compress_by(nullptr, piece_count);

@@ -1,5 +1,6 @@
 #include "kernels/cuda/table_memory.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -16,6 +17,21 @@ uint64_t slots_of(uint64_t line_count) {
 
 cudaStream_t stream_of(device::Slot& slot) {
   return static_cast<CudaSlot&>(slot).stream();
+}
+
+// Slots come later than tables, and take what their batches need: of the card's memory this much
+// is left to them.
+size_t slots_share(size_t all) {
+  constexpr size_t kShare = 8;
+  constexpr size_t kSizeMax = size_t{2} << 30;
+  return std::min(all / kShare, kSizeMax);
+}
+
+Result<bool> has_room(size_t size) {
+  size_t left = 0;
+  size_t all = 0;
+  SYN_TRY(check(cudaMemGetInfo(&left, &all), "the card does not say how much memory is left"));
+  return size + slots_share(all) <= left;
 }
 
 void give_back_lane(void* keys) {
@@ -56,7 +72,10 @@ Result<void> CudaTableMemory::lay_out(size_t lane, uint64_t line_count, device::
   const uint64_t cells_size =
       slots_of(line_count) * value_count_ * SYN_CELL_SIZE + device::kSlackSize;
   void* memory = nullptr;
-  const cudaError_t taken = allocate(Place::kDevice, &memory, keys_size + cells_size);
+  shortage_ = Shortage::kNone;
+  SYN_TRY(const bool is_there, has_room(keys_size + cells_size));
+  const cudaError_t taken = is_there ? allocate(Place::kDevice, &memory, keys_size + cells_size)
+                                     : cudaErrorMemoryAllocation;
   shortage_ = taken == cudaErrorMemoryAllocation ? Shortage::kFull : Shortage::kNone;
   SYN_TRY(check(taken, "a table does not fit on the card"));
   auto* bytes = static_cast<uint8_t*>(memory);

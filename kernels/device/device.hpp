@@ -2,7 +2,7 @@
 //
 // Owner: the engine owns its device, slots and tables. Threads: a Device any; a Slot or TableMemory
 // one at a time. All that is started on a slot runs in order; nothing but wait() waits for it.
-// Errors: kEngine, with the device's own words.
+// Errors: kEngine, with the device's own words; kEngineNotReady (no_room).
 #pragma once
 
 #include <array>
@@ -131,6 +131,9 @@ class Slot {
   Result<void> wait();
   // Memory that this slot, or a table by its way, uses no more: it is given back when nothing runs.
   void bury(std::shared_ptr<void> memory);
+  // The device has no memory for what this slot needs: no fault. A table's copy makes room for it,
+  // and this batch is another engine's.
+  Error no_room(std::string why);
 
   // What the ring and the engine note of it.
   struct Use {
@@ -141,6 +144,7 @@ class Slot {
     // Its commands did not end in time: its memory may still be written.
     std::atomic<bool> is_lost = false;
     std::thread::id thread;  // that used it last
+    bool is_short = false;   // of the device's memory
   };
   Use use;
   int64_t wait_limit_us = 0;

@@ -173,6 +173,8 @@ class DeviceEngine final : public engine::Engine {
                                engine::Fingerprints& out);
   Result<void> run_detect(const syn_batch& batch, const engine::Fingerprints& fingerprints,
                           const engine::TableRef& table, const cpu::DetectRows& rows, Slot& slot);
+  Result<void> judge(const syn_batch& batch, const engine::Fingerprints& fingerprints,
+                     const cpu::DetectRows& rows, TableCopy& copy, Slot& slot);
 
   // REQUIRES: work that succeeds has waited for all that it started.
   template <class Work>
@@ -194,7 +196,12 @@ class DeviceEngine final : public engine::Engine {
   // a device that is new already.
   void end_failed(Ring::Lease& slot, const Error& error) {
     slot.finish();
-    if (error.code == ErrorCode::kEngine && !parts_->ring.has_lost()) parts_->ring.note_failure();
+    const bool is_short = std::exchange(slot->use.is_short, false);
+    if (parts_->ring.has_lost()) return;
+    if (error.code == ErrorCode::kEngine) parts_->ring.note_failure();
+    if (error.code != ErrorCode::kEngineNotReady || !is_short) return;
+    parts_->copies.drop_oldest();
+    parts_->ring.clear_graveyard(*slot);
   }
 
   // By one thread, which the others wait for: no block is begun before it is known who makes it.
@@ -215,6 +222,7 @@ class DeviceEngine final : public engine::Engine {
     if (!is_other) return success();
     const Result<void> checked = check_blocks(slot, parts_->device->engine());
     if (checked.has_value()) return success();
+    if (checked.error().code == ErrorCode::kEngineNotReady) return checked;
     if (slot.use.is_lost || !slot.drop_coder()) return checked.error();
     return success();
   }
@@ -325,12 +333,19 @@ Result<void> DeviceEngine::run_detect(const syn_batch& batch,
                                       const engine::Fingerprints& fingerprints,
                                       const engine::TableRef& table, const cpu::DetectRows& rows,
                                       Slot& slot) {
-  const bool is_resident = fingerprints.stamp != 0 && slot.use.stamp == fingerprints.stamp;
   slot.use.is_awaited = false;
   const std::shared_ptr<TableCopy> copy = parts_->copies.find(table, *parts_->device);
   const std::lock_guard lock(copy->mutex());
   SYN_TRY(update(table, *copy, slot));
+  const Result<void> judged = judge(batch, fingerprints, rows, *copy, slot);
+  // Nobody gets the copy beside commands on it.
+  if (!judged.has_value() && !parts_->ring.has_lost()) (void)slot.wait();
+  return judged;
+}
 
+Result<void> DeviceEngine::judge(const syn_batch& batch, const engine::Fingerprints& fingerprints,
+                                 const cpu::DetectRows& rows, TableCopy& copy, Slot& slot) {
+  const bool is_resident = fingerprints.stamp != 0 && slot.use.stamp == fingerprints.stamp;
   const DetectShape shape{batch.row_count, rows.value_count,
                           FingerprintLayout(batch.row_count, rows.value_count),
                           DetectLayout(batch.row_count, rows.bitmap_words)};
@@ -342,13 +357,13 @@ Result<void> DeviceEngine::run_detect(const syn_batch& batch,
   const auto pieces = pieces_of(batch, layout);
   if (is_resident && in_size <= kTripSizeMax) {
     put_pieces(pieces, slot.host());
-    SYN_TRY(slot.detect_trip(shape, copy->memory()));
+    SYN_TRY(slot.detect_trip(shape, copy.memory()));
   } else {
     SYN_TRY(upload_pieces(pieces, slot));
     if (!is_resident) {
       SYN_TRY(upload_fingerprints(fingerprints, shape.held, layout.in_size, slot));
     }
-    SYN_TRY(slot.run_detect(shape, copy->memory()));
+    SYN_TRY(slot.run_detect(shape, copy.memory()));
     SYN_TRY(slot.copy_out(Area::kDetected, layout.out_size));
   }
   SYN_TRY(slot.wait(Work::kDetect, in_size + layout.out_size));

@@ -8,8 +8,8 @@
 // soon as no batch is on it; not where its results are wrong, or the host's libraries fail.
 // Threads: any; up to Ring::kSlotCount batches are on the device at once. Errors: kEngine (the
 // device, a deadline, or what was wrong beside it), kEngineNotReady (a table whose copy is not
-// there, or has no room; no slot came free; a device that is started anew), kInvalidArgument and
-// kDamaged, as the CPU's.
+// there, or has no room; no slot came free, or has no memory; a device that is started anew),
+// kInvalidArgument and kDamaged, as the CPU's.
 #pragma once
 
 #include <memory>

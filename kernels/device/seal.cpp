@@ -109,7 +109,7 @@ Result<void> compress(Round& round, Slot& slot) {
     const Result<bool> is_right = run_pieces(round, slot);
     if (!is_right.has_value()) {
       // Whoever's fault it is: the device's own coder is the one that was tested most.
-      slot.drop_coder();
+      if (is_right.error().code != ErrorCode::kEngineNotReady) slot.drop_coder();
       return is_right.error();
     }
     if (is_right.value()) return success();

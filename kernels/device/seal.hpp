@@ -5,7 +5,8 @@
 // the host compares the tags and finds the frames; the device decodes them. A large block goes
 // round by round. Owner: the caller has the slot; what it held of fingerprints stays.
 // Threads: any, one a slot. Errors: kInvalidArgument (seal) and kDamaged (open), as the CPU's;
-// kEngine (the device); kInternal (what it gave is wrong, or the host failed).
+// kEngine (the device); kEngineNotReady (it has no memory for a block); kInternal (what it gave is
+// wrong, or the host failed).
 #pragma once
 
 #include <array>

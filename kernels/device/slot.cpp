@@ -92,6 +92,12 @@ void Slot::bury(std::shared_ptr<void> memory) {
   if (graveyard != nullptr) graveyard->bury(std::move(memory));
 }
 
+Error Slot::no_room(std::string why) {
+  use.is_short = true;
+  return {ErrorCode::kEngineNotReady, "the device has no memory for a batch", std::move(why),
+          "The other engines go on; tables' copies make room where there are any."};
+}
+
 Result<void> Slot::wait_until_done(int64_t limit_us) {
   Result<void> done = poll_until_done(limit_us);
   // What was on its way may not have arrived, a key neither.

@@ -37,6 +37,11 @@ bool TableCopies::drop_idle_for(const TableCopy& refused) {
   return true;
 }
 
+void TableCopies::drop_oldest() {
+  const std::lock_guard lock(mutex_);
+  if (!copies_.empty()) copies_.pop_back();
+}
+
 void TableCopies::refuse(TableCopy& copy, const engine::TableRef& table) {
   const std::lock_guard lock(mutex_);
   copy.refuse(table, turns_);

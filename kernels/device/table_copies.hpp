@@ -1,8 +1,8 @@
 // The copies of fingerprint tables in a device's memory.
 //
 // When that is used up, copies that were not used for a while make room; one that has no room all
-// the same is refused, for a while (table_copy.hpp).
-// Owner: the engine. Threads: any. Errors: none.
+// the same is refused, for a while (table_copy.hpp). Slots come before copies: no batch goes
+// without them, and what they have taken they keep. Owner: the engine. Threads: any. Errors: none.
 #pragma once
 
 #include <list>
@@ -25,6 +25,8 @@ class TableCopies {
   // Drops the copy used least lately, of those that nobody asked for while this one was refused for
   // some batches: tables that are in use by turns never drive each other out. False: there is none.
   bool drop_idle_for(const TableCopy& refused);
+  // Drops the copy used least lately, whoever uses it: a slot comes first.
+  void drop_oldest();
   void refuse(TableCopy& copy, const engine::TableRef& table);
   void drop(const TableCopy& copy);
   void drop_all();

@@ -77,7 +77,16 @@ void TableCopy::give_up(Slot& slot) {
   renew_memory();
 }
 
+// The next batch on the copy may be another slot's, behind whose commands none of this one's may
+// be.
 Result<void> TableCopy::update(const engine::TableRef& table, Slot& slot) {
+  const Result<void> updated = go_on(table, slot);
+  if (updated.has_value() || updated.error().code != ErrorCode::kEngineNotReady) return updated;
+  SYN_TRY(slot.wait());
+  return updated;
+}
+
+Result<void> TableCopy::go_on(const engine::TableRef& table, Slot& slot) {
   slots_left_ =
       std::min(shares_.slots, std::max<uint64_t>(shares_.bytes / slot_size(), kPieceSlotsMin));
   moved_left_ = shares_.moved_slots;

@@ -42,8 +42,8 @@ class TableCopy {
   uint64_t id() const { return id_; }
   std::mutex& mutex() { return mutex_; }
   TableMemory& memory() { return *memory_; }
-  // Makes the copy equal to the host's table, by the slot, or brings it nearer. REQUIRES: the mutex
-  // is held.
+  // Makes the copy equal to the host's table, by the slot, or brings it nearer: then nothing of it
+  // is under way when it comes back. REQUIRES: the mutex is held.
   Result<void> update(const engine::TableRef& table, Slot& slot);
   // Nothing of it is there any more: its memory is buried, and the next update begins anew.
   void give_up(Slot& slot);
@@ -90,6 +90,7 @@ class TableCopy {
   size_t record_size() const { return size_t{value_count_} * SYN_CELL_SIZE; }
   size_t slot_size() const { return sizeof(uint64_t) + record_size(); }
 
+  Result<void> go_on(const engine::TableRef& table, Slot& slot);
   Result<void> begin_lanes(const engine::TableRef& table, Slot& slot);
   Result<void> begin_lane(const engine::TableLaneRef& from, size_t index, Slot& slot);
   Result<void> grow_lane(const engine::TableLaneRef& from, size_t index, Slot& slot);

@@ -9,6 +9,8 @@
 #include "kernels/cuda/slot.hpp"
 #include "kernels/cuda/table_memory.hpp"
 #include "kernels/device/device_engine.hpp"
+#include "kernels/device/table_copy.hpp"
+#include "tests/unit/bodies/zstd_frames.hpp"
 #include "tests/unit/cuda/judge.hpp"
 #include "tests/unit/cuda/played_card.hpp"
 
@@ -153,6 +155,54 @@ TEST_F(CardFaults, ACardWithoutMemoryIsAskedAgain) {
   card_.fail(Call::kAllocate, -1, cudaSuccess);
 }
 
+// Tables take what there is, and slots come later, with batches and blocks that are larger than any
+// before: that is no fault, and a table makes room.
+TEST_F(CardFaults, ACardFilledByTablesHasRoomForItsSlots) {
+  const std::string large = bodies::noise_of(4 << 20, 1, 6);
+  const std::vector<engine::ColumnView> columns = {{0, 0, large}};
+  const auto engine = std::move(make_cuda_engine().value());
+  Judge judge(*engine);
+  ASSERT_TRUE(engine->seal(std::vector<engine::ColumnView>{{0, 0, "small"}}, {}, "").has_value());
+  for (int round = 0; round < 5; ++round) {
+    judge.next_batch(4000);
+    ASSERT_NO_FATAL_FAILURE(judge.expect_right(tracked_));
+  }
+  const int streams = card_.call_count(Call::kStream);
+  card_.memory_size = card_.memory_held() + (1 << 20);
+  const auto refused = engine->seal(columns, {}, "block");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kEngineNotReady) << to_string(refused.error());
+  card_.memory_size = card_.memory_held() + (24 << 20);
+  for (int round = 0; round < 30; ++round) {
+    judge.next_batch(4000);
+    const auto judged = judge.judge(tracked_);
+    if (judged.has_value()) {
+      ASSERT_NO_FATAL_FAILURE(judge.expect_judged_right(tracked_));
+    } else {
+      EXPECT_EQ(judged.error().code, ErrorCode::kEngineNotReady) << to_string(judged.error());
+    }
+    EXPECT_TRUE(engine->seal(columns, {}, "block").has_value()) << "what a slot has it keeps";
+  }
+  EXPECT_EQ(card_.call_count(Call::kStream), streams) << "it was started anew";
+  card_.memory_size = size_t{1} << 40;
+}
+
+TEST_F(CardFaults, ATableLeavesAnEighthOfTheMemoryToSlots) {
+  constexpr uint64_t kLinesAll = (1 << 20) / (SYN_SLOTS_PER_LINE * (8 + SYN_CELL_SIZE));
+  CudaSlot slot;
+  slot.wait_limit_us = kLimitUs;
+  ASSERT_TRUE(slot.start().has_value());
+  CudaTableMemory memory(1, 1);
+  ASSERT_TRUE(memory.prepare(0, slot).has_value());
+  card_.memory_size = card_.memory_held() + (1 << 20);
+  EXPECT_FALSE(memory.lay_out(0, kLinesAll * 9 / 10, slot).has_value());
+  EXPECT_EQ(memory.shortage(), device::TableMemory::Shortage::kFull);
+  EXPECT_TRUE(memory.lay_out(0, kLinesAll * 8 / 10, slot).has_value());
+  EXPECT_EQ(memory.shortage(), device::TableMemory::Shortage::kNone);
+  EXPECT_TRUE(slot.wait().has_value());
+  card_.memory_size = size_t{1} << 40;
+}
+
 // What the suite of all engines asks of the host's table: here the card's own layout is looked at.
 TEST_F(CardFaults, ACopyIsFilledUpAndGrowsOnTheCard) {
   card_.take_lane();
@@ -164,6 +214,46 @@ TEST_F(CardFaults, ACopyIsFilledUpAndGrowsOnTheCard) {
   EXPECT_GE(lane.load_max, 0.875);
   EXPECT_LE(lane.load_max, 0.9375) << "a sixteenth stays empty, so that searches are short";
   EXPECT_GE(lane.growth_count, 5);
+}
+
+// The next batch on a copy that is under way may be another slot's, whose commands nothing keeps
+// behind the first one's: what was begun is waited for. Two lanes grow here, and what a call may
+// move is used up by the first one.
+TEST_F(CardFaults, WhatACopyBeganIsDoneBeforeAnotherSlotHasIt) {
+  state::FingerprintTable table(1, 2);
+  uint64_t key = 1;
+  const auto add = [&](int count) {
+    std::string delta;
+    for (int i = 0; i < count; ++i) {
+      key = key * 6364136223846793005 + 1442695040888963407;
+      delta += static_cast<char>(SYN_DELTA_PUT);
+      delta.append(reinterpret_cast<const char*>(&key), sizeof key).append(SYN_CELL_SIZE, 'x');
+    }
+    for (const model::LaneIndex lane : {0, 1}) ASSERT_TRUE(table.apply(lane, delta).has_value());
+  };
+  device::Graveyard graveyard;
+  HastyDevice device;
+  CudaSlot one;
+  CudaSlot other;
+  for (CudaSlot* slot : {&one, &other}) {
+    slot->wait_limit_us = kLimitUs;
+    slot->graveyard = &graveyard;
+    ASSERT_TRUE(slot->start().has_value());
+  }
+  {
+    device::TableCopy copy(table.ref(), device, {.moved_slots = 64});
+    add(500);
+    ASSERT_TRUE(copy.update(table.ref(), other).has_value());
+    add(1500);
+    ASSERT_FALSE(copy.update(table.ref(), one).has_value());
+    EXPECT_TRUE(card_.is_idle(one.stream()));
+    for (int i = 0; i < 100 && !copy.update(table.ref(), other).has_value(); ++i) continue;
+    ASSERT_TRUE(one.wait().has_value());
+    for (const size_t lane : {0, 1}) {
+      EXPECT_EQ(copy.memory().used_count(lane, other).value(), 2000u) << "lane " << lane;
+    }
+  }
+  graveyard.clear();
 }
 
 // A batch whose arrays are all in this memory, one behind the other.

@@ -138,8 +138,8 @@ TEST_F(CodersTest, OursIsCheckedEvenWhereNvcompIsTakenFirst) {
   PlayedCard::get().is_coding_wrongly = false;
 }
 
-TEST_F(CodersTest, WhatEndsTheContextWhileItIsMeasuredIsNotTriedAgain) {
-  const PlayedNvcomp nvcomp(NvcompFault::kBreaksCard);
+TEST_F(CodersTest, WhatFailsOnTheCardWhileItIsMeasuredIsNotTriedAgain) {
+  const PlayedNvcomp nvcomp(NvcompFault::kFailsOnCard);
   use(nvcomp);
   const std::vector<engine::ColumnView> columns = {{0, 0, words_}};
   EXPECT_FALSE(engine_->seal(columns, {}, "block").has_value());

@@ -28,6 +28,7 @@ namespace syncline::cuda {
 enum class Call {
   kAllocate,
   kAllocatePinned,
+  kMemoryInfo,
   kStream,
   kCopy,
   kClear,
@@ -38,7 +39,7 @@ enum class Call {
   kInstantiate,
   kLaunchGraph,
 };
-inline constexpr size_t kCallCount = 11;
+inline constexpr size_t kCallCount = 12;
 
 // Memory that a command refers to.
 struct Range {
@@ -65,12 +66,16 @@ class PlayedCard {
   // reset.
   void fail(Call call, int behind, cudaError_t error);
   int call_count(Call call);
+  // What there is for cudaMalloc, in bytes.
+  std::atomic<size_t> memory_size = size_t{1} << 40;
   // Whether our own coder's kernel gives frames that open to other bytes.
   std::atomic<bool> is_coding_wrongly = false;
   // No stream is ever done, until it goes on.
   void hang();
   void go_on();
 
+  bool is_idle(cudaStream_t stream);
+  size_t memory_held();  // by cudaMalloc
   size_t allocation_count();
   // Graphs that were captured or made executable, and are not given back.
   size_t graph_count();
@@ -90,6 +95,7 @@ class PlayedCard {
   // The runtime.
   cudaError_t allocate(Call call, void** memory, size_t size);
   cudaError_t give_back(Call call, void* memory);
+  cudaError_t memory_info(size_t* left, size_t* all);
   cudaMemoryType type_of(const void* memory);
   cudaError_t make_stream(cudaStream_t* stream);
   cudaError_t end_stream(cudaStream_t stream);
@@ -119,6 +125,7 @@ class PlayedCard {
   using Allocations = std::map<const uint8_t*, Allocation>;
 
   cudaError_t begin(Call call);
+  size_t memory_taken() const;
   cudaError_t spoil_capture(cudaStream_t stream);
   Allocations::iterator find(const void* data);
   void expect_there(const Range& use);

@@ -30,7 +30,7 @@ enum class NvcompFault {
   kNoContentSize,  // which our reader wants
   kVaries,         // other bytes each time
   kWrongContent,
-  kBreaksCard,  // its command ends the context
+  kFailsOnCard,  // after it was started
 };
 
 class PlayedNvcomp final : public Nvcomp {
@@ -52,9 +52,8 @@ class PlayedNvcomp final : public Nvcomp {
     const NvcompFault fault = this->fault();
     const int call = calls_++;
     if (fault == NvcompFault::kRefuses) return fail(ErrorCode::kEngine, "it does not start");
-    if (fault == NvcompFault::kBreaksCard) {
-      PlayedCard::get().fail(Call::kQuery, 1, cudaErrorIllegalAddress);
-    }
+    if (fault == NvcompFault::kFailsOnCard)
+      PlayedCard::get().fail(Call::kQuery, 1, cudaErrorUnknown);
     const std::vector<Range> uses{
         range(batch.from, batch.count),      range(batch.from_sizes, batch.count),
         range(batch.to, batch.count),        range(batch.to_sizes, batch.count),

@@ -78,6 +78,11 @@ void PlayedCard::go_on() {
   is_hanging_ = false;
 }
 
+bool PlayedCard::is_idle(cudaStream_t stream) {
+  const std::lock_guard lock(mutex_);
+  return streams_.at(stream)->commands.empty();
+}
+
 size_t PlayedCard::allocation_count() {
   const std::lock_guard lock(mutex_);
   return allocations_.size();
@@ -166,11 +171,34 @@ cudaError_t PlayedCard::allocate(Call call, void** memory, size_t size) {
   const std::lock_guard lock(mutex_);
   if (capturing != nullptr) return spoil_capture(capturing);
   if (const cudaError_t error = begin(call); error != cudaSuccess) return error;
+  const bool is_full = call == Call::kAllocate && memory_taken() + size > memory_size;
+  if (is_full) return told(cudaErrorMemoryAllocation);
   *memory = std::malloc(size);
   if (*memory == nullptr) return told(cudaErrorMemoryAllocation);
   std::memset(*memory, 0xcd, size);
   allocations_[bytes_of(*memory)] = {*memory, size, call, 0};
   lost_.erase(bytes_of(*memory));
+  return cudaSuccess;
+}
+
+size_t PlayedCard::memory_held() {
+  const std::lock_guard lock(mutex_);
+  return memory_taken();
+}
+
+size_t PlayedCard::memory_taken() const {
+  size_t taken = 0;
+  for (const auto& [at, allocation] : allocations_) {
+    if (allocation.call == Call::kAllocate) taken += allocation.size;
+  }
+  return taken;
+}
+
+cudaError_t PlayedCard::memory_info(size_t* left, size_t* all) {
+  const std::lock_guard lock(mutex_);
+  if (const cudaError_t error = begin(Call::kMemoryInfo); error != cudaSuccess) return error;
+  *all = memory_size;
+  *left = *all - std::min(*all, memory_taken());
   return cudaSuccess;
 }
 
@@ -401,6 +429,9 @@ cudaError_t cudaFree(void* memory) {
 }
 cudaError_t cudaFreeHost(void* memory) {
   return PlayedCard::get().give_back(Call::kAllocatePinned, memory);
+}
+cudaError_t cudaMemGetInfo(size_t* left, size_t* all) {
+  return PlayedCard::get().memory_info(left, all);
 }
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* memory) {
   *attributes = {};
