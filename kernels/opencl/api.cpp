@@ -6,6 +6,16 @@ namespace syncline::opencl {
 namespace {
 
 std::atomic<uint64_t> taken_count = 0;
+std::atomic<uint64_t> held_size = 0;
+
+// On the device; 0: it lies on the host.
+uint64_t size_there(cl_mem memory) {
+  cl_mem_flags flags = 0;
+  size_t size = 0;
+  clGetMemObjectInfo(memory, CL_MEM_FLAGS, sizeof flags, &flags, nullptr);
+  clGetMemObjectInfo(memory, CL_MEM_SIZE, sizeof size, &size, nullptr);
+  return (flags & CL_MEM_ALLOC_HOST_PTR) != 0 ? 0 : size;
+}
 
 const char* name_of(cl_int status) {
   switch (status) {
@@ -56,7 +66,23 @@ Result<void> check(cl_int status, const char* what) {
 
 Memory make_memory(cl_context context, cl_mem_flags flags, size_t size, cl_int& status) {
   taken_count.fetch_add(1, std::memory_order_relaxed);
-  return Memory(clCreateBuffer(context, flags, size, nullptr, &status));
+  Memory made(clCreateBuffer(context, flags, size, nullptr, &status));
+  if (made) held_size.fetch_add(size_there(made.get()), std::memory_order_relaxed);
+  return made;
+}
+
+cl_int release_memory(cl_mem memory) {
+  held_size.fetch_sub(size_there(memory), std::memory_order_relaxed);
+  return clReleaseMemObject(memory);
+}
+
+uint64_t memory_held() {
+  return held_size.load(std::memory_order_relaxed);
+}
+
+bool is_memory_short(cl_int status) {
+  return status == CL_MEM_OBJECT_ALLOCATION_FAILURE || status == CL_OUT_OF_RESOURCES ||
+         status == CL_INVALID_BUFFER_SIZE;
 }
 
 uint64_t allocations() {

@@ -38,7 +38,8 @@ using Context = Handle<cl_context, clReleaseContext>;
 using Queue = Handle<cl_command_queue, clReleaseCommandQueue>;
 using Program = Handle<cl_program, clReleaseProgram>;
 using Kernel = Handle<cl_kernel, clReleaseKernel>;
-using Memory = Handle<cl_mem, clReleaseMemObject>;
+cl_int release_memory(cl_mem memory);
+using Memory = Handle<cl_mem, release_memory>;
 using Event = Handle<cl_event, clReleaseEvent>;
 
 // "CL_OUT_OF_RESOURCES (-5)"
@@ -59,5 +60,9 @@ std::string device_text(cl_device_id device, cl_device_info what);
 // All memory on devices that this process takes is taken here, and counted.
 Memory make_memory(cl_context context, cl_mem_flags flags, size_t size, cl_int& status);
 uint64_t allocations();
+// Bytes that it has now, but for what lies on the host.
+uint64_t memory_held();
+// Whether a buffer was refused for want of memory.
+bool is_memory_short(cl_int status);
 
 }  // namespace syncline::opencl

@@ -34,6 +34,8 @@ constexpr uint32_t kLaneWorkers = 32;
 constexpr size_t kBlockWidth = 32;
 constexpr size_t kBlockGroups = 8;
 constexpr size_t kProcessorBlockGroups = 4;
+// Of the device's memory that a slot's groups may take.
+constexpr uint64_t kScratchSizeMax = 256u << 20;
 // Compiling is no batch: it may take longer than one.
 constexpr int64_t kWarmUpLimitUs = 60'000'000;
 
@@ -63,6 +65,10 @@ std::string objection(cl_device_id device) {
     return "its driver has no compiler";
   }
   if (device_info<cl_bool>(device, CL_DEVICE_ENDIAN_LITTLE) == CL_FALSE) return "it is big endian";
+  constexpr cl_ulong kLocalSizeMin = std::max(sizeof(syn_zstd_encoder), sizeof(syn_zstd_decoder));
+  if (device_info<cl_ulong>(device, CL_DEVICE_LOCAL_MEM_SIZE) < kLocalSizeMin) {
+    return "its groups share too little memory";
+  }
   return {};
 }
 
@@ -146,6 +152,10 @@ class OpenclDevice final : public device::Device {
     shared_.device = chosen.device;
     shared_.allocation_size_max =
         device_info<cl_ulong>(chosen.device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, 1 << 27);
+    shared_.memory_size =
+        options.memory_size != 0
+            ? options.memory_size
+            : device_info<cl_ulong>(chosen.device, CL_DEVICE_GLOBAL_MEM_SIZE, 1 << 27);
   }
 
   engine::Description describe() const override {
@@ -170,6 +180,8 @@ class OpenclDevice final : public device::Device {
 
  private:
   size_t group_size_max() const;
+  Result<Program> build(cl_context context, size_t width);
+  Result<void> build_widest(cl_context context);
 
   std::string name_;
   OpenclOptions options_;
@@ -199,6 +211,31 @@ size_t OpenclDevice::group_size_max() const {
   return std::max<size_t>(least, 1);
 }
 
+Result<Program> OpenclDevice::build(cl_context context, size_t width) {
+  const std::string option = "-DSYN_GROUP_WIDTH=" + std::to_string(width);
+  SYN_TRY(BuiltProgram built,
+          build_program({context, shared_.device, option + " " + options_.build_options,
+                         options_.cache_folder, options_.on_compile}));
+  return std::move(built.program);
+}
+
+// By groups of the width that suits the device; a group of one runs everywhere.
+Result<void> OpenclDevice::build_widest(cl_context context) {
+  shared_.block_width = options_.block_width != 0 ? options_.block_width
+                        : shared_.is_processor    ? 1
+                                                  : kBlockWidth;
+  Result<Program> built = build(context, shared_.block_width);
+  if (built.has_value()) {
+    shared_.program = std::move(built.value());
+    if (group_size_max() >= shared_.block_width) return success();
+  } else if (shared_.block_width == 1) {
+    return built.error();
+  }
+  shared_.block_width = 1;
+  SYN_TRY(shared_.program, build(context, 1));
+  return success();
+}
+
 Result<void> OpenclDevice::start() {
   if (warm_ != nullptr && warm_->use.is_lost) {
     SYN_TRY(const bool is_done, warm_->is_done());
@@ -207,22 +244,18 @@ Result<void> OpenclDevice::start() {
   cl_int status = CL_SUCCESS;
   Context context(clCreateContext(nullptr, 1, &shared_.device, nullptr, nullptr, &status));
   SYN_TRY(check(status, "no context"));
-  shared_.block_width = options_.block_width != 0 ? options_.block_width
-                        : shared_.is_processor    ? 1
-                                                  : kBlockWidth;
-  const std::string width = "-DSYN_GROUP_WIDTH=" + std::to_string(shared_.block_width);
-  SYN_TRY(BuiltProgram built,
-          build_program({context.get(), shared_.device, width + " " + options_.build_options,
-                         options_.cache_folder, options_.on_compile}));
-  shared_.program = std::move(built.program);
+  SYN_TRY(build_widest(context.get()));
   shared_.context = std::move(context);
   shared_.group_size =
       std::min(shared_.is_processor ? kProcessorGroupSize : kGroupSize, group_size_max());
   shared_.lane_workers = shared_.is_processor ? 1 : kLaneWorkers;
   shared_.lane_group_size =
       shared_.is_processor ? 1 : std::min<size_t>(shared_.group_size, kLaneWorkers);
-  shared_.block_groups = device_info<cl_uint>(shared_.device, CL_DEVICE_MAX_COMPUTE_UNITS, 1) *
-                         (shared_.is_processor ? kProcessorBlockGroups : kBlockGroups);
+  const uint64_t groups_max =
+      std::min(kScratchSizeMax, shared_.allocation_size_max / 2) / SYN_CODER_SCRATCH_SIZE;
+  const size_t groups = device_info<cl_uint>(shared_.device, CL_DEVICE_MAX_COMPUTE_UNITS, 1) *
+                        (shared_.is_processor ? kProcessorBlockGroups : kBlockGroups);
+  shared_.block_groups = std::max<size_t>(std::min<uint64_t>(groups, groups_max), 1);
   // Kept where it came to no end: what is on it may still use its memory.
   warm_ = std::make_unique<OpenclSlot>(shared_);
   warm_->wait_limit_us = std::max(kWarmUpLimitUs, options_.wait_limit_us);

@@ -27,6 +27,7 @@ struct OpenclOptions {
   std::string cache_folder = {};
   std::string build_options = {};  // for the driver's compiler, beside ours
   int64_t wait_limit_us = 0;       // of one wait; 0: what every device has
+  uint64_t memory_size = 0;        // so much of the device's is used; 0: all
   size_t block_width = 0;          // work items that share a piece of a block; 0: what suits it
   ProcessorUse processor = ProcessorUse::kEqual;
   // Before kernels that no cache has are compiled: seconds on a card, up to a minute on a

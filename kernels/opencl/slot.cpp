@@ -27,8 +27,12 @@ Result<void> Buffer::reserve(const Shared& shared, OpenclSlot& slot, size_t size
   if (memory_) slot.bury(std::make_shared<Memory>(std::exchange(memory_, {})));
   const cl_mem_flags flags =
       CL_MEM_READ_WRITE | (place_ == Place::kHost ? CL_MEM_ALLOC_HOST_PTR : 0);
+  // Many drivers find out only when a command uses it, and then that is their failure.
+  const bool is_beyond = place_ == Place::kDevice && memory_held() + wanted > shared.memory_size;
+  if (is_beyond) return slot.no_room("all of it is taken");
   cl_int status = CL_SUCCESS;
   memory_ = make_memory(shared.context.get(), flags, wanted, status);
+  if (is_memory_short(status)) return slot.no_room(error_name(status));
   SYN_TRY(check(status, "no memory on the device"));
   if (place_ == Place::kHost) {
     mapped_ = static_cast<uint8_t*>(clEnqueueMapBuffer(slot.queue(), memory_.get(), CL_FALSE,

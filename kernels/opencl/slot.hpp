@@ -19,6 +19,7 @@ struct Shared {
   Context context;
   Program program;
   uint64_t allocation_size_max = 0;
+  uint64_t memory_size = 0;
   bool is_processor = false;
   size_t group_size = 1;       // of kernels that go over cells, rows or slots
   uint32_t lane_workers = 1;   // work items that share a lane's deltas
@@ -50,7 +51,8 @@ class Buffer {
   enum class Place { kDevice, kHost };
   explicit Buffer(Place place) : place_(place) {}
   // What was in it is lost where it grows; the host's is there when the slot's queue has come so
-  // far. Its old memory goes to the slot's graveyard.
+  // far. Its old memory goes to the slot's graveyard. Where there is none left it is
+  // kEngineNotReady.
   Result<void> reserve(const Shared& shared, OpenclSlot& slot, size_t size);
   cl_mem memory() const { return memory_.get(); }
   uint8_t* host() const { return mapped_; }

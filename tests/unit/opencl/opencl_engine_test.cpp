@@ -16,6 +16,7 @@
 #include "kernels/opencl/program.hpp"
 #include "kernels/opencl/slot.hpp"
 #include "tests/conformance/random_batch.hpp"
+#include "tests/unit/bodies/zstd_frames.hpp"
 #include "tests/unit/device/steady_rounds.hpp"
 
 namespace syncline::opencl {
@@ -146,6 +147,21 @@ TEST_F(OpenclTest, ASteadyStateTakesNoMemoryOnTheDevice) {
   EXPECT_GT(warm, before + 4);
   ASSERT_NO_FATAL_FAILURE(rounds.run(20));
   EXPECT_EQ(allocations(), warm);
+}
+
+TEST_F(OpenclTest, ABlockThatFindsNoMemoryIsNoFault) {
+  options_.memory_size = memory_held() + (24 << 20);
+  const auto engine = std::move(make_opencl_engine(options_).value());
+  device::SteadyRounds rounds(*engine);
+  ASSERT_NO_FATAL_FAILURE(rounds.run(3));
+  const std::string large = bodies::noise_of(20 << 20, 1, 6);
+  const std::vector<engine::ColumnView> columns = {{0, 0, large}};
+  for (int i = 0; i < 3; ++i) {
+    const auto refused = engine->seal(columns, {}, "block");
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::kEngineNotReady) << to_string(refused.error());
+  }
+  ASSERT_NO_FATAL_FAILURE(rounds.run(3));
 }
 
 TEST_F(OpenclTest, WhatTheDriverCannotCompileIsSaidInItsWords) {
