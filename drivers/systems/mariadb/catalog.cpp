@@ -80,7 +80,7 @@ Result<std::vector<ports::TableInfo>> MariadbCatalog::tables() {
 Result<std::vector<Finding>> MariadbCatalog::findings() {
   SYN_TRY(auto connection, Connection::open(shared_->access(), Purpose::kSql));
   std::vector<Finding> out;
-  find_flavour(*connection, out);
+  find_flavour(connection->kind(), connection->place(), out);
   if (shared_->is_scan) {
     SYN_TRY(find_in_scanned_server(*connection, out));
   } else {

@@ -208,10 +208,12 @@ Result<void> Decoder::take_event(Event event) {
     case EventKind::kGroup:
       return on_group(event);
     case EventKind::kIncident:
-      for (const Followed& followed : followed_) rescan(followed);
+      rescan_behind_incident();
       return success();
     default:
-      return is_in_group() ? on_in_group(std::move(event)) : success();
+      if (is_in_group()) return on_in_group(std::move(event));
+      if (event.kind == EventKind::kStrange) rescan_behind_strange(event);
+      return success();
   }
 }
 
@@ -290,7 +292,7 @@ Result<void> Decoder::on_in_group(Event event) {
   }
   if (event.kind == EventKind::kPrepared || event.kind == EventKind::kCommit) return end_group();
   const bool is_of_rows = event.kind == EventKind::kTableMap || event.kind == EventKind::kRows ||
-                          event.kind == EventKind::kUntold;
+                          event.kind == EventKind::kUntold || event.kind == EventKind::kStrange;
   if (group_.kind == GroupKind::kPrepared) {
     const bool is_statement = event.kind == EventKind::kStatement;
     if (is_of_rows || is_statement) hold_prepared(std::move(event));
@@ -321,6 +323,9 @@ Result<void> Decoder::on_table(const Event& event) {
       return on_table_map(event);
     case EventKind::kUntold:
       return on_untold(event);
+    case EventKind::kStrange:
+      rescan_behind_strange(event);
+      return success();
     default:
       return on_rows(event);
   }

@@ -35,6 +35,23 @@ void Decoder::rescan_behind_statement(const Followed& followed) {
                            "SET GLOBAL binlog_format = 'ROW'; and nothing else in sessions."});
 }
 
+void Decoder::rescan_behind_incident() {
+  for (const Followed& followed : followed_) {
+    rescan_untold(followed, {"what happened to " + followed.mapping->table,
+                             "the server could not write all that happened (INCIDENT)",
+                             "The server's error log says why."});
+  }
+}
+
+void Decoder::rescan_behind_strange(const Event& event) {
+  for (const Followed& followed : followed_) {
+    rescan_untold(followed, {"what happened to " + followed.mapping->table,
+                             "it has an event of type " + std::to_string(event.type) +
+                                 ", which this version does not know",
+                             "A newer version of Syncline may know this server's log."});
+  }
+}
+
 // Parts of values in place of values: which rows they are of is told, what the rows are now is not.
 Result<void> Decoder::on_untold(const Event& event) {
   const auto found = bound_.find(event.table);

@@ -3,10 +3,13 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "drivers/systems/mariadb/detail/wire_reader.hpp"
+
 namespace syncline::mariadb {
 namespace {
 
 constexpr size_t kHeaderSize = 19;
+constexpr size_t kTypeOffset = 4;
 
 std::string_view view(const MARIADB_STRING& text) {
   return {text.str, text.length};
@@ -19,7 +22,13 @@ std::string_view body_of(const MARIADB_RPL_EVENT& read, size_t checksum_size) {
           read.raw_data_size - start - checksum_size};
 }
 
-EventKind kind_of(mariadb_rpl_event type) {
+// The library calls those that it does not know 0.
+uint8_t type_of(const MARIADB_RPL_EVENT& read) {
+  const size_t at = read.raw_data_ofs + kTypeOffset;
+  return at < read.raw_data_size ? read.raw_data[at] : 0;
+}
+
+EventKind kind_of(uint8_t type, uint16_t flags) {
   switch (type) {
     case HEARTBEAT_LOG_EVENT:
       return EventKind::kHeartbeat;
@@ -55,7 +64,7 @@ EventKind kind_of(mariadb_rpl_event type) {
     case XA_PREPARE_LOG_EVENT:
       return EventKind::kPrepared;
     default:
-      return EventKind::kOther;
+      return kind_of_unread(type, flags);
   }
 }
 
@@ -89,10 +98,54 @@ void set_rows(const st_mariadb_rpl_rows_event& rows, Event& event) {
 
 }  // namespace
 
+// What a statement is told beside its text, files that one loads, what is told of rows or of the
+// log itself. Both servers' numbers.
+EventKind kind_of_unread(uint8_t type, uint16_t flags) {
+  switch (type) {
+    case STOP_EVENT:
+    case INTVAR_EVENT:
+    case RAND_EVENT:
+    case USER_VAR_EVENT:
+    case BEGIN_LOAD_QUERY_EVENT:
+    case APPEND_BLOCK_EVENT:
+    case DELETE_FILE_EVENT:
+    case IGNORABLE_LOG_EVENT:
+    case ROWS_QUERY_LOG_EVENT:
+    case PREVIOUS_GTIDS_LOG_EVENT:
+    case TRANSACTION_CONTEXT_EVENT:
+    case VIEW_CHANGE_EVENT:
+    case ANNOTATE_ROWS_EVENT:
+    case BINLOG_CHECKPOINT_EVENT:
+    case GTID_LIST_EVENT:
+    case START_ENCRYPTION_EVENT:
+      return EventKind::kOther;
+    default:
+      return (flags & LOG_EVENT_IGNORABLE_F) != 0 ? EventKind::kOther : EventKind::kStrange;
+  }
+}
+
+Event make_refused_event(std::string_view header) {
+  WireReader in(header);
+  Event event;
+  event.time_s = static_cast<uint32_t>(in.number(4));
+  event.type = static_cast<uint8_t>(in.number(1));
+  event.server = static_cast<uint32_t>(in.number(4));
+  event.size = static_cast<uint32_t>(in.number(4));
+  event.end = in.number(4);
+  const auto flags = static_cast<uint16_t>(in.number(2));
+  event.is_artificial = (flags & LOG_EVENT_ARTIFICIAL_F) != 0;
+  event.kind = kind_of(event.type, flags);
+  const bool is_enough = event.kind == EventKind::kOther || event.kind == EventKind::kStrange ||
+                         event.kind == EventKind::kIncident;
+  if (is_enough && in.is_ok()) event.bytes = std::make_shared<const std::string>();
+  return event;
+}
+
 Event make_event(MARIADB_RPL_EVENT* read, size_t checksum_size) {
   Event event;
   event.bytes = std::shared_ptr<MARIADB_RPL_EVENT>(read, mariadb_free_rpl_event);
-  event.kind = kind_of(read->event_type);
+  event.type = type_of(*read);
+  event.kind = kind_of(event.type, read->flags);
   event.is_artificial = (read->flags & LOG_EVENT_ARTIFICIAL_F) != 0;
   event.time_s = read->timestamp;
   event.server = read->server_id;

@@ -174,12 +174,19 @@ Result<void> find_passed_on(Connection& connection, std::vector<Finding>& out) {
 
 }  // namespace
 
-void find_flavour(const Connection& connection, std::vector<Finding>& out) {
-  const ServerKind& kind = connection.kind();
-  if (!kind.is_mysql()) return;
+void find_flavour(const ServerKind& kind, const std::string& place, std::vector<Finding>& out) {
+  if (!kind.is_mysql()) {
+    if (kind.version < kMariadbUntested) return;
+    out.push_back({Severity::kWarning, "",
+                   place + " is a MariaDB " + kind.text +
+                       ", newer than those that this version was tested with (10.11, 11.4): where "
+                       "its log has something new, tables are read whole",
+                   "try with a copy first, and compare with `syncline verify`"});
+    return;
+  }
   const bool is_new = kind.version >= kMysql80;
   out.push_back({Severity::kWarning, "",
-                 connection.place() + " is a MySQL " + kind.text +
+                 place + " is a MySQL " + kind.text +
                      (is_new ? ": MySQL 8 is written for from its documentation, and untested"
                              : ": our writes wait for locks for up to a second, and in a deadlock "
                                "the server may choose the user's transaction"),

@@ -60,6 +60,7 @@ auto damaged(std::string why) {
               "nothing: the log is opened anew");
 }
 
+// kOther: of one that is read otherwise, or not.
 EventKind kind_of(Type type) {
   switch (type) {
     case Type::kQuery:
@@ -287,7 +288,12 @@ Result<Event> MysqlLog::read(std::shared_ptr<const void> owner, std::string_view
   header.flags = static_cast<uint16_t>(in.number(2));
   event.is_artificial = (header.flags & kArtificial) != 0;
   if (!in.is_ok() || event.size != bytes.size()) return damaged("an event has another size");
-  event.kind = kind_of(static_cast<Type>(header.type));
+  const auto type = static_cast<Type>(header.type);
+  event.type = header.type;
+  event.kind = kind_of(type);
+  if (event.kind == EventKind::kOther && type != Type::kTransactionPayload) {
+    event.kind = kind_of_unread(header.type, header.flags);
+  }
   event.body = in.rest();
   return event;
 }

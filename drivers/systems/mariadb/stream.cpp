@@ -71,6 +71,14 @@ std::optional<FileName> next_file_refused(const MYSQL& handle, size_t checksum_s
   return parse_file_name({name, size - overhead});
 }
 
+// An event that the library refuses, or reads as it is not: a file that a statement loads, which
+// need not end as a text does. Its header still lies where the library keeps the last message.
+Event event_refused(const MYSQL& handle) {
+  const unsigned char* packet = handle.net.read_pos;
+  if (packet == nullptr || packet[0] != 0) return {};
+  return make_refused_event({reinterpret_cast<const char*>(packet) + 1, kHeaderSize});
+}
+
 }  // namespace
 
 class Stream::Reading {
@@ -145,12 +153,11 @@ class Stream::Reading {
   void read_ahead() {
     name_thread("binlog");
     while (!queue_.is_closed()) {
-      MARIADB_RPL_EVENT* fetched = mariadb_rpl_fetch(reader_.get(), nullptr);
-      if (fetched == nullptr) {
+      Event event = next_event();
+      if (!event) {
         give_end();
         return;
       }
-      Event event = make_event(fetched, checksum_size());
       if (event.kind == EventKind::kHeartbeat) continue;
       if (auto next = next_file(event)) {
         give(std::move(*next));
@@ -158,6 +165,17 @@ class Stream::Reading {
       }
       if (!give(std::move(event))) return;
     }
+  }
+
+  // None where the stream has ended, or what is next cannot be read.
+  Event next_event() {
+    MARIADB_RPL_EVENT* fetched = mariadb_rpl_fetch(reader_.get(), nullptr);
+    if (fetched != nullptr) return make_event(fetched, checksum_size());
+    const unsigned why = mariadb_rpl_errno(reader_.get());
+    const bool is_refused = why == CR_BINLOG_ERROR || why == CR_UNKNOWN_BINLOG_EVENT;
+    Event event = is_refused ? event_refused(*connection_->handle()) : Event();
+    if (event) reader_->error_no = 0;
+    return event;
   }
 
   void read_mysql_ahead() {

@@ -200,6 +200,22 @@ TEST_F(Capture, AStatementInPlaceOfRowsIsSaidAndScanned) {
   EXPECT_THAT(take(1), ElementsAre("update 1 name=Anna mail=a@x"));
 }
 
+// Its file is in the log, block by block: bytes that end as no text does.
+TEST_F(Capture, AFileThatAStatementLoadsIsScanned) {
+  start_customers();
+  user_.run("SET SESSION binlog_format = 'STATEMENT'");
+  for (const std::string rows : {"3", "20000"}) {
+    const std::string file = "'" + Server::instance().folder() + "/data/" + rows + ".rows'";
+    user_.run("SELECT seq, repeat('x', 100), NULL FROM seq_1_to_" + rows + " INTO OUTFILE " + file,
+              "LOAD DATA INFILE " + file + " REPLACE INTO TABLE customer");
+    poll_until([this] { return !rescans_.empty(); });
+    EXPECT_THAT(snapshot(10'000), SizeIs(std::stoul(rows)));
+    rescans_.clear();
+  }
+  user_.run("SET SESSION binlog_format = 'ROW'", "UPDATE customer SET name = 'Bob' WHERE id = 2");
+  EXPECT_THAT(take(1), ElementsAre("update 2 name=Bob mail=NULL"));
+}
+
 TEST_F(Capture, AnAnalyzedStatementIsOneInPlaceOfRows) {
   start_customers();
   user_.run("INSERT INTO customer VALUES (1, 'Ann', NULL)");

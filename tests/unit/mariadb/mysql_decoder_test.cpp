@@ -74,6 +74,32 @@ TEST_F(MysqlDecoder, ATransactionIsShownWithItsPlace) {
   EXPECT_EQ((Place{0, 1, 500}), decoder_->reached());
 }
 
+TEST_F(MysqlDecoder, WhatNobodyKnowsIsScannedFor) {
+  uint32_t end = 300;
+  const auto scans_of = [&](int type, uint16_t flags) {
+    end += 100;
+    read({made::gtid(1, end), made::query("BEGIN", 0),
+          made::event(type, "x", 0, made::Sum::kCrc32, flags), made::xid(end + 50)});
+    EXPECT_EQ(found_.rescan.size(), found_.stopped.size());
+    return found_.rescan.size();
+  };
+  for (const int type : {3, 5, 9, 11, 13, 14, 17, 28, 29, 35, 36, 37}) {
+    EXPECT_EQ(0U, scans_of(type, 0)) << type;
+  }
+  for (const int type : {6, 8, 10, 12, 20, 21, 22, 43, 77, 172}) {
+    EXPECT_EQ(1U, scans_of(type, 0)) << type;
+    EXPECT_EQ(0U, scans_of(type, 0x80)) << type;
+  }
+}
+
+TEST_F(MysqlDecoder, WhatNobodyKnowsIsScannedForWhereWhatItIsInCounts) {
+  const std::string start = "XA START X'61',X'',1";
+  read({made::gtid(1, 300), made::query(start, 0), made::event(77, "x", 0), prepared('\0')});
+  EXPECT_THAT(found_.rescan, testing::IsEmpty());
+  read({made::gtid(2, 900), made::query("XA COMMIT X'61',X'',1", 950)});
+  EXPECT_THAT(found_.rescan, testing::SizeIs(1));
+}
+
 TEST_F(MysqlDecoder, WhatIsPreparedIsShownWhereItIsCommitted) {
   const std::string start = "XA START X'61',X'',1";
   EXPECT_THAT(read({made::gtid(1, 300), made::query(start, 0), table(), insert(5),

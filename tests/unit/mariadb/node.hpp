@@ -39,6 +39,8 @@ class Node {
 
   void start() { call("start", options_); }
   void kill() { call("stop", "immediate"); }
+  void stop() { call("stop", ""); }
+  const std::string& folder() const { return folder_; }
   std::string socket() const { return folder_ + "/socket"; }
   User user(const std::string& database = "") const { return User(database, socket()); }
   std::string url(const std::string& database, const std::string& user = "root") const {

@@ -197,6 +197,8 @@ class Decoder {
   };
   void rescan_untold(const Followed& followed, const Untold& untold);
   void rescan_behind_statement(const Followed& followed);
+  void rescan_behind_incident();
+  void rescan_behind_strange(const Event& event);
   Result<void> on_untold(const Event& event);
   bool leave_untold(const Bound& bound, const Rows& rows);
 

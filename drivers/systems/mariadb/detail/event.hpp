@@ -32,6 +32,7 @@ enum class EventKind : uint8_t {
   kUntold,    // rows that were changed, and that the event does not tell
   kCommit,    // the group ends
   kPrepared,  // likewise: what is in it is undecided
+  kStrange,   // of a type that is not known here, and that a reader must not pass over
 };
 
 enum class GroupKind : uint8_t { kNone, kTransaction, kAlone, kPrepared, kDecided };
@@ -49,6 +50,7 @@ struct Rows {  // flags: of the event; present: the bits of the columns that an 
 struct Event {
   EventKind kind = EventKind::kOther;
   Flavour flavour = Flavour::kMariadb;
+  uint8_t type = 0;            // as its server numbers it
   bool is_artificial = false;  // it stands in no file
   uint32_t time_s = 0;
   uint32_t server = 0;
@@ -69,6 +71,14 @@ struct Event {
   std::shared_ptr<const void> bytes;
   explicit operator bool() const { return bytes != nullptr; }
 };
+
+// Of the types that are not read: kOther for those that change no rows, and for those that say of
+// themselves that who does not know them may pass them over. flags: of the event.
+EventKind kind_of_unread(uint8_t type, uint16_t flags);
+
+// Of an event that MariaDB's library refuses to read, of which the header alone is there: what it
+// is where no more of it is needed, else nothing. header: 19 bytes.
+Event make_refused_event(std::string_view header);
 
 // Of MariaDB, as its library has read it, which is taken over; its last checksum_size bytes are not
 // its own.

@@ -20,8 +20,9 @@ Result<std::string> list_triggers(Connection& connection);
 // Triggers that would fire for our writes and were not accepted.
 Result<std::vector<Error>> trigger_problems(Connection& connection, const Mapped& mapped);
 
-// What is to be known of a server that is no MariaDB.
-void find_flavour(const Connection& connection, std::vector<ports::Finding>& out);
+// What is to be known of a server that is no MariaDB, or a newer one than those of the tests.
+void find_flavour(const ServerKind& kind, const std::string& place,
+                  std::vector<ports::Finding>& out);
 Result<void> find_in_server(Connection& connection, std::vector<ports::Finding>& out);
 // Where texts of other systems may not fit.
 Result<void> find_narrow_texts(Connection& connection, const Mapped& mapped,

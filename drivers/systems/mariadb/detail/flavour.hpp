@@ -17,6 +17,8 @@ namespace syncline::mariadb {
 
 enum class Flavour : uint8_t { kMariadb, kMysql };
 
+constexpr uint32_t kMariadbUntested = 110'500;  // from here on: 10.11 and 11.4 are tested
+
 constexpr uint32_t kMysql80 = 80'000;
 constexpr uint32_t kMysql82 = 80'200;  // SHOW MASTER STATUS has another name from here on
 constexpr uint32_t kMysql90 = 90'000;
