@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <set>
 
 #include "drivers/systems/postgres/detail/origins.hpp"
 #include "host/model/ids.hpp"
@@ -42,21 +41,6 @@ Result<bool> is_there(Connection& connection, const std::string& sql) {
 
 Result<bool> is_table(Connection& connection, const std::string& name) {
   return is_there(connection, "SELECT 1 WHERE to_regclass('" + name + "') IS NOT NULL");
-}
-
-Result<std::vector<std::string>> published(Connection& connection, const std::string& name) {
-  SYN_TRY(const Answer rows,
-          connection.query("SELECT n.nspname, c.relname FROM pg_publication p JOIN "
-                           "pg_publication_rel r ON r.prpubid = p.oid JOIN "
-                           "pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = "
-                           "c.relnamespace WHERE p.pubname = " +
-                           literal(name)));
-  std::vector<std::string> names;
-  names.reserve(rows.row_count());
-  for (size_t row = 0; row < rows.row_count(); ++row) {
-    names.push_back(quoted_name(rows.text(row, 0)) + "." + quoted_name(rows.text(row, 1)));
-  }
-  return names;
 }
 
 }  // namespace
@@ -114,36 +98,6 @@ Result<void> install_echo(Connection& connection) {
   SYN_TRY(const bool is_installed, is_table(connection, kEcho));
   if (is_installed) return success();
   return connection.run(kCreateEcho);
-}
-
-Result<Made> install_publication(Connection& connection, const std::string& name,
-                                 const std::vector<Mapped>& captured) {
-  SYN_TRY(const bool is_made,
-          is_there(connection, "SELECT 1 FROM pg_publication WHERE pubname = " + literal(name)));
-  SYN_TRY(const auto present, published(connection, name));
-  const std::set<std::string> held(present.begin(), present.end());
-  std::set<std::string> wanted = {R"("syncline"."syncline_checkpoint")"};
-  std::string tables = kCheckpoint;
-  for (const Mapped& mapped : captured) {
-    tables += ", " + mapped.table.sql_name();
-    wanted.insert(mapped.table.sql_name());
-  }
-  if (!is_made) {
-    SYN_TRY(connection.run("CREATE PUBLICATION " + quoted_name(name) + " FOR TABLE " + tables +
-                           " WITH (publish = 'insert, update, delete, truncate', "
-                           "publish_via_partition_root = true)"));
-    return Made::kNow;
-  }
-  if (held != wanted) {
-    SYN_TRY(connection.run("ALTER PUBLICATION " + quoted_name(name) + " SET TABLE " + tables));
-  }
-  return Made::kBefore;
-}
-
-Result<int64_t> publication_number(Connection& connection, const std::string& name) {
-  SYN_TRY(const Answer row,
-          connection.query("SELECT oid FROM pg_publication WHERE pubname = " + literal(name)));
-  return row.row_count() == 0 ? 0 : row.integer(0, 0);
 }
 
 Result<Slot> find_slot(Connection& connection, const std::string& name) {

@@ -6,10 +6,17 @@ namespace syncline::postgres {
 
 std::string to_text(const SeenTables& seen) {
   std::ostringstream text;
+  const Published& published = seen.published;
+  if (published.number != 0) {
+    text << "publication " << published.number << ' ' << published.version << '\n';
+  }
   for (const auto& [dataset, layout] : seen.layouts) {
     text << "dataset " << dataset << ' ' << layout.file << '\n';
     for (const Layout::Field& field : layout.fields) {
       text << "field " << field.number << ' ' << field.version << '\n';
+    }
+    if (const auto member = published.members.find(dataset); member != published.members.end()) {
+      text << "published " << member->second << '\n';
     }
     const auto found = seen.partitions.find(dataset);
     if (found == seen.partitions.end()) continue;
@@ -27,7 +34,11 @@ SeenTables seen_from(std::string_view text) {
   model::DatasetId dataset = 0;
   for (std::string word; words >> word;) {
     bool is_read = word == "partitioned" && dataset != 0;
-    if (word == "dataset") {
+    if (word == "publication") {
+      is_read = static_cast<bool>(words >> seen.published.number >> seen.published.version);
+    } else if (word == "published" && dataset != 0) {
+      is_read = static_cast<bool>(words >> seen.published.members[dataset]);
+    } else if (word == "dataset") {
       std::string file;
       is_read = static_cast<bool>(words >> dataset >> file);
       seen.layouts[dataset].file = std::move(file);

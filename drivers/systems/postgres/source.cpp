@@ -5,24 +5,16 @@
 
 #include "drivers/systems/postgres/detail/failover.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
-#include "drivers/systems/postgres/detail/reads.hpp"
-#include "drivers/systems/postgres/detail/whole.hpp"
 
 namespace syncline::postgres {
 namespace {
 
-constexpr int64_t kRefreshEveryUs = 5'000'000;
 constexpr int64_t kPassedEveryUs = 5'000'000;
 constexpr int64_t kReadOnUs = 20'000;  // behind what a poll gave, if it was not to wait
 // Where the log is read so long after it was written, little is lost by waiting for more of it:
 // large polls make large batches.
 constexpr int64_t kFarBehindUs = 1'000'000;
 constexpr int64_t kReadOnUsMax = 100'000;
-const std::vector<model::DatasetId> kNone;
-
-bool is_read(const ports::DatasetMapping& mapping) {
-  return mapping.direction != ports::Direction::kTo;
-}
 
 }  // namespace
 
@@ -95,8 +87,7 @@ Result<void> PostgresSource::take_slot(const model::Position& position) {
     }
     if (publication_ == Made::kNow) {
       SYN_TRY(drop_slot(*connection_, name));  // of no use: it reads what was before
-      return lost_log(shared_->config.name, "the publication " + name + " was dropped",
-                      given_.reach());
+      return lost_publication();
     }
     if (slot == Slot::kUsable) return success();
     return lost_log(shared_->config.name,
@@ -116,151 +107,6 @@ Result<void> PostgresSource::take_slot(const model::Position& position) {
   place_ = given_;
   flushed_ = given_.flushed();
   return success();
-}
-
-void PostgresSource::stop(const ports::DatasetMapping& mapping, Error error,
-                          ports::PollResult* result) {
-  const model::DatasetId dataset = mapping.schema->dataset;
-  if (!stopped_.emplace(dataset, error).second) return;
-  auto& stops = result == nullptr ? stops_to_report_ : result->stopped;
-  stops.push_back({dataset, std::move(error)});
-}
-
-// From 18 on a stream without its publication is no error: it shows nothing.
-Result<void> PostgresSource::check_publication(Connection& connection) {
-  SYN_TRY(const int64_t now, publication_number(connection, shared_->object));
-  if (now == publication_number_) return success();
-  given_up_ = lost_log(shared_->config.name, "the publication " + shared_->object + " was dropped",
-                       given_.reach());
-  return *given_up_;
-}
-
-// Looks at the tables as they are now: at open (result is null), and now and then, for changes of
-// tables that nobody writes to are told by nothing else.
-Result<void> PostgresSource::refresh(ports::PollResult* result) {
-  refresh_due_us_ = clock_.steady_us() + kRefreshEveryUs;
-  SYN_TRY(Connection * connection, connect());
-  if (result != nullptr) {
-    SYN_TRY(check_publication(*connection));
-    SYN_TRY(check_origins(*connection, result->rescan));
-  }
-  std::vector<Mapped> captured;
-  std::vector<model::DatasetId> rescans;
-  bool is_changed = result == nullptr;
-  for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
-    if (!is_read(mapping)) continue;
-    const model::DatasetId dataset = mapping.schema->dataset;
-    auto mapped = read_mapped(*connection, mapping);
-    std::optional<Error> problem;
-    if (!mapped) {
-      problem = mapped.error();
-      const bool is_of_table =
-          problem->code == ErrorCode::kSystemSchema || problem->code == ErrorCode::kSystemKey;
-      if (!is_of_table) return std::move(mapped).as_failure();
-    } else {
-      SYN_TRY(auto problems, log_problems(*connection, mapped.value()));
-      if (!problems.empty()) problem = std::move(problems.front());
-    }
-    const Mapped* before = decoder_.find(dataset);
-    if (problem) {
-      is_changed = is_changed || before != nullptr;
-      stop(mapping, std::move(*problem), result);
-      continue;
-    }
-    const bool was_stopped = stopped_.erase(dataset) > 0 || decoder_.is_stopped(dataset);
-    const bool is_other =
-        was_stopped || before == nullptr || !is_same_shape(*before, mapped.value());
-    if (is_other) rescans.push_back(dataset);
-    is_changed = is_changed || is_other;
-    captured.push_back(std::move(mapped).value());
-  }
-  SYN_TRY(look_at_files(*connection, captured, result == nullptr ? kNone : rescans));
-  if (!is_changed) return success();
-  SYN_TRY(note_primary(*connection));
-  SYN_TRY(publication_, install_publication(*connection, shared_->object, captured));
-  SYN_TRY(publication_number_, publication_number(*connection, shared_->object));
-  decoder_.follow(std::move(captured));
-  if (result == nullptr) return success();
-  close_stream();  // a new stream describes every relation anew
-  result->rescan.insert(result->rescan.end(), rescans.begin(), rescans.end());
-  return success();
-}
-
-// What a partition lost or brought, and what became of a column's values, is found by reading the
-// table, once the log is read as far as that: what it still tells of rows that are gone must not
-// come behind the reading. Kept when the source is opened again, for what happens meanwhile.
-Result<void> PostgresSource::look_at_files(Connection& connection,
-                                           const std::vector<Mapped>& tables,
-                                           const std::vector<model::DatasetId>& rescans) {
-  SeenTables now{layouts_of(tables), {}};
-  SYN_TRY(now.partitions, read_partitions(connection, tables));
-  auto others = regrouped(connection, seen_.partitions, now.partitions);
-  for (const model::DatasetId dataset : rewritten(seen_.layouts, now.layouts)) {
-    const bool is_told = std::find(rescans.begin(), rescans.end(), dataset) != rescans.end();
-    if (!is_told) others.push_back(dataset);
-  }
-  if (!others.empty()) {
-    SYN_TRY(regrouped_end_, end_of_log(connection));
-  }
-  regrouped_.insert(others.begin(), others.end());
-  seen_ = std::move(now);
-  is_seen_anew_ = true;
-  return success();
-}
-
-Result<void> PostgresSource::give_regrouped(ports::PollResult& result) {
-  if (auto& behind = decoder_.behind(); !behind.empty()) {
-    SYN_TRY(Connection * connection, connect());
-    SYN_TRY(regrouped_end_, end_of_log(*connection));
-    regrouped_.merge(behind);
-    behind.clear();
-  }
-  if (regrouped_.empty()) return success();
-  SYN_TRY(const bool is_read, has_passed(place_, regrouped_end_));
-  if (!is_read) return success();
-  for (const model::DatasetId dataset : std::exchange(regrouped_, {})) {
-    const auto& known = result.rescan;
-    if (std::find(known.begin(), known.end(), dataset) == known.end()) {
-      result.rescan.push_back(dataset);
-    }
-  }
-  return success();
-}
-
-// What has changed since the last look: where somebody else writes here under an origin of theirs,
-// or has done so since, what the server left out of it is found by reading the tables.
-Result<void> PostgresSource::check_origins(Connection& connection,
-                                           std::vector<model::DatasetId>& rescan) {
-  SYN_TRY(const Origins now, look_at_origins(connection, shared_->object));
-  const Origins before = std::exchange(origins_, now);
-  const bool is_shared = now.ours == Origin::kForeign;
-  if (now == before && is_shared && rescan.empty() && rescans_to_report_.empty()) {
-    // The reading is noted. While a session of ours still uses it, ours stays.
-    auto dropped = drop_origins(connection, shared_->object);
-    return dropped || dropped.error().code == ErrorCode::kSystemBusy ? success() : dropped;
-  }
-  if (now == before) {
-    origins_.end = before.end;
-    return success();
-  }
-  const bool may_lack = is_filtered_ || (is_shared && before.ours != Origin::kForeign);
-  is_filtering_due_ = false;
-  if (stream_ != nullptr && is_filtered_) {
-    close_stream();
-    place_ = given_;
-  }
-  if (!may_lack) return success();
-  for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
-    if (is_read(mapping)) rescan.push_back(mapping.schema->dataset);
-  }
-  return success();
-}
-
-// Whether the stream, which shows all origins, has come to where ours can be left out.
-bool PostgresSource::is_past_look() const {
-  if (origins_.ours != Origin::kOurs || is_filtered_ || at_hand_ || stream_ == nullptr)
-    return false;
-  return given_.lsn >= origins_.end || stream_->idle_end() >= origins_.end;
 }
 
 void PostgresSource::close_stream() {

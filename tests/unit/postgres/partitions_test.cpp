@@ -1,67 +1,11 @@
 // What no log tells of a table: single partitions that are emptied, attached, detached or dropped,
 // and columns that get other values by ALTER TABLE.
-#include "tests/unit/postgres/log_fixture.hpp"
+#include "tests/unit/postgres/looked_fixture.hpp"
 
 namespace syncline::postgres {
 namespace {
 
 using testing::ElementsAre, testing::IsEmpty, testing::SizeIs;
-
-// The machine's, but what is due later can be due now.
-class SkipClock final : public Clock {
- public:
-  int64_t now_us() override { return system_clock().now_us(); }
-  int64_t steady_us() override { return system_clock().steady_us() + skipped_us_; }
-  void skip_seconds(int64_t seconds) { skipped_us_ += seconds * 1'000'000; }
-
- private:
-  int64_t skipped_us_ = 0;
-};
-
-class Looked : public Log {
- protected:
-  ~Looked() override { system_ = {}; }  // before its clock
-  // What the table has once it is asked to be read, which is soon.
-  std::vector<std::string> read_behind(const std::string& sql) {
-    user_.run(sql);
-    rescans_.clear();
-    clock_.skip_seconds(6);
-    poll_until([this] { return !rescans_.empty(); });
-    EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset));
-    return snapshot();
-  }
-  void expect_nothing_to_read() {
-    rescans_.clear();
-    clock_.skip_seconds(6);
-    take_for(500);
-    EXPECT_THAT(rescans_, IsEmpty());
-  }
-
-  // What the table has once another appliance's life has begun, which asks for it to be read.
-  std::vector<std::string> read_at_next_start(const std::string& sql) {
-    stop_and(sql);
-    poll_until([this] { return !rescans_.empty(); });
-    EXPECT_THAT(rescans_, ElementsAre(schemas_[0].dataset));
-    return snapshot();
-  }
-  void expect_nothing_to_read_after(const std::string& sql) {
-    stop_and(sql);
-    expect_nothing_to_read();
-  }
-  void stop_and(const std::string& sql) {
-    take_for(200);
-    const std::string layout = source_->layout();
-    EXPECT_NE("", layout);
-    system_.source.reset();
-    user_.run(sql);
-    rescans_.clear();
-    make_source(small(), clock_);
-    source_->compare_with(layout);
-    expect_ok(source_->open(sink_->position));
-  }
-
-  SkipClock clock_;
-};
 
 class Partitioned : public Looked {
  protected:
@@ -256,10 +200,13 @@ TEST(SeenTables, AreTheSameThereAndBack) {
   seen.layouts[9] = {"16500", {{1, "753"}}};
   seen.partitions[7] = {{"16410", "16411"}, {"16412", "16412"}};
   seen.partitions[9] = {};
+  seen.published = {16390, "750", {{7, "16402.16405.752"}, {9, "out"}}};
   const SeenTables again = seen_from(to_text(seen));
   EXPECT_EQ(to_text(seen), to_text(again));
   EXPECT_THAT(rewritten(seen.layouts, again.layouts), IsEmpty());
   EXPECT_EQ(seen.partitions, again.partitions);
+  EXPECT_EQ(16390, again.published.number);
+  EXPECT_THAT(republished(seen.published, again.published), IsEmpty());
 }
 
 TEST(SeenTables, WhatCannotBeReadIsNotKnown) {

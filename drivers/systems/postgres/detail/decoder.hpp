@@ -11,12 +11,14 @@
 // cannot go on is no error of the call: it stops alone (PollResult::stopped).
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "drivers/systems/postgres/detail/assembler.hpp"
@@ -58,8 +60,9 @@ class Decoder {
 
   // Transactions that have committed and are shown, that a snapshot may not see yet.
   std::vector<uint32_t>& recent_xids() { return recent_xids_; }
-  // Datasets of which rows were passed over, for the log told them with a type that is gone by now:
-  // to be read whole, once the log is read as far as it goes today.
+  // Datasets of which rows were passed over, for the log told them with a type that is gone by now,
+  // or without a column that is there: to be read whole, once the tables were looked at and the log
+  // is read as far as it goes today.
   std::set<model::DatasetId>& behind() { return behind_; }
 
  private:
@@ -67,6 +70,8 @@ class Decoder {
     Mapped mapped;
     bool is_stopped = false;
   };
+  static constexpr std::array<std::string_view, 6> kCheckpointColumns = {
+      "appliance", "system", "epoch", "stream", "lane", "seq"};
   enum class Meaning : uint8_t { kIgnored, kMarkers, kDataset };
   struct Described {      // a relation, by the stream
     uint64_t number = 0;  // a later one has a higher number
@@ -91,6 +96,8 @@ class Decoder {
   void describe(Oid relation, const Spool::Record& record);
   Result<void> bind(const Described& described);
   Result<void> bind_dataset(const Relation& relation, size_t index, Bound& bound);
+  Result<void> lack(Followed& followed, const std::string& column);
+  static bool is_checkpoint(const Relation& relation);
   // What the log says of the mapped columns, beside what is known of them.
   enum class Types : uint8_t { kSame, kOther, kGone };
   Result<Types> take_types(const Relation& relation, const Bound& bound, Mapped& mapped);

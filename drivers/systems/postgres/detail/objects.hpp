@@ -1,6 +1,6 @@
 // What Syncline creates in a database: the schema `syncline` with the checkpoint table, one
-// publication and one replication slot, both named after appliance and system; where no log is
-// read, the table of echoes instead of these two.
+// publication (publication.hpp) and one replication slot, both named after appliance and system;
+// where no log is read, the table of echoes instead of these two.
 //
 // Threads: on the connection given. Errors: those of the connection; kSystemOpen where the server
 // is not set up for logical replication; kSystemLost for a slot that is gone.
@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "drivers/systems/postgres/detail/shared.hpp"
-#include "drivers/systems/postgres/detail/table.hpp"
 
 namespace syncline::postgres {
 
@@ -24,14 +23,6 @@ inline constexpr const char* kEcho = "syncline.syncline_echo";
 // Each does nothing where it is there.
 Result<void> install_checkpoint(Connection& connection);
 Result<void> install_echo(Connection& connection);  // of scans and polls
-
-enum class Made : uint8_t { kBefore, kNow };
-// A publication of exactly these tables and the checkpoint.
-Result<Made> install_publication(Connection& connection, const std::string& name,
-                                 const std::vector<Mapped>& captured);
-
-// Its number; 0: there is none. Dropped and made anew it has another.
-Result<int64_t> publication_number(Connection& connection, const std::string& name);
 
 inline constexpr int kFailoverSlots = 170000;  // the first version that has them
 enum class Slot : uint8_t {

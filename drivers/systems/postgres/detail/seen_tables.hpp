@@ -1,9 +1,11 @@
 // How the tables were made when they were last looked at, as far as no log tells it, and the same
 // as text, to be kept from one start to the next.
 //
-//   dataset 7 16402        a dataset, and the file that its table is in
-//   field 3 751            a mapped column: its number, and the transaction that declared it
-//   partition 16410 16410  of a partitioned table: its number, and its file
+//   publication 16390 750        its number, and the transaction that said what it shows
+//   dataset 7 16402              a dataset, and the file that its table is in
+//   field 3 751                  a mapped column: its number, and the transaction that declared it
+//   published 16402.16405.752    that its table is in the publication, and since when
+//   partition 16410 16410        of a partitioned table: its number, and its file
 //
 // Threads: values.
 #pragma once
@@ -12,6 +14,7 @@
 #include <string_view>
 
 #include "drivers/systems/postgres/detail/partitions.hpp"
+#include "drivers/systems/postgres/detail/publication.hpp"
 #include "drivers/systems/postgres/detail/rewrites.hpp"
 
 namespace syncline::postgres {
@@ -19,6 +22,7 @@ namespace syncline::postgres {
 struct SeenTables {
   Layouts layouts;
   Partitions partitions;
+  Published published;
 };
 
 std::string to_text(const SeenTables& seen);

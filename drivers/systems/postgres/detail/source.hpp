@@ -17,6 +17,7 @@
 #include "drivers/systems/postgres/detail/decoder.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
 #include "drivers/systems/postgres/detail/origins.hpp"
+#include "drivers/systems/postgres/detail/publication.hpp"
 #include "drivers/systems/postgres/detail/replica.hpp"
 #include "drivers/systems/postgres/detail/seen_tables.hpp"
 #include "drivers/systems/postgres/detail/shared.hpp"
@@ -69,12 +70,17 @@ class PostgresSource final : public ports::Source {
   Result<Stretch> give_part(AtHand& at_hand);
   void give_passed(ports::PollResult& result);
   Result<void> measure();
-  Result<void> check_publication(Connection& connection);
+  Error lost_publication() const;
+  Result<void> check_publication(const Publication& publication);
   Result<void> check_origins(Connection& connection, std::vector<model::DatasetId>& rescan);
   bool is_past_look() const;
-  // rescans: what is to be read anyway.
+  Result<std::optional<Mapped>> look_at(const ports::DatasetMapping& mapping,
+                                        ports::PollResult* result);
+  // rescans: what is to be read anyway; what of it is to wait for the log is taken out.
   Result<void> look_at_files(Connection& connection, const std::vector<Mapped>& tables,
-                             const std::vector<model::DatasetId>& rescans);
+                             const Publication& publication,
+                             std::vector<model::DatasetId>& rescans);
+  Result<bool> have_writers_ended();
   Result<void> give_regrouped(ports::PollResult& result);
   Result<bool> has_passed(const Place& reached, Lsn end);
   void stop(const ports::DatasetMapping& mapping, Error error, ports::PollResult* result);
@@ -108,16 +114,16 @@ class PostgresSource final : public ports::Source {
   bool is_filtering_due_ = false;  // the log behind that look has been shown whole
   bool is_filtered_ = false;       // the stream shows nothing that is under an origin
   Made publication_ = Made::kBefore;
-  int64_t publication_number_ = 0;
-  SeenTables seen_;                       // as they were last looked at
-  bool is_seen_anew_ = false;             // since a poll was done
-  std::string told_layout_;               // as polls have told what is to be read of it
-  std::set<model::DatasetId> regrouped_;  // since, and not told yet
-  Lsn regrouped_end_ = 0;                 // of the log, when that was seen
-  Place given_;                           // behind what polls gave
-  Place place_;                           // likewise, and behind what the poll at hand has shown
-  Lsn flushed_ = 0;                       // everything before here is durable
-  Lsn begun_ = 0;  // where a reading of tables began: it counts as a place that was given
+  SeenTables seen_;                               // as they were last looked at
+  bool is_seen_anew_ = false;                     // since a poll was done
+  std::string told_layout_;                       // as polls have told what is to be read of it
+  std::set<model::DatasetId> regrouped_;          // since, and not told yet
+  Lsn regrouped_end_ = 0;                         // of the log, when that was seen
+  std::vector<std::string> unpublished_writers_;  // likewise, that are not known to have ended
+  Place given_;                                   // behind what polls gave
+  Place place_;      // likewise, and behind what the poll at hand has shown
+  Lsn flushed_ = 0;  // everything before here is durable
+  Lsn begun_ = 0;    // where a reading of tables began: it counts as a place that was given
   bool is_far_behind_ = false;  // what was read last was written long before
   int64_t read_on_us_ = 0;      // of the poll at hand, behind what it gave
   int64_t refresh_due_us_ = 0;
