@@ -71,13 +71,23 @@ Result<void> Decoder::bind(const Described& described) {
   Bound bound;
   bound.number = described.number;
   if (is_checkpoint(relation)) bind_checkpoint(relation, bound);
-  for (size_t i = 0; i < followed_.size(); ++i) {
-    const Table& table = followed_[i].mapped.table;
-    if (table.schema != relation.schema || table.name != relation.name) continue;
-    SYN_TRY(bind_dataset(relation, i, bound));
+  if (const auto index = find_followed(relation)) {
+    SYN_TRY(bind_dataset(relation, *index, bound));
   }
   bound_[relation.oid] = std::move(bound);
   return success();
+}
+
+// A table is itself under whatever name, as the log has it for a moment that nobody looks at; what
+// has come in its place counts by its name, until the next look.
+std::optional<size_t> Decoder::find_followed(const Relation& relation) const {
+  std::optional<size_t> found;
+  for (size_t i = 0; i < followed_.size(); ++i) {
+    const Table& table = followed_[i].mapped.table;
+    if (table.oid == relation.oid) return i;
+    if (table.schema == relation.schema && table.name == relation.name) found = i;
+  }
+  return found;
 }
 
 void Decoder::bind_checkpoint(const Relation& relation, Bound& bound) {

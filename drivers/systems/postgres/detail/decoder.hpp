@@ -95,6 +95,7 @@ class Decoder {
 
   void describe(Oid relation, const Spool::Record& record);
   Result<void> bind(const Described& described);
+  std::optional<size_t> find_followed(const Relation& relation) const;
   Result<void> bind_dataset(const Relation& relation, size_t index, Bound& bound);
   Result<void> lack(Followed& followed, const std::string& column);
   static bool is_checkpoint(const Relation& relation);
