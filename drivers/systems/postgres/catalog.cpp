@@ -142,13 +142,6 @@ Result<void> find_in_log(Connection& connection, const Shared& shared, std::vect
   return success();
 }
 
-// The owner stays who it is, for it may be the one that users' programs come as. A superuser needs
-// no ownership, and nobody is to be made a member of one.
-std::string owning_sql(const Table& table, const std::string& role) {
-  if (table.is_owners_super) return "ALTER TABLE " + table.sql_name() + " OWNER TO " + role + ";";
-  return "GRANT " + quoted_name(table.owner) + " TO " + role + ";";
-}
-
 // By the category of the column's type, or its name; the rest has nothing that is sure to fit.
 constexpr const char* kSomeDefault =
     "SELECT CASE t.typcategory WHEN 'N' THEN '0' WHEN 'S' THEN $$''$$ WHEN 'B' THEN 'false' WHEN "
@@ -197,15 +190,7 @@ Result<void> find_unfilled(Connection& connection, const Mapped& mapped,
 void find_rights(const Mapped& mapped, const std::string& role, std::vector<Finding>& out) {
   const std::string& dataset = mapped.schema->name;
   const std::string table = mapped.table.sql_name();
-  const bool is_read = mapped.mapping->direction != ports::Direction::kTo;
   const bool is_written = mapped.mapping->direction != ports::Direction::kFrom;
-  const bool is_logged = is_read && mapped.mapping->capture == ports::Capture::kLog;
-  if (is_logged && !mapped.table.is_owned) {
-    out.push_back({Severity::kStops, dataset,
-                   "role " + role + " does not own " + mapped.table.display_name() +
-                       ", and only owners may publish a table",
-                   owning_sql(mapped.table, role)});
-  }
   if (!mapped.table.is_reachable) {
     out.push_back(
         {Severity::kStops, dataset,
@@ -218,11 +203,6 @@ void find_rights(const Mapped& mapped, const std::string& role, std::vector<Find
                    "role " + role + " may not read " + (is_written ? "and write " : "") +
                        mapped.table.display_name(),
                    "GRANT " + rights + " ON " + table + " TO " + role + ";"});
-  }
-  if (is_logged && mapped.table.persistence == 'u') {
-    out.push_back({Severity::kStops, dataset,
-                   mapped.table.display_name() + " is UNLOGGED: its changes are in no log",
-                   "ALTER TABLE " + table + " SET LOGGED;"});
   }
 }
 
@@ -366,10 +346,10 @@ Result<std::vector<Finding>> PostgresCatalog::findings() {
           {Severity::kStops, mapping.schema->name, error.what + ": " + error.why, error.fix});
       continue;
     }
+    SYN_TRY(find_problem(*connection, mapped.value(), out));
     find_rights(mapped.value(), quoted_name(user), out);
     scan::find_unseen(mapping, out);
     SYN_TRY(find_reads(*connection, mapped.value(), out));
-    SYN_TRY(find_problem(*connection, mapped.value(), out));
     SYN_TRY(find_unfilled(*connection, mapped.value(), out));
     SYN_TRY(find_triggers(*connection, mapped.value(), triggers, out));
     SYN_TRY(find_silent_keys(*connection, mapped.value(), triggers, shared_->config.datasets, out));

@@ -30,12 +30,12 @@ constexpr const char* kTables =
 
 constexpr const char* kOfOwners = " LEFT JOIN pg_roles o ON o.oid = c.relowner";
 
-// Those that hold rows, and have a log: not foreign tables.
+// Those that hold rows. A foreign table is none of a table that has a key: PostgreSQL refuses it.
 constexpr const char* kLeaves =
     "WITH RECURSIVE part AS (SELECT $1::oid AS id UNION ALL SELECT i.inhrelid FROM part p JOIN "
-    "pg_inherits i ON i.inhparent = p.id) SELECT c.oid, n.nspname, c.relname, c.relreplident FROM "
-    "part p JOIN pg_class c ON c.oid = p.id AND c.relkind = 'r' JOIN pg_namespace n ON n.oid = "
-    "c.relnamespace ORDER BY n.nspname, c.relname";
+    "pg_inherits i ON i.inhparent = p.id) SELECT c.oid, n.nspname, c.relname, c.relreplident, "
+    "c.relpersistence FROM part p JOIN pg_class c ON c.oid = p.id AND c.relkind = 'r' JOIN "
+    "pg_namespace n ON n.oid = c.relnamespace ORDER BY n.nspname, c.relname";
 
 // A domain counts as its base type, with the modifier nearest to the column.
 constexpr std::string_view kBases =
@@ -357,6 +357,7 @@ Result<std::vector<Table>> read_leaves(Connection& connection, const Table& root
     leaf.schema = rows.text(row, 1);
     leaf.name = rows.text(row, 2);
     leaf.identity = rows.text(row, 3)[0];
+    leaf.persistence = rows.text(row, 4)[0];
     by_oid[leaf.oid] = &leaf;
     oids.add(std::to_string(leaf.oid));
   }

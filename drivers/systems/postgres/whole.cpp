@@ -61,6 +61,50 @@ std::vector<Error> shared_key(const Mapped& mapped, const std::vector<Mapped>& l
            std::move(sql)}};
 }
 
+// The owner stays who it is, for it may be the one that users' programs come as. A superuser needs
+// no ownership, and nobody is to be made a member of one.
+std::optional<Error> owner_problem(const Mapped& mapped) {
+  const Table& table = mapped.table;
+  if (table.is_owned) return {};
+  const std::string role = quoted_name(table.reader);
+  return not_whole(mapped, "role " + role + " does not own " + table.display_name(),
+                   "only owners may publish a table",
+                   table.is_owners_super
+                       ? "ALTER TABLE " + table.sql_name() + " OWNER TO " + role + ";"
+                       : "GRANT " + quoted_name(table.owner) + " TO " + role + ";");
+}
+
+// Of the table and of its partitions, each of which may be otherwise.
+std::optional<Error> unlogged_problem(const Mapped& mapped, const std::vector<Mapped>& leaves) {
+  std::string names;
+  std::string sql;
+  const auto look_at = [&](const Table& table) {
+    if (table.persistence != 'u') return;
+    names += (names.empty() ? "" : ", ") + table.display_name();
+    sql += (sql.empty() ? "ALTER TABLE " : " ALTER TABLE ") + table.sql_name() + " SET LOGGED;";
+  };
+  look_at(mapped.table);
+  for (const Mapped& leaf : leaves) look_at(leaf.table);
+  if (sql.empty()) return {};
+  return not_whole(mapped, "UNLOGGED: " + names, "what changes there is in no log", std::move(sql));
+}
+
+// One at the most, with the SQL for all.
+std::vector<Error> identity_problems(const Mapped& mapped, const std::vector<Mapped>& leaves) {
+  std::vector<Error> problems;
+  if (auto of_root = identity_problem(mapped)) problems.push_back(std::move(*of_root));
+  for (const Mapped& leaf : leaves) {
+    auto of_leaf = identity_problem(leaf);
+    if (!of_leaf) continue;
+    if (problems.empty()) {
+      problems.push_back(std::move(*of_leaf));
+    } else {
+      problems.front().fix += " " + of_leaf->fix;
+    }
+  }
+  return problems;
+}
+
 Result<std::vector<Mapped>> read_mapped_leaves(Connection& connection, const Mapped& root) {
   std::vector<Mapped> mapped;
   if (root.table.kind != 'p') return mapped;
@@ -97,23 +141,16 @@ Result<std::vector<Error>> shared_key_problems(Connection& connection, const Map
 
 Result<std::vector<Error>> log_problems(Connection& connection, const Mapped& mapped) {
   std::vector<Error> problems;
+  if (auto unowned = owner_problem(mapped)) problems.push_back(std::move(*unowned));
   if (auto hidden = hidden_problem(mapped)) {
     problems.push_back(std::move(*hidden));
     return problems;
   }
   SYN_TRY(const auto leaves, read_mapped_leaves(connection, mapped));
-  problems = shared_key(mapped, leaves);
-  if (!problems.empty()) return problems;
-  if (auto of_root = identity_problem(mapped)) problems.push_back(std::move(*of_root));
-  for (const Mapped& leaf : leaves) {
-    auto of_leaf = identity_problem(leaf);
-    if (!of_leaf) continue;
-    if (problems.empty()) {
-      problems.push_back(std::move(*of_leaf));
-    } else {
-      problems.front().fix += " " + of_leaf->fix;
-    }
-  }
+  if (auto unlogged = unlogged_problem(mapped, leaves)) problems.push_back(std::move(*unlogged));
+  auto of_key = shared_key(mapped, leaves);
+  if (of_key.empty()) of_key = identity_problems(mapped, leaves);
+  problems.insert(problems.end(), of_key.begin(), of_key.end());
   return problems;
 }
 

@@ -109,6 +109,61 @@ TEST_F(Identified, APartitionWhoseIdentityIsWithoutTheKeyStopsUntilItIsMended) {
   EXPECT_THAT(stopped_, SizeIs(1));
 }
 
+TEST_F(Partitioned, OneThatIsUnloggedStopsTheDatasetUntilItIsLogged) {
+  begin();
+  user_.run("ALTER TABLE low SET UNLOGGED");
+  clock_.skip_seconds(6);
+  poll_until([this] { return !stopped_.empty(); });
+  ASSERT_THAT(stopped_, SizeIs(1));
+  const std::string fix = "ALTER TABLE \"public\".\"low\" SET LOGGED;";
+  EXPECT_EQ(fix, stopped_[0].error.fix);
+  EXPECT_THAT(stopped_[0].error.what, testing::HasSubstr("public.low"));
+  user_.run("INSERT INTO customer VALUES (2, 'Cy', NULL)");
+  EXPECT_THAT(read_behind(fix), SizeIs(3));
+  user_.run("INSERT INTO customer VALUES (3, 'Dan', NULL)");
+  EXPECT_THAT(take(1), ElementsAre("insert 3 name=Dan mail=NULL"));
+}
+
+// Whose rows would be read, and be in no log.
+TEST_F(Partitioned, AForeignTableIsNoneWhereTheTableHasAKey) {
+  begin();
+  user_.run("CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER away FOREIGN DATA WRAPPER nothing");
+  EXPECT_EQ("42809", user_.error_of("CREATE FOREIGN TABLE far PARTITION OF customer FOR VALUES "
+                                    "FROM (20000) TO (30000) SERVER away"));
+}
+
+// Only owners may publish a table, and tables are published by one statement.
+TEST_F(Looked, ATableThatIsAnothersByNowStopsAlone) {
+  const std::string role = "reader_of_" + database_;
+  user_.run("CREATE ROLE " + role + " LOGIN REPLICATION; GRANT CREATE ON DATABASE " + database_ +
+            " TO " + role +
+            "; CREATE TABLE customer(id bigint PRIMARY KEY, name text); CREATE TABLE "
+            "item(id bigint PRIMARY KEY, name text); ALTER TABLE customer OWNER TO " +
+            role + "; ALTER TABLE item OWNER TO " + role);
+  start_at(
+      url(role),
+      {make_schema("customer", "id:int64 name:text"), make_schema("item", "id:int64 name:text")},
+      "public.");
+  open_with(small(), {}, clock_);
+  poll();
+  user_.run("ALTER TABLE customer OWNER TO postgres; ALTER TABLE item RENAME name TO title");
+  clock_.skip_seconds(6);
+  poll_until([this] { return stopped_.size() >= 2; });
+  ASSERT_THAT(stopped_, SizeIs(2));
+  EXPECT_EQ(schemas_[0].dataset, stopped_[0].dataset);
+  EXPECT_EQ("ALTER TABLE \"public\".\"customer\" OWNER TO \"" + role + "\";",
+            stopped_[0].error.fix);
+  user_.run("ALTER TABLE item RENAME title TO name");
+  clock_.skip_seconds(6);
+  poll_until([this] { return !rescans_.empty(); });
+  EXPECT_THAT(rescans_, ElementsAre(schemas_[1].dataset));
+  user_.run("INSERT INTO item VALUES (1, 'pen')");
+  EXPECT_THAT(take(1), ElementsAre("insert 1 name=pen"));
+  system_ = {};
+  user_.run("REASSIGN OWNED BY " + role + " TO postgres; DROP OWNED BY " + role);
+  user_.run("DROP ROLE " + role);
+}
+
 // The last that the log said of one was that it is gone, while its row was there.
 TEST_F(Identified, AKeyThatBecomesDeferrableStopsUntilAnIndexKeepsRecordsApart) {
   user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name text)");

@@ -21,8 +21,9 @@ std::optional<Error> hidden_problem(const Mapped& mapped);
 // partitioned.
 Result<std::vector<Error>> shared_key_problems(Connection& connection, const Mapped& mapped);
 
-// Either of these, or identity_problem() of the table and each of its partitions, for those keep
-// replica identities of their own: one error at the most.
+// What keeps its log from us: a table that is not our role's to publish, either of these, UNLOGGED
+// partitions, or identity_problem() of the table and each of its partitions, for those keep replica
+// identities of their own. One error of each kind at the most; any of them stops the dataset.
 Result<std::vector<Error>> log_problems(Connection& connection, const Mapped& mapped);
 
 }  // namespace syncline::postgres
