@@ -7,10 +7,10 @@ namespace {
 
 // pg_partition_tree() would lock each of them, and wait behind a user who holds one.
 constexpr const char* kPartitions =
-    "WITH RECURSIVE part AS (SELECT root, root AS id FROM unnest($1::oid[]) AS root UNION ALL "
-    "SELECT p.root, i.inhrelid FROM part p JOIN pg_inherits i ON i.inhparent = p.id) SELECT "
-    "p.root, c.oid, c.relfilenode FROM part p JOIN pg_class c ON c.oid = p.id WHERE c.relkind <> "
-    "'p'";
+    "WITH RECURSIVE part AS (SELECT root, root AS id, '' AS edges FROM unnest($1::oid[]) AS root "
+    "UNION ALL SELECT p.root, i.inhrelid, p.edges || '/' || i.xmin FROM part p JOIN pg_inherits i "
+    "ON i.inhparent = p.id) SELECT p.root, c.oid, c.relfilenode || p.edges FROM part p JOIN "
+    "pg_class c ON c.oid = p.id WHERE c.relkind <> 'p'";
 
 // Whatever is in it by the time that is known came through the log, or comes with the scan.
 bool is_empty(Connection& connection, const std::string& partition) {

@@ -84,6 +84,21 @@ TEST_F(Partitioned, OneThatIsMadeEmptyAsksForNoScan) {
   expect_nothing_to_read();
 }
 
+TEST_F(Partitioned, OneThatIsAwayForAMomentAsksForAScan) {
+  begin();
+  const std::string away =
+      "ALTER TABLE customer DETACH PARTITION low; UPDATE low SET name = 'Anna'; ALTER TABLE "
+      "customer ATTACH PARTITION low FOR VALUES FROM (0) TO (10000)";
+  EXPECT_THAT(read_behind(away),
+              ElementsAre("snapshot 1 name=Anna mail=NULL", "snapshot 10001 name=Bob mail=NULL"));
+  expect_nothing_to_read();
+  EXPECT_THAT(read_at_next_start(
+                  "ALTER TABLE customer DETACH PARTITION high; UPDATE high SET name = 'Bo'; ALTER "
+                  "TABLE customer ATTACH PARTITION high FOR VALUES FROM (10000) TO (20000)"),
+              ElementsAre("snapshot 1 name=Anna mail=NULL", "snapshot 10001 name=Bo mail=NULL"));
+  expect_nothing_to_read_after("VACUUM low");
+}
+
 // Each has a replica identity of its own, which an ALTER of the table does not reach.
 using Identified = Looked;
 
@@ -253,7 +268,7 @@ TEST(SeenTables, AreTheSameThereAndBack) {
   SeenTables seen;
   seen.layouts[7] = {"16402", {{3, "751"}, {5, "752"}}};
   seen.layouts[9] = {"16500", {{1, "753"}}};
-  seen.partitions[7] = {{"16410", "16411"}, {"16412", "16412"}};
+  seen.partitions[7] = {{"16410", "16411/750"}, {"16412", "16412/750/751"}};
   seen.partitions[9] = {};
   seen.published = {16390, "750", {{7, "16402.16405.752"}, {9, "out"}}};
   const SeenTables again = seen_from(to_text(seen));

@@ -12,15 +12,15 @@
 
 namespace syncline::postgres {
 
-// The partitions that hold rows, and the file that each is in, by their numbers, of each dataset
-// whose table is partitioned.
+// The partitions that hold rows, by their numbers, of each dataset whose table is partitioned: the
+// file that each is in, and the transactions that attached it and what it is a part of.
 using Partitions = std::map<model::DatasetId, std::map<std::string, std::string>>;
 
 // One query for all of them, none where there are none. It waits for nobody's lock.
 Result<Partitions> read_partitions(Connection& connection, const std::vector<Mapped>& tables);
 
 // The datasets in both of them that lack partitions now, have some in other files (as TRUNCATE
-// makes them, and VACUUM FULL), or have others that are not empty.
+// makes them, and VACUUM FULL) or attached again, or have others that are not empty.
 std::vector<model::DatasetId> regrouped(Connection& connection, const Partitions& before,
                                         const Partitions& now);
 

@@ -5,7 +5,7 @@
 //   dataset 7 16402              a dataset, and the file that its table is in
 //   field 3 751                  a mapped column: its number, and the transaction that declared it
 //   published 16402.16405.752    that its table is in the publication, and since when
-//   partition 16410 16410        of a partitioned table: its number, and its file
+//   partition 16410 16410/753    of a partitioned table: its number, its file, and who attached it
 //
 // Threads: values.
 #pragma once
