@@ -15,6 +15,11 @@ std::string to_text(const SeenTables& seen) {
     for (const Layout::Field& field : layout.fields) {
       text << "field " << field.number << ' ' << field.version << '\n';
     }
+    if (const auto labels = seen.labels.find(dataset); labels != seen.labels.end()) {
+      for (const auto& [number, version] : labels->second) {
+        text << "label " << number << ' ' << version << '\n';
+      }
+    }
     if (const auto member = published.members.find(dataset); member != published.members.end()) {
       text << "published " << member->second << '\n';
     }
@@ -46,6 +51,9 @@ SeenTables seen_from(std::string_view text) {
       Layout::Field field;
       is_read = static_cast<bool>(words >> field.number >> field.version);
       seen.layouts[dataset].fields.push_back(std::move(field));
+    } else if (word == "label" && dataset != 0) {
+      std::string number;
+      is_read = static_cast<bool>(words >> number >> seen.labels[dataset][number]);
     } else if (word == "partitioned") {
       seen.partitions[dataset];
     } else if (word == "partition" && dataset != 0) {

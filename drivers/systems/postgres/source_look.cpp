@@ -1,7 +1,6 @@
 // What the source looks at beside the log: the tables, our publication, and who else writes under
 // an origin.
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "drivers/systems/postgres/detail/reads.hpp"
@@ -99,31 +98,29 @@ Result<void> PostgresSource::refresh(ports::PollResult* result) {
   return success();
 }
 
-// What a partition lost or brought, what became of a column's values, and what the publication left
-// out is found by reading the table, once the log is read as far as that: what it still tells of
-// rows that are gone must not come behind the reading. Kept when the source is opened again, for
-// what happens meanwhile.
+// What a partition lost or brought, what became of a column's values or of a label, and what the
+// publication left out is found by reading the table, once the log is read as far as that: what it
+// still tells of rows that are gone must not come behind the reading. Kept when the source is
+// opened again, for what happens meanwhile.
 Result<void> PostgresSource::look_at_files(Connection& connection,
                                            const std::vector<Mapped>& tables,
                                            const Publication& publication,
                                            std::vector<model::DatasetId>& rescans) {
-  SeenTables now{layouts_of(tables), {}, published_of(publication, tables)};
+  SeenTables now;
+  now.layouts = layouts_of(tables);
+  now.published = published_of(publication, tables);
+  SYN_TRY(now.labels, read_enum_labels(connection, tables));
   SYN_TRY(now.partitions, read_partitions(connection, tables));
   auto others = republished(seen_.published, now.published);
-  const auto is_new = [&](model::DatasetId dataset) {
-    const auto known = seen_.published.members.find(dataset);
-    return known == seen_.published.members.end() ||
-           known->second != now.published.members[dataset];
+  const auto add = [&](const std::vector<model::DatasetId>& more) {
+    others.insert(others.end(), more.begin(), more.end());
   };
-  const auto told = std::stable_partition(rescans.begin(), rescans.end(), std::not_fn(is_new));
-  others.insert(others.end(), told, rescans.end());
-  rescans.erase(told, rescans.end());
+  add(take_published(now.published, rescans));
+  add(relabelled(seen_.labels, now.labels));
   if (!others.empty()) {
-    SYN_TRY(unpublished_writers_, writers_of(connection, tables));
+    SYN_TRY(writers_, writers_of(connection, tables));
   }
-  for (const model::DatasetId dataset : regrouped(connection, seen_.partitions, now.partitions)) {
-    others.push_back(dataset);
-  }
+  add(regrouped(connection, seen_.partitions, now.partitions));
   for (const model::DatasetId dataset : rewritten(seen_.layouts, now.layouts)) {
     const bool is_told = std::find(rescans.begin(), rescans.end(), dataset) != rescans.end();
     if (!is_told) others.push_back(dataset);
@@ -137,14 +134,29 @@ Result<void> PostgresSource::look_at_files(Connection& connection,
   return success();
 }
 
+// Takes out of these whose tables came into the publication since the last look.
+std::vector<model::DatasetId> PostgresSource::take_published(
+    const Published& now, std::vector<model::DatasetId>& rescans) const {
+  const auto& before = seen_.published.members;
+  const auto stayed = [&](model::DatasetId dataset) {
+    const auto known = before.find(dataset);
+    return known != before.end() && known->second == now.members.at(dataset);
+  };
+  const auto begin = std::stable_partition(rescans.begin(), rescans.end(), stayed);
+  std::vector<model::DatasetId> published(begin, rescans.end());
+  rescans.erase(begin, rescans.end());
+  return published;
+}
+
 // What these wrote before their table came into the publication is not in the log that we are
-// shown, but in the table once they have ended.
+// shown, but in the table once they have ended; and it may tell what they wrote before a label was
+// renamed with the old one.
 Result<bool> PostgresSource::have_writers_ended() {
-  if (unpublished_writers_.empty()) return true;
+  if (writers_.empty()) return true;
   SYN_TRY(Connection * connection, connect());
-  SYN_TRY(const bool have_ended, postgres::have_ended(*connection, unpublished_writers_));
+  SYN_TRY(const bool have_ended, postgres::have_ended(*connection, writers_));
   if (!have_ended) return false;
-  unpublished_writers_.clear();
+  writers_.clear();
   SYN_TRY(regrouped_end_, end_of_log(*connection));
   return true;
 }

@@ -269,12 +269,14 @@ TEST(SeenTables, AreTheSameThereAndBack) {
   seen.layouts[7] = {"16402", {{3, "751"}, {5, "752"}}};
   seen.layouts[9] = {"16500", {{1, "753"}}};
   seen.partitions[7] = {{"16410", "16411/750"}, {"16412", "16412/750/751"}};
+  seen.labels[7] = {{"16500", "754"}, {"16502", "755"}};
   seen.partitions[9] = {};
   seen.published = {16390, "750", {{7, "16402.16405.752"}, {9, "out"}}};
   const SeenTables again = seen_from(to_text(seen));
   EXPECT_EQ(to_text(seen), to_text(again));
   EXPECT_THAT(rewritten(seen.layouts, again.layouts), IsEmpty());
   EXPECT_EQ(seen.partitions, again.partitions);
+  EXPECT_EQ(seen.labels, again.labels);
   EXPECT_EQ(16390, again.published.number);
   EXPECT_THAT(republished(seen.published, again.published), IsEmpty());
 }

@@ -1,4 +1,4 @@
-// A table or a column that has another name, be it for a moment.
+// A table, a column or a label that has another name, be it for a moment.
 #include "tests/unit/postgres/looked_fixture.hpp"
 
 namespace syncline::postgres {
@@ -85,6 +85,67 @@ TEST_F(Renamed, AColumnThatIsRenamedForAMomentAsksForAScan) {
   user_.run("UPDATE customer SET name = 'Cy'");
   EXPECT_THAT(take(1), ElementsAre("update 1 name=Cy mail=NULL"));
   EXPECT_THAT(stopped_, IsEmpty());
+}
+
+// Labels are kept apart from the rows that have them.
+class Labelled : public Looked {
+ protected:
+  void begin(const std::string& type = "state", const std::string& value = "'new'") {
+    user_.run(
+        "CREATE TYPE state AS ENUM ('new', 'old'); CREATE DOMAIN of_state AS state; CREATE "
+        "TYPE pair AS (state of_state, number int)");
+    user_.run("CREATE TABLE customer(id bigint PRIMARY KEY, name " + type + ", mail text)");
+    user_.run("CREATE TABLE item(id bigint PRIMARY KEY, name text)");
+    start({make_schema("customer", "id:int64 name:text mail:text"),
+           make_schema("item", "id:int64 name:text")});
+    open_with(small(), {}, clock_);
+    user_.run("INSERT INTO customer VALUES (1, " + value + ", NULL)");
+    EXPECT_THAT(take(1), SizeIs(1));
+  }
+};
+
+TEST_F(Labelled, OneThatIsRenamedAsksForAScan) {
+  begin();
+  EXPECT_THAT(read_behind("ALTER TYPE state RENAME VALUE 'new' TO 'fresh'"),
+              ElementsAre("snapshot 1 name=fresh mail=NULL"));
+  expect_nothing_to_read();
+}
+
+TEST_F(Labelled, OneThatIsRenamedWhileNobodyReadsAsksForAScan) {
+  begin();
+  EXPECT_THAT(read_at_next_start("ALTER TYPE state RENAME VALUE 'new' TO 'fresh'"),
+              ElementsAre("snapshot 1 name=fresh mail=NULL"));
+  expect_nothing_to_read_after("INSERT INTO customer VALUES (2, 'old', NULL)");
+}
+
+// Rows that were written meanwhile were told with it.
+TEST_F(Labelled, OneThatHasAnotherNameForAMomentAsksForAScan) {
+  begin();
+  EXPECT_THAT(
+      read_behind("ALTER TYPE state RENAME VALUE 'new' TO 'fresh'; UPDATE customer SET mail "
+                  "= 'a@x'; ALTER TYPE state RENAME VALUE 'fresh' TO 'new'"),
+      ElementsAre("snapshot 1 name=new mail=a@x"));
+}
+
+TEST_F(Labelled, OneThatIsAddedAsksForNone) {
+  begin();
+  user_.run("ALTER TYPE state ADD VALUE 'paid' BEFORE 'old'");
+  expect_nothing_to_read();
+  user_.run("INSERT INTO customer VALUES (2, 'paid', NULL)");
+  EXPECT_THAT(take(1), ElementsAre("insert 2 name=paid mail=NULL"));
+  expect_nothing_to_read_after("ALTER TYPE state ADD VALUE 'sent'");
+}
+
+TEST_F(Labelled, OneWithinAnArrayADomainOrACompositeAsksForAScan) {
+  begin("of_state[]", "'{new,old}'");
+  EXPECT_THAT(read_behind("ALTER TYPE state RENAME VALUE 'new' TO 'fresh'"),
+              ElementsAre("snapshot 1 name={fresh,old} mail=NULL"));
+}
+
+TEST_F(Labelled, OneWithinACompositeAsksForAScan) {
+  begin("pair", "'(new,1)'");
+  EXPECT_THAT(read_behind("ALTER TYPE state RENAME VALUE 'new' TO 'fresh'"),
+              ElementsAre("snapshot 1 name=(fresh,1) mail=NULL"));
 }
 
 }  // namespace

@@ -80,6 +80,8 @@ class PostgresSource final : public ports::Source {
   Result<void> look_at_files(Connection& connection, const std::vector<Mapped>& tables,
                              const Publication& publication,
                              std::vector<model::DatasetId>& rescans);
+  std::vector<model::DatasetId> take_published(const Published& now,
+                                               std::vector<model::DatasetId>& rescans) const;
   Result<bool> have_writers_ended();
   Result<void> give_regrouped(ports::PollResult& result);
   Result<bool> has_passed(const Place& reached, Lsn end);
@@ -114,16 +116,16 @@ class PostgresSource final : public ports::Source {
   bool is_filtering_due_ = false;  // the log behind that look has been shown whole
   bool is_filtered_ = false;       // the stream shows nothing that is under an origin
   Made publication_ = Made::kBefore;
-  SeenTables seen_;                               // as they were last looked at
-  bool is_seen_anew_ = false;                     // since a poll was done
-  std::string told_layout_;                       // as polls have told what is to be read of it
-  std::set<model::DatasetId> regrouped_;          // since, and not told yet
-  Lsn regrouped_end_ = 0;                         // of the log, when that was seen
-  std::vector<std::string> unpublished_writers_;  // likewise, that are not known to have ended
-  Place given_;                                   // behind what polls gave
-  Place place_;      // likewise, and behind what the poll at hand has shown
-  Lsn flushed_ = 0;  // everything before here is durable
-  Lsn begun_ = 0;    // where a reading of tables began: it counts as a place that was given
+  SeenTables seen_;                       // as they were last looked at
+  bool is_seen_anew_ = false;             // since a poll was done
+  std::string told_layout_;               // as polls have told what is to be read of it
+  std::set<model::DatasetId> regrouped_;  // since, and not told yet
+  Lsn regrouped_end_ = 0;                 // of the log, when that was seen
+  std::vector<std::string> writers_;      // likewise, to its tables; empty: they have ended
+  Place given_;                           // behind what polls gave
+  Place place_;                           // likewise, and behind what the poll at hand has shown
+  Lsn flushed_ = 0;                       // everything before here is durable
+  Lsn begun_ = 0;  // where a reading of tables began: it counts as a place that was given
   bool is_far_behind_ = false;  // what was read last was written long before
   int64_t read_on_us_ = 0;      // of the poll at hand, behind what it gave
   int64_t refresh_due_us_ = 0;
