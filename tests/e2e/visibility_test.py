@@ -43,6 +43,7 @@ class Visibility(Appliance):
         self.erp(*TABLES)
         self.init(self.server.url(ERP), "office.db")
         self.held_back = None
+        self.end = None  # of the log, when it had told that
 
     def tearDown(self):
         self.end_daemon()
@@ -111,6 +112,7 @@ class Visibility(Appliance):
         self.hold_back()
         self.wait(lambda: self.name_in_office() == "held back")
         self.assertEqual(self.name_in_erp(), "n")
+        self.end = self.erp("SELECT pg_current_wal_lsn()")[0][0]
 
     def is_read_waited_for(self):
         """The appliance looks again and again whether it is shown what the log has told."""
@@ -132,6 +134,32 @@ class Visibility(Appliance):
                     says=["does not show yet what its log says"])
         self.assertEqual(self.name_in_office(), "held back")
         self.expect_it_stands()
+
+    def test_a_comparison_behind_a_restart_repairs_nothing_by_it(self):
+        self.hold_back_what_the_log_tells()
+        self.wait(self.is_told_durable)
+        self.stop()
+        self.start()
+        self.refuse("verify", "--repair", status=4, code="SYN-3002",
+                    says=["does not show yet what its log says"])
+        self.assertEqual(self.name_in_office(), "held back")
+        self.expect_it_stands()
+
+    def is_told_durable(self):
+        """Behind a restart the log does not tell it again."""
+        return self.erp("SELECT 1 FROM pg_replication_slots WHERE confirmed_flush_lsn >= "
+                        f"'{self.end}'")
+
+    def test_a_table_that_is_read_anew_behind_a_restart_shows_nothing_older(self):
+        self.hold_back_what_the_log_tells()
+        self.wait(self.is_told_durable)
+        self.stop()
+        self.erp("TRUNCATE second")
+        self.start()
+        self.wait(self.is_read_waited_for)
+        self.assertEqual(self.name_in_office(), "held back")
+        self.expect_it_stands()
+        self.assertEqual(len(self.rows(self.office)), COUNT // 2)
 
     def test_a_first_sync_that_reads_the_table_as_it_was_takes_on_what_the_log_tells(self):
         self.erp("INSERT INTO customer SELECT 'a0' || n, 'more', n "

@@ -5,6 +5,7 @@
 
 #include "drivers/systems/postgres/detail/failover.hpp"
 #include "drivers/systems/postgres/detail/objects.hpp"
+#include "drivers/systems/postgres/detail/unseen.hpp"
 
 namespace syncline::postgres {
 namespace {
@@ -53,6 +54,11 @@ Result<void> PostgresSource::open(const model::Position& position) {
   SYN_TRY(take_slot(position));
   SYN_TRY(let_standbys_keep(*connection, shared_->access("source"), shared_->object));
   SYN_TRY(note_primary(*connection));
+  if (!position.is_start()) {
+    SYN_TRY(const auto unseen, unseen_commits(*connection));
+    auto& recent = decoder_.recent_xids();
+    recent.insert(recent.end(), unseen.begin(), unseen.end());
+  }
   is_open_ = true;
   return success();
 }

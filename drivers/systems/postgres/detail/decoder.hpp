@@ -58,7 +58,8 @@ class Decoder {
   Result<void> end_transaction();
   size_t row_count() const { return row_count_; }  // of the transaction, in the parts that ended
 
-  // Transactions that have committed and are shown, that a snapshot may not see yet.
+  // Transactions that have committed and are shown, that a snapshot may not see yet; and those that
+  // an earlier life may have shown (unseen.hpp).
   std::vector<uint32_t>& recent_xids() { return recent_xids_; }
   // Datasets of which rows were passed over, for the log told them with a type that is gone by now,
   // or without a column that is there: to be read whole, once the tables were looked at and the log
