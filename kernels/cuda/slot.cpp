@@ -287,8 +287,11 @@ Result<void> CudaSlot::run_gcm(const device::GcmShape& shape) {
 
 Result<void> CudaSlot::set_key(const syn_gcm_key& key) {
   SYN_TRY(key_.reserve(sizeof key, *this));
-  return check(cudaMemcpyAsync(key_.data(), &key, sizeof key, cudaMemcpyHostToDevice, stream_),
-               "a key cannot be copied to the card");
+  SYN_TRY(pinned_key_.reserve(sizeof key, *this));
+  std::memcpy(pinned_key_.data(), &key, sizeof key);
+  return check(
+      cudaMemcpyAsync(key_.data(), pinned_key_.data(), sizeof key, cudaMemcpyHostToDevice, stream_),
+      "a key cannot be copied to the card");
 }
 
 Result<bool> CudaSlot::is_done() {

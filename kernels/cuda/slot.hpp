@@ -74,6 +74,7 @@ class CudaSlot final : public device::Slot {
   Buffer nvcomp_scratch_{Place::kDevice};
   Buffer lists_{Place::kDevice};  // of pieces, as nvCOMP wants them
   Buffer key_{Place::kDevice};
+  Buffer pinned_key_{Place::kPinned};
   Buffer parts_{Place::kDevice};  // of records: sums, then which are whose
   GroupCounts groups_{};
   std::shared_ptr<Coders> coders_;

@@ -72,6 +72,15 @@ TEST_F(CodersTest, AFasterNvcompIsTakenAndNamed) {
   EXPECT_THAT(warnings_, IsEmpty());
 }
 
+// A copy from other memory keeps the caller waiting.
+TEST_F(CodersTest, WhatABlockNeedsGoesToTheCardFromPinnedMemory) {
+  const PlayedNvcomp nvcomp;
+  use(nvcomp);
+  const int before = PlayedCard::get().pageable_copy_count();
+  ASSERT_NO_FATAL_FAILURE(expect_sealed());
+  EXPECT_EQ(PlayedCard::get().pageable_copy_count(), before);
+}
+
 TEST_F(CodersTest, WhereThereIsNoneOursIsUsed) {
   engine_ = std::move(make_cuda_engine({.find_nvcomp = [] {
                         return static_cast<const Nvcomp*>(nullptr);

@@ -74,6 +74,8 @@ class PlayedCard {
   void hang();
   void go_on();
 
+  // Copies to the card from memory that is not pinned.
+  int pageable_copy_count();
   bool is_idle(cudaStream_t stream);
   size_t memory_held();  // by cudaMalloc
   size_t allocation_count();
@@ -146,6 +148,7 @@ class PlayedCard {
   std::array<int, kCallCount> counts_{};
   std::array<int, kCallCount> behind_ = none();  // below 0: none fails
   std::array<cudaError_t, kCallCount> errors_{};
+  int pageable_copies_ = 0;
   Lane lane_;
   cudaError_t lasting_ = cudaSuccess;
   bool is_hanging_ = false;

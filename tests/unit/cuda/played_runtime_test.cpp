@@ -78,6 +78,11 @@ void PlayedCard::go_on() {
   is_hanging_ = false;
 }
 
+int PlayedCard::pageable_copy_count() {
+  const std::lock_guard lock(mutex_);
+  return pageable_copies_;
+}
+
 bool PlayedCard::is_idle(cudaStream_t stream) {
   const std::lock_guard lock(mutex_);
   return streams_.at(stream)->commands.empty();
@@ -278,6 +283,7 @@ cudaError_t PlayedCard::copy(void* to, const void* from, size_t size, cudaMemcpy
   const bool is_source_any = kind == cudaMemcpyHostToDevice && source == allocations_.end();
   const bool is_target_any = kind == cudaMemcpyDeviceToHost && find(to) == allocations_.end();
   if ((is_source_any || is_target_any) && stream->is_capturing) return spoil_capture(stream);
+  if (is_source_any) ++pageable_copies_;
   Command command;
   if (!is_source_any) command.uses.push_back({from, size});
   if (!is_target_any) command.uses.push_back({to, size});
