@@ -72,7 +72,10 @@ Graphs::Graph* Graphs::end_capture(const TripKey& key, cudaStream_t stream, Capt
   Graph& oldest =
       *std::min_element(graphs_.begin(), graphs_.end(),
                         [](const Graph& one, const Graph& other) { return one.turn < other.turn; });
-  if (oldest.commands != nullptr) is_done(cudaGraphExecDestroy(oldest.commands));
+  if (oldest.commands != nullptr) {
+    is_done(cudaGraphExecDestroy(oldest.commands));
+    ++evictions_;
+  }
   oldest = {key, commands, 0};
   return &oldest;
 }
@@ -83,6 +86,7 @@ bool Graphs::launch(Graph& graph, cudaStream_t stream) {
     turn_off();
     return false;
   }
+  ++launches_;
   launch_counter().fetch_add(1, std::memory_order_relaxed);
   return true;
 }

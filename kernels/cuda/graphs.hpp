@@ -1,10 +1,11 @@
 // A slot's trips that came before, kept as CUDA graphs: one call sends off all commands of one.
 //
 // A shape that is seen for the second time is captured, and the capture is what runs then and from
-// then on; shapes that never come again cost a comparison. Where capturing fails once, trips go
-// command by command from then on: it is never a fault. What a graph refers to must stay where it
-// is: whoever moves it calls forget().
-// Owner: the slot. Threads: one at a time. Errors: those of the steps.
+// then on; shapes that never come again cost a comparison. Where there are more shapes than graphs
+// are kept, so that they push each other out, no more are captured than launches have paid for.
+// Where capturing fails once, trips go command by command from then on: it is never a fault. What a
+// graph refers to must stay where it is: whoever moves it calls forget(). Owner: the slot. Threads:
+// one at a time. Errors: those of the steps.
 #pragma once
 
 #include <array>
@@ -39,6 +40,8 @@ GraphCounts graph_counts();
 class Graphs {
  public:
   static constexpr size_t kCount = 8;
+  // What it costs to make a graph is saved by so many launches of it.
+  static constexpr uint64_t kLaunchesWorth = 8;
 
   Graphs() = default;
   ~Graphs() { forget(); }
@@ -50,7 +53,7 @@ class Graphs {
   template <class Steps>
   Result<void> run(const TripKey& key, cudaStream_t stream, const Steps& steps) {
     Graph* graph = find(key);
-    if (graph == nullptr && is_seen_again(key) && begin_capture(stream)) {
+    if (graph == nullptr && is_seen_again(key) && is_paid_for() && begin_capture(stream)) {
       const bool is_whole = steps().has_value();
       graph = end_capture(key, stream, is_whole ? Capture::kWhole : Capture::kBroken);
     }
@@ -71,6 +74,7 @@ class Graphs {
 
   Graph* find(const TripKey& key);
   bool is_seen_again(const TripKey& key);
+  bool is_paid_for() const { return evictions_ * kLaunchesWorth <= launches_; }
   bool begin_capture(cudaStream_t stream);
   Graph* end_capture(const TripKey& key, cudaStream_t stream, Capture capture);
   bool launch(Graph& graph, cudaStream_t stream);
@@ -79,6 +83,8 @@ class Graphs {
   std::array<TripKey, kCount> seen_;  // lately, and once
   size_t next_seen_ = 0;
   uint64_t turns_ = 0;
+  uint64_t launches_ = 0;
+  uint64_t evictions_ = 0;  // of graphs by others
   bool is_off_ = false;
 };
 

@@ -126,6 +126,16 @@ TEST_F(GraphsTest, ShapesThatNeverComeAgainPushNoGraphOut) {
   expect_counts(0, 1);
 }
 
+// To capture costs more than a launch saves.
+TEST_F(GraphsTest, WhereRowCountsVaryCapturesStop) {
+  std::mt19937_64 random(3);
+  for (int i = 0; i < 600; ++i) ASSERT_NO_FATAL_FAILURE(fingerprint(1 + random() % 24));
+  const uint64_t captures = graph_counts().captures - before_.captures;
+  const uint64_t launches = graph_counts().launches - before_.launches;
+  EXPECT_LE(captures, Graphs::kCount + launches / Graphs::kLaunchesWorth + 1);
+  EXPECT_GT(launches, 50u) << "those that are kept are sent";
+}
+
 TEST_F(GraphsTest, ByCommandThereIsNone) {
   engine_ = std::move(make_cuda_engine({.trips = Trips::kByCommand}).value());
   for (int i = 0; i < 5; ++i) ASSERT_NO_FATAL_FAILURE(fingerprint(60));
