@@ -4,12 +4,21 @@
 
 namespace syncline::cuda {
 
+const Nvcomp* Coders::find(const CudaOptions& options) {
+  return options.find_nvcomp ? options.find_nvcomp() : Nvcomp::find();
+}
+
 Result<bool> Coders::choose(CudaSlot& slot) {
   const std::lock_guard lock(mutex_);
   if (is_chosen_) return nvcomp() != nullptr;
   is_chosen_ = true;  // ours, whatever becomes of the card while nvCOMP is measured
-  const Nvcomp* const nvcomp = options_.find_nvcomp ? options_.find_nvcomp() : Nvcomp::find();
+  if (options_.coder == Coder::kOurs) return false;
+  const Nvcomp* const nvcomp = find(options_);
   if (nvcomp == nullptr) return false;
+  if (options_.coder == Coder::kNvcomp) {
+    chosen_.store(nvcomp, std::memory_order_release);
+    return true;
+  }
   const Result<bool> is_better = is_nvcomp_better(slot, *nvcomp, options_.sample_count);
   if (!is_better.has_value()) {
     is_chosen_ = is_better.error().code != ErrorCode::kEngineNotReady;

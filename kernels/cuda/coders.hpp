@@ -24,6 +24,8 @@ class CudaSlot;
 class Coders {
  public:
   explicit Coders(const CudaOptions& options) : options_(options) {}
+  // null: it is not there.
+  static const Nvcomp* find(const CudaOptions& options);
 
   // By way of any slot; the first call measures, the others wait for it. Whether it is nvCOMP.
   Result<bool> choose(CudaSlot& slot);

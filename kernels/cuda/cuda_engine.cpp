@@ -3,6 +3,7 @@
 #include <string>
 
 #include "kernels/cuda/coders.hpp"
+#include "kernels/cuda/graphs.hpp"
 #include "kernels/cuda/slot.hpp"
 #include "kernels/cuda/table_memory.hpp"
 #include "kernels/device/device_engine.hpp"
@@ -80,7 +81,15 @@ Result<std::unique_ptr<engine::Engine>> make_cuda_engine(const CudaOptions& opti
                     std::to_string(properties.major) + "." + std::to_string(properties.minor),
                 "A card of compute capability 8.0 or higher is needed.");
   }
+  if (options.coder == Coder::kNvcomp && Coders::find(options) == nullptr) {
+    return fail(ErrorCode::kUnsupported, "nvCOMP is not found",
+                "its headers when this was built, or its library now");
+  }
   return device::make_device_engine(std::make_unique<CudaDevice>(properties, options));
+}
+
+uint64_t graph_launches() {
+  return graph_counts().launches;
 }
 
 }  // namespace syncline::cuda

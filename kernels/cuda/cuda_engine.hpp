@@ -18,13 +18,17 @@ namespace syncline::cuda {
 // How a small batch's commands are sent to the card.
 enum class Trips { kAsGraphs, kByCommand };
 
+// Who makes the frames of blocks: what measures faster, or one of them without that.
+enum class Coder { kFaster, kOurs, kNvcomp };
+
 class Nvcomp;
 
 struct CudaOptions {
   Trips trips = Trips::kAsGraphs;
+  Coder coder = Coder::kFaster;  // kNvcomp: kUnsupported where it is not there
   // Called with the first block; empty: the library, where it is there. It may give null.
   std::function<const Nvcomp*()> find_nvcomp = {};
-  size_t sample_count = 256;  // pieces that it is measured by
+  size_t sample_count = 96;  // pieces that it is measured by, 6 MiB: as many as a large block has
   // What to tell a person of, once.
   std::function<void(const std::string&)> on_warning = {};
 };
@@ -34,7 +38,10 @@ struct CudaOptions {
 Result<std::unique_ptr<engine::Engine>> make_cuda_engine();
 Result<std::unique_ptr<engine::Engine>> make_cuda_engine(const CudaOptions& options);
 
-// How often this process took memory, on the card or pinned, for this engine.
+// How often this process took memory, on the card or pinned, for this engine; what the driver takes
+// by itself, for graphs among others, it does not say.
 uint64_t allocations();
+// How many small batches went as CUDA graphs.
+uint64_t graph_launches();
 
 }  // namespace syncline::cuda

@@ -24,6 +24,11 @@ std::unique_ptr<engine::Engine> make_present() {
   return made.has_value() ? std::move(made.value()) : nullptr;
 }
 
+template <cuda::Coder coder, cuda::Trips trips>
+Result<std::unique_ptr<engine::Engine>> make_cuda() {
+  return cuda::make_cuda_engine({.trips = trips, .coder = coder});
+}
+
 // 0: the width that suits the device.
 template <size_t block_width>
 Result<std::unique_ptr<engine::Engine>> make_opencl() {
@@ -63,12 +68,19 @@ TEST(RequiredEngines, AreAllHere) {
 
 std::vector<EngineUnderTest> engines_under_test() {
   using cpu::CpuVariant;
+  using cuda::Coder;
+  using cuda::Trips;
   const EngineUnderTest all[] = {
       {"cpu_auto", "", make_cpu<CpuVariant::kAuto>},
       {"cpu_scalar", "fingerprint scalar, detect scalar", make_cpu<CpuVariant::kScalar>},
       {"cpu_avx2", "fingerprint avx2, detect avx2", make_cpu<CpuVariant::kAvx2>},
       {"cpu_avx512", "fingerprint avx512, detect avx512", make_cpu<CpuVariant::kAvx512>},
-      {"cuda", "fingerprint sm_", make_present<cuda::make_cuda_engine>},
+      {"cuda", "fingerprint sm_", make_present<make_cuda<Coder::kFaster, Trips::kAsGraphs>>},
+      {"cuda_own_coder", "fingerprint sm_",
+       make_present<make_cuda<Coder::kOurs, Trips::kAsGraphs>>},
+      {"cuda_by_command", "fingerprint sm_",
+       make_present<make_cuda<Coder::kOurs, Trips::kByCommand>>},
+      {"cuda_nvcomp", "fingerprint sm_", make_present<make_cuda<Coder::kNvcomp, Trips::kAsGraphs>>},
       {"opencl", "fingerprint opencl", make_present<make_opencl<0>>},
       {"opencl_groups", "fingerprint opencl", make_present<make_opencl<32>>},
   };
