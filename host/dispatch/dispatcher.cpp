@@ -292,7 +292,10 @@ class EngineDispatcher final : public Dispatcher {
                                ? "it runs on the cpu's own cores: only if forced"
                                : "another engine is forced";
       } else if (!slot.is_in_service(stage)) {
-        candidate.remark = "out of service: " + slot.last_fault(stage);
+        const bool is_due = slot.is_probe_due(stage, clock_.steady_us());
+        candidate.remark =
+            (is_due ? "out of service, and tried with the next batch: " : "out of service: ") +
+            slot.last_fault(stage);
       } else if (!slot.may_be_ready(stage, clock_)) {
         candidate.remark = "it was not ready, and is asked again soon";
       }

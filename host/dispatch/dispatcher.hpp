@@ -1,8 +1,10 @@
 // The dispatcher: which engine runs this stage of this batch. It measures each engine at start-up
-// (under a second for all), models time = fixed cost + bytes / rate per stage, refits while
-// running, and falls back to the CPU when a device fails; the report counts it and says why, and
-// whoever made the dispatcher is told once each time that an engine goes out of service. Batches of
-// a stage and size stay with their engine until another is predicted to be quicker by 5 %.
+// (under a second for all, beside what an engine does once: its context, kernels that are compiled,
+// its check of blocks, a trial of coders), models time = fixed cost + bytes / rate per stage,
+// refits while running, and falls back to the CPU when a device fails; the report counts it and
+// says why, and whoever made the dispatcher is told once each time that an engine goes out of
+// service. Batches of a stage and size stay with their engine until another is predicted to be
+// quicker by 5 %.
 //
 //   in service  --a call fails-->  out of service for 1 s, then 2 s, ... up to 64 s
 //   out, time is up  --the next batch is tried-->  in service, or out for twice as long
@@ -84,8 +86,9 @@ class Dispatcher {
                                                         std::string_view associated_data,
                                                         std::array<uint8_t, 32>& tags_digest) = 0;
   virtual std::vector<EngineReport> report() const = 0;
-  // One a stage; changes nothing. Now and then a batch goes to the second best engine all the same,
-  // to measure it.
+  // One a stage, for a batch whose engine is chosen; changes nothing. Now and then a batch goes to
+  // the second best engine all the same, to measure it, and one to an engine whose time out of
+  // service is up. Where the CPU is chosen for a very short one, some dozens more go to it unasked.
   virtual std::vector<Explanation> explain(double bytes) const = 0;
 };
 

@@ -64,7 +64,13 @@ class Slot {
     const Outage& delay = of(stage).delay;
     return delay.is_over() || delay.is_due(clock.steady_us());
   }
-  // True for exactly one caller once the time out of service is up: that one tries the engine.
+  // Whether the time out of service is up.
+  bool is_probe_due(engine::Stage stage, int64_t now_us) const {
+    const Outage& own = of(stage).outage;
+    const Outage& whole = device_outage_.is_over() ? own : device_outage_;
+    return (own.is_over() || own.is_due(now_us)) && whole.is_due(now_us);
+  }
+  // True for exactly one caller once it is due: that one tries the engine.
   bool claim_probe(engine::Stage stage, int64_t now_us);
 
   // What came of a call.

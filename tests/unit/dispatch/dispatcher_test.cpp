@@ -452,6 +452,9 @@ TEST_F(DispatcherTest, AStageThatStaysIllIsToldOnceAndTriedLessAndLess) {
   EXPECT_THAT(dispatcher_->explain(100)[kSealStage].candidates[0].remark,
               testing::HasSubstr("out of service: seal: "));
   EXPECT_EQ(dispatcher_->explain(100)[kOpenStage].candidates[0].remark, "");
+  clock_.time_us += 64'000'000;
+  EXPECT_THAT(dispatcher_->explain(100)[kSealStage].candidates[0].remark,
+              testing::HasSubstr("tried with the next batch: seal: "));
 }
 
 TEST_F(DispatcherTest, AStageThatRecoversSaysNothingOfAnother) {
