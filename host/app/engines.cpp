@@ -1,6 +1,7 @@
 #include "host/app/engines.hpp"
 
 #include <cstdio>
+#include <ranges>
 
 #include "kernels/cpu/cpu_engine.hpp"
 #include "kernels/cuda/cuda_engine.hpp"
@@ -30,12 +31,14 @@ Made make_cuda(EngineScope /*scope*/, const OnWait& on_wait) {
   return cuda::make_cuda_engine(options);
 }
 
+// The rows from the last one on: OpenCL's drivers are asked by a process of their own, which is not
+// to begin with what CUDA's driver leaves behind in this one.
 void add(const EngineRow& row, EngineScope scope, const OnWait& on_wait, Engines& engines) {
   auto made = row.make(scope, on_wait);
   if (made.has_value()) {
-    engines.there.push_back(std::move(made.value()));
+    engines.there.insert(engines.there.begin(), std::move(made.value()));
   } else {
-    engines.absent.push_back({std::string(row.name), made.error()});
+    engines.absent.insert(engines.absent.begin(), {std::string(row.name), made.error()});
   }
 }
 
@@ -55,7 +58,8 @@ void say_on_stderr(const std::string& what) {
 
 Engines make_engines(EngineScope scope, const OnWait& on_wait) {
   Engines engines;
-  for (const EngineRow& row : engine_table()) add(row, scope, on_wait, engines);
+  const std::vector<EngineRow> table = engine_table();
+  for (const EngineRow& row : std::views::reverse(table)) add(row, scope, on_wait, engines);
   return engines;
 }
 
@@ -72,7 +76,7 @@ Result<std::unique_ptr<dispatch::Dispatcher>> make_dispatcher(const std::string&
   const bool is_auto = forced == "auto";
   const std::vector<EngineRow> table = engine_table();
   Engines engines;
-  for (const EngineRow& row : table) {
+  for (const EngineRow& row : std::views::reverse(table)) {
     const bool is_last = row.name == table.back().name;
     if (!is_auto && !is_last && row.name != forced) continue;
     add(row, is_auto ? EngineScope::kAuto : EngineScope::kAll, on_wait, engines);
