@@ -220,7 +220,7 @@ class DeviceEngine final : public engine::Engine {
     SYN_TRY(check_blocks(slot, parts_->device->engine()));
     SYN_TRY(const bool is_other, slot.choose_coder());
     if (!is_other) return success();
-    const Result<void> checked = check_blocks(slot, parts_->device->engine());
+    Result<void> checked = check_blocks(slot, parts_->device->engine());
     if (checked.has_value()) return success();
     if (checked.error().code == ErrorCode::kEngineNotReady) return checked;
     if (slot.use.is_lost || !slot.drop_coder()) return checked.error();
@@ -337,7 +337,7 @@ Result<void> DeviceEngine::run_detect(const syn_batch& batch,
   const std::shared_ptr<TableCopy> copy = parts_->copies.find(table, *parts_->device);
   const std::lock_guard lock(copy->mutex());
   SYN_TRY(update(table, *copy, slot));
-  const Result<void> judged = judge(batch, fingerprints, rows, *copy, slot);
+  Result<void> judged = judge(batch, fingerprints, rows, *copy, slot);
   // Nobody gets the copy beside commands on it.
   if (!judged.has_value() && !parts_->ring.has_lost()) (void)slot.wait();
   return judged;

@@ -80,7 +80,7 @@ void TableCopy::give_up(Slot& slot) {
 // The next batch on the copy may be another slot's, behind whose commands none of this one's may
 // be.
 Result<void> TableCopy::update(const engine::TableRef& table, Slot& slot) {
-  const Result<void> updated = go_on(table, slot);
+  Result<void> updated = go_on(table, slot);
   if (updated.has_value() || updated.error().code != ErrorCode::kEngineNotReady) return updated;
   SYN_TRY(slot.wait());
   return updated;
