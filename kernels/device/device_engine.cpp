@@ -169,6 +169,11 @@ class DeviceEngine final : public engine::Engine {
 
   Result<void> start();
   Result<void> update(const engine::TableRef& table, TableCopy& copy, Slot& slot);
+  // Whoever waits for the copy already begins it anew.
+  void give_up(TableCopy& copy, Slot& slot) {
+    copy.give_up(slot);
+    parts_->copies.drop(copy);
+  }
   Result<void> run_fingerprint(const syn_batch& batch, const engine::Secret& secret, Slot& slot,
                                engine::Fingerprints& out);
   Result<void> run_detect(const syn_batch& batch, const engine::Fingerprints& fingerprints,
@@ -312,7 +317,7 @@ Result<void> DeviceEngine::update(const engine::TableRef& table, TableCopy& copy
     if (updated.has_value() || updated.error().code == ErrorCode::kEngineNotReady) return updated;
     const Shortage shortage = copy.memory().shortage();
     if (slot.use.is_lost || shortage == Shortage::kNone) {
-      parts_->copies.drop(copy);
+      give_up(copy, slot);
       return updated.error();
     }
     if (shortage == Shortage::kFull) {
@@ -338,8 +343,15 @@ Result<void> DeviceEngine::run_detect(const syn_batch& batch,
   const std::lock_guard lock(copy->mutex());
   SYN_TRY(update(table, *copy, slot));
   Result<void> judged = judge(batch, fingerprints, rows, *copy, slot);
-  // Nobody gets the copy beside commands on it.
-  if (!judged.has_value() && !parts_->ring.has_lost()) (void)slot.wait();
+  if (judged.has_value() || slot.use.is_lost) return judged;
+  // Nobody gets the copy beside commands on it, nor one whose commands may not have been done. A
+  // slot that is lost keeps all others waiting until its commands have ended.
+  if (judged.error().code == ErrorCode::kEngineNotReady) {
+    Result<void> settled = slot.wait();
+    if (settled.has_value()) return judged;
+    judged = std::move(settled);
+  }
+  give_up(*copy, slot);
   return judged;
 }
 
