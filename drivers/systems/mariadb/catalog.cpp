@@ -95,7 +95,7 @@ Result<std::vector<Finding>> MariadbCatalog::findings() {
     SYN_TRY(find_own_table_rights(*connection, kEcho, out));
   }
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
-    auto mapped = read_mapped(*connection, mapping);
+    auto mapped = read_mapped(*connection, mapping, *shared_->charsets);
     if (!mapped) {
       const Error& error = mapped.error();
       out.push_back(

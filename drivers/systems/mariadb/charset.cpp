@@ -4,6 +4,8 @@
 #include <cstring>
 #include <optional>
 
+#include "drivers/systems/mariadb/detail/value.hpp"
+
 namespace syncline::mariadb {
 namespace {
 
@@ -277,24 +279,52 @@ Result<std::string> Charset::from_units(std::string_view bytes) const {
   return out;
 }
 
-Result<void> check_charset(Connection& connection, const std::string& name) {
-  SYN_TRY(const size_t size_max, letter_size_max(connection, name));
-  SYN_TRY(Charset::make(name, size_max, [](std::span<const std::string>) {
-    return Result<std::vector<Charset::Letter>>(std::vector<Charset::Letter>());
-  }));
-  return success();
+Charsets::Known Charsets::find(const std::string& name, const std::string& version) {
+  const std::lock_guard lock(mutex_);
+  const auto& versions = known_[name];
+  const auto found = versions.find(version);
+  return found == versions.end() ? nullptr : found->second;
 }
 
-Result<std::shared_ptr<const Charset>> Charsets::get(Connection& connection,
-                                                     const std::string& name) {
-  if (!has_own_letters(name)) return std::shared_ptr<const Charset>();
-  Known& known = known_[name];
-  if (known.charset != nullptr && known.server == connection.kind().text) return known.charset;
+Charsets::Known Charsets::keep(const std::string& name, const std::string& version,
+                               Charset charset) {
+  const std::lock_guard lock(mutex_);
+  auto& versions = known_[name];
+  const auto same =
+      std::ranges::find_if(versions, [&](const auto& known) { return *known.second == charset; });
+  const Known known =
+      same == versions.end() ? std::make_shared<const Charset>(std::move(charset)) : same->second;
+  return versions.insert_or_assign(version, known).first->second;
+}
+
+// The server is asked without the lock: others need not wait for it.
+Result<Charsets::Known> Charsets::get(Connection& connection, const std::string& name) {
+  if (!has_own_letters(name)) return Known();
+  const std::string& version = connection.kind().text;
+  if (Known known = find(name, version)) return known;
   SYN_TRY(Charset charset, read_charset(connection, name));
-  const bool is_same = known.charset != nullptr && *known.charset == charset;
-  if (!is_same) known.charset = std::make_shared<const Charset>(std::move(charset));
-  known.server = connection.kind().text;
-  return known.charset;
+  return keep(name, version, std::move(charset));
+}
+
+bool is_utf8_here(std::string_view bytes, const NativeType& native) {
+  if (native.letters != nullptr) return native.letters->is_plain(bytes);
+  return is_utf8(native.charset);
+}
+
+Result<std::string> utf8_from(std::string_view bytes, const NativeType& native) {
+  if (native.letters != nullptr) return native.letters->utf8_from(bytes);
+  if (is_utf8(native.charset)) return std::string(bytes);
+  return fail(ErrorCode::kValue, "a text cannot be read",
+              "the letters of character set " + native.charset + " are not known", "report this");
+}
+
+bool is_read_as_bytes(const NativeType& native) {
+  return holds_characters(native) && has_own_letters(native.charset);
+}
+
+Result<std::string> text_of_cell(const NativeType& native, std::string_view cell) {
+  if (!is_read_as_bytes(native)) return std::string(cell);
+  return utf8_from(cell, native);
 }
 
 }  // namespace syncline::mariadb

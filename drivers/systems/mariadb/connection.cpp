@@ -166,7 +166,7 @@ bool is_refusal(unsigned number, std::string_view sqlstate) {
                {ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_NO_DEFAULT_FOR_FIELD, WARN_DATA_TRUNCATED,
                 ER_TRUNCATED_WRONG_VALUE, ER_TOO_BIG_ROWSIZE, ER_CANT_CREATE_GEOMETRY_OBJECT,
                 ER_NO_PARTITION_FOR_GIVEN_VALUE, ER_NON_INSERTABLE_TABLE, ER_WRONG_VALUE,
-                kMysqlCheckViolated, kMysqlStringConversion});
+                ER_CANNOT_CONVERT_CHARACTER, kMysqlCheckViolated, kMysqlStringConversion});
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const Access& access, Purpose purpose) {

@@ -114,7 +114,7 @@ void Decoder::unbind(const Followed& followed) {
 // One that stood still, or whose columns are others now, goes on by a scan.
 Result<void> Decoder::look_at(Followed& followed) {
   SYN_TRY(Connection * connection, connect_());
-  auto mapped = read_mapped(*connection, *followed.mapping);
+  auto mapped = read_mapped(*connection, *followed.mapping, *shared_->charsets);
   unbind(followed);
   if (!mapped) {
     if (!is_of_table(mapped.error())) return std::move(mapped).as_failure();
@@ -125,10 +125,8 @@ Result<void> Decoder::look_at(Followed& followed) {
     stop(followed, followed.unfit->second);
     return success();
   }
-  SYN_TRY(auto unreadable, read_letters(*connection, mapped.value()));
-  if (auto problem = cascade_problem(mapped.value())) unreadable.push_back(std::move(*problem));
-  if (!unreadable.empty()) {
-    stop(followed, std::move(unreadable.front()));
+  if (auto problem = cascade_problem(mapped.value())) {
+    stop(followed, std::move(*problem));
     return success();
   }
   SYN_TRY(auto links, read_links(*connection, mapped.value(), *shared_));

@@ -364,7 +364,6 @@ Result<void> find_in_table(Connection& connection, const Mapped& mapped, const S
   SYN_TRY(find_underivable(connection, mapped, shared, out));
   find_touched(mapped, out);
   SYN_TRY(find_narrow_texts(connection, mapped, out));
-  SYN_TRY(find_unreadable_texts(connection, mapped, out));
   SYN_TRY(find_unfilled(connection, mapped, out));
   return find_numbering(connection, mapped, out);
 }

@@ -1,5 +1,5 @@
 // Columns whose character set lacks letters that other systems' texts may have, of which each
-// record with one is refused; and columns whose own letters are not known in the log.
+// record with one is refused; and columns whose own letters are not known.
 #include <algorithm>
 #include <set>
 #include <string>
@@ -64,6 +64,15 @@ std::string wide_sql(std::string_view created, const std::set<std::string>& know
          (collation.empty() ? "" : " COLLATE " + collation) + rest_of(created, column) + ";";
 }
 
+Result<void> unreadable_text(Connection& connection, const Mapped& mapped, const Column& column) {
+  SYN_TRY(const std::string created, read_created(connection, mapped.table.name));
+  SYN_TRY(const auto known, read_wide_collations(connection));
+  return fail(ErrorCode::kSystemSchema, "dataset " + mapped.schema->name + " is not read",
+              "column " + column.name + " of " + mapped.table.name + " has the character set " +
+                  column.type.charset + ", whose letters this version does not know",
+              wide_sql(created, known, mapped, column));
+}
+
 }  // namespace
 
 Result<void> find_narrow_texts(Connection& connection, const Mapped& mapped,
@@ -91,33 +100,13 @@ Result<void> find_narrow_texts(Connection& connection, const Mapped& mapped,
   return success();
 }
 
-Result<ports::Finding> unreadable_text(Connection& connection, const Mapped& mapped,
-                                       const Column& column) {
-  SYN_TRY(const std::string created, read_created(connection, mapped.table.name));
-  SYN_TRY(const auto known, read_wide_collations(connection));
-  return ports::Finding{ports::Severity::kStops, mapped.schema->name,
-                        "column " + column.name + " of " + mapped.table.name +
-                            " has the character set " + column.type.charset +
-                            ", whose letters in the log this version does not know",
-                        wide_sql(created, known, mapped, column)};
-}
-
-Result<void> find_unreadable_texts(Connection& connection, const Mapped& mapped,
-                                   std::vector<ports::Finding>& out) {
-  const ports::DatasetMapping& mapping = *mapped.mapping;
-  const bool is_log_read =
-      mapping.capture == ports::Capture::kLog && mapping.direction != ports::Direction::kTo;
-  if (!is_log_read) return success();
-  std::set<std::string> known;
-  for (const Column& column : mapped.columns) {
-    const std::string& charset = column.type.charset;
-    if (!has_own_letters(charset) || known.contains(charset)) continue;
-    const auto checked = check_charset(connection, charset);
-    if (checked) known.insert(charset);
-    if (checked) continue;
-    if (checked.error().code != ErrorCode::kSystemSchema) return checked.error();
-    SYN_TRY(ports::Finding found, unreadable_text(connection, mapped, column));
-    out.push_back(std::move(found));
+Result<void> read_letters(Connection& connection, Charsets& charsets, Mapped& mapped) {
+  for (Column& column : mapped.columns) {
+    auto letters = charsets.get(connection, column.type.charset);
+    if (!letters && letters.error().code == ErrorCode::kSystemSchema) {
+      return unreadable_text(connection, mapped, column);
+    }
+    SYN_TRY(column.type.letters, std::move(letters));
   }
   return success();
 }

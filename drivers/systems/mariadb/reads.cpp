@@ -34,9 +34,11 @@ void show(const Mapped& mapped, const RowCells& cells, ports::ChangeSink& sink) 
   sink.row({mapped.dataset(), ports::RowOp::kSnapshot, false, cells.views(), {}});
 }
 
-// FLOAT as text has six digits; as a double it has all of them.
+// FLOAT as text has six digits; as a double it has all of them. A CAST to bytes would be NULL where
+// they are more than max_allowed_packet.
 std::string select_term(const Column& column) {
   const std::string name = quoted_name(column.name);
+  if (is_read_as_bytes(column.type)) return "CONVERT(" + name + " USING binary)";
   return column.type.category == Category::kFloat ? "(" + name + " * 1e0)" : name;
 }
 
@@ -136,10 +138,10 @@ void ReadTransaction::end() {
   if (std::exchange(is_open_, false)) (void)connection_.run("ROLLBACK");
 }
 
-std::string select_list(const Mapped& mapped) {
+std::string select_list(const Mapped& mapped, size_t count) {
   std::string sql;
-  for (const Column& column : mapped.columns) {
-    sql += (sql.empty() ? "" : ", ") + select_term(column);
+  for (size_t i = 0; i < (count == 0 ? mapped.columns.size() : count); ++i) {
+    sql += (i == 0 ? "" : ", ") + select_term(mapped.columns[i]);
   }
   return sql;
 }
@@ -152,10 +154,14 @@ std::string order_term(const Column& column) {
   return is_label ? "CAST(" + name + " AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin" : name;
 }
 
-// Of a cell of SELECT.
+// Of a cell of select_list. As the column has it, an index serves, and what is no letter keeps its
+// place in the order.
 std::string sql_value_of_text(const NativeType& native, std::string_view text) {
   Parameter value;
   value.text = text;
+  if (is_read_as_bytes(native) && !is_utf8_here(text, native)) {
+    return "_" + native.charset + " " + sql_value(ParameterKind::kBytes, value);
+  }
   if (native.category == Category::kBit) {
     for (const char byte : text) value.integer = value.integer << 8 | static_cast<uint8_t>(byte);
     return sql_value(native, value);
@@ -299,7 +305,7 @@ Result<void> read_fields(Connection& connection, const Mapped& mapped,
       for (size_t i = 0; i < fields.size(); ++i) {
         // One that cannot be held is rejected where the row is read whole; here it is not known.
         (void)(rows.is_null(i) ? cells.set_null(mapped, fields[i])
-                               : cells.set_text(mapped, fields[i], rows.text(i)));
+                               : cells.set_read(mapped, fields[i], rows.text(i)));
       }
       visit(cells.views());
       if (!is_last) cursor = cursor_of(mapped, rows);

@@ -124,9 +124,9 @@ Result<void> Replica::check_mark(Connection& reader) const {
 
 // What was changed a moment ago is read from the primary until the log has told it.
 Result<void> Replica::check_table(Connection& primary, Connection& reader, const Mapped& mapped) {
-  SYN_TRY(const bool is_same, is_same_table(reader, mapped));
+  SYN_TRY(const bool is_same, is_same_table(reader, mapped, *shared_->charsets));
   if (is_same) return success();
-  const auto now = read_mapped(primary, *mapped.mapping);
+  const auto now = read_mapped(primary, *mapped.mapping, *shared_->charsets);
   is_changing_ = !now || !is_same_shape(mapped, now.value());
   return other_table(reader, mapped);
 }
@@ -214,9 +214,9 @@ Result<void> find_replica(Connection& primary, const Shared& shared,
     SYN_TRY(const std::string applied, reader->query_text(kApplied));
     SYN_TRY(check_history(primary, *reader, applied));
     for (const ports::DatasetMapping& mapping : shared.config.datasets) {
-      const auto mapped = read_mapped(primary, mapping);
+      const auto mapped = read_mapped(primary, mapping, *shared.charsets);
       if (!mapped || mapping.direction == ports::Direction::kTo) continue;
-      SYN_TRY(const bool is_same, is_same_table(*reader, mapped.value()));
+      SYN_TRY(const bool is_same, is_same_table(*reader, mapped.value(), *shared.charsets));
       if (!is_same) return other_table(*reader, mapped.value());
     }
     return reader->place();

@@ -178,11 +178,11 @@ Result<void> check_rights(Connection& primary) {
   return success();
 }
 
-Result<bool> is_same_table(Connection& replica, const Mapped& mapped) {
+Result<bool> is_same_table(Connection& replica, const Mapped& mapped, Charsets& charsets) {
   const auto locked = replica.run("SELECT 1 FROM " + quoted_name(mapped.table.name) + " LIMIT 0");
   if (!locked && locked.error().code == ErrorCode::kSystemSchema) return false;
   if (!locked) return locked.error();
-  const auto theirs = read_mapped(replica, *mapped.mapping);
+  const auto theirs = read_mapped(replica, *mapped.mapping, charsets);
   if (!theirs && is_of_table(theirs.error())) return false;
   if (!theirs) return theirs.error();
   return theirs.value().table.engine == mapped.table.engine &&

@@ -9,6 +9,7 @@ namespace syncline::mariadb {
 namespace {
 
 constexpr size_t kDateSize = 10;  // "2026-11-27"
+constexpr char kNoText = '\xff';  // before bytes that are no letters: no text in UTF-8 has it
 
 Error in_column(const Mapped& mapped, size_t field, Error error) {
   error.what = "column " + mapped.columns[field].name + ": " + error.what;
@@ -41,7 +42,20 @@ model::LogicalType own_type(const Column& column) {
   return logical_type_of(column.type);
 }
 
+// Of a cell of select_list.
+bool is_text_as_it_is(const NativeType& native, std::string_view cell) {
+  return !is_read_as_bytes(native) || is_utf8_here(cell, native);
+}
+
 }  // namespace
+
+std::string_view text_in_image(const NativeType& native, std::string_view cell,
+                               std::string& buffer) {
+  if (is_text_as_it_is(native, cell)) return cell;
+  auto text = utf8_from(cell, native);
+  buffer = text ? std::move(text).value() : kNoText + std::string(cell);
+  return buffer;
+}
 
 bool canonical_if_plain(std::string_view text, const NativeType& native, model::LogicalType type,
                         std::string& out) {
@@ -79,8 +93,19 @@ Result<void> RowCells::set_logged(const Mapped& mapped, size_t field, std::strin
   return check_spelling(mapped, field, stored);
 }
 
+Result<void> RowCells::set_read(const Mapped& mapped, size_t field, std::string_view cell) {
+  const NativeType& native = mapped.columns[field].type;
+  if (is_text_as_it_is(native, cell)) return set_text(mapped, field, cell);
+  auto text = utf8_from(cell, native);
+  if (!text) return in_column(mapped, field, std::move(text).error());
+  return set_text(mapped, field, text.value());
+}
+
 Result<void> RowCells::set_text(const Mapped& mapped, size_t field, std::string_view text) {
   const NativeType& native = mapped.columns[field].type;
+  if (text.starts_with(kNoText) && is_read_as_bytes(native)) {
+    return set_read(mapped, field, text.substr(1));
+  }
   const model::LogicalType& type = mapped.schema->fields[field].type;
   if (!canonical_if_plain(text, native, type, bytes_[field])) {
     auto canonical = canonical_from_native(text, native, type);
@@ -137,7 +162,7 @@ Result<void> fill_row(const Mapped& mapped, const Answer& row, RowCells& cells) 
   Result<void> first = success();
   for (size_t field = 0; field < mapped.columns.size(); ++field) {
     auto set = row.is_null(field) ? cells.set_null(mapped, field)
-                                  : cells.set_text(mapped, field, row.text(field));
+                                  : cells.set_read(mapped, field, row.text(field));
     if (!set && first) first = std::move(set);
   }
   return first;

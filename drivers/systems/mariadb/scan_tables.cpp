@@ -7,11 +7,12 @@ namespace syncline::mariadb {
 
 std::string image_of(const Mapped& mapped, const Answer& row) {
   scan::ImageWriter image;
+  std::string buffer;
   for (size_t field = 0; field < mapped.columns.size(); ++field) {
     if (row.is_null(field)) {
       image.add_null();
     } else {
-      image.add(row.text(field));
+      image.add(text_in_image(mapped.columns[field].type, row.text(field), buffer));
     }
   }
   return image.finish();
@@ -22,7 +23,7 @@ Result<std::string> key_of(const Mapped& mapped, const Answer& row, RowCells& ce
   Result<void> first = success();
   for (size_t field = 0; field < mapped.key_count(); ++field) {
     auto set = row.is_null(field) ? cells.set_null(mapped, field)
-                                  : cells.set_text(mapped, field, row.text(field));
+                                  : cells.set_read(mapped, field, row.text(field));
     if (!set && first) first = std::move(set);
   }
   if (!first) return std::move(first).error();
@@ -46,7 +47,7 @@ Result<void> ScanTables::install() {
 }
 
 Result<scan::Tables::Look> ScanTables::look(const ports::DatasetMapping& mapping) {
-  SYN_TRY(Mapped now, read_mapped(*connection_, mapping));
+  SYN_TRY(Mapped now, read_mapped(*connection_, mapping, *shared_->charsets));
   SYN_TRY(check_filter(*connection_, now));
   if (mapping.capture == ports::Capture::kPoll) {
     SYN_TRY(check_poll(*connection_, now));

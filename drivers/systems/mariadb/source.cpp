@@ -235,7 +235,7 @@ Result<const Mapped*> MariadbSource::mapped_of(model::DatasetId dataset) {
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     if (mapping.schema->dataset != dataset) continue;
     SYN_TRY(Connection * connection, connect());
-    SYN_TRY(auto mapped, read_mapped(*connection, mapping));
+    SYN_TRY(auto mapped, read_mapped(*connection, mapping, *shared_->charsets));
     return &looked_at_.emplace(dataset, std::move(mapped)).first->second;
   }
   return fail(ErrorCode::kInvalidArgument, "the dataset is not in system " + shared_->config.name,

@@ -290,7 +290,8 @@ Result<std::vector<Table>> read_tables(Connection& connection,
   return tables;
 }
 
-Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping) {
+Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping,
+                           Charsets& charsets) {
   SYN_TRY(auto tables, read_tables(connection, mapping.table));
   if (tables.empty()) return no_table(connection, mapping);
   if (tables[0].name != mapping.table) return other_name(connection, mapping, tables[0].name);
@@ -316,6 +317,7 @@ Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& 
     mapped.places.push_back(static_cast<size_t>(column - mapped.table.columns.data()));
   }
   SYN_TRY(check_key(connection, mapped));
+  SYN_TRY(read_letters(connection, charsets, mapped));
   return mapped;
 }
 

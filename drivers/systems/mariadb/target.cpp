@@ -21,6 +21,21 @@ Parameter number(uint64_t value) {
   return parameter;
 }
 
+// Of a row of the key's columns.
+Result<std::string> read_key(const Mapped& mapped, const Answer& row) {
+  std::vector<std::string> parts;
+  std::vector<model::CellView> cells;
+  cells.reserve(mapped.key_count());
+  for (size_t i = 0; i < mapped.key_count(); ++i) {
+    const NativeType& native = mapped.columns[i].type;
+    SYN_TRY(const std::string text, text_of_cell(native, row.text(i)));
+    SYN_TRY(std::string part, canonical_from_native(text, native, mapped.schema->fields[i].type));
+    parts.push_back(std::move(part));
+  }
+  for (const std::string& part : parts) cells.push_back({model::CellState::kValue, part});
+  return model::join_key(cells);
+}
+
 }  // namespace
 
 Result<void> MariadbTarget::connect() {
@@ -252,23 +267,16 @@ std::vector<ports::Poison> MariadbTarget::find_too_large(const ports::WriteBatch
   return poisons;
 }
 
-// The key of a row that the table's collation takes for this record, and that is another; or empty.
+// The record that the table's collation takes for this one, and that is another; or empty.
 Result<std::string> MariadbTarget::alike(const Mapped& mapped, const ports::RecordWrite& write) {
   SYN_TRY(const std::string sql, Writer::alike_sql(mapped, write));
   SYN_TRY(Answer rows, connection_->query(sql));
   const std::string wanted = model::fold_key(write.key, *mapped.schema);
   while (rows.next()) {
-    std::vector<std::string> parts;
-    std::vector<model::CellView> cells;
-    cells.reserve(mapped.key_count());
-    for (size_t i = 0; i < mapped.key_count(); ++i) {
-      SYN_TRY(std::string part, canonical_from_native(rows.text(i), mapped.columns[i].type,
-                                                      mapped.schema->fields[i].type));
-      parts.push_back(std::move(part));
-    }
-    for (const std::string& part : parts) cells.push_back({model::CellState::kValue, part});
-    std::string found = model::join_key(cells);
-    if (model::fold_key(found, *mapped.schema) != wanted) return found;
+    const auto found = read_key(mapped, rows);
+    if (!found) return "one whose key is no record's: " + found.error().why;
+    if (model::fold_key(found.value(), *mapped.schema) == wanted) continue;
+    return "the record " + model::describe_key(found.value(), *mapped.schema);
   }
   return std::string();
 }
@@ -276,11 +284,10 @@ Result<std::string> MariadbTarget::alike(const Mapped& mapped, const ports::Reco
 Result<void> MariadbTarget::taken_for(const Mapped& mapped, const ports::RecordWrite& write,
                                       const std::string& other, Error& why) {
   SYN_TRY(const std::string exact, Writer::exact_key_sql(*connection_, mapped));
-  why = writer_->refusal(write, {ErrorCode::kSystemRefused,
-                                 "table " + mapped.table.name + " takes it for the record " +
-                                     model::describe_key(other, *mapped.schema),
-                                 "the collation of its key does not tell the two apart",
-                                 exact + "; then `syncline quarantine retry`"});
+  why = writer_->refusal(
+      write, {ErrorCode::kSystemRefused, "table " + mapped.table.name + " takes it for " + other,
+              "the collation of its key does not tell the two apart",
+              exact + "; then `syncline quarantine retry`"});
   return success();
 }
 

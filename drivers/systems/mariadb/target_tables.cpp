@@ -19,7 +19,7 @@ Result<void> MariadbTarget::read_tables() {
   std::map<model::DatasetId, Error> stopped;
   for (const ports::DatasetMapping& mapping : shared_->config.datasets) {
     if (mapping.direction == ports::Direction::kFrom) continue;
-    auto read = read_mapped(*connection_, mapping);
+    auto read = read_mapped(*connection_, mapping, *shared_->charsets);
     if (read) {
       SYN_TRY(auto problems, trigger_problems(*connection_, read.value()));
       if (problems.empty()) {

@@ -113,18 +113,6 @@ Result<std::string> from_uuid(std::string_view bytes, const LogicalType& type) {
   return model::canonical_from_text(text, type);
 }
 
-bool is_utf8_here(std::string_view bytes, const NativeType& native) {
-  if (native.letters != nullptr) return native.letters->is_plain(bytes);
-  return is_utf8(native.charset);
-}
-
-Result<std::string> utf8_from(std::string_view bytes, const NativeType& native) {
-  if (native.letters != nullptr) return native.letters->utf8_from(bytes);
-  if (is_utf8(native.charset)) return std::string(bytes);
-  return fail(ErrorCode::kValue, "a text cannot be read",
-              "the letters of character set " + native.charset + " are not known", "report this");
-}
-
 Result<std::string> from_characters(std::string_view bytes, const NativeType& native,
                                     const LogicalType& type) {
   if (is_utf8_here(bytes, native)) {

@@ -444,7 +444,7 @@ bool Writer::is_doubtful(const Mapped& mapped, const ports::RecordWrite& write) 
 Result<std::string> Writer::alike_sql(const Mapped& mapped, const ports::RecordWrite& write) {
   SYN_TRY(const Values values,
           values_of(mapped, {write.dataset, write.key, EntryKind::kDelete, {}}));
-  std::string sql = "SELECT " + column_list(mapped, mapped.key_count()) + " FROM " +
+  std::string sql = "SELECT " + select_list(mapped, mapped.key_count()) + " FROM " +
                     quoted_name(mapped.table.name);
   for (size_t i = 0; i < values.keys.size(); ++i) {
     sql += (i == 0 ? " WHERE " : " AND ") + quoted_name(mapped.columns[i].name) + " = " +

@@ -3,7 +3,7 @@
 
 #include <iconv.h>
 
-#include "drivers/systems/mariadb/detail/findings.hpp"
+#include "drivers/systems/mariadb/detail/table.hpp"
 #include "tests/unit/mariadb/mariadb_fixture.hpp"
 
 namespace syncline::mariadb {
@@ -181,31 +181,25 @@ TEST_F(Charsets, LabelsThatTheCatalogCannotShowStopTheirDatasetUntilTheyAreMende
   EXPECT_THAT(user_.ask("SHOW CREATE TABLE thing"), HasSubstr("COMMENT 'how'"));
 }
 
-TEST_F(Charsets, ASetWhoseLettersAreNotKnownStopsPlan) {
+TEST_F(Charsets, ASetWhoseLettersAreNotKnownStopsItsDataset) {
   user_.run(
       "CREATE TABLE thing(id int PRIMARY KEY, v varchar(9) CHARACTER SET sjis NOT NULL COMMENT "
       "'x')");
   configure(url(), {make_schema("thing", "id:int64 v:text")}, "");
   const auto shared = shared_of(config_, {});
   const auto connection = Connection::open(shared->access(), Purpose::kSql).value();
-  Mapped mapped = read_mapped(*connection, config_.datasets[0]).value();
-  std::vector<ports::Finding> found;
-  expect_ok(find_unreadable_texts(*connection, mapped, found));
-  EXPECT_THAT(found, IsEmpty());
+  auto& charsets = *shared->charsets;
+  Mapped mapped = read_mapped(*connection, config_.datasets[0], charsets).value();
+  EXPECT_NE(nullptr, mapped.columns[1].type.letters);
   mapped.columns[1].type.charset = "klingon";
-  expect_ok(find_unreadable_texts(*connection, mapped, found));
-  ASSERT_THAT(found, SizeIs(1));
-  EXPECT_EQ(ports::Severity::kStops, found[0].severity);
-  EXPECT_THAT(found[0].what, HasSubstr("column v of thing has the character set klingon"));
+  const auto read = read_letters(*connection, charsets, mapped);
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(ErrorCode::kSystemSchema, read.error().code);
+  EXPECT_THAT(read.error().why, HasSubstr("column v of thing has the character set klingon"));
   EXPECT_EQ(
       "ALTER TABLE `thing` MODIFY `v` varchar(9) CHARACTER SET utf8mb4 COLLATE "
       "utf8mb4_general_ci NOT NULL COMMENT 'x';",
-      found[0].fix);
-  mapped.mapping = &config_.datasets[0];
-  config_.datasets[0].capture = ports::Capture::kScan;
-  found.clear();
-  expect_ok(find_unreadable_texts(*connection, mapped, found));
-  EXPECT_THAT(found, IsEmpty()) << "no log is read";
+      read.error().fix);
 }
 
 // One that MariaDB has not, asked of another that knows its letters.

@@ -128,6 +128,26 @@ TEST_F(MysqlServer, TransactionsAreShownGroupByGroup) {
   EXPECT_EQ(2U, sink_->times_us.size());
 }
 
+TEST_F(MysqlServer, BytesThatAreNoLetterAreRejectedFromTheLogAndFromTables) {
+  user_.run(
+      "CREATE TABLE thing(code varchar(9) CHARACTER SET cp1250 PRIMARY KEY, v longtext "
+      "CHARACTER SET sjis)");
+  configure(mysql_url(), {make_schema("thing", "code:text v:text")}, "");
+  Tail tail(shared());
+  user_.run(
+      "INSERT INTO thing VALUES ('a?', '表'), (_cp1250 x'6181', ''), (_cp1250 x'6183', ''), "
+      "('é', _sjis x'8540'), ('z', 'ソ')");
+  EXPECT_THAT(tail.read(*sink_, 2), testing::ElementsAre("insert a? v=表", "insert z v=ソ"));
+  EXPECT_THAT(tail.result.rejected, testing::SizeIs(3));
+  config_.datasets[0].capture = ports::Capture::kScan;
+  system_ = make_(config_, system_clock()).value();
+  for (const size_t rows : {100, 2, 1}) {
+    rejected_.clear();
+    ASSERT_THAT(snapshot(rows), testing::ElementsAre("snapshot a? v=表", "snapshot z v=ソ"));
+    EXPECT_THAT(rejected_, testing::SizeIs(3));
+  }
+}
+
 TEST_F(MysqlServer, ALogGoesOnBehindAFilesEndAndATablesChange) {
   configure_customers();
   Tail tail(shared());

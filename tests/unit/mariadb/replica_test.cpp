@@ -36,6 +36,18 @@ TEST_F(ReplicaReads, WhatTheLogHasToldIsWaitedForAndShown) {
   EXPECT_THAT(notices_, IsEmpty());
 }
 
+TEST_F(ReplicaReads, TablesInOtherCharacterSetsComeFromTheReplicaToo) {
+  user_.run("ALTER TABLE customer MODIFY name varchar(200) CHARACTER SET cp1250",
+            "INSERT INTO customer VALUES (2000, 'é'), (2001, _cp1250 x'81')");
+  replica().wait_for(primary());
+  mark_replica();
+  start_with(replica_url());
+  const auto lines = all_chunks();
+  EXPECT_THAT(lines, Contains(kOfReplica));
+  EXPECT_THAT(lines, Contains("snapshot 2000 name=é"));
+  EXPECT_THAT(lines, SizeIs(1002));
+}
+
 // It was not told yet, but was seen: a chunk does not show it older.
 TEST_F(ReplicaReads, ARecordThatWasReadOnThePrimaryIsNotShownOlder) {
   start_with(replica_url(), hasty());

@@ -1,12 +1,13 @@
 // What bytes in one of the server's character sets are as UTF-8: what its own SELECT makes of them.
-// Texts in the log are in their column's set.
+// Texts in the log are in their column's set, and tables are read so.
 //
 // Unicode's forms are read by their definition. Of every other set the server tells what each of
 // its letters is, once: what is called alike elsewhere is another set. To iconv the byte 0x5C is a
 // yen sign in "SJIS"; to the server it is a backslash in sjis.
 //
-// Threads: immutable once it is made. Errors: kValue for bytes that SELECT has no letters for and
-// shows as '?'; kSystemSchema for a set whose letters cannot be told; those of the connection.
+// Threads: immutable once it is made; Charsets: any. Errors: kValue for bytes that SELECT has no
+// letters for and shows as '?'; kSystemSchema for a set whose letters cannot be told; those of the
+// connection.
 #pragma once
 
 #include <array>
@@ -14,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -66,21 +68,19 @@ class Charset {
   std::vector<Node> nodes_;
 };
 
-// Whether the server's set of that name can be read. Errors: kSystemSchema: it cannot.
-Result<void> check_charset(Connection& connection, const std::string& name);
-
-// The sets in use, asked for once of each server.
+// The sets in use, asked for once of each version of the server.
 class Charsets {
  public:
+  using Known = std::shared_ptr<const Charset>;
   // The same again while the server's letters are the same. Null: it has none of its own.
-  Result<std::shared_ptr<const Charset>> get(Connection& connection, const std::string& name);
+  Result<Known> get(Connection& connection, const std::string& name);
 
  private:
-  struct Known {
-    std::string server;  // its version
-    std::shared_ptr<const Charset> charset;
-  };
-  std::map<std::string, Known> known_;
+  Known find(const std::string& name, const std::string& version);
+  Known keep(const std::string& name, const std::string& version, Charset charset);
+
+  std::mutex mutex_;
+  std::map<std::string, std::map<std::string, Known>> known_;  // by name, then version
 };
 
 }  // namespace syncline::mariadb

@@ -31,7 +31,6 @@
 #include <vector>
 
 #include "drivers/systems/mariadb/detail/cascades.hpp"
-#include "drivers/systems/mariadb/detail/charset.hpp"
 #include "drivers/systems/mariadb/detail/position.hpp"
 #include "drivers/systems/mariadb/detail/row_cells.hpp"
 #include "drivers/systems/mariadb/detail/row_image.hpp"
@@ -178,7 +177,6 @@ class Decoder {
   Result<void> bind_dataset(size_t index, Bound& bound);
   Result<void> pass_over(Followed& followed, const Mapped& mapped, Bound& bound);
   bool is_behind_all(const Bound& bound) const;
-  Result<std::vector<Error>> read_letters(Connection& connection, Mapped& mapped);
   Result<void> read_letters(Connection& connection, std::vector<Link>& links);
   static bool fits(const Mapped& mapped, const TableMap& map, std::vector<size_t>& columns);
   void bind_checkpoint(Bound& bound);
@@ -232,7 +230,6 @@ class Decoder {
   std::map<uint64_t, Bound> bound_;
   std::map<std::string, Held> held_;  // by xid
   Cascades cascades_;
-  Charsets charsets_;
 
   uint32_t server_ = 0;
   uint32_t turn_ = 0;

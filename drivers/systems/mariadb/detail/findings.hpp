@@ -27,11 +27,6 @@ Result<void> find_in_server(Connection& connection, std::vector<ports::Finding>&
 // Where texts of other systems may not fit.
 Result<void> find_narrow_texts(Connection& connection, const Mapped& mapped,
                                std::vector<ports::Finding>& out);
-// Columns whose texts in the log cannot be read, and why one cannot.
-Result<void> find_unreadable_texts(Connection& connection, const Mapped& mapped,
-                                   std::vector<ports::Finding>& out);
-Result<ports::Finding> unreadable_text(Connection& connection, const Mapped& mapped,
-                                       const Column& column);
 // Of one whose log is not read.
 Result<void> find_in_scanned_server(Connection& connection, std::vector<ports::Finding>& out);
 Result<void> find_in_table(Connection& connection, const Mapped& mapped, const Shared& shared,

@@ -47,7 +47,7 @@ Result<std::optional<Answer>> select_records(Connection& connection, const Mappe
                                              std::span<const std::string> keys, Records records);
 // The mapped columns as they are read; the order of the key; what is behind a row of that order;
 // and the row filter, as " AND ...".
-std::string select_list(const Mapped& mapped);
+std::string select_list(const Mapped& mapped, size_t count = 0);  // of the first (0: all)
 std::string order_term(const Column& column);
 std::string sql_value_of_text(const NativeType& native, std::string_view text);
 std::string filter_of(const Mapped& mapped);

@@ -26,7 +26,7 @@ Result<void> check_writers(Connection& primary, Connection& replica);
 Result<void> check_rights(Connection& primary);
 // Whether the dataset's table there, which is locked against changes where the connection is in a
 // transaction, is what `mapped` says.
-Result<bool> is_same_table(Connection& replica, const Mapped& mapped);
+Result<bool> is_same_table(Connection& replica, const Mapped& mapped, Charsets& charsets);
 Error other_table(const Connection& replica, const Mapped& mapped);
 
 // Whether `have` is at or behind `wanted` in each of its domains.

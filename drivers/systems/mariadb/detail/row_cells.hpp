@@ -24,9 +24,10 @@ class RowCells {
     has_other_spelling_ = false;
   }
 
-  // From the log, and from a row of SELECT.
+  // From the log, from a row of SELECT of select_list, and from an image (text_in_image).
   Result<void> set_logged(const Mapped& mapped, size_t field, std::string_view cell,
                           const WireColumn& wire);
+  Result<void> set_read(const Mapped& mapped, size_t field, std::string_view cell);
   Result<void> set_text(const Mapped& mapped, size_t field, std::string_view text);
   Result<void> set_null(const Mapped& mapped, size_t field);
   void set_canonical(size_t field, const model::Cell& cell) {
@@ -58,7 +59,12 @@ class RowCells {
 bool canonical_if_plain(std::string_view text, const NativeType& native, model::LogicalType type,
                         std::string& out);
 
-// A row of SELECT of column_list. What follows an error of one cell is still filled, so that the
+// What an image holds of a cell of select_list: its text, whatever the column's character set; of
+// bytes that are no letter there these, marked.
+std::string_view text_in_image(const NativeType& native, std::string_view cell,
+                               std::string& buffer);
+
+// A row of SELECT of select_list. What follows an error of one cell is still filled, so that the
 // rejection can name the key.
 Result<void> fill_row(const Mapped& mapped, const Answer& row, RowCells& cells);
 

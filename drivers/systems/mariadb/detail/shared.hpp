@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "drivers/systems/mariadb/detail/charset.hpp"
 #include "drivers/systems/mariadb/detail/connection.hpp"
 #include "host/model/ids.hpp"
 #include "host/ports/system.hpp"
@@ -28,6 +30,7 @@ struct Shared {
   Endpoint endpoint;
   std::optional<Endpoint> replica;
   bool is_scan = false;  // no log is read: tables are scanned or polled
+  std::shared_ptr<Charsets> charsets = std::make_shared<Charsets>();
 
   Access access() const { return {config.name, endpoint, config.password}; }
   // REQUIRES: there is one.

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "drivers/systems/mariadb/detail/charset.hpp"
 #include "drivers/systems/mariadb/detail/connection.hpp"
 #include "drivers/systems/mariadb/detail/value.hpp"
 #include "host/ports/source.hpp"
@@ -71,7 +72,11 @@ struct Mapped {
 Result<std::vector<Table>> read_tables(Connection& connection,
                                        const std::optional<std::string>& only = {});
 
-Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping);
+// With the letters of its columns' character sets.
+Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping,
+                           Charsets& charsets);
+// kSystemSchema: a set's cannot be told.
+Result<void> read_letters(Connection& connection, Charsets& charsets, Mapped& mapped);
 
 // Whether the mapped columns are what they were.
 bool is_same_shape(const Mapped& a, const Mapped& b);

@@ -58,7 +58,7 @@ struct NativeType {
   uint32_t collation_id = 0;
   std::vector<std::string> labels;  // of enum and set, in UTF-8
   std::string name;                 // as the table declares it: "varchar(40)"
-  // Of what is read from the log, and not UTF-8 there.
+  // Where the set has its own: of a column of texts whose rows are read.
   std::shared_ptr<const Charset> letters;
   bool operator==(const NativeType&) const = default;
 };
@@ -84,7 +84,16 @@ inline bool is_date(const NativeType& type) {  // or a moment
          type.category == Category::kTimestamp;
 }
 
-// text: the cell in a row of SELECT.
+// Texts are read as their column has them: whether such bytes are UTF-8, and what they are as
+// UTF-8.
+bool is_utf8_here(std::string_view bytes, const NativeType& native);
+Result<std::string> utf8_from(std::string_view bytes, const NativeType& native);
+// From tables too: SELECT would show '?' for what is no letter in the set.
+bool is_read_as_bytes(const NativeType& native);
+// What a cell of SELECT is as UTF-8.
+Result<std::string> text_of_cell(const NativeType& native, std::string_view cell);
+
+// text: the cell in a row of SELECT; a text of characters as UTF-8.
 Result<std::string> canonical_from_native(std::string_view text, const NativeType& native,
                                           const model::LogicalType& type);
 
