@@ -103,4 +103,13 @@ Error filter_error(const ports::DatasetMapping& mapping, Error asked) {
           "`where` is " + mapping.where + ": " + asked.why, "correct `where` in the config"};
 }
 
+Error set_back_clock(const ports::DatasetMapping& mapping) {
+  return {ErrorCode::kSystemOpen,
+          "dataset " + mapping.schema->name + ": the server's clock was set back",
+          "what is written now has times below those that were read by " + mapping.poll_by +
+              " of " + mapping.table,
+          "nothing: the poll begins again at the earlier time. A clock that is slewed, or a longer "
+          "`overlap`, keeps it from that"};
+}
+
 }  // namespace syncline::scan

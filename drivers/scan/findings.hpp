@@ -20,6 +20,9 @@ inline constexpr int64_t kUnseenOverlapUs = 60'000'000;
 // What is open is known as of a moment ago, and the column is looked at a moment later.
 inline constexpr int64_t kOpenMarginUs = 1'000'000;
 
+// Of a poll that begins again because the server's clock was set back.
+Error set_back_clock(const ports::DatasetMapping& mapping);
+
 // What a driver found of the column that a poll goes by.
 struct PollColumn {
   const ports::DatasetMapping* mapping = nullptr;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "drivers/scan/findings.hpp"
+
 namespace syncline::scan {
 namespace {
 
@@ -58,7 +60,17 @@ Result<Place> place_of(const model::Position& position, const std::string& syste
   return place;
 }
 
+std::optional<int64_t> PollPlace::set_back_to(const Reached& reached, int64_t overlap_us) const {
+  const int64_t margin_us = std::max(overlap_us, kOpenMarginUs);
+  if (!reached.is_clock || latest_us_ - reached.now_us <= margin_us) return std::nullopt;
+  return reached.now_us - (reached.steady_us - latest_steady_us_) - margin_us;
+}
+
 void PollPlace::end_round(const Reached& reached, int64_t overlap_us) {
+  if (reached.now_us > latest_us_) {
+    latest_us_ = reached.now_us;
+    latest_steady_us_ = reached.steady_us;
+  }
   if (!reached.highest.empty()) {
     noted_.push_back({reached.now_us, reached.highest});
     // The older of two that are left out is not missed: one below it is taken instead.

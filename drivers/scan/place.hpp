@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "drivers/scan/tables.hpp"
@@ -48,8 +49,12 @@ class PollPlace {
   void begin(std::string from) {
     from_ = std::move(from);
     noted_.clear();
+    latest_us_ = 0;
   }
   const std::string& from() const { return from_; }  // empty: everything
+  // Where the server's clock stands before an earlier round's by more than a round looks back: the
+  // time from which on all was written since. What is written now may lie below from().
+  std::optional<int64_t> set_back_to(const Reached& reached, int64_t overlap_us) const;
   // A round saw everything from from() on that was visible then. overlap_us: added to the age of
   // the oldest transaction, for clocks that go wrong.
   void end_round(const Reached& reached, int64_t overlap_us);
@@ -61,6 +66,8 @@ class PollPlace {
   };
   std::string from_;
   std::deque<Noted> noted_;
+  int64_t latest_us_ = 0;  // that the clock has told
+  int64_t latest_steady_us_ = 0;
 };
 
 }  // namespace syncline::scan

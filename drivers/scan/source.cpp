@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "host/model/key.hpp"
-#include "host/ports/pieces.hpp"
 
 namespace syncline::scan {
 namespace {
@@ -45,6 +44,7 @@ Result<void> Source::open(const model::Position& position) {
   is_open_ = false;
   stops_to_report_.clear();
   rescans_to_report_.clear();
+  notices_to_report_.clear();
   markers_.clear();
   must_look_ = true;
   Place place;
@@ -204,6 +204,7 @@ Result<ports::PollResult> Source::poll(ports::ChangeSink& sink, size_t row_limit
   const Dataset* next = next_due();
   result.has_more = next != nullptr && next->is_due;
   result.stopped = std::exchange(stops_to_report_, {});
+  result.notices = std::exchange(notices_to_report_, {});
   result.rescan.assign(rescans_to_report_.begin(), rescans_to_report_.end());
   rescans_to_report_.clear();
   return result;
@@ -216,7 +217,7 @@ Result<void> Source::read(Look& look, size_t row_limit) {
   Dataset* due = due_now();
   // Asked before the snapshot: what commits in between is in it.
   if (due != nullptr && !due->is_due && due->is_polled()) {
-    SYN_TRY(due->reached, tables_->reach(due->id()));
+    SYN_TRY(reach(*due));
   }
   {
     const auto held = known.hold_writes();
@@ -304,16 +305,6 @@ void Source::end_round(Dataset& dataset) {
   dataset.read_stamp = dataset.stamp;
   dataset.is_due = dataset.is_gone_due = false;
   dataset.next_us = every_us > 0 ? std::max(now_us, dataset.began_us + every_us) : now_us + rest_us;
-}
-
-void Source::Dataset::note_size(const Rows& changed) {
-  constexpr size_t kRowsMin = 64;
-  constexpr size_t kGrowth = 8;
-  if (changed.rows.empty()) return;
-  size_t size_bytes = 0;
-  for (const Row& row : changed.rows) size_bytes += row.image.size();
-  const size_t row_size = std::max<size_t>(1, size_bytes / changed.rows.size());
-  rows_fitting = std::clamp(ports::kChunkBytesMax / row_size, kRowsMin, kGrowth * rows_fitting);
 }
 
 Result<void> Source::read_round(Dataset& dataset, size_t row_limit, Look& look) {

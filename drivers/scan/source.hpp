@@ -99,6 +99,7 @@ class Source final : public ports::Source {
   int64_t rest_us(const Dataset& dataset) const;
   Result<void> put_off_unchanged();
   void wait_for_work(int wait_ms);
+  Result<void> reach(Dataset& dataset);
   Result<void> read(Look& look, size_t row_limit);
   Result<void> refuse_older(const std::vector<Marker>& markers) const;
   Result<void> read_markers(Look& look);
@@ -122,6 +123,7 @@ class Source final : public ports::Source {
   std::vector<Dataset> datasets_;
   std::vector<ports::DatasetStop> stops_to_report_;
   std::set<model::DatasetId> rescans_to_report_;
+  std::vector<Error> notices_to_report_;
   std::map<Lane, Marker> markers_;  // as shown last
   int64_t position_ = 0;            // rises with every poll that shows something
   uint64_t echo_ = 0;               // the last that was shown

@@ -50,6 +50,8 @@ struct Reached {
   int64_t now_us = 0;          // the server's clock
   int64_t oldest_open_us = 0;  // begin of the oldest transaction that was open; now_us: none
   std::string highest;         // value of the column, as SQL has it; empty: the table is empty
+  bool is_clock = false;       // its values are times
+  int64_t steady_us = 0;       // ours, when it was asked
 };
 
 class Tables {
@@ -70,6 +72,10 @@ class Tables {
   virtual int64_t rest_us() const { return 10'000'000; }
 
   virtual Result<Reached> reach(model::DatasetId) { return not_polled(); }
+  // The highest value of a clock that no row written from this time on is below; empty: none.
+  virtual Result<std::string> highest_at(model::DatasetId, int64_t /*time_us*/) {
+    return not_polled();
+  }
 
   // REQUIRES of what follows up to end(): begin, which fixes what they all see.
   virtual Result<void> begin() = 0;

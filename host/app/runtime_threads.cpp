@@ -210,6 +210,9 @@ void RuntimeImpl::note_stops(SystemRun& run, const ports::PollResult& result) {
     run.stopped[stop.dataset] = text;
   }
   for (const model::DatasetId dataset : result.rescan) run.stopped.erase(dataset);  // it goes on
+  for (const Error& notice : result.notices) {
+    parts_.log.warning(run.system->name + ": " + to_string(notice));
+  }
 }
 
 // A row that its own system holds, but no type of ours: it goes nowhere, and says so. A later value

@@ -40,6 +40,7 @@ struct PollResult {
   // The table was rebuilt, or goes on after a stop: read it whole, compare.
   std::vector<model::DatasetId> rescan;
   std::vector<RejectedRow> rejected;  // for quarantine; acknowledged with the rest
+  std::vector<Error> notices;         // of what was noticed and goes on: each told once
   QuietPlace quiet_place = QuietPlace::kAcknowledged;
 };
 

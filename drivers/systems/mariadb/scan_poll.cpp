@@ -97,6 +97,12 @@ Result<scan::PollColumn> read_poll_column(Connection& connection, const Mapped& 
   return out;
 }
 
+// With max() the server would look at every row that the filter lets through.
+std::string highest_sql(const Mapped& mapped, const std::string& condition) {
+  return "SELECT " + poll_name(mapped) + " FROM " + quoted_name(mapped.table.name) + " WHERE TRUE" +
+         filter_of(mapped) + condition + " ORDER BY " + poll_name(mapped) + " DESC LIMIT 1";
+}
+
 }  // namespace
 
 Result<void> check_poll(Connection& connection, const Mapped& mapped) {
@@ -122,11 +128,8 @@ Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
   const std::string limit = category == Category::kTimestamp  ? "now(6)"
                             : category == Category::kDatetime ? "now(6) + INTERVAL 14 HOUR"
                                                               : "";
-  // With max() the server would look at every row that the filter lets through.
-  std::string highest = "SELECT " + name + " FROM " + quoted_name(table.table.name) +
-                        " WHERE TRUE" + filter_of(table);
-  if (!limit.empty()) highest += " AND " + name + " <= " + limit;
-  highest += " ORDER BY " + name + " DESC LIMIT 1";
+  const std::string highest =
+      highest_sql(table, limit.empty() ? "" : " AND " + name + " <= " + limit);
   SYN_TRY(const bool sees, sees_transactions(*connection_));
   int64_t oldest_us = std::numeric_limits<int64_t>::max();
   if (sees) {
@@ -136,6 +139,7 @@ Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
           connection_->query("SELECT CAST(unix_timestamp(now(6)) * 1000000 AS SIGNED), (" +
                              highest + ")"));
   scan::Reached reached;
+  reached.is_clock = !limit.empty();
   if (!row.next()) return reached;
   reached.now_us = row.integer(0);
   reached.oldest_open_us = std::min(oldest_us, reached.now_us) - scan::kOpenMarginUs;
@@ -144,6 +148,18 @@ Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
     reached.highest = sql_value_of_text(scan::find_poll_column(table)->type, row.text(1));
   }
   return reached;
+}
+
+// Local times may be those of any zone.
+Result<std::string> ScanTables::highest_at(model::DatasetId dataset, int64_t time_us) {
+  const Mapped& table = mapped(dataset);
+  const Column& column = *scan::find_poll_column(table);
+  const bool is_zoneless = column.type.category == Category::kDatetime;
+  const std::string limit = "from_unixtime(" + std::to_string(time_us) + " / 1000000)" +
+                            (is_zoneless ? " - INTERVAL 14 HOUR" : "");
+  SYN_TRY(Answer row,
+          connection_->query(highest_sql(table, " AND " + poll_name(table) + " <= " + limit)));
+  return row.next() ? sql_value_of_text(column.type, row.text(0)) : std::string();
 }
 
 // The cursor is the column's value and the key's, as SQL has them.

@@ -55,6 +55,11 @@ Result<scan::Reached> read_open(Connection& connection) {
   return reached;
 }
 
+std::string highest_sql(const Mapped& mapped, const std::string& condition) {
+  return "SELECT max(" + poll_name(mapped) + ") FROM " + mapped.table.sql_name() + " WHERE true" +
+         filter_of(mapped) + condition;
+}
+
 }  // namespace
 
 std::string changed_sql(const Mapped& mapped, const std::string& condition, size_t row_limit) {
@@ -96,9 +101,8 @@ Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
                             : category == Category::kDatetime
                                 ? "(statement_timestamp() AT TIME ZONE 'UTC' + interval '14 hours')"
                                 : "";
-  std::string highest =
-      "SELECT max(" + name + ") FROM " + table.table.sql_name() + " WHERE true" + filter_of(table);
-  if (!limit.empty()) highest += " AND " + name + " <= " + limit;
+  const std::string highest =
+      highest_sql(table, limit.empty() ? "" : " AND " + name + " <= " + limit);
   SYN_TRY(scan::Reached reached, read_open(*connection_));
   SYN_TRY(const Answer row,
           connection_->query("SELECT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = "
@@ -107,7 +111,20 @@ Result<scan::Reached> ScanTables::reach(model::DatasetId dataset) {
   // When it began is not told, only when it was prepared.
   if (row.is_true(0, 0)) reached.oldest_open_us = 0;
   if (!row.is_null(0, 1)) reached.highest = row.text(0, 1);
+  reached.is_clock = !limit.empty();
   return reached;
+}
+
+// Local times may be those of any zone.
+Result<std::string> ScanTables::highest_at(model::DatasetId dataset, int64_t time_us) {
+  const Mapped& table = mapped(dataset);
+  const bool is_zoneless = scan::find_poll_column(table)->type.category == Category::kDatetime;
+  const std::string time = "to_timestamp(" + std::to_string(time_us) + " / 1000000.0)";
+  const std::string limit =
+      is_zoneless ? "(" + time + " AT TIME ZONE 'UTC' - interval '14 hours')" : time;
+  SYN_TRY(const Answer row,
+          connection_->query(highest_sql(table, " AND " + poll_name(table) + " <= " + limit)));
+  return std::string(row.text(0, 0));
 }
 
 // The cursor is the column's value and the key's, as texts.

@@ -1,4 +1,5 @@
 // capture = "scan" and "poll" against a real PostgreSQL server.
+#include "drivers/systems/postgres/detail/scan_tables.hpp"
 #include "tests/support/poll_suite.hpp"
 #include "tests/unit/postgres/postgres_fixture.hpp"
 
@@ -66,6 +67,27 @@ class PostgresPoll : public ports::PollSuite<PostgresScan> {
 
   User other_{database_};
 };
+
+// Where a poll begins again when the server's clock was set back, which no test does.
+TEST_F(PostgresPoll, TheHighestValueAtATimeIsToldInAnyKindOfClock) {
+  auto shared = std::make_shared<Shared>();
+  shared->config = config_;
+  ScanTables tables(shared);
+  const auto highest_at = [&](int64_t time_s) {
+    expect_ok(tables.look(config_.datasets[0]));
+    return tables.highest_at(schemas_[0].dataset, time_s * 1'000'000).value();
+  };
+  expect_ok(tables.connect());
+  add(3, "2026-03-01 00:00:00.25Z");
+  constexpr int64_t kMarch = 1'772'323'200;
+  EXPECT_EQ("2026-03-01 00:00:00.25+00", highest_at(kMarch + 1));
+  EXPECT_THAT(highest_at(kMarch), testing::StartsWith("2026-01-01"));
+  EXPECT_EQ("", highest_at(kMarch - 100 * 86'400));
+  user_.run(
+      "ALTER TABLE customer ALTER changed_at TYPE timestamp USING changed_at AT TIME ZONE 'UTC'");
+  EXPECT_EQ("2026-03-01 00:00:00.25", highest_at(kMarch + 14 * 3600 + 1));
+  EXPECT_THAT(highest_at(kMarch + 14 * 3600), testing::StartsWith("2026-01-01"));
+}
 
 TEST_F(PostgresPoll, WhatWasPreparedLongAfterItsBeginIsNotMissed) {
   scan();

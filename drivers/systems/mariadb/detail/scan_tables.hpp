@@ -34,6 +34,7 @@ class ScanTables final : public scan::MappedTables<Mapped, RowCells> {
   bool is_connected() const override;
   Result<Look> look(const ports::DatasetMapping& mapping) override;
   Result<scan::Reached> reach(model::DatasetId dataset) override;
+  Result<std::string> highest_at(model::DatasetId dataset, int64_t time_us) override;
   Result<void> begin() override;
   void end() override { snapshot_.reset(); }
   Result<std::vector<scan::Marker>> markers() override;

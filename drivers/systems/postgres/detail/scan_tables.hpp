@@ -42,6 +42,7 @@ class ScanTables final : public scan::MappedTables<Mapped, RowCells> {
   Result<std::vector<scan::Row>> records(model::DatasetId dataset,
                                          std::span<const std::string> keys) override;
   Result<scan::Reached> reach(model::DatasetId dataset) override;
+  Result<std::string> highest_at(model::DatasetId dataset, int64_t time_us) override;
   Result<scan::Rows> changed(model::DatasetId dataset, const std::string& from,
                              const std::string& cursor, size_t row_limit) override;
   Result<uint64_t> estimate_rows(model::DatasetId dataset) override;
