@@ -411,6 +411,8 @@ std::vector<config::TableShape> shapes_of(const std::vector<ports::TableInfo>& t
     shape.name = table.name;
     shape.keys = table.keys;
     shape.kind = kind;
+    shape.unread = table.unread;
+    shape.unread_fix = table.unread_fix;
     for (const ports::ColumnInfo& column : table.columns) {
       shape.columns.push_back({column.name, column.type, column.is_nullable, column.is_generated,
                                column.equivalence, column.may_be,

@@ -119,7 +119,9 @@ Result<void> remember(const std::vector<SystemShape>& shapes, Disk& disk) {
   json::object systems;
   for (const SystemShape& shape : shapes) {
     json::array tables;
-    for (const TableShape& table : shape.tables) tables.push_back(table_to_json(table));
+    for (const TableShape& table : shape.tables) {
+      if (table.unread.empty()) tables.push_back(table_to_json(table));
+    }
     systems[shape.system] = std::move(tables);
   }
   const json::value value = json::object{{"format", kFormat}, {"systems", std::move(systems)}};

@@ -95,6 +95,7 @@ class Sample {
   std::string write() {
     out_ = kHeader;
     write_head();
+    for (const InitSystem& system : systems_) pass_over_unread(system);
     for (const InitSystem& system : systems_) {
       for (const TableShape& table : system.tables) write_dataset_from(system, table);
     }
@@ -104,6 +105,7 @@ class Sample {
 
  private:
   void write_head();
+  void pass_over_unread(const InitSystem& system);
   void write_dataset_from(const InitSystem& system, const TableShape& table);
   void write_dataset(const std::vector<Party>& parties, const std::vector<OtherTable>& others,
                      const std::vector<std::vector<std::string>>& keys,
@@ -160,6 +162,15 @@ std::string Sample::dataset_name(std::string_view table) {
   std::string free = name;
   for (int i = 2; !names_.insert(free).second; ++i) free = name + "_" + std::to_string(i);
   return free;
+}
+
+void Sample::pass_over_unread(const InitSystem& system) {
+  for (const TableShape& table : system.tables) {
+    if (table.unread.empty()) continue;
+    used_.insert(&table);
+    unmatched_.push_back(system.name + "." + table.name + ": " + table.unread + " (" +
+                         table.unread_fix + ")");
+  }
 }
 
 void Sample::write_dataset_from(const InitSystem& system, const TableShape& table) {

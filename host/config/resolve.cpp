@@ -131,6 +131,12 @@ void DatasetResolver::find_tables() {
               : suggest(mapping.table, names_in(system->tables)));
       continue;
     }
+    if (!table->unread.empty()) {
+      add(mapping.place, ErrorCode::kSystemSchema,
+          "table \"" + mapping.table + "\" of \"" + mapping.system + "\" cannot be synced",
+          table->unread, table->unread_fix);
+      continue;
+    }
     sides_.push_back({&mapping, &*system, table, {}});
     map_columns(sides_.back());
   }

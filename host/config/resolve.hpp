@@ -42,6 +42,8 @@ struct TableShape {
   std::vector<ColumnShape> columns;
   std::vector<std::vector<std::string>> keys;  // primary first, then unique ones without NULLs
   std::string kind = {};                       // of its system; empty: not known
+  std::string unread = {};                     // why no dataset can live in it
+  std::string unread_fix = {};
 };
 
 // The statements that make these columns a key of that table, or tell apart what their collations

@@ -46,6 +46,9 @@ struct TableInfo {
   std::vector<std::string> references;         // tables that its foreign keys point to
   std::vector<UniqueInfo> uniques;             // the keys, and those that may be NULL
   uint64_t row_count = 0;
+  // Why no dataset can live in it, of which nothing more is told then, and what mends that.
+  std::string unread = {};
+  std::string unread_fix = {};
 };
 
 enum class Severity : uint8_t { kNote, kWarning, kStops };

@@ -74,6 +74,13 @@ Result<std::vector<ports::TableInfo>> MariadbCatalog::tables() {
   SYN_TRY(const auto tables, read_tables(*connection));
   std::vector<ports::TableInfo> infos;
   for (const Table& table : tables) infos.push_back(table_info(table));
+  SYN_TRY(const auto unread, read_unread_tables(*connection));
+  for (const UnreadTable& table : unread) {
+    ports::TableInfo& info = infos.emplace_back();
+    info.name = table.name;
+    info.unread = table.why;
+    info.unread_fix = table.fix;
+  }
   return infos;
 }
 

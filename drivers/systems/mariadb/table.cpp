@@ -202,6 +202,11 @@ auto schema_error(const ports::DatasetMapping& mapping, std::string what, std::s
 
 // One on which a user has no right at all is not there for it.
 Result<Mapped> no_table(Connection& connection, const ports::DatasetMapping& mapping) {
+  SYN_TRY(const auto unread, read_unread_tables(connection, mapping.table));
+  if (!unread.empty()) {
+    return schema_error(mapping, "table " + mapping.table + " cannot be synced", unread[0].why,
+                        unread[0].fix);
+  }
   SYN_TRY(const std::string user, account(connection));
   SYN_TRY(const std::string database, connection.query_text("SELECT DATABASE()"));
   return schema_error(mapping, "table " + mapping.table + " is not in " + connection.place(),

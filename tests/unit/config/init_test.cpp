@@ -148,6 +148,17 @@ TEST(Init, TablesWithoutACommonKeyAreOnlyMentioned) {
   EXPECT_THAT(outcome.text, HasSubstr("office.customers and shop.Customer: they have no key"));
 }
 
+TEST(Init, TablesThatCannotBeSyncedAreOnlyMentioned) {
+  std::vector<InitSystem> systems = {office(), shop()};
+  TableShape versioned{.name = "customers", .columns = {}, .keys = {}};
+  versioned.unread = "it is system-versioned";
+  versioned.unread_fix = "ALTER TABLE";
+  systems[0].tables = {versioned};
+  const std::string text = make_sample({}, systems);
+  EXPECT_THAT(text, Not(HasSubstr("[datasets.customer")));
+  EXPECT_THAT(text, HasSubstr("#   office.customers: it is system-versioned (ALTER TABLE)\n"));
+}
+
 TEST(Init, FindsTablesOfOtherNamesByTheirColumns) {
   InitSystem other = shop();
   other.tables[1].name = "articles";

@@ -148,6 +148,18 @@ TEST_F(Capture, AlterationsThatMayChangeValuesAskForAScan) {
   EXPECT_THAT(snapshot(), SizeIs(1));
 }
 
+TEST_F(Capture, ATableThatBecomesSystemVersionedStopsItsDatasetUntilItIsMended) {
+  start_customers();
+  user_.run("ALTER TABLE customer ADD SYSTEM VERSIONING",
+            "INSERT INTO customer VALUES (1, 'Ann', NULL)", "UPDATE customer SET name = 'Anna'");
+  poll_until([this] { return !stopped_.empty(); });
+  EXPECT_THAT(to_string(stopped_[0].error), HasSubstr("system-versioned"));
+  EXPECT_THAT(take_for(300), IsEmpty());
+  user_.run("ALTER TABLE customer DROP SYSTEM VERSIONING");
+  poll_until([this] { return !rescans_.empty(); });
+  EXPECT_THAT(snapshot(), ElementsAre("snapshot 1 name=Anna mail=NULL"));
+}
+
 TEST_F(Capture, AlterationsThatLeaveValuesAsTheyAreAskForNothing) {
   start_customers();
   user_.run("ALTER TABLE customer ADD INDEX i(name)", "ALTER TABLE customer DROP INDEX i",

@@ -15,10 +15,12 @@ TEST_F(Catalog, TablesWithTypesAndKeys) {
       "mediumint unsigned, f float, u uuid, i inet6, b bit(5), p point, bin binary(4), vb "
       "varbinary(4), y year, s set('q'), t time(2), d datetime)",
       "CREATE TABLE child(a int PRIMARY KEY, c bigint unsigned REFERENCES customer(id))",
-      "CREATE VIEW v AS SELECT 1");
+      "CREATE VIEW v AS SELECT 1", "CREATE SEQUENCE numbers");
   look();
   const auto tables = system_.catalog->tables().value();
-  ASSERT_THAT(tables, SizeIs(2));
+  ASSERT_THAT(tables, SizeIs(4));
+  EXPECT_EQ("numbers: it is a sequence", tables[2].name + ": " + tables[2].unread);
+  EXPECT_EQ("v: it is a view", tables[3].name + ": " + tables[3].unread);
   EXPECT_EQ("child", tables[0].name);
   EXPECT_THAT(tables[0].references, ElementsAre("customer"));
   EXPECT_EQ("customer", tables[1].name);
@@ -30,6 +32,31 @@ TEST_F(Catalog, TablesWithTypesAndKeys) {
                                  "float32", "uuid", "inet", "bit(5)", "spatial", "bytes(4)",
                                  "bytes", "year", "set", "time(2)", "datetime(0)"));
   EXPECT_TRUE(tables[1].columns[7].is_generated);
+}
+
+// As SQL makes one, with a period of its own, and in partitions; what is printed mends each.
+TEST_F(Catalog, ASystemVersionedTableIsNamedAndTheSqlMakesItAPlainOne) {
+  for (const char* made :
+       {"(id bigint PRIMARY KEY, name varchar(20)) WITH SYSTEM VERSIONING",
+        "(id bigint PRIMARY KEY, name varchar(20), b timestamp(6) GENERATED ALWAYS AS ROW START, e "
+        "timestamp(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME(b, e)) WITH SYSTEM "
+        "VERSIONING",
+        "(id bigint PRIMARY KEY, name varchar(20)) WITH SYSTEM VERSIONING PARTITION BY SYSTEM_TIME "
+        "(PARTITION h HISTORY, PARTITION c CURRENT)"}) {
+    user_.run(std::string("CREATE OR REPLACE TABLE customer") + made,
+              "INSERT INTO customer(id, name) VALUES (1, 'Ann')",
+              "UPDATE customer SET name = 'Anna'");
+    describe({make_schema("customer", "id:int64 name:text")});
+    const auto stops = stopping();
+    ASSERT_THAT(stops, SizeIs(1)) << made;
+    EXPECT_THAT(stops[0].what, HasSubstr("table customer cannot be synced: it is "
+                                         "system-versioned"));
+    EXPECT_THAT(stops[0].fix, HasSubstr("drops its history"));
+    EXPECT_EQ(stops[0].fix, system_.catalog->tables().value()[0].unread_fix);
+    mend(stops[0].fix);
+    EXPECT_THAT(stopping(), IsEmpty()) << made;
+    EXPECT_EQ("1|Anna", user_.ask("SELECT * FROM customer"));
+  }
 }
 
 TEST_F(Catalog, KeysAreAsCoarseAsTheirCollation) {

@@ -72,6 +72,15 @@ struct Mapped {
 Result<std::vector<Table>> read_tables(Connection& connection,
                                        const std::optional<std::string>& only = {});
 
+// What stands among them that cannot be synced: system-versioned tables, views, sequences.
+struct UnreadTable {
+  std::string name;
+  std::string why;
+  std::string fix;
+};
+Result<std::vector<UnreadTable>> read_unread_tables(Connection& connection,
+                                                    const std::optional<std::string>& only = {});
+
 // With the letters of its columns' character sets.
 Result<Mapped> read_mapped(Connection& connection, const ports::DatasetMapping& mapping,
                            Charsets& charsets);
