@@ -4,8 +4,8 @@
 // then on; shapes that never come again cost a comparison. Where there are more shapes than graphs
 // are kept, so that they push each other out, no more are captured than launches have paid for.
 // Where capturing fails once, trips go command by command from then on: it is never a fault. What a
-// graph refers to must stay where it is: whoever moves it calls forget(). Owner: the slot. Threads:
-// one at a time. Errors: those of the steps.
+// graph refers to must stay where it is: whoever moves it calls forget().
+// Owner: the slot. Threads: one at a time. Errors: those of the steps.
 #pragma once
 
 #include <array>

@@ -1,6 +1,5 @@
 #include "kernels/cuda/table_memory.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -19,19 +18,11 @@ cudaStream_t stream_of(device::Slot& slot) {
   return static_cast<CudaSlot&>(slot).stream();
 }
 
-// Slots come later than tables, and take what their batches need: of the card's memory this much
-// is left to them.
-size_t slots_share(size_t all) {
-  constexpr size_t kShare = 8;
-  constexpr size_t kSizeMax = size_t{2} << 30;
-  return std::min(all / kShare, kSizeMax);
-}
-
 Result<bool> has_room(size_t size) {
   size_t left = 0;
   size_t all = 0;
   SYN_TRY(check(cudaMemGetInfo(&left, &all), "the card does not say how much memory is left"));
-  return size + slots_share(all) <= left;
+  return size + device::slots_share(all) <= left;
 }
 
 void give_back_lane(void* keys) {

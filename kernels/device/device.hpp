@@ -5,6 +5,7 @@
 // Errors: kEngine, with the device's own words; kEngineNotReady (no_room).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -161,6 +162,14 @@ class Slot {
   std::array<uint8_t, 32> key_{};
   std::unique_ptr<syn_gcm_key> prepared_;  // from key_; a copy that is under way reads it
 };
+
+// Slots come later than tables, and take what their batches need: of the device's memory, in bytes,
+// so much is left to them.
+constexpr uint64_t slots_share(uint64_t memory_size) {
+  constexpr uint64_t kShare = 8;
+  constexpr uint64_t kSizeMax = uint64_t{2} << 30;
+  return std::min(memory_size / kShare, kSizeMax);
+}
 
 // The lanes of one table's copy: keys, cells, and how many slots of each are taken, those of
 // removed keys among them. The slots handed in are of the same device. It goes by the graveyard:

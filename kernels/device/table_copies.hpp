@@ -2,7 +2,8 @@
 //
 // When that is used up, copies that were not used for a while make room; one that has no room all
 // the same is refused, for a while (table_copy.hpp). Slots come before copies: no batch goes
-// without them, and what they have taken they keep. Owner: the engine. Threads: any. Errors: none.
+// without them, and what they have taken they keep.
+// Owner: the engine. Threads: any. Errors: none.
 #pragma once
 
 #include <list>

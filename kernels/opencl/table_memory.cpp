@@ -28,14 +28,6 @@ Result<void> clear(cl_command_queue queue, cl_mem memory, uint64_t at, uint64_t 
       "memory on the device cannot be cleared");
 }
 
-// Slots come later than tables, and take what their batches need: of the device's memory this much
-// is left to them.
-uint64_t slots_share(uint64_t all) {
-  constexpr uint64_t kShare = 8;
-  constexpr uint64_t kSizeMax = uint64_t{2} << 30;
-  return std::min(all / kShare, kSizeMax);
-}
-
 }  // namespace
 
 syn_pool_lane OpenclTableMemory::lane_at(uint64_t at, uint64_t line_count) const {
@@ -96,7 +88,7 @@ Result<Memory> OpenclTableMemory::make_pool(uint64_t least, uint64_t wanted, uin
   size = std::min(wanted, shared_.allocation_size_max);
   cl_int status = CL_MEM_OBJECT_ALLOCATION_FAILURE;
   Memory pool;
-  if (memory_held() + size + slots_share(shared_.memory_size) <= shared_.memory_size) {
+  if (memory_held() + size + device::slots_share(shared_.memory_size) <= shared_.memory_size) {
     pool = make_memory(shared_.context.get(), CL_MEM_READ_WRITE, size, status);
   }
   if (status != CL_SUCCESS && size > least) return make_pool(least, least, size);

@@ -13,6 +13,7 @@ import pymysql
 PATIENCE = {"p": ("SET lock_timeout = '3s'",), "s": (),
             "m": ("SET lock_wait_timeout = 3", "SET innodb_lock_wait_timeout = 3")}
 ERRORS = (psycopg2.Error, pymysql.Error, sqlite3.Error, OSError)
+MYSQL_LOCK_MISSED = 1205
 LETTERS = "pms"
 # Each column by letter; the first one or two are the key. hits is counted up, the others are set.
 TABLES = {
@@ -35,6 +36,12 @@ SHOWN_TIME = {
     "m": "left(date_format(at, '%Y-%m-%d %H:%i:%s.%f'), 23)",
     "s": "strftime('%Y-%m-%d %H:%M:%f', at)",
 }
+
+
+def is_lock_missed(error):
+    """Nothing came of the statement."""
+    return (isinstance(error, psycopg2.errors.LockNotAvailable)
+            or error.args[:1] == (MYSQL_LOCK_MISSED,))
 
 
 def columns_of(table):

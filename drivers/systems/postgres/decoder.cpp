@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kRecentMax = 100'000;
 constexpr std::string_view kRowKinds = "IUD";
+
 uint64_t number_of(std::string_view text) {
   uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
